@@ -1,0 +1,1 @@
+//! Configuration, sockets and waiting: the protocol engine joined to the network.

@@ -1,0 +1,2 @@
+//! PostgreSQL's frontend/backend protocol, without I/O.
+#![forbid(unsafe_code)]

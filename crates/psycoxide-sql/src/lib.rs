@@ -1,0 +1,2 @@
+//! SQL text for PostgreSQL: quoting, templates, text formats, the driver's own statements.
+#![forbid(unsafe_code)]
