@@ -36,9 +36,11 @@ dbapi_errors! {
 }
 
 fn raise(class: &'static Lazy, text: String) -> PyErr {
-    Python::attach(|py| match class.bind(py).and_then(|class| Ok(class.cast::<PyType>()?.clone())) {
-        Ok(class) => PyErr::from_type(class, text),
-        Err(error) => error,
+    Python::attach(|py| {
+        match class.bind(py).and_then(|class| Ok(class.cast::<PyType>()?.clone())) {
+            Ok(class) => PyErr::from_type(class, text),
+            Err(error) => error,
+        }
     })
 }
 

@@ -1,2 +1,5 @@
 //! SQL text for PostgreSQL: quoting, templates, text formats, the driver's own statements.
 #![forbid(unsafe_code)]
+
+pub mod command;
+pub mod message;

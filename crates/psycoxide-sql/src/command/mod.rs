@@ -1,0 +1,6 @@
+//! The statements that the driver itself writes.
+
+pub mod begin;
+pub mod copy;
+pub mod named;
+pub mod tpc;
