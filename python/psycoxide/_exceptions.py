@@ -1,0 +1,242 @@
+"""The DB-API exceptions and the diagnostics of a server's error report.
+
+The tree is that of PEP 249 (<https://peps.python.org/pep-0249/#exceptions>), with psycopg2's extra
+attributes. The native module imports these classes when it first has to raise one, so this module
+imports nothing of the package. One class per SQLSTATE stands in `psycoxide.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+__all__ = [
+    "DataError",
+    "DatabaseError",
+    "Diagnostics",
+    "Error",
+    "IntegrityError",
+    "InterfaceError",
+    "InternalError",
+    "NotSupportedError",
+    "OperationalError",
+    "ProgrammingError",
+    "QueryCanceledError",
+    "TransactionRollbackError",
+    "Warning",
+]
+
+_E = TypeVar("_E", bound="Error")
+
+
+class Warning(Exception):
+    """An important warning, for instance data truncated on insertion (PEP 249). Never raised."""
+
+    __module__ = "psycoxide"
+
+
+class Error(Exception):
+    """The base of every error that the driver raises (PEP 249).
+
+    Catching it catches all of them; `Warning` is not among them.
+    """
+
+    __module__ = "psycoxide"
+    # No __weakref__ here: psycopg2's Error has none either, its subclasses do.
+    __slots__ = ("_cursor", "_fields", "_pgcode", "_pgerror")
+
+    _pgerror: str | None
+    _pgcode: str | None
+    _cursor: Any
+    _fields: Mapping[str, str] | None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Error:
+        self = super().__new__(cls, *args, **kwargs)
+        self._pgerror = None
+        self._pgcode = None
+        self._cursor = None
+        self._fields = None
+        return self
+
+    @classmethod
+    def _from_report(
+        cls: type[_E],
+        message: str,
+        pgerror: str | None,
+        pgcode: str | None,
+        fields: Mapping[str, str] | None,
+        cursor: object,
+    ) -> _E:
+        """Make the exception for an error that the server reported: the native module's entrance.
+
+        `message` is what `str()` gives, `pgerror` the whole text with its severity, `pgcode` the
+        SQLSTATE, `fields` the ErrorResponse by one-character field code, `cursor` the cursor whose
+        command failed, or None.
+        """
+        self = cls(message)
+        self._pgerror = pgerror
+        self._pgcode = pgcode
+        self._fields = fields
+        self._cursor = cursor
+        return self
+
+    @property
+    def pgerror(self) -> str | None:
+        """The server's message in full, with its severity; None if the server sent none."""
+        return self._pgerror
+
+    @property
+    def pgcode(self) -> str | None:
+        """The SQLSTATE, five characters; None if the error is not the server's.
+
+        See <https://www.postgresql.org/docs/current/errcodes-appendix.html> and
+        `psycoxide.errorcodes`.
+        """
+        return self._pgcode
+
+    @property
+    def cursor(self) -> Any:
+        """The cursor whose command raised the error; None if there was none."""
+        return self._cursor
+
+    @property
+    def diag(self) -> Diagnostics:
+        """The fields of the server's report; each is None if the error is not the server's."""
+        return Diagnostics(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The cursor and the report stay behind, as with psycopg2: neither outlives its process.
+        state = {
+            name: value
+            for name, value in (("pgerror", self._pgerror), ("pgcode", self._pgcode))
+            if value is not None
+        }
+        return type(self), self.args, state
+
+    def __setstate__(self, state: object) -> None:
+        if state is None:
+            return
+        if not isinstance(state, dict):
+            raise TypeError("state is not a dictionary")
+        self._pgerror = state.get("pgerror")
+        self._pgcode = state.get("pgcode")
+        self._cursor = None
+        self._fields = None
+
+
+class InterfaceError(Error):
+    """The driver was misused or failed, rather than the database (PEP 249)."""
+
+    __module__ = "psycoxide"
+
+
+class DatabaseError(Error):
+    """The database reported the error (PEP 249)."""
+
+    __module__ = "psycoxide"
+
+
+class DataError(DatabaseError):
+    """The data are at fault: division by zero, a value out of range (PEP 249)."""
+
+    __module__ = "psycoxide"
+
+
+class OperationalError(DatabaseError):
+    """The database's operation is at fault: a lost connection, no memory (PEP 249)."""
+
+    __module__ = "psycoxide"
+
+
+class IntegrityError(DatabaseError):
+    """A constraint of the database does not hold, for instance a foreign key (PEP 249)."""
+
+    __module__ = "psycoxide"
+
+
+class InternalError(DatabaseError):
+    """The database met an internal error, or its cursor or transaction is invalid (PEP 249)."""
+
+    __module__ = "psycoxide"
+
+
+class ProgrammingError(DatabaseError):
+    """The statement is at fault: bad syntax, no such table, wrong parameters (PEP 249)."""
+
+    __module__ = "psycoxide"
+
+
+class NotSupportedError(DatabaseError):
+    """The database or the driver does not support what was asked for (PEP 249)."""
+
+    __module__ = "psycoxide"
+
+
+class QueryCanceledError(OperationalError):
+    """A statement was cancelled: by `cancel()`, by a time-out or by an administrator."""
+
+    __module__ = "psycoxide.extensions"
+
+
+class TransactionRollbackError(OperationalError):
+    """The server rolled the transaction back: a deadlock, a serialization failure."""
+
+    __module__ = "psycoxide.extensions"
+
+
+class _Field:
+    """A read-only attribute of `Diagnostics`: one field of the report, str or None."""
+
+    __slots__ = ("__doc__", "code")
+
+    def __init__(self, code: str, doc: str) -> None:
+        self.code = code
+        self.__doc__ = doc
+
+    def __get__(self, instance: Diagnostics | None, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        fields = instance._error._fields
+        return None if fields is None else fields.get(self.code)
+
+    def __set__(self, instance: Diagnostics, value: object) -> None:
+        raise AttributeError("the attributes of Diagnostics are not writable")
+
+
+class Diagnostics:
+    """The fields of the error report behind an exception: each a str, or None if not sent.
+
+    `Diagnostics(error)` takes an `Error` and raises TypeError for anything else; usually it is got
+    as `error.diag`. It keeps the exception, and with it the cursor, alive. The fields are those of
+    <https://www.postgresql.org/docs/current/protocol-error-fields.html>, under the names that
+    libpq's `PQresultErrorField` has for them.
+    """
+
+    __module__ = "psycoxide.extensions"
+    __slots__ = ("_error",)
+
+    _error: Error
+
+    def __init__(self, error: Error, /) -> None:
+        if not isinstance(error, Error):
+            raise TypeError("The argument must be a psycopg2.Error")
+        self._error = error
+
+    severity = _Field("S", "ERROR, FATAL or PANIC, possibly translated.")
+    severity_nonlocalized = _Field("V", "ERROR, FATAL or PANIC, never translated.")
+    sqlstate = _Field("C", "The SQLSTATE code.")
+    message_primary = _Field("M", "The primary message, usually one line.")
+    message_detail = _Field("D", "More about the problem.")
+    message_hint = _Field("H", "A suggestion what to do about it.")
+    statement_position = _Field("P", "Where in the statement: characters counted from 1, as str.")
+    internal_position = _Field("p", "The same, within `internal_query`.")
+    internal_query = _Field("q", "The text of an internally generated command that failed.")
+    context = _Field("W", "Where it happened: the call stack of functions and queries.")
+    schema_name = _Field("s", "The schema that the error is about.")
+    table_name = _Field("t", "The table that the error is about.")
+    column_name = _Field("c", "The column that the error is about.")
+    datatype_name = _Field("d", "The data type that the error is about.")
+    constraint_name = _Field("n", "The constraint that the error is about.")
+    source_file = _Field("F", "The file of the server's source where it was reported.")
+    source_line = _Field("L", "The line there, as str.")
+    source_function = _Field("R", "The function there.")
