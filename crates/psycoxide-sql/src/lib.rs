@@ -3,3 +3,5 @@
 
 pub mod command;
 pub mod message;
+pub mod oid;
+pub mod text;

@@ -1,0 +1,128 @@
+//! Integers and floating-point numbers.
+
+/// An integer written in decimal, as the server writes one: an optional `-`, digits, no leading
+/// zero, within 64 bits. None is not a verdict: the caller decides what else it accepts.
+#[inline]
+pub fn integer(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    let magnitude = match digits {
+        [b'0', _, ..] => return None,
+        digits => natural(digits)?,
+    };
+    if negative { 0_i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
+}
+
+/// One to nineteen decimal digits. (Nineteen cannot overflow 64 bits.)
+#[inline]
+fn natural(mut digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || digits.len() > 19 {
+        return None;
+    }
+    let mut value = 0_u64;
+    while let Some((eight, rest)) = digits.split_first_chunk::<8>() {
+        value = value * 100_000_000 + eight_digits(*eight)?;
+        digits = rest;
+    }
+    for digit in digits {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value * 10 + u64::from(digit);
+    }
+    Some(value)
+}
+
+/// Eight decimal digits at once, in the lanes of one word: pairs, then fours, then all eight.
+#[inline]
+pub(super) fn eight_digits(text: [u8; 8]) -> Option<u64> {
+    let word = u64::from_le_bytes(text);
+    // A byte is a digit if its high nibble is 3 and stays 3 when 6 is added.
+    let is_digits = (word & 0xF0F0_F0F0_F0F0_F0F0)
+        | ((word.wrapping_add(0x0606_0606_0606_0606) & 0xF0F0_F0F0_F0F0_F0F0) >> 4);
+    if is_digits != 0x3333_3333_3333_3333 {
+        return None;
+    }
+    let ones = word & 0x0F0F_0F0F_0F0F_0F0F;
+    let pairs = (ones.wrapping_mul((10 << 8) + 1) >> 8) & 0x00FF_00FF_00FF_00FF;
+    let fours = (pairs.wrapping_mul((100 << 16) + 1) >> 16) & 0x0000_FFFF_0000_FFFF;
+    Some(fours.wrapping_mul((10_000 << 32) + 1) >> 32)
+}
+
+/// A `float4` or `float8`: shortest-precise decimal, `NaN`, `Infinity` or `-Infinity`.
+#[inline]
+pub fn float(text: &[u8]) -> Option<f64> {
+    // The bytes are checked, not trusted: numbers are ASCII, and `parse` wants a `str`.
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::mutation::hostile;
+
+    #[test]
+    fn integers_of_every_length_are_read() {
+        let mut text = String::new();
+        for digit in "9223372036854775807".chars() {
+            text.push(digit);
+            assert_eq!(integer(text.as_bytes()), text.parse().ok(), "{text}");
+            let negative = format!("-{text}");
+            assert_eq!(integer(negative.as_bytes()), negative.parse().ok(), "{negative}");
+        }
+        assert_eq!(integer(b"0"), Some(0));
+        assert_eq!(integer(b"-0"), Some(0));
+        assert_eq!(integer(b"-9223372036854775808"), Some(i64::MIN));
+        assert_eq!(integer(b"9223372036854775808"), None);
+        assert_eq!(integer(b"-9223372036854775809"), None);
+        assert_eq!(integer(b"9999999999999999999"), None);
+    }
+
+    #[test]
+    fn what_the_server_does_not_write_is_left_to_the_caller() {
+        for text in ["", "-", "+1", "01", " 1", "1 ", "1_0", "0x1", "--1", "1.0", "12345678x"] {
+            assert_eq!(integer(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_byte_in_every_lane_is_checked() {
+        for lane in 0..8 {
+            for byte in 0..=u8::MAX {
+                let mut text = *b"12345678";
+                text[lane] = byte;
+                let expected = std::str::from_utf8(&text)
+                    .ok()
+                    .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+                    .and_then(|text| text.parse().ok());
+                assert_eq!(eight_digits(text), expected, "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn mutated_numbers_agree_with_the_standard_library() {
+        hostile(&["0", "-1", "12345678", "1234567890123456789", "-9223372036854775808"], |text| {
+            if let Some(value) = integer(text) {
+                let text = std::str::from_utf8(text).unwrap();
+                assert_eq!(text.parse(), Ok(value));
+            }
+        });
+    }
+
+    #[test]
+    fn floats_are_exact() {
+        for value in [0.1, -0.0, 5e-324, f64::MAX, f64::MIN_POSITIVE, 1e22, 123456.789e-250] {
+            let text = format!("{value:e}");
+            assert_eq!(float(text.as_bytes()).map(f64::to_bits), Some(value.to_bits()), "{text}");
+        }
+        assert!(float(b"NaN").is_some_and(f64::is_nan));
+        assert_eq!(float(b"Infinity"), Some(f64::INFINITY));
+        assert_eq!(float(b"-Infinity"), Some(f64::NEG_INFINITY));
+        assert_eq!(float(b"1e+308"), Some(1e308));
+        assert_eq!(float(b"x"), None);
+    }
+}
