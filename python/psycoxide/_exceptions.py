@@ -8,7 +8,7 @@ imports nothing of the package. One class per SQLSTATE stands in `psycoxide.erro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 __all__ = [
     "DataError",
@@ -187,13 +187,19 @@ class TransactionRollbackError(OperationalError):
 class _Field:
     """A read-only attribute of `Diagnostics`: one field of the report, str or None."""
 
-    __slots__ = ("__doc__", "code")
-
     def __init__(self, code: str, doc: str) -> None:
         self.code = code
         self.__doc__ = doc
 
-    def __get__(self, instance: Diagnostics | None, owner: type | None = None) -> Any:
+    @overload
+    def __get__(self, instance: Diagnostics, owner: type | None = None) -> str | None: ...
+
+    @overload
+    def __get__(self, instance: None, owner: type | None = None) -> _Field: ...
+
+    def __get__(
+        self, instance: Diagnostics | None, owner: type | None = None
+    ) -> str | _Field | None:
         if instance is None:
             return self
         fields = instance._error._fields

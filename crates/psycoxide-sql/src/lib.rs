@@ -4,4 +4,5 @@
 pub mod command;
 pub mod message;
 pub mod oid;
+pub mod sqlstate;
 pub mod text;
