@@ -1,0 +1,109 @@
+//! Dates and times in ISO 8601 and intervals, as the text inside a constant.
+//!
+//! <https://www.postgresql.org/docs/current/datatype-datetime.html#DATATYPE-DATETIME-INPUT>
+
+use std::io::Write as _;
+
+/// Appends `2001-02-03`.
+pub fn write_date(out: &mut Vec<u8>, year: i32, month: u8, day: u8) {
+    // Writing to a Vec cannot fail, here and below.
+    let year = u32::try_from(year).unwrap_or(0);
+    two(out, year / 100);
+    two(out, year % 100);
+    out.push(b'-');
+    two(out, month.into());
+    out.push(b'-');
+    two(out, day.into());
+}
+
+/// Appends `04:05:06`, or `04:05:06.000007`: the fraction is left out when it is nought.
+pub fn write_time(out: &mut Vec<u8>, hour: u8, minute: u8, second: u8, microsecond: u32) {
+    two(out, hour.into());
+    out.push(b':');
+    two(out, minute.into());
+    out.push(b':');
+    two(out, second.into());
+    if microsecond != 0 {
+        out.push(b'.');
+        six(out, microsecond);
+    }
+}
+
+/// Appends an offset from UTC, `+01:00`, with seconds and their fraction only if there are any.
+///
+/// Days, seconds and microseconds are those of Python's `timedelta`: only days are negative.
+pub fn write_offset(out: &mut Vec<u8>, days: i32, seconds: i32, microseconds: i32) {
+    let micros =
+        (i64::from(days) * 86_400 + i64::from(seconds)) * 1_000_000 + i64::from(microseconds);
+    out.push(if micros < 0 { b'-' } else { b'+' });
+    let micros = micros.unsigned_abs();
+    // An offset is less than a day, so that each part fits.
+    let [seconds, fraction] = [micros / 1_000_000, micros % 1_000_000];
+    let part = |value: u64| u32::try_from(value).unwrap_or(0);
+    two(out, part(seconds / 3600));
+    out.push(b':');
+    two(out, part(seconds / 60 % 60));
+    if seconds % 60 != 0 || fraction != 0 {
+        out.push(b':');
+        two(out, part(seconds % 60));
+    }
+    if fraction != 0 {
+        out.push(b'.');
+        six(out, part(fraction));
+    }
+}
+
+/// Appends `1 days 2.000003 seconds`.
+pub fn write_interval(out: &mut Vec<u8>, days: i32, seconds: i32, microseconds: i32) {
+    let _ = write!(out, "{days} days {seconds}.{microseconds:06} seconds");
+}
+
+fn two(out: &mut Vec<u8>, value: u32) {
+    let digit = |value: u32| b'0' + (value % 10) as u8;
+    out.extend_from_slice(&[digit(value / 10), digit(value)]);
+}
+
+fn six(out: &mut Vec<u8>, value: u32) {
+    two(out, value / 10_000);
+    two(out, value / 100);
+    two(out, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).expect("ASCII")
+    }
+
+    #[test]
+    fn dates_and_times() {
+        assert_eq!(text(|out| write_date(out, 1, 2, 3)), "0001-02-03");
+        assert_eq!(text(|out| write_date(out, 9999, 12, 31)), "9999-12-31");
+        assert_eq!(text(|out| write_time(out, 4, 5, 6, 0)), "04:05:06");
+        assert_eq!(text(|out| write_time(out, 23, 59, 59, 7)), "23:59:59.000007");
+        assert_eq!(text(|out| write_time(out, 0, 0, 0, 999_999)), "00:00:00.999999");
+    }
+
+    #[test]
+    fn offsets() {
+        assert_eq!(text(|out| write_offset(out, 0, 0, 0)), "+00:00");
+        assert_eq!(text(|out| write_offset(out, 0, 5 * 3600 + 1800, 0)), "+05:30");
+        assert_eq!(text(|out| write_offset(out, -1, 86_400 - 3600, 0)), "-01:00");
+        assert_eq!(text(|out| write_offset(out, -1, 86_399, 0)), "-00:00:01");
+        assert_eq!(text(|out| write_offset(out, 0, 61, 5)), "+00:01:01.000005");
+        assert_eq!(text(|out| write_offset(out, 0, 60, 5)), "+00:01:00.000005");
+    }
+
+    #[test]
+    fn intervals() {
+        assert_eq!(text(|out| write_interval(out, 0, 0, 0)), "0 days 0.000000 seconds");
+        assert_eq!(
+            text(|out| write_interval(out, -999_999_999, 86_399, 12)),
+            "-999999999 days 86399.000012 seconds"
+        );
+    }
+}

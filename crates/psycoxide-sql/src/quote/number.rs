@@ -1,0 +1,196 @@
+//! Numeric constants.
+//!
+//! A negative number gets a blank before it: after a minus sign of the query, `--` would begin
+//! a comment (CVE-2024-1597 is that fault in another driver).
+//! <https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-CONSTANTS-NUMERIC>
+
+use std::io::Write as _;
+
+/// Appends an integer.
+pub fn write_integer(out: &mut Vec<u8>, value: i64) {
+    if value < 0 {
+        out.push(b' ');
+    }
+    // Writing to a Vec cannot fail.
+    let _ = write!(out, "{value}");
+}
+
+/// Appends digits that something else wrote, with the blank if they are negative.
+pub fn write_digits(out: &mut Vec<u8>, digits: &[u8]) {
+    if digits.first() == Some(&b'-') {
+        out.push(b' ');
+    }
+    out.extend_from_slice(digits);
+}
+
+/// Appends a float as Python's `repr` writes it: the shortest digits that read back the same.
+///
+/// NaN and the infinities have no numeric constant; they are strings with a cast.
+/// <https://www.postgresql.org/docs/current/datatype-numeric.html#DATATYPE-FLOAT>
+pub fn write_float(out: &mut Vec<u8>, value: f64) {
+    if value.is_nan() {
+        return out.extend_from_slice(b"'NaN'::float");
+    }
+    if value.is_infinite() {
+        let text: &[u8] = if value > 0.0 { b"'Infinity'::float" } else { b"'-Infinity'::float" };
+        return out.extend_from_slice(text);
+    }
+    if value.is_sign_negative() {
+        out.extend_from_slice(b" -");
+    }
+    let mut scientific = Digits::default();
+    // 17 digits, a point, "e-308": 24 bytes at most, so writing cannot fail.
+    let _ = write!(scientific, "{:e}", value.abs());
+    let text = scientific.as_bytes();
+    let (mantissa, exponent) = split_exponent(text);
+    let mut digits = [0; 17];
+    let mut count = 0;
+    for (slot, &digit) in digits.iter_mut().zip(mantissa.iter().filter(|&&byte| byte != b'.')) {
+        *slot = digit;
+        count += 1;
+    }
+    lay_out(out, digits.get(..count).unwrap_or_default(), exponent);
+}
+
+/// Places the point, or writes an exponent where Python would: below 1e-4 and from 1e16 on.
+fn lay_out(out: &mut Vec<u8>, digits: &[u8], exponent: i32) {
+    let (first, rest) = digits.split_at_checked(1).unwrap_or_default();
+    match exponent {
+        -4..=-1 => {
+            out.extend_from_slice(b"0.");
+            out.extend(std::iter::repeat_n(b'0', (-exponent - 1).unsigned_abs() as usize));
+            out.extend_from_slice(digits);
+        }
+        0..=15 => {
+            let whole = exponent.unsigned_abs() as usize + 1;
+            match digits.split_at_checked(whole) {
+                Some((before, after)) if !after.is_empty() => {
+                    out.extend_from_slice(before);
+                    out.push(b'.');
+                    out.extend_from_slice(after);
+                }
+                _ => {
+                    out.extend_from_slice(digits);
+                    out.extend(std::iter::repeat_n(b'0', whole - digits.len()));
+                    out.extend_from_slice(b".0");
+                }
+            }
+        }
+        _ => {
+            out.extend_from_slice(first);
+            if !rest.is_empty() {
+                out.push(b'.');
+                out.extend_from_slice(rest);
+            }
+            let sign = if exponent < 0 { '-' } else { '+' };
+            let _ = write!(out, "e{sign}{:02}", exponent.unsigned_abs());
+        }
+    }
+}
+
+fn split_exponent(text: &[u8]) -> (&[u8], i32) {
+    let at = text.iter().position(|&byte| byte == b'e').unwrap_or(text.len());
+    let (mantissa, exponent) = text.split_at(at);
+    let exponent = std::str::from_utf8(exponent.get(1..).unwrap_or_default())
+        .ok()
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or(0);
+    (mantissa, exponent)
+}
+
+/// A few bytes on the stack to print into.
+#[derive(Default)]
+struct Digits {
+    bytes: [u8; 32],
+    length: usize,
+}
+
+impl Digits {
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+impl std::io::Write for Digits {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        let room = self.bytes.get_mut(self.length..).unwrap_or_default();
+        let count = text.len().min(room.len());
+        for (slot, &byte) in room.iter_mut().zip(text) {
+            *slot = byte;
+        }
+        self.length += count;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn float(value: f64) -> String {
+        let mut out = Vec::new();
+        write_float(&mut out, value);
+        String::from_utf8(out).expect("ASCII")
+    }
+
+    #[test]
+    fn integers() {
+        let mut out = Vec::new();
+        for value in [0, 7, -1, i64::MAX, i64::MIN] {
+            write_integer(&mut out, value);
+            out.push(b',');
+        }
+        assert_eq!(out, b"0,7, -1,9223372036854775807, -9223372036854775808,");
+        out.clear();
+        write_digits(&mut out, b"-12");
+        write_digits(&mut out, b"34");
+        assert_eq!(out, b" -1234");
+    }
+
+    #[test]
+    fn floats_as_python_prints_them() {
+        let cases = [
+            (0.0, "0.0"),
+            (-0.0, " -0.0"),
+            (1.0, "1.0"),
+            (-1.5, " -1.5"),
+            (0.1, "0.1"),
+            (0.0001, "0.0001"),
+            (0.00012345, "0.00012345"),
+            (0.00001, "1e-05"),
+            (1.5e-7, "1.5e-07"),
+            (123456.789, "123456.789"),
+            (1e15, "1000000000000000.0"),
+            (9007199254740993.0, "9007199254740992.0"),
+            (1e16, "1e+16"),
+            (1.2345678901234567e16, "1.2345678901234568e+16"),
+            (1e22, "1e+22"),
+            (5e-324, "5e-324"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (-f64::MIN_POSITIVE, " -2.2250738585072014e-308"),
+            (f64::INFINITY, "'Infinity'::float"),
+            (f64::NEG_INFINITY, "'-Infinity'::float"),
+            (f64::NAN, "'NaN'::float"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(float(value), text);
+        }
+    }
+
+    #[test]
+    fn floats_read_back_the_same() {
+        let mut bits: u64 = 0x9e37_79b9_7f4a_7c15;
+        for _ in 0..100_000 {
+            bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let value = f64::from_bits(bits);
+            if value.is_finite() {
+                let read: f64 = float(value).trim().parse().expect("a number");
+                assert_eq!(read.to_bits(), value.to_bits());
+            }
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! The template grammar of a query with parameters: `%s`, `%(name)s`, `%%`.
+//!
+//! PEP 249 calls the two styles `format` and `pyformat`; the rest is psycopg2's. A template is
+//! read twice there: once to fetch and adapt the values, once to merge them in, and each reading
+//! finds faults of its own. So a [`Template`] can be faulty and yet name values that are to be
+//! fetched first, since fetching or adapting one may raise before the fault is met.
+//!
+//! Text is read byte by byte: no encoding of the server has `%`, `(` or `)` inside a character.
+
+use std::fmt;
+use std::ops::Range;
+
+/// A query cut at its placeholders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Template {
+    placeholders: Vec<Placeholder>,
+    pieces: Vec<Piece>,
+    style: Option<Style>,
+    reading: Option<Fault>,
+    merging: Option<Fault>,
+}
+
+/// A place for a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Placeholder {
+    /// `%s`: the next value of a sequence.
+    Position,
+    /// `%(name)s`: a value of a mapping; where the name stands in the query.
+    Name(Range<usize>),
+}
+
+/// A part of the merged query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// These bytes of the query, as they stand.
+    Text(Range<usize>),
+    /// The value of the placeholder of this number.
+    Value(usize),
+}
+
+/// Which of the two kinds of placeholder a query has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// `%s`
+    Positions,
+    /// `%(name)s`
+    Names,
+}
+
+/// What is wrong with a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Both kinds of placeholder in one query.
+    Mixed,
+    /// `%(` without `)`.
+    Unclosed,
+    /// The query ends where a format character should stand.
+    Incomplete,
+    /// `%(a(b)s`: brackets inside a name that do not match.
+    IncompleteName,
+    /// `%(a(b)c)s`: a name with brackets in it; what was looked up is not what is merged.
+    BracketedName(Range<usize>),
+    /// Something else than `s` or `%`, at this offset.
+    Unsupported(u8, usize),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // psycopg2's own words, which programs compare.
+        match self {
+            Fault::Mixed => f.write_str("argument formats can't be mixed"),
+            Fault::Unclosed => f.write_str("incomplete placeholder: '%(' without ')'"),
+            Fault::Incomplete => f.write_str("incomplete format"),
+            Fault::IncompleteName => f.write_str("incomplete format key"),
+            Fault::BracketedName(_) => f.write_str("brackets in the name of a placeholder"),
+            Fault::Unsupported(byte, offset) => write!(
+                f,
+                "unsupported format character '{}' (0x{byte:x}) at index {offset}",
+                char::from(*byte)
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl Template {
+    /// Cuts `query` at its placeholders.
+    pub fn parse(query: &[u8]) -> Template {
+        let mut reader = Reader { query, at: 0, text: 0, template: Template::default() };
+        reader.template.reading = reader.read().err();
+        if reader.template.reading.is_none() {
+            reader.flush(query.len());
+        }
+        reader.template
+    }
+
+    /// The values that the query asks for, in the order in which they are fetched.
+    pub fn placeholders(&self) -> &[Placeholder] {
+        &self.placeholders
+    }
+
+    /// What the merged query consists of.
+    pub fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    /// The kind of its placeholders; `None` if it has none.
+    pub fn style(&self) -> Option<Style> {
+        self.style
+    }
+
+    /// The fault that is met after the values of [`placeholders`](Self::placeholders) are there.
+    pub fn reading_fault(&self) -> Option<&Fault> {
+        self.reading.as_ref()
+    }
+
+    /// The fault that is met when the values are merged in.
+    pub fn merging_fault(&self) -> Option<&Fault> {
+        self.merging.as_ref()
+    }
+}
+
+struct Reader<'a> {
+    query: &'a [u8],
+    /// Where reading goes on.
+    at: usize,
+    /// Where the text begins that no piece has yet.
+    text: usize,
+    template: Template,
+}
+
+impl Reader<'_> {
+    fn read(&mut self) -> Result<(), Fault> {
+        while let Some(offset) = memchr::memchr(b'%', self.rest(self.at)) {
+            let percent = self.at + offset;
+            match self.query.get(percent + 1) {
+                Some(b'%') => {
+                    // The first percent sign is text, the second is not.
+                    self.flush(percent + 1);
+                    self.text = percent + 2;
+                    self.at = percent + 2;
+                }
+                Some(b'(') => self.name(percent)?,
+                _ => self.position(percent)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn position(&mut self, percent: usize) -> Result<(), Fault> {
+        self.style(Style::Positions)?;
+        self.placeholder(Placeholder::Position, percent, percent + 1);
+        // Whatever the character is, it is looked at again: `%\n%s` holds two placeholders.
+        self.at = percent + 1;
+        Ok(())
+    }
+
+    fn name(&mut self, percent: usize) -> Result<(), Fault> {
+        self.style(Style::Names)?;
+        let start = percent + 2;
+        let length = memchr::memchr2(b')', b'%', self.rest(start)).ok_or(Fault::Unclosed)?;
+        let end = start + length;
+        if self.query.get(end) != Some(&b')') {
+            return Err(Fault::Unclosed);
+        }
+        if self.template.merging.is_none() {
+            self.template.merging = self.bracketed(start, end);
+        }
+        self.placeholder(Placeholder::Name(start..end), percent, end + 1);
+        self.at = end + 1;
+        Ok(())
+    }
+
+    fn style(&mut self, style: Style) -> Result<(), Fault> {
+        match self.template.style.replace(style) {
+            Some(other) if other != style => Err(Fault::Mixed),
+            _ => Ok(()),
+        }
+    }
+
+    /// Adds a placeholder that begins at `percent` and whose format character is at `format`.
+    fn placeholder(&mut self, placeholder: Placeholder, percent: usize, format: usize) {
+        let fault = match self.query.get(format) {
+            Some(b's') => None,
+            Some(&other) => Some(Fault::Unsupported(other, format)),
+            None => Some(Fault::Incomplete),
+        };
+        self.flush(percent);
+        self.text = (format + 1).min(self.query.len());
+        self.template.pieces.push(Piece::Value(self.template.placeholders.len()));
+        self.template.placeholders.push(placeholder);
+        if self.template.merging.is_none() {
+            self.template.merging = fault;
+        }
+    }
+
+    /// The fault of a name with an opening bracket inside: merging wants brackets in pairs.
+    fn bracketed(&self, start: usize, end: usize) -> Option<Fault> {
+        let name = self.query.get(start..end)?;
+        memchr::memchr(b'(', name)?;
+        let mut depth = 1;
+        for (offset, byte) in self.rest(start).iter().enumerate() {
+            match byte {
+                b'(' => depth += 1,
+                b')' => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                return Some(Fault::BracketedName(start..start + offset));
+            }
+        }
+        Some(Fault::IncompleteName)
+    }
+
+    fn flush(&mut self, end: usize) {
+        if self.text < end {
+            self.template.pieces.push(Piece::Text(self.text..end));
+        }
+    }
+
+    fn rest(&self, from: usize) -> &[u8] {
+        self.query.get(from..).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merged(query: &str) -> String {
+        let template = Template::parse(query.as_bytes());
+        assert_eq!(template.reading_fault(), None);
+        assert_eq!(template.merging_fault(), None);
+        template
+            .pieces()
+            .iter()
+            .map(|piece| match piece {
+                Piece::Text(range) => query[range.clone()].to_owned(),
+                Piece::Value(number) => match &template.placeholders()[*number] {
+                    Placeholder::Position => format!("<{number}>"),
+                    Placeholder::Name(range) => format!("<{}>", &query[range.clone()]),
+                },
+            })
+            .collect()
+    }
+
+    fn faults(query: &str) -> (Option<Fault>, Option<Fault>, usize) {
+        let template = Template::parse(query.as_bytes());
+        (
+            template.reading_fault().cloned(),
+            template.merging_fault().cloned(),
+            template.placeholders().len(),
+        )
+    }
+
+    #[test]
+    fn text_values_and_percent_signs() {
+        assert_eq!(merged("select 1"), "select 1");
+        assert_eq!(merged(""), "");
+        assert_eq!(merged("%s"), "<0>");
+        assert_eq!(merged("a%sb%s"), "a<0>b<1>");
+        assert_eq!(merged("a%%b%%%%"), "a%b%%");
+        assert_eq!(merged("%%s%%(a)s"), "%s%(a)s");
+        assert_eq!(merged("%%%s%%"), "%<0>%");
+        assert_eq!(merged("%(a)s, %(é 漢)s, %()s %(a)s"), "<a>, <é 漢>, <> <a>");
+        assert_eq!(merged("'%s' -- %s"), "'<0>' -- <1>");
+    }
+
+    #[test]
+    fn the_style_is_known() {
+        assert_eq!(Template::parse(b"%%").style(), None);
+        assert_eq!(Template::parse(b"%s").style(), Some(Style::Positions));
+        assert_eq!(Template::parse(b"%(a)s").style(), Some(Style::Names));
+    }
+
+    #[test]
+    fn faults_of_reading() {
+        assert_eq!(faults("%s %(a)s"), (Some(Fault::Mixed), None, 1));
+        assert_eq!(faults("%(a)s %s"), (Some(Fault::Mixed), None, 1));
+        assert_eq!(faults("%s %(a"), (Some(Fault::Mixed), None, 1));
+        assert_eq!(faults("%(a"), (Some(Fault::Unclosed), None, 0));
+        assert_eq!(faults("%(b)s %(a%b)s"), (Some(Fault::Unclosed), None, 1));
+        assert_eq!(faults("%("), (Some(Fault::Unclosed), None, 0));
+        assert_eq!(faults("%(a)%"), (Some(Fault::Mixed), Some(Fault::Unsupported(b'%', 4)), 1));
+    }
+
+    #[test]
+    fn faults_of_merging() {
+        assert_eq!(faults("%d"), (None, Some(Fault::Unsupported(b'd', 1)), 1));
+        assert_eq!(faults("x% s"), (None, Some(Fault::Unsupported(b' ', 2)), 1));
+        assert_eq!(faults("%s %"), (None, Some(Fault::Incomplete), 2));
+        assert_eq!(faults("%(a)"), (None, Some(Fault::Incomplete), 1));
+        assert_eq!(faults("%(a)d"), (None, Some(Fault::Unsupported(b'd', 4)), 1));
+        assert_eq!(faults("%(a(b)s"), (None, Some(Fault::IncompleteName), 1));
+        assert_eq!(faults("%(a(b)c)s"), (None, Some(Fault::BracketedName(2..7)), 1));
+        assert_eq!(faults("%é"), (None, Some(Fault::Unsupported(0xc3, 1)), 1));
+        assert_eq!(
+            Fault::Unsupported(b'd', 7).to_string(),
+            "unsupported format character 'd' (0x64) at index 7"
+        );
+    }
+
+    /// Every short text over the grammar's own alphabet: nothing is lost and nothing repeated.
+    #[test]
+    fn pieces_cover_the_query() {
+        let alphabet = b"%s()a";
+        for length in 0..=6_u32 {
+            for mut number in 0..5_usize.pow(length) {
+                let mut query = Vec::new();
+                for _ in 0..length {
+                    query.push(alphabet[number % 5]);
+                    number /= 5;
+                }
+                let template = Template::parse(&query);
+                let mut last = 0;
+                for piece in template.pieces() {
+                    match piece {
+                        Piece::Text(range) => {
+                            assert!(last <= range.start && range.start < range.end);
+                            assert!(range.end <= query.len());
+                            last = range.end;
+                        }
+                        Piece::Value(number) => assert!(*number < template.placeholders().len()),
+                    }
+                }
+            }
+        }
+    }
+}
