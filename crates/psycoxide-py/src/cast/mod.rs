@@ -1,7 +1,37 @@
 //! From PostgreSQL's text to Python objects: typecasters and the plan that a result's columns follow.
+//!
+//! `psycoxide_sql::text` reads the formats; the files here make objects of what it read. `caster`
+//! is the class that users see, `registry` says which caster is for which type, `plan` looks it up
+//! once per result, and `decoder` is the dispatch that runs once per field. Code that runs once per
+//! field goes through the C API itself and passes exceptions as `object` describes; everything else
+//! is ordinary PyO3.
+
+mod array;
+mod binary;
+mod builtin;
+mod caster;
+mod datetime;
+mod decoder;
+mod number;
+mod object;
+mod registry;
+mod scene;
+mod surroundings;
+mod text;
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    datetime::import(py)?;
+    module.add("string_types", registry::string_types(py))?;
+    // psycopg2 has it and makes no use of it.
+    module.add("binary_types", PyDict::new(py))?;
+    builtin::register(module, registry::string_types(py))?;
+    module.add_function(wrap_pyfunction!(caster::new_type, module)?)?;
+    module.add_function(wrap_pyfunction!(caster::new_array_type, module)?)?;
+    module.add_function(wrap_pyfunction!(registry::register_type, module)?)?;
     Ok(())
 }

@@ -20,8 +20,8 @@ pub struct Interval {
 }
 
 const FAULT: Malformed = Malformed("unable to parse interval");
-/// A field beyond 64 bits: the server's own fields end long before.
-const TOO_BIG: Malformed = Malformed("interval component too big");
+/// A field is beyond 64 bits: the server's own fields end long before.
+pub const TOO_BIG: Malformed = Malformed("interval component too big");
 
 /// True if `text` is in the style `iso_8601`.
 pub fn is_iso_8601(text: &[u8]) -> bool {

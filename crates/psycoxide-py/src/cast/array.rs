@@ -1,0 +1,115 @@
+//! Arrays as nested lists, over any element caster.
+
+use psycoxide_sql::text::Malformed;
+use psycoxide_sql::text::array::{Item, Items, MAX_DEPTH, unescape};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use super::decoder::Decoder;
+use super::object::{Decoded, Raised, Value};
+use super::scene::Scene;
+use super::text::UTF8;
+use crate::error;
+
+/// A list of what `element` makes of the array's elements; lower bounds are dropped.
+pub fn array(scene: &Scene<'_, '_>, element: &Decoder, text: &[u8]) -> Decoded {
+    if scene.encoding.is_ascii_safe() || text.is_ascii() {
+        return walk(scene, element, text);
+    }
+    // A byte that looks like `\` or `"` may be half of a character here: read it as text first.
+    let string = scene.encoding.decode(scene.py, text)?.into_bound(scene.py);
+    let utf8 = string.cast::<PyString>().map_err(PyErr::from).and_then(|string| string.to_str());
+    match utf8 {
+        Ok(utf8) => walk(&scene.with_encoding(&UTF8), element, utf8.as_bytes()),
+        Err(error) => Err(Raised::from_error(scene.py, error)),
+    }
+}
+
+fn walk(scene: &Scene<'_, '_>, element: &Decoder, text: &[u8]) -> Decoded {
+    let mut items = Items::new(text);
+    let mut nest = Nest::default();
+    let mut unescaped = Vec::new();
+    loop {
+        let value = match items.step() {
+            Ok(Some(Item::Plain(text))) => element.decode(scene, Some(text))?,
+            Ok(Some(Item::Escaped(text))) => {
+                unescape(text, &mut unescaped);
+                element.decode(scene, Some(&unescaped))?
+            }
+            Ok(Some(Item::Null)) => element.decode(scene, None)?,
+            Ok(Some(Item::Open)) => {
+                nest.open();
+                continue;
+            }
+            Ok(Some(Item::Close)) => nest.close(scene.py)?,
+            Ok(None) => return nest.finish(scene.py),
+            Err(fault) => return Err(malformed(scene.py, fault)),
+        };
+        nest.values.push(value.into_ptr());
+    }
+}
+
+#[cold]
+fn malformed(py: Python<'_>, fault: Malformed) -> Raised {
+    Raised::from_error(py, error::data(fault.0))
+}
+
+/// Arrays under way: the values of all of them, and where each one's begin.
+///
+/// A list is made when its array ends, so that it has the right size at once, and no half-filled
+/// list can be seen by Python code that an element's caster runs.
+#[derive(Default)]
+struct Nest {
+    /// References that this owns.
+    values: Vec<*mut ffi::PyObject>,
+    starts: [usize; MAX_DEPTH],
+    depth: usize,
+}
+
+impl Nest {
+    fn open(&mut self) {
+        // The walk refuses to open more.
+        if let Some(start) = self.starts.get_mut(self.depth) {
+            *start = self.values.len();
+            self.depth += 1;
+        }
+    }
+
+    /// The list of the innermost array's values.
+    fn close(&mut self, _py: Python<'_>) -> Decoded {
+        // The walk closes nothing that it has not opened.
+        self.depth = self.depth.saturating_sub(1);
+        let start = self.starts[self.depth].min(self.values.len());
+        // SAFETY: the GIL is held. The list has as many places as values follow; each value is a
+        // reference owned by `values`, which gives it up here; the list is not seen before.
+        unsafe {
+            let list = ffi::PyList_New((self.values.len() - start) as ffi::Py_ssize_t);
+            if !list.is_null() {
+                for (place, value) in self.values.drain(start..).enumerate() {
+                    ffi::PyList_SET_ITEM(list, place as ffi::Py_ssize_t, value);
+                }
+            }
+            Value::from_owned(list)
+        }
+    }
+
+    /// The outermost list, the one value that is left of a balanced walk.
+    fn finish(mut self, py: Python<'_>) -> Decoded {
+        match self.values.pop() {
+            // SAFETY: `values` owned the reference and gives it up.
+            Some(list) => unsafe { Value::from_owned(list) },
+            None => Err(malformed(py, Malformed("malformed array"))),
+        }
+    }
+}
+
+impl Drop for Nest {
+    fn drop(&mut self) {
+        for value in self.values.drain(..) {
+            // SAFETY: the reference is owned by `values`; a nest lives inside a call that holds the
+            // GIL. An exception may be set: destructors keep it.
+            unsafe { ffi::Py_DECREF(value) };
+        }
+    }
+}

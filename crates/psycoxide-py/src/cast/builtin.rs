@@ -1,0 +1,125 @@
+//! The casters that are there from the start, named and registered as psycopg2's are.
+
+use psycoxide_sql::oid;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+
+use super::caster::Caster;
+use super::decoder::Decoder;
+
+type Oids = &'static [oid::Oid];
+
+const NUMBERS: Oids = &[oid::INT8, oid::INT4, oid::INT2, oid::FLOAT8, oid::FLOAT4, oid::NUMERIC];
+const STRINGS: Oids = &[oid::NAME, oid::CHAR, oid::TEXT, oid::BPCHAR, oid::VARCHAR];
+const STRING_ARRAYS: Oids =
+    &[oid::CHAR_ARRAY, oid::NAME_ARRAY, oid::TEXT_ARRAY, oid::BPCHAR_ARRAY, oid::VARCHAR_ARRAY];
+/// `abstime`, `reltime`'s and `tinterval`'s oids are gone from the server; `int2vector` is an array.
+const INTEGER_ARRAYS: Oids = &[oid::INT2_ARRAY, 1006, oid::INT4_ARRAY];
+const INTERVALS: Oids = &[704, oid::INTERVAL];
+const TIMES: Oids = &[oid::TIME, oid::TIMETZ];
+const TIME_ARRAYS: Oids = &[oid::TIME_ARRAY, oid::TIMETZ_ARRAY];
+
+/// Casters of single values, in the order of their registration: of two for the same type the
+/// later one is in force.
+const SCALARS: &[(&str, Oids, Decoder)] = &[
+    ("NUMBER", NUMBERS, Decoder::Float),
+    ("LONGINTEGER", &[oid::INT8], Decoder::Integer),
+    ("INTEGER", &[oid::INT4, oid::INT2], Decoder::Integer),
+    ("FLOAT", &[oid::FLOAT8, oid::FLOAT4], Decoder::Float),
+    ("DECIMAL", &[oid::NUMERIC], Decoder::Decimal),
+    ("UNICODE", STRINGS, Decoder::Text),
+    ("BYTES", STRINGS, Decoder::Bytes),
+    ("STRING", STRINGS, Decoder::Text),
+    ("BOOLEAN", &[oid::BOOL], Decoder::Boolean),
+    ("DATETIME", &[oid::TIMESTAMP], Decoder::Timestamp),
+    ("DATETIMETZ", &[oid::TIMESTAMPTZ], Decoder::TimestampTz),
+    ("TIME", TIMES, Decoder::Time),
+    ("DATE", &[oid::DATE], Decoder::Date),
+    ("INTERVAL", INTERVALS, Decoder::Interval),
+    ("BINARY", &[oid::BYTEA], Decoder::Binary),
+    ("ROWID", &[oid::OID], Decoder::Integer),
+];
+
+/// Casters of arrays, each over another one.
+const ARRAYS: &[(&str, Oids, &str)] = &[
+    ("LONGINTEGERARRAY", &[oid::INT8_ARRAY], "LONGINTEGER"),
+    ("INTEGERARRAY", INTEGER_ARRAYS, "INTEGER"),
+    ("FLOATARRAY", &[oid::FLOAT4_ARRAY, oid::FLOAT8_ARRAY], "FLOAT"),
+    ("DECIMALARRAY", &[oid::NUMERIC_ARRAY], "DECIMAL"),
+    ("UNICODEARRAY", STRING_ARRAYS, "UNICODE"),
+    ("BYTESARRAY", STRING_ARRAYS, "BYTES"),
+    ("STRINGARRAY", STRING_ARRAYS, "STRING"),
+    ("BOOLEANARRAY", &[oid::BOOL_ARRAY], "BOOLEAN"),
+    ("DATETIMEARRAY", &[oid::TIMESTAMP_ARRAY], "DATETIME"),
+    ("DATETIMETZARRAY", &[oid::TIMESTAMPTZ_ARRAY], "DATETIMETZ"),
+    ("TIMEARRAY", TIME_ARRAYS, "TIME"),
+    ("DATEARRAY", &[oid::DATE_ARRAY], "DATE"),
+    ("INTERVALARRAY", &[oid::INTERVAL_ARRAY], "INTERVAL"),
+    ("BINARYARRAY", &[oid::BYTEA_ARRAY], "BINARY"),
+    ("ROWIDARRAY", &[oid::OID_ARRAY, 1013], "ROWID"),
+];
+
+/// Registered last.
+const LATE: &[(&str, Oids, Decoder)] = &[("UNKNOWN", &[oid::UNKNOWN], Decoder::Text)];
+const LATE_ARRAYS: &[(&str, Oids, &str)] = &[
+    ("INETARRAY", &[oid::INET_ARRAY], "STRING"),
+    ("CIDRARRAY", &[oid::CIDR_ARRAY], "STRING"),
+    ("MACADDRARRAY", &[oid::MACADDR_ARRAY], "STRING"),
+];
+
+/// Further names of the same things, exported but not registered.
+const ALIASES: &[(&str, &str)] = &[
+    ("PYDATETIME", "DATETIME"),
+    ("PYDATETIMETZ", "DATETIMETZ"),
+    ("PYTIME", "TIME"),
+    ("PYDATE", "DATE"),
+    ("PYINTERVAL", "INTERVAL"),
+    ("PYDATETIMEARRAY", "DATETIMEARRAY"),
+    ("PYDATETIMETZARRAY", "DATETIMETZARRAY"),
+    ("PYTIMEARRAY", "TIMEARRAY"),
+    ("PYDATEARRAY", "DATEARRAY"),
+    ("PYINTERVALARRAY", "INTERVALARRAY"),
+];
+
+/// Exports every built-in caster from `module` and registers it in `string_types`.
+pub fn register(module: &Bound<'_, PyModule>, string_types: &Bound<'_, PyDict>) -> PyResult<()> {
+    let py = module.py();
+    let scalar = |(name, oids, decoder): &(&str, Oids, Decoder)| {
+        export(module, string_types, name, oids, decoder.clone_ref(py))
+    };
+    let array = |(name, oids, element): &(&str, Oids, &str)| {
+        let element = found(module, element)?.get().decoder().clone_ref(py);
+        export(module, string_types, name, oids, Decoder::Array(Box::new(element)))
+    };
+    SCALARS.iter().try_for_each(scalar)?;
+    ARRAYS.iter().try_for_each(array)?;
+    LATE.iter().try_for_each(scalar)?;
+    LATE_ARRAYS.iter().try_for_each(array)?;
+    for (alias, name) in ALIASES {
+        let original = found(module, name)?;
+        let decoder = original.get().decoder().clone_ref(py);
+        let name = PyString::new(py, alias);
+        module.add(name.clone(), Caster::new(name.as_any(), original.get().values(py), decoder))?;
+    }
+    Ok(())
+}
+
+fn export(
+    module: &Bound<'_, PyModule>,
+    string_types: &Bound<'_, PyDict>,
+    name: &str,
+    oids: Oids,
+    decoder: Decoder,
+) -> PyResult<()> {
+    let py = module.py();
+    let values = PyTuple::new(py, oids)?;
+    let caster = Bound::new(py, Caster::new(PyString::new(py, name).as_any(), &values, decoder))?;
+    for oid in oids {
+        string_types.set_item(oid, &caster)?;
+    }
+    module.add(name, caster)
+}
+
+fn found<'py>(module: &Bound<'py, PyModule>, name: &str) -> PyResult<Bound<'py, Caster>> {
+    Ok(module.getattr(name)?.cast_into::<Caster>()?)
+}

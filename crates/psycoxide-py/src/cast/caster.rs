@@ -1,0 +1,158 @@
+//! Typecaster objects: DB-API type objects that also convert values.
+
+use pyo3::basic::CompareOp;
+use pyo3::exceptions::PyTypeError;
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple};
+use pyo3::{PyTraverseError, ffi};
+
+use super::decoder::{Decoder, decode_object};
+use super::scene::{Scene, Zones};
+use super::surroundings;
+use crate::error;
+
+/// psycopg type-casting object
+#[pyclass(name = "type", module = "psycoxide._psycopg", frozen)]
+pub struct Caster {
+    /// The caster's name.
+    #[pyo3(get)]
+    name: Py<PyAny>,
+    /// The oids of the types that it is for.
+    #[pyo3(get)]
+    values: Py<PyTuple>,
+    decoder: Decoder,
+}
+
+impl Caster {
+    pub fn new(name: &Bound<'_, PyAny>, values: &Bound<'_, PyTuple>, decoder: Decoder) -> Self {
+        Self { name: name.clone().unbind(), values: values.clone().unbind(), decoder }
+    }
+
+    /// What the caster does with a value.
+    pub fn decoder(&self) -> &Decoder {
+        &self.decoder
+    }
+
+    /// The oids that it registers for.
+    pub fn values<'py>(&self, py: Python<'py>) -> &Bound<'py, PyTuple> {
+        self.values.bind(py)
+    }
+
+    /// Whether the caster is for the type `other`, or for one of its types.
+    fn holds(&self, other: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let py = other.py();
+        let oid = |value: Bound<'_, PyAny>| value.extract::<i64>();
+        if let Ok(caster) = other.cast::<Self>() {
+            for value in self.values(py) {
+                let value = oid(value)?;
+                for candidate in caster.get().values(py) {
+                    if oid(candidate)? == value {
+                        return Ok(true);
+                    }
+                }
+            }
+            return Ok(false);
+        }
+        // As `int(other)`: psycopg2 compares equal with "23" too, and fails on what is no number.
+        // SAFETY: `other` is a valid object; a new reference or null with an exception comes back.
+        let number =
+            unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyNumber_Long(other.as_ptr()))? };
+        for value in self.values(py) {
+            if number.eq(oid(value)?)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+#[pymethods]
+impl Caster {
+    #[pyo3(signature = (*args))]
+    fn __call__<'py>(
+        slf: &Bound<'py, Self>,
+        args: &Bound<'py, PyTuple>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let Ok((value, cursor)) = args.extract::<(Bound<'py, PyAny>, Bound<'py, PyAny>)>() else {
+            return Err(PyTypeError::new_err(format!(
+                "function takes exactly 2 arguments ({} given)",
+                args.len()
+            )));
+        };
+        if value.is_none() {
+            return Ok(value);
+        }
+        let encoding = surroundings::encoding(&cursor)?;
+        let zones = Zones::new(&cursor);
+        let scene = Scene { py: slf.py(), cursor: &cursor, encoding: &encoding, zones: &zones };
+        decode_object(&slf.get().decoder, &scene, &value)
+    }
+
+    fn __richcmp__(&self, other: &Bound<'_, PyAny>, operator: CompareOp) -> PyResult<bool> {
+        // Every operator but `==` asks for difference.
+        Ok(self.holds(other)? == matches!(operator, CompareOp::Eq))
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let name = slf.get().name.bind(slf.py());
+        let Ok(name) = name.cast::<PyString>() else {
+            return Err(PyTypeError::new_err(format!(
+                "Expected bytes or unicode string, got {} instead",
+                name.get_type().name()?
+            )));
+        };
+        Ok(format!("<psycoxide._psycopg.type '{}' at {:p}>", name.to_str()?, slf.as_ptr()))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.name)?;
+        visit.call(&self.values)?;
+        self.decoder.traverse(&visit)
+    }
+}
+
+/// new_type(oids, name, castobj) -> new type object
+///
+/// A caster for values of the types with these oids (a tuple): `castobj(value, cursor)` is called
+/// with the value's text, or `None` for NULL. Use it with `register_type()`.
+#[pyfunction]
+#[pyo3(signature = (values, name=None, castobj=None, baseobj=None))]
+pub fn new_type<'py>(
+    values: &Bound<'py, PyTuple>,
+    name: Option<&Bound<'py, PyString>>,
+    castobj: Option<&Bound<'py, PyAny>>,
+    baseobj: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, Caster>> {
+    // psycopg2 takes it and makes no use of it.
+    let _ = baseobj;
+    let py = values.py();
+    let decoder = match castobj {
+        Some(function) => Decoder::Python(function.clone().unbind()),
+        None => Decoder::Missing,
+    };
+    let none = py.None().into_bound(py);
+    let name = name.map_or(&none, |name| name.as_any());
+    Bound::new(py, Caster::new(name, values, decoder))
+}
+
+/// new_array_type(oids, name, baseobj) -> new type object
+///
+/// A caster for arrays, whose elements the caster `baseobj` converts. Use it with
+/// `register_type()`.
+#[pyfunction]
+pub fn new_array_type<'py>(
+    values: &Bound<'py, PyTuple>,
+    name: &Bound<'py, PyString>,
+    baseobj: &Bound<'py, Caster>,
+) -> PyResult<Bound<'py, Caster>> {
+    /// Decoding and dropping recurse into arrays of arrays of arrays.
+    const DEEPEST: usize = 64;
+    let py = values.py();
+    let element = baseobj.get().decoder();
+    if element.depth() >= DEEPEST {
+        return Err(error::programming("array casters nested too deeply"));
+    }
+    let decoder = Decoder::Array(Box::new(element.clone_ref(py)));
+    Bound::new(py, Caster::new(name, values, decoder))
+}

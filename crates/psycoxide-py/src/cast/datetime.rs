@@ -1,0 +1,212 @@
+//! Dates, times, timestamps and intervals.
+//!
+//! Python's `datetime` judges what is in range: its `ValueError` is what a year before Christ or
+//! after 9999 gives, as with psycopg2.
+
+use std::ffi::c_int;
+
+use psycoxide_sql::text::date::{self, Date};
+use psycoxide_sql::text::interval::{self, Interval};
+use psycoxide_sql::text::time::{self, Time};
+use psycoxide_sql::text::timestamp::{self, Timestamp};
+use psycoxide_sql::text::{Malformed, Moment};
+use pyo3::exceptions::PyOverflowError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::number::any_integer;
+use super::object::{Decoded, Raised, Value, decoded};
+use super::scene::Scene;
+use crate::error;
+use crate::imports::Lazy;
+
+static TIMEDELTA: Lazy = Lazy::new("datetime", "timedelta");
+
+const FIRST: Date = Date { year: 1, month: 1, day: 1 };
+const LAST: Date = Date { year: 9999, month: 12, day: 31 };
+const LAST_TIME: Time = Time { hour: 23, minute: 59, second: 59, microsecond: 999_999 };
+
+/// The C API of `datetime`.
+fn api(_py: Python<'_>) -> &'static ffi::PyDateTime_CAPI {
+    // SAFETY: `import` has run when the module was initialised and failed it otherwise; the
+    // capsule's table lives as long as the interpreter.
+    unsafe { &*ffi::PyDateTimeAPI() }
+}
+
+/// Makes the C API of `datetime` ready.
+pub fn import(py: Python<'_>) -> PyResult<()> {
+    // SAFETY: the GIL is held.
+    let api = unsafe {
+        ffi::PyDateTime_IMPORT();
+        ffi::PyDateTimeAPI()
+    };
+    if api.is_null() { Err(PyErr::fetch(py)) } else { Ok(()) }
+}
+
+/// A `date`; the infinities are `date.max` and `date.min`.
+#[inline]
+pub fn date(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
+    let date = match date::date(text) {
+        Ok(Moment::Finite(date)) => date,
+        Ok(Moment::Infinity) => LAST,
+        Ok(Moment::MinusInfinity) => FIRST,
+        Err(fault) => return Err(malformed(scene, fault)),
+    };
+    let api = api(scene.py);
+    let (month, day) = (c_int::from(date.month), c_int::from(date.day));
+    // SAFETY: the function checks its numbers; the class is its own.
+    unsafe { Value::from_owned((api.Date_FromDate)(date.year, month, day, api.DateType)) }
+}
+
+/// A `datetime`, aware if its text has an offset and the cursor a `tzinfo_factory`.
+#[inline]
+pub fn timestamp(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
+    special_or_finite(scene, text, None)
+}
+
+/// As [`timestamp`], but the infinities are aware too: in UTC.
+#[inline]
+pub fn timestamptz(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
+    special_or_finite(scene, text, Some(0))
+}
+
+#[inline]
+fn special_or_finite(scene: &Scene<'_, '_>, text: &[u8], special_offset: Option<i32>) -> Decoded {
+    let (date, time) = match timestamp::timestamp(text) {
+        Ok(Moment::Finite(Timestamp { date, time, offset })) => {
+            let zone = zone(scene, offset)?;
+            return datetime(scene.py, date, time.normalized(), zone);
+        }
+        Ok(Moment::Infinity) => (LAST, LAST_TIME),
+        Ok(Moment::MinusInfinity) => (FIRST, Time::default()),
+        Err(fault) => return Err(malformed(scene, fault)),
+    };
+    let zone = match special_offset {
+        // SAFETY: the API is imported, and its UTC lives for ever.
+        Some(_) if !scene.zones.is_naive() => unsafe {
+            Value::from_borrowed(ffi::PyDateTime_TimeZone_UTC())?
+        },
+        _ => Value::none(scene.py)?,
+    };
+    datetime(scene.py, date, time, zone)
+}
+
+#[inline]
+fn datetime(py: Python<'_>, date: Date, time: Time, zone: Value) -> Decoded {
+    let api = api(py);
+    let (month, day) = (c_int::from(date.month), c_int::from(date.day));
+    let (hour, minute) = (c_int::from(time.hour), c_int::from(time.minute));
+    // At most 999 999.
+    let (second, micros) = (c_int::from(time.second), time.microsecond as c_int);
+    let zone = zone.into_ptr();
+    // SAFETY: the function checks its numbers and that `zone` is None or a tzinfo; the reference
+    // to `zone` is ours and given up once the datetime holds its own.
+    unsafe {
+        let value = (api.DateTime_FromDateAndTime)(
+            date.year,
+            month,
+            day,
+            hour,
+            minute,
+            second,
+            micros,
+            zone,
+            api.DateTimeType,
+        );
+        ffi::Py_DECREF(zone);
+        Value::from_owned(value)
+    }
+}
+
+/// A `time`, aware if its text has an offset. `24:00`, which Python lacks, is midnight.
+pub fn time(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
+    let (time, offset) = match time::time(text) {
+        Ok((time, offset)) => (time.normalized(), offset),
+        Err(fault) => return Err(malformed(scene, fault)),
+    };
+    let time = match time {
+        Time { hour: 24, minute: 0, second: 0, .. } => Time { hour: 0, ..time },
+        time => time,
+    };
+    let zone = zone(scene, offset)?.into_ptr();
+    let api = api(scene.py);
+    let (hour, minute) = (c_int::from(time.hour), c_int::from(time.minute));
+    let (second, micros) = (c_int::from(time.second), time.microsecond as c_int);
+    // SAFETY: as in `datetime`.
+    unsafe {
+        let class = api.TimeType;
+        let value = (api.Time_FromTime)(hour, minute, second, micros, zone, class);
+        ffi::Py_DECREF(zone);
+        Value::from_owned(value)
+    }
+}
+
+#[inline]
+fn zone(scene: &Scene<'_, '_>, offset: Option<i32>) -> Decoded {
+    match offset {
+        Some(offset) => scene.zones.at(offset),
+        None => Value::none(scene.py),
+    }
+}
+
+/// A `timedelta`: a year counts 365 days and a month 30, as with psycopg2.
+pub fn interval(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
+    if interval::is_iso_8601(text) {
+        // Readable, but psycopg2's programs are promised this.
+        let error = error::not_supported("iso_8601 intervalstyle currently not supported");
+        return Err(Raised::from_error(scene.py, error));
+    }
+    match interval::interval(text) {
+        Ok(interval) => delta(scene.py, interval),
+        Err(fault) => uncommon_interval(scene.py, text, fault),
+    }
+}
+
+fn delta(py: Python<'_>, interval: Interval) -> Decoded {
+    const DAY: i64 = 86_400_000_000;
+    let days = (|| {
+        let years = (interval.months / 12).checked_mul(365)?;
+        let months = (interval.months % 12).checked_mul(30)?;
+        let days = interval.days.checked_add(years)?.checked_add(months)?;
+        c_int::try_from(days.checked_add(interval.microseconds.div_euclid(DAY))?).ok()
+    })();
+    let Some(days) = days else { return Err(too_big(py)) };
+    let rest = interval.microseconds.rem_euclid(DAY);
+    // Both are less than a day's worth.
+    let (seconds, micros) = ((rest / 1_000_000) as c_int, (rest % 1_000_000) as c_int);
+    let api = api(py);
+    // SAFETY: the function checks its numbers; the class is its own.
+    unsafe { Value::from_owned((api.Delta_FromDelta)(days, seconds, micros, 1, api.DeltaType)) }
+}
+
+fn too_big(py: Python<'_>) -> Raised {
+    Raised::from_error(py, PyOverflowError::new_err("interval component too big"))
+}
+
+/// A number alone is microseconds, which is how Redshift writes an interval.
+#[cold]
+fn uncommon_interval(py: Python<'_>, text: &[u8], fault: Malformed) -> Decoded {
+    if matches!(text, b"infinity" | b"-infinity") {
+        let error = PyOverflowError::new_err("timedelta cannot hold an infinite interval");
+        return Err(Raised::from_error(py, error));
+    }
+    if fault == interval::TOO_BIG {
+        return Err(too_big(py));
+    }
+    if text.len() > 20 {
+        return Err(Raised::from_error(py, error::data(fault.0)));
+    }
+    let micros = any_integer(py, text)?.into_bound(py);
+    let timedelta = || {
+        let arguments = PyDict::new(py);
+        arguments.set_item("microseconds", micros)?;
+        TIMEDELTA.bind(py)?.call((), Some(&arguments))
+    };
+    decoded(py, timedelta())
+}
+
+#[cold]
+fn malformed(scene: &Scene<'_, '_>, fault: Malformed) -> Raised {
+    Raised::from_error(scene.py, error::data(fault.0))
+}

@@ -1,0 +1,221 @@
+//! What becomes of a field: the one `match` that runs for every value of a result.
+
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+use pyo3::{PyTraverseError, ffi};
+
+use super::object::{Decoded, Raised, Value};
+use super::scene::Scene;
+use super::text::UTF8;
+use super::{array, binary, datetime, number};
+use crate::imports::Lazy;
+
+static ERROR: Lazy = Lazy::new("psycoxide._exceptions", "Error");
+
+/// How the text of a value becomes an object. NULL is `None`, except for casters in Python.
+#[derive(Debug)]
+pub enum Decoder {
+    /// `str`
+    Text,
+    /// `bytes`, as they came.
+    Bytes,
+    /// `int`
+    Integer,
+    /// `float`
+    Float,
+    /// `decimal.Decimal`
+    Decimal,
+    /// `bool`
+    Boolean,
+    /// `datetime.date`
+    Date,
+    /// `datetime.datetime`
+    Timestamp,
+    /// `datetime.datetime`, also of infinities aware.
+    TimestampTz,
+    /// `datetime.time`
+    Time,
+    /// `datetime.timedelta`
+    Interval,
+    /// `memoryview` of what `bytea`'s text stands for.
+    Binary,
+    /// `memoryview` of the field as it came (a binary cursor's `bytea`).
+    Verbatim,
+    /// `list`, nested as the array is, of what the element's decoder gives.
+    Array(Box<Decoder>),
+    /// Whatever a callable gives for `(str or None, cursor)`.
+    Python(Py<PyAny>),
+    /// A caster that was made without a function.
+    Missing,
+}
+
+impl Decoder {
+    /// The object for a field.
+    #[inline]
+    pub fn decode(&self, scene: &Scene<'_, '_>, field: Option<&[u8]>) -> Decoded {
+        let Some(text) = field else { return self.null(scene) };
+        match self {
+            Self::Text => scene.encoding.decode(scene.py, text),
+            Self::Integer => number::integer(scene, text),
+            Self::Float => number::float(scene, text),
+            Self::Boolean => number::boolean(scene, text),
+            Self::Decimal => number::decimal(scene, text),
+            Self::Timestamp => datetime::timestamp(scene, text),
+            Self::TimestampTz => datetime::timestamptz(scene, text),
+            Self::Date => datetime::date(scene, text),
+            Self::Time => datetime::time(scene, text),
+            Self::Interval => datetime::interval(scene, text),
+            Self::Binary => binary::binary(scene.py, text),
+            Self::Array(element) => array::array(scene, element, text),
+            Self::Bytes => bytes(scene.py, text),
+            Self::Verbatim => binary::view(scene.py, text.to_vec()),
+            Self::Python(function) => {
+                let value = scene.encoding.decode(scene.py, text)?;
+                call(scene, function, value)
+            }
+            Self::Missing => Err(missing(scene.py)),
+        }
+    }
+
+    #[inline]
+    fn null(&self, scene: &Scene<'_, '_>) -> Decoded {
+        match self {
+            Self::Python(function) => call(scene, function, Value::none(scene.py)?),
+            Self::Missing => Err(missing(scene.py)),
+            _ => Value::none(scene.py),
+        }
+    }
+
+    /// Whether decoding can run Python code, other than to make a `tzinfo` or run a codec.
+    pub fn runs_python(&self) -> bool {
+        match self {
+            Self::Array(element) => element.runs_python(),
+            decoder => matches!(decoder, Self::Python(_) | Self::Missing),
+        }
+    }
+
+    /// Whether values may have an offset, and so a `tzinfo`.
+    pub fn uses_zones(&self) -> bool {
+        match self {
+            Self::Array(element) => element.uses_zones(),
+            decoder => matches!(decoder, Self::Timestamp | Self::TimestampTz | Self::Time),
+        }
+    }
+
+    /// Whether the encoding matters.
+    pub fn uses_encoding(&self) -> bool {
+        match self {
+            Self::Array(element) => element.uses_encoding(),
+            decoder => matches!(decoder, Self::Text | Self::Python(_)),
+        }
+    }
+
+    /// Whether values are objects that the garbage collector never tracks.
+    pub fn is_atomic(&self) -> bool {
+        !matches!(
+            self,
+            Self::Array(_) | Self::Binary | Self::Verbatim | Self::Python(_) | Self::Missing
+        )
+    }
+
+    /// How many arrays of arrays this is.
+    pub fn depth(&self) -> usize {
+        match self {
+            Self::Array(element) => 1 + element.depth(),
+            _ => 0,
+        }
+    }
+
+    /// Another decoder that does the same.
+    pub fn clone_ref(&self, py: Python<'_>) -> Self {
+        match self {
+            Self::Text => Self::Text,
+            Self::Bytes => Self::Bytes,
+            Self::Integer => Self::Integer,
+            Self::Float => Self::Float,
+            Self::Decimal => Self::Decimal,
+            Self::Boolean => Self::Boolean,
+            Self::Date => Self::Date,
+            Self::Timestamp => Self::Timestamp,
+            Self::TimestampTz => Self::TimestampTz,
+            Self::Time => Self::Time,
+            Self::Interval => Self::Interval,
+            Self::Binary => Self::Binary,
+            Self::Verbatim => Self::Verbatim,
+            Self::Array(element) => Self::Array(Box::new(element.clone_ref(py))),
+            Self::Python(function) => Self::Python(function.clone_ref(py)),
+            Self::Missing => Self::Missing,
+        }
+    }
+
+    /// Shows the garbage collector what this holds.
+    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self {
+            Self::Array(element) => element.traverse(visit),
+            Self::Python(function) => visit.call(function),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn bytes(_py: Python<'_>, text: &[u8]) -> Decoded {
+    // SAFETY: `text` is valid for its length, and copied.
+    unsafe {
+        let length = text.len() as ffi::Py_ssize_t;
+        Value::from_owned(ffi::PyBytes_FromStringAndSize(text.as_ptr().cast(), length))
+    }
+}
+
+fn call(scene: &Scene<'_, '_>, function: &Py<PyAny>, value: Value) -> Decoded {
+    let value = value.into_bound(scene.py);
+    let arguments = [value.as_ptr(), scene.cursor.as_ptr()];
+    // SAFETY: the function and both arguments are valid objects, held here during the call.
+    unsafe {
+        Value::from_owned(ffi::PyObject_Vectorcall(
+            function.as_ptr(),
+            arguments.as_ptr(),
+            arguments.len(),
+            std::ptr::null_mut(),
+        ))
+    }
+}
+
+#[cold]
+fn missing(py: Python<'_>) -> Raised {
+    let error = ERROR
+        .bind(py)
+        .and_then(|class| class.call1(("internal error: no casting function found",)));
+    let error = match error {
+        Ok(error) => PyErr::from_value(error),
+        Err(error) => error,
+    };
+    Raised::from_error(py, error)
+}
+
+/// Calls a decoder with what Python code gave as the value: `str`, `bytes` or `None`.
+pub fn decode_object<'py>(
+    decoder: &Decoder,
+    scene: &Scene<'_, 'py>,
+    value: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    use pyo3::exceptions::PyTypeError;
+    use pyo3::types::{PyBytes, PyString};
+
+    let decoded = if value.is_none() {
+        decoder.decode(scene, None)
+    } else if let Ok(string) = value.cast::<PyString>() {
+        // Text has been decoded already: whatever the session's encoding, it is UTF-8 now.
+        decoder.decode(&scene.with_encoding(&UTF8), Some(string.to_str()?.as_bytes()))
+    } else if let Ok(bytes) = value.cast::<PyBytes>() {
+        decoder.decode(scene, Some(bytes.as_bytes()))
+    } else {
+        return Err(PyTypeError::new_err(format!(
+            "a bytes-like object is required, not '{}'",
+            value.get_type().name()?
+        )));
+    };
+    match decoded {
+        Ok(value) => Ok(value.into_bound(scene.py)),
+        Err(raised) => Err(raised.into_error(scene.py)),
+    }
+}

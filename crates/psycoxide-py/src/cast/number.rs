@@ -1,0 +1,85 @@
+//! Integers, floating-point numbers, decimals and truth values.
+
+use psycoxide_sql::text::number;
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::object::{Decoded, Raised, Value};
+use super::scene::Scene;
+use super::text::UTF8;
+use crate::{error, imports};
+
+/// An `int`.
+#[inline]
+pub fn integer(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
+    match number::integer(text) {
+        // SAFETY: the GIL is held.
+        Some(value) => unsafe { Value::from_owned(ffi::PyLong_FromLongLong(value)) },
+        None => any_integer(scene.py, text),
+    }
+}
+
+/// Whatever else Python reads as an integer literal (psycopg2 lets it): `0x1f`, `1_000`, ` 7 `.
+#[cold]
+pub fn any_integer(py: Python<'_>, text: &[u8]) -> Decoded {
+    /// A 64-bit integer has at most 20 characters; psycopg2 stops here.
+    const MOST: usize = 24;
+    if text.len() >= MOST {
+        return Err(Raised::from_error(py, error::data("int64 representation too long")));
+    }
+    if text.contains(&0) {
+        return Err(Raised::from_error(py, error::data("NUL in an integer")));
+    }
+    let mut terminated = [0_u8; MOST];
+    terminated[..text.len()].copy_from_slice(text);
+    // SAFETY: the copy is shorter than its buffer, so it ends in NUL; base 0 is allowed.
+    unsafe {
+        let literal = terminated.as_ptr().cast();
+        Value::from_owned(ffi::PyLong_FromString(literal, std::ptr::null_mut(), 0))
+    }
+}
+
+/// A `float`.
+#[inline]
+pub fn float(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
+    match number::float(text) {
+        // SAFETY: the GIL is held.
+        Some(value) => unsafe { Value::from_owned(ffi::PyFloat_FromDouble(value)) },
+        None => any_float(scene.py, text),
+    }
+}
+
+/// Whatever else Python reads as a `float`, or its complaint.
+#[cold]
+fn any_float(py: Python<'_>, text: &[u8]) -> Decoded {
+    let string = UTF8.decode(py, text)?.into_bound(py);
+    // SAFETY: `string` is a valid object.
+    unsafe { Value::from_owned(ffi::PyFloat_FromString(string.as_ptr())) }
+}
+
+/// A `decimal.Decimal`.
+pub fn decimal(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
+    let py = scene.py;
+    let class = imports::DECIMAL.bind(py).map_err(|error| Raised::from_error(py, error))?;
+    let string = UTF8.decode(py, text)?.into_bound(py);
+    // SAFETY: both are valid objects.
+    unsafe { Value::from_owned(ffi::PyObject_CallOneArg(class.as_ptr(), string.as_ptr())) }
+}
+
+/// A `bool`, told by its first letter.
+#[inline]
+pub fn boolean(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
+    let value = match text.first() {
+        // SAFETY: the two truth values live for ever.
+        Some(b't' | b'T') => unsafe { ffi::Py_True() },
+        // SAFETY: as above.
+        Some(b'f' | b'F') => unsafe { ffi::Py_False() },
+        _ => {
+            let text = String::from_utf8_lossy(text);
+            let error = error::interface(format!("can't parse boolean: '{text}'"));
+            return Err(Raised::from_error(scene.py, error));
+        }
+    };
+    // SAFETY: as above.
+    unsafe { Value::from_borrowed(value) }
+}

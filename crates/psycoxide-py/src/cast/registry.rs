@@ -1,0 +1,73 @@
+//! Which caster is for which type: on a cursor, on a connection, or everywhere.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyDict;
+
+use super::caster::Caster;
+use super::decoder::Decoder;
+use crate::connection::Connection;
+use crate::cursor::Cursor;
+
+/// The casters that hold where neither the cursor nor the connection has one of its own. (The
+/// module is initialised once a process, so there is one such dictionary.)
+static STRING_TYPES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+
+/// The global registry: `{oid: caster}`.
+pub fn string_types(py: Python<'_>) -> &Bound<'_, PyDict> {
+    STRING_TYPES.get_or_init(py, || PyDict::new(py).unbind()).bind(py)
+}
+
+/// register_type(obj, conn_or_curs) -> None -- register obj with psycopg type system
+///
+/// The caster `obj` is from now on used for its types: by the cursor, by all cursors of the
+/// connection, or everywhere if the second argument is missing or None.
+#[pyfunction]
+#[pyo3(signature = (obj, conn_or_curs=None, /))]
+pub fn register_type(
+    obj: &Bound<'_, Caster>,
+    conn_or_curs: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    let py = obj.py();
+    let types = match conn_or_curs {
+        None => string_types(py),
+        Some(scope) => {
+            if let Ok(cursor) = scope.cast::<Cursor>() {
+                return add(cursor.get().string_types(py), obj);
+            }
+            let Ok(connection) = scope.cast::<Connection>() else {
+                return Err(PyTypeError::new_err(
+                    "argument 2 must be a connection, cursor or None",
+                ));
+            };
+            return add(connection.get().string_types(py), obj);
+        }
+    };
+    add(types, obj)
+}
+
+fn add(types: &Bound<'_, PyDict>, caster: &Bound<'_, Caster>) -> PyResult<()> {
+    for value in caster.get().values(caster.py()) {
+        types.set_item(value, caster)?;
+    }
+    Ok(())
+}
+
+/// The decoder for a type: of the first of these registries that has a caster for it.
+///
+/// A type that nobody has registered a caster for is text.
+pub fn decoder(registries: &[&Bound<'_, PyDict>], oid: &Bound<'_, PyAny>) -> PyResult<Decoder> {
+    for registry in registries {
+        if registry.is_empty() {
+            continue;
+        }
+        let Some(found) = registry.get_item(oid)? else { continue };
+        return match found.cast::<Caster>() {
+            Ok(caster) => Ok(caster.get().decoder().clone_ref(oid.py())),
+            // The dictionary is the user's: whatever else is in it is called like a caster.
+            Err(_) => Ok(Decoder::Python(found.unbind())),
+        };
+    }
+    Ok(Decoder::Text)
+}

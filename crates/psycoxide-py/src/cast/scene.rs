@@ -1,0 +1,137 @@
+//! What decoding a field depends on beside its bytes.
+
+use std::cell::{Cell, OnceCell, RefCell};
+
+use pyo3::prelude::*;
+use pyo3::types::{PyAny, PyDict};
+use pyo3::{ffi, intern};
+
+use super::object::{Raised, Value};
+use super::text::TextDecoder;
+use crate::imports::Lazy;
+
+static TIMEZONE: Lazy = Lazy::new("datetime", "timezone");
+
+/// The surroundings of one fetch, or of one call of a caster.
+pub struct Scene<'a, 'py> {
+    pub py: Python<'py>,
+    /// Handed to casters written in Python: a cursor, or whatever the caller gave.
+    pub cursor: &'a Bound<'py, PyAny>,
+    /// The encoding that the values are in.
+    pub encoding: &'a TextDecoder,
+    /// Where `tzinfo` objects come from.
+    pub zones: &'a Zones<'py>,
+}
+
+impl<'a, 'py> Scene<'a, 'py> {
+    /// The same scene for text in another encoding.
+    pub fn with_encoding<'b>(&'b self, encoding: &'b TextDecoder) -> Scene<'b, 'py>
+    where
+        'a: 'b,
+    {
+        Scene { py: self.py, cursor: self.cursor, encoding, zones: self.zones }
+    }
+}
+
+/// The `tzinfo` objects of a cursor, made by its `tzinfo_factory`.
+pub struct Zones<'py> {
+    cursor: Bound<'py, PyAny>,
+    factory: OnceCell<Factory<'py>>,
+    last_offset: Cell<i32>,
+    last: RefCell<Option<Bound<'py, PyAny>>>,
+}
+
+enum Factory<'py> {
+    /// `tzinfo_factory = None`: datetimes are naive.
+    Naive,
+    /// `datetime.timezone`, the default: its objects are shared, as they are immutable.
+    Timezone,
+    /// Anything else is called for each value, since it may give what it likes.
+    Call(Bound<'py, PyAny>),
+}
+
+impl<'py> Zones<'py> {
+    /// The zones of a cursor; of anything without a `tzinfo_factory`, the default ones.
+    pub fn new(cursor: &Bound<'py, PyAny>) -> Self {
+        Self {
+            cursor: cursor.clone(),
+            factory: OnceCell::new(),
+            last_offset: Cell::new(0),
+            last: RefCell::new(None),
+        }
+    }
+
+    /// Whether making a `tzinfo` runs no Python code.
+    pub fn is_native(&self) -> bool {
+        !matches!(self.factory(), Factory::Call(_))
+    }
+
+    /// Whether datetimes are to be naive.
+    pub fn is_naive(&self) -> bool {
+        matches!(self.factory(), Factory::Naive)
+    }
+
+    /// The `tzinfo` for an offset in seconds east of Greenwich; `None` for naive datetimes.
+    pub fn at(&self, offset: i32) -> Result<Value, Raised> {
+        let py = self.cursor.py();
+        let zone = match self.factory() {
+            Factory::Naive => return Value::none(py),
+            Factory::Timezone if offset == 0 => {
+                // SAFETY: the datetime API is imported, and its UTC lives for ever.
+                return unsafe { Value::from_borrowed(ffi::PyDateTime_TimeZone_UTC()) };
+            }
+            Factory::Timezone => self.shared(offset),
+            Factory::Call(factory) => {
+                timedelta(py, offset).and_then(|delta| factory.call1((delta,)))
+            }
+        };
+        super::object::decoded(py, zone)
+    }
+
+    fn shared(&self, offset: i32) -> PyResult<Bound<'py, PyAny>> {
+        if self.last_offset.get() == offset
+            && let Some(zone) = &*self.last.borrow()
+        {
+            return Ok(zone.clone());
+        }
+        let zone = shared_timezone(self.cursor.py(), offset)?;
+        self.last_offset.set(offset);
+        self.last.replace(Some(zone.clone()));
+        Ok(zone)
+    }
+
+    fn factory(&self) -> &Factory<'py> {
+        self.factory.get_or_init(|| {
+            let py = self.cursor.py();
+            match self.cursor.getattr(intern!(py, "tzinfo_factory")) {
+                Ok(factory) if factory.is_none() => Factory::Naive,
+                Ok(factory) if TIMEZONE.bind(py).is_ok_and(|zone| factory.is(zone)) => {
+                    Factory::Timezone
+                }
+                Ok(factory) => Factory::Call(factory),
+                Err(_) => Factory::Timezone,
+            }
+        })
+    }
+}
+
+/// A `datetime.timezone`, one object for each offset that ever occurred.
+fn shared_timezone<'py>(py: Python<'py>, offset: i32) -> PyResult<Bound<'py, PyAny>> {
+    /// More offsets than the zones of the world have had; a hostile server invents more.
+    const MOST: usize = 2000;
+    static SHARED: pyo3::sync::PyOnceLock<Py<PyDict>> = pyo3::sync::PyOnceLock::new();
+    let shared = SHARED.get_or_init(py, || PyDict::new(py).unbind()).bind(py);
+    if let Some(zone) = shared.get_item(offset)? {
+        return Ok(zone);
+    }
+    let zone = TIMEZONE.bind(py)?.call1((timedelta(py, offset)?,))?;
+    if shared.len() >= MOST {
+        shared.clear();
+    }
+    shared.set_item(offset, &zone)?;
+    Ok(zone)
+}
+
+fn timedelta(py: Python<'_>, seconds: i32) -> PyResult<Bound<'_, PyAny>> {
+    Ok(pyo3::types::PyDelta::new(py, 0, seconds, 0, true)?.into_any())
+}

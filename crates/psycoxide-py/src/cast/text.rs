@@ -1,0 +1,108 @@
+//! From bytes in the client encoding to `str`.
+
+use std::ffi::CString;
+
+use psycoxide_sql::encoding::Encoding;
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::object::{Decoded, Raised, Value};
+use crate::error;
+
+/// How the bytes of a client encoding become `str`.
+#[derive(Clone, Debug)]
+pub enum TextDecoder {
+    /// UTF8
+    Utf8,
+    /// LATIN1, whose bytes are the first 256 code points.
+    Latin1,
+    /// What one of Python's codecs decodes.
+    Codec {
+        /// The codec's name.
+        codec: CString,
+        /// Bytes below 0x80 are ASCII wherever they stand: they may be searched for, and text of
+        /// nothing else needs no codec.
+        ascii_safe: bool,
+    },
+    /// An encoding for which Python has no codec: only ASCII can be read.
+    Unknown {
+        /// The encoding's name.
+        name: String,
+    },
+}
+
+/// For text that came from Python as `str`.
+pub static UTF8: TextDecoder = TextDecoder::Utf8;
+
+impl TextDecoder {
+    /// The decoder of a client encoding.
+    pub fn new(encoding: &Encoding) -> Self {
+        match (encoding.name, encoding.codec.map(CString::new)) {
+            ("UTF8", _) => Self::Utf8,
+            ("LATIN1", _) => Self::Latin1,
+            (_, Some(Ok(codec))) => Self::Codec { codec, ascii_safe: encoding.is_ascii_safe() },
+            (name, _) => Self::Unknown { name: name.to_owned() },
+        }
+    }
+
+    /// Whether the characters that structure a value (`{`, `"`, `\`) can be looked for in its bytes.
+    pub fn is_ascii_safe(&self) -> bool {
+        !matches!(self, Self::Codec { ascii_safe: false, .. })
+    }
+
+    /// Whether decoding runs none of Python's codecs, some of which are written in Python.
+    pub fn is_native(&self) -> bool {
+        matches!(self, Self::Utf8 | Self::Latin1)
+    }
+
+    /// The `str` that `text` stands for.
+    #[inline]
+    pub fn decode(&self, py: Python<'_>, text: &[u8]) -> Decoded {
+        if text.len() > 1 && text.is_ascii() && self.is_ascii_safe() {
+            return ascii(py, text);
+        }
+        self.decode_any(py, text)
+    }
+
+    fn decode_any(&self, py: Python<'_>, text: &[u8]) -> Decoded {
+        let (start, length) = (text.as_ptr().cast(), text.len() as ffi::Py_ssize_t);
+        match self {
+            // SAFETY: `text` is valid for its length; no error handler is named.
+            Self::Utf8 => unsafe {
+                Value::from_owned(ffi::PyUnicode_DecodeUTF8(start, length, std::ptr::null()))
+            },
+            // SAFETY: as above.
+            Self::Latin1 => unsafe {
+                Value::from_owned(ffi::PyUnicode_DecodeLatin1(start, length, std::ptr::null()))
+            },
+            // SAFETY: as above; the codec's name ends in NUL.
+            Self::Codec { codec, .. } => unsafe {
+                let (codec, strict) = (codec.as_ptr(), std::ptr::null());
+                Value::from_owned(ffi::PyUnicode_Decode(start, length, codec, strict))
+            },
+            Self::Unknown { .. } if text.is_ascii() => UTF8.decode_any(py, text),
+            Self::Unknown { name } => Err(Raised::from_error(
+                py,
+                error::not_supported(format!("Python has no codec for client encoding {name}")),
+            )),
+        }
+    }
+}
+
+/// A `str` of ASCII bytes alone.
+///
+/// Not for fewer than two: CPython shares the empty and the one-character strings.
+#[inline]
+fn ascii(_py: Python<'_>, text: &[u8]) -> Decoded {
+    debug_assert!(text.len() > 1 && text.is_ascii());
+    // SAFETY: the GIL is held. With a highest character of 127 the new string is compact ASCII, so
+    // its data are `len` writable bytes (and a NUL already set) which nobody else can see yet.
+    unsafe {
+        let string = ffi::PyUnicode_New(text.len() as ffi::Py_ssize_t, 127);
+        if !string.is_null() {
+            let data = ffi::PyUnicode_1BYTE_DATA(string);
+            std::ptr::copy_nonoverlapping(text.as_ptr(), data, text.len());
+        }
+        Value::from_owned(string)
+    }
+}
