@@ -172,6 +172,17 @@ pub fn by_name(name: &str) -> Option<&'static Encoding> {
     })
 }
 
+/// The encoding of a Python codec, by any of its usual names.
+///
+/// A codec that no session can have is taken to be of single bytes. That is safe wherever a
+/// backslash is a character like any other: no encoding has a single quote as a second byte.
+pub fn by_codec(codec: &str) -> &'static Encoding {
+    static OTHER: Encoding = Encoding { name: "", codec: None, scheme: Scheme::Single };
+    let clean = clean_name(codec);
+    let is_codec = |encoding: &&Encoding| encoding.codec.map(clean_name).as_ref() == Some(&clean);
+    ENCODINGS.iter().find(is_codec).or_else(|| by_name(&clean)).unwrap_or(&OTHER)
+}
+
 macro_rules! encodings {
     ($($name:literal, $codec:expr, $scheme:ident;)*) => {
         &[$(Encoding { name: $name, codec: $codec, scheme: Scheme::$scheme },)*]
@@ -306,6 +317,25 @@ mod tests {
         assert_eq!(find("shift_jis_2004").name, "SHIFT_JIS_2004");
         assert_eq!(find("ShiftJIS").name, "SJIS");
         assert_eq!(by_name("EBCDIC"), None);
+    }
+
+    #[test]
+    fn codecs_lead_back_to_encodings() {
+        assert_eq!(by_codec("utf-8").name, "UTF8");
+        assert_eq!(by_codec("cp932").name, "SJIS");
+        assert_eq!(by_codec("latin9").name, "LATIN9");
+        assert_eq!(by_codec("ISO8859-15").name, "LATIN9");
+        assert_eq!(by_codec("cp437").scheme, Scheme::Single);
+    }
+
+    #[test]
+    fn no_character_holds_a_quote() {
+        for encoding in ENCODINGS.iter().filter(|encoding| !encoding.is_single_byte()) {
+            for first in 0x80..=0xff {
+                let length = encoding.scheme.character(&[first, b'\'', 0xa1, 0xa1]);
+                assert!(length.is_none_or(|length| length == 1), "{} {first:x}", encoding.name);
+            }
+        }
     }
 
     #[test]

@@ -1,0 +1,80 @@
+//! `Binary`.
+
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
+
+use super::{Slot, conform, quoted, text_of};
+use crate::adapt::registry::Native;
+use crate::connection::Connection;
+
+/// Binary(buffer): the bytes of any object with the buffer protocol, as a constant of type bytea.
+#[pyclass(name = "Binary", module = "psycoxide.extensions", subclass, frozen)]
+#[derive(Default)]
+pub struct Binary {
+    wrapped: Slot,
+    buffer: Slot,
+    conn: Slot,
+}
+
+#[pymethods]
+impl Binary {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self::default()
+    }
+
+    #[pyo3(signature = (adapted, /))]
+    fn __init__(&self, adapted: Py<PyAny>) {
+        self.wrapped.set(Some(adapted));
+        self.buffer.set(None);
+    }
+
+    /// The object that is adapted.
+    #[getter]
+    fn adapted<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.wrapped.get_or_none(py)
+    }
+
+    /// What `getquoted()` gave the first time, and gives ever after.
+    #[getter]
+    fn buffer<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.buffer.get_or_none(py)
+    }
+
+    /// Takes the string style from a connection.
+    #[pyo3(signature = (conn, /))]
+    fn prepare(&self, conn: Py<Connection>) {
+        self.conn.set(Some(conn.into_any()));
+    }
+
+    /// The bytes as a constant.
+    fn getquoted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(buffer) = self.buffer.get(py) {
+            return Ok(buffer);
+        }
+        let object = self.wrapped.get_or_none(py);
+        let quoted = quoted(py, Native::Binary, &object, &self.conn)?.into_any();
+        self.buffer.set(Some(quoted.clone().unbind()));
+        Ok(quoted)
+    }
+
+    fn __conform__<'py>(slf: &Bound<'py, Self>, protocol: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
+        conform(slf, protocol)
+    }
+
+    fn __str__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        text_of(py, &self.getquoted(py)?.cast_into::<PyBytes>()?, &self.conn)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.wrapped.traverse(&visit)?;
+        self.conn.traverse(&visit)
+    }
+
+    fn __clear__(&self) {
+        self.wrapped.set(None);
+        self.conn.set(None);
+    }
+}

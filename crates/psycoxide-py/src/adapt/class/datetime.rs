@@ -1,0 +1,92 @@
+//! The adapter of dates, times and intervals.
+
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
+
+use super::{Slot, conform, quoted, text_of};
+use crate::adapt::registry::Native;
+
+/// datetime(object, type): a date or time as a constant.
+///
+/// The type is 0 for a time, 1 for a date, 2 for a timestamp and 3 for an interval.
+#[pyclass(name = "datetime", module = "psycoxide._psycopg", subclass, frozen)]
+pub struct DateTime {
+    wrapped: Slot,
+    kind: AtomicI32,
+}
+
+/// What a date or time is written as.
+#[derive(Clone, Copy)]
+pub enum Kind {
+    Time = 0,
+    Date = 1,
+    Timestamp = 2,
+    Interval = 3,
+}
+
+impl DateTime {
+    /// An adapter of `object`.
+    pub fn of(object: Bound<'_, PyAny>, kind: Kind) -> PyResult<Bound<'_, DateTime>> {
+        let py = object.py();
+        let wrapped = Slot::default();
+        wrapped.set(Some(object.unbind()));
+        Bound::new(py, DateTime { wrapped, kind: AtomicI32::new(kind as i32) })
+    }
+}
+
+#[pymethods]
+impl DateTime {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self { wrapped: Slot::default(), kind: AtomicI32::new(-1) }
+    }
+
+    #[pyo3(signature = (adapted, r#type=-1, /))]
+    fn __init__(&self, adapted: Py<PyAny>, r#type: i32) {
+        self.wrapped.set(Some(adapted));
+        self.kind.store(r#type, Ordering::Relaxed);
+    }
+
+    /// The object that is adapted.
+    #[getter]
+    fn adapted<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.wrapped.get_or_none(py)
+    }
+
+    /// What it is written as.
+    #[getter]
+    fn r#type(&self) -> i32 {
+        self.kind.load(Ordering::Relaxed)
+    }
+
+    /// The date or time as a constant.
+    fn getquoted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let native = match self.r#type() {
+            0 => Native::Time,
+            1 => Native::Date,
+            2 => Native::Timestamp,
+            _ => Native::Interval,
+        };
+        quoted(py, native, &self.wrapped.get_or_none(py), &Slot::default())
+    }
+
+    fn __conform__<'py>(slf: &Bound<'py, Self>, protocol: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
+        conform(slf, protocol)
+    }
+
+    fn __str__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        text_of(py, &self.getquoted(py)?, &Slot::default())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.wrapped.traverse(&visit)
+    }
+
+    fn __clear__(&self) {
+        self.wrapped.set(None);
+    }
+}

@@ -1,0 +1,66 @@
+//! `List`.
+
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+
+use super::{Slot, conform, quoted, text_of};
+use crate::adapt::registry::Native;
+use crate::connection::Connection;
+
+/// List(list): the list as an array.
+#[pyclass(name = "List", module = "psycoxide._psycopg", subclass, frozen)]
+#[derive(Default)]
+pub struct List {
+    wrapped: Slot,
+    conn: Slot,
+}
+
+#[pymethods]
+impl List {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self::default()
+    }
+
+    #[pyo3(signature = (adapted, /))]
+    fn __init__(&self, adapted: Bound<'_, PyList>) {
+        self.wrapped.set(Some(adapted.into_any().unbind()));
+    }
+
+    /// The list that is adapted.
+    #[getter]
+    fn adapted<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.wrapped.get_or_none(py)
+    }
+
+    /// Takes encoding and string style from a connection, which the items' adapters get too.
+    #[pyo3(signature = (conn, /))]
+    fn prepare(&self, conn: Py<Connection>) {
+        self.conn.set(Some(conn.into_any()));
+    }
+
+    /// The list as an array.
+    fn getquoted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        quoted(py, Native::List, &self.wrapped.get_or_none(py), &self.conn)
+    }
+
+    fn __conform__<'py>(slf: &Bound<'py, Self>, protocol: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
+        conform(slf, protocol)
+    }
+
+    fn __str__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        text_of(py, &self.getquoted(py)?, &self.conn)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.wrapped.traverse(&visit)?;
+        self.conn.traverse(&visit)
+    }
+
+    fn __clear__(&self) {
+        self.wrapped.set(None);
+        self.conn.set(None);
+    }
+}

@@ -1,0 +1,132 @@
+//! The adapter classes, for programs that use them by themselves, and the protocol they follow.
+
+mod binary;
+mod constructors;
+mod datetime;
+mod list;
+mod plain;
+mod protocol;
+mod quoted_string;
+mod sql_in;
+
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+pub use self::plain::AsIs;
+pub use self::protocol::ISQLQuote;
+use super::context::QuoteContext;
+use super::quoter::Quoter;
+use super::registry::Native;
+use crate::connection::Connection;
+
+/// A Python object that a method sets.
+///
+/// Adapters are made by `__new__` and filled by `__init__`, because programs inherit from them
+/// and call `super().__init__()` with what they like.
+#[derive(Default)]
+pub struct Slot(Mutex<Option<Py<PyAny>>>);
+
+impl Slot {
+    pub fn set(&self, value: Option<Py<PyAny>>) {
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut *slot, value);
+        drop(slot);
+        // Only now: dropping an object may run Python code that comes back here.
+        drop(old);
+    }
+
+    pub fn get<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        let slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.as_ref().map(|object| object.bind(py).clone())
+    }
+
+    /// The object, or None.
+    pub fn get_or_none<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.get(py).unwrap_or_else(|| py.None().into_bound(py))
+    }
+
+    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // The collector may run where the lock is held: then the object is simply in use.
+        match self.0.try_lock() {
+            Ok(slot) => visit.call(&*slot),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// `__conform__`: an adapter is its own adapter.
+pub fn conform<'py>(slf: &Bound<'py, PyAny>, protocol: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
+    let py = slf.py();
+    match protocol.is(py.get_type::<ISQLQuote>()) {
+        true => slf.clone(),
+        false => py.None().into_bound(py),
+    }
+}
+
+/// What a built-in adapter writes for `object`.
+pub fn quoted<'py>(
+    py: Python<'py>,
+    native: Native,
+    object: &Bound<'py, PyAny>,
+    conn: &Slot,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let conn = conn.get_or_none(py);
+    let context = context_of(&conn);
+    let mut out = Vec::new();
+    Quoter::new(&conn, &context)?.native(native, object, &mut out)?;
+    Ok(PyBytes::new(py, &out))
+}
+
+/// The context of a connection, or of no session if `conn` is not one.
+pub fn context_of(conn: &Bound<'_, PyAny>) -> QuoteContext {
+    match conn.cast::<Connection>() {
+        Ok(connection) => connection.get().quote_context(),
+        Err(_) => QuoteContext::default(),
+    }
+}
+
+/// `str()` of an adapter: what it writes, as text.
+pub fn text_of<'py>(
+    py: Python<'py>,
+    quoted: &Bound<'py, PyBytes>,
+    conn: &Slot,
+) -> PyResult<Bound<'py, PyString>> {
+    context_of(&conn.get_or_none(py)).encoding().decode(py, quoted.as_bytes())
+}
+
+/// Adds the classes to the module.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<ISQLQuote>()?;
+    plain::register(module)?;
+    module.add_class::<binary::Binary>()?;
+    module.add_class::<list::List>()?;
+    module.add_class::<quoted_string::QuotedString>()?;
+    module.add_class::<sql_in::SqlIn>()?;
+    constructors::register(module)
+}
+
+/// The adapters that need not be made to know what they write, as the module exports them.
+pub fn natives(module: &Bound<'_, PyModule>) -> PyResult<Vec<(Native, Py<PyAny>)>> {
+    [
+        ("AsIs", Native::AsIs),
+        ("Binary", Native::Binary),
+        ("Boolean", Native::Boolean),
+        ("DateFromPy", Native::Date),
+        ("Decimal", Native::Decimal),
+        ("Float", Native::Float),
+        ("Int", Native::Int),
+        ("IntervalFromPy", Native::Interval),
+        ("List", Native::List),
+        ("NoneAdapter", Native::Null),
+        ("QuotedString", Native::QuotedString),
+        ("SQL_IN", Native::In),
+        ("TimeFromPy", Native::Time),
+        ("TimestampFromPy", Native::Timestamp),
+    ]
+    .into_iter()
+    .map(|(name, native)| Ok((native, module.getattr(name)?.unbind())))
+    .collect()
+}

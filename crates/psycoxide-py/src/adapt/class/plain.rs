@@ -1,0 +1,114 @@
+//! The adapters that need nothing of a session.
+
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
+
+use super::{Slot, conform, quoted, text_of};
+use crate::adapt::registry::Native;
+
+macro_rules! plain_adapters {
+    ($($(#[$doc:meta])* $class:ident, $name:literal, $module:literal;)*) => {
+        $(
+            $(#[$doc])*
+            #[pyclass(name = $name, module = $module, subclass, frozen)]
+            #[derive(Default)]
+            pub struct $class {
+                wrapped: Slot,
+            }
+
+            impl $class {
+                /// The object that is adapted.
+                #[allow(dead_code)]
+                pub fn wrapped<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+                    self.wrapped.get_or_none(py)
+                }
+            }
+
+            #[pymethods]
+            impl $class {
+                #[new]
+                #[pyo3(signature = (*_args, **_kwargs))]
+                fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+                    Self::default()
+                }
+
+                #[pyo3(signature = (adapted, /))]
+                fn __init__(&self, adapted: Py<PyAny>) {
+                    self.wrapped.set(Some(adapted));
+                }
+
+                /// The object that is adapted.
+                #[getter]
+                fn adapted<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+                    self.wrapped.get_or_none(py)
+                }
+
+                /// The object as SQL text.
+                fn getquoted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+                    let object = self.wrapped.get_or_none(py);
+                    quoted(py, Native::$class, &object, &Slot::default())
+                }
+
+                fn __conform__<'py>(
+                    slf: &Bound<'py, Self>,
+                    protocol: &Bound<'py, PyAny>,
+                ) -> Bound<'py, PyAny> {
+                    conform(slf, protocol)
+                }
+
+                fn __str__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+                    text_of(py, &self.getquoted(py)?, &Slot::default())
+                }
+
+                fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+                    self.wrapped.traverse(&visit)
+                }
+
+                fn __clear__(&self) {
+                    self.wrapped.set(None);
+                }
+            }
+        )*
+
+        /// Adds the classes of this file to the module.
+        pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+            $(module.add_class::<$class>()?;)*
+            module.add_class::<NoneAdapter>()
+        }
+    };
+}
+
+plain_adapters! {
+    /// AsIs(object): the object's `str()`, unquoted.
+    AsIs, "AsIs", "psycoxide.extensions";
+    /// Boolean(object): `true` or `false`.
+    Boolean, "Boolean", "psycoxide.extensions";
+    /// Decimal(number): its digits, or a string with a cast for NaN and the infinities.
+    Decimal, "Decimal", "psycoxide._psycopg";
+    /// Float(number): its value as a constant.
+    Float, "Float", "psycoxide.extensions";
+    /// Int(number): its digits.
+    Int, "Int", "psycoxide.extensions";
+}
+
+/// NoneAdapter(None): `NULL`, for None inside composites. As a parameter None needs no adapter.
+#[pyclass(name = "NoneAdapter", module = "psycoxide.extensions", subclass, frozen)]
+pub struct NoneAdapter;
+
+#[pymethods]
+impl NoneAdapter {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self
+    }
+
+    #[pyo3(signature = (_obj))]
+    fn __init__(&self, _obj: &Bound<'_, PyAny>) {}
+
+    /// `NULL`.
+    fn getquoted<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, b"NULL")
+    }
+}

@@ -1,0 +1,52 @@
+//! `ISQLQuote`, the protocol that adapters follow.
+
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use super::Slot;
+
+/// Abstract ISQLQuote protocol.
+///
+/// An object that conforms to it has a method `getquoted()`, which gives its SQL text.
+#[pyclass(name = "ISQLQuote", module = "psycoxide.extensions", subclass, frozen)]
+#[derive(Default)]
+pub struct ISQLQuote {
+    wrapped: Slot,
+}
+
+#[pymethods]
+impl ISQLQuote {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self::default()
+    }
+
+    #[pyo3(signature = (wrapped, /))]
+    fn __init__(&self, wrapped: Py<PyAny>) {
+        self.wrapped.set(Some(wrapped));
+    }
+
+    #[getter]
+    fn _wrapped<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.wrapped.get_or_none(py)
+    }
+
+    /// Nothing: for adapters to define.
+    fn getquoted(&self) {}
+
+    /// Nothing: for adapters to define.
+    fn getbinary(&self) {}
+
+    /// Nothing: for adapters to define.
+    fn getbuffer(&self) {}
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.wrapped.traverse(&visit)
+    }
+
+    fn __clear__(&self) {
+        self.wrapped.set(None);
+    }
+}

@@ -1,0 +1,124 @@
+//! `QuotedString`.
+
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
+
+use super::{Slot, conform, context_of, quoted, text_of};
+use crate::adapt::registry::Native;
+use crate::adapt::scalar;
+use crate::connection::Connection;
+
+/// What `encoding` says as long as neither the user nor a connection has said anything.
+const UNSET: &str = "latin1";
+
+/// QuotedString(text): the text as a string constant.
+#[pyclass(name = "QuotedString", module = "psycoxide.extensions", subclass, frozen)]
+#[derive(Default)]
+pub struct QuotedString {
+    wrapped: Slot,
+    buffer: Slot,
+    conn: Slot,
+    encoding: Mutex<Option<String>>,
+}
+
+impl QuotedString {
+    fn own_encoding(&self) -> Option<String> {
+        self.encoding.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn quote<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let object = self.wrapped.get_or_none(py);
+        match self.own_encoding() {
+            Some(codec) if self.conn.get(py).is_none() => {
+                let mut out = Vec::new();
+                scalar::string_in(&object, &codec, &mut out)?;
+                Ok(PyBytes::new(py, &out))
+            }
+            _ => quoted(py, Native::QuotedString, &object, &self.conn),
+        }
+    }
+}
+
+#[pymethods]
+impl QuotedString {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self::default()
+    }
+
+    #[pyo3(signature = (adapted, /))]
+    fn __init__(&self, adapted: Py<PyAny>) {
+        self.wrapped.set(Some(adapted));
+        self.buffer.set(None);
+    }
+
+    /// The text that is adapted.
+    #[getter]
+    fn adapted<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.wrapped.get_or_none(py)
+    }
+
+    /// What `getquoted()` gave the first time, and gives ever after.
+    #[getter]
+    fn buffer<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.buffer.get_or_none(py)
+    }
+
+    /// Python's name of the encoding to write the text in. A connection's own always wins.
+    #[getter]
+    fn encoding(&self, py: Python<'_>) -> String {
+        match self.conn.get(py) {
+            Some(conn) => context_of(&conn).encoding().codec().to_owned(),
+            None => self.own_encoding().unwrap_or_else(|| UNSET.to_owned()),
+        }
+    }
+
+    #[setter]
+    fn set_encoding(&self, encoding: String) {
+        *self.encoding.lock().unwrap_or_else(PoisonError::into_inner) = Some(encoding);
+    }
+
+    /// Takes encoding and string style from a connection.
+    #[pyo3(signature = (conn, /))]
+    fn prepare(&self, conn: Py<Connection>) {
+        self.conn.set(Some(conn.into_any()));
+    }
+
+    /// The text as a string constant.
+    fn getquoted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(buffer) = self.buffer.get(py) {
+            return Ok(buffer);
+        }
+        let quoted = self.quote(py)?.into_any();
+        self.buffer.set(Some(quoted.clone().unbind()));
+        Ok(quoted)
+    }
+
+    fn __conform__<'py>(slf: &Bound<'py, Self>, protocol: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
+        conform(slf, protocol)
+    }
+
+    fn __str__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        let quoted = self.getquoted(py)?.cast_into::<PyBytes>()?;
+        match self.own_encoding() {
+            Some(codec) if self.conn.get(py).is_none() => {
+                Ok(quoted.call_method1("decode", (codec,))?.cast_into()?)
+            }
+            _ => text_of(py, &quoted, &self.conn),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.wrapped.traverse(&visit)?;
+        self.conn.traverse(&visit)
+    }
+
+    fn __clear__(&self) {
+        self.wrapped.set(None);
+        self.conn.set(None);
+    }
+}

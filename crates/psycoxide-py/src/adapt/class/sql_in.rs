@@ -1,0 +1,66 @@
+//! `SQL_IN`.
+
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
+
+use super::{Slot, quoted};
+use crate::adapt::registry::Native;
+
+/// SQL_IN(iterable): its items as `(a, b)`, for `IN` and for composites.
+#[pyclass(name = "SQL_IN", module = "psycoxide.extensions", subclass, frozen)]
+#[derive(Default)]
+pub struct SqlIn {
+    seq: Slot,
+    conn: Slot,
+}
+
+#[pymethods]
+impl SqlIn {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self::default()
+    }
+
+    #[pyo3(signature = (seq))]
+    fn __init__(&self, seq: Py<PyAny>) {
+        self.seq.set(Some(seq));
+    }
+
+    #[getter]
+    fn _seq<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.seq.get_or_none(py)
+    }
+
+    #[getter]
+    fn _conn<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.conn.get_or_none(py)
+    }
+
+    /// Keeps the connection for the items' adapters.
+    #[pyo3(signature = (conn))]
+    fn prepare(&self, conn: Py<PyAny>) {
+        self.conn.set(Some(conn));
+    }
+
+    /// The items in brackets.
+    fn getquoted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        quoted(py, Native::In, &self.seq.get_or_none(py), &self.conn)
+    }
+
+    /// As in psycopg2 the text of a bytes object, `b'(1, 2)'`.
+    fn __str__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        self.getquoted(py)?.str()
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.seq.traverse(&visit)?;
+        self.conn.traverse(&visit)
+    }
+
+    fn __clear__(&self) {
+        self.seq.set(None);
+        self.conn.set(None);
+    }
+}

@@ -1,0 +1,215 @@
+//! What quoting depends on: the session's client encoding and string style.
+
+use std::collections::BTreeSet;
+use std::ffi::{CStr, CString};
+use std::sync::Mutex;
+
+use psycoxide_sql::encoding::{self, Encoding};
+use psycoxide_sql::quote::{StringStyle, literal};
+use pyo3::exceptions::PyValueError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyDict, PyString};
+
+use crate::error;
+
+/// How text is to be quoted for a session, as of now.
+///
+/// The default is that of an adapter which knows no session.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct QuoteContext {
+    encoding: ClientEncoding,
+    strings: StringStyle,
+    in_session: bool,
+}
+
+impl QuoteContext {
+    pub fn new(encoding: ClientEncoding, strings: StringStyle) -> Self {
+        Self { encoding, strings, in_session: true }
+    }
+
+    pub fn encoding(&self) -> ClientEncoding {
+        self.encoding
+    }
+
+    pub fn strings(&self) -> StringStyle {
+        self.strings
+    }
+
+    /// Whether encoding and style are a session's own, not a guess.
+    pub fn in_session(&self) -> bool {
+        self.in_session
+    }
+
+    /// Appends `text` as a string constant.
+    pub fn write_literal(&self, text: &Bound<'_, PyString>, out: &mut Vec<u8>) -> PyResult<()> {
+        match self.encoding.encode(text)? {
+            Encoded::Text(text) => literal::write_utf8(out, text, self.strings),
+            Encoded::Bytes(bytes) => {
+                literal::write(out, bytes.as_bytes(), self.encoding.encoding, self.strings)
+            }
+        }
+        .map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+}
+
+/// A client encoding together with the Python codec for it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClientEncoding {
+    encoding: &'static Encoding,
+    codec: Codec,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Codec {
+    Utf8,
+    Latin1,
+    Named(&'static CStr),
+}
+
+impl Default for ClientEncoding {
+    fn default() -> Self {
+        Self { encoding: &encoding::UTF8, codec: Codec::Utf8 }
+    }
+}
+
+/// Text in a client encoding.
+pub enum Encoded<'a, 'py> {
+    /// ASCII, or the encoding is UTF-8: Python's own bytes.
+    Text(&'a str),
+    Bytes(Bound<'py, PyBytes>),
+}
+
+impl Encoded<'_, '_> {
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Encoded::Text(text) => text.as_bytes(),
+            Encoded::Bytes(bytes) => bytes.as_bytes(),
+        }
+    }
+}
+
+static ENCODINGS: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+
+impl ClientEncoding {
+    /// The encoding that the server calls `name`.
+    ///
+    /// Its codec is the one that `extensions.encodings` holds now: users add codecs there.
+    pub fn lookup(py: Python<'_>, name: &str) -> PyResult<Self> {
+        let clean = encoding::clean_name(name);
+        let unknown =
+            || error::operational(format!("no Python encoding for PostgreSQL encoding '{clean}'"));
+        let encoding = encoding::by_name(&clean).ok_or_else(unknown)?;
+        if encoding.name == "UTF8" {
+            return Ok(Self::default());
+        }
+        if encoding.name == "LATIN1" {
+            return Ok(Self { encoding, codec: Codec::Latin1 });
+        }
+        let codec: String = match encodings(py).get_item(&clean)? {
+            Some(codec) => codec.extract()?,
+            None => return Err(unknown()),
+        };
+        py.import("codecs")?.call_method1("lookup", (&codec,))?;
+        Ok(Self { encoding, codec: Codec::Named(keep(codec)?) })
+    }
+
+    /// The server's name for it.
+    pub fn name(&self) -> &'static str {
+        self.encoding.name
+    }
+
+    /// What its bytes are like.
+    pub fn encoding(&self) -> &'static Encoding {
+        self.encoding
+    }
+
+    /// Python's codec for it, by the name that psycopg2 uses.
+    pub fn codec(&self) -> &'static str {
+        match self.codec {
+            Codec::Utf8 => "utf_8",
+            Codec::Latin1 => "iso8859_1",
+            Codec::Named(name) => name.to_str().unwrap_or_default(),
+        }
+    }
+
+    /// `text` in this encoding.
+    pub fn encode<'a, 'py>(&self, text: &'a Bound<'py, PyString>) -> PyResult<Encoded<'a, 'py>> {
+        // SAFETY: `text` is a str, and the GIL is held.
+        if unsafe { ffi::PyUnicode_IS_ASCII(text.as_ptr()) } != 0 {
+            let text = text.to_str()?;
+            if self.takes_ascii(text) {
+                return Ok(Encoded::Text(text));
+            }
+        }
+        // Not `to_str` for other text: it would keep the bytes in the str as long as that lives.
+        let (py, text) = (text.py(), text.as_ptr());
+        // SAFETY: `text` is a str, the codec's name ends in NUL, and each function returns a new
+        // reference to an object or sets an exception.
+        let bytes = unsafe {
+            let bytes = match self.codec {
+                Codec::Utf8 => ffi::PyUnicode_AsUTF8String(text),
+                Codec::Latin1 => ffi::PyUnicode_AsLatin1String(text),
+                Codec::Named(name) => {
+                    ffi::PyUnicode_AsEncodedString(text, name.as_ptr(), std::ptr::null())
+                }
+            };
+            Bound::from_owned_ptr_or_err(py, bytes)?
+        };
+        Ok(Encoded::Bytes(bytes.cast_into()?))
+    }
+
+    /// Text that is in this encoding.
+    pub fn decode<'py>(&self, py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyString>> {
+        let length = isize::try_from(text.len())?;
+        let start = text.as_ptr().cast();
+        // SAFETY: `start` points to `length` bytes, the codec's name ends in NUL, and each function
+        // returns a new reference to an object or sets an exception.
+        let text = unsafe {
+            let text = match self.codec {
+                Codec::Utf8 => ffi::PyUnicode_DecodeUTF8(start, length, std::ptr::null()),
+                Codec::Latin1 => ffi::PyUnicode_DecodeLatin1(start, length, std::ptr::null()),
+                Codec::Named(name) => {
+                    ffi::PyUnicode_Decode(start, length, name.as_ptr(), std::ptr::null())
+                }
+            };
+            Bound::from_owned_ptr_or_err(py, text)?
+        };
+        Ok(text.cast_into()?)
+    }
+
+    /// Whether the codec leaves this ASCII text as it is. One does not: in Shift JIS 2004 a yen
+    /// sign stands at the backslash's place and an overline at the tilde's.
+    fn takes_ascii(&self, text: &str) -> bool {
+        self.encoding.name != "SHIFT_JIS_2004" || !text.contains(['\\', '~'])
+    }
+}
+
+/// Keeps a codec's name for ever: there are few, and contexts are copied all the time.
+fn keep(name: String) -> PyResult<&'static CStr> {
+    static NAMES: Mutex<BTreeSet<&'static CStr>> = Mutex::new(BTreeSet::new());
+    let name = CString::new(name)?;
+    let mut names = NAMES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(known) = names.get(name.as_c_str()) {
+        return Ok(known);
+    }
+    let kept: &'static CStr = Box::leak(name.into_boxed_c_str());
+    names.insert(kept);
+    Ok(kept)
+}
+
+fn encodings(py: Python<'_>) -> &Bound<'_, PyDict> {
+    ENCODINGS.get_or_init(py, || PyDict::new(py).unbind()).bind(py)
+}
+
+/// Exports `encodings`: `{name: codec}`, under psycopg2's names and under their cleaned forms.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let table = encodings(module.py());
+    let own = encoding::ENCODINGS.iter().filter_map(|known| Some((known.name, known.codec?)));
+    for (name, codec) in own.chain(encoding::MORE_CODECS.iter().copied()) {
+        table.set_item(name, codec)?;
+        table.set_item(encoding::clean_name(name), codec)?;
+    }
+    module.add("encodings", table)
+}

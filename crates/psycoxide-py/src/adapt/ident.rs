@@ -1,0 +1,49 @@
+//! `quote_ident`.
+
+use psycoxide_sql::quote::ident;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use super::context::QuoteContext;
+use super::registry::type_name;
+use crate::connection::Connection;
+use crate::cursor::Cursor;
+
+/// Quotes an identifier for the session of a connection or a cursor.
+#[pyfunction]
+#[pyo3(signature = (ident, scope))]
+fn quote_ident<'py>(
+    ident: &Bound<'py, PyAny>,
+    scope: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyString>> {
+    let context = scope_context(scope)?;
+    let encoding = context.encoding();
+    let mut out = Vec::new();
+    let quoted = if let Ok(text) = ident.cast::<PyString>() {
+        ident::write(&mut out, encoding.encode(text)?.as_bytes(), encoding.encoding())
+    } else if let Ok(bytes) = ident.cast::<PyBytes>() {
+        ident::write(&mut out, bytes.as_bytes(), encoding.encoding())
+    } else {
+        let name = type_name(ident);
+        return Err(PyTypeError::new_err(format!(
+            "Expected bytes or unicode string, got {name} instead"
+        )));
+    };
+    quoted.map_err(|error| PyValueError::new_err(error.to_string()))?;
+    encoding.decode(ident.py(), &out)
+}
+
+fn scope_context(scope: &Bound<'_, PyAny>) -> PyResult<QuoteContext> {
+    if let Ok(connection) = scope.cast::<Connection>() {
+        return Ok(connection.get().quote_context());
+    }
+    if let Ok(cursor) = scope.cast::<Cursor>() {
+        return Ok(cursor.get().connection(scope.py()).get().quote_context());
+    }
+    Err(PyTypeError::new_err("argument 2 must be a connection or a cursor"))
+}
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(quote_ident, module)?)
+}

@@ -1,0 +1,182 @@
+//! Merging parameters into a query.
+
+use std::ops::Range;
+
+use psycoxide_sql::quote::StringStyle;
+use psycoxide_sql::template::{Fault, Piece, Style};
+use pyo3::exceptions::{PyKeyError, PyTypeError, PyValueError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+
+use super::context::{ClientEncoding, QuoteContext};
+use super::quoter::Quoter;
+use super::template::Prepared;
+use crate::error;
+
+/// The query with its parameters merged in.
+///
+/// `query` is in the session's encoding. `args` None means that it is not a template at all.
+/// `conn` is what adapters get in `prepare()`, or None.
+#[allow(dead_code)] // The cursor's side of the house.
+pub fn mogrify(
+    py: Python<'_>,
+    query: &[u8],
+    args: &Bound<'_, PyAny>,
+    conn: &Bound<'_, PyAny>,
+    context: &QuoteContext,
+) -> PyResult<Vec<u8>> {
+    let mut out = Vec::with_capacity(query.len() + 64);
+    mogrify_into(py, query, args, conn, context, &mut out)?;
+    Ok(out)
+}
+
+/// Appends the query with its parameters merged in. After an error `out` may hold a part.
+pub fn mogrify_into(
+    py: Python<'_>,
+    query: &[u8],
+    args: &Bound<'_, PyAny>,
+    conn: &Bound<'_, PyAny>,
+    context: &QuoteContext,
+    out: &mut Vec<u8>,
+) -> PyResult<()> {
+    if args.is_none() {
+        out.extend_from_slice(query);
+        return Ok(());
+    }
+    let prepared = Prepared::of(py, query, context.encoding())?;
+    let quoter = Quoter::new(conn, context)?;
+    match prepared.template.style() {
+        Some(Style::Names) => merge_names(&prepared, args, quoter, out),
+        Some(Style::Positions) => merge_positions(&prepared, args, quoter, out),
+        None => {
+            for piece in prepared.pieces() {
+                if let Piece::Text(range) = piece {
+                    out.extend_from_slice(prepared.text(range));
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+fn merge_positions<'py>(
+    prepared: &Prepared,
+    args: &Bound<'py, PyAny>,
+    mut quoter: Quoter<'_, 'py>,
+    out: &mut Vec<u8>,
+) -> PyResult<()> {
+    let mut given = None;
+    for piece in prepared.pieces() {
+        match piece {
+            Piece::Text(range) => out.extend_from_slice(prepared.text(range)),
+            Piece::Value(number) => {
+                let value = item(args, *number)?;
+                if given.is_none() {
+                    given = Some(args.len()?);
+                }
+                quoter.value(&value, out)?;
+            }
+        }
+    }
+    raise_fault(prepared)?;
+    if given.is_some_and(|given| given > prepared.template.placeholders().len()) {
+        return Err(PyTypeError::new_err("not all arguments converted during string formatting"));
+    }
+    Ok(())
+}
+
+fn merge_names<'py>(
+    prepared: &Prepared,
+    args: &Bound<'py, PyAny>,
+    mut quoter: Quoter<'_, 'py>,
+    out: &mut Vec<u8>,
+) -> PyResult<()> {
+    let is_dict = args.is_exact_instance_of::<PyDict>();
+    // Where in `out` the value of each placeholder stands.
+    let mut written: Vec<Range<usize>> = Vec::new();
+    for piece in prepared.pieces() {
+        match piece {
+            Piece::Text(range) => out.extend_from_slice(prepared.text(range)),
+            Piece::Value(number) => {
+                let Some(name) = prepared.name(*number) else { continue };
+                let start = out.len();
+                match written.get(name.first) {
+                    // A value that is asked for again is adapted once, but looked up again:
+                    // a mapping of the user's may count on it.
+                    Some(first) => {
+                        if !is_dict {
+                            args.get_item(&name.key)?;
+                        }
+                        out.extend_from_within(first.clone());
+                    }
+                    None => quoter.value(&args.get_item(&name.key)?, out)?,
+                }
+                written.push(start..out.len());
+            }
+        }
+    }
+    raise_fault(prepared)
+}
+
+/// The value at `index` of a sequence, or the error that Python has for what is not one.
+fn item<'py>(args: &Bound<'py, PyAny>, index: usize) -> PyResult<Bound<'py, PyAny>> {
+    if let Ok(tuple) = args.cast_exact::<PyTuple>()
+        && index < tuple.len()
+    {
+        return tuple.get_item(index);
+    }
+    if let Ok(list) = args.cast_exact::<PyList>()
+        && index < list.len()
+    {
+        return list.get_item(index);
+    }
+    let index = isize::try_from(index)?;
+    // SAFETY: `args` is alive and the GIL held; what is returned is a new reference or NULL with
+    // an exception set.
+    unsafe {
+        Bound::from_owned_ptr_or_err(args.py(), ffi::PySequence_GetItem(args.as_ptr(), index))
+    }
+}
+
+/// Raises what is wrong with the template itself, once its values are there.
+fn raise_fault(prepared: &Prepared) -> PyResult<()> {
+    let template = &prepared.template;
+    match template.reading_fault().or_else(|| template.merging_fault()) {
+        None => Ok(()),
+        Some(fault @ (Fault::Mixed | Fault::Unclosed)) => {
+            Err(error::programming(fault.to_string()))
+        }
+        Some(Fault::BracketedName(range)) => {
+            let name = String::from_utf8_lossy(prepared.text(range)).into_owned();
+            Err(PyKeyError::new_err(name))
+        }
+        Some(fault) => Err(PyValueError::new_err(fault.to_string())),
+    }
+}
+
+/// Merges parameters as a session would that has this encoding and string style.
+///
+/// For tests and tools: `cursor.mogrify()` is the way for programs.
+#[pyfunction]
+#[pyo3(signature = (query, args=None, *, encoding="UTF8", standard_conforming_strings=true))]
+fn _mogrify<'py>(
+    py: Python<'py>,
+    query: &Bound<'py, PyBytes>,
+    args: Option<Bound<'py, PyAny>>,
+    encoding: &str,
+    standard_conforming_strings: bool,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let strings = match standard_conforming_strings {
+        true => StringStyle::Standard,
+        false => StringStyle::Escape,
+    };
+    let context = QuoteContext::new(ClientEncoding::lookup(py, encoding)?, strings);
+    let none = py.None().into_bound(py);
+    let args = args.unwrap_or_else(|| none.clone());
+    Ok(PyBytes::new(py, &mogrify(py, query.as_bytes(), &args, &none, &context)?))
+}
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(_mogrify, module)?)
+}

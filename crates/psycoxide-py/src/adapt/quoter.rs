@@ -1,0 +1,251 @@
+//! Writing any Python value as SQL text.
+
+use pyo3::exceptions::{PyRecursionError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
+
+use super::class::AsIs;
+use super::context::QuoteContext;
+use super::registry::{Found, Native, Registry, type_name};
+use super::{moment, scalar};
+
+/// How deep lists and tuples may be nested.
+///
+/// A list that contains itself must end in an exception, and before the stack does: a level
+/// takes a few hundred bytes of it. An array of the server has 6 dimensions at most.
+const MAX_DEPTH: usize = 500;
+
+/// Appends `object` as SQL text to `out`.
+///
+/// `conn` is what adapters get in `prepare()`, or None; `context` says how that session quotes.
+#[allow(dead_code)]
+pub fn quote_value(
+    object: &Bound<'_, PyAny>,
+    conn: &Bound<'_, PyAny>,
+    context: &QuoteContext,
+    out: &mut Vec<u8>,
+) -> PyResult<()> {
+    Quoter::new(conn, context)?.value(object, out)
+}
+
+/// Writes the values of one statement.
+pub struct Quoter<'a, 'py> {
+    registry: &'py Registry,
+    conn: &'a Bound<'py, PyAny>,
+    context: &'a QuoteContext,
+    /// A bit for each built-in pair that has been seen in the registry. None is left after
+    /// Python code ran, since that may change the registry.
+    confirmed: u32,
+    depth: usize,
+}
+
+impl<'a, 'py> Quoter<'a, 'py> {
+    pub fn new(conn: &'a Bound<'py, PyAny>, context: &'a QuoteContext) -> PyResult<Self> {
+        let registry = Registry::bind(conn.py())?;
+        Ok(Self { registry, conn, context, confirmed: 0, depth: 0 })
+    }
+
+    /// Writes a parameter. None is always NULL, whatever adapter it has.
+    pub fn value(&mut self, object: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
+        if object.is_none() {
+            out.extend_from_slice(b"NULL");
+            return Ok(());
+        }
+        self.adapted(object, out)
+    }
+
+    /// Writes an object by its adapter.
+    pub fn adapted(&mut self, object: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
+        if let Some(number) = self.registry.builtin(object)
+            && let Some(native) = self.confirm(number)?
+        {
+            let result = self.native(native, object, out);
+            if matches!(native, Native::Timestamp | Native::Time) {
+                // The tzinfo may be written in Python.
+                self.confirmed = 0;
+            }
+            return result;
+        }
+        self.confirmed = 0;
+        let result = self.looked_up(object, out);
+        self.confirmed = 0;
+        result
+    }
+
+    /// Writes an object of a type without a built-in adapter, or with another one than that.
+    fn looked_up(&mut self, object: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
+        match self.registry.find(object, self.registry.protocol(object.py()).as_any())? {
+            Found::Adapter(adapter) => match self.registry.native(&adapter) {
+                Some(native) => self.native(native, object, out),
+                None => self.adapter(&adapter.call1((object,))?, out),
+            },
+            Found::Adapted(adapter) => self.adapter(&adapter, out),
+        }
+    }
+
+    /// Writes `object` as the built-in adapter would.
+    pub fn native(
+        &mut self,
+        native: Native,
+        object: &Bound<'py, PyAny>,
+        out: &mut Vec<u8>,
+    ) -> PyResult<()> {
+        match native {
+            Native::QuotedString => scalar::string(object, self.context, out),
+            Native::Int => scalar::int(object, out),
+            Native::Float => scalar::float(object, out),
+            Native::Boolean => scalar::boolean(object, out),
+            Native::Timestamp => moment::timestamp(object, out),
+            Native::Date => moment::date(object, out),
+            Native::Time => moment::time(object, out),
+            Native::Interval => moment::interval(object, out),
+            Native::Decimal => scalar::decimal(object, out),
+            Native::Binary => scalar::binary(object, self.context, out),
+            Native::AsIs => scalar::as_is(object, self.context, out),
+            Native::List => self.nested(|quoter| quoter.list(object, out)),
+            Native::In => self.nested(|quoter| quoter.tuple(object, out)),
+            Native::Null => {
+                out.extend_from_slice(b"NULL");
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes a list as an array.
+    ///
+    /// `ARRAY[…]` would be an error for an empty array and for one of NULLs only, as nothing
+    /// tells its type; these are written as strings. Inside another array an empty one can only
+    /// be `ARRAY[]`.
+    fn list(&mut self, object: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
+        let list = object.cast::<PyList>()?;
+        if list.is_empty() {
+            out.extend_from_slice(b"'{}'");
+            return Ok(());
+        }
+        let start = out.len();
+        let mut only_nulls = true;
+        let mut ends = Vec::new();
+        out.extend_from_slice(b"ARRAY[");
+        let mut index = 0;
+        // The length anew each time: an adapter may change the list.
+        while index < list.len() {
+            if index > 0 {
+                out.push(b',');
+            }
+            let item = list.get_item(index)?;
+            let item_start = out.len();
+            self.value(&item, out)?;
+            if item.is_instance_of::<PyList>() {
+                match out.get(item_start..) {
+                    Some([b'A', ..]) => only_nulls = false,
+                    Some(b"'{}'") => {
+                        only_nulls = false;
+                        out.truncate(item_start);
+                        out.extend_from_slice(b"ARRAY[]");
+                    }
+                    _ => {}
+                }
+            } else if !item.is_none() {
+                only_nulls = false;
+            }
+            if only_nulls {
+                ends.push(item_start..out.len());
+            }
+            index += 1;
+        }
+        if !only_nulls {
+            out.push(b']');
+            return Ok(());
+        }
+        let text = null_array(ends.into_iter().filter_map(|range| out.get(range)));
+        out.truncate(start);
+        out.extend_from_slice(&text);
+        Ok(())
+    }
+
+    /// Writes a tuple, or anything else to iterate over, as `(a, b)`: for `IN` and composites.
+    fn tuple(&mut self, object: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
+        let in_python = !object.is_exact_instance_of::<PyTuple>();
+        out.push(b'(');
+        for (number, item) in object.try_iter()?.enumerate() {
+            if number > 0 {
+                out.extend_from_slice(b", ");
+            }
+            if in_python {
+                self.confirmed = 0;
+            }
+            // Not `value`: here None is written by its adapter.
+            self.adapted(&item?, out)?;
+        }
+        out.push(b')');
+        Ok(())
+    }
+
+    /// Writes what an adapter object says.
+    fn adapter(&mut self, adapter: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
+        if let Ok(as_is) = adapter.cast_exact::<AsIs>() {
+            let wrapped = as_is.get().wrapped(adapter.py());
+            return self.native(Native::AsIs, &wrapped, out);
+        }
+        let quoted = self.quoted(adapter)?;
+        if let Ok(bytes) = quoted.cast_exact::<PyBytes>() {
+            out.extend_from_slice(bytes.as_bytes());
+        } else if let Ok(text) = quoted.cast_exact::<PyString>() {
+            out.extend_from_slice(self.context.encoding().encode(text)?.as_bytes());
+        } else {
+            return Err(PyValueError::new_err(format!(
+                "only bytes values expected, got {}",
+                type_name(&quoted)
+            )));
+        }
+        Ok(())
+    }
+
+    fn quoted(&self, adapter: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        if !self.conn.is_none()
+            && let Some(prepare) = adapter.getattr_opt("prepare")?
+        {
+            prepare.call1((self.conn,))?;
+        }
+        adapter.call_method0("getquoted")
+    }
+
+    fn confirm(&mut self, number: usize) -> PyResult<Option<Native>> {
+        let bit = 1_u32 << number;
+        if self.confirmed & bit != 0 {
+            return Ok(self.registry.builtin_native(number));
+        }
+        let native = self.registry.confirm(self.conn.py(), number)?;
+        if native.is_some() {
+            self.confirmed |= bit;
+        }
+        Ok(native)
+    }
+
+    /// Goes one level down, if that is not too deep.
+    fn nested(&mut self, write: impl FnOnce(&mut Self) -> PyResult<()>) -> PyResult<()> {
+        if self.depth == MAX_DEPTH {
+            return Err(PyRecursionError::new_err(format!(
+                "lists and tuples nested more than {MAX_DEPTH} levels deep"
+            )));
+        }
+        self.depth += 1;
+        let result = write(self);
+        self.depth -= 1;
+        result
+    }
+}
+
+/// `'{…}'` of items that are `NULL` or of that form themselves.
+fn null_array<'a>(items: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut text = b"'{".to_vec();
+    for (number, item) in items.enumerate() {
+        if number > 0 {
+            text.push(b',');
+        }
+        let inner = item.strip_prefix(b"'").and_then(|item| item.strip_suffix(b"'"));
+        text.extend_from_slice(inner.unwrap_or(item));
+    }
+    text.extend_from_slice(b"}'");
+    text
+}

@@ -1,0 +1,210 @@
+//! The registry `adapters`, and the order in which an adapter is looked for.
+
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyTuple, PyType};
+
+use super::class::{self, ISQLQuote};
+use crate::error;
+
+/// An adapter whose text this crate can write without making the adapter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Native {
+    AsIs,
+    Binary,
+    Boolean,
+    Date,
+    Decimal,
+    Float,
+    In,
+    Int,
+    Interval,
+    List,
+    Null,
+    QuotedString,
+    Time,
+    Timestamp,
+}
+
+/// The built-in pairs of type and adapter, and the dict that users change.
+pub struct Registry {
+    adapters: Py<PyDict>,
+    protocol: Py<PyType>,
+    natives: Vec<(Native, Py<PyAny>)>,
+    builtins: Vec<Builtin>,
+}
+
+struct Builtin {
+    class: Py<PyType>,
+    /// `(class, ISQLQuote)`: the very tuple that is in the dict, so that looking it up again
+    /// compares nothing.
+    key: Py<PyTuple>,
+    adapter: Py<PyAny>,
+    native: Native,
+}
+
+/// Where the search for an adapter ended.
+pub enum Found<'py> {
+    /// To be called with the object.
+    Adapter(Bound<'py, PyAny>),
+    /// The object's or the protocol's own answer.
+    Adapted(Bound<'py, PyAny>),
+}
+
+static REGISTRY: PyOnceLock<Registry> = PyOnceLock::new();
+
+impl Registry {
+    pub fn bind(py: Python<'_>) -> PyResult<&Registry> {
+        // Filled when the module is initialised; nothing can be quoted before.
+        REGISTRY.get(py).ok_or_else(|| PyRuntimeError::new_err("the module is not initialised"))
+    }
+
+    /// The number of a built-in pair whose type is exactly that of `object`.
+    pub fn builtin(&self, object: &Bound<'_, PyAny>) -> Option<usize> {
+        let class = object.get_type_ptr();
+        self.builtins.iter().position(|builtin| builtin.class.as_ptr() == class.cast())
+    }
+
+    /// The native adapter of a built-in pair, if the dict still holds that pair.
+    pub fn confirm(&self, py: Python<'_>, number: usize) -> PyResult<Option<Native>> {
+        let Some(builtin) = self.builtins.get(number) else { return Ok(None) };
+        let registered = self.adapters.bind(py).get_item(&builtin.key)?;
+        Ok(registered.filter(|adapter| adapter.is(&builtin.adapter)).map(|_| builtin.native))
+    }
+
+    /// The native adapter of a built-in pair that has just been confirmed.
+    pub fn builtin_native(&self, number: usize) -> Option<Native> {
+        self.builtins.get(number).map(|builtin| builtin.native)
+    }
+
+    /// The native form of an adapter, if it is a built-in one.
+    pub fn native(&self, adapter: &Bound<'_, PyAny>) -> Option<Native> {
+        self.natives.iter().find(|(_, known)| adapter.is(known)).map(|(native, _)| *native)
+    }
+
+    pub fn protocol<'py>(&self, py: Python<'py>) -> &Bound<'py, PyType> {
+        self.protocol.bind(py)
+    }
+
+    /// Looks for an adapter: by exact type, then the protocol's `__adapt__`, then the object's
+    /// `__conform__`, then by the types it inherits from.
+    ///
+    /// The two methods are PEP 246's: a TypeError from them means "no".
+    pub fn find<'py>(
+        &self,
+        object: &Bound<'py, PyAny>,
+        protocol: &Bound<'py, PyAny>,
+    ) -> PyResult<Found<'py>> {
+        let class = object.get_type();
+        if let Some(adapter) = self.registered(class.as_any(), protocol)? {
+            return Ok(Found::Adapter(adapter));
+        }
+        for (asked, method, argument) in
+            [(protocol, "__adapt__", object), (object, "__conform__", protocol)]
+        {
+            let Some(method) = asked.getattr_opt(method)? else { continue };
+            match method.call1((argument,)) {
+                Ok(adapted) if adapted.is_none() => {}
+                Ok(adapted) => return Ok(Found::Adapted(adapted)),
+                Err(error) if error.is_instance_of::<PyTypeError>(object.py()) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        for base in class.mro().iter().skip(1) {
+            if let Some(adapter) = self.registered(&base, protocol)? {
+                return Ok(Found::Adapter(adapter));
+            }
+        }
+        Err(error::programming(format!("can't adapt type '{}'", type_name(object))))
+    }
+
+    fn registered<'py>(
+        &self,
+        class: &Bound<'py, PyAny>,
+        protocol: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.adapters.bind(class.py()).get_item((class, protocol))
+    }
+}
+
+/// The name that C code gives the object's type: dotted for types that are written in C.
+///
+/// Programs and their users know errors by it: `can't adapt type 'numpy.int64'`.
+pub fn type_name(object: &Bound<'_, PyAny>) -> String {
+    // SAFETY: every object has a type and every ready type a name that ends in NUL; `object` keeps
+    // its type alive while the name is copied.
+    unsafe { std::ffi::CStr::from_ptr((*ffi::Py_TYPE(object.as_ptr())).tp_name) }
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// Adapts an object to a protocol, which is `ISQLQuote` if none is given.
+///
+/// `alternate` is there for PEP 246's sake and never used, as in psycopg2.
+#[pyfunction]
+#[pyo3(signature = (obj, protocol=None, alternate=None, /))]
+fn adapt<'py>(
+    obj: &Bound<'py, PyAny>,
+    protocol: Option<Bound<'py, PyAny>>,
+    alternate: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let _ = alternate;
+    let registry = Registry::bind(obj.py())?;
+    let protocol = protocol.unwrap_or_else(|| registry.protocol(obj.py()).clone().into_any());
+    match registry.find(obj, &protocol)? {
+        Found::Adapter(adapter) => adapter.call1((obj,)),
+        Found::Adapted(adapted) => Ok(adapted),
+    }
+}
+
+/// Exports `adapters`, with the built-in pairs in it, and `adapt`.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    let registry = REGISTRY.get_or_try_init(py, || build(module))?;
+    module.add("adapters", &registry.adapters)?;
+    module.add_function(wrap_pyfunction!(adapt, module)?)
+}
+
+fn build(module: &Bound<'_, PyModule>) -> PyResult<Registry> {
+    let py = module.py();
+    let protocol = py.get_type::<ISQLQuote>();
+    let adapters = PyDict::new(py);
+    let natives = class::natives(module)?;
+    let mut builtins = Vec::new();
+    for (class, native) in builtin_types(py)? {
+        let adapter = natives
+            .iter()
+            .find_map(|(known, adapter)| (*known == native).then(|| adapter.clone_ref(py)))
+            .ok_or_else(|| PyRuntimeError::new_err("an adapter is missing"))?;
+        let key = PyTuple::new(py, [class.as_any(), protocol.as_any()])?;
+        adapters.set_item(&key, &adapter)?;
+        builtins.push(Builtin { class: class.unbind(), key: key.unbind(), adapter, native });
+    }
+    Ok(Registry { adapters: adapters.unbind(), protocol: protocol.unbind(), natives, builtins })
+}
+
+/// The types that have an adapter from the start, the frequent ones first.
+fn builtin_types(py: Python<'_>) -> PyResult<Vec<(Bound<'_, PyType>, Native)>> {
+    let of = |module: &str, name: &str| -> PyResult<Bound<'_, PyType>> {
+        Ok(py.import(module)?.getattr(name)?.cast_into()?)
+    };
+    Ok(vec![
+        (of("builtins", "str")?, Native::QuotedString),
+        (of("builtins", "int")?, Native::Int),
+        (of("builtins", "float")?, Native::Float),
+        (of("builtins", "bool")?, Native::Boolean),
+        (of("datetime", "datetime")?, Native::Timestamp),
+        (of("datetime", "date")?, Native::Date),
+        (of("decimal", "Decimal")?, Native::Decimal),
+        (of("builtins", "list")?, Native::List),
+        (of("builtins", "tuple")?, Native::In),
+        (of("builtins", "bytes")?, Native::Binary),
+        (of("datetime", "time")?, Native::Time),
+        (of("datetime", "timedelta")?, Native::Interval),
+        (of("builtins", "bytearray")?, Native::Binary),
+        (of("builtins", "memoryview")?, Native::Binary),
+        (py.None().bind(py).get_type(), Native::Null),
+    ])
+}

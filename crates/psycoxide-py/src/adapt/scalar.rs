@@ -1,0 +1,190 @@
+//! Writing single values as SQL text: logic, numbers, text, bytes.
+//!
+//! Each takes what its adapter class takes, which is more than the type it is registered for.
+
+use psycoxide_sql::encoding::{self, Encoding};
+use psycoxide_sql::quote::{StringStyle, bytea, literal, number};
+use pyo3::buffer::PyUntypedBuffer;
+use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyFloat, PyInt, PyString};
+
+use super::context::QuoteContext;
+use super::registry::type_name;
+use crate::imports;
+
+pub fn boolean(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
+    out.extend_from_slice(if object.is_truthy()? { b"true" } else { b"false" });
+    Ok(())
+}
+
+/// Writes an int, or what `int()` makes of the object: an IntEnum's `str()` is not its number.
+pub fn int(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
+    if !object.is_exact_instance_of::<PyInt>() {
+        let number = object.py().get_type::<PyInt>().call1((object,))?;
+        return int_digits(&number, out);
+    }
+    int_digits(object, out)
+}
+
+fn int_digits(number: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
+    let mut overflow = 0;
+    // SAFETY: the GIL is held and `number` is alive; the function takes any object.
+    let value = unsafe { ffi::PyLong_AsLongLongAndOverflow(number.as_ptr(), &mut overflow) };
+    if overflow != 0 {
+        number::write_digits(out, number.str()?.to_str()?.as_bytes());
+        return Ok(());
+    }
+    if value == -1
+        && let Some(error) = PyErr::take(number.py())
+    {
+        return Err(error);
+    }
+    number::write_integer(out, value);
+    Ok(())
+}
+
+/// Writes a float's value. Not its `repr`: a subclass may print anything, as numpy's does.
+pub fn float(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
+    if object.is_instance_of::<PyInt>() {
+        return int(object, out);
+    }
+    let value = match object.cast::<PyFloat>() {
+        Ok(float) => float.value(),
+        Err(_) => object.extract()?,
+    };
+    number::write_float(out, value);
+    Ok(())
+}
+
+/// Writes a Decimal's digits, and NaN or an infinity as a string with a cast.
+pub fn decimal(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
+    let text = object.str()?;
+    let digits = text.to_str()?;
+    let unsigned = digits.strip_prefix('-').unwrap_or(digits);
+    if object.get_type().is(imports::DECIMAL.bind(object.py())?)
+        && unsigned.starts_with(|first: char| first.is_ascii_digit())
+    {
+        number::write_digits(out, digits.as_bytes());
+    } else if object.call_method0("is_finite")?.is_truthy()? {
+        // Another class's own text: it is written as a number only if it looks like one.
+        if !unsigned
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'))
+        {
+            return Err(PyValueError::new_err(format!("not a number: {digits}")));
+        }
+        number::write_digits(out, digits.as_bytes());
+    } else if object.call_method0("is_nan")?.is_truthy()? {
+        out.extend_from_slice(b"'NaN'::numeric");
+    } else if digits.starts_with('-') {
+        out.extend_from_slice(b"'-Infinity'::numeric");
+    } else {
+        out.extend_from_slice(b"'Infinity'::numeric");
+    }
+    Ok(())
+}
+
+/// Writes text, or bytes that are taken for text in the session's encoding.
+pub fn string(
+    object: &Bound<'_, PyAny>,
+    context: &QuoteContext,
+    out: &mut Vec<u8>,
+) -> PyResult<()> {
+    if let Ok(text) = object.cast::<PyString>() {
+        if !context.in_session() {
+            check_latin1(text)?;
+        }
+        return context.write_literal(text, out);
+    }
+    write_bytes(object, context.encoding().encoding(), context.strings(), out)
+}
+
+/// Writes text in the encoding that Python calls `codec`, for no session in particular.
+pub fn string_in(object: &Bound<'_, PyAny>, codec: &str, out: &mut Vec<u8>) -> PyResult<()> {
+    let encoding = encoding::by_codec(codec);
+    match object.cast::<PyString>() {
+        Ok(text) => {
+            let encoded = text.call_method1("encode", (codec,))?;
+            write_bytes(&encoded, encoding, StringStyle::Standard, out)
+        }
+        Err(_) => write_bytes(object, encoding, StringStyle::Standard, out),
+    }
+}
+
+/// Refuses what an adapter without a session refuses in psycopg2: text that is not Latin-1.
+///
+/// There it is Latin-1 that is written then. That is wrong for nearly every session, so here
+/// it is UTF-8 all the same.
+fn check_latin1(text: &Bound<'_, PyString>) -> PyResult<()> {
+    // SAFETY: `text` is a str; what is returned is a new reference or NULL with an exception set.
+    let encoded = unsafe {
+        Bound::from_owned_ptr_or_err(text.py(), ffi::PyUnicode_AsLatin1String(text.as_ptr()))
+    };
+    encoded.map(|_| ())
+}
+
+fn write_bytes(
+    object: &Bound<'_, PyAny>,
+    encoding: &Encoding,
+    strings: StringStyle,
+    out: &mut Vec<u8>,
+) -> PyResult<()> {
+    let Ok(bytes) = object.cast::<PyBytes>() else {
+        return Err(PyTypeError::new_err("can't quote non-string object"));
+    };
+    literal::write(out, bytes.as_bytes(), encoding, strings)
+        .map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+/// Writes the content of any object with the buffer protocol; None is NULL.
+pub fn binary(
+    object: &Bound<'_, PyAny>,
+    context: &QuoteContext,
+    out: &mut Vec<u8>,
+) -> PyResult<()> {
+    let mut write = |data: &[u8]| {
+        if context.in_session() {
+            bytea::write_hex(out, data, context.strings());
+        } else {
+            bytea::write_escape(out, data);
+        }
+    };
+    if let Ok(bytes) = object.cast::<PyBytes>() {
+        write(bytes.as_bytes());
+        return Ok(());
+    }
+    if object.is_none() {
+        out.extend_from_slice(b"NULL");
+        return Ok(());
+    }
+    // SAFETY: the GIL is held and `object` is alive; the function only looks at its type.
+    if unsafe { ffi::PyObject_CheckBuffer(object.as_ptr()) } == 0 {
+        let name = type_name(object);
+        return Err(PyTypeError::new_err(format!("can't escape {name} to binary")));
+    }
+    let buffer = PyUntypedBuffer::get(object)?;
+    if !buffer.is_c_contiguous() {
+        return Err(PyBufferError::new_err("underlying buffer is not C-contiguous"));
+    }
+    if buffer.len_bytes() == 0 {
+        write(b"");
+        return Ok(());
+    }
+    // SAFETY: a C-contiguous buffer of this length begins at `buf_ptr`, and stays there while
+    // `buffer` is alive. The GIL is held until the slice is gone, so no Python code writes to it.
+    write(unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast(), buffer.len_bytes()) });
+    Ok(())
+}
+
+/// Writes what `str()` makes of the object, unquoted; None is NULL.
+pub fn as_is(object: &Bound<'_, PyAny>, context: &QuoteContext, out: &mut Vec<u8>) -> PyResult<()> {
+    if object.is_none() {
+        out.extend_from_slice(b"NULL");
+        return Ok(());
+    }
+    let text = object.str()?;
+    out.extend_from_slice(context.encoding().encode(&text)?.as_bytes());
+    Ok(())
+}
