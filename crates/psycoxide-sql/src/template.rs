@@ -60,7 +60,8 @@ pub enum Fault {
     IncompleteName,
     /// `%(a(b)c)s`: a name with brackets in it; what was looked up is not what is merged.
     BracketedName(Range<usize>),
-    /// Something else than `s` or `%`, at this offset.
+    /// Something else than `s`, at this offset. Also `%(name)%`, where psycopg2's two readings
+    /// disagree about what comes after it.
     Unsupported(u8, usize),
 }
 
@@ -173,9 +174,9 @@ impl Reader<'_> {
     }
 
     fn style(&mut self, style: Style) -> Result<(), Fault> {
-        match self.template.style.replace(style) {
-            Some(other) if other != style => Err(Fault::Mixed),
-            _ => Ok(()),
+        match *self.template.style.get_or_insert(style) == style {
+            true => Ok(()),
+            false => Err(Fault::Mixed),
         }
     }
 
@@ -272,6 +273,7 @@ mod tests {
         assert_eq!(Template::parse(b"%%").style(), None);
         assert_eq!(Template::parse(b"%s").style(), Some(Style::Positions));
         assert_eq!(Template::parse(b"%(a)s").style(), Some(Style::Names));
+        assert_eq!(Template::parse(b"%(a)s %s").style(), Some(Style::Names));
     }
 
     #[test]

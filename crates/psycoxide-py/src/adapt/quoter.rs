@@ -4,7 +4,7 @@ use pyo3::exceptions::{PyRecursionError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
-use super::class::AsIs;
+use super::class;
 use super::context::QuoteContext;
 use super::registry::{Found, Native, Registry, type_name};
 use super::{moment, scalar};
@@ -183,9 +183,8 @@ impl<'a, 'py> Quoter<'a, 'py> {
 
     /// Writes what an adapter object says.
     fn adapter(&mut self, adapter: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
-        if let Ok(as_is) = adapter.cast_exact::<AsIs>() {
-            let wrapped = as_is.get().wrapped(adapter.py());
-            return self.native(Native::AsIs, &wrapped, out);
+        if let Some((native, wrapped)) = class::unwrap(adapter, self.conn) {
+            return self.native(native, &wrapped, out);
         }
         let quoted = self.quoted(adapter)?;
         if let Ok(bytes) = quoted.cast_exact::<PyBytes>() {

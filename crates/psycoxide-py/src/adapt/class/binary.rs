@@ -17,6 +17,14 @@ pub struct Binary {
     conn: Slot,
 }
 
+impl Binary {
+    /// The object that is adapted, after `prepare(conn)`.
+    pub fn prepared<'py>(&self, py: Python<'py>, conn: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
+        self.conn.prepare(conn);
+        self.wrapped.get_or_none(py)
+    }
+}
+
 #[pymethods]
 impl Binary {
     #[new]

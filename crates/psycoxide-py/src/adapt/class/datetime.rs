@@ -35,6 +35,21 @@ impl DateTime {
         wrapped.set(Some(object.unbind()));
         Bound::new(py, DateTime { wrapped, kind: AtomicI32::new(kind as i32) })
     }
+
+    /// The object that is adapted.
+    pub fn wrapped<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.wrapped.get_or_none(py)
+    }
+
+    /// What it is written as.
+    pub fn native(&self) -> Native {
+        match self.kind.load(Ordering::Relaxed) {
+            0 => Native::Time,
+            1 => Native::Date,
+            2 => Native::Timestamp,
+            _ => Native::Interval,
+        }
+    }
 }
 
 #[pymethods]
@@ -65,13 +80,7 @@ impl DateTime {
 
     /// The date or time as a constant.
     fn getquoted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let native = match self.r#type() {
-            0 => Native::Time,
-            1 => Native::Date,
-            2 => Native::Timestamp,
-            _ => Native::Interval,
-        };
-        quoted(py, native, &self.wrapped.get_or_none(py), &Slot::default())
+        quoted(py, self.native(), &self.wrapped.get_or_none(py), &Slot::default())
     }
 
     fn __conform__<'py>(slf: &Bound<'py, Self>, protocol: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {

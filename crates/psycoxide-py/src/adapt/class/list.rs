@@ -16,6 +16,14 @@ pub struct List {
     conn: Slot,
 }
 
+impl List {
+    /// The object that is adapted, after `prepare(conn)`.
+    pub fn prepared<'py>(&self, py: Python<'py>, conn: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
+        self.conn.prepare(conn);
+        self.wrapped.get_or_none(py)
+    }
+}
+
 #[pymethods]
 impl List {
     #[new]

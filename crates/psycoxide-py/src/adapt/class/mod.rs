@@ -15,8 +15,12 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-pub use self::plain::AsIs;
+use self::binary::Binary;
+use self::datetime::DateTime;
+use self::list::List;
+use self::plain::AsIs;
 pub use self::protocol::ISQLQuote;
+use self::quoted_string::QuotedString;
 use super::context::QuoteContext;
 use super::quoter::Quoter;
 use super::registry::Native;
@@ -46,6 +50,13 @@ impl Slot {
     /// The object, or None.
     pub fn get_or_none<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         self.get(py).unwrap_or_else(|| py.None().into_bound(py))
+    }
+
+    /// Takes `conn` if it is a connection: what `prepare()` does.
+    pub fn prepare(&self, conn: &Bound<'_, PyAny>) {
+        if conn.is_instance_of::<Connection>() {
+            self.set(Some(conn.clone().unbind()));
+        }
     }
 
     pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -80,6 +91,33 @@ pub fn quoted<'py>(
     Ok(PyBytes::new(py, &out))
 }
 
+/// What a built-in adapter writes, and from which object: `adapter` itself need not be asked.
+///
+/// Only for the classes themselves: a class that inherits from one may write something else.
+/// The adapter is prepared as a call of its `prepare()` would do.
+pub fn unwrap<'py>(
+    adapter: &Bound<'py, PyAny>,
+    conn: &Bound<'py, PyAny>,
+) -> Option<(Native, Bound<'py, PyAny>)> {
+    let py = adapter.py();
+    if let Ok(binary) = adapter.cast_exact::<Binary>() {
+        return Some((Native::Binary, binary.get().prepared(py, conn)));
+    }
+    if let Ok(as_is) = adapter.cast_exact::<AsIs>() {
+        return Some((Native::AsIs, as_is.get().wrapped(py)));
+    }
+    if let Ok(text) = adapter.cast_exact::<QuotedString>() {
+        return Some((Native::QuotedString, text.get().prepared(py, conn)));
+    }
+    if let Ok(moment) = adapter.cast_exact::<DateTime>() {
+        return Some((moment.get().native(), moment.get().wrapped(py)));
+    }
+    if let Ok(list) = adapter.cast_exact::<List>() {
+        return Some((Native::List, list.get().prepared(py, conn)));
+    }
+    None
+}
+
 /// The context of a connection, or of no session if `conn` is not one.
 pub fn context_of(conn: &Bound<'_, PyAny>) -> QuoteContext {
     match conn.cast::<Connection>() {
@@ -101,9 +139,9 @@ pub fn text_of<'py>(
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<ISQLQuote>()?;
     plain::register(module)?;
-    module.add_class::<binary::Binary>()?;
-    module.add_class::<list::List>()?;
-    module.add_class::<quoted_string::QuotedString>()?;
+    module.add_class::<Binary>()?;
+    module.add_class::<List>()?;
+    module.add_class::<QuotedString>()?;
     module.add_class::<sql_in::SqlIn>()?;
     constructors::register(module)
 }

@@ -25,6 +25,12 @@ pub struct QuotedString {
 }
 
 impl QuotedString {
+    /// The text that is adapted, after `prepare(conn)`.
+    pub fn prepared<'py>(&self, py: Python<'py>, conn: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
+        self.conn.prepare(conn);
+        self.wrapped.get_or_none(py)
+    }
+
     fn own_encoding(&self) -> Option<String> {
         self.encoding.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
