@@ -1,0 +1,1 @@
+//! Proving who one is: MD5 and SCRAM-SHA-256.

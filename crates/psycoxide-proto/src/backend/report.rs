@@ -1,0 +1,132 @@
+//! `ErrorResponse` and `NoticeResponse`: what the server reports.
+
+use std::fmt;
+
+use crate::wire::reader::{Malformed, Reader};
+
+/// `ErrorResponse` (backend, `E`) or `NoticeResponse` (backend, `N`): a list of fields, each a
+/// code and a text.
+///
+/// <https://www.postgresql.org/docs/current/protocol-error-fields.html>: "Since more field types
+/// might be added in future, frontends should silently ignore fields of unrecognized type." They
+/// are kept here, under their code. Texts are bytes: before the session's encoding is settled the
+/// server may send any encoding at all, so UTF-8 is never assumed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The fields as they came, without the zero byte that ends the list.
+    fields: Vec<u8>,
+}
+
+impl Report {
+    /// Reads the body of the message.
+    ///
+    /// # Errors
+    /// A reason, when the list has no end, a field's text has none, or bytes follow the list.
+    pub fn parse(body: &[u8]) -> Result<Report, Malformed> {
+        let mut reader = Reader::new(body);
+        while reader.byte()? != 0 {
+            reader.string()?;
+        }
+        reader.finish()?;
+        let (_end, fields) = body.split_last().ok_or("the list of fields has no end")?;
+        Ok(Report { fields: fields.to_vec() })
+    }
+
+    /// The text of the field with this code, the first one if there are several.
+    pub fn field(&self, code: u8) -> Option<&[u8]> {
+        self.iter().find(|(other, _)| *other == code).map(|(_, text)| text)
+    }
+
+    /// All fields, in the server's order.
+    pub fn iter(&self) -> impl Iterator<Item = (u8, &[u8])> {
+        let mut reader = Reader::new(&self.fields);
+        std::iter::from_fn(move || {
+            let code = reader.byte().ok()?;
+            Some((code, reader.string().ok()?))
+        })
+    }
+
+    /// The severity: `V`, which is never translated (servers since 9.6), else `S`.
+    pub fn severity(&self) -> Option<&[u8]> {
+        self.field(b'V').or_else(|| self.field(b'S'))
+    }
+
+    /// The SQLSTATE code, when it is one: five digits or upper-case ASCII letters.
+    pub fn sqlstate(&self) -> Option<&str> {
+        let code = self.field(b'C')?;
+        let shaped = code.len() == 5
+            && code.iter().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
+        if shaped { std::str::from_utf8(code).ok() } else { None }
+    }
+
+    /// The primary message.
+    pub fn message(&self) -> Option<&[u8]> {
+        self.field(b'M')
+    }
+
+    /// Whether the server ends the session after this report.
+    pub fn is_fatal(&self) -> bool {
+        matches!(self.severity(), Some(b"FATAL" | b"PANIC"))
+    }
+
+    /// How many bytes the report holds.
+    pub fn memory(&self) -> usize {
+        self.fields.len()
+    }
+}
+
+/// The severity as the server translated it and the primary message, with anything that is not
+/// UTF-8 replaced. A caller that knows the session's encoding can do better with the fields.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = self.field(b'S').or_else(|| self.severity()).unwrap_or(b"ERROR");
+        let message = self.message().unwrap_or(b"");
+        write!(f, "{}:  {}", String::from_utf8_lossy(severity), String::from_utf8_lossy(message))
+    }
+}
+
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(
+                self.iter().map(|(code, text)| (char::from(code), String::from_utf8_lossy(text))),
+            )
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_found_by_code() {
+        let report = Report::parse(b"SFEHLER\0VERROR\0C42P01\0Mno such table\0P15\0\0").unwrap();
+        assert_eq!(report.severity(), Some(&b"ERROR"[..]));
+        assert_eq!(report.sqlstate(), Some("42P01"));
+        assert_eq!(report.message(), Some(&b"no such table"[..]));
+        assert_eq!(report.field(b'P'), Some(&b"15"[..]));
+        assert_eq!(report.field(b'D'), None);
+        assert_eq!(report.iter().count(), 5);
+        assert!(!report.is_fatal());
+        assert_eq!(report.to_string(), "FEHLER:  no such table");
+    }
+
+    #[test]
+    fn an_empty_list_is_a_report_and_a_text_may_be_anything() {
+        let report = Report::parse(b"\0").unwrap();
+        assert_eq!(report.to_string(), "ERROR:  ");
+        let report = Report::parse(b"M\xff\xfe\0C1234\0\0").unwrap();
+        assert_eq!(report.message(), Some(&b"\xff\xfe"[..]));
+        assert_eq!(report.sqlstate(), None);
+    }
+
+    #[test]
+    fn refuses_every_cut_and_what_trails() {
+        let body = b"SERROR\0C42P01\0Mx\0\0";
+        for end in 0..body.len() {
+            assert!(Report::parse(&body[..end]).is_err(), "{end}");
+        }
+        assert!(Report::parse(b"SERROR\0\0x").is_err());
+    }
+}

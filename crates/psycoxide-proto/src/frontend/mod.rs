@@ -1,0 +1,7 @@
+//! The messages that a client sends, appended to an out buffer.
+
+pub(crate) mod auth;
+pub(crate) mod copy;
+pub(crate) mod extended;
+pub(crate) mod query;
+pub(crate) mod startup;

@@ -1,0 +1,89 @@
+//! What a driver asks the engine to do.
+
+use crate::frontend::extended::Parameter;
+
+/// One request to the server, answered by one [`Event::Done`](crate::Event::Done).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    pub(crate) begin: Option<Vec<u8>>,
+    pub(crate) work: Work,
+}
+
+/// What to do once a transaction is open.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Work {
+    /// Simple queries, each sent when the one before succeeded.
+    Script(Vec<Vec<u8>>),
+    /// A simple query: the usual case, without a list around it.
+    Query(Vec<u8>),
+    /// FunctionCall.
+    Function { oid: u32, args: Vec<Vec<u8>> },
+    /// Parse / Bind / Describe / Execute / Sync.
+    Extended(Extended),
+    /// Parse / Describe / Sync of a named statement.
+    Prepare { name: Vec<u8>, sql: Vec<u8>, types: Vec<u32> },
+    /// Close / Sync of a named statement.
+    Close { name: Vec<u8> },
+}
+
+/// A statement with separate parameters, by the extended query protocol.
+///
+/// <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY>
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Extended {
+    /// The statement that opens a transaction first, in the same flush.
+    pub begin: Option<Vec<u8>>,
+    /// The prepared statement's name; empty for the unnamed one.
+    pub statement: Vec<u8>,
+    /// The text to parse first; `None` when the statement has been prepared before.
+    pub sql: Option<Vec<u8>>,
+    /// The types of the parameters, as far as they are prescribed (0 = let the server choose).
+    pub types: Vec<u32>,
+    /// The parameters' values.
+    pub params: Vec<Parameter>,
+    /// The format of the results: 0 is text, 1 is binary.
+    pub result_format: i16,
+}
+
+impl Request {
+    /// A simple query: one or more statements in one text.
+    pub fn query(sql: Vec<u8>) -> Request {
+        Request { begin: None, work: Work::Query(sql) }
+    }
+
+    /// Simple queries, one after another: each is sent when the one before succeeded, and the
+    /// first error ends the script. The outcome is the last one's.
+    pub fn script(queries: Vec<Vec<u8>>) -> Request {
+        Request { begin: None, work: Work::Script(queries) }
+    }
+
+    /// The fast-path call of a function by its object identifier, arguments and result in binary.
+    ///
+    /// <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-FUNCTION-CALL>
+    pub fn function(oid: u32, args: Vec<Vec<u8>>) -> Request {
+        Request { begin: None, work: Work::Function { oid, args } }
+    }
+
+    /// A statement by the extended query protocol.
+    pub fn extended(mut extended: Extended) -> Request {
+        Request { begin: extended.begin.take(), work: Work::Extended(extended) }
+    }
+
+    /// Prepares a named statement; the result has its columns and its parameters' types.
+    pub fn prepare(name: Vec<u8>, sql: Vec<u8>, types: Vec<u32>) -> Request {
+        Request { begin: None, work: Work::Prepare { name, sql, types } }
+    }
+
+    /// Forgets a named prepared statement. It is no error when there is none.
+    pub fn close_statement(name: Vec<u8>) -> Request {
+        Request { begin: None, work: Work::Close { name } }
+    }
+
+    /// Opens a transaction with this statement first, in the same flush: when it fails, nothing
+    /// of the request is run.
+    #[must_use]
+    pub fn begin(mut self, sql: &[u8]) -> Request {
+        self.begin = Some(sql.to_vec());
+        self
+    }
+}

@@ -1,0 +1,115 @@
+//! How a conversation begins: what the caller gives.
+
+use crate::secret::Secret;
+
+/// A version of the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ProtocolVersion {
+    /// The major version: 3 since PostgreSQL 7.4.
+    pub major: u16,
+    /// The minor version.
+    pub minor: u16,
+}
+
+impl ProtocolVersion {
+    /// 3.0, which every server since 7.4 speaks.
+    pub const V3_0: ProtocolVersion = ProtocolVersion { major: 3, minor: 0 };
+    /// 3.2, of PostgreSQL 18: longer cancel keys.
+    pub const V3_2: ProtocolVersion = ProtocolVersion { major: 3, minor: 2 };
+
+    pub(crate) fn code(self) -> u32 {
+        u32::from(self.major) << 16 | u32::from(self.minor)
+    }
+}
+
+/// What is needed to open a session.
+///
+/// Build it with [`Startup::new`] and set what differs; fields may be added.
+#[derive(Clone, Debug)]
+pub struct Startup {
+    /// The parameters of the StartupMessage, sent as given and in this order: `user` first, then
+    /// `database`, `client_encoding`, `options`, `replication`, …
+    pub parameters: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The password, if there is one.
+    pub password: Option<Secret>,
+    /// The role's name, which MD5 authentication needs.
+    pub user: Vec<u8>,
+    /// The client's nonce for SCRAM: printable ASCII without a comma, fresh for each connection.
+    pub nonce: String,
+    /// The protocol version to ask for.
+    pub protocol: ProtocolVersion,
+    /// Whether to make DateStyle ISO before the start-up is done, when the server reports
+    /// another: the text formats of dates are read in that style only.
+    pub session_setup: bool,
+    /// The authentication methods that the server may ask for (libpq's `require_auth`).
+    pub allowed_auth: AuthMethods,
+    /// What TLS offers for SCRAM's channel binding.
+    pub channel_binding: ChannelBinding,
+}
+
+impl Startup {
+    /// A start-up for this role with no password and no further parameter.
+    pub fn new(user: &[u8], nonce: String) -> Startup {
+        Startup {
+            parameters: vec![(b"user".to_vec(), user.to_vec())],
+            password: None,
+            user: user.to_vec(),
+            nonce,
+            protocol: ProtocolVersion::V3_0,
+            session_setup: true,
+            allowed_auth: AuthMethods::ALL,
+            channel_binding: ChannelBinding::Absent,
+        }
+    }
+}
+
+/// A set of authentication methods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuthMethods(u8);
+
+impl AuthMethods {
+    /// No authentication at all (`trust`, a certificate, peer).
+    pub const NONE: AuthMethods = AuthMethods(1);
+    /// A password in clear text.
+    pub const PASSWORD: AuthMethods = AuthMethods(2);
+    /// An MD5 hash.
+    pub const MD5: AuthMethods = AuthMethods(4);
+    /// SCRAM-SHA-256, with or without channel binding.
+    pub const SCRAM_SHA_256: AuthMethods = AuthMethods(8);
+    /// Whatever the server asks for.
+    pub const ALL: AuthMethods = AuthMethods(15);
+
+    /// Whether all of `other` is in this set.
+    pub fn contains(self, other: AuthMethods) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+impl std::ops::BitOr for AuthMethods {
+    type Output = AuthMethods;
+
+    fn bitor(self, other: AuthMethods) -> AuthMethods {
+        AuthMethods(self.0 | other.0)
+    }
+}
+
+impl std::ops::Sub for AuthMethods {
+    type Output = AuthMethods;
+
+    fn sub(self, other: AuthMethods) -> AuthMethods {
+        AuthMethods(self.0 & !other.0)
+    }
+}
+
+/// What is known for SCRAM's channel binding (`tls-server-end-point`, RFC 5929).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ChannelBinding {
+    /// Not supported on this connection: no TLS, or the user disabled it.
+    #[default]
+    Absent,
+    /// Use it when the server offers it. The bytes are the hash of the server's certificate;
+    /// empty when the certificate has no usable hash.
+    Preferred(Vec<u8>),
+    /// Fail when it cannot be used; `None` when there is no TLS.
+    Required(Option<Vec<u8>>),
+}
