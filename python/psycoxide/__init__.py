@@ -1,1 +1,104 @@
+"""A PostgreSQL driver with a Rust core and the API of psycopg2.
 
+    import psycoxide
+
+    with psycoxide.connect("dbname=test user=postgres") as conn, conn.cursor() as cur:
+        cur.execute("SELECT %s + 1", (41,))
+        print(cur.fetchone())
+
+This module is the DB-API 2.0 interface (<https://peps.python.org/pep-0249/>); `extensions`,
+`extras`, `errors`, `errorcodes`, `pool`, `sql` and `tz` go beyond it. `install_as_psycopg2()` lets
+programs that import psycopg2 use this driver unchanged.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from psycoxide import _json as _json, _range as _range, errors as errors, extensions as _ext
+from psycoxide._exceptions import (
+    DatabaseError as DatabaseError,
+    DataError as DataError,
+    Error as Error,
+    IntegrityError as IntegrityError,
+    InterfaceError as InterfaceError,
+    InternalError as InternalError,
+    NotSupportedError as NotSupportedError,
+    OperationalError as OperationalError,
+    ProgrammingError as ProgrammingError,
+    Warning as Warning,
+)
+from psycoxide._psycopg import (
+    BINARY as BINARY,
+    DATETIME as DATETIME,
+    NUMBER as NUMBER,
+    ROWID as ROWID,
+    STRING as STRING,
+    Binary as Binary,
+    Date as Date,
+    DateFromTicks as DateFromTicks,
+    Time as Time,
+    TimeFromTicks as TimeFromTicks,
+    Timestamp as Timestamp,
+    TimestampFromTicks as TimestampFromTicks,
+    __libpq_version__ as __libpq_version__,
+    __version__ as __version__,
+    _connect as _connect,
+    apilevel as apilevel,
+    paramstyle as paramstyle,
+    threadsafety as threadsafety,
+)
+
+
+def connect(
+    dsn: str | None = None,
+    connection_factory: Callable[..., Any] | None = None,
+    cursor_factory: Callable[..., Any] | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Open a connection to a PostgreSQL server.
+
+    `dsn` is a connection string of either form in
+    <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>. Keywords are
+    merged into it as `extensions.make_dsn()` does: `dbname` (or `database`), `user`, `password`,
+    `host`, `port` and all the others. What neither says comes from the environment and the
+    defaults; no argument at all is fine.
+
+    `connection_factory(dsn)`, usually a subclass of `extensions.connection`, makes what is
+    returned; `cursor_factory` becomes its attribute of that name. With `async` or `async_` true the
+    connection is asynchronous and has to be polled: `connection_factory(dsn, async=1)`.
+
+    Raises OperationalError if there is no connection to be had, ProgrammingError if `dsn` or a
+    keyword is not valid.
+    """
+    asynchronous = {name: kwargs.pop(name) for name in ("async", "async_") if name in kwargs}
+    conn = _connect(
+        _ext.make_dsn(dsn, **kwargs), connection_factory=connection_factory, **asynchronous
+    )
+    if cursor_factory is not None:
+        conn.cursor_factory = cursor_factory
+    return conn
+
+
+def install_as_psycopg2() -> None:
+    """Make `import psycopg2` give this driver, in this process, from now on.
+
+    Every module of psycopg2 that exists here is aliased, `psycopg2.extras` and the like too, and
+    the classes report psycopg2's module names, as pickles and logs of such programs expect. Calling
+    it again does nothing. Raises RuntimeError if the real psycopg2 has been imported already.
+    """
+    from psycoxide._alias import install
+
+    install()
+
+
+def __getattr__(name: str) -> str:
+    """PEP 562: `__psycoxide_version__`, this driver's own version, is looked up when asked for.
+
+    `__version__` is that of the psycopg2 whose API this is, because programs compare it.
+    """
+    if name == "__psycoxide_version__":
+        from importlib.metadata import version
+
+        return version("psycoxide")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,74 @@
+"""Looking up a type in the server's catalogue for the `register_*()` functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Union
+
+from psycoxide._exceptions import ProgrammingError
+from psycoxide._psycopg import connection, cursor
+
+Scope = Union[connection, cursor]
+
+_STATUS_IN_TRANSACTION = 2  # extensions.STATUS_IN_TRANSACTION
+
+
+def _solve_conn_curs(conn_or_curs: Scope | None) -> tuple[connection, cursor]:
+    """The connection of `conn_or_curs` and a new plain cursor on it.
+
+    Raises ProgrammingError if it is None.
+    """
+    if conn_or_curs is None:
+        raise ProgrammingError("no connection or cursor provided")
+    # By attribute, not by class: people pass wrappers of either.
+    conn: connection = (
+        conn_or_curs.connection if hasattr(conn_or_curs, "execute") else conn_or_curs  # type: ignore[assignment]
+    )
+    return conn, conn.cursor(cursor_factory=cursor)
+
+
+@contextmanager
+def lookup(conn_or_curs: Scope | None) -> Iterator[tuple[connection, cursor]]:
+    """A connection and a cursor to query the catalogue with.
+
+    A transaction that the queries open is rolled back at the end, so that looking something up
+    leaves the connection as it was; a transaction that was open before is left alone.
+    """
+    conn, curs = _solve_conn_curs(conn_or_curs)
+    status = conn.status
+    yield conn, curs
+    if status != _STATUS_IN_TRANSACTION and not conn.autocommit:
+        conn.rollback()
+
+
+def fetch_by_name(
+    conn: connection, curs: cursor, name: str, columns: str, tables: str, order: str = ""
+) -> list[Any]:
+    """The rows about the type `name`: its `columns` of `tables`, then typname and nspname.
+
+    `tables` joins pg_type as `t`. A name without a schema is looked for in `public` first, as
+    psycopg2 does, then along the search path; the second query runs in a savepoint, because
+    `::regtype` fails for a name that does not exist.
+    """
+    query = (
+        f"SELECT {columns}, t.typname, ns.nspname FROM {tables}"
+        " JOIN pg_namespace ns ON ns.oid = t.typnamespace WHERE "
+    )
+    schema, _, unqualified = name.partition(".") if "." in name else ("public", "", name)
+    curs.execute(f"{query} t.typname = %s AND ns.nspname = %s {order}", (unqualified, schema))
+    rows = curs.fetchall()
+    if rows:
+        return rows
+
+    in_transaction = conn.status == _STATUS_IN_TRANSACTION
+    if in_transaction:
+        curs.execute("SAVEPOINT register_type")
+    try:
+        curs.execute(f"{query} t.oid = %s::regtype {order}", (name,))
+        return curs.fetchall()
+    except ProgrammingError:
+        return []
+    finally:
+        if in_transaction:
+            curs.execute("ROLLBACK TO SAVEPOINT register_type")

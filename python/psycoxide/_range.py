@@ -1,0 +1,399 @@
+"""Ranges: a Python object for PostgreSQL's range types, its adapters and typecasters.
+
+See <https://www.postgresql.org/docs/current/rangetypes.html>.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from psycoxide._catalog import Scope, fetch_by_name, lookup
+from psycoxide._exceptions import InterfaceError, ProgrammingError
+from psycoxide._psycopg import (
+    ISQLQuote,
+    adapt,
+    connection,
+    new_array_type,
+    new_type,
+    register_type,
+)
+from psycoxide.extensions import register_adapter
+
+_BOUNDS = ("[)", "(]", "()", "[]")
+
+
+class Range:
+    """A range of values, immutable and hashable.
+
+    `lower` and `upper` are the bounds, None where the range is infinite. `bounds` says whether they
+    belong to the range: one of `[)`, `(]`, `()`, `[]`; anything else raises ValueError. If `empty`,
+    the range has no values and no bounds.
+
+    Two ranges are equal if their bounds are, whatever their classes. Ranges sort by lower bound,
+    then upper, then `bounds`, with None and the empty range before all others: an order to sort by,
+    which differs from the server's. A range is true unless it is empty.
+    """
+
+    __slots__ = ("_bounds", "_lower", "_upper")
+
+    def __init__(
+        self, lower: Any = None, upper: Any = None, bounds: str = "[)", empty: bool = False
+    ) -> None:
+        self._lower: Any = None
+        self._upper: Any = None
+        self._bounds: str | None = None
+        if empty:
+            return
+        if bounds not in _BOUNDS:
+            raise ValueError(f"bound flags not valid: {bounds!r}")
+        self._lower = lower
+        self._upper = upper
+        self._bounds = bounds
+
+    @property
+    def lower(self) -> Any:
+        """The lower bound; None if the range is empty or has none."""
+        return self._lower
+
+    @property
+    def upper(self) -> Any:
+        """The upper bound; None if the range is empty or has none."""
+        return self._upper
+
+    @property
+    def isempty(self) -> bool:
+        """Whether the range has no values."""
+        return self._bounds is None
+
+    @property
+    def lower_inf(self) -> bool:
+        """Whether the range goes down without end."""
+        return self._bounds is not None and self._lower is None
+
+    @property
+    def upper_inf(self) -> bool:
+        """Whether the range goes up without end."""
+        return self._bounds is not None and self._upper is None
+
+    @property
+    def lower_inc(self) -> bool:
+        """Whether the lower bound itself belongs to the range."""
+        return self._bounds is not None and self._lower is not None and self._bounds[0] == "["
+
+    @property
+    def upper_inc(self) -> bool:
+        """Whether the upper bound itself belongs to the range."""
+        return self._bounds is not None and self._upper is not None and self._bounds[1] == "]"
+
+    def __contains__(self, x: Any) -> bool:
+        if self._bounds is None:
+            return False
+        if self._lower is not None and (
+            x < self._lower if self._bounds[0] == "[" else x <= self._lower
+        ):
+            return False
+        return self._upper is None or not (
+            x > self._upper if self._bounds[1] == "]" else x >= self._upper
+        )
+
+    def __bool__(self) -> bool:
+        return self._bounds is not None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Range) and self._key() == other._key()
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __lt__(self, other: Any) -> bool:
+        if not isinstance(other, Range):
+            return NotImplemented
+        for mine, theirs in zip(self._key(), other._key()):
+            if mine == theirs:
+                continue
+            if mine is None or theirs is None:
+                return mine is None
+            return bool(mine < theirs)
+        return False
+
+    def __le__(self, other: Any) -> bool:
+        if not isinstance(other, Range):
+            return NotImplemented
+        return self == other or self < other
+
+    def __gt__(self, other: Any) -> bool:
+        if not isinstance(other, Range):
+            return NotImplemented
+        return other < self
+
+    def __ge__(self, other: Any) -> bool:
+        if not isinstance(other, Range):
+            return NotImplemented
+        return self == other or other < self
+
+    def __repr__(self) -> str:
+        if self._bounds is None:
+            return f"{type(self).__name__}(empty=True)"
+        return f"{type(self).__name__}({self._lower!r}, {self._upper!r}, {self._bounds!r})"
+
+    def __str__(self) -> str:
+        if self._bounds is None:
+            return "empty"
+        return f"{self._bounds[0]}{self._lower}, {self._upper}{self._bounds[1]}"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in Range.__slots__}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    def _key(self) -> tuple[Any, Any, str | None]:
+        return self._lower, self._upper, self._bounds
+
+
+class NumericRange(Range):
+    """A range of numbers: int4range, int8range and numrange."""
+
+
+class DateRange(Range):
+    """A range of dates: daterange."""
+
+
+class DateTimeRange(Range):
+    """A range of timestamps without time zone: tsrange."""
+
+
+class DateTimeTZRange(Range):
+    """A range of timestamps with time zone: tstzrange."""
+
+
+class RangeAdapter:
+    """Adapts a `Range` to a call of the range's constructor function.
+
+    A subclass says in `name` which range type it is, or overrides `getquoted()`.
+    """
+
+    name: str | None = None
+
+    def __init__(self, adapted: Range) -> None:
+        self.adapted = adapted
+        self._conn: connection | None = None
+
+    def __conform__(self, proto: object) -> RangeAdapter | None:
+        return self if proto is ISQLQuote else None
+
+    def prepare(self, conn: connection) -> None:
+        """Adapt the bounds for `conn`."""
+        self._conn = conn
+
+    def getquoted(self) -> bytes:
+        """The SQL of the range. Raises NotImplementedError if the class has no `name`."""
+        if self.name is None:
+            raise NotImplementedError(
+                "RangeAdapter must be subclassed overriding its name or the getquoted() method"
+            )
+        name = self.name.encode("utf8")
+        adapted = self.adapted
+        if adapted._bounds is None:
+            return b"'empty'::" + name
+        return b"%s(%s, %s, '%s')" % (
+            name,
+            self._bound(adapted.lower),
+            self._bound(adapted.upper),
+            adapted._bounds.encode("ascii"),
+        )
+
+    def _bound(self, value: Any) -> bytes:
+        if value is None:
+            return b"NULL"
+        adapter = adapt(value)
+        if self._conn is not None and hasattr(adapter, "prepare"):
+            adapter.prepare(self._conn)
+        quoted: bytes = adapter.getquoted()
+        return quoted
+
+
+class NumberRangeAdapter(RangeAdapter):
+    """Adapts a `NumericRange` to an untyped literal.
+
+    Untyped, because only the server knows which of its range types of numbers is meant.
+    """
+
+    def getquoted(self) -> bytes:
+        """The SQL of the range: a literal such as `'[1,5)'`."""
+        adapted = self.adapted
+        if adapted._bounds is None:
+            return b"'empty'"
+        lower = b"" if adapted.lower is None else self._bound(adapted.lower)
+        upper = b"" if adapted.upper is None else self._bound(adapted.upper)
+        return b"'%s%s,%s%s'" % (
+            adapted._bounds[0].encode("ascii"),
+            lower,
+            upper,
+            adapted._bounds[1].encode("ascii"),
+        )
+
+
+class RangeCaster:
+    """The typecasters of one range type, made and registered by `register_range()`.
+
+    `range` is the Python class, `adapter` its adapter; `typecaster` and `array_typecaster` (None if
+    there is no array type) are what is registered. A subclass can override `parse()`.
+    """
+
+    # One bound: quoted, with what it holds doubled or behind a backslash, or plain.
+    # https://www.postgresql.org/docs/current/rangetypes.html#RANGETYPES-IO
+    _re_range = re.compile(
+        r"""
+        ([(\[])                                         # lower bound flag
+        (?: "( (?: [^"\\] | "" | \\. )* )" | ([^",]+) )?  # lower bound
+        ,
+        (?: "( (?: [^"\\] | "" | \\. )* )" | ([^"\])]+) )? # upper bound
+        ([\])])                                         # upper bound flag
+        """,
+        re.VERBOSE | re.DOTALL,
+    )
+    _re_undouble = re.compile(r'["\\](.)', re.DOTALL)
+
+    def __init__(
+        self,
+        pgrange: str | type[RangeAdapter],
+        pyrange: str | type[Range],
+        oid: int,
+        subtype_oid: int,
+        array_oid: int | None = None,
+    ) -> None:
+        self.subtype_oid = subtype_oid
+        self._create_ranges(pgrange, pyrange)
+
+        name = self.adapter.name or type(self.adapter).__name__
+        self.typecaster = new_type((oid,), name, self.parse)
+        self.array_typecaster = (
+            None
+            if array_oid is None
+            else new_array_type((array_oid,), f"{name}ARRAY", self.typecaster)
+        )
+
+    def _create_ranges(self, pgrange: Any, pyrange: Any) -> None:
+        """Set `adapter` and `range`, each given as a class or as a name to make one with."""
+        self.adapter: type[RangeAdapter] = _class_or_new(
+            pgrange, RangeAdapter, {"name": pgrange}, "pgrange must be a string or a RangeAdapter"
+        )
+        self.range: type[Range] = _class_or_new(
+            pyrange, Range, {}, "pyrange must be a type or a Range"
+        )
+
+    @classmethod
+    def _from_db(
+        cls,
+        name: str | type[RangeAdapter],
+        pyrange: str | type[Range],
+        conn_or_curs: Scope,
+    ) -> RangeCaster:
+        """The caster of the server's range type `name`. Raises ProgrammingError if unknown."""
+        pgname = name if isinstance(name, str) else getattr(name, "name", None)
+        if not isinstance(pgname, str):
+            raise TypeError("pgrange must be a string or a RangeAdapter strict subclass")
+        with lookup(conn_or_curs) as (conn, curs):
+            found = fetch_by_name(
+                conn,
+                curs,
+                pgname,
+                "r.rngtypid, r.rngsubtype, t.typarray",
+                "pg_range r JOIN pg_type t ON t.oid = r.rngtypid",
+            )
+        if not found:
+            raise ProgrammingError(f"PostgreSQL range '{pgname}' not found")
+        oid, subtype_oid, array_oid = found[0][:3]
+        return cls(name, pyrange, oid=oid, subtype_oid=subtype_oid, array_oid=array_oid)
+
+    def parse(self, s: str | None, cur: Any = None) -> Range | None:
+        """The `Range` that the text `s` is; its bounds are cast as `cur` would cast them.
+
+        Raises InterfaceError if `s` is not a range.
+        """
+        if s is None:
+            return None
+        if s == "empty":
+            return self.range(empty=True)
+        match = self._re_range.match(s)
+        if match is None:
+            raise InterfaceError(f"failed to parse range: {s!r}")
+
+        flag, quoted_lower, lower, quoted_upper, upper, end_flag = match.groups()
+        if quoted_lower is not None:
+            lower = self._re_undouble.sub(r"\1", quoted_lower)
+        if quoted_upper is not None:
+            upper = self._re_undouble.sub(r"\1", quoted_upper)
+        if cur is not None:
+            lower = cur.cast(self.subtype_oid, lower)
+            upper = cur.cast(self.subtype_oid, upper)
+        return self.range(lower, upper, flag + end_flag)
+
+    def _register(self, scope: Scope | None = None) -> None:
+        """Register the typecasters in `scope` (None: everywhere), the adapter everywhere."""
+        register_type(self.typecaster, scope)
+        if self.array_typecaster is not None:
+            register_type(self.array_typecaster, scope)
+        register_adapter(self.range, self.adapter)
+
+
+def register_range(
+    pgrange: str | type[RangeAdapter],
+    pyrange: str | type[Range],
+    conn_or_curs: Scope,
+    globally: bool = False,
+) -> RangeCaster:
+    """Make a range type of the server known, in both directions.
+
+    `pgrange` is the type's name, with its schema if need be, or a `RangeAdapter` subclass whose
+    `name` is that. `pyrange` is a `Range` subclass or the name of one to create. The typecasters
+    are registered on `conn_or_curs`, or everywhere if `globally`; the adapter everywhere. Returns
+    the `RangeCaster`. Raises ProgrammingError if the server has no such type.
+    """
+    caster = RangeCaster._from_db(pgrange, pyrange, conn_or_curs)
+    caster._register(None if globally else conn_or_curs)
+    return caster
+
+
+def _class_or_new(given: Any, base: type, namespace: dict[str, Any], complaint: str) -> Any:
+    """`given` if it derives from `base`, else a new class of that name."""
+    if isinstance(given, str):
+        # A type's name with a schema is no identifier, but as the name of a class it is legal.
+        return type(given, (base,), {"__module__": __name__, **namespace})
+    if isinstance(given, type) and issubclass(given, base) and given is not base:
+        return given
+    raise TypeError(f"{complaint} strict subclass")
+
+
+# The server's own range types: the oids are fixed (src/include/catalog/pg_type.dat).
+int4range_caster = RangeCaster(
+    NumberRangeAdapter, NumericRange, oid=3904, subtype_oid=23, array_oid=3905
+)
+int8range_caster = RangeCaster(
+    NumberRangeAdapter, NumericRange, oid=3926, subtype_oid=20, array_oid=3927
+)
+numrange_caster = RangeCaster(
+    NumberRangeAdapter, NumericRange, oid=3906, subtype_oid=1700, array_oid=3907
+)
+daterange_caster = RangeCaster("daterange", DateRange, oid=3912, subtype_oid=1082, array_oid=3913)
+tsrange_caster = RangeCaster("tsrange", DateTimeRange, oid=3908, subtype_oid=1114, array_oid=3909)
+tstzrange_caster = RangeCaster(
+    "tstzrange", DateTimeTZRange, oid=3910, subtype_oid=1184, array_oid=3911
+)
+
+for _caster in (
+    int4range_caster,
+    int8range_caster,
+    numrange_caster,
+    daterange_caster,
+    tsrange_caster,
+    tstzrange_caster,
+):
+    _caster._register()
+del _caster

@@ -1,0 +1,221 @@
+"""Everything beyond PEP 249: connections and cursors to subclass, adapters, typecasters, constants.
+
+The names are those of psycopg2's `extensions` module. What the native module provides is
+re-exported; adaptation of containers and the building of connection strings are here.
+"""
+
+from __future__ import annotations
+
+import re as _re
+from typing import Any, Callable
+
+from psycoxide._exceptions import (
+    Diagnostics as Diagnostics,
+    QueryCanceledError as QueryCanceledError,
+    TransactionRollbackError as TransactionRollbackError,
+)
+from psycoxide._psycopg import (
+    BINARYARRAY as BINARYARRAY,
+    BOOLEAN as BOOLEAN,
+    BOOLEANARRAY as BOOLEANARRAY,
+    BYTES as BYTES,
+    BYTESARRAY as BYTESARRAY,
+    DATE as DATE,
+    DATEARRAY as DATEARRAY,
+    DATETIMEARRAY as DATETIMEARRAY,
+    DECIMAL as DECIMAL,
+    DECIMALARRAY as DECIMALARRAY,
+    FLOAT as FLOAT,
+    FLOATARRAY as FLOATARRAY,
+    INTEGER as INTEGER,
+    INTEGERARRAY as INTEGERARRAY,
+    INTERVAL as INTERVAL,
+    INTERVALARRAY as INTERVALARRAY,
+    LONGINTEGER as LONGINTEGER,
+    LONGINTEGERARRAY as LONGINTEGERARRAY,
+    PYDATE as PYDATE,
+    PYDATEARRAY as PYDATEARRAY,
+    PYDATETIME as PYDATETIME,
+    PYDATETIMEARRAY as PYDATETIMEARRAY,
+    PYDATETIMETZ as PYDATETIMETZ,
+    PYDATETIMETZARRAY as PYDATETIMETZARRAY,
+    PYINTERVAL as PYINTERVAL,
+    PYINTERVALARRAY as PYINTERVALARRAY,
+    PYTIME as PYTIME,
+    PYTIMEARRAY as PYTIMEARRAY,
+    ROWIDARRAY as ROWIDARRAY,
+    STRINGARRAY as STRINGARRAY,
+    TIME as TIME,
+    TIMEARRAY as TIMEARRAY,
+    UNICODE as UNICODE,
+    UNICODEARRAY as UNICODEARRAY,
+    AsIs as AsIs,
+    Binary as Binary,
+    Boolean as Boolean,
+    Column as Column,
+    ConnectionInfo as ConnectionInfo,
+    DateFromPy as DateFromPy,
+    Float as Float,
+    Int as Int,
+    IntervalFromPy as IntervalFromPy,
+    ISQLQuote as ISQLQuote,
+    Notify as Notify,
+    QuotedString as QuotedString,
+    TimeFromPy as TimeFromPy,
+    TimestampFromPy as TimestampFromPy,
+    Xid as Xid,
+    adapt as adapt,
+    adapters as adapters,
+    binary_types as binary_types,
+    connection as connection,
+    cursor as cursor,
+    encodings as encodings,
+    encrypt_password as encrypt_password,
+    get_wait_callback as get_wait_callback,
+    libpq_version as libpq_version,
+    lobject as lobject,
+    new_array_type as new_array_type,
+    new_type as new_type,
+    parse_dsn as parse_dsn,
+    quote_ident as quote_ident,
+    register_type as register_type,
+    set_wait_callback as set_wait_callback,
+    string_types as string_types,
+)
+
+# Isolation levels, for `connection.isolation_level` and `set_isolation_level()`.
+ISOLATION_LEVEL_AUTOCOMMIT = 0
+ISOLATION_LEVEL_READ_UNCOMMITTED = 4
+ISOLATION_LEVEL_READ_COMMITTED = 1
+ISOLATION_LEVEL_REPEATABLE_READ = 2
+ISOLATION_LEVEL_SERIALIZABLE = 3
+ISOLATION_LEVEL_DEFAULT = None
+
+# What `connection.status` can be: what the driver did, not what the server says.
+STATUS_SETUP = 0
+STATUS_READY = 1
+STATUS_BEGIN = 2
+STATUS_SYNC = 3  # never used
+STATUS_ASYNC = 4  # never used
+STATUS_PREPARED = 5
+STATUS_IN_TRANSACTION = STATUS_BEGIN
+
+# What `connection.poll()` returns.
+POLL_OK = 0
+POLL_READ = 1
+POLL_WRITE = 2
+POLL_ERROR = 3
+
+# What `connection.get_transaction_status()` returns: libpq's PGTransactionStatusType.
+TRANSACTION_STATUS_IDLE = 0
+TRANSACTION_STATUS_ACTIVE = 1
+TRANSACTION_STATUS_INTRANS = 2
+TRANSACTION_STATUS_INERROR = 3
+TRANSACTION_STATUS_UNKNOWN = 4
+
+
+def register_adapter(typ: type, callable: Callable[[Any], Any]) -> None:
+    """Make `callable` the adapter of the objects whose type is `typ`, for every connection.
+
+    `callable(obj)` returns an object with a method `getquoted()` that gives the SQL for `obj`, as
+    bytes or str. Usually it is a class such as `AsIs`.
+    """
+    adapters[(typ, ISQLQuote)] = callable
+
+
+class SQL_IN:
+    """Adapts a sequence to `(a, b, ...)`: the right side of `IN`, or a row."""
+
+    def __init__(self, seq: Any) -> None:
+        self._seq = seq
+        self._conn: connection | None = None
+
+    def prepare(self, conn: connection) -> None:
+        """Adapt the items for `conn`: its encoding and its way to quote."""
+        self._conn = conn
+
+    def getquoted(self) -> bytes:
+        """The SQL, in the connection's encoding. Raises ProgrammingError for an unknown type."""
+        quoted = []
+        for item in self._seq:
+            adapted = adapt(item)
+            if self._conn is not None and hasattr(adapted, "prepare"):
+                adapted.prepare(self._conn)
+            quoted.append(adapted.getquoted())
+        return b"(" + b", ".join(quoted) + b")"
+
+    def __str__(self) -> str:
+        return str(self.getquoted())
+
+
+class NoneAdapter:
+    """Adapts None to `NULL`, where it stands inside a container."""
+
+    def __init__(self, obj: None) -> None:
+        pass
+
+    def getquoted(self, _null: bytes = b"NULL") -> bytes:
+        """The SQL: `NULL`."""
+        return _null
+
+
+def make_dsn(dsn: str | None = None, **kwargs: Any) -> str:
+    """Merge a connection string and keywords into one connection string.
+
+    `dsn` is of either form in the manual's
+    <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>; without keywords
+    it is returned unchanged. A keyword wins over what `dsn` says; one that is None counts as not
+    given; `database` is another name of `dbname`. Raises ProgrammingError if the result is not
+    valid, TypeError if both `database` and `dbname` are given.
+    """
+    if dsn is None and not kwargs:
+        return ""
+    if "database" in kwargs:
+        if "dbname" in kwargs:
+            raise TypeError("you can't specify both 'database' and 'dbname' arguments")
+        kwargs["dbname"] = kwargs.pop("database")
+    given = {keyword: value for keyword, value in kwargs.items() if value is not None}
+    if dsn is not None:
+        parsed = parse_dsn(dsn)
+        if not given:
+            return dsn
+        given = {**parsed, **given}
+
+    merged = " ".join(f"{keyword}={_param_escape(str(value))}" for keyword, value in given.items())
+    parse_dsn(merged)
+    return merged
+
+
+def _param_escape(
+    s: str,
+    re_escape: _re.Pattern[str] = _re.compile(r"([\\'])"),
+    re_space: _re.Pattern[str] = _re.compile(r"\s"),
+) -> str:
+    """Write a value so that it can stand after `keyword=` in a connection string."""
+    escaped = re_escape.sub(r"\\\1", s)
+    return f"'{escaped}'" if not escaped or re_space.search(escaped) else escaped
+
+
+def _register_defaults() -> None:
+    """Fill the adapters that psycopg2 registers from Python, unless they are there natively."""
+    from decimal import Decimal
+
+    from psycoxide import _psycopg
+
+    for typ, adapter in (
+        (tuple, SQL_IN),
+        (type(None), NoneAdapter),
+        (Decimal, _psycopg.Decimal),
+    ):
+        adapters.setdefault((typ, ISQLQuote), adapter)
+
+
+_register_defaults()
+
+# Last: this module needs the adapters above.
+from psycoxide._json import (  # noqa: E402
+    JSON as JSON,
+    JSONARRAY as JSONARRAY,
+    JSONB as JSONB,
+    JSONBARRAY as JSONBARRAY,
+)

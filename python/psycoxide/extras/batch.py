@@ -1,0 +1,86 @@
+"""Running one statement for many rows, with fewer round trips than `executemany()` needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from psycoxide._psycopg import encodings
+
+
+def execute_batch(cur: Any, sql: Any, argslist: Iterable[Any], page_size: int = 100) -> None:
+    """Run `sql` for each item of `argslist`, up to `page_size` statements in one round trip.
+
+    `cur.rowcount` is that of the last statement at the end, and its rows are the result. Raises
+    what `cur.execute()` does.
+    """
+    for page in _paginate(argslist, page_size):
+        cur.execute(b";".join([cur.mogrify(sql, arguments) for arguments in page]))
+
+
+def execute_values(
+    cur: Any,
+    sql: Any,
+    argslist: Iterable[Any],
+    template: Any = None,
+    page_size: int = 100,
+    fetch: bool = False,
+) -> list[Any] | None:
+    """Run `sql` with a list of rows in the place of its one `%s`, up to `page_size` at a time.
+
+    `sql` is such as `INSERT INTO t (a, b) VALUES %s`: str, bytes or a `sql.Composable`. Each item
+    of `argslist` is written as `template` says, by default `(%s, ...)` with as many places as the
+    first item has values. Returns all the rows if `fetch`, None otherwise. Raises ValueError if
+    `sql` has not exactly one `%s`, and what `cur.execute()` does.
+    """
+    from psycoxide.sql import Composable
+
+    if isinstance(sql, Composable):
+        sql = sql.as_string(cur)
+    if not isinstance(sql, bytes):
+        sql = sql.encode(encodings[cur.connection.encoding])
+    before, after = _split_sql(sql)
+
+    result: list[Any] = []
+    for page in _paginate(argslist, page_size):
+        if template is None:
+            template = b"(" + b",".join([b"%s"] * len(page[0])) + b")"
+        rows = b",".join([cur.mogrify(template, arguments) for arguments in page])
+        cur.execute(b"".join([*before, rows, *after]))
+        if fetch:
+            result.extend(cur.fetchall())
+    return result if fetch else None
+
+
+def _paginate(seq: Iterable[Any], page_size: int) -> Iterator[list[Any]]:
+    """Lists of `page_size` items, the last of them shorter."""
+    if page_size < 1:
+        raise ValueError("page_size must be at least 1")
+    iterator = iter(seq)
+    while page := list(islice(iterator, page_size)):
+        yield page
+
+
+def _split_sql(sql: bytes) -> tuple[list[bytes], list[bytes]]:
+    """What stands before and after the one `%s` of `sql`, in pieces, with `%%` unescaped."""
+    before: list[bytes] = []
+    after: list[bytes] = []
+    current = before
+    for token in re.split(rb"(%.)", sql):
+        if len(token) != 2 or token[:1] != b"%":
+            current.append(token)
+        elif token == b"%%":
+            current.append(b"%")
+        elif token != b"%s":
+            raise ValueError(
+                f"unsupported format character: '{token[1:].decode('ascii', 'replace')}'"
+            )
+        elif current is after:
+            raise ValueError("the query contains more than one '%s' placeholder")
+        else:
+            current = after
+    if current is before:
+        raise ValueError("the query doesn't contain any '%s' placeholder")
+    return before, after

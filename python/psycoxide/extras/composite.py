@@ -1,0 +1,149 @@
+"""Composite types: their values as named tuples.
+
+See <https://www.postgresql.org/docs/current/rowtypes.html>.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import namedtuple
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from psycoxide._catalog import Scope, fetch_by_name, lookup
+from psycoxide._exceptions import DataError, InterfaceError, ProgrammingError
+from psycoxide._psycopg import new_array_type, new_type, register_type
+from psycoxide.extras.named_tuple import _re_clean
+
+
+class CompositeCaster:
+    """The typecasters of one composite type, made and registered by `register_composite()`.
+
+    `name`, `schema`, `oid` and `array_oid` are the type's; `attnames` and `atttypes` list the names
+    and type oids of its attributes; `type` is the class of the values, `typecaster` and
+    `array_typecaster` (None if there is no array type) what is registered. A subclass can override
+    `make()`.
+    """
+
+    # One attribute and what ends it. An unquoted one has no quote, comma or parenthesis in it; in a
+    # quoted one quotes and backslashes are doubled, or behind a backslash.
+    # https://www.postgresql.org/docs/current/rowtypes.html#ROWTYPES-IO-SYNTAX
+    _re_tokenize = re.compile(
+        r"""
+        (?: "( (?: [^"\\] | "" | \\. )* )" | ( (?: [^"\\(),] | \\. )+ ) )?
+        ([,)])
+        """,
+        re.VERBOSE | re.DOTALL,
+    )
+    _re_undouble = re.compile(r'["\\](.)', re.DOTALL)
+
+    def __init__(
+        self,
+        name: str,
+        oid: int,
+        attrs: Iterable[tuple[str, int]],
+        array_oid: int | None = None,
+        schema: str | None = None,
+    ) -> None:
+        attributes = list(attrs)
+        self.name = name
+        self.schema = schema
+        self.oid = oid
+        self.array_oid = array_oid
+        self.attnames = [attribute[0] for attribute in attributes]
+        self.atttypes = [attribute[1] for attribute in attributes]
+        self._create_type(name, self.attnames)
+        self.typecaster = new_type((oid,), name, self.parse)
+        self.array_typecaster = (
+            None
+            if array_oid is None
+            else new_array_type((array_oid,), f"{name}ARRAY", self.typecaster)
+        )
+
+    def parse(self, s: str | None, curs: Any) -> Any:
+        """The object that the text `s` is; its attributes are cast as `curs` would cast them.
+
+        Raises InterfaceError if `s` is not a composite value, DataError if it has not as many
+        attributes as the type: it was changed after it was registered.
+        """
+        if s is None:
+            return None
+        tokens = self.tokenize(s)
+        if len(tokens) != len(self.atttypes):
+            raise DataError(
+                f"expecting {len(self.atttypes)} components for the type {self.name}, "
+                f"{len(tokens)} found instead"
+            )
+        cast = curs.cast
+        return self.make([cast(oid, token) for oid, token in zip(self.atttypes, tokens)])
+
+    def make(self, values: Sequence[Any]) -> Any:
+        """The object for these attributes: a named tuple, unless a subclass knows better."""
+        return self._ctor(values)
+
+    @classmethod
+    def tokenize(cls, s: str) -> list[str | None]:
+        """The texts of the attributes in the text of a composite value; None for a NULL."""
+        tokens: list[str | None] = []
+        if s[:1] != "(":
+            raise InterfaceError(f"can't parse type: {s!r}")
+        position = 1
+        end = ","
+        while end == ",":
+            match = cls._re_tokenize.match(s, position)
+            if match is None:
+                raise InterfaceError(f"can't parse type: {s!r}")
+            quoted, plain, end = match.groups()
+            text = plain if quoted is None else quoted
+            tokens.append(None if text is None else cls._re_undouble.sub(r"\1", text))
+            position = match.end()
+        if position != len(s):
+            raise InterfaceError(f"can't parse type: {s!r}")
+        return tokens
+
+    def _create_type(self, name: str, attnames: list[str]) -> None:
+        """Set `type`, the class of the values, and `_ctor`, what makes one from a sequence."""
+        self.type: Any = namedtuple(
+            _re_clean.sub("_", name), attnames, module=CompositeCaster.__module__
+        )
+        self._ctor = self.type._make
+
+    @classmethod
+    def _from_db(cls, name: str, conn_or_curs: Scope) -> CompositeCaster:
+        """The caster of the server's type `name`. Raises ProgrammingError if there is none."""
+        with lookup(conn_or_curs) as (conn, curs):
+            rows = fetch_by_name(
+                conn,
+                curs,
+                name,
+                "t.oid, t.typarray, a.attname, a.atttypid",
+                "pg_type t JOIN pg_attribute a"
+                " ON a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped",
+                "ORDER BY a.attnum",
+            )
+        if not rows:
+            raise ProgrammingError(f"PostgreSQL type '{name}' not found")
+        oid, array_oid, _, _, type_name, schema = rows[0]
+        return cls(
+            type_name, oid, [(row[2], row[3]) for row in rows], array_oid=array_oid, schema=schema
+        )
+
+
+def register_composite(
+    name: str,
+    conn_or_curs: Scope,
+    globally: bool = False,
+    factory: type[CompositeCaster] | None = None,
+) -> CompositeCaster:
+    """Make values of the composite type `name`, and arrays of them, Python objects.
+
+    `name` may have a schema. The typecasters are registered on `conn_or_curs`, or everywhere if
+    `globally`. `factory` is a `CompositeCaster` subclass that makes other objects than named
+    tuples. Returns the caster. Raises ProgrammingError if the server has no such type.
+    """
+    caster = (factory or CompositeCaster)._from_db(name, conn_or_curs)
+    scope = None if globally else conn_or_curs
+    register_type(caster.typecaster, scope)
+    if caster.array_typecaster is not None:
+        register_type(caster.array_typecaster, scope)
+    return caster

@@ -1,0 +1,244 @@
+"""Cursors whose rows know column names: `DictRow`, a list, and `RealDictRow`, a dict."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any
+
+from psycoxide._psycopg import connection, cursor
+
+
+class DictCursorBase(cursor):
+    """What the two kinds of cursor have in common. Not to be used itself.
+
+    Takes a cursor's arguments and the keyword `row_factory`, without which it raises
+    NotImplementedError. Names are resolved at the first fetch after an `execute()`: only then does
+    a named cursor have a description.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if "row_factory" not in kwargs:
+            raise NotImplementedError("DictCursorBase can't be instantiated without a row factory.")
+        row_factory = kwargs.pop("row_factory")
+        super().__init__(*args, **kwargs)
+        self._query_executed = False
+        # Whether a row can be made before the names are known.
+        self._prefetch = False
+        self.row_factory = row_factory
+
+    def fetchone(self) -> Any:
+        """The next row, or None if there is none."""
+        if self._prefetch:
+            row = super().fetchone()
+        if self._query_executed:
+            self._build_index()
+        if not self._prefetch:
+            row = super().fetchone()
+        return row
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        """The next `size` rows, `arraysize` unless given, as a list."""
+        if self._prefetch:
+            rows = super().fetchmany(size)
+        if self._query_executed:
+            self._build_index()
+        if not self._prefetch:
+            rows = super().fetchmany(size)
+        return rows
+
+    def fetchall(self) -> list[Any]:
+        """All the rows that are left, as a list."""
+        if self._prefetch:
+            rows = super().fetchall()
+        if self._query_executed:
+            self._build_index()
+        if not self._prefetch:
+            rows = super().fetchall()
+        return rows
+
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            if self._prefetch:
+                rows = super().__iter__()
+                first = next(rows)
+            if self._query_executed:
+                self._build_index()
+            if not self._prefetch:
+                rows = super().__iter__()
+                first = next(rows)
+        except StopIteration:
+            return
+        yield first
+        yield from rows
+
+    def _build_index(self) -> None:
+        raise NotImplementedError
+
+
+class DictConnection(connection):
+    """A connection whose cursors are `DictCursor`s, or what its `cursor_factory` says."""
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        """A new cursor; the arguments are those of `extensions.connection.cursor()`."""
+        kwargs.setdefault("cursor_factory", self.cursor_factory or DictCursor)
+        return super().cursor(*args, **kwargs)
+
+
+class DictCursor(DictCursorBase):
+    """A cursor whose rows are `DictRow`s."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["row_factory"] = DictRow
+        super().__init__(*args, **kwargs)
+        # A row shares the index with the cursor, which may fill it when the row is there.
+        self._prefetch = True
+        self.index: OrderedDict[str, int] = OrderedDict()
+
+    def execute(self, query: Any, vars: Any = None) -> Any:
+        """As `extensions.cursor.execute()`."""
+        self.index = OrderedDict()
+        self._query_executed = True
+        return super().execute(query, vars)
+
+    def callproc(self, procname: str, vars: Any = None) -> Any:
+        """As `extensions.cursor.callproc()`."""
+        self.index = OrderedDict()
+        self._query_executed = True
+        return super().callproc(procname, vars)
+
+    def _build_index(self) -> None:
+        if self._query_executed and self.description:
+            for position, column in enumerate(self.description):
+                self.index[column[0]] = position
+            self._query_executed = False
+
+
+class DictRow(list[Any]):
+    """A row as a list, whose items are also got and set by column name.
+
+    Of columns with the same name the last is found. As with a mapping, `in` tests names, and
+    `keys()`, `values()` and `items()` go through the names.
+    """
+
+    __slots__ = ("_index",)
+
+    _index: OrderedDict[str, int]
+
+    def __init__(self, cursor: Any) -> None:
+        self._index = cursor.index
+        self[:] = [None] * len(cursor.description)
+
+    def __getitem__(self, x: Any) -> Any:
+        if not isinstance(x, (int, slice)):
+            x = self._index[x]
+        return super().__getitem__(x)
+
+    def __setitem__(self, x: Any, v: Any) -> None:
+        if not isinstance(x, (int, slice)):
+            x = self._index[x]
+        super().__setitem__(x, v)
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """The names with their values."""
+        item = super().__getitem__
+        return ((name, item(position)) for name, position in self._index.items())
+
+    def keys(self) -> Iterator[str]:
+        """The names."""
+        return iter(self._index)
+
+    def values(self) -> Iterator[Any]:
+        """The values, in the order of the names."""
+        item = super().__getitem__
+        return (item(position) for position in self._index.values())
+
+    def get(self, x: Any, default: Any = None) -> Any:
+        """The value of a name or position; `default` if there is none."""
+        try:
+            return self[x]
+        except Exception:
+            return default
+
+    def copy(self) -> OrderedDict[str, Any]:  # type: ignore[override]
+        """The row as an ordinary dict."""
+        return OrderedDict(self.items())
+
+    def __contains__(self, x: Any) -> bool:
+        return x in self._index
+
+    def __reduce__(self) -> Any:
+        # Through the copyreg protocol, because list's own appends item by item to a row that has
+        # no index yet.
+        return super().__reduce__()
+
+    def __getstate__(self) -> tuple[list[Any], OrderedDict[str, int]]:
+        return self[:], self._index.copy()
+
+    def __setstate__(self, data: tuple[list[Any], OrderedDict[str, int]]) -> None:
+        self[:] = data[0]
+        self._index = data[1]
+
+
+class RealDictConnection(connection):
+    """A connection whose cursors are `RealDictCursor`s, or what its `cursor_factory` says."""
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        """A new cursor; the arguments are those of `extensions.connection.cursor()`."""
+        kwargs.setdefault("cursor_factory", self.cursor_factory or RealDictCursor)
+        return super().cursor(*args, **kwargs)
+
+
+class RealDictCursor(DictCursorBase):
+    """A cursor whose rows are `RealDictRow`s: names only, no positions."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["row_factory"] = RealDictRow
+        super().__init__(*args, **kwargs)
+        self.column_mapping: list[str] = []
+
+    def execute(self, query: Any, vars: Any = None) -> Any:
+        """As `extensions.cursor.execute()`."""
+        self.column_mapping = []
+        self._query_executed = True
+        return super().execute(query, vars)
+
+    def callproc(self, procname: str, vars: Any = None) -> Any:
+        """As `extensions.cursor.callproc()`."""
+        self.column_mapping = []
+        self._query_executed = True
+        return super().callproc(procname, vars)
+
+    def _build_index(self) -> None:
+        if self._query_executed and self.description:
+            self.column_mapping = [column[0] for column in self.description]
+            self._query_executed = False
+
+
+class RealDictRow(OrderedDict[Any, Any]):
+    """A row as a dict from column name to value, in the order of the columns.
+
+    It is made as a dict is, or from a cursor: then each position set (`row[0] = value`) is stored
+    under that column's name, until the last is. Of columns with the same name the last is kept.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if not args or not isinstance(args[0], cursor):
+            super().__init__(*args, **kwargs)
+            return
+        curs: Any = args[0]
+        super().__init__(*args[1:], **kwargs)
+        # A named cursor has no description before the first fetch, which this is part of.
+        if curs.description and not curs.column_mapping:
+            curs._build_index()
+        # The names are kept in the dict itself while it is filled: an attribute would show.
+        super().__setitem__(RealDictRow, curs.column_mapping)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        names = self.get(RealDictRow)
+        if names is None:
+            super().__setitem__(key, value)
+            return
+        super().__setitem__(names[key], value)
+        if key == len(names) - 1:
+            del self[RealDictRow]

@@ -1,0 +1,115 @@
+"""The type hstore: a dict of str to str or None.
+
+See <https://www.postgresql.org/docs/current/hstore.html>.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from psycoxide._catalog import Scope, lookup
+from psycoxide._exceptions import InterfaceError, ProgrammingError
+from psycoxide._psycopg import adapt, connection, new_array_type, new_type, register_type
+from psycoxide.extensions import register_adapter
+
+
+class HstoreAdapter:
+    """Adapts a dict to a call of the function `hstore()`, and parses the text of an hstore."""
+
+    # As the server writes it: `"key"=>"value", "other"=>NULL`, with `"` and `\` behind a `\`.
+    _re_hstore = re.compile(
+        r"""
+        "((?: [^"\\] | \\. )*)"                   # key
+        \s* => \s*
+        (?: (NULL) | "((?: [^"\\] | \\. )*)" )    # value
+        (?: \s* , \s* | $ )
+        """,
+        re.VERBOSE | re.DOTALL,
+    )
+    _re_escape = re.compile(r"\\(.)", re.DOTALL)
+
+    def __init__(self, wrapped: dict[str, str | None]) -> None:
+        self.wrapped = wrapped
+        self.conn: connection | None = None
+
+    def prepare(self, conn: connection) -> None:
+        """Quote for `conn`: its encoding and its way to quote."""
+        self.conn = conn
+
+    def getquoted(self) -> bytes:
+        """The SQL: `hstore(ARRAY['key', ...], ARRAY['value', ...])`."""
+        if not self.wrapped:
+            return b"''::hstore"
+        keys = self._array(list(self.wrapped.keys()))
+        values = self._array(list(self.wrapped.values()))
+        return b"hstore(" + keys + b", " + values + b")"
+
+    def _array(self, items: list[Any]) -> bytes:
+        adapted = adapt(items)
+        if self.conn is not None:
+            adapted.prepare(self.conn)
+        quoted: bytes = adapted.getquoted()
+        return quoted
+
+    @classmethod
+    def parse(cls, s: str | None, cur: Any = None) -> dict[str, str | None] | None:
+        """The dict that the text `s` is. Raises InterfaceError if it is no hstore."""
+        if s is None:
+            return None
+        found: dict[str, str | None] = {}
+        start = 0
+        while start < len(s):
+            match = cls._re_hstore.match(s, start)
+            if match is None:
+                raise InterfaceError(f"error parsing hstore: unparsed data after char {start}")
+            key, null, value = match.groups()
+            found[cls._re_escape.sub(r"\1", key)] = (
+                None if null else cls._re_escape.sub(r"\1", value)
+            )
+            start = match.end()
+        return found
+
+    # The other name is from the time of Python 2.
+    parse_unicode = parse
+
+    @classmethod
+    def get_oids(cls, conn_or_curs: Scope) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The oids of hstore, and those of its array, in every schema that has one."""
+        with lookup(conn_or_curs) as (_, curs):
+            curs.execute("SELECT t.oid, t.typarray FROM pg_type t WHERE t.typname = 'hstore'")
+            rows = curs.fetchall()
+        return tuple(row[0] for row in rows), tuple(row[1] for row in rows)
+
+
+def register_hstore(
+    conn_or_curs: Scope,
+    globally: bool = False,
+    unicode: bool = False,
+    oid: int | tuple[int, ...] | None = None,
+    array_oid: int | tuple[int, ...] | None = None,
+) -> None:
+    """Make hstore values dicts, and dicts as parameters hstores.
+
+    The typecasters are registered on `conn_or_curs`, or everywhere if `globally`; the adapter of
+    dict everywhere. The oids are looked up through `conn_or_curs` unless `oid` is given; `unicode`
+    means nothing. Raises ProgrammingError if the database has no hstore.
+    """
+    if oid is None:
+        oid, array_oid = HstoreAdapter.get_oids(conn_or_curs)
+        if not oid:
+            raise ProgrammingError(
+                "hstore type not found in the database. "
+                "please install it from your 'contrib/hstore.sql' file"
+            )
+
+    oids = (oid,) if isinstance(oid, int) else tuple(oid)
+    array_oids = (array_oid,) if isinstance(array_oid, int) else tuple(array_oid or ())
+    scope = None if globally else conn_or_curs
+
+    caster = new_type(oids, "HSTORE", HstoreAdapter.parse)
+    register_type(caster, scope)
+    register_adapter(dict, HstoreAdapter)
+    array_oids = tuple(found for found in array_oids if found)
+    if array_oids:
+        register_type(new_array_type(array_oids, "HSTOREARRAY", caster), scope)

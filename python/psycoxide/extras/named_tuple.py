@@ -1,0 +1,109 @@
+"""A cursor whose rows are named tuples."""
+
+from __future__ import annotations
+
+import re
+from collections import namedtuple
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from psycoxide._psycopg import connection, cursor
+
+# What cannot stand in an identifier: all ASCII that is printable, but no letter, digit or "_".
+_re_clean = re.compile("[" + re.escape(" !\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~") + "]")
+
+
+class NamedTupleConnection(connection):
+    """A connection whose cursors are `NamedTupleCursor`s, or what its `cursor_factory` says."""
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        """A new cursor; the arguments are those of `extensions.connection.cursor()`."""
+        kwargs.setdefault("cursor_factory", self.cursor_factory or NamedTupleCursor)
+        return super().cursor(*args, **kwargs)
+
+
+class NamedTupleCursor(cursor):
+    """A cursor whose rows are named tuples of a class `Record`, made from the column names.
+
+    What cannot stand in an identifier becomes `_`; a name that begins with a digit or `_` gets an
+    `f` before it. Fetching raises ValueError if two columns then have the same name, or if one is a
+    Python keyword.
+    """
+
+    Record: Any = None
+    MAX_CACHE = 1024
+
+    def execute(self, query: Any, vars: Any = None) -> Any:
+        """As `extensions.cursor.execute()`."""
+        self.Record = None
+        return super().execute(query, vars)
+
+    def executemany(self, query: Any, vars: Any) -> Any:
+        """As `extensions.cursor.executemany()`."""
+        self.Record = None
+        return super().executemany(query, vars)
+
+    def callproc(self, procname: str, vars: Any = None) -> Any:
+        """As `extensions.cursor.callproc()`."""
+        self.Record = None
+        return super().callproc(procname, vars)
+
+    def fetchone(self) -> Any:
+        """The next row, or None if there is none."""
+        row = super().fetchone()
+        return None if row is None else self._record()._make(row)
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        """The next `size` rows, `arraysize` unless given, as a list."""
+        rows = super().fetchmany(size)
+        return list(map(self._record()._make, rows))
+
+    def fetchall(self) -> list[Any]:
+        """All the rows that are left, as a list."""
+        rows = super().fetchall()
+        return list(map(self._record()._make, rows))
+
+    def __iter__(self) -> Iterator[Any]:
+        rows = super().__iter__()
+        try:
+            first = next(rows)
+        except StopIteration:
+            return
+        make = self._record()._make
+        yield make(first)
+        yield from map(make, rows)
+
+    def _record(self) -> Any:
+        """The class of the current result's rows, which exists once a row was fetched."""
+        if self.Record is None:
+            self.Record = self._make_nt()
+        return self.Record
+
+    def _make_nt(self) -> Any:
+        """Make the class; a subclass may override this."""
+        return self._cached_make_nt(tuple(column[0] for column in self.description or ()))
+
+    @classmethod
+    def _do_make_nt(cls, key: tuple[str, ...]) -> Any:
+        """The class for columns of these names, not cached."""
+        fields = [_re_clean.sub("_", name) for name in key]
+        fields = [
+            "f" + name if not name or name[0] == "_" or name[0].isdigit() else name
+            for name in fields
+        ]
+        return namedtuple("Record", fields, module=NamedTupleCursor.__module__)
+
+    @classmethod
+    def _cached_make_nt(cls, key: tuple[str, ...]) -> Any:
+        """The class for columns of these names; replaced below by a cache."""
+        raise NotImplementedError
+
+
+@lru_cache(512)
+def _cached_make_nt(cls: type[NamedTupleCursor], key: tuple[str, ...]) -> Any:
+    return cls._do_make_nt(key)
+
+
+# The cache has to be visible through the method, so it is the function that is decorated.
+NamedTupleCursor._cached_make_nt = classmethod(_cached_make_nt)  # type: ignore[method-assign, assignment, arg-type]

@@ -1,0 +1,43 @@
+"""Waiting for a connection that is polled."""
+
+from __future__ import annotations
+
+import select
+from typing import Any
+
+from psycoxide._exceptions import OperationalError
+from psycoxide.extensions import POLL_OK, POLL_READ, POLL_WRITE
+
+
+def wait_select(conn: Any) -> None:
+    """Wait until what the asynchronous connection `conn` is doing is done.
+
+    Can be given to `extensions.set_wait_callback()`, too: then Ctrl-C cancels the running query,
+    which raises `QueryCanceledError`. Raises what `conn.poll()` does.
+    """
+    while True:
+        try:
+            state = conn.poll()
+            if state == POLL_OK:
+                return
+            if state == POLL_READ:
+                _wait(conn.fileno(), for_writing=False)
+            elif state == POLL_WRITE:
+                _wait(conn.fileno(), for_writing=True)
+            else:
+                raise OperationalError(f"bad state from poll: {state}")
+        except KeyboardInterrupt:
+            # The loop goes on until the server has answered to the cancellation.
+            conn.cancel()
+
+
+def _wait(fd: int, for_writing: bool) -> None:
+    if hasattr(select, "poll"):
+        # select() cannot wait for a descriptor above FD_SETSIZE, usually 1024.
+        poll = select.poll()
+        poll.register(fd, select.POLLOUT if for_writing else select.POLLIN)
+        poll.poll()
+    elif for_writing:
+        select.select([], [fd], [])
+    else:
+        select.select([fd], [], [])

@@ -1,0 +1,170 @@
+"""Connection pools that never wait: an exhausted pool raises.
+
+See psycopg2's manual, "Connections pool". The classes differ only in who may share a pool.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable
+from contextlib import suppress
+from typing import Any
+
+import psycoxide
+from psycoxide import extensions as _ext
+
+
+class PoolError(psycoxide.Error):
+    """The pool is closed or exhausted, or the connection is not one of its own."""
+
+
+class AbstractConnectionPool:
+    """What the pools have in common. Not to be used itself.
+
+    The pool opens `minconn` connections at once, up to `maxconn` on demand, and keeps at most
+    `minconn` of them when they are given back. All other arguments go to `psycoxide.connect()`.
+    """
+
+    def __init__(self, minconn: int, maxconn: int, *args: Any, **kwargs: Any) -> None:
+        self.minconn = int(minconn)
+        self.maxconn = int(maxconn)
+        self.closed = False
+
+        self._args = args
+        self._kwargs = kwargs
+
+        self._pool: list[_ext.connection] = []
+        # Lent connections by key, and the key of each by the id of the connection.
+        self._used: dict[Hashable, _ext.connection] = {}
+        self._rused: dict[int, Hashable] = {}
+        self._keys = 0
+
+        for _ in range(self.minconn):
+            self._connect()
+
+    def _connect(self, key: Hashable | None = None) -> _ext.connection:
+        """Open a connection: lent under `key`, or idle if there is none."""
+        conn = psycoxide.connect(*self._args, **self._kwargs)
+        if key is None:
+            self._pool.append(conn)
+        else:
+            self._lend(conn, key)
+        return conn
+
+    def _getkey(self) -> int:
+        """A key that was never used."""
+        self._keys += 1
+        return self._keys
+
+    def _getconn(self, key: Hashable | None = None) -> _ext.connection:
+        """Lend a connection: the one lent under `key` already, else the idle one used last."""
+        if self.closed:
+            raise PoolError("connection pool is closed")
+        if key is None:
+            key = self._getkey()
+        if key in self._used:
+            return self._used[key]
+        if self._pool:
+            conn = self._pool.pop()
+            self._lend(conn, key)
+            return conn
+        if len(self._used) == self.maxconn:
+            raise PoolError("connection pool exhausted")
+        return self._connect(key)
+
+    def _putconn(
+        self, conn: _ext.connection, key: Hashable | None = None, close: bool = False
+    ) -> None:
+        """Take a connection back, in no transaction; or close it if it cannot be lent again."""
+        if self.closed:
+            raise PoolError("connection pool is closed")
+        if key is None:
+            key = self._rused.get(id(conn))
+            if key is None:
+                raise PoolError("trying to put unkeyed connection")
+
+        # First: a wrong key must not leave the connection both lent and idle.
+        del self._used[key]
+        del self._rused[id(conn)]
+        if len(self._pool) < self.minconn and not close:
+            self._clean_and_keep(conn)
+        else:
+            conn.close()
+
+    def _closeall(self) -> None:
+        """Close every connection, lent or idle. Raises PoolError if the pool is closed."""
+        if self.closed:
+            raise PoolError("connection pool is closed")
+        for conn in [*self._pool, *self._used.values()]:
+            # Whatever goes wrong with one, the others must be closed too.
+            with suppress(Exception):
+                conn.close()
+        self.closed = True
+
+    def _lend(self, conn: _ext.connection, key: Hashable) -> None:
+        self._used[key] = conn
+        self._rused[id(conn)] = key
+
+    def _clean_and_keep(self, conn: _ext.connection) -> None:
+        if conn.closed:
+            return
+        status = conn.info.transaction_status
+        if status == _ext.TRANSACTION_STATUS_UNKNOWN:
+            conn.close()
+            return
+        if status != _ext.TRANSACTION_STATUS_IDLE:
+            conn.rollback()
+        self._pool.append(conn)
+
+
+class SimpleConnectionPool(AbstractConnectionPool):
+    """A pool for one thread."""
+
+    def getconn(self, key: Hashable | None = None) -> _ext.connection:
+        """Lend a connection; with a `key`, the same one for the same key until it is put back.
+
+        Raises PoolError if the pool is closed, or if `maxconn` connections are lent.
+        """
+        return self._getconn(key)
+
+    def putconn(
+        self, conn: _ext.connection, key: Hashable | None = None, close: bool = False
+    ) -> None:
+        """Give a connection back; it is rolled back, or closed if `close` or not needed.
+
+        Raises PoolError if the pool is closed, or if the connection is not one of its own.
+        """
+        self._putconn(conn, key, close)
+
+    def closeall(self) -> None:
+        """Close the pool and all its connections, lent ones too. PoolError if it is closed."""
+        self._closeall()
+
+
+class ThreadedConnectionPool(AbstractConnectionPool):
+    """A pool that threads may share."""
+
+    def __init__(self, minconn: int, maxconn: int, *args: Any, **kwargs: Any) -> None:
+        super().__init__(minconn, maxconn, *args, **kwargs)
+        self._lock = threading.Lock()
+
+    def getconn(self, key: Hashable | None = None) -> _ext.connection:
+        """As `SimpleConnectionPool.getconn()`."""
+        with self._lock:
+            return self._getconn(key)
+
+    def putconn(
+        self, conn: _ext.connection | None = None, key: Hashable | None = None, close: bool = False
+    ) -> None:
+        """As `SimpleConnectionPool.putconn()`; without `conn`, the one lent under `key`."""
+        with self._lock:
+            if conn is None:
+                conn = self._used.get(key)
+                if conn is None:
+                    raise PoolError("trying to put unkeyed connection")
+            self._putconn(conn, key, close)
+
+    def closeall(self) -> None:
+        """As `SimpleConnectionPool.closeall()`."""
+        with self._lock:
+            self._closeall()
