@@ -83,7 +83,7 @@ impl Caster {
         if value.is_none() {
             return Ok(value);
         }
-        let encoding = surroundings::encoding(&cursor)?;
+        let encoding = surroundings::encoding(&cursor);
         let zones = Zones::new(&cursor);
         let scene = Scene { py: slf.py(), cursor: &cursor, encoding: &encoding, zones: &zones };
         decode_object(&slf.get().decoder, &scene, &value)

@@ -14,6 +14,7 @@ mod datetime;
 mod decoder;
 mod number;
 mod object;
+mod plan;
 mod registry;
 mod scene;
 mod surroundings;
@@ -22,6 +23,9 @@ mod text;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+pub use object::{Raised, Value};
+pub use plan::{CastPlan, cast, cast_object};
+pub use scene::{Scene, Zones};
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();

@@ -2,12 +2,11 @@
 
 use std::ffi::CString;
 
-use psycoxide_sql::encoding::Encoding;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::object::{Decoded, Raised, Value};
-use crate::error;
+use super::object::{Decoded, Value};
+use crate::adapt::ClientEncoding;
 
 /// How the bytes of a client encoding become `str`.
 #[derive(Clone, Debug)]
@@ -24,11 +23,6 @@ pub enum TextDecoder {
         /// nothing else needs no codec.
         ascii_safe: bool,
     },
-    /// An encoding for which Python has no codec: only ASCII can be read.
-    Unknown {
-        /// The encoding's name.
-        name: String,
-    },
 }
 
 /// For text that came from Python as `str`.
@@ -36,12 +30,19 @@ pub static UTF8: TextDecoder = TextDecoder::Utf8;
 
 impl TextDecoder {
     /// The decoder of a client encoding.
-    pub fn new(encoding: &Encoding) -> Self {
-        match (encoding.name, encoding.codec.map(CString::new)) {
-            ("UTF8", _) => Self::Utf8,
-            ("LATIN1", _) => Self::Latin1,
-            (_, Some(Ok(codec))) => Self::Codec { codec, ascii_safe: encoding.is_ascii_safe() },
-            (name, _) => Self::Unknown { name: name.to_owned() },
+    pub fn new(encoding: ClientEncoding) -> Self {
+        if encoding.codec() == "utf_8" {
+            return Self::Utf8;
+        }
+        if encoding.codec() == "iso8859_1" {
+            return Self::Latin1;
+        }
+        let table = encoding.encoding();
+        // A codec that the user put in the place of the usual one may be of any kind.
+        let usual = table.codec == Some(encoding.codec());
+        match CString::new(encoding.codec()) {
+            Ok(codec) => Self::Codec { codec, ascii_safe: usual && table.is_ascii_safe() },
+            Err(_) => Self::Utf8,
         }
     }
 
@@ -80,11 +81,6 @@ impl TextDecoder {
                 let (codec, strict) = (codec.as_ptr(), std::ptr::null());
                 Value::from_owned(ffi::PyUnicode_Decode(start, length, codec, strict))
             },
-            Self::Unknown { .. } if text.is_ascii() => UTF8.decode_any(py, text),
-            Self::Unknown { name } => Err(Raised::from_error(
-                py,
-                error::not_supported(format!("Python has no codec for client encoding {name}")),
-            )),
         }
     }
 }

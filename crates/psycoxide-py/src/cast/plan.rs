@@ -1,0 +1,125 @@
+//! How each column of a result becomes an object: chosen once, when the statement was executed.
+
+use psycoxide_proto::Columns;
+use pyo3::PyTraverseError;
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+use pyo3::types::PyInt;
+
+use super::decoder::{Decoder, decode_object};
+use super::scene::{Scene, Zones};
+use super::text::TextDecoder;
+use super::{registry, surroundings};
+use crate::cursor::Cursor;
+
+/// One decoder for each column, and what is known of all of them together.
+///
+/// What is registered later does not touch a result that is there already, as with psycopg2.
+pub struct CastPlan {
+    decoders: Vec<Decoder>,
+    encoding: TextDecoder,
+    /// No decoder runs Python code, the making of a `tzinfo` aside.
+    native: bool,
+    uses_zones: bool,
+    /// Rows hold nothing that the garbage collector tracks.
+    atomic: bool,
+}
+
+impl CastPlan {
+    /// The plan for a result with these columns: casters are looked for on the cursor, on its
+    /// connection, then everywhere.
+    pub fn resolve(cursor: &Bound<'_, Cursor>, columns: &Columns) -> PyResult<Self> {
+        let py = cursor.py();
+        let cursor = cursor.as_any();
+        let registries = surroundings::registries(cursor);
+        let registries: Vec<_> = registries.iter().collect();
+        let mut decoders = Vec::with_capacity(columns.len());
+        for column in columns.iter() {
+            let oid = PyInt::new(py, column.type_oid);
+            decoders.push(match registry::decoder(&registries, oid.as_any())? {
+                Decoder::Binary if column.format == 1 => Decoder::Verbatim,
+                decoder => decoder,
+            });
+        }
+        Ok(Self::new(decoders, surroundings::encoding(cursor)))
+    }
+
+    fn new(decoders: Vec<Decoder>, encoding: TextDecoder) -> Self {
+        let codec_needed = decoders.iter().any(Decoder::uses_encoding) && !encoding.is_native();
+        Self {
+            native: !codec_needed && !decoders.iter().any(Decoder::runs_python),
+            uses_zones: decoders.iter().any(Decoder::uses_zones),
+            atomic: decoders.iter().all(Decoder::is_atomic),
+            decoders,
+            encoding,
+        }
+    }
+
+    /// The decoder of each column.
+    pub fn decoders(&self) -> &[Decoder] {
+        &self.decoders
+    }
+
+    /// What the decoders need during a fetch for `cursor`.
+    pub fn scene<'a, 'py>(
+        &'a self,
+        cursor: &'a Bound<'py, PyAny>,
+        zones: &'a Zones<'py>,
+    ) -> Scene<'a, 'py> {
+        Scene { py: cursor.py(), cursor, encoding: &self.encoding, zones }
+    }
+
+    /// Whether no Python code runs while rows are decoded.
+    pub fn is_native(&self, zones: &Zones<'_>) -> bool {
+        self.native && (!self.uses_zones || zones.is_native())
+    }
+
+    /// Whether rows hold only values that the garbage collector does not track, so that it would
+    /// stop tracking the rows as well when it first saw them.
+    pub fn is_atomic(&self) -> bool {
+        self.atomic
+    }
+
+    /// Shows the garbage collector what the plan holds.
+    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.decoders.iter().try_for_each(|decoder| decoder.traverse(visit))
+    }
+}
+
+/// `cursor.cast(oid, value)`: the object for a value of a type, given as `str`, `bytes` or `None`.
+pub fn cast_object<'py>(
+    cursor: &Bound<'py, Cursor>,
+    oid: &Bound<'py, PyAny>,
+    value: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    with_decoder(cursor, oid, |decoder, scene| decode_object(decoder, scene, value))
+}
+
+/// The object for a value of a type, whose text is in the client encoding.
+pub fn cast<'py>(
+    cursor: &Bound<'py, Cursor>,
+    oid: u32,
+    value: Option<&[u8]>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = cursor.py();
+    with_decoder(cursor, PyInt::new(py, oid).as_any(), |decoder, scene| {
+        match decoder.decode(scene, value) {
+            Ok(value) => Ok(value.into_bound(py)),
+            Err(raised) => Err(raised.into_error(py)),
+        }
+    })
+}
+
+fn with_decoder<'py, T>(
+    cursor: &Bound<'py, Cursor>,
+    oid: &Bound<'py, PyAny>,
+    decode: impl FnOnce(&Decoder, &Scene<'_, 'py>) -> PyResult<T>,
+) -> PyResult<T> {
+    let cursor = cursor.as_any();
+    let registries = surroundings::registries(cursor);
+    let registries: Vec<_> = registries.iter().collect();
+    let decoder = registry::decoder(&registries, oid)?;
+    let encoding = surroundings::encoding(cursor);
+    let zones = Zones::new(cursor);
+    decode(&decoder, &Scene { py: cursor.py(), cursor, encoding: &encoding, zones: &zones })
+}

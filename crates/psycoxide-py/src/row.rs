@@ -1,1 +1,0 @@
-//! From the raw rows of a result to Python rows.

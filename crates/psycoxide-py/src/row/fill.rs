@@ -1,0 +1,121 @@
+//! Tuples and lists, filled in place.
+
+use psycoxide_proto::Row;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use crate::cast::{CastPlan, Raised, Scene, Value};
+
+/// A row: a tuple, or what `factory` makes of the cursor, filled item by item.
+#[inline]
+pub fn row(
+    scene: &Scene<'_, '_>,
+    plan: &CastPlan,
+    row: &Row<'_>,
+    factory: Option<&Bound<'_, PyAny>>,
+) -> Result<Value, Raised> {
+    match factory {
+        None => tuple(scene, plan, row),
+        Some(factory) => sequence(scene, plan, row, factory),
+    }
+}
+
+/// A tuple of the row's values.
+///
+/// It is not tracked by the garbage collector while it is being filled, so that Python code which
+/// a caster runs cannot find it; and not afterwards if its values are never tracked either, which
+/// is what the collector would find out at its first pass.
+#[inline]
+fn tuple(scene: &Scene<'_, '_>, plan: &CastPlan, row: &Row<'_>) -> Result<Value, Raised> {
+    let decoders = plan.decoders();
+    // SAFETY: the GIL is held, as `scene.py` shows. The tuple has a place for each decoder. Each
+    // place is filled once, with a reference of its own; if a value cannot be made the tuple is
+    // dropped, which empty places do not disturb. The tuple of no items is shared, and left alone.
+    unsafe {
+        let tuple = ffi::PyTuple_New(decoders.len() as ffi::Py_ssize_t);
+        if tuple.is_null() || decoders.is_empty() {
+            return Value::from_owned(tuple);
+        }
+        ffi::PyObject_GC_UnTrack(tuple.cast());
+        let mut fields = row.fields();
+        for (place, decoder) in decoders.iter().enumerate() {
+            match decoder.decode(scene, fields.next().flatten()) {
+                Ok(value) => {
+                    ffi::PyTuple_SET_ITEM(tuple, place as ffi::Py_ssize_t, value.into_ptr());
+                }
+                Err(raised) => {
+                    ffi::Py_DECREF(tuple);
+                    return Err(raised);
+                }
+            }
+        }
+        if !plan.is_atomic() {
+            ffi::PyObject_GC_Track(tuple.cast());
+        }
+        Value::from_owned(tuple)
+    }
+}
+
+/// What a `row_factory` gives for the cursor, with `[i] = value` done for each value.
+fn sequence(
+    scene: &Scene<'_, '_>,
+    plan: &CastPlan,
+    row: &Row<'_>,
+    factory: &Bound<'_, PyAny>,
+) -> Result<Value, Raised> {
+    let raise = |error| Raised::from_error(scene.py, error);
+    let sequence = factory.call1((scene.cursor,)).map_err(raise)?;
+    let mut fields = row.fields();
+    for (place, decoder) in plan.decoders().iter().enumerate() {
+        let value = decoder.decode(scene, fields.next().flatten())?.into_bound(scene.py);
+        // SAFETY: both are valid objects; the sequence takes a reference of its own.
+        let status = unsafe {
+            let place = place as ffi::Py_ssize_t;
+            ffi::PySequence_SetItem(sequence.as_ptr(), place, value.as_ptr())
+        };
+        if status != 0 {
+            return Err(Raised);
+        }
+    }
+    Ok(Value::from(sequence))
+}
+
+/// A list of `count` objects that `next` gives, or of as many as it gives.
+///
+/// The list is made with its final size and hidden from the garbage collector while it has empty
+/// places.
+pub fn list<'py>(
+    py: Python<'py>,
+    count: usize,
+    mut next: impl FnMut() -> Option<Result<Value, Raised>>,
+) -> PyResult<Bound<'py, PyList>> {
+    // SAFETY: the GIL is held. The list has `count` places; each is filled at most once, with a
+    // reference of its own. Empty places do not disturb its destruction, and are cut off before
+    // anybody else can see the list.
+    unsafe {
+        let list = ffi::PyList_New(count as ffi::Py_ssize_t);
+        let list = Bound::from_owned_ptr_or_err(py, list)?;
+        ffi::PyObject_GC_UnTrack(list.as_ptr().cast());
+        let mut filled = 0;
+        while filled < count {
+            match next() {
+                Some(Ok(value)) => {
+                    let place = filled as ffi::Py_ssize_t;
+                    ffi::PyList_SET_ITEM(list.as_ptr(), place, value.into_ptr());
+                    filled += 1;
+                }
+                Some(Err(raised)) => return Err(raised.into_error(py)),
+                None => break,
+            }
+        }
+        if filled < count {
+            let (from, to) = (filled as ffi::Py_ssize_t, count as ffi::Py_ssize_t);
+            if ffi::PyList_SetSlice(list.as_ptr(), from, to, std::ptr::null_mut()) != 0 {
+                return Err(PyErr::fetch(py));
+            }
+        }
+        ffi::PyObject_GC_Track(list.as_ptr().cast());
+        Ok(list.cast_into_unchecked())
+    }
+}

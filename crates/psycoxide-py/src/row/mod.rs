@@ -1,0 +1,60 @@
+//! From the raw rows of a result to Python rows.
+
+mod collector;
+mod fill;
+
+use psycoxide_proto::{Position, Row, Rows};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyAny, PyList};
+
+use crate::cast::{CastPlan, Zones};
+use crate::cursor::Cursor;
+
+/// The Python object for one row.
+///
+/// # Errors
+/// What a caster raised: a value that it cannot make, or whatever user code raises.
+pub fn build_row<'py>(
+    cursor: &Bound<'py, Cursor>,
+    row: &Row<'_>,
+    plan: &CastPlan,
+) -> PyResult<Bound<'py, PyAny>> {
+    let factory = factory(cursor);
+    let cursor = cursor.as_any();
+    let zones = Zones::new(cursor);
+    let scene = plan.scene(cursor, &zones);
+    match fill::row(&scene, plan, row, factory.as_ref()) {
+        Ok(row) => Ok(row.into_bound(cursor.py())),
+        Err(raised) => Err(raised.into_error(cursor.py())),
+    }
+}
+
+/// A list of the next `count` rows, or of as many as are left.
+///
+/// # Errors
+/// As [`build_row`]; the position is then behind the row that failed, so that a cursor can go on.
+pub fn build_rows<'py>(
+    cursor: &Bound<'py, Cursor>,
+    rows: &Rows,
+    position: &mut Position,
+    count: usize,
+    plan: &CastPlan,
+) -> PyResult<Bound<'py, PyList>> {
+    let factory = factory(cursor);
+    let cursor = cursor.as_any();
+    let zones = Zones::new(cursor);
+    let scene = plan.scene(cursor, &zones);
+    let _paused = (factory.is_none() && plan.is_native(&zones)).then(collector::pause);
+    let next = || {
+        let row = rows.next_row(position)?;
+        Some(fill::row(&scene, plan, &row, factory.as_ref()))
+    };
+    fill::list(cursor.py(), count.min(rows.len()), next)
+}
+
+/// The cursor's `row_factory`, if rows are not to be tuples.
+fn factory<'py>(cursor: &Bound<'py, Cursor>) -> Option<Bound<'py, PyAny>> {
+    let factory = cursor.as_any().getattr(intern!(cursor.py(), "row_factory")).ok()?;
+    (!factory.is_none()).then_some(factory)
+}
