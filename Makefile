@@ -1,0 +1,121 @@
+# psycoxide: two commands do everything, set-up included.
+#
+#   make demo     build, start a throwaway PostgreSQL 18, run the guided tour
+#   make test     Rust and Python tests on a throwaway PostgreSQL 15, lint, type checks
+#
+#   make bench    ratios against psycopg2, psycopg and asyncpg   (BENCH=all REPS=7)
+#   make parity   psycopg2's own test suite against psycoxide    (PARITY='-m test_async -v')
+#   make lint     formatting, lint, types, layering
+#   make smoke    a wheel on the oldest and the newest Python found
+#   make build    the native module, in release mode, into .venv
+#   make clean    remove .venv and what the tools cached (target/ stays: cargo clean)
+#
+# DSN="host=... dbname=..." uses that server instead of a throwaway one.
+# PYTEST="tests/db -k name" chooses tests.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# The interpreter that .venv is made of: the first of these that runs.
+PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python3.10 python3.9; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && echo "$$p" && break; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+SERVER := $(PY) tools/pgserver.py run
+STAMPS := $(VENV)/.stamps
+
+# cargo, maturin and the tests must see one interpreter, or each rebuilds what the other built.
+export PYO3_PYTHON := $(CURDIR)/$(PY)
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+RUST_SOURCES := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name Cargo.toml)
+
+PYTEST ?= tests
+PARITY ?=
+BENCH ?= default
+REPS ?= 5
+SMOKE_PYTHONS ?= 3.9 3.13
+
+.PHONY: help demo test bench parity lint build smoke clean \
+	test-rust test-python test-tools lint-rust lint-python
+
+help:
+	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
+
+# ---- set-up ---------------------------------------------------------------------------------
+
+# Debian's python3 comes without ensurepip unless python3-venv is installed; pip is lent then.
+$(PY):
+	@test -n "$(PYTHON)" || { echo "no Python 3.9 or later found: set PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m venv --clear --without-pip $(VENV) && \
+		$(PYTHON) -m pip --python $(PY) install -q pip; }
+
+$(STAMPS)/base: | $(PY)
+	$(PY) -m pip install -q --upgrade pip 'maturin>=1.9,<2'
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/demo: pyproject.toml tools/extras.py $(STAMPS)/base
+	$(PY) tools/extras.py demo > $(STAMPS)/demo.txt && $(PY) -m pip install -q -r $(STAMPS)/demo.txt
+	@touch $@
+
+$(STAMPS)/dev: pyproject.toml tools/extras.py $(STAMPS)/base
+	$(PY) tools/extras.py dev > $(STAMPS)/dev.txt && $(PY) -m pip install -q -r $(STAMPS)/dev.txt
+	@touch $@
+
+# Editable: python/ is imported where it lies, so only a change in Rust needs a build.
+$(STAMPS)/native: $(RUST_SOURCES) pyproject.toml $(STAMPS)/base
+	@command -v cargo >/dev/null || { echo "cargo is needed: see https://rustup.rs"; exit 1; }
+	$(BIN)/maturin develop --release --locked --quiet
+	@touch $@
+
+build: $(STAMPS)/native
+
+# ---- the tour -------------------------------------------------------------------------------
+
+demo: $(STAMPS)/demo $(STAMPS)/native
+	@$(SERVER) --server embedded -- $(PY) examples/tour
+
+# ---- checks ---------------------------------------------------------------------------------
+
+# The suite goes last, so that its closing line is the last thing to be read.
+test: lint test-rust test-tools test-python
+
+lint: lint-rust lint-python
+
+lint-rust: $(STAMPS)/base
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+	$(PY) tools/check_layering.py
+
+lint-python: $(STAMPS)/dev $(STAMPS)/native
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy python/psycoxide
+	$(PY) -m mypy.stubtest psycoxide._psycopg --allowlist tools/stubtest_allowlist.txt \
+		--ignore-unused-allowlist
+	$(PY) tools/generate_sqlstate.py --check
+
+test-rust: $(STAMPS)/base
+	cargo test --workspace --locked --quiet
+
+test-tools: $(STAMPS)/dev
+	$(PY) -m pytest -q tools/tests
+
+test-python: $(STAMPS)/dev $(STAMPS)/native
+	$(SERVER) -- $(PY) -m pytest $(PYTEST)
+
+parity: $(STAMPS)/dev $(STAMPS)/native
+	$(SERVER) -- $(PY) tools/upstream --allow tests/parity/allowed_failures.txt $(PARITY)
+
+bench: $(STAMPS)/dev $(STAMPS)/native
+	$(SERVER) -- $(PY) benches --workloads '$(BENCH)' --reps $(REPS)
+
+smoke: $(STAMPS)/base
+	$(SERVER) -- $(PY) tools/smoke.py $(SMOKE_PYTHONS)
+
+clean:
+	rm -rf $(VENV) .cache dist .pytest_cache .mypy_cache .ruff_cache
+	find python -name '_psycopg*.so' -delete

