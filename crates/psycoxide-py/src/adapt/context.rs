@@ -46,6 +46,11 @@ impl QuoteContext {
     pub fn write_literal(&self, text: &Bound<'_, PyString>, out: &mut Vec<u8>) -> PyResult<()> {
         match self.encoding.encode(text)? {
             Encoded::Text(text) => literal::write_utf8(out, text, self.strings),
+            Encoded::Bytes(bytes) if self.encoding.codec == Codec::Utf8 => {
+                // SAFETY: Python's codec made these bytes, in strict mode, which gives UTF-8 only.
+                let text = unsafe { std::str::from_utf8_unchecked(bytes.as_bytes()) };
+                literal::write_utf8(out, text, self.strings)
+            }
             Encoded::Bytes(bytes) => {
                 literal::write(out, bytes.as_bytes(), self.encoding.encoding, self.strings)
             }
