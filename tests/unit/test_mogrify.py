@@ -175,7 +175,7 @@ def test_what_does_not_encode() -> None:
 
 
 def test_the_codecs_are_those_of_the_dict() -> None:
-    with pytest.raises(OperationalError, match="no Python encoding for .* 'EUCTW'"):
+    with pytest.raises(OperationalError, match=r"no Python encoding for .* 'EUCTW'"):
         pg._mogrify(b"%s", ("x",), encoding="EUC_TW")
     pg.encodings["EUCTW"] = "big5"
     try:

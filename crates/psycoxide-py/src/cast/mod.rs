@@ -23,13 +23,10 @@ mod text;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-<<<<<<< HEAD
 pub use object::{Raised, Value};
 pub use plan::{CastPlan, cast, cast_object};
 pub use scene::{Scene, Zones};
 
-=======
->>>>>>> 1560d5c (Test adapters, registry and merging without a server; write hex with vectors)
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     datetime::import(py)?;
