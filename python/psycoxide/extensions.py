@@ -1,7 +1,7 @@
 """Everything beyond PEP 249: connections and cursors to subclass, adapters, typecasters, constants.
 
 The names are those of psycopg2's `extensions` module. What the native module provides is
-re-exported; adaptation of containers and the building of connection strings are here.
+re-exported; the building of connection strings is here.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ from psycoxide._psycopg import (
     PYTIME as PYTIME,
     PYTIMEARRAY as PYTIMEARRAY,
     ROWIDARRAY as ROWIDARRAY,
+    SQL_IN as SQL_IN,
     STRINGARRAY as STRINGARRAY,
     TIME as TIME,
     TIMEARRAY as TIMEARRAY,
@@ -59,6 +60,7 @@ from psycoxide._psycopg import (
     Int as Int,
     IntervalFromPy as IntervalFromPy,
     ISQLQuote as ISQLQuote,
+    NoneAdapter as NoneAdapter,
     Notify as Notify,
     QuotedString as QuotedString,
     TimeFromPy as TimeFromPy,
@@ -123,42 +125,6 @@ def register_adapter(typ: type, callable: Callable[[Any], Any]) -> None:
     adapters[(typ, ISQLQuote)] = callable
 
 
-class SQL_IN:
-    """Adapts a sequence to `(a, b, ...)`: the right side of `IN`, or a row."""
-
-    def __init__(self, seq: Any) -> None:
-        self._seq = seq
-        self._conn: connection | None = None
-
-    def prepare(self, conn: connection) -> None:
-        """Adapt the items for `conn`: its encoding and its way to quote."""
-        self._conn = conn
-
-    def getquoted(self) -> bytes:
-        """The SQL, in the connection's encoding. Raises ProgrammingError for an unknown type."""
-        quoted = []
-        for item in self._seq:
-            adapted = adapt(item)
-            if self._conn is not None and hasattr(adapted, "prepare"):
-                adapted.prepare(self._conn)
-            quoted.append(adapted.getquoted())
-        return b"(" + b", ".join(quoted) + b")"
-
-    def __str__(self) -> str:
-        return str(self.getquoted())
-
-
-class NoneAdapter:
-    """Adapts None to `NULL`, where it stands inside a container."""
-
-    def __init__(self, obj: None) -> None:
-        pass
-
-    def getquoted(self, _null: bytes = b"NULL") -> bytes:
-        """The SQL: `NULL`."""
-        return _null
-
-
 def make_dsn(dsn: str | None = None, **kwargs: Any) -> str:
     """Merge a connection string and keywords into one connection string.
 
@@ -195,22 +161,6 @@ def _param_escape(
     escaped = re_escape.sub(r"\\\1", s)
     return f"'{escaped}'" if not escaped or re_space.search(escaped) else escaped
 
-
-def _register_defaults() -> None:
-    """Fill the adapters that psycopg2 registers from Python, unless they are there natively."""
-    from decimal import Decimal
-
-    from psycoxide import _psycopg
-
-    for typ, adapter in (
-        (tuple, SQL_IN),
-        (type(None), NoneAdapter),
-        (Decimal, _psycopg.Decimal),
-    ):
-        adapters.setdefault((typ, ISQLQuote), adapter)
-
-
-_register_defaults()
 
 # Last: this module needs the adapters above.
 from psycoxide._json import (  # noqa: E402

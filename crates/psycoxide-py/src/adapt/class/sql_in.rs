@@ -33,6 +33,16 @@ impl SqlIn {
         self.seq.get_or_none(py)
     }
 
+    #[setter]
+    fn set__seq(&self, seq: Py<PyAny>) {
+        self.seq.set(Some(seq));
+    }
+
+    #[setter]
+    fn set__conn(&self, conn: Py<PyAny>) {
+        self.conn.set(Some(conn));
+    }
+
     #[getter]
     fn _conn<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         self.conn.get_or_none(py)
