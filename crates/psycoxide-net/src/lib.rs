@@ -1,1 +1,27 @@
-//! Configuration, sockets and waiting: the protocol engine joined to the network.
+//! A protocol engine joined to the network: configuration, sockets, dialing and waiting.
+//!
+//! A [`Link`] is one connection. [`Link::dial`] begins it, [`Link::start`] hands over a request, and
+//! [`Link::advance`] goes on without ever waiting: it answers [`Progress::Wait`] when the socket has
+//! to be ready first, and whoever drives the link does the waiting ([`wait()`], an event loop, a
+//! coroutine library).
+
+mod cancel;
+pub mod config;
+mod dial;
+mod error;
+mod link;
+mod pump;
+mod resolve;
+mod socket;
+mod startup;
+mod turn;
+mod wait;
+
+pub use cancel::CancelToken;
+pub use config::Config;
+pub use error::{Attempt, Error, Reason};
+pub use link::{Link, Progress};
+pub use psycoxide_proto::Interest;
+pub use socket::place::Place;
+pub use turn::{Turn, TurnError};
+pub use wait::{Readiness, wait};

@@ -1,0 +1,98 @@
+//! Cancelling an operation: a connection of its own that carries one message.
+//!
+//! <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS>
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+use psycoxide_proto::Interest;
+
+use crate::error::{Attempt, Error, Reason};
+use crate::socket::place::Place;
+use crate::socket::{Keepalive, Stream};
+use crate::wait::{Readiness, wait};
+
+/// What it takes to cancel the operations of one session.
+#[derive(Clone)]
+pub struct CancelToken {
+    place: Place,
+    message: Vec<u8>,
+}
+
+impl std::fmt::Debug for CancelToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The message holds the session's secret key.
+        f.debug_struct("CancelToken").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+impl CancelToken {
+    pub(crate) fn new(place: Place, message: Vec<u8>) -> Self {
+        Self { place, message }
+    }
+
+    /// Asks the server to cancel what the session is running, and waits until it has taken note: a
+    /// statement that is run afterwards is not hit.
+    ///
+    /// # Errors
+    /// If the server cannot be reached within `timeout`.
+    pub fn send(&self, timeout: Option<Duration>) -> Result<(), Error> {
+        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        self.try_send(deadline).map_err(|reason| {
+            Error::Connect(vec![Attempt::Place { place: self.place.clone(), reason }])
+        })
+    }
+
+    fn try_send(&self, deadline: Option<Instant>) -> Result<(), Reason> {
+        let stream = Stream::connect(&self.place, &Keepalive::default()).map_err(Reason::Socket)?;
+        ready(&stream, Interest::WRITE, deadline)?;
+        stream.connected().map_err(Reason::Socket)?;
+        let mut rest = self.message.as_slice();
+        while !rest.is_empty() {
+            match stream.send(rest) {
+                Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+                Err(error) => wait_out(&error, &stream, Interest::WRITE, deadline)?,
+            }
+        }
+        // The server closes the connection when it has sent the signal.
+        let mut space = [0; 64];
+        loop {
+            match stream.receive(&mut space) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
+                Err(error) => wait_out(&error, &stream, Interest::READ, deadline)?,
+            }
+        }
+    }
+}
+
+/// Waits where an error says that this is all there is to do.
+fn wait_out(
+    error: &io::Error,
+    stream: &Stream,
+    interest: Interest,
+    deadline: Option<Instant>,
+) -> Result<(), Reason> {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => ready(stream, interest, deadline),
+        io::ErrorKind::Interrupted => Ok(()),
+        kind => Err(Reason::Socket(
+            error
+                .raw_os_error()
+                .map_or_else(|| io::Error::from(kind), io::Error::from_raw_os_error),
+        )),
+    }
+}
+
+fn ready(stream: &Stream, interest: Interest, deadline: Option<Instant>) -> Result<(), Reason> {
+    loop {
+        match wait(stream.as_raw_fd(), interest, deadline) {
+            Ok(Readiness::Ready) => return Ok(()),
+            Ok(Readiness::Expired) => return Err(Reason::Timeout),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Reason::Socket(error)),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! One connection: dialing, then talking.
+
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
+use std::time::Instant;
+
+use psycoxide_proto::{Engine, Event, Interest, Outcome, Request};
+
+use crate::cancel::CancelToken;
+use crate::config::Config;
+use crate::dial::{Dial, Dialing};
+use crate::error::Error;
+use crate::pump::{self, Pumped};
+use crate::socket::Stream;
+use crate::socket::place::Place;
+
+/// How far an operation came without waiting.
+#[derive(Debug)]
+pub enum Progress {
+    /// The operation (or connecting) is complete.
+    Done(Outcome),
+    /// The caller has to act before it goes on: COPY.
+    Paused(Event),
+    /// Nothing more can be done before the socket is ready.
+    Wait(Interest),
+    /// There is more to do; this call has done its share.
+    Yield,
+}
+
+/// A connection to a server.
+#[derive(Debug)]
+pub struct Link {
+    config: Arc<Config>,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Dialing(Box<Dial>),
+    Up(Box<Up>),
+    Closed,
+}
+
+#[derive(Debug)]
+struct Up {
+    stream: Stream,
+    engine: Engine,
+    place: Place,
+}
+
+impl Link {
+    /// Begins to connect to the first of the configured hosts.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] if no host's name has an address.
+    pub fn dial(config: Arc<Config>) -> Result<Self, Error> {
+        let dial = Dial::new(Arc::clone(&config))?;
+        Ok(Self { config, stage: Stage::Dialing(Box::new(dial)) })
+    }
+
+    /// Hands over a request; [`Link::advance`] sends it.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] if an operation is under way, or the link is closed.
+    pub fn start(&mut self, request: Request) -> Result<(), Error> {
+        match self.engine_mut() {
+            Some(engine) => engine.submit(request).map_err(Error::from),
+            None => Err(Error::lost()),
+        }
+    }
+
+    /// Goes on as far as that is possible without waiting.
+    ///
+    /// # Errors
+    /// Any; the link is closed then.
+    pub fn advance(&mut self) -> Result<Progress, Error> {
+        let advanced = match &mut self.stage {
+            Stage::Dialing(dial) => match dial.advance() {
+                Ok(Dialing::Wait(interest)) => Ok(Progress::Wait(interest)),
+                Ok(Dialing::Connected { stream, engine, place, outcome }) => {
+                    self.stage = Stage::Up(Box::new(Up { stream, engine, place }));
+                    Ok(Progress::Done(outcome))
+                }
+                Err(error) => Err(error),
+            },
+            Stage::Up(up) => match pump::pump(&up.stream, &mut up.engine) {
+                Ok(Pumped::Event(Event::Done(outcome))) => Ok(Progress::Done(outcome)),
+                Ok(Pumped::Event(event)) => Ok(Progress::Paused(event)),
+                Ok(Pumped::Wait(interest)) => Ok(Progress::Wait(interest)),
+                Ok(Pumped::Yield) => Ok(Progress::Yield),
+                Err(error) => Err(error),
+            },
+            Stage::Closed => Err(Error::lost()),
+        };
+        if advanced.is_err() {
+            self.stage = Stage::Closed;
+        }
+        advanced
+    }
+
+    /// Reads what the server sent of its own accord, without waiting.
+    ///
+    /// # Errors
+    /// If the server ended the session; the link is closed then.
+    pub fn poke(&mut self) -> Result<(), Error> {
+        let Stage::Up(up) = &mut self.stage else { return Ok(()) };
+        let poked = pump::poke(&up.stream, &mut up.engine);
+        if poked.is_err() {
+            self.stage = Stage::Closed;
+        }
+        poked
+    }
+
+    /// The engine, once there is a connection.
+    pub fn engine(&self) -> Option<&Engine> {
+        match &self.stage {
+            Stage::Up(up) => Some(&up.engine),
+            _ => None,
+        }
+    }
+
+    /// The engine, to be worked on.
+    pub fn engine_mut(&mut self) -> Option<&mut Engine> {
+        match &mut self.stage {
+            Stage::Up(up) => Some(&mut up.engine),
+            _ => None,
+        }
+    }
+
+    /// The socket's descriptor, or -1. It changes while several addresses are tried.
+    pub fn fd(&self) -> RawFd {
+        match &self.stage {
+            Stage::Dialing(dial) => dial.fd(),
+            Stage::Up(up) => up.stream.as_raw_fd(),
+            Stage::Closed => -1,
+        }
+    }
+
+    /// When the attempt under way has to be given up: [`Link::advance`] does that.
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.stage {
+            Stage::Dialing(dial) => dial.deadline(),
+            _ => None,
+        }
+    }
+
+    /// What it takes to cancel an operation from elsewhere.
+    pub fn cancel_token(&self) -> Option<CancelToken> {
+        let Stage::Up(up) = &self.stage else { return None };
+        let key = up.engine.cancel_key()?;
+        Some(CancelToken::new(up.place.clone(), key.request_message()))
+    }
+
+    /// The host that is connected to: a name, an address, or a socket's directory.
+    pub fn host(&self) -> Option<String> {
+        match self.place()? {
+            Place::Tcp { host, .. } => Some(host.clone()),
+            Place::Unix { path } => Some(
+                path.rsplit_once('/').map_or(path.as_str(), |(directory, _)| directory).to_owned(),
+            ),
+        }
+    }
+
+    /// The port that is connected to; for a socket the number in its name.
+    pub fn port(&self) -> Option<u16> {
+        match self.place()? {
+            Place::Tcp { address, .. } => Some(address.port()),
+            Place::Unix { path } => path.rsplit_once('.').and_then(|(_, port)| port.parse().ok()),
+        }
+    }
+
+    /// The configuration that the link was dialed with.
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// Says goodbye if that is possible without waiting, and closes. Closing twice is allowed.
+    pub fn close(&mut self) {
+        if let Stage::Up(up) = &mut self.stage {
+            up.engine.terminate();
+            let _ = up.stream.send(up.engine.out());
+            up.stream.shutdown();
+        }
+        self.stage = Stage::Closed;
+    }
+
+    /// Closes the descriptor and nothing else: the conversation is another process's.
+    pub fn abandon(&mut self) {
+        match std::mem::replace(&mut self.stage, Stage::Closed) {
+            Stage::Up(up) => up.stream.abandon(),
+            Stage::Dialing(dial) => dial.abandon(),
+            Stage::Closed => {}
+        }
+    }
+
+    fn place(&self) -> Option<&Place> {
+        match &self.stage {
+            Stage::Up(up) => Some(&up.place),
+            _ => None,
+        }
+    }
+}
