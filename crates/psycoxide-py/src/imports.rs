@@ -25,6 +25,11 @@ impl Lazy {
     }
 }
 
+pub static B64DECODE: Lazy = Lazy::new("base64", "b64decode");
+pub static B64ENCODE: Lazy = Lazy::new("base64", "b64encode");
+pub static COMPOSABLE: Lazy = Lazy::new("psycoxide.sql", "Composable");
 pub static DECIMAL: Lazy = Lazy::new("decimal", "Decimal");
 pub static JSON_LOADS: Lazy = Lazy::new("json", "loads");
+pub static TEXT_IO_BASE: Lazy = Lazy::new("io", "TextIOBase");
+pub static TIMEZONE: Lazy = Lazy::new("datetime", "timezone");
 pub static UUID: Lazy = Lazy::new("uuid", "UUID");

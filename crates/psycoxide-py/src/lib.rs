@@ -4,9 +4,16 @@ mod adapt;
 mod cast;
 mod connection;
 mod cursor;
+mod driver;
 mod error;
 mod imports;
+mod lobject;
+mod notify;
 mod row;
+mod session;
+mod text;
+mod version;
+mod xid;
 
 use pyo3::prelude::*;
 
@@ -17,5 +24,9 @@ fn _psycopg(module: &Bound<'_, PyModule>) -> PyResult<()> {
     cast::register(module)?;
     connection::register(module)?;
     cursor::register(module)?;
-    Ok(())
+    driver::green::register(module)?;
+    lobject::register(module)?;
+    notify::register(module)?;
+    version::register(module)?;
+    xid::register(module)
 }

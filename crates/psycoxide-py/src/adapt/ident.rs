@@ -39,7 +39,7 @@ fn scope_context(scope: &Bound<'_, PyAny>) -> PyResult<QuoteContext> {
         return Ok(connection.get().quote_context());
     }
     if let Ok(cursor) = scope.cast::<Cursor>() {
-        return Ok(cursor.get().connection(scope.py()).get().quote_context());
+        return Ok(cursor.get().connection(scope.py())?.get().quote_context());
     }
     Err(PyTypeError::new_err("argument 2 must be a connection or a cursor"))
 }

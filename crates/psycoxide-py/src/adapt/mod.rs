@@ -14,6 +14,7 @@ mod moment;
 mod quoter;
 mod registry;
 mod scalar;
+mod statement;
 mod template;
 
 use pyo3::prelude::*;

@@ -1,28 +1,198 @@
 //! The `connection` class.
+//!
+//! The class itself and what belongs to any of its methods stand here; the methods stand with the
+//! subject they are about.
 
+mod attributes;
+mod encoding;
+mod info;
+mod open;
+mod polling;
+mod state;
+mod tpc;
+mod transaction;
+
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use psycoxide_proto::{Engine, TransactionStatus};
+use pyo3::PyTraverseError;
+use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList, PyType};
+
+pub use state::{State, Status};
 
 use crate::adapt::QuoteContext;
+use crate::error;
+use crate::session::Session;
 
-/// A session with a PostgreSQL server.
+/// connection(dsn, ...) -> new connection object
+///
+/// A session with a PostgreSQL server. Made by `connect()`; the class is there to be subclassed
+/// (`connection_factory`).
 #[pyclass(name = "connection", module = "psycoxide.extensions", subclass, weakref, frozen)]
 pub struct Connection {
+    session: OnceLock<Session>,
+    dsn: OnceLock<open::Dsn>,
+    state: Mutex<State>,
+    objects: Mutex<Objects>,
     string_types: Py<PyDict>,
+    binary_types: Py<PyDict>,
+}
+
+/// The Python objects that a connection holds and its user may replace.
+struct Objects {
+    notices: Py<PyAny>,
+    notifies: Py<PyAny>,
+    cursor_factory: Py<PyAny>,
+    /// A weak reference to the cursor whose query an asynchronous connection is running.
+    executing: Option<Py<PyAny>>,
 }
 
 impl Connection {
+    /// The session, or the error that there is none (any more).
+    pub fn session(&self) -> PyResult<&Session> {
+        self.session.get().ok_or_else(|| {
+            error::interface("the connection was not initialised: call its __init__")
+        })
+    }
+
+    /// The session, if it is open and this process is the one that opened it.
+    pub fn open_session(&self) -> PyResult<&Session> {
+        let session = self.session()?;
+        if session.closed() != crate::session::Closed::Open {
+            return Err(error::interface("connection already closed"));
+        }
+        self.require_own_process()?;
+        Ok(session)
+    }
+
+    /// Refuses a connection that was inherited through fork: two processes on one conversation
+    /// would read each other's answers.
+    pub fn require_own_process(&self) -> PyResult<()> {
+        if self.session.get().is_some_and(|session| !session.is_ours()) {
+            return Err(error::interface(
+                "the connection was opened by another process: a forked child must open its own",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether the server says that a transaction is open.
+    pub fn in_transaction(&self) -> bool {
+        let status = self.session.get().and_then(|session| session.ask(Engine::transaction_status));
+        matches!(status, Some(TransactionStatus::InTransaction | TransactionStatus::InError))
+    }
+
+    /// Whether the next statement will run without a transaction around it.
+    pub fn outside_transactions(&self) -> bool {
+        let state = self.state();
+        state.autocommit && !state.entered
+    }
+
+    /// What the driver knows of the session. Held for a moment, never across a call into Python.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn objects(&self) -> MutexGuard<'_, Objects> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// How text is to be quoted for this session, as of now.
     pub fn quote_context(&self) -> QuoteContext {
-        QuoteContext::default()
+        self.state().quoting.clone()
     }
 
     /// The typecasters registered on this connection: `{oid: caster}`.
     pub fn string_types<'py>(&self, py: Python<'py>) -> &Bound<'py, PyDict> {
         self.string_types.bind(py)
     }
+
+    /// Whether the connection was opened with `async=1`.
+    pub fn is_async(&self) -> bool {
+        self.state().asynchronous
+    }
+
+    /// Refuses what an asynchronous connection cannot do.
+    pub fn refuse_async(&self, what: &str) -> PyResult<()> {
+        if self.is_async() {
+            return Err(error::programming(format!("{what} cannot be used in asynchronous mode")));
+        }
+        Ok(())
+    }
+
+    /// Refuses what cannot be done between `tpc_prepare()` and its end.
+    pub fn refuse_prepared(&self, what: &str) -> PyResult<()> {
+        if self.state().status == Status::Prepared {
+            return Err(error::programming(format!(
+                "{what} cannot be used with a prepared two-phase transaction"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The class of `cursor()` when the call names none.
+    fn cursor_factory(&self, py: Python<'_>) -> Py<PyAny> {
+        self.objects().cursor_factory.clone_ref(py)
+    }
 }
 
+#[pymethods]
+impl Connection {
+    #[new]
+    #[classmethod]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(
+        class: &Bound<'_, PyType>,
+        _args: &Bound<'_, PyAny>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> Self {
+        let py = class.py();
+        Self {
+            session: OnceLock::new(),
+            dsn: OnceLock::new(),
+            state: Mutex::default(),
+            objects: Mutex::new(Objects {
+                notices: PyList::empty(py).into_any().unbind(),
+                notifies: PyList::empty(py).into_any().unbind(),
+                cursor_factory: py.None(),
+                executing: None,
+            }),
+            string_types: PyDict::new(py).unbind(),
+            binary_types: PyDict::new(py).unbind(),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Ok(objects) = self.objects.try_lock() {
+            visit.call(&objects.notices)?;
+            visit.call(&objects.notifies)?;
+            visit.call(&objects.cursor_factory)?;
+            visit.call(&objects.executing)?;
+        }
+        visit.call(&self.string_types)?;
+        visit.call(&self.binary_types)
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        let cleared = Objects {
+            notices: py.None(),
+            notifies: py.None(),
+            cursor_factory: py.None(),
+            executing: None,
+        };
+        let old = std::mem::replace(&mut *self.objects(), cleared);
+        // Dropped after the lock: a destructor may come back here.
+        drop(old);
+        self.string_types.bind(py).clear();
+        self.binary_types.bind(py).clear();
+    }
+}
+
+/// Exports `connection`, `ConnectionInfo` and the functions around connecting.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<Connection>()
+    module.add_class::<Connection>()?;
+    info::register(module)?;
+    open::register(module)
 }

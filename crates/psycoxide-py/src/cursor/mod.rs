@@ -1,29 +1,183 @@
 //! The `cursor` class.
+//!
+//! The class itself stands here; its methods stand with the subject they are about.
 
+mod attributes;
+mod column;
+mod copy;
+mod execute;
+mod fetch;
+mod named;
+mod result;
+mod scroll;
+
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use pyo3::PyTraverseError;
+use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString, PyType};
 
 use crate::connection::Connection;
+use crate::error;
+pub use copy::refusal as copy_refusal;
+use named::Named;
+use result::Fetched;
 
-/// A DB-API cursor: runs statements and holds their result.
+/// cursor(conn, name=None) -> new cursor
+///
+/// A DB-API cursor: runs statements and holds their result. Made by `connection.cursor()`; the
+/// class is there to be subclassed (`cursor_factory`).
 #[pyclass(name = "cursor", module = "psycoxide.extensions", subclass, weakref, frozen)]
 pub struct Cursor {
-    connection: Py<Connection>,
-    string_types: Py<PyDict>,
+    connection: OnceLock<Py<Connection>>,
+    name: OnceLock<Py<PyString>>,
+    state: Mutex<State>,
+    objects: Mutex<Objects>,
+    string_types: PyOnceLock<Py<PyDict>>,
+    binary_types: PyOnceLock<Py<PyDict>>,
+}
+
+/// What a cursor holds that is not Python's.
+struct State {
+    closed: bool,
+    arraysize: i64,
+    itersize: i64,
+    fetched: Fetched,
+    named: Named,
+}
+
+/// The Python objects that a cursor holds and its user may replace.
+struct Objects {
+    tzinfo_factory: Py<PyAny>,
+    row_factory: Py<PyAny>,
+    query: Py<PyAny>,
+    description: Option<Py<PyAny>>,
 }
 
 impl Cursor {
     /// The connection that the cursor was made by.
-    pub fn connection<'py>(&self, py: Python<'py>) -> &Bound<'py, Connection> {
-        self.connection.bind(py)
+    pub fn connection<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, Connection>> {
+        self.connection
+            .get()
+            .map(|connection| connection.bind(py))
+            .ok_or_else(|| error::interface("the cursor was not initialised: call its __init__"))
+    }
+
+    /// The connection, if the cursor may be used.
+    fn open_connection<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, Connection>> {
+        let connection = self.connection(py)?;
+        if self.state().closed || connection.get().open_session().is_err() {
+            connection.get().require_own_process()?;
+            return Err(error::interface("cursor already closed"));
+        }
+        Ok(connection)
     }
 
     /// The typecasters registered on this cursor: `{oid: caster}`.
     pub fn string_types<'py>(&self, py: Python<'py>) -> &Bound<'py, PyDict> {
-        self.string_types.bind(py)
+        self.string_types.get_or_init(py, || PyDict::new(py).unbind()).bind(py)
+    }
+
+    /// The typecasters registered on this cursor, if there ever were any.
+    pub fn registered_types<'py>(&self, py: Python<'py>) -> Option<&Bound<'py, PyDict>> {
+        self.string_types.get(py).map(|types| types.bind(py))
+    }
+
+    /// What makes the `tzinfo` of aware datetimes.
+    pub fn tzinfo_factory(&self, py: Python<'_>) -> Py<PyAny> {
+        self.objects().tzinfo_factory.clone_ref(py)
+    }
+
+    /// What makes the rows, or `None` for tuples.
+    pub fn row_factory(&self, py: Python<'_>) -> Py<PyAny> {
+        self.objects().row_factory.clone_ref(py)
+    }
+
+    /// Held for a moment, never across a call into Python.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Likewise.
+    fn objects(&self) -> MutexGuard<'_, Objects> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn name(&self) -> Option<&Py<PyString>> {
+        self.name.get()
     }
 }
 
+#[pymethods]
+impl Cursor {
+    #[new]
+    #[classmethod]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(
+        class: &Bound<'_, PyType>,
+        _args: &Bound<'_, PyAny>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let py = class.py();
+        Ok(Self {
+            connection: OnceLock::new(),
+            name: OnceLock::new(),
+            state: Mutex::new(State {
+                closed: false,
+                arraysize: 1,
+                itersize: 2000,
+                fetched: Fetched::default(),
+                named: Named::default(),
+            }),
+            objects: Mutex::new(Objects {
+                tzinfo_factory: crate::imports::TIMEZONE.bind(py)?.clone().unbind(),
+                row_factory: py.None(),
+                query: py.None(),
+                description: None,
+            }),
+            string_types: PyOnceLock::new(),
+            binary_types: PyOnceLock::new(),
+        })
+    }
+
+    /// Joins the cursor to its connection.
+    #[pyo3(signature = (conn, name=None))]
+    fn __init__(
+        slf: &Bound<'_, Self>,
+        conn: &Bound<'_, PyAny>,
+        name: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let connection = conn.cast::<Connection>().map_err(|_| {
+            pyo3::exceptions::PyTypeError::new_err(format!(
+                "argument 1 must be psycopg2.extensions.connection, not {}",
+                conn.get_type().name().map_or_else(|_| String::new(), |name| name.to_string())
+            ))
+        })?;
+        let this = slf.get();
+        let _ = this.connection.set(connection.clone().unbind());
+        if let Some(name) = name.filter(|name| !name.is_none()) {
+            let _ = this.name.set(name.cast::<PyString>()?.clone().unbind());
+        }
+        this.state().named.mark = connection.get().state().mark;
+        Ok(())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Some(connection) = self.connection.get() {
+            visit.call(connection)?;
+        }
+        if let Ok(objects) = self.objects.try_lock() {
+            visit.call(&objects.tzinfo_factory)?;
+            visit.call(&objects.row_factory)?;
+        }
+        Ok(())
+    }
+}
+
+/// Exports `cursor` and `Column`.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<Cursor>()
+    module.add_class::<Cursor>()?;
+    module.add_class::<column::Column>()
 }

@@ -19,7 +19,7 @@ pub fn rollback(xid: &[u8]) -> Vec<u8> {
 }
 
 /// Lists the prepared transactions: `gid, prepared, owner, database`.
-pub const RECOVER: &[u8] = b"SELECT gid, prepared, owner, database FROM pg_prepared_xacts";
+pub const RECOVER: &str = "SELECT gid, prepared, owner, database FROM pg_prepared_xacts";
 
 #[cfg(test)]
 mod tests {

@@ -3,10 +3,16 @@
 //! The classes are defined in Python (`psycoxide._exceptions`, `psycoxide.errors`) and imported at
 //! first use; this file only chooses among them.
 
+mod report;
+
+use psycoxide_net::Error as NetError;
+use psycoxide_proto::Error as ProtoError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
 use crate::imports::Lazy;
+
+pub use report::{from_report, report_text};
 
 static EXCEPTIONS: &str = "psycoxide._exceptions";
 
@@ -33,6 +39,47 @@ dbapi_errors! {
     internal, INTERNAL, "InternalError";
     programming, PROGRAMMING, "ProgrammingError";
     not_supported, NOT_SUPPORTED, "NotSupportedError";
+}
+
+/// The exception class of this name, one of the DB-API's or psycopg2's.
+pub fn class<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    py.import(EXCEPTIONS)?.getattr(name)
+}
+
+/// What went wrong on an open link.
+///
+/// The server's own last words come out with their class (`AdminShutdown`, …) if it had any.
+pub fn from_net(error: &NetError) -> PyErr {
+    match error.protocol() {
+        Some(ProtoError::Server(report) | ProtoError::Terminated(Some(report))) => {
+            Python::attach(|py| report::unaddressed(py, report))
+        }
+        Some(ProtoError::Misuse(what)) => internal(*what),
+        _ => operational(line(error)),
+    }
+}
+
+/// What went wrong while connecting: always an `OperationalError` without a `pgcode`, as psycopg2
+/// gives.
+pub fn connecting(error: &NetError) -> PyErr {
+    operational(line(error))
+}
+
+/// What the engine refused.
+pub fn from_proto(error: &ProtoError) -> PyErr {
+    match error {
+        ProtoError::Misuse(what) => internal(*what),
+        error => operational(line(error)),
+    }
+}
+
+/// libpq's texts end in a newline, and programs have come to expect that.
+fn line(error: &dyn std::fmt::Display) -> String {
+    let mut text = error.to_string();
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
 }
 
 fn raise(class: &'static Lazy, text: String) -> PyErr {

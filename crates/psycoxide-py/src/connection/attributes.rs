@@ -1,0 +1,236 @@
+//! What can be read from a connection, what of it can be replaced, and its end.
+
+use pyo3::exceptions::{PyAttributeError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyType};
+
+use super::Connection;
+use super::info::ConnectionInfo;
+use crate::cursor::Cursor;
+use crate::driver::Operation;
+use crate::error;
+use crate::session::Closed;
+use crate::text::text;
+
+impl Connection {
+    /// The object that notices are appended to.
+    pub fn notices(&self, py: Python<'_>) -> Py<PyAny> {
+        self.objects().notices.clone_ref(py)
+    }
+
+    /// The object that notifications are appended to.
+    pub fn notifies(&self, py: Python<'_>) -> Py<PyAny> {
+        self.objects().notifies.clone_ref(py)
+    }
+}
+
+/// A cursor's name, as a str or bytes object.
+fn cursor_name<'py>(name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if name.is_none() || name.is_instance_of::<PyString>() {
+        return Ok(name.clone());
+    }
+    Ok(PyString::new(name.py(), &text(name)?).into_any())
+}
+
+#[pymethods]
+impl Connection {
+    /// cursor(name=None, cursor_factory=extensions.cursor, withhold=False, scrollable=None) -> cursor
+    ///
+    /// A new cursor; with a name, one on the server.
+    #[pyo3(signature = (name=None, cursor_factory=None, withhold=None, scrollable=None))]
+    fn cursor<'py>(
+        slf: &Bound<'py, Self>,
+        name: Option<Bound<'py, PyAny>>,
+        cursor_factory: Option<Bound<'py, PyAny>>,
+        withhold: Option<Bound<'py, PyAny>>,
+        scrollable: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let this = slf.get();
+        this.open_session()?;
+        if this.state().status == super::Status::Connecting {
+            return Err(error::operational("asynchronous connection attempt underway"));
+        }
+        let name = match name {
+            Some(name) => cursor_name(&name)?,
+            None => py.None().into_bound(py),
+        };
+        if !name.is_none() {
+            this.refuse_async("named cursors").map_err(|_| {
+                error::programming("asynchronous connections cannot produce named cursors")
+            })?;
+        }
+        let factory = match cursor_factory.filter(|factory| !factory.is_none()) {
+            Some(factory) => factory,
+            None => {
+                let factory = this.cursor_factory(py).into_bound(py);
+                if factory.is_none() { py.get_type::<Cursor>().into_any() } else { factory }
+            }
+        };
+        let cursor = factory.call1((slf, name))?;
+        if !cursor.is_instance_of::<Cursor>() {
+            return Err(PyTypeError::new_err(
+                "cursor factory must be subclass of psycopg2.extensions.cursor",
+            ));
+        }
+        if let Some(withhold) = withhold.filter(|value| {
+            !value.is(false.into_pyobject(py).unwrap_or_else(|never| match never {}))
+        }) {
+            cursor.setattr("withhold", withhold)?;
+        }
+        if let Some(scrollable) = scrollable.filter(|value| !value.is_none()) {
+            cursor.setattr("scrollable", scrollable)?;
+        }
+        Ok(cursor)
+    }
+
+    /// close() -- Close the connection.
+    ///
+    /// No ROLLBACK is sent: the server rolls back a session that ends. Closing twice is allowed.
+    fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = slf.get();
+        let Some(session) = this.session.get() else { return Ok(()) };
+        if session.closed() == Closed::ByUser {
+            return Ok(());
+        }
+        if session.is_ours() && session.closed() == Closed::Open && !this.is_async() {
+            // Another thread's statement may end first.
+            let turn = Operation::connecting(slf, session);
+            session.close();
+            drop(turn);
+        } else {
+            session.close();
+        }
+        let executing = this.objects().executing.take();
+        drop(executing);
+        Ok(())
+    }
+
+    /// 0 if the connection is open, 1 if it was closed, 2 if it broke.
+    #[getter]
+    fn closed(&self) -> i32 {
+        self.session.get().map_or(0, |session| session.closed() as i32)
+    }
+
+    /// What the driver did last: one of the `extensions.STATUS_*` constants.
+    #[getter]
+    fn status(&self) -> i32 {
+        self.state().status.number()
+    }
+
+    /// The connection string, its password hidden.
+    #[getter]
+    fn dsn(slf: &Bound<'_, Self>) -> Option<String> {
+        slf.get().dsn.get().map(|dsn| dsn.shown.clone())
+    }
+
+    /// 1 if the connection is asynchronous.
+    #[getter(r#async)]
+    fn async_keyword(&self) -> i32 {
+        i32::from(self.is_async())
+    }
+
+    /// 1 if the connection is asynchronous.
+    #[getter]
+    fn async_(&self) -> i32 {
+        i32::from(self.is_async())
+    }
+
+    /// More about the connection: a `ConnectionInfo`.
+    #[getter]
+    fn info(slf: &Bound<'_, Self>) -> ConnectionInfo {
+        ConnectionInfo::of(slf)
+    }
+
+    /// The messages that the server sent besides its answers; any object with `append`.
+    #[getter(notices)]
+    fn notices_attribute(&self, py: Python<'_>) -> Py<PyAny> {
+        self.notices(py)
+    }
+
+    #[setter(notices)]
+    fn set_notices(&self, value: Py<PyAny>) {
+        let old = std::mem::replace(&mut self.objects().notices, value);
+        drop(old);
+    }
+
+    /// The notifications received: `Notify` objects; any object with `append`.
+    #[getter(notifies)]
+    fn notifies_attribute(&self, py: Python<'_>) -> Py<PyAny> {
+        self.notifies(py)
+    }
+
+    #[setter(notifies)]
+    fn set_notifies(&self, value: Py<PyAny>) {
+        let old = std::mem::replace(&mut self.objects().notifies, value);
+        drop(old);
+    }
+
+    /// The default `cursor_factory` of `cursor()`.
+    #[getter(cursor_factory)]
+    fn cursor_factory_attribute(&self, py: Python<'_>) -> Py<PyAny> {
+        self.cursor_factory(py)
+    }
+
+    #[setter(cursor_factory)]
+    fn set_cursor_factory(&self, value: Py<PyAny>) {
+        let old = std::mem::replace(&mut self.objects().cursor_factory, value);
+        drop(old);
+    }
+
+    /// The typecasters registered on this connection.
+    #[getter(string_types)]
+    fn string_types_attribute(&self, py: Python<'_>) -> Py<PyDict> {
+        self.string_types.clone_ref(py)
+    }
+
+    /// The typecasters for binary values registered on this connection; unused, as in psycopg2.
+    #[getter]
+    fn binary_types(&self, py: Python<'_>) -> Py<PyDict> {
+        self.binary_types.clone_ref(py)
+    }
+
+    /// Always `None`: there is no libpq below.
+    #[getter]
+    fn pgconn_ptr(&self) -> Option<i64> {
+        None
+    }
+
+    /// get_native_connection() -- not supported: there is no libpq below.
+    fn get_native_connection(&self) -> PyResult<()> {
+        Err(error::not_supported("there is no PGconn: psycoxide speaks the protocol itself"))
+    }
+
+    /// The exception classes, as PEP 249 suggests.
+    fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        const CLASSES: [&str; 10] = [
+            "Warning",
+            "Error",
+            "InterfaceError",
+            "DatabaseError",
+            "DataError",
+            "OperationalError",
+            "IntegrityError",
+            "InternalError",
+            "ProgrammingError",
+            "NotSupportedError",
+        ];
+        if CLASSES.contains(&name) {
+            return error::class(slf.py(), name);
+        }
+        let class: Bound<'py, PyType> = slf.get_type();
+        Err(PyAttributeError::new_err(format!(
+            "'{}' object has no attribute '{name}'",
+            class.fully_qualified_name()?
+        )))
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> String {
+        let dsn = slf.get().dsn.get().map_or("<unintialized>", |dsn| dsn.shown.as_str());
+        format!(
+            "<connection object at {:p}; dsn: '{dsn}', closed: {}>",
+            slf.as_ptr(),
+            slf.get().closed()
+        )
+    }
+}

@@ -1,0 +1,40 @@
+//! The session's client encoding.
+
+use pyo3::prelude::*;
+
+use super::Connection;
+use crate::adapt::ClientEncoding;
+use crate::driver::Operation;
+
+#[pymethods]
+impl Connection {
+    /// The client encoding, as PostgreSQL names it, cleaned: `UTF8`, `LATIN1`, `SQLASCII`.
+    #[getter]
+    fn encoding(&self) -> String {
+        self.state().encoding.clone()
+    }
+
+    /// set_client_encoding(encoding) -- Set client encoding to `encoding`.
+    ///
+    /// Rolls the current transaction back first, as psycopg2 does; nothing happens if the session
+    /// has that encoding already.
+    fn set_client_encoding(slf: &Bound<'_, Self>, encoding: &str) -> PyResult<()> {
+        let this = slf.get();
+        this.open_session()?;
+        this.refuse_async("set_client_encoding")?;
+        this.refuse_prepared("set_client_encoding")?;
+        let wanted = psycoxide_sql::encoding::clean_name(encoding);
+        if this.state().encoding == wanted {
+            return Ok(());
+        }
+        // Before anything is sent: a session in an encoding that Python has no codec for is lost.
+        if psycoxide_sql::encoding::by_name(&wanted).is_some() {
+            ClientEncoding::lookup(slf.py(), &wanted)?;
+        }
+        let literal = this.quote_context().literal(wanted.as_bytes())?;
+        let sql = [b"SET client_encoding TO ".as_slice(), &literal].concat();
+        let operation = Operation::begin(slf)?;
+        Self::end_in(slf, &operation, "ROLLBACK")?;
+        Self::execute_plain(slf, &operation, sql)
+    }
+}

@@ -1,0 +1,287 @@
+//! `ConnectionInfo`: what is known about a connection (`connection.info`), and the older methods
+//! of `connection` that tell the same.
+
+use psycoxide_proto::{Engine, TransactionStatus};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::Connection;
+use crate::session::Closed;
+
+/// ConnectionInfo(connection)
+///
+/// Details about the native PostgreSQL database connection.
+#[pyclass(module = "psycoxide.extensions", frozen)]
+pub struct ConnectionInfo {
+    connection: Py<Connection>,
+}
+
+/// `PQTRANS_*`: what `transaction_status` shows.
+mod transaction {
+    pub const IDLE: i32 = 0;
+    pub const ACTIVE: i32 = 1;
+    pub const INTRANS: i32 = 2;
+    pub const INERROR: i32 = 3;
+    pub const UNKNOWN: i32 = 4;
+}
+
+impl ConnectionInfo {
+    /// What there is to know about `connection`.
+    pub fn of(connection: &Bound<'_, Connection>) -> Self {
+        Self { connection: connection.clone().unbind() }
+    }
+}
+
+impl Connection {
+    fn ask<T>(&self, question: impl FnOnce(&Engine) -> T) -> Option<T> {
+        self.session.get()?.ask(question)
+    }
+
+    fn option(&self, keyword: &str) -> Option<String> {
+        self.dsn.get()?.config.get(keyword).map(str::to_owned)
+    }
+
+    fn is_open(&self) -> bool {
+        self.session.get().is_some_and(|session| session.closed() == Closed::Open)
+    }
+
+    fn transaction_status_number(&self) -> i32 {
+        if !self.is_open() {
+            return transaction::UNKNOWN;
+        }
+        self.ask(|engine| match (engine.is_idle(), engine.transaction_status()) {
+            (false, _) => transaction::ACTIVE,
+            (true, TransactionStatus::Idle) => transaction::IDLE,
+            (true, TransactionStatus::InTransaction) => transaction::INTRANS,
+            (true, TransactionStatus::InError) => transaction::INERROR,
+        })
+        .unwrap_or(transaction::UNKNOWN)
+    }
+
+    fn parameter(&self, py: Python<'_>, name: &str) -> Option<String> {
+        let context = self.quote_context();
+        let value = self.ask(|engine| engine.parameter(name).map(<[u8]>::to_vec))??;
+        Some(context.decode_lossy(py, &value).into_owned())
+    }
+
+    fn server_version_number(&self) -> i64 {
+        self.ask(|engine| {
+            let version = engine.parameter("server_version")?;
+            Some(version_number(std::str::from_utf8(version).ok()?))
+        })
+        .flatten()
+        .unwrap_or(0)
+    }
+
+    fn backend_process(&self) -> i32 {
+        self.ask(|engine| engine.cancel_key().map_or(0, |key| key.pid)).unwrap_or(0)
+    }
+
+    fn protocol(&self) -> i32 {
+        self.ask(|engine| i32::from(engine.protocol_version().major)).unwrap_or(0)
+    }
+
+    fn dsn_parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        if let Some(dsn) = self.dsn.get() {
+            for (name, value) in dsn.config.parameters() {
+                if !psycoxide_net::config::is_secret(&name) {
+                    dict.set_item(name, value)?;
+                }
+            }
+        }
+        Ok(dict)
+    }
+}
+
+/// `15.18` as 150018, `9.3.5` as 90305: libpq's `PQserverVersion`.
+fn version_number(version: &str) -> i64 {
+    let numeric: &str =
+        version.split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or_default();
+    let mut parts = numeric.split('.').map(|part| part.parse::<i64>().unwrap_or(0));
+    let major = parts.next().unwrap_or(0);
+    let minor = parts.next().unwrap_or(0);
+    let patch = parts.next().unwrap_or(0);
+    if major >= 10 { major * 10_000 + minor } else { major * 10_000 + minor * 100 + patch }
+}
+
+#[pymethods]
+impl ConnectionInfo {
+    #[new]
+    fn new(connection: Py<Connection>) -> Self {
+        Self { connection }
+    }
+
+    /// The database's name.
+    #[getter]
+    fn dbname(&self) -> Option<String> {
+        self.connection.get().open_option("dbname")
+    }
+
+    /// The user's name.
+    #[getter]
+    fn user(&self) -> Option<String> {
+        self.connection.get().open_option("user")
+    }
+
+    /// The password, in clear.
+    #[getter]
+    fn password(&self) -> Option<String> {
+        self.connection
+            .get()
+            .open_option("password")
+            .or_else(|| self.connection.get().is_open().then(String::new))
+    }
+
+    /// The host that is connected to: a name, an address, or a socket's directory.
+    #[getter]
+    fn host(&self) -> Option<String> {
+        let connection = self.connection.get();
+        connection.is_open().then(|| connection.session.get()?.link().host())?
+    }
+
+    /// The port that is connected to.
+    #[getter]
+    fn port(&self) -> Option<u16> {
+        let connection = self.connection.get();
+        connection.is_open().then(|| connection.session.get()?.link().port())?
+    }
+
+    /// The command-line options of the connection.
+    #[getter]
+    fn options(&self) -> Option<String> {
+        let connection = self.connection.get();
+        connection.is_open().then(|| connection.option("options").unwrap_or_default())
+    }
+
+    /// The effective options of the connection, without the password.
+    #[getter]
+    fn dsn_parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.connection.get().dsn_parameters(py)
+    }
+
+    /// 0 if the connection is good, 1 if it is bad, as libpq's `PQstatus` says.
+    #[getter]
+    fn status(&self) -> i32 {
+        i32::from(!self.connection.get().is_open())
+    }
+
+    /// What the server last said of the transaction: `extensions.TRANSACTION_STATUS_*`.
+    #[getter]
+    fn transaction_status(&self) -> i32 {
+        self.connection.get().transaction_status_number()
+    }
+
+    /// The version of the protocol: 3.
+    #[getter]
+    fn protocol_version(&self) -> i32 {
+        self.connection.get().protocol()
+    }
+
+    /// The server's version as a number: 150018 for 15.18.
+    #[getter]
+    fn server_version(&self) -> i64 {
+        self.connection.get().server_version_number()
+    }
+
+    /// What went wrong last on the connection, or `None`.
+    #[getter]
+    fn error_message(&self) -> Option<String> {
+        self.connection.get().state().error_message.clone()
+    }
+
+    /// The descriptor of the connection's socket, or -1.
+    #[getter]
+    fn socket(&self) -> i32 {
+        self.connection.get().session.get().map_or(-1, |session| session.fd())
+    }
+
+    /// The process id of the server's backend.
+    #[getter]
+    fn backend_pid(&self) -> i32 {
+        self.connection.get().backend_process()
+    }
+
+    /// Whether the server asked for a password and there was none.
+    #[getter]
+    fn needs_password(&self) -> bool {
+        self.connection.get().ask(Engine::password_needed).unwrap_or(false)
+    }
+
+    /// Whether the server asked for the password.
+    #[getter]
+    fn used_password(&self) -> bool {
+        self.connection.get().ask(Engine::password_used).unwrap_or(false)
+    }
+
+    /// Whether the connection uses TLS.
+    #[getter]
+    fn ssl_in_use(&self) -> bool {
+        false
+    }
+
+    /// ssl_attribute(name) -- an attribute of the TLS connection, or `None` without TLS.
+    fn ssl_attribute(&self, name: &str) -> Option<String> {
+        let _ = name;
+        None
+    }
+
+    /// The names that `ssl_attribute()` knows; none without TLS.
+    #[getter]
+    fn ssl_attribute_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// parameter_status(name) -- a parameter of the server as it last reported it, or `None`.
+    fn parameter_status(&self, py: Python<'_>, name: &str) -> Option<String> {
+        self.connection.get().parameter(py, name)
+    }
+}
+
+impl Connection {
+    fn open_option(&self, keyword: &str) -> Option<String> {
+        self.is_open().then(|| self.option(keyword))?
+    }
+}
+
+#[pymethods]
+impl Connection {
+    /// get_transaction_status() -- Get backend transaction status.
+    fn get_transaction_status(&self) -> i32 {
+        self.transaction_status_number()
+    }
+
+    /// get_parameter_status(parameter) -- Get backend parameter status, or None.
+    fn get_parameter_status(&self, py: Python<'_>, parameter: &str) -> Option<String> {
+        self.parameter(py, parameter)
+    }
+
+    /// get_backend_pid() -- Get backend process id.
+    fn get_backend_pid(&self) -> PyResult<i32> {
+        self.open_session()?;
+        Ok(self.backend_process())
+    }
+
+    /// get_dsn_parameters() -- Get effective connection parameters, without the password.
+    fn get_dsn_parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.open_session()?;
+        self.dsn_parameters(py)
+    }
+
+    /// The server's version as a number.
+    #[getter]
+    fn server_version(&self) -> i64 {
+        self.server_version_number()
+    }
+
+    /// The version of the protocol: 3.
+    #[getter]
+    fn protocol_version(&self) -> i32 {
+        self.protocol()
+    }
+}
+
+/// Exports `ConnectionInfo`.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<ConnectionInfo>()
+}

@@ -1,0 +1,181 @@
+//! Connecting, and what a connection string says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use psycoxide_net::{Config, Link};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::{Connection, Status};
+use crate::driver::polled::Polled;
+use crate::driver::{Operation, Reached, refresh};
+use crate::error;
+use crate::session::Session;
+use crate::text;
+
+/// The connection string, as it may be shown, with what it came to.
+pub struct Dsn {
+    /// The string with its password hidden.
+    pub shown: String,
+    /// Every option in force.
+    pub config: Arc<Config>,
+}
+
+#[pymethods]
+impl Connection {
+    /// Opens the connection. Overridden by subclasses, so it is here that it happens, as in
+    /// psycopg2.
+    #[pyo3(signature = (dsn, r#async=0, async_=0))]
+    fn __init__(
+        slf: &Bound<'_, Self>,
+        dsn: &Bound<'_, PyAny>,
+        r#async: i64,
+        async_: i64,
+    ) -> PyResult<()> {
+        let this = slf.get();
+        if this.session.get().is_some() {
+            return Err(error::programming("the connection is already initialised"));
+        }
+        let text = dsn_text(dsn)?;
+        let config = Arc::new(
+            Config::parse(&text).map_err(|error| error::operational(format!("{error}\n")))?,
+        );
+        let dsn = Dsn { shown: hide_password(&text), config: Arc::clone(&config) };
+        let asynchronous = r#async != 0 || async_ != 0;
+        {
+            let mut state = this.state();
+            state.asynchronous = asynchronous;
+            state.autocommit = asynchronous;
+            state.status = if asynchronous { Status::Connecting } else { Status::Setup };
+        }
+        let link =
+            slf.py().detach(|| Link::dial(config)).map_err(|error| error::connecting(&error))?;
+        let _ = this.dsn.set(dsn);
+        let session = this.session.get_or_init(|| Session::new(link));
+        if asynchronous {
+            session.set_polled(Polled::Running { wants: psycoxide_net::Interest::WRITE });
+            return Ok(());
+        }
+        let operation = Operation::connecting(slf, session)?;
+        match operation.resume() {
+            Ok(Reached::End(_)) => this.connected(slf.py()),
+            Ok(_) => {
+                session.break_off();
+                Err(error::operational("the server began a COPY while connecting"))
+            }
+            Err(raised) => {
+                session.break_off();
+                Err(raised)
+            }
+        }
+    }
+}
+
+impl Connection {
+    /// The session is set up: statements can run.
+    pub fn connected(&self, py: Python<'_>) -> PyResult<()> {
+        let session = self.session()?;
+        refresh(py, self, session).inspect_err(|_| session.break_off())?;
+        self.state().status = Status::Ready;
+        Ok(())
+    }
+
+    /// The bound on everything that needs another connection to the same server.
+    pub fn connect_timeout(&self) -> Option<Duration> {
+        let seconds: i64 = self.dsn.get()?.config.get("connect_timeout")?.trim().parse().ok()?;
+        u64::try_from(seconds).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs)
+    }
+}
+
+fn dsn_text(dsn: &Bound<'_, PyAny>) -> PyResult<String> {
+    match text::optional(dsn)? {
+        Some(text) => Ok(text),
+        None => Err(PyTypeError::new_err(format!(
+            "argument 1 must be str, not {}",
+            dsn.get_type().name()?
+        ))),
+    }
+}
+
+/// The connection string with `xxx` for its password; unchanged if it has none.
+fn hide_password(dsn: &str) -> String {
+    let Ok(options) = Config::parse_dsn(dsn) else {
+        return String::new();
+    };
+    if !options.iter().any(|(name, _)| psycoxide_net::config::is_secret(name)) {
+        return dsn.to_owned();
+    }
+    let shown: Vec<String> = options
+        .iter()
+        .map(|(name, value)| {
+            let value = if psycoxide_net::config::is_secret(name) {
+                "xxx".to_owned()
+            } else {
+                quote(value)
+            };
+            format!("{name}={value}")
+        })
+        .collect();
+    shown.join(" ")
+}
+
+/// A value as it stands in a connection string.
+fn quote(value: &str) -> String {
+    let escaped = value.replace('\\', "\\\\").replace('\'', "\\'");
+    if value.is_empty() || value.contains(char::is_whitespace) {
+        format!("'{escaped}'")
+    } else {
+        escaped
+    }
+}
+
+/// _connect(dsn, [connection_factory], [async]) -> new connection
+///
+/// What `connect()` calls: the factory is called with the connection string, and with `async=1` if
+/// that was asked for.
+#[pyfunction]
+#[pyo3(signature = (dsn, connection_factory=None, r#async=0, async_=0))]
+fn _connect<'py>(
+    py: Python<'py>,
+    dsn: &Bound<'py, PyAny>,
+    connection_factory: Option<Bound<'py, PyAny>>,
+    r#async: i64,
+    async_: i64,
+) -> PyResult<Bound<'py, PyAny>> {
+    let factory = match connection_factory.filter(|factory| !factory.is_none()) {
+        Some(factory) => factory,
+        None => py.get_type::<Connection>().into_any(),
+    };
+    let asynchronous = r#async.max(async_);
+    if asynchronous == 0 {
+        return factory.call1((dsn,));
+    }
+    let kwargs = PyDict::new(py);
+    kwargs.set_item("async", asynchronous)?;
+    factory.call((dsn,), Some(&kwargs))
+}
+
+/// parse_dsn(dsn) -> dict
+///
+/// The options that a connection string (keywords and values, or a URI) gives, without defaults.
+///
+/// # Errors
+/// `ProgrammingError` with libpq's words if the string is not valid.
+#[pyfunction]
+fn parse_dsn<'py>(py: Python<'py>, dsn: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+    let options = Config::parse_dsn(&dsn_text(dsn)?)
+        .map_err(|error| error::programming(format!("invalid dsn: {error}\n")))?;
+    let dict = PyDict::new(py);
+    for (name, value) in options {
+        dict.set_item(name, value)?;
+    }
+    Ok(dict)
+}
+
+/// Exports `_connect` and `parse_dsn`.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(_connect, module)?)?;
+    module.add_function(wrap_pyfunction!(parse_dsn, module)?)
+}

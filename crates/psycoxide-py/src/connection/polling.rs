@@ -1,0 +1,146 @@
+//! Asynchronous use: `poll()`, `fileno()`, and what goes with them.
+
+use psycoxide_net::Interest;
+use psycoxide_proto::{Engine, Event, Outcome};
+use pyo3::prelude::*;
+use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
+
+use super::{Connection, Status};
+use crate::cursor::{Cursor, copy_refusal};
+use crate::driver::polled::{self, POLL_OK, Polled};
+use crate::driver::{Operation, deliver};
+use crate::error;
+use crate::session::{Session, Stop};
+
+impl Connection {
+    /// Notes which cursor runs the query that `poll()` is about.
+    pub fn set_executing(slf: &Bound<'_, Self>, cursor: &Bound<'_, Cursor>) -> PyResult<()> {
+        let reference = PyWeakrefReference::new(cursor)?.into_any().unbind();
+        let old = slf.get().objects().executing.replace(reference);
+        drop(old);
+        Ok(())
+    }
+
+    /// The result of the polled query goes to its cursor, if that is still there.
+    fn finish_polled(slf: &Bound<'_, Self>, outcome: Outcome) -> PyResult<()> {
+        let py = slf.py();
+        let this = slf.get();
+        let executing = this.objects().executing.take();
+        let Some(reference) = executing else {
+            // The connection itself is what has been waited for.
+            if let Some(report) = outcome.error {
+                return Err(error::from_report(py, &report, None, this, None));
+            }
+            return this.connected(py);
+        };
+        let reference = reference.into_bound(py);
+        let cursor = reference.cast::<PyWeakrefReference>()?.upgrade();
+        let Some(cursor) = cursor else {
+            return Err(error::interface("the asynchronous cursor has disappeared"));
+        };
+        let refused = this.state().refused_copy.take();
+        let taken = Cursor::take_outcome(cursor.cast::<Cursor>()?, outcome);
+        match refused {
+            Some(text) => Err(error::programming(text)),
+            None => taken,
+        }
+    }
+
+    /// A COPY came up in a polled operation: it is refused, and its end waited for.
+    fn refuse_polled_copy(&self, session: &Session, event: &Event) -> PyResult<()> {
+        if let Some(text) = copy_refusal(event) {
+            self.state().refused_copy = Some(text);
+        }
+        if matches!(event, Event::CopyIn(_) | Event::CopyBoth(_)) {
+            let reason = b"COPY cannot be used in asynchronous mode";
+            session
+                .with_engine(|engine: &mut Engine| engine.copy_fail(reason))
+                .map_err(|error| error::from_proto(&error))?;
+        }
+        session.set_polled(Polled::Running { wants: Interest::READ });
+        Ok(())
+    }
+
+    fn poll_running(slf: &Bound<'_, Self>, session: &Session) -> PyResult<i32> {
+        let py = slf.py();
+        loop {
+            let polled = py.detach(|| polled::poll(session));
+            deliver(slf, session);
+            let connecting = slf.get().state().status == Status::Connecting;
+            match polled {
+                Ok(Some(number)) => return Ok(number),
+                Err(error) if connecting => return Err(error::connecting(&error)),
+                Err(error) => return Err(error::from_net(&error)),
+                Ok(None) => {}
+            }
+            if !slf.get().is_async() {
+                // A blocking call is behind the wait callback: it takes what came of it.
+                return Ok(POLL_OK);
+            }
+            match session.take_polled() {
+                Polled::Ended(Stop::Done(outcome)) => {
+                    Self::finish_polled(slf, outcome)?;
+                    return Ok(POLL_OK);
+                }
+                Polled::Ended(Stop::Paused(event)) => {
+                    slf.get().refuse_polled_copy(session, &event)?
+                }
+                _ => return Ok(POLL_OK),
+            }
+        }
+    }
+}
+
+#[pymethods]
+impl Connection {
+    /// poll() -> int -- Advance the connection or query process without blocking.
+    ///
+    /// `extensions.POLL_OK`, `POLL_READ` or `POLL_WRITE`. On a connection that runs nothing it
+    /// reads what the server sent of its own accord: notifications and notices.
+    fn poll(slf: &Bound<'_, Self>) -> PyResult<i32> {
+        let this = slf.get();
+        let session = this.open_session()?;
+        if session.is_polled() {
+            return Self::poll_running(slf, session);
+        }
+        let operation = Operation::begin(slf)?;
+        let checked = session.link().poke();
+        deliver(slf, session);
+        drop(operation);
+        match checked {
+            Ok(()) => Ok(POLL_OK),
+            Err(error) => {
+                session.mark_broken();
+                Err(error::from_net(&error))
+            }
+        }
+    }
+
+    /// fileno() -> int -- Return file descriptor associated to database connection.
+    fn fileno(&self) -> PyResult<i32> {
+        Ok(self.open_session()?.fd())
+    }
+
+    /// isexecuting() -> bool -- Return True if the connection is executing an asynchronous
+    /// operation.
+    fn isexecuting(&self) -> bool {
+        self.is_async() && self.session.get().is_some_and(Session::is_polled)
+    }
+
+    /// cancel() -- cancel the current operation
+    ///
+    /// May be called from another thread. Nothing happens if the connection is idle.
+    fn cancel(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = slf.get();
+        let session = this.open_session()?;
+        if this.state().status == Status::Connecting {
+            return Err(error::operational("asynchronous connection attempt underway"));
+        }
+        this.refuse_prepared("cancel")?;
+        let Some(token) = session.cancel_token() else {
+            return Err(error::operational("the server gave no key to cancel with"));
+        };
+        let timeout = this.connect_timeout();
+        slf.py().detach(|| token.send(timeout)).map_err(|error| error::connecting(&error))
+    }
+}

@@ -1,0 +1,77 @@
+//! What the driver knows of a session: its transaction, as far as the driver drives it.
+
+use psycoxide_sql::command::begin::Characteristics;
+
+use crate::adapt::QuoteContext;
+
+/// `connection.status`: what the *driver* did, not what the server says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Status {
+    /// Nothing is ready: the connection is being made.
+    #[default]
+    Setup,
+    /// No transaction was begun.
+    Ready,
+    /// The driver began a transaction.
+    Begin,
+    /// An asynchronous connection is under way.
+    Connecting,
+    /// `tpc_prepare()` was called.
+    Prepared,
+}
+
+impl Status {
+    /// psycopg2's number (`extensions.STATUS_READY`, …).
+    pub fn number(self) -> i32 {
+        match self {
+            Self::Setup => 0,
+            Self::Ready => 1,
+            Self::Begin => 2,
+            Self::Prepared => 5,
+            Self::Connecting => 20,
+        }
+    }
+}
+
+/// The driver's view of a session.
+#[derive(Default)]
+pub struct State {
+    /// What the driver did last.
+    pub status: Status,
+    /// Grows when a transaction ends: a named cursor made before is gone.
+    pub mark: u64,
+    /// No `BEGIN` is sent on the user's behalf.
+    pub autocommit: bool,
+    /// Opened with `async=1`.
+    pub asynchronous: bool,
+    /// Inside `with connection:`.
+    pub entered: bool,
+    /// How transactions begin.
+    pub characteristics: Characteristics,
+    /// The identifier of the two-phase transaction under way, as the server knows it.
+    pub tpc: Option<String>,
+    /// The client encoding as PostgreSQL names it, cleaned.
+    pub encoding: String,
+    /// How text is quoted for this session.
+    pub quoting: QuoteContext,
+    /// Which version of the session's parameters `encoding` and `quoting` were made from.
+    pub parameters_version: Option<u64>,
+    /// A polled query turned out to be a COPY, which is refused in these words.
+    pub refused_copy: Option<String>,
+    /// What went wrong last, as `info.error_message` shows it.
+    pub error_message: Option<String>,
+}
+
+impl State {
+    /// The `BEGIN` that has to go before the next statement, if the driver is to send one.
+    pub fn begin(&self) -> Option<String> {
+        let wanted = !self.asynchronous && (!self.autocommit || self.entered);
+        (wanted && self.status == Status::Ready).then(|| self.characteristics.begin())
+    }
+
+    /// The transaction is over, one way or the other.
+    pub fn transaction_ended(&mut self) {
+        self.status = Status::Ready;
+        self.mark += 1;
+    }
+}

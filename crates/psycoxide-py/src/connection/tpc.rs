@@ -1,0 +1,158 @@
+//! Two-phase commit (PEP 249).
+
+use psycoxide_sql::command::tpc;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use super::{Connection, Status};
+use crate::driver::Operation;
+use crate::error;
+use crate::xid::Xid;
+
+impl Connection {
+    /// Refuses what would end a two-phase transaction in the wrong way.
+    pub fn refuse_tpc(&self, what: &str) -> PyResult<()> {
+        if self.state().tpc.is_some() {
+            return Err(error::programming(format!(
+                "{what} cannot be used during a two-phase transaction"
+            )));
+        }
+        Ok(())
+    }
+
+    fn tpc_command(slf: &Bound<'_, Self>, write: fn(&[u8]) -> Vec<u8>, xid: &str) -> PyResult<()> {
+        let literal = slf.get().quote_context().literal(xid.as_bytes())?;
+        let operation = Operation::begin(slf)?;
+        Self::execute_plain(slf, &operation, write(&literal))
+    }
+
+    /// `tpc_commit()` and `tpc_rollback()`.
+    fn tpc_finish(
+        slf: &Bound<'_, Self>,
+        xid: Option<&Bound<'_, PyAny>>,
+        name: &str,
+        one_phase: &str,
+        two_phase: fn(&[u8]) -> Vec<u8>,
+    ) -> PyResult<()> {
+        let this = slf.get();
+        this.open_session()?;
+        this.refuse_async(name)?;
+        let (status, own) = {
+            let state = this.state();
+            (state.status, state.tpc.clone())
+        };
+        if let Some(xid) = xid.filter(|xid| !xid.is_none()) {
+            // A transaction that was prepared earlier, perhaps by somebody else.
+            if status != Status::Ready {
+                return Err(error::programming(
+                    "tpc_commit/tpc_rollback with a xid must be called outside a transaction",
+                ));
+            }
+            let xid = Xid::from_object(xid)?.get().text(slf.py())?;
+            return Self::tpc_command(slf, two_phase, &xid);
+        }
+        let Some(own) = own else {
+            return Err(error::programming(
+                "tpc_commit/tpc_rollback with no parameter must be called in a two-phase transaction",
+            ));
+        };
+        if status == Status::Prepared {
+            Self::tpc_command(slf, two_phase, &own)?;
+            this.state().transaction_ended();
+        } else {
+            Self::end_transaction(slf, one_phase)?;
+        }
+        this.state().tpc = None;
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl Connection {
+    /// xid(format_id, gtrid, bqual) -- create a transaction identifier.
+    fn xid<'py>(
+        slf: &Bound<'py, Self>,
+        format_id: &Bound<'py, PyAny>,
+        gtrid: &Bound<'py, PyAny>,
+        bqual: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().get_type::<Xid>().call1((format_id, gtrid, bqual))
+    }
+
+    /// tpc_begin(xid) -- begin a TPC transaction with given transaction ID xid.
+    fn tpc_begin(slf: &Bound<'_, Self>, xid: &Bound<'_, PyAny>) -> PyResult<()> {
+        let this = slf.get();
+        this.open_session()?;
+        this.refuse_async("tpc_begin")?;
+        let xid = Xid::from_object(xid)?.get().text(slf.py())?;
+        let (status, autocommit, begin) = {
+            let state = this.state();
+            (state.status, state.autocommit, state.characteristics.begin())
+        };
+        if status != Status::Ready {
+            return Err(error::programming("tpc_begin must be called outside a transaction"));
+        }
+        if autocommit {
+            return Err(error::programming("tpc_begin can't be called in autocommit mode"));
+        }
+        let operation = Operation::begin(slf)?;
+        Self::execute_plain(slf, &operation, begin.into_bytes())?;
+        let mut state = this.state();
+        state.status = Status::Begin;
+        state.tpc = Some(xid);
+        Ok(())
+    }
+
+    /// tpc_prepare() -- perform the first phase of a two-phase transaction.
+    fn tpc_prepare(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = slf.get();
+        this.open_session()?;
+        this.refuse_async("tpc_prepare")?;
+        this.refuse_prepared("tpc_prepare")?;
+        let Some(xid) = this.state().tpc.clone() else {
+            return Err(error::programming(
+                "prepare must be called inside a two-phase transaction",
+            ));
+        };
+        Self::tpc_command(slf, tpc::prepare, &xid)?;
+        this.state().status = Status::Prepared;
+        Ok(())
+    }
+
+    /// tpc_commit([xid]) -- commit a transaction previously prepared.
+    #[pyo3(signature = (xid=None))]
+    fn tpc_commit(slf: &Bound<'_, Self>, xid: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        Self::tpc_finish(slf, xid, "tpc_commit", "COMMIT", tpc::commit)
+    }
+
+    /// tpc_rollback([xid]) -- abort a transaction previously prepared.
+    #[pyo3(signature = (xid=None))]
+    fn tpc_rollback(slf: &Bound<'_, Self>, xid: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        Self::tpc_finish(slf, xid, "tpc_rollback", "ROLLBACK", tpc::rollback)
+    }
+
+    /// tpc_recover() -- returns a list of pending transaction IDs.
+    fn tpc_recover<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
+        let py = slf.py();
+        let this = slf.get();
+        this.open_session()?;
+        this.refuse_async("tpc_recover")?;
+        this.refuse_prepared("tpc_recover")?;
+        let was_ready = this.state().status == Status::Ready;
+        let class = py.get_type::<crate::cursor::Cursor>();
+        let cursor = class.call1((slf,))?;
+        cursor.call_method1("execute", (tpc::RECOVER,))?;
+        let rows = cursor.call_method0("fetchall")?;
+        cursor.call_method0("close")?;
+        if was_ready {
+            Self::end_transaction(slf, "ROLLBACK")?;
+        }
+        let list = PyList::empty(py);
+        for row in rows.try_iter()? {
+            let (gid, prepared, owner, database): (String, Py<PyAny>, Py<PyAny>, Py<PyAny>) =
+                row?.extract()?;
+            list.append(Bound::new(py, Xid::recovered(py, &gid, prepared, owner, database))?)?;
+        }
+        Ok(list)
+    }
+}

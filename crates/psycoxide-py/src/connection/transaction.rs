@@ -1,0 +1,356 @@
+//! Transactions: their begin and end, and how they are begun.
+
+use psycoxide_proto::Request;
+use psycoxide_sql::command::begin::{Default as SessionDefault, IsolationLevel};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyInt, PyString};
+
+use super::{Connection, Status};
+use crate::driver::Operation;
+use crate::error;
+use crate::text::text;
+
+/// A parameter of `set_session()` that may be left as it is.
+enum Setting<T> {
+    Keep,
+    Set(Option<T>),
+}
+
+impl<T> Setting<T> {
+    fn from_argument(
+        value: Option<&Bound<'_, PyAny>>,
+        parse: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<Option<T>>,
+    ) -> PyResult<Self> {
+        match value {
+            Some(value) if !value.is_none() => Ok(Self::Set(parse(value)?)),
+            _ => Ok(Self::Keep),
+        }
+    }
+}
+
+/// A level by its number or its name; `None` for `None` and `'default'`.
+fn parse_level(value: &Bound<'_, PyAny>) -> PyResult<Option<IsolationLevel>> {
+    if value.is_none() {
+        return Ok(None);
+    }
+    if value.is_instance_of::<PyInt>() {
+        let level = value.extract().ok().and_then(IsolationLevel::from_number);
+        return match level {
+            Some(level) => Ok(Some(level)),
+            None => Err(PyValueError::new_err("isolation_level must be between 1 and 4")),
+        };
+    }
+    let name = text(value)?;
+    if name.eq_ignore_ascii_case("default") {
+        return Ok(None);
+    }
+    match IsolationLevel::from_name(&name) {
+        Some(level) => Ok(Some(level)),
+        None => Err(PyValueError::new_err(format!("bad value for isolation_level: '{name}'"))),
+    }
+}
+
+/// A flag; `None` for `None` and `'default'`.
+fn parse_flag(value: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
+    if value.is_none() {
+        return Ok(None);
+    }
+    if value.is_instance_of::<PyString>() || value.is_instance_of::<PyBytes>() {
+        let name = text(value)?;
+        if name.eq_ignore_ascii_case("default") {
+            return Ok(None);
+        }
+        return Err(PyValueError::new_err(format!(
+            "the only string accepted is 'default'; got {name}"
+        )));
+    }
+    Ok(Some(value.is_truthy()?))
+}
+
+impl Connection {
+    /// Ends the driver's transaction with `command`; nothing is sent if there is none.
+    pub fn end_transaction(slf: &Bound<'_, Self>, command: &str) -> PyResult<()> {
+        let operation = Operation::begin(slf)?;
+        Self::end_in(slf, &operation, command)
+    }
+
+    /// The same within an operation.
+    pub fn end_in(
+        slf: &Bound<'_, Self>,
+        operation: &Operation<'_, '_>,
+        command: &str,
+    ) -> PyResult<()> {
+        let this = slf.get();
+        {
+            let mut state = this.state();
+            if state.status != Status::Begin {
+                return Ok(());
+            }
+            // Whatever comes of it, the transaction is over.
+            state.transaction_ended();
+        }
+        Self::execute_plain(slf, operation, command.as_bytes().to_vec())
+    }
+
+    /// Runs a statement of the driver's own, without a transaction around it.
+    pub fn execute_plain(
+        slf: &Bound<'_, Self>,
+        operation: &Operation<'_, '_>,
+        sql: Vec<u8>,
+    ) -> PyResult<()> {
+        let outcome = operation.complete(Request::query(sql))?;
+        match outcome.error {
+            Some(report) => Err(error::from_report(slf.py(), &report, None, slf.get(), None)),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses what must not happen in a transaction.
+    fn require_ready(&self, what: &str) -> PyResult<()> {
+        self.open_session()?;
+        self.refuse_async(what)?;
+        self.refuse_prepared(what)?;
+        if self.state().status != Status::Ready {
+            return Err(error::programming(format!("{what} cannot be used inside a transaction")));
+        }
+        Ok(())
+    }
+
+    /// Changes how transactions begin, and whether they do.
+    ///
+    /// In autocommit mode there is no `BEGIN` to carry the characteristics, so the session's
+    /// defaults are set; they are given back when autocommit ends.
+    fn change_session(
+        slf: &Bound<'_, Self>,
+        level: Setting<IsolationLevel>,
+        readonly: Setting<bool>,
+        deferrable: Setting<bool>,
+        autocommit: Option<bool>,
+    ) -> PyResult<()> {
+        let this = slf.get();
+        this.require_ready("set_session")?;
+        let operation = Operation::begin(slf)?;
+        let (mut new, was_autocommit) = {
+            let state = this.state();
+            (state.characteristics, state.autocommit)
+        };
+        let old = new;
+        if let Setting::Set(level) = level {
+            new.isolation = level;
+        }
+        if let Setting::Set(readonly) = readonly {
+            new.readonly = readonly;
+        }
+        if let Setting::Set(deferrable) = deferrable {
+            new.deferrable = deferrable;
+        }
+        let will_autocommit = autocommit.unwrap_or(was_autocommit);
+        let nothing = Default::default();
+        let (before, after) = match (was_autocommit, will_autocommit) {
+            (false, false) => (nothing, nothing),
+            (false, true) => (nothing, new),
+            (true, true) => (old, new),
+            (true, false) => (old, nothing),
+        };
+        let mut commands = Vec::new();
+        if before.isolation != after.isolation {
+            commands.push(SessionDefault::Isolation(after.isolation));
+        }
+        if before.readonly != after.readonly {
+            commands.push(SessionDefault::ReadOnly(after.readonly));
+        }
+        if before.deferrable != after.deferrable {
+            commands.push(SessionDefault::Deferrable(after.deferrable));
+        }
+        for command in commands {
+            Self::execute_plain(slf, &operation, command.set().into_bytes())?;
+        }
+        let mut state = this.state();
+        state.characteristics = new;
+        state.autocommit = will_autocommit;
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl Connection {
+    /// commit() -- Commit all changes to database.
+    fn commit(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = slf.get();
+        this.open_session()?;
+        this.refuse_async("commit")?;
+        this.refuse_tpc("commit")?;
+        Self::end_transaction(slf, "COMMIT")
+    }
+
+    /// rollback() -- Roll back all changes done to database.
+    fn rollback(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = slf.get();
+        this.open_session()?;
+        this.refuse_async("rollback")?;
+        this.refuse_tpc("rollback")?;
+        Self::end_transaction(slf, "ROLLBACK")
+    }
+
+    /// A block is a transaction: committed at its end, rolled back if it raises. The connection
+    /// stays open.
+    fn __enter__<'a, 'py>(slf: &'a Bound<'py, Self>) -> PyResult<&'a Bound<'py, Self>> {
+        let this = slf.get();
+        this.open_session()?;
+        let mut state = this.state();
+        if state.entered {
+            drop(state);
+            return Err(error::programming("the connection cannot be re-entered recursively"));
+        }
+        state.entered = true;
+        drop(state);
+        Ok(slf)
+    }
+
+    fn __exit__(
+        slf: &Bound<'_, Self>,
+        exc_type: &Bound<'_, PyAny>,
+        _exc: &Bound<'_, PyAny>,
+        _traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let this = slf.get();
+        this.state().entered = false;
+        if !exc_type.is_none() {
+            // The user's exception matters more than one of a connection that is gone.
+            return match slf.call_method0("rollback") {
+                Err(raised) if this.open_session().is_ok() => Err(raised),
+                _ => Ok(()),
+            };
+        }
+        slf.call_method0("commit").map(drop)
+    }
+
+    /// set_session(isolation_level, readonly, deferrable, autocommit)
+    ///
+    /// Sets one or more parameters for the next transactions; `None` leaves one as it is,
+    /// `'default'` leaves the choice to the server.
+    #[pyo3(signature = (isolation_level=None, readonly=None, deferrable=None, autocommit=None))]
+    fn set_session(
+        slf: &Bound<'_, Self>,
+        isolation_level: Option<&Bound<'_, PyAny>>,
+        readonly: Option<&Bound<'_, PyAny>>,
+        deferrable: Option<&Bound<'_, PyAny>>,
+        autocommit: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        slf.get().require_ready("set_session")?;
+        let level = Setting::from_argument(isolation_level, parse_level)?;
+        let readonly = Setting::from_argument(readonly, parse_flag)?;
+        let deferrable = Setting::from_argument(deferrable, parse_flag)?;
+        let autocommit = match autocommit {
+            Some(value) if !value.is_none() => Some(value.is_truthy()?),
+            _ => None,
+        };
+        Self::change_session(slf, level, readonly, deferrable, autocommit)
+    }
+
+    /// Whether each statement is a transaction of its own.
+    #[getter]
+    fn autocommit(&self) -> bool {
+        self.state().autocommit
+    }
+
+    #[setter]
+    fn set_autocommit(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let value = value.is_truthy()?;
+        Self::change_session(slf, Setting::Keep, Setting::Keep, Setting::Keep, Some(value))
+    }
+
+    /// The isolation level of the next transactions: a number, or `None` for the server's default.
+    #[getter]
+    fn isolation_level(&self) -> Option<i64> {
+        self.state().characteristics.isolation.map(IsolationLevel::number)
+    }
+
+    #[setter(isolation_level)]
+    fn set_isolation_level_attribute(
+        slf: &Bound<'_, Self>,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        slf.get().require_ready("set_session")?;
+        let level = Setting::Set(parse_level(value)?);
+        Self::change_session(slf, level, Setting::Keep, Setting::Keep, None)
+    }
+
+    /// Whether the next transactions are read-only; `None` for the server's default.
+    #[getter]
+    fn readonly(&self) -> Option<bool> {
+        self.state().characteristics.readonly
+    }
+
+    #[setter]
+    fn set_readonly(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        slf.get().require_ready("set_session")?;
+        let readonly = Setting::Set(parse_flag(value)?);
+        Self::change_session(slf, Setting::Keep, readonly, Setting::Keep, None)
+    }
+
+    /// Whether the next transactions are deferrable; `None` for the server's default.
+    #[getter]
+    fn deferrable(&self) -> Option<bool> {
+        self.state().characteristics.deferrable
+    }
+
+    #[setter]
+    fn set_deferrable(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        slf.get().require_ready("set_session")?;
+        let deferrable = Setting::Set(parse_flag(value)?);
+        Self::change_session(slf, Setting::Keep, Setting::Keep, deferrable, None)
+    }
+
+    /// set_isolation_level(level) -- Switch isolation level to `level`, rolling back first.
+    ///
+    /// 0 is autocommit; 1 to 4 and `None` leave it.
+    #[pyo3(signature = (level=None))]
+    fn set_isolation_level(
+        slf: &Bound<'_, Self>,
+        level: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let this = slf.get();
+        this.open_session()?;
+        this.refuse_async("\"isolation_level\"")?;
+        this.refuse_tpc("set_isolation_level")?;
+        let level = match level.filter(|level| !level.is_none()) {
+            None => None,
+            Some(level) => match level.extract::<i64>() {
+                Ok(number) if (0..=4).contains(&number) => Some(number),
+                Ok(_) => {
+                    return Err(PyValueError::new_err("isolation level must be between 0 and 4"));
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        Self::end_transaction(slf, "ROLLBACK")?;
+        if level == Some(0) {
+            let default = Setting::Set(None);
+            return Self::change_session(slf, default, Setting::Keep, Setting::Keep, Some(true));
+        }
+        let level = Setting::Set(level.and_then(IsolationLevel::from_number));
+        Self::change_session(slf, level, Setting::Keep, Setting::Keep, Some(false))
+    }
+
+    /// reset() -- Reset current connection to defaults.
+    ///
+    /// Rolls back, then `DISCARD ALL`: prepared statements, temporary tables, LISTENs and settings
+    /// are gone.
+    fn reset(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = slf.get();
+        this.open_session()?;
+        this.refuse_async("reset")?;
+        let operation = Operation::begin(slf)?;
+        Self::end_in(slf, &operation, "ROLLBACK")?;
+        Self::execute_plain(slf, &operation, b"DISCARD ALL".to_vec())?;
+        let mut state = this.state();
+        state.mark += 1;
+        state.autocommit = false;
+        state.characteristics = Default::default();
+        state.status = Status::Ready;
+        state.tpc = None;
+        Ok(())
+    }
+}

@@ -1,0 +1,243 @@
+//! What can be read from a cursor, what of it can be set, and its end.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyString};
+
+use super::Cursor;
+use crate::cast;
+use crate::connection::Connection;
+use crate::error;
+
+#[pymethods]
+impl Cursor {
+    /// close() -- Close the cursor.
+    fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = slf.get();
+        if this.state().closed {
+            return Ok(());
+        }
+        if this.name().is_some() {
+            Self::close_named(slf)?;
+        }
+        this.state().closed = true;
+        Ok(())
+    }
+
+    /// Whether the cursor, or its connection, is closed.
+    #[getter]
+    fn closed(&self, py: Python<'_>) -> bool {
+        self.state().closed
+            || self
+                .connection(py)
+                .map_or(true, |connection| connection.get().open_session().is_err())
+    }
+
+    fn __enter__<'a, 'py>(slf: &'a Bound<'py, Self>) -> &'a Bound<'py, Self> {
+        slf
+    }
+
+    fn __exit__(
+        slf: &Bound<'_, Self>,
+        _exc_type: &Bound<'_, PyAny>,
+        _exc: &Bound<'_, PyAny>,
+        _traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        slf.call_method0("close").map(drop)
+    }
+
+    /// The connection that the cursor was made by.
+    #[getter(connection)]
+    fn connection_attribute<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Connection>> {
+        self.connection(py).cloned()
+    }
+
+    /// The name of a server-side cursor, or `None`.
+    #[getter(name)]
+    fn name_attribute(&self, py: Python<'_>) -> Option<Py<PyString>> {
+        self.name().map(|name| name.clone_ref(py))
+    }
+
+    /// A tuple of `Column`s, or `None` if the last statement gave no rows.
+    #[getter]
+    fn description<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        Self::describe(slf)
+    }
+
+    /// How many rows the last statement gave or affected; -1 if that is not known.
+    #[getter]
+    fn rowcount(&self) -> i64 {
+        self.state().fetched.rowcount
+    }
+
+    /// The number of the next row, from 0.
+    #[getter]
+    fn rownumber(&self) -> usize {
+        self.state().fetched.row
+    }
+
+    /// The oid of the last row inserted, if the table has oids; else 0.
+    #[getter]
+    fn lastrowid(&self) -> u32 {
+        self.state().fetched.lastrowid
+    }
+
+    /// The last statement as it was sent: bytes, or `None`.
+    #[getter]
+    fn query(&self, py: Python<'_>) -> Py<PyAny> {
+        self.objects().query.clone_ref(py)
+    }
+
+    /// What the server said of the last command: its tag.
+    #[getter]
+    fn statusmessage(&self) -> Option<String> {
+        self.state().fetched.statusmessage.clone()
+    }
+
+    /// How many rows `fetchmany()` gives.
+    #[getter]
+    fn arraysize(&self) -> i64 {
+        self.state().arraysize
+    }
+
+    #[setter]
+    fn set_arraysize(&self, value: i64) {
+        self.state().arraysize = value;
+    }
+
+    /// How many rows a named cursor fetches at a time when iterated over.
+    #[getter]
+    fn itersize(&self) -> i64 {
+        self.state().itersize
+    }
+
+    #[setter]
+    fn set_itersize(&self, value: i64) {
+        self.state().itersize = value;
+    }
+
+    /// Whether a named cursor can move backwards; `None` leaves that to the server.
+    #[getter]
+    fn scrollable(&self) -> Option<bool> {
+        self.state().named.declaration.scrollable
+    }
+
+    #[setter]
+    fn set_scrollable(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        if self.name().is_none() {
+            return Err(error::programming("trying to set .scrollable on unnamed cursor"));
+        }
+        let scrollable = if value.is_none() { None } else { Some(value.is_truthy()?) };
+        self.state().named.declaration.scrollable = scrollable;
+        Ok(())
+    }
+
+    /// Whether a named cursor outlives its transaction.
+    #[getter]
+    fn withhold(&self) -> bool {
+        self.state().named.declaration.withhold
+    }
+
+    #[setter]
+    fn set_withhold(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        if self.name().is_none() {
+            return Err(error::programming("trying to set .withhold on unnamed cursor"));
+        }
+        let withhold = value.is_truthy()?;
+        self.state().named.declaration.withhold = withhold;
+        Ok(())
+    }
+
+    /// What makes the `tzinfo` of aware datetimes from an offset; `None` for naive ones.
+    #[getter(tzinfo_factory)]
+    fn tzinfo_factory_attribute(&self, py: Python<'_>) -> Py<PyAny> {
+        self.tzinfo_factory(py)
+    }
+
+    #[setter]
+    fn set_tzinfo_factory(&self, value: Py<PyAny>) {
+        let old = std::mem::replace(&mut self.objects().tzinfo_factory, value);
+        drop(old);
+    }
+
+    /// Called with the cursor, makes the mutable sequence that a row is filled into.
+    #[getter(row_factory)]
+    fn row_factory_attribute(&self, py: Python<'_>) -> Py<PyAny> {
+        self.row_factory(py)
+    }
+
+    #[setter]
+    fn set_row_factory(&self, value: Py<PyAny>) {
+        let old = std::mem::replace(&mut self.objects().row_factory, value);
+        drop(old);
+    }
+
+    /// The typecasters registered on this cursor, or `None`.
+    #[getter(string_types)]
+    fn string_types_attribute<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyDict>> {
+        self.registered_types(py).cloned()
+    }
+
+    /// The typecasters for binary values registered on this cursor, or `None`; unused.
+    #[getter]
+    fn binary_types<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyDict>> {
+        self.binary_types.get(py).map(|types| types.bind(py).clone())
+    }
+
+    /// Always `None`, as in psycopg2.
+    #[getter]
+    fn typecaster(&self) -> Option<i64> {
+        None
+    }
+
+    /// Always `None`: there is no libpq below.
+    #[getter]
+    fn pgresult_ptr(&self) -> Option<i64> {
+        None
+    }
+
+    /// cast(oid, s) -> value -- Convert the string s to a Python object as a column of that type.
+    fn cast<'py>(
+        slf: &Bound<'py, Self>,
+        oid: u32,
+        s: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let text;
+        let value = if s.is_none() {
+            None
+        } else if let Ok(string) = s.cast::<PyString>() {
+            let context = slf.get().connection(slf.py())?.get().quote_context();
+            text = context.encode(string)?.as_bytes().to_vec();
+            Some(text.as_slice())
+        } else if let Ok(bytes) = s.cast::<PyBytes>() {
+            Some(bytes.as_bytes())
+        } else {
+            return Err(PyTypeError::new_err(format!(
+                "a bytes-like object is required, not '{}'",
+                s.get_type().name()?
+            )));
+        };
+        cast::cast(slf, oid, value)
+    }
+
+    /// nextset() -- not supported: only the last result of several statements is kept.
+    fn nextset(&self) -> PyResult<()> {
+        Err(error::not_supported("not supported by PostgreSQL"))
+    }
+
+    /// setinputsizes(sizes) -- does nothing, as PEP 249 allows.
+    fn setinputsizes(&self, sizes: &Bound<'_, PyAny>) {
+        let _ = sizes;
+    }
+
+    /// setoutputsize(size, column=None) -- does nothing, as PEP 249 allows.
+    #[pyo3(signature = (size, column=None))]
+    fn setoutputsize(&self, size: i64, column: Option<i64>) {
+        let _ = (size, column);
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> String {
+        let closed = i32::from(slf.get().closed(slf.py()));
+        format!("<cursor object at {:p}; closed: {closed}>", slf.as_ptr())
+    }
+}

@@ -1,0 +1,165 @@
+//! `Column`: one entry of `cursor.description` (PEP 249).
+
+use psycoxide_proto::Column as ColumnReport;
+use psycoxide_sql::oid;
+use pyo3::basic::CompareOp;
+use pyo3::prelude::*;
+use pyo3::types::{PyTuple, PyType};
+
+/// A sequence of the seven items of PEP 249, with two more attributes of psycopg2.
+#[pyclass(module = "psycoxide.extensions", frozen, subclass)]
+pub struct Column {
+    /// The column's name.
+    #[pyo3(get)]
+    name: Py<PyAny>,
+    /// The oid of the column's type.
+    #[pyo3(get)]
+    type_code: Py<PyAny>,
+    /// Always `None`: the server does not tell.
+    #[pyo3(get)]
+    display_size: Py<PyAny>,
+    /// The size in bytes on the server; for types of variable length the declared one, or -1.
+    #[pyo3(get)]
+    internal_size: Py<PyAny>,
+    /// For `numeric`, how many digits there are.
+    #[pyo3(get)]
+    precision: Py<PyAny>,
+    /// For `numeric`, how many of the digits are fractional.
+    #[pyo3(get)]
+    scale: Py<PyAny>,
+    /// Always `None`: the server does not tell.
+    #[pyo3(get)]
+    null_ok: Py<PyAny>,
+    /// The oid of the table that the column belongs to, or `None`.
+    #[pyo3(get)]
+    table_oid: Py<PyAny>,
+    /// The column's number in that table, or `None`.
+    #[pyo3(get)]
+    table_column: Py<PyAny>,
+}
+
+/// `typmod` of types with a length counts the length's own four bytes.
+const TYPMOD_HEADER: i32 = 4;
+
+impl Column {
+    /// What a RowDescription says of a column, its name decoded.
+    pub fn describe(
+        py: Python<'_>,
+        column: &ColumnReport,
+        name: &Bound<'_, PyAny>,
+    ) -> PyResult<Self> {
+        let typmod = match column.type_modifier {
+            modifier if modifier > 0 => modifier - TYPMOD_HEADER,
+            modifier => modifier,
+        };
+        let numeric = column.type_oid == oid::NUMERIC;
+        let size = match column.type_size {
+            -1 if numeric => typmod >> 16,
+            -1 => typmod,
+            size => i32::from(size),
+        };
+        let optional =
+            |value: Option<i64>| -> PyResult<Py<PyAny>> { Ok(value.into_pyobject(py)?.unbind()) };
+        let known = |value: i64| optional((value != 0).then_some(value));
+        Ok(Self {
+            name: name.clone().unbind(),
+            type_code: optional(Some(i64::from(column.type_oid)))?,
+            display_size: py.None(),
+            internal_size: optional(Some(i64::from(size)))?,
+            precision: optional(numeric.then_some(i64::from((typmod >> 16) & 0xffff)))?,
+            scale: optional(numeric.then_some(i64::from(typmod & 0xffff)))?,
+            null_ok: py.None(),
+            table_oid: known(i64::from(column.table_oid))?,
+            table_column: known(i64::from(column.table_column))?,
+        })
+    }
+
+    fn items<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(
+            py,
+            [
+                &self.name,
+                &self.type_code,
+                &self.display_size,
+                &self.internal_size,
+                &self.precision,
+                &self.scale,
+                &self.null_ok,
+            ],
+        )
+    }
+}
+
+#[pymethods]
+impl Column {
+    #[new]
+    #[pyo3(signature = (name=None, type_code=None, display_size=None, internal_size=None, precision=None, scale=None, null_ok=None, table_oid=None, table_column=None))]
+    #[allow(clippy::too_many_arguments, reason = "the nine items of psycopg2's constructor")]
+    fn new(
+        py: Python<'_>,
+        name: Option<Py<PyAny>>,
+        type_code: Option<Py<PyAny>>,
+        display_size: Option<Py<PyAny>>,
+        internal_size: Option<Py<PyAny>>,
+        precision: Option<Py<PyAny>>,
+        scale: Option<Py<PyAny>>,
+        null_ok: Option<Py<PyAny>>,
+        table_oid: Option<Py<PyAny>>,
+        table_column: Option<Py<PyAny>>,
+    ) -> Self {
+        let or_none = |value: Option<Py<PyAny>>| value.unwrap_or_else(|| py.None());
+        Self {
+            name: or_none(name),
+            type_code: or_none(type_code),
+            display_size: or_none(display_size),
+            internal_size: or_none(internal_size),
+            precision: or_none(precision),
+            scale: or_none(scale),
+            null_ok: or_none(null_ok),
+            table_oid: or_none(table_oid),
+            table_column: or_none(table_column),
+        }
+    }
+
+    fn __len__(&self) -> usize {
+        7
+    }
+
+    fn __getitem__<'py>(
+        &self,
+        py: Python<'py>,
+        index: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.items(py)?.as_any().get_item(index)
+    }
+
+    fn __richcmp__<'py>(
+        &self,
+        py: Python<'py>,
+        other: &Bound<'py, PyAny>,
+        op: CompareOp,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let items = self.items(py)?.into_any();
+        match other.cast::<Self>() {
+            Ok(other) => items.rich_compare(other.get().items(py)?, op),
+            Err(_) => items.rich_compare(other, op),
+        }
+    }
+
+    #[classattr]
+    const __hash__: Option<Py<PyAny>> = None;
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(format!(
+            "Column(name={}, type_code={})",
+            self.name.bind(py).repr()?,
+            self.type_code.bind(py).repr()?
+        ))
+    }
+
+    fn __reduce__<'py>(
+        slf: &Bound<'py, Self>,
+    ) -> PyResult<(Bound<'py, PyType>, Bound<'py, PyTuple>)> {
+        Ok((slf.get_type(), slf.get().items(slf.py())?))
+    }
+}

@@ -1,0 +1,315 @@
+//! COPY between a table and a file object.
+//!
+//! The file is called only at pauses, with no lock held. What it raises ends the COPY; the
+//! server's answer is taken before the user hears of it, so the connection stays usable.
+
+use std::time::Duration;
+
+use psycoxide_proto::{Engine, Event, Outcome};
+use psycoxide_sql::command::copy::Table;
+use pyo3::exceptions::{PyException, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use super::Cursor;
+use crate::adapt::{Encoded, QuoteContext};
+use crate::connection::Connection;
+use crate::driver::{Operation, Reached};
+use crate::error;
+use crate::imports;
+
+/// How much is read from a file at a time when the caller does not ask for more: small reads cost
+/// a system call and a message each.
+const MIN_READ: usize = 64 * 1024;
+
+/// So long may the server take to give up a COPY TO that nobody reads, before it is closed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Whether a file takes and gives str rather than bytes.
+fn is_text(file: &Bound<'_, PyAny>) -> PyResult<bool> {
+    file.is_instance(imports::TEXT_IO_BASE.bind(file.py())?)
+}
+
+/// The method of a file that the COPY needs.
+fn method<'py>(file: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    match file.getattr(name) {
+        Ok(method) if method.is_callable() => Ok(method),
+        _ => Err(PyTypeError::new_err(format!(
+            "argument must have a .{name}() method: got {}",
+            file.get_type().name()?
+        ))),
+    }
+}
+
+/// What `execute()` says of a COPY; `None` if the event is not its beginning.
+pub fn refusal(event: &Event) -> Option<String> {
+    let (direction, method) = match event {
+        Event::CopyIn(_) => ("FROM", "copy_from"),
+        Event::CopyOut(_) => ("TO", "copy_to"),
+        Event::CopyBoth(_) => ("BOTH", "start_replication"),
+        _ => return None,
+    };
+    Some(format!("can't execute COPY {direction}: use the {method}() method instead"))
+}
+
+struct Copy<'a, 'py> {
+    connection: &'a Bound<'py, Connection>,
+    operation: Operation<'a, 'py>,
+    file: &'a Bound<'py, PyAny>,
+    context: QuoteContext,
+}
+
+impl<'py> Copy<'_, 'py> {
+    /// Feeds the file to the server until it ends.
+    fn feed(&self, size: usize) -> PyResult<Outcome> {
+        let py = self.file.py();
+        let read = method(self.file, "read")?;
+        // Not a power of two larger than asked for text files: there the size counts characters.
+        let size = size.max(MIN_READ);
+        loop {
+            let chunk = read.call1((size,)).and_then(|chunk| self.bytes(&chunk));
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(raised) => return Err(self.fail(py, raised)),
+            };
+            let bytes = chunk.as_bytes();
+            let fed = self.operation.session().with_engine(|engine: &mut Engine| {
+                if bytes.is_empty() { engine.copy_done() } else { engine.copy_chunk(bytes) }
+            });
+            fed.map_err(|error| error::from_proto(&error))?;
+            match self.operation.resume()? {
+                Reached::End(outcome) => return Ok(outcome),
+                Reached::Hungry => {}
+                Reached::Pause(event) => return self.operation.refuse(&event),
+            }
+        }
+    }
+
+    /// What the file gave, as bytes in the client encoding.
+    fn bytes(&self, chunk: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+        let py = chunk.py();
+        if let Ok(bytes) = chunk.cast::<PyBytes>() {
+            return Ok(bytes.clone());
+        }
+        if let Ok(text) = chunk.cast::<PyString>() {
+            return Ok(PyBytes::new(py, self.context.encode(text)?.as_bytes()));
+        }
+        Err(PyTypeError::new_err(format!(
+            "read() must return bytes or str: got {}",
+            chunk.get_type().name()?
+        )))
+    }
+
+    /// Ends a COPY FROM because the file failed.
+    ///
+    /// As in psycopg2 the server's answer (`QueryCanceled`, naming the exception) is what is
+    /// raised; beyond psycopg2 the file's own exception is its cause. What is not an `Exception`
+    /// (Ctrl-C, exit) goes to the user as it is.
+    fn fail(&self, py: Python<'py>, raised: PyErr) -> PyErr {
+        let reason = format!("error in .read() call: {raised}");
+        let reason = PyString::new(py, &reason);
+        let reason = self.context.encode(&reason);
+        let reason = reason.as_ref().map_or(b"error in .read() call".as_slice(), Encoded::as_bytes);
+        let session = self.operation.session();
+        let refused = session.with_engine(|engine: &mut Engine| engine.copy_fail(reason));
+        let answer = match refused {
+            Ok(()) => self.operation.resume(),
+            Err(error) => Err(error::from_proto(&error)),
+        };
+        let answer = match answer {
+            Ok(Reached::End(Outcome { error: Some(report), .. })) => {
+                error::from_report(py, &report, None, self.connection.get(), None)
+            }
+            Ok(Reached::End(_)) => return raised,
+            Ok(_) => {
+                session.break_off();
+                return raised;
+            }
+            Err(error) => error,
+        };
+        if !raised.is_instance_of::<PyException>(py) {
+            return raised;
+        }
+        answer.set_cause(py, Some(raised));
+        answer
+    }
+
+    /// Writes what the server sends to the file until it ends.
+    fn drain(&self) -> PyResult<Outcome> {
+        let py = self.file.py();
+        let write = method(self.file, "write")?;
+        let text = is_text(self.file)?;
+        loop {
+            match self.operation.resume()? {
+                Reached::End(outcome) => return Ok(outcome),
+                Reached::Pause(Event::CopyData(data)) => {
+                    let data = if text {
+                        self.context.decode(py, &data).map(Bound::into_any)
+                    } else {
+                        Ok(PyBytes::new(py, &data).into_any())
+                    };
+                    if let Err(raised) = data.and_then(|data| write.call1((data,))) {
+                        let session = self.operation.session();
+                        py.detach(|| session.cancel_and_drain(PATIENCE));
+                        return Err(raised);
+                    }
+                }
+                Reached::Pause(event) => return self.operation.refuse(&event),
+                Reached::Hungry => {}
+            }
+        }
+    }
+}
+
+impl Cursor {
+    /// Runs a COPY statement over a file.
+    fn copy(
+        slf: &Bound<'_, Self>,
+        sql: Vec<u8>,
+        file: &Bound<'_, PyAny>,
+        size: usize,
+    ) -> PyResult<()> {
+        let this = slf.get();
+        let py = slf.py();
+        let connection = this.open_connection(py)?;
+        if memchr::memchr(0, &sql).is_some() {
+            return Err(PyValueError::new_err("a query cannot contain NUL (0x00) characters"));
+        }
+        let query = PyBytes::new(py, &sql).into_any().unbind();
+        let old = std::mem::replace(&mut this.objects().query, query);
+        drop(old);
+        this.reset();
+        let operation = Operation::begin(connection)?;
+        let context = connection.get().quote_context();
+        let reached = Self::start_in(connection, &operation, sql, true)?;
+        let copy = Copy { connection, operation, file, context };
+        let outcome = match reached {
+            Reached::End(outcome) => outcome,
+            Reached::Pause(Event::CopyIn(_)) => copy.feed(size)?,
+            Reached::Pause(Event::CopyOut(_)) => copy.drain()?,
+            Reached::Pause(event) => copy.operation.refuse(&event)?,
+            Reached::Hungry => return Err(error::internal("a COPY went on before it began")),
+        };
+        drop(copy);
+        Self::take_outcome(slf, outcome)?;
+        this.state().fetched.statusmessage = Some(String::new());
+        Ok(())
+    }
+
+    /// What every kind of COPY has to check first.
+    fn check_copy<'py>(slf: &Bound<'py, Self>, method: &str) -> PyResult<Bound<'py, Connection>> {
+        let connection = slf.get().open_connection(slf.py())?;
+        connection.get().refuse_async(method)?;
+        connection.get().refuse_prepared(method)?;
+        Ok(connection.clone())
+    }
+}
+
+/// The parts of a `copy_from` or `copy_to`, quoted.
+struct Quoted {
+    name: Vec<u8>,
+    columns: Vec<Vec<u8>>,
+    separator: Vec<u8>,
+    null: Vec<u8>,
+}
+
+impl Quoted {
+    fn new(
+        table: &Bound<'_, PyString>,
+        columns: Option<&Bound<'_, PyAny>>,
+        separator: &Bound<'_, PyString>,
+        null: &Bound<'_, PyString>,
+        context: &QuoteContext,
+    ) -> PyResult<Self> {
+        let literal =
+            |text: &Bound<'_, PyString>| context.literal(context.encode(text)?.as_bytes());
+        let mut quoted = Self {
+            name: context.identifier(table)?,
+            columns: Vec::new(),
+            separator: literal(separator)?,
+            null: literal(null)?,
+        };
+        if let Some(columns) = columns.filter(|columns| !columns.is_none()) {
+            for column in columns.try_iter()? {
+                let column = column?;
+                quoted.columns.push(context.identifier(column.cast::<PyString>()?)?);
+            }
+        }
+        Ok(quoted)
+    }
+
+    fn table(&self) -> Table<'_> {
+        Table {
+            name: &self.name,
+            columns: &self.columns,
+            separator: &self.separator,
+            null: &self.null,
+        }
+    }
+}
+
+#[pymethods]
+impl Cursor {
+    /// copy_from(file, table, sep='\t', null='\\N', size=8192, columns=None) -- Copy table from
+    /// file.
+    #[pyo3(signature = (file, table, sep=None, null=None, size=8192, columns=None))]
+    fn copy_from<'py>(
+        slf: &Bound<'py, Self>,
+        file: &Bound<'py, PyAny>,
+        table: &Bound<'py, PyString>,
+        sep: Option<Bound<'py, PyString>>,
+        null: Option<Bound<'py, PyString>>,
+        size: i64,
+        columns: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<()> {
+        let connection = Self::check_copy(slf, "copy_from")?;
+        method(file, "read")?;
+        let py = slf.py();
+        let sep = sep.unwrap_or_else(|| PyString::new(py, "\t"));
+        let null = null.unwrap_or_else(|| PyString::new(py, "\\N"));
+        let context = connection.get().quote_context();
+        let quoted = Quoted::new(table, columns, &sep, &null, &context)?;
+        let size = usize::try_from(size).unwrap_or_default();
+        Self::copy(slf, quoted.table().copy_from(), file, size)
+    }
+
+    /// copy_to(file, table, sep='\t', null='\\N', columns=None) -- Copy table to file.
+    #[pyo3(signature = (file, table, sep=None, null=None, columns=None))]
+    fn copy_to<'py>(
+        slf: &Bound<'py, Self>,
+        file: &Bound<'py, PyAny>,
+        table: &Bound<'py, PyString>,
+        sep: Option<Bound<'py, PyString>>,
+        null: Option<Bound<'py, PyString>>,
+        columns: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<()> {
+        let connection = Self::check_copy(slf, "copy_to")?;
+        method(file, "write")?;
+        let py = slf.py();
+        let sep = sep.unwrap_or_else(|| PyString::new(py, "\t"));
+        let null = null.unwrap_or_else(|| PyString::new(py, "\\N"));
+        let context = connection.get().quote_context();
+        let quoted = Quoted::new(table, columns, &sep, &null, &context)?;
+        Self::copy(slf, quoted.table().copy_to(), file, 0)
+    }
+
+    /// copy_expert(sql, file, size=8192) -- Submit a user-composed COPY statement.
+    #[pyo3(signature = (sql, file, size=8192))]
+    fn copy_expert<'py>(
+        slf: &Bound<'py, Self>,
+        sql: &Bound<'py, PyAny>,
+        file: &Bound<'py, PyAny>,
+        size: i64,
+    ) -> PyResult<()> {
+        let connection = Self::check_copy(slf, "copy_expert")?;
+        if !file.hasattr("read")? && !file.hasattr("write")? {
+            return Err(PyTypeError::new_err(
+                "file must be a readable file-like object for COPY FROM; \
+                 a writable file-like object for COPY TO.",
+            ));
+        }
+        let sql = Self::query_text(slf, sql, connection.get())?;
+        let size = usize::try_from(size).unwrap_or_default();
+        Self::copy(slf, sql, file, size)
+    }
+}

@@ -1,0 +1,278 @@
+//! Running statements.
+
+use psycoxide_net::Interest;
+use psycoxide_proto::{Outcome, Request};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyString};
+
+use super::{Cursor, copy_refusal};
+use crate::adapt;
+use crate::connection::{Connection, Status};
+use crate::driver::polled::{self, Polled};
+use crate::driver::{Operation, Reached, deliver};
+use crate::error;
+use crate::imports;
+use crate::text::text;
+
+impl Cursor {
+    /// The bytes of a query given as str, bytes, or a composed object.
+    pub(super) fn query_text<'py>(
+        slf: &Bound<'py, Self>,
+        query: &Bound<'py, PyAny>,
+        connection: &Connection,
+    ) -> PyResult<Vec<u8>> {
+        if let Ok(text) = query.cast::<PyString>() {
+            return Ok(connection.quote_context().encode(text)?.as_bytes().to_vec());
+        }
+        if let Ok(bytes) = query.cast::<PyBytes>() {
+            return Ok(bytes.as_bytes().to_vec());
+        }
+        if query.is_instance(imports::COMPOSABLE.bind(slf.py())?)? {
+            let text = query.call_method1("as_string", (slf,))?;
+            return Self::query_text(slf, &text, connection);
+        }
+        Err(PyTypeError::new_err(format!(
+            "argument 1 must be a string or unicode object: got {} instead",
+            query.get_type().name()?
+        )))
+    }
+
+    /// The query with its parameters merged in.
+    pub(super) fn merge(
+        slf: &Bound<'_, Self>,
+        query: &Bound<'_, PyAny>,
+        vars: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Vec<u8>> {
+        let py = slf.py();
+        let connection = slf.get().connection(py)?;
+        let text = Self::query_text(slf, query, connection.get())?;
+        match vars.filter(|vars| !vars.is_none()) {
+            None => Ok(text),
+            Some(vars) => {
+                let context = connection.get().quote_context();
+                adapt::mogrify(py, &text, vars, connection.as_any(), &context)
+            }
+        }
+    }
+
+    /// Runs `sql`, which may not contain a NUL: the server would read only what is before it.
+    pub(super) fn run(slf: &Bound<'_, Self>, sql: Vec<u8>, transaction: bool) -> PyResult<()> {
+        let this = slf.get();
+        let py = slf.py();
+        let connection = this.open_connection(py)?;
+        if sql.is_empty() {
+            this.reset();
+            return Err(error::programming("can't execute an empty query"));
+        }
+        if memchr::memchr(0, &sql).is_some() {
+            return Err(PyValueError::new_err("a query cannot contain NUL (0x00) characters"));
+        }
+        connection.get().refuse_prepared("execute")?;
+        let query = PyBytes::new(py, &sql).into_any().unbind();
+        let old = std::mem::replace(&mut this.objects().query, query);
+        drop(old);
+        if connection.get().is_async() {
+            return Self::run_async(slf, connection, sql);
+        }
+        let operation = Operation::begin(connection)?;
+        let outcome = Self::run_in(connection, &operation, sql, transaction)?;
+        match outcome {
+            Ran::Complete(outcome) => Self::take_outcome(slf, outcome),
+            Ran::Copy(refusal) => {
+                this.reset();
+                Err(error::programming(refusal))
+            }
+        }
+    }
+
+    /// Runs a statement within an operation, in a transaction if the connection is to have one.
+    pub(super) fn run_in(
+        connection: &Bound<'_, Connection>,
+        operation: &Operation<'_, '_>,
+        sql: Vec<u8>,
+        transaction: bool,
+    ) -> PyResult<Ran> {
+        match Self::start_in(connection, operation, sql, transaction)? {
+            Reached::End(outcome) => Ok(Ran::Complete(outcome)),
+            Reached::Pause(event) => {
+                operation.refuse(&event)?;
+                match copy_refusal(&event) {
+                    Some(text) => Ok(Ran::Copy(text)),
+                    None => Err(error::internal("data of a COPY that was not begun")),
+                }
+            }
+            Reached::Hungry => Err(error::internal("a COPY went on before it began")),
+        }
+    }
+
+    /// The same, up to the first pause.
+    pub(super) fn start_in(
+        connection: &Bound<'_, Connection>,
+        operation: &Operation<'_, '_>,
+        sql: Vec<u8>,
+        transaction: bool,
+    ) -> PyResult<Reached> {
+        let begin = if transaction { connection.get().state().begin() } else { None };
+        let mut request = Request::query(sql);
+        let begun = begin.is_some();
+        if let Some(begin) = begin {
+            request = request.begin(begin.as_bytes());
+            connection.get().state().status = Status::Begin;
+        }
+        let reached = operation.run(request);
+        let ended = !matches!(reached, Ok(Reached::Pause(_) | Reached::Hungry));
+        if begun && ended && !connection.get().in_transaction() {
+            // The BEGIN itself failed, or the connection is gone.
+            let mut state = connection.get().state();
+            if state.status == Status::Begin {
+                state.status = Status::Ready;
+            }
+        }
+        reached
+    }
+
+    fn run_async(
+        slf: &Bound<'_, Self>,
+        connection: &Bound<'_, Connection>,
+        sql: Vec<u8>,
+    ) -> PyResult<()> {
+        let session = connection.get().open_session()?;
+        if session.is_polled() {
+            return Err(error::programming(
+                "execute cannot be used while an asynchronous query is underway",
+            ));
+        }
+        slf.get().reset();
+        session.start(Request::query(sql)).map_err(|error| error::from_net(&error))?;
+        session.set_polled(Polled::Running { wants: Interest::WRITE });
+        Connection::set_executing(connection, slf)?;
+        // Send what can be sent now; the answer is for poll().
+        let sent = slf.py().detach(|| polled::poll(session));
+        deliver(connection, session);
+        sent.map(drop).map_err(|error| error::from_net(&error))
+    }
+
+    /// The query as it was last sent.
+    pub(super) fn query_bytes(&self, py: Python<'_>) -> Option<Py<PyBytes>> {
+        let query = self.objects().query.clone_ref(py).into_bound(py);
+        query.cast_into::<PyBytes>().ok().map(Bound::unbind)
+    }
+}
+
+/// How a statement ended.
+pub(super) enum Ran {
+    /// With a result or an error.
+    Complete(Outcome),
+    /// It was a COPY, which was refused in these words.
+    Copy(String),
+}
+
+#[pymethods]
+impl Cursor {
+    /// execute(query, vars=None) -- Execute query with bound vars.
+    #[pyo3(signature = (query, vars=None))]
+    fn execute(
+        slf: &Bound<'_, Self>,
+        query: &Bound<'_, PyAny>,
+        vars: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let this = slf.get();
+        let connection = this.open_connection(slf.py())?;
+        if this.name().is_some() {
+            return Self::execute_named(slf, connection, query, vars);
+        }
+        if connection.get().is_async() && connection.get().open_session()?.is_polled() {
+            return Err(error::programming(
+                "execute cannot be used while an asynchronous query is underway",
+            ));
+        }
+        let sql = Self::merge(slf, query, vars)?;
+        Self::run(slf, sql, true)
+    }
+
+    /// executemany(query, vars_list) -- Execute many queries with bound vars.
+    fn executemany(
+        slf: &Bound<'_, Self>,
+        query: &Bound<'_, PyAny>,
+        vars_list: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let this = slf.get();
+        let connection = this.open_connection(slf.py())?;
+        connection.get().refuse_async("executemany")?;
+        if this.name().is_some() {
+            return Err(error::programming("can't call .executemany() on named cursors"));
+        }
+        let mut total: i64 = 0;
+        for vars in vars_list.try_iter()? {
+            let sql = Self::merge(slf, query, Some(&vars?))?;
+            Self::run(slf, sql, true)?;
+            let rowcount = this.state().fetched.rowcount;
+            total = if total < 0 || rowcount < 0 { -1 } else { total + rowcount };
+        }
+        let tuples = {
+            let mut state = this.state();
+            state.fetched.rowcount = total;
+            state.fetched.tuples.take()
+        };
+        let description = this.objects().description.take();
+        drop((tuples, description));
+        Ok(())
+    }
+
+    /// mogrify(query, vars=None) -> bytes -- Return query after vars binding.
+    #[pyo3(signature = (query, vars=None))]
+    fn mogrify<'py>(
+        slf: &Bound<'py, Self>,
+        query: &Bound<'py, PyAny>,
+        vars: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(slf.py(), &Self::merge(slf, query, vars)?))
+    }
+
+    /// callproc(procname, parameters=None) -- Execute stored procedure.
+    ///
+    /// `SELECT * FROM procname(...)`; a mapping gives named parameters. Returns the parameters as
+    /// they were given if they are a sequence, as psycopg2 does.
+    #[pyo3(signature = (procname, parameters=None))]
+    fn callproc<'py>(
+        slf: &Bound<'py, Self>,
+        procname: &str,
+        parameters: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let this = slf.get();
+        let py = slf.py();
+        let connection = this.open_connection(py)?;
+        if this.name().is_some() {
+            return Err(error::programming("can't call .callproc() on named cursors"));
+        }
+        let parameters = parameters.filter(|parameters| !parameters.is_none());
+        let Some(parameters) = parameters else {
+            let sql = format!("SELECT * FROM {procname}()");
+            let sql = Self::query_text(slf, PyString::new(py, &sql).as_any(), connection.get())?;
+            Self::run(slf, sql, true)?;
+            return Ok(None);
+        };
+        let placeholders = vec!["%s"; parameters.len()?].join(",");
+        if let Ok(mapping) = parameters.cast::<PyDict>() {
+            let mut names = Vec::new();
+            for key in mapping.keys() {
+                let name = PyString::new(py, &text(&key)?);
+                let context = connection.get().quote_context();
+                let quoted = context.identifier(&name)?;
+                let quoted = context.decode(py, &quoted)?.to_str()?.to_owned();
+                // A placeholder's sign in a name is not a placeholder.
+                names.push(format!("{}:=%s", quoted.replace('%', "%%")));
+            }
+            let sql = format!("SELECT * FROM {procname}({})", names.join(","));
+            let query = PyString::new(py, &sql).into_any();
+            let sql = Self::merge(slf, &query, Some(mapping.values().as_any()))?;
+            Self::run(slf, sql, true)?;
+            return Ok(None);
+        }
+        let query = PyString::new(py, &format!("SELECT * FROM {procname}({placeholders})"));
+        let sql = Self::merge(slf, query.as_any(), Some(&parameters))?;
+        Self::run(slf, sql, true)?;
+        Ok(Some(parameters))
+    }
+}

@@ -1,0 +1,129 @@
+//! Reading rows.
+
+use psycoxide_proto::Position;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use super::Cursor;
+use super::result::Tuples;
+use crate::error;
+use crate::row;
+
+impl Cursor {
+    /// Refuses to fetch where there is nothing that could be fetched.
+    fn tuples(&self) -> PyResult<(Tuples, Position, usize)> {
+        let state = self.state();
+        let fetched = &state.fetched;
+        match &fetched.tuples {
+            Some(tuples) => Ok((tuples.clone(), fetched.position, fetched.row)),
+            None => Err(error::programming("no results to fetch")),
+        }
+    }
+
+    fn moved(&self, position: Position, rows: usize) {
+        let mut state = self.state();
+        state.fetched.position = position;
+        state.fetched.row += rows;
+    }
+
+    /// The next row that the client has.
+    fn next_row<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let this = slf.get();
+        let (tuples, mut position, _) = this.tuples()?;
+        let Some(raw) = tuples.result.rows.next_row(&mut position) else { return Ok(None) };
+        // A row that cannot be decoded is passed over, so that the next fetch goes on behind it.
+        this.moved(position, 1);
+        row::build_row(slf, &raw, &tuples.plan).map(Some)
+    }
+
+    /// The next `count` rows that the client has, or as many as there are.
+    fn next_rows<'py>(slf: &Bound<'py, Self>, count: usize) -> PyResult<Bound<'py, PyList>> {
+        let this = slf.get();
+        let (tuples, mut position, row) = this.tuples()?;
+        let count = count.min(tuples.result.rows.len().saturating_sub(row));
+        let start = position;
+        let built = row::build_rows(slf, &tuples.result.rows, &mut position, count, &tuples.plan);
+        let passed = match &built {
+            Ok(_) => count,
+            Err(_) => rows_between(&tuples, start, position),
+        };
+        this.moved(position, passed);
+        built
+    }
+
+    /// What every kind of fetch has to check first.
+    fn check_fetch(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let connection = slf.get().open_connection(slf.py())?;
+        if connection.get().is_async() && connection.get().open_session()?.is_polled() {
+            return Err(error::programming("no results to fetch"));
+        }
+        Ok(())
+    }
+}
+
+/// How many rows were passed before one could not be decoded.
+fn rows_between(tuples: &Tuples, start: Position, end: Position) -> usize {
+    let mut position = start;
+    let mut passed = 0;
+    while position != end && tuples.result.rows.next_row(&mut position).is_some() {
+        passed += 1;
+    }
+    passed
+}
+
+#[pymethods]
+impl Cursor {
+    /// fetchone() -> tuple or None -- the next row of the result.
+    fn fetchone<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        Self::check_fetch(slf)?;
+        if slf.get().name().is_some() {
+            Self::fetch_named(slf, Some(1))?;
+        }
+        Self::next_row(slf)
+    }
+
+    /// fetchmany(size=self.arraysize) -> list of tuple -- the next `size` rows; all that remain if
+    /// it is negative.
+    #[pyo3(signature = (size=None))]
+    fn fetchmany<'py>(slf: &Bound<'py, Self>, size: Option<i64>) -> PyResult<Bound<'py, PyList>> {
+        Self::check_fetch(slf)?;
+        let size = size.unwrap_or_else(|| slf.get().state().arraysize);
+        if slf.get().name().is_some() {
+            Self::fetch_named(slf, Some(size))?;
+            return Self::next_rows(slf, usize::MAX);
+        }
+        Self::next_rows(slf, usize::try_from(size).unwrap_or(usize::MAX))
+    }
+
+    /// fetchall() -> list of tuple -- all remaining rows of the result.
+    fn fetchall<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
+        Self::check_fetch(slf)?;
+        if slf.get().name().is_some() {
+            Self::fetch_named(slf, None)?;
+        }
+        Self::next_rows(slf, usize::MAX)
+    }
+
+    fn __iter__<'a, 'py>(slf: &'a Bound<'py, Self>) -> &'a Bound<'py, Self> {
+        slf
+    }
+
+    fn __next__<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let this = slf.get();
+        if this.name().is_some() {
+            Self::check_fetch(slf)?;
+            if this.state().fetched.remaining() == 0 {
+                let itersize = this.state().itersize;
+                Self::fetch_named(slf, Some(itersize))?;
+            }
+            return Self::next_row(slf);
+        }
+        // A subclass's fetchone() decides what a row is, as in psycopg2.
+        if slf.get_type().is(slf.py().get_type::<Self>()) {
+            Self::check_fetch(slf)?;
+            return Self::next_row(slf);
+        }
+        let row = slf.call_method0("fetchone")?;
+        Ok((!row.is_none()).then_some(row))
+    }
+}

@@ -1,0 +1,138 @@
+//! Named cursors: the result stays on the server and comes in pieces.
+
+use psycoxide_sql::command::named::{self, Declaration};
+use pyo3::prelude::*;
+
+use super::Cursor;
+use super::execute::Ran;
+use crate::connection::Connection;
+use crate::driver::Operation;
+use crate::error;
+
+/// What a cursor knows of its counterpart on the server.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Named {
+    /// How it is declared.
+    pub declaration: Declaration,
+    /// It was declared by `execute()`.
+    pub executed: bool,
+    /// The connection's mark at that time: another one means that the transaction is over.
+    pub mark: u64,
+}
+
+impl Cursor {
+    /// The name as an identifier in SQL.
+    fn quoted_name(&self, py: Python<'_>, connection: &Connection) -> PyResult<Vec<u8>> {
+        let context = connection.quote_context();
+        match self.name() {
+            Some(name) => context.identifier(name.bind(py)),
+            None => Err(error::internal("the cursor has no name")),
+        }
+    }
+
+    /// Refuses a cursor whose transaction is over.
+    fn check_mark(&self, connection: &Connection) -> PyResult<()> {
+        let named = self.state().named;
+        if !named.declaration.withhold && named.mark != connection.state().mark {
+            return Err(error::programming("named cursor isn't valid anymore"));
+        }
+        Ok(())
+    }
+
+    /// `execute()` of a named cursor: declares it.
+    pub(super) fn execute_named(
+        slf: &Bound<'_, Self>,
+        connection: &Bound<'_, Connection>,
+        query: &Bound<'_, PyAny>,
+        vars: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let this = slf.get();
+        let named = this.state().named;
+        if named.executed {
+            return Err(error::programming(
+                "can't call .execute() on named cursors more than once",
+            ));
+        }
+        if connection.get().outside_transactions() && !named.declaration.withhold {
+            return Err(error::programming("can't use a named cursor outside of transactions"));
+        }
+        let sql = Self::merge(slf, query, vars)?;
+        if sql.is_empty() {
+            return Err(error::programming("can't execute an empty query"));
+        }
+        let name = this.quoted_name(slf.py(), connection.get())?;
+        let mark = connection.get().state().mark;
+        Self::run(slf, named.declaration.declare(&name, &sql), true)?;
+        let mut state = this.state();
+        state.named.executed = true;
+        state.named.mark = mark;
+        state.fetched.rowcount = -1;
+        Ok(())
+    }
+
+    /// Runs a command about the server's cursor; whatever the client had of it is forgotten.
+    ///
+    /// A cursor `WITH HOLD` lives outside transactions and does not begin one.
+    fn run_named(slf: &Bound<'_, Self>, sql: Vec<u8>) -> PyResult<()> {
+        let this = slf.get();
+        let connection = this.open_connection(slf.py())?;
+        let withhold = this.state().named.declaration.withhold;
+        connection.get().refuse_prepared("fetch")?;
+        let operation = Operation::begin(connection)?;
+        match Self::run_in(connection, &operation, sql, !withhold)? {
+            Ran::Complete(outcome) => Self::take_outcome(slf, outcome),
+            Ran::Copy(_) => Err(error::internal("the server answered FETCH with a COPY")),
+        }
+    }
+
+    /// Fetches the next rows; all that remain when there is no count, or a negative one.
+    pub(super) fn fetch_named(slf: &Bound<'_, Self>, count: Option<i64>) -> PyResult<()> {
+        let this = slf.get();
+        let connection = this.open_connection(slf.py())?;
+        this.check_mark(connection.get())?;
+        if connection.get().outside_transactions() && !this.state().named.declaration.withhold {
+            return Err(error::programming("can't use a named cursor outside of transactions"));
+        }
+        let name = this.quoted_name(slf.py(), connection.get())?;
+        Self::run_named(slf, named::fetch(&name, count.filter(|count| *count >= 0)))
+    }
+
+    /// Moves the server's cursor.
+    pub(super) fn scroll_named(slf: &Bound<'_, Self>, count: i64, absolute: bool) -> PyResult<()> {
+        let this = slf.get();
+        let connection = this.open_connection(slf.py())?;
+        this.check_mark(connection.get())?;
+        let name = this.quoted_name(slf.py(), connection.get())?;
+        Self::run_named(slf, named::scroll(&name, count, absolute))
+    }
+
+    /// `close()` of a named cursor: closes the server's, where that can be and matters.
+    pub(super) fn close_named(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = slf.get();
+        let py = slf.py();
+        let connection = this.connection(py)?;
+        let Ok(session) = connection.get().open_session() else { return Ok(()) };
+        // In a failed transaction the server refuses, and closes the cursor at its end anyway.
+        let status = session.ask(|engine| engine.transaction_status());
+        if status == Some(psycoxide_proto::TransactionStatus::InError) {
+            return Ok(());
+        }
+        this.check_mark(connection.get())?;
+        let named = this.state().named;
+        if !named.executed {
+            // Never declared here: there may be one to close, left by a function.
+            if connection.get().outside_transactions() && !named.declaration.withhold {
+                return Ok(());
+            }
+            let Some(name) = this.name() else { return Ok(()) };
+            let context = connection.get().quote_context();
+            let literal = context.literal(context.encode(name.bind(py))?.as_bytes())?;
+            Self::run_named(slf, named::exists(&literal))?;
+            if this.state().fetched.rowcount == 0 {
+                return Ok(());
+            }
+        }
+        let name = this.quoted_name(py, connection.get())?;
+        Self::run_named(slf, named::close(&name))
+    }
+}

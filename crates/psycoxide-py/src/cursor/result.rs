@@ -1,0 +1,137 @@
+//! What a statement left in the cursor: its result and how far that was read.
+
+use std::sync::Arc;
+
+use psycoxide_proto::{Outcome, Position, QueryResult, ResultKind};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use super::Cursor;
+use super::column::Column;
+use crate::cast::CastPlan;
+use crate::error;
+
+/// A result with the casters chosen for it; cheap to copy, so that rows can be built while no lock
+/// is held.
+#[derive(Clone)]
+pub struct Tuples {
+    /// The raw rows and their columns.
+    pub result: Arc<QueryResult>,
+    /// How each column becomes an object: chosen when the statement was executed.
+    pub plan: Arc<CastPlan>,
+}
+
+/// The state of a cursor after a statement.
+pub struct Fetched {
+    /// The rows, if the statement gave any kind of table.
+    pub tuples: Option<Tuples>,
+    /// Where the next row starts.
+    pub position: Position,
+    /// `cursor.rownumber`
+    pub row: usize,
+    /// `cursor.rowcount`
+    pub rowcount: i64,
+    /// `cursor.statusmessage`
+    pub statusmessage: Option<String>,
+    /// `cursor.lastrowid`
+    pub lastrowid: u32,
+}
+
+impl Default for Fetched {
+    fn default() -> Self {
+        Self {
+            tuples: None,
+            position: Position::default(),
+            row: 0,
+            rowcount: -1,
+            statusmessage: None,
+            lastrowid: 0,
+        }
+    }
+}
+
+impl Fetched {
+    /// How many rows are left to fetch.
+    pub fn remaining(&self) -> usize {
+        self.tuples.as_ref().map_or(0, |tuples| tuples.result.rows.len().saturating_sub(self.row))
+    }
+}
+
+impl Cursor {
+    /// Forgets the last statement's result.
+    pub(super) fn reset(&self) {
+        let old = std::mem::take(&mut self.state().fetched);
+        let description = self.objects().description.take();
+        // Dropped after the locks: destructors of Python objects may come back here.
+        drop((old, description));
+    }
+
+    /// Takes over what came of a statement.
+    ///
+    /// # Errors
+    /// The server's error as its exception; `ProgrammingError` for an empty query.
+    pub fn take_outcome(slf: &Bound<'_, Self>, outcome: Outcome) -> PyResult<()> {
+        let py = slf.py();
+        let this = slf.get();
+        this.reset();
+        let connection = this.connection(py)?;
+        if let Some(report) = outcome.error {
+            let query = this.query_bytes(py);
+            let query = query.as_ref().map(|query| query.as_bytes(py));
+            let cursor = slf.as_any();
+            return Err(error::from_report(py, &report, query, connection.get(), Some(cursor)));
+        }
+        let Some(result) = outcome.result else { return Ok(()) };
+        let mut fetched = Fetched {
+            statusmessage: Some(String::from_utf8_lossy(&result.tag).into_owned()),
+            lastrowid: result.inserted_oid(),
+            ..Fetched::default()
+        };
+        match result.kind {
+            ResultKind::Empty => return Err(error::programming("can't execute an empty query")),
+            ResultKind::Tuples => {
+                fetched.rowcount = i64::try_from(result.rows.len()).unwrap_or(i64::MAX);
+                let plan = match result.columns.as_ref() {
+                    Some(columns) => Arc::new(CastPlan::resolve(slf, columns)?),
+                    None => return Err(error::internal("a table without columns")),
+                };
+                fetched.tuples = Some(Tuples { result: Arc::new(result), plan });
+            }
+            ResultKind::CopyIn | ResultKind::CopyOut | ResultKind::CopyBoth => {
+                fetched.rowcount = affected(&result);
+                fetched.statusmessage = Some(String::new());
+            }
+            ResultKind::Command | ResultKind::Function => fetched.rowcount = affected(&result),
+        }
+        let old = std::mem::replace(&mut this.state().fetched, fetched);
+        drop(old);
+        Ok(())
+    }
+
+    /// `cursor.description`, made when it is first asked for.
+    pub(super) fn describe<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = slf.py();
+        let this = slf.get();
+        if let Some(description) = this.objects().description.as_ref() {
+            return Ok(Some(description.bind(py).clone()));
+        }
+        let Some(tuples) = this.state().fetched.tuples.clone() else { return Ok(None) };
+        let Some(columns) = tuples.result.columns.as_ref() else { return Ok(None) };
+        let context = this.connection(py)?.get().quote_context();
+        let described = columns
+            .iter()
+            .map(|column| {
+                let name = context.decode(py, &column.name)?;
+                Bound::new(py, Column::describe(py, column, name.as_any())?)
+            })
+            .collect::<PyResult<Vec<_>>>()?;
+        let description = PyTuple::new(py, described)?.into_any();
+        this.objects().description = Some(description.clone().unbind());
+        Ok(Some(description))
+    }
+}
+
+/// The number of rows that a command says it affected, or -1.
+fn affected(result: &QueryResult) -> i64 {
+    result.affected().and_then(|count| i64::try_from(count).ok()).unwrap_or(-1)
+}

@@ -1,0 +1,49 @@
+//! Moving within a result.
+
+use pyo3::prelude::*;
+
+use super::Cursor;
+use crate::error;
+
+#[pymethods]
+impl Cursor {
+    /// scroll(value, mode='relative') -- Scroll to new position according to mode.
+    ///
+    /// # Errors
+    /// `ProgrammingError` if a client-side result has no such row; the position is kept.
+    #[pyo3(signature = (value, mode="relative"))]
+    fn scroll(slf: &Bound<'_, Self>, value: i64, mode: &str) -> PyResult<()> {
+        let this = slf.get();
+        this.open_connection(slf.py())?;
+        let absolute = match mode {
+            "relative" => false,
+            "absolute" => true,
+            _ => {
+                return Err(error::programming("scroll mode must be 'relative' or 'absolute'"));
+            }
+        };
+        if this.name().is_some() {
+            return Self::scroll_named(slf, value, absolute);
+        }
+        let mut state = this.state();
+        let fetched = &mut state.fetched;
+        let Some(tuples) = fetched.tuples.as_ref() else {
+            drop(state);
+            return Err(error::programming("no results to fetch"));
+        };
+        let row = i64::try_from(fetched.row).unwrap_or(i64::MAX);
+        let wanted = if absolute { Some(value) } else { row.checked_add(value) };
+        let wanted = wanted.and_then(|row| usize::try_from(row).ok());
+        match wanted.filter(|row| *row < tuples.result.rows.len()) {
+            Some(row) => {
+                fetched.position = tuples.result.rows.seek(row);
+                fetched.row = row;
+                Ok(())
+            }
+            None => {
+                drop(state);
+                Err(error::programming("scroll destination out of bounds"))
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The driver waits itself, with the interpreter released.
+
+use std::time::Duration;
+
+use pyo3::prelude::*;
+
+use super::{Reached, deliver};
+use crate::connection::Connection;
+use crate::error;
+use crate::session::{Session, Stop};
+
+/// After Ctrl-C, so long may the server take to give up the query before the connection is closed.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Runs to the end of the operation under way, or to its next pause.
+///
+/// When a signal's handler raises (Ctrl-C), the query is cancelled on the server and the rest of
+/// its answer taken, so that the connection stays usable; then the handler's exception goes on.
+pub fn drive(connection: &Bound<'_, Connection>, session: &Session) -> PyResult<Reached> {
+    let py = connection.py();
+    loop {
+        match py.detach(|| session.drive(None)) {
+            Ok(Stop::Done(outcome)) => return Ok(Reached::End(outcome)),
+            Ok(Stop::Paused(event)) => return Ok(Reached::Pause(event)),
+            Ok(Stop::Hungry) => return Ok(Reached::Hungry),
+            Ok(Stop::Backlog | Stop::Expired) => deliver(connection, session),
+            Ok(Stop::Interrupted) => {
+                if let Err(raised) = py.check_signals() {
+                    py.detach(|| session.cancel_and_drain(PATIENCE));
+                    return Err(raised);
+                }
+            }
+            Err(error) => return Err(error::from_net(&error)),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What the server says besides its answers reaches the program: notices, notifications, and
+//! parameters that changed.
+
+use psycoxide_proto::{Engine, Notification, Report};
+use psycoxide_sql::quote::StringStyle;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString};
+
+use crate::adapt::{ClientEncoding, QuoteContext};
+use crate::connection::Connection;
+use crate::error::report_text;
+use crate::notify::Notify;
+use crate::session::Session;
+
+/// So many notices a list keeps (psycopg2's `CONN_NOTICES_LIMIT`).
+const MAX_NOTICES: usize = 50;
+
+/// Appends what arrived to `connection.notices` and `connection.notifies`, and notes changed
+/// parameters. What their `append` raises is ignored, as in psycopg2: it is not the statement's
+/// fault.
+pub fn deliver(connection: &Bound<'_, Connection>, session: &Session) {
+    let py = connection.py();
+    if refresh(py, connection.get(), session).is_err() {
+        // Text could be neither quoted nor read: going on would be guessing.
+        session.break_off();
+    }
+    if session.ask(Engine::backlog).unwrap_or_default() == 0 {
+        return;
+    }
+    let (notices, notifications) = session
+        .link()
+        .engine_mut()
+        .map(|engine| (engine.take_notices(), engine.take_notifications()))
+        .unwrap_or_default();
+    let context = connection.get().quote_context();
+    if !notices.is_empty() {
+        let target = connection.get().notices(py).into_bound(py);
+        let _ = append_notices(&target, &notices, &context);
+    }
+    if !notifications.is_empty() {
+        let target = connection.get().notifies(py).into_bound(py);
+        for notification in &notifications {
+            let _ = append_notification(&target, notification, &context);
+        }
+    }
+}
+
+/// Takes over the parameters that the quoting and the encoding follow, if any changed.
+///
+/// # Errors
+/// `OperationalError` if Python has no codec for the client encoding.
+pub fn refresh(py: Python<'_>, connection: &Connection, session: &Session) -> PyResult<()> {
+    let (version, encoding, strings) = {
+        let link = session.link();
+        let Some(engine) = link.engine() else { return Ok(()) };
+        let version = engine.parameters_version();
+        if connection.state().parameters_version == Some(version) {
+            return Ok(());
+        }
+        let encoding = engine.parameter("client_encoding").unwrap_or(b"UTF8");
+        let strings = StringStyle::from_parameter(engine.parameter("standard_conforming_strings"));
+        (version, String::from_utf8_lossy(encoding).into_owned(), strings)
+    };
+    let client_encoding = ClientEncoding::lookup(py, &encoding)?;
+    let mut state = connection.state();
+    state.encoding = psycoxide_sql::encoding::clean_name(&encoding);
+    state.quoting = QuoteContext::new(client_encoding, strings);
+    state.parameters_version = Some(version);
+    Ok(())
+}
+
+fn append_notices(
+    target: &Bound<'_, PyAny>,
+    notices: &[Report],
+    context: &QuoteContext,
+) -> PyResult<()> {
+    for notice in notices {
+        let text = report_text(notice, None, false, context);
+        target.call_method1("append", (text,))?;
+    }
+    if let Ok(list) = target.cast::<PyList>() {
+        let surplus = list.len().saturating_sub(MAX_NOTICES);
+        if surplus > 0 {
+            list.del_slice(0, surplus)?;
+        }
+    }
+    Ok(())
+}
+
+fn append_notification(
+    target: &Bound<'_, PyAny>,
+    notification: &Notification,
+    context: &QuoteContext,
+) -> PyResult<()> {
+    let py = target.py();
+    let text = |bytes: &[u8]| -> Py<PyAny> {
+        PyString::new(py, &context.decode_lossy(py, bytes)).into_any().unbind()
+    };
+    let pid = notification.pid.into_pyobject(py)?.into_any().unbind();
+    let notify =
+        Notify::new(py, pid, text(&notification.channel), Some(text(&notification.payload)))?;
+    target.call_method1("append", (Bound::new(py, notify)?,))?;
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! A wait callback waits: coroutine libraries such as gevent and eventlet.
+
+use std::sync::{Mutex, PoisonError};
+
+use psycoxide_net::Interest;
+use pyo3::prelude::*;
+
+use super::polled::Polled;
+use super::{Reached, blocking};
+use crate::connection::Connection;
+use crate::session::{Session, Stop};
+
+static CALLBACK: Mutex<Option<Py<PyAny>>> = Mutex::new(None);
+
+/// The wait callback in force, if there is one.
+pub fn callback(py: Python<'_>) -> Option<Py<PyAny>> {
+    let callback = CALLBACK.lock().unwrap_or_else(PoisonError::into_inner);
+    callback.as_ref().map(|callback| callback.clone_ref(py))
+}
+
+/// Lets the callback wait until the operation ends or pauses. No lock is held meanwhile.
+///
+/// An exception of the callback leaves the conversation at an unknown place: the connection is
+/// closed, as psycopg2 does.
+pub fn drive(
+    connection: &Bound<'_, Connection>,
+    session: &Session,
+    callback: &Py<PyAny>,
+) -> PyResult<Reached> {
+    let py = connection.py();
+    // Often the answer is there, or the request can be sent, at once; and psycopg2 sends first.
+    session.set_polled(Polled::Running { wants: Interest::WRITE });
+    if let Err(raised) = callback.bind(py).call1((connection,)) {
+        session.set_polled(Polled::Idle);
+        session.break_off();
+        return Err(raised);
+    }
+    match session.take_polled() {
+        Polled::Ended(Stop::Done(outcome)) => Ok(Reached::End(outcome)),
+        Polled::Ended(Stop::Paused(event)) => Ok(Reached::Pause(event)),
+        Polled::Ended(Stop::Hungry) => Ok(Reached::Hungry),
+        // The callback came back too early.
+        _ => blocking::drive(connection, session),
+    }
+}
+
+/// Sets the function that waits on behalf of blocking calls: `f(connection)`, or `None`.
+#[pyfunction]
+fn set_wait_callback(py: Python<'_>, f: Py<PyAny>) {
+    let new = (!f.is_none(py)).then_some(f);
+    let old = std::mem::replace(&mut *CALLBACK.lock().unwrap_or_else(PoisonError::into_inner), new);
+    // Dropped after the lock: a destructor may come back here.
+    drop(old);
+}
+
+/// The function set by `set_wait_callback()`, or `None`.
+#[pyfunction]
+fn get_wait_callback(py: Python<'_>) -> Option<Py<PyAny>> {
+    callback(py)
+}
+
+/// Exports the functions about the wait callback.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(set_wait_callback, module)?)?;
+    module.add_function(wrap_pyfunction!(get_wait_callback, module)?)
+}

@@ -1,0 +1,132 @@
+//! Who waits while an operation runs: the driver itself, the user's `poll()` loop, or a wait
+//! callback.
+//!
+//! An [`Operation`] is one thread's turn on a connection: `run()` hands a request over and comes
+//! back when it is complete or has to pause for the caller (COPY), `resume()` goes on after that.
+
+mod blocking;
+mod deliver;
+pub mod green;
+pub mod polled;
+
+use psycoxide_net::TurnError;
+use psycoxide_proto::{Engine, Event, Outcome, Request};
+use pyo3::prelude::*;
+
+pub use deliver::{deliver, refresh};
+
+use crate::connection::Connection;
+use crate::error;
+use crate::session::Session;
+
+/// How far an operation came.
+pub enum Reached {
+    /// The end.
+    End(Outcome),
+    /// A pause in which the caller has to act: COPY.
+    Pause(Event),
+    /// COPY FROM goes on: the data given so far were sent, the server waits for more.
+    Hungry,
+}
+
+/// One thread's turn on a connection. Given back when dropped.
+pub struct Operation<'a, 'py> {
+    connection: &'a Bound<'py, Connection>,
+    session: &'a Session,
+}
+
+impl<'a, 'py> Operation<'a, 'py> {
+    /// Waits until it is this thread's turn on an open connection.
+    ///
+    /// # Errors
+    /// `InterfaceError` if the connection is closed, `ProgrammingError` if this very thread is in
+    /// the middle of an operation on it (another greenlet's, or a callback of its own).
+    pub fn begin(connection: &'a Bound<'py, Connection>) -> PyResult<Self> {
+        let session = connection.get().open_session()?;
+        Self::take_turn(connection, session)?;
+        // It may have been closed while this thread waited.
+        let operation = Self { connection, session };
+        connection.get().open_session()?;
+        Ok(operation)
+    }
+
+    /// The same for a connection that is still being made.
+    pub fn connecting(
+        connection: &'a Bound<'py, Connection>,
+        session: &'a Session,
+    ) -> PyResult<Self> {
+        Self::take_turn(connection, session)?;
+        Ok(Self { connection, session })
+    }
+
+    fn take_turn(connection: &Bound<'py, Connection>, session: &Session) -> PyResult<()> {
+        let taken = match session.turn().try_acquire() {
+            Err(TurnError::Busy) => connection.py().detach(|| session.turn().acquire()),
+            taken => taken,
+        };
+        taken.map_err(|_| {
+            error::programming("a single async query can be executed on the same connection")
+        })
+    }
+
+    /// The session that the operation is on.
+    pub fn session(&self) -> &'a Session {
+        self.session
+    }
+
+    /// Sends a request and comes back at its end or its first pause.
+    pub fn run(&self, request: Request) -> PyResult<Reached> {
+        self.session.start(request).map_err(|error| error::from_net(&error))?;
+        self.resume()
+    }
+
+    /// Runs a request that never pauses.
+    pub fn complete(&self, request: Request) -> PyResult<Outcome> {
+        match self.run(request)? {
+            Reached::End(outcome) => Ok(outcome),
+            Reached::Pause(event) => {
+                // The server wants to copy where nobody asked it to.
+                self.refuse(&event)?;
+                Err(error::internal("the server began a COPY that was not asked for"))
+            }
+            Reached::Hungry => Err(error::internal("a COPY went on before it began")),
+        }
+    }
+
+    /// Goes on after a pause.
+    pub fn resume(&self) -> PyResult<Reached> {
+        let reached = match green::callback(self.connection.py()) {
+            Some(callback) if !self.connection.get().is_async() => {
+                green::drive(self.connection, self.session, &callback)
+            }
+            _ => blocking::drive(self.connection, self.session),
+        };
+        deliver(self.connection, self.session);
+        reached
+    }
+
+    /// Ends a COPY that nobody will feed or read: what is refused ends with an error of the
+    /// server, what is sent is taken and thrown away.
+    pub fn refuse(&self, event: &Event) -> PyResult<Outcome> {
+        let mut wants_data = matches!(event, Event::CopyIn(_) | Event::CopyBoth(_));
+        loop {
+            if wants_data {
+                let reason = b"COPY was not asked for by a copy_*() method";
+                self.session
+                    .with_engine(|engine: &mut Engine| engine.copy_fail(reason))
+                    .map_err(|error| error::from_proto(&error))?;
+            }
+            wants_data = match self.resume()? {
+                Reached::End(outcome) => return Ok(outcome),
+                Reached::Pause(event) => matches!(event, Event::CopyIn(_) | Event::CopyBoth(_)),
+                Reached::Hungry => false,
+            };
+        }
+    }
+}
+
+impl Drop for Operation<'_, '_> {
+    fn drop(&mut self) {
+        self.session.turn().release();
+    }
+}

@@ -1,0 +1,69 @@
+//! The user waits and calls `poll()`: the one place where an interest becomes psycopg2's numbers.
+
+use psycoxide_net::{Error, Interest, Progress};
+use psycoxide_proto::Engine;
+
+use crate::session::{Session, Stop};
+
+/// `extensions.POLL_OK`
+pub const POLL_OK: i32 = 0;
+/// `extensions.POLL_READ`
+pub const POLL_READ: i32 = 1;
+/// `extensions.POLL_WRITE`
+pub const POLL_WRITE: i32 = 2;
+
+/// What `poll()` is about.
+#[derive(Default)]
+pub enum Polled {
+    /// No operation is left to `poll()`.
+    #[default]
+    Idle,
+    /// An operation is under way.
+    Running {
+        /// What the user was told to wait for.
+        wants: Interest,
+    },
+    /// The operation came to its end, or to a pause; nobody has fetched that yet.
+    Ended(Stop),
+}
+
+/// Moves the operation on as far as it goes without waiting. `None` when it has ended or paused;
+/// else what to wait for.
+///
+/// psycopg2's constants cannot say "either": while sending, the answer is `POLL_WRITE`.
+pub fn poll(session: &Session) -> Result<Option<i32>, Error> {
+    loop {
+        match session.advance() {
+            Ok(Progress::Done(outcome)) => {
+                session.set_polled(Polled::Ended(Stop::Done(outcome)));
+                return Ok(None);
+            }
+            Ok(Progress::Paused(event)) => {
+                session.set_polled(Polled::Ended(Stop::Paused(event)));
+                return Ok(None);
+            }
+            Ok(Progress::Yield) => {
+                if session.ask(Engine::backlog).unwrap_or_default() > 0 {
+                    // Let the caller deliver them; the socket is ready all the same.
+                    return Ok(Some(POLL_READ));
+                }
+            }
+            Ok(Progress::Wait(interest)) if session.is_hungry(interest) => {
+                session.set_polled(Polled::Ended(Stop::Hungry));
+                return Ok(None);
+            }
+            Ok(Progress::Wait(interest)) => {
+                session.set_polled(Polled::Running { wants: interest });
+                return Ok(Some(number(interest)));
+            }
+            Err(error) => {
+                session.set_polled(Polled::Idle);
+                return Err(error);
+            }
+        }
+    }
+}
+
+fn number(interest: Interest) -> i32 {
+    if interest.contains(Interest::WRITE) { POLL_WRITE } else { POLL_READ }
+}

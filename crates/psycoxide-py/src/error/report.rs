@@ -1,0 +1,117 @@
+//! A server's ErrorResponse as an exception of its SQLSTATE's class, and its text.
+
+use psycoxide_proto::Report;
+use psycoxide_sql::message::Message;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyDictMethods};
+
+use super::class;
+use crate::adapt::QuoteContext;
+use crate::connection::Connection;
+
+/// The exception for a report about `query`, which `cursor` executed.
+pub fn from_report(
+    py: Python<'_>,
+    report: &Report,
+    query: Option<&[u8]>,
+    connection: &Connection,
+    cursor: Option<&Bound<'_, PyAny>>,
+) -> PyErr {
+    let context = connection.quote_context();
+    let raised = build(py, report, query, &context, cursor);
+    let text = report_text(report, query, true, &context);
+    connection.state().error_message = Some(text);
+    raised.unwrap_or_else(|error| error)
+}
+
+/// The exception for a report that belongs to no connection any more.
+pub fn unaddressed(py: Python<'_>, report: &Report) -> PyErr {
+    build(py, report, None, &QuoteContext::default(), None).unwrap_or_else(|error| error)
+}
+
+/// The whole text of a report, as libpq composes it; `context` says whether the CONTEXT is shown.
+pub fn report_text(
+    report: &Report,
+    query: Option<&[u8]>,
+    context: bool,
+    quoting: &QuoteContext,
+) -> String {
+    Python::attach(|py| {
+        let field = |code: u8| report.field(code).map(|value| quoting.decode_lossy(py, value));
+        let query = query.map(|query| quoting.decode_lossy(py, query));
+        let (severity, primary) = (field(b'S'), field(b'M'));
+        let (detail, hint, place) = (field(b'D'), field(b'H'), field(b'W'));
+        let internal_query = field(b'q');
+        let number = |code: u8| field(code).and_then(|value| value.parse().ok());
+        Message {
+            severity: severity.as_deref(),
+            primary: primary.as_deref(),
+            position: number(b'P'),
+            internal_position: number(b'p'),
+            internal_query: internal_query.as_deref(),
+            detail: detail.as_deref(),
+            hint: hint.as_deref(),
+            context: place.as_deref(),
+            query: query.as_deref(),
+        }
+        .text(context)
+    })
+}
+
+fn build(
+    py: Python<'_>,
+    report: &Report,
+    query: Option<&[u8]>,
+    context: &QuoteContext,
+    cursor: Option<&Bound<'_, PyAny>>,
+) -> PyResult<PyErr> {
+    let text = report_text(report, query, true, context);
+    let code = report.field(b'C').map(|code| context.decode_lossy(py, code).into_owned());
+    let class = class_of(py, code.as_deref())?;
+    let fields = PyDict::new(py);
+    for (code, value) in report.iter() {
+        fields.set_item(char::from(code).to_string(), context.decode_lossy(py, value))?;
+    }
+    let raised =
+        class.call_method1("_from_report", (message(&text), &text, code, fields, cursor))?;
+    Ok(PyErr::from_value(raised))
+}
+
+/// `str(exception)`: the text without the severity in front.
+fn message(text: &str) -> &str {
+    match text.split_once(":  ") {
+        Some((severity, rest)) if !severity.contains([' ', '\n']) => rest,
+        _ => text,
+    }
+}
+
+/// The class of a SQLSTATE: its own, or the one that its first two characters stand for.
+fn class_of<'py>(py: Python<'py>, code: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+    let Some(code) = code else { return class(py, "DatabaseError") };
+    // Importing the module fills the table.
+    py.import("psycoxide.errors")?;
+    let table = py.import("psycoxide._psycopg")?.getattr("sqlstate_errors")?;
+    if let Some(class) = table.cast::<PyDict>()?.get_item(code)? {
+        return Ok(class);
+    }
+    let prefix = code.get(..2).unwrap_or_default();
+    class(py, base_class(prefix))
+}
+
+/// The DB-API class that a SQLSTATE class (its first two characters) belongs to.
+fn base_class(prefix: &str) -> &'static str {
+    match prefix {
+        "0A" => "NotSupportedError",
+        "20" | "21" | "3D" | "3F" | "42" | "44" => "ProgrammingError",
+        "22" => "DataError",
+        "23" => "IntegrityError",
+        "24" | "25" | "2B" | "2D" | "2F" | "38" | "39" | "3B" | "F0" | "P0" | "XX" => {
+            "InternalError"
+        }
+        "40" => "TransactionRollbackError",
+        "08" | "26" | "27" | "28" | "34" | "53" | "54" | "55" | "57" | "58" | "HV" => {
+            "OperationalError"
+        }
+        _ => "DatabaseError",
+    }
+}

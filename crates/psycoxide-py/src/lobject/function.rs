@@ -1,0 +1,74 @@
+//! The server's functions for large objects, called by the protocol's FunctionCall.
+//!
+//! <https://www.postgresql.org/docs/current/lo-interfaces.html>. Their oids are the same in every
+//! PostgreSQL.
+
+use psycoxide_proto::Request;
+use pyo3::prelude::*;
+
+use crate::connection::{Connection, Status};
+use crate::driver::Operation;
+use crate::error;
+
+/// A function of `pg_proc`.
+#[derive(Clone, Copy, Debug)]
+pub enum Function {
+    Open = 952,
+    Close = 953,
+    Read = 954,
+    Write = 955,
+    Create = 715,
+    Unlink = 964,
+    Seek = 3170,
+    Tell = 3171,
+    Truncate = 3172,
+}
+
+/// Calls a function with arguments in binary; the answer is its result in binary.
+///
+/// # Errors
+/// `OperationalError` with the server's words, as psycopg2 gives.
+pub fn call(
+    connection: &Bound<'_, Connection>,
+    function: Function,
+    arguments: Vec<Vec<u8>>,
+) -> PyResult<Vec<u8>> {
+    let operation = Operation::begin(connection)?;
+    let this = connection.get();
+    let begin = this.state().begin();
+    let mut request = Request::function(function as u32, arguments);
+    if let Some(begin) = begin {
+        request = request.begin(begin.as_bytes());
+        this.state().status = Status::Begin;
+    }
+    let outcome = operation.complete(request)?;
+    if let Some(report) = outcome.error {
+        let context = this.quote_context();
+        return Err(error::operational(error::report_text(&report, None, true, &context)));
+    }
+    Ok(outcome.result.and_then(|result| result.function_value).flatten().unwrap_or_default())
+}
+
+/// The same for a function that gives an `int4`.
+pub fn call_int4(
+    connection: &Bound<'_, Connection>,
+    function: Function,
+    arguments: Vec<Vec<u8>>,
+) -> PyResult<i32> {
+    let value = call(connection, function, arguments)?;
+    value.try_into().map(i32::from_be_bytes).map_err(|_| unexpected(function))
+}
+
+/// The same for a function that gives an `int8`.
+pub fn call_int8(
+    connection: &Bound<'_, Connection>,
+    function: Function,
+    arguments: Vec<Vec<u8>>,
+) -> PyResult<i64> {
+    let value = call(connection, function, arguments)?;
+    value.try_into().map(i64::from_be_bytes).map_err(|_| unexpected(function))
+}
+
+fn unexpected(function: Function) -> PyErr {
+    error::operational(format!("unexpected answer of the server's function {}", function as u32))
+}

@@ -1,0 +1,98 @@
+//! `Notify`: a message received through `LISTEN`.
+
+use pyo3::basic::CompareOp;
+use pyo3::exceptions::PyIndexError;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+/// A notification: behaves as the pair `(pid, channel)`, and carries a payload.
+///
+/// psycopg2 grew the payload after programs had come to unpack pairs, so the length stays two and
+/// equality with a pair ignores the payload; two notifications differ when their payloads do.
+#[pyclass(module = "psycoxide.extensions", frozen, subclass)]
+pub struct Notify {
+    /// The process id of the session that notified.
+    #[pyo3(get)]
+    pid: Py<PyAny>,
+    /// The channel's name.
+    #[pyo3(get)]
+    channel: Py<PyAny>,
+    /// The payload; an empty string when there was none.
+    #[pyo3(get)]
+    payload: Py<PyAny>,
+}
+
+impl Notify {
+    fn parts<'py>(&self, py: Python<'py>, payload: bool) -> PyResult<Bound<'py, PyTuple>> {
+        let (pid, channel) = (self.pid.bind(py), self.channel.bind(py));
+        if payload {
+            PyTuple::new(py, [pid, channel, self.payload.bind(py)])
+        } else {
+            PyTuple::new(py, [pid, channel])
+        }
+    }
+}
+
+#[pymethods]
+impl Notify {
+    #[new]
+    #[pyo3(signature = (pid, channel, payload=None))]
+    pub fn new(
+        py: Python<'_>,
+        pid: Py<PyAny>,
+        channel: Py<PyAny>,
+        payload: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
+        let payload = match payload {
+            Some(payload) => payload,
+            None => "".into_pyobject(py)?.into_any().unbind(),
+        };
+        Ok(Self { pid, channel, payload })
+    }
+
+    fn __len__(&self) -> usize {
+        2
+    }
+
+    fn __getitem__<'py>(&self, py: Python<'py>, index: isize) -> PyResult<Bound<'py, PyAny>> {
+        match index {
+            0 | -2 => Ok(self.pid.bind(py).clone()),
+            1 | -1 => Ok(self.channel.bind(py).clone()),
+            _ => Err(PyIndexError::new_err("index out of range")),
+        }
+    }
+
+    fn __richcmp__<'py>(
+        &self,
+        py: Python<'py>,
+        other: &Bound<'py, PyAny>,
+        op: CompareOp,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if let Ok(other) = other.cast::<Self>() {
+            return self.parts(py, true)?.into_any().rich_compare(other.get().parts(py, true)?, op);
+        }
+        if other.is_instance_of::<PyTuple>() {
+            return self.parts(py, false)?.into_any().rich_compare(other, op);
+        }
+        Ok(py.NotImplemented().into_bound(py))
+    }
+
+    fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
+        let with_payload = self.payload.bind(py).is_truthy()?;
+        self.parts(py, with_payload)?.hash()
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(format!(
+            "Notify({}, {}, {})",
+            self.pid.bind(py).repr()?,
+            self.channel.bind(py).repr()?,
+            self.payload.bind(py).repr()?
+        ))
+    }
+}
+
+/// Exports `Notify`.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Notify>()
+}

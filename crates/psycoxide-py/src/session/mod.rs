@@ -1,0 +1,308 @@
+//! One conversation with a server: the link, whose turn it is, and how it ended.
+//!
+//! Nothing here knows Python: all of it runs with the interpreter released.
+
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use psycoxide_net::{CancelToken, Error, Interest, Link, Progress, Turn, wait};
+use psycoxide_proto::{Engine, Event, Outcome, Phase, Request};
+
+use crate::driver::polled::Polled;
+
+/// So many notices and notifications may queue up before a running operation stops to deliver
+/// them: a flood of them must not fill the memory.
+const MAX_BACKLOG: usize = 1000;
+
+/// Whether a connection is open, as `connection.closed` shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Closed {
+    /// The connection is open.
+    Open = 0,
+    /// `close()` was called.
+    ByUser = 1,
+    /// The server is gone, or spoke nonsense.
+    Broken = 2,
+}
+
+/// Why a running operation came back.
+pub enum Stop {
+    /// It is complete.
+    Done(Outcome),
+    /// It waits for the caller: data of COPY to be written or read.
+    Paused(Event),
+    /// COPY FROM goes on: all data were sent, the server waits for more.
+    Hungry,
+    /// There are notices or notifications to deliver before it goes on.
+    Backlog,
+    /// A signal arrived while waiting; the interpreter should look at it.
+    Interrupted,
+    /// The bound on the wait has passed.
+    Expired,
+}
+
+/// A link that several threads may hold.
+pub struct Session {
+    link: Mutex<Link>,
+    turn: Turn,
+    closed: AtomicU8,
+    polled: Mutex<Polled>,
+    /// The process that opened the link: a forked child must not touch it.
+    creator: u32,
+}
+
+impl Session {
+    /// A session over a link that may still be dialing.
+    pub fn new(link: Link) -> Self {
+        Self {
+            link: Mutex::new(link),
+            turn: Turn::new(),
+            closed: AtomicU8::new(Closed::Open as u8),
+            polled: Mutex::default(),
+            creator: std::process::id(),
+        }
+    }
+
+    /// Whether the session was opened by this very process.
+    pub fn is_ours(&self) -> bool {
+        self.creator == std::process::id()
+    }
+
+    /// Whose operation it is.
+    pub fn turn(&self) -> &Turn {
+        &self.turn
+    }
+
+    /// How the session stands.
+    pub fn closed(&self) -> Closed {
+        match self.closed.load(Ordering::Acquire) {
+            0 => Closed::Open,
+            1 => Closed::ByUser,
+            _ => Closed::Broken,
+        }
+    }
+
+    /// The link, for one step. Never hold this across a wait or a call into Python.
+    pub fn link(&self) -> MutexGuard<'_, Link> {
+        self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes how far an operation is that somebody `poll()`s.
+    pub fn set_polled(&self, polled: Polled) {
+        *self.polled.lock().unwrap_or_else(PoisonError::into_inner) = polled;
+    }
+
+    /// What became of the operation that somebody `poll()`s; it is forgotten if it has ended.
+    pub fn take_polled(&self) -> Polled {
+        let mut polled = self.polled.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *polled)
+    }
+
+    /// Whether somebody has to `poll()` before the operation under way can end.
+    pub fn is_polled(&self) -> bool {
+        !matches!(*self.polled.lock().unwrap_or_else(PoisonError::into_inner), Polled::Idle)
+    }
+
+    /// What the engine answers to a question, once there is one.
+    pub fn ask<T>(&self, question: impl FnOnce(&Engine) -> T) -> Option<T> {
+        self.link().engine().map(question)
+    }
+
+    /// The descriptor of the socket, or -1.
+    pub fn fd(&self) -> RawFd {
+        self.link().fd()
+    }
+
+    /// What it takes to cancel a running operation.
+    pub fn cancel_token(&self) -> Option<CancelToken> {
+        self.link().cancel_token()
+    }
+
+    /// Hands a request to the engine; nothing is sent yet.
+    pub fn start(&self, request: Request) -> Result<(), Error> {
+        self.link().start(request)
+    }
+
+    /// One step that never blocks.
+    pub fn advance(&self) -> Result<Progress, Error> {
+        self.advance_link(&mut self.link())
+    }
+
+    /// The same on the locked link. An answer may be the last one: the server's reason for ending
+    /// the session.
+    fn advance_link(&self, link: &mut Link) -> Result<Progress, Error> {
+        let progress = link.advance();
+        if progress.is_err() || link.engine().is_some_and(|engine| engine.error().is_some()) {
+            self.mark_broken();
+        }
+        progress
+    }
+
+    /// Whether what is waited for is that the caller gives more data of COPY FROM.
+    pub fn is_hungry(&self, interest: Interest) -> bool {
+        hungry(interest, self.ask(Engine::phase))
+    }
+
+    /// Goes on until the operation ends or has to stop, waiting where it must.
+    pub fn drive(&self, until: Option<Instant>) -> Result<Stop, Error> {
+        loop {
+            let (progress, fd, deadline, backlog, phase) = {
+                let mut link = self.link();
+                let progress = self.advance_link(&mut link)?;
+                let backlog = link.engine().map_or(0, Engine::backlog);
+                (progress, link.fd(), link.deadline(), backlog, link.engine().map(Engine::phase))
+            };
+            let interest = match progress {
+                Progress::Done(outcome) => return Ok(Stop::Done(outcome)),
+                Progress::Paused(event) => return Ok(Stop::Paused(event)),
+                _ if backlog > MAX_BACKLOG => return Ok(Stop::Backlog),
+                Progress::Yield => continue,
+                Progress::Wait(interest) if hungry(interest, phase) => return Ok(Stop::Hungry),
+                Progress::Wait(interest) => interest,
+            };
+            let deadline = match (deadline, until) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+            match wait(fd, interest, deadline) {
+                Ok(_) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
+                    return Ok(Stop::Interrupted);
+                }
+                Err(error) => {
+                    self.mark_broken();
+                    return Err(Error::Io(error));
+                }
+            }
+            if until.is_some_and(|until| Instant::now() >= until) {
+                return Ok(Stop::Expired);
+            }
+        }
+    }
+
+    /// Has the server cancel the operation under way, then takes the rest of its answer, which is
+    /// thrown away. The link is closed if that does not end within `patience`.
+    pub fn cancel_and_drain(&self, patience: Duration) {
+        let until = Instant::now() + patience;
+        if let Some(token) = self.cancel_token() {
+            let _ = token.send(Some(patience));
+        }
+        if !self.drain(until, b"canceled") {
+            self.break_off();
+        }
+    }
+
+    /// Takes the rest of an answer, refusing and discarding the data of COPY on the way. `false` if
+    /// it did not come to its end in time.
+    pub fn drain(&self, until: Instant, reason: &[u8]) -> bool {
+        loop {
+            match self.drive(Some(until)) {
+                Ok(Stop::Done(_)) => return true,
+                Ok(Stop::Paused(event)) => {
+                    let refused = match event {
+                        Event::CopyIn(_) | Event::CopyBoth(_) => {
+                            self.with_engine(|engine| engine.copy_fail(reason))
+                        }
+                        _ => Ok(()),
+                    };
+                    if refused.is_err() {
+                        return false;
+                    }
+                }
+                Ok(Stop::Hungry) => {
+                    if self.with_engine(|engine| engine.copy_fail(reason)).is_err() {
+                        return false;
+                    }
+                }
+                Ok(Stop::Backlog) => {
+                    self.with_engine(|engine| {
+                        engine.take_notices();
+                    });
+                    // Notifications are kept for the program: it may be waiting for them.
+                    if self.ask(Engine::backlog).unwrap_or_default() > MAX_BACKLOG * 100 {
+                        return false;
+                    }
+                }
+                Ok(Stop::Interrupted) => {}
+                Ok(Stop::Expired) | Err(_) => return false,
+            }
+            if Instant::now() >= until {
+                return false;
+            }
+        }
+    }
+
+    /// Lets `f` work on the engine; there is one whenever an operation is under way.
+    pub fn with_engine<T>(&self, f: impl FnOnce(&mut Engine) -> T) -> T
+    where
+        T: NoEngine,
+    {
+        self.link().engine_mut().map_or_else(T::no_engine, f)
+    }
+
+    /// Notes that the server is gone; the first verdict stands.
+    pub fn mark_broken(&self) {
+        let _ = self.closed.compare_exchange(
+            Closed::Open as u8,
+            Closed::Broken as u8,
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+    }
+
+    /// Closes the link because it can no longer be trusted.
+    pub fn break_off(&self) {
+        self.mark_broken();
+        self.link().close();
+    }
+
+    /// `close()`: says goodbye if that does not block.
+    pub fn close(&self) {
+        self.closed.store(Closed::ByUser as u8, Ordering::Release);
+        if self.is_ours() {
+            self.link().close();
+        } else {
+            self.link().abandon();
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let ours = self.is_ours();
+        let link = self.link.get_mut().unwrap_or_else(PoisonError::into_inner);
+        // A forked child leaves its parent's conversation alone.
+        if ours { link.close() } else { link.abandon() }
+    }
+}
+
+/// In COPY FROM there is nothing to wait for once everything is sent: the server speaks only if
+/// something is wrong.
+fn hungry(interest: Interest, phase: Option<Phase>) -> bool {
+    phase == Some(Phase::CopyIn) && !interest.contains(Interest::WRITE)
+}
+
+/// What [`Session::with_engine`] gives while there is no engine.
+pub trait NoEngine {
+    /// The answer without an engine.
+    fn no_engine() -> Self;
+}
+
+impl NoEngine for () {
+    fn no_engine() -> Self {}
+}
+
+impl<T> NoEngine for Vec<T> {
+    fn no_engine() -> Self {
+        Vec::new()
+    }
+}
+
+impl NoEngine for Result<(), psycoxide_proto::Error> {
+    fn no_engine() -> Self {
+        Err(psycoxide_proto::Error::Misuse("the connection is not open"))
+    }
+}
