@@ -1,0 +1,233 @@
+"""Asynchronous connections and the wait callback."""
+
+from __future__ import annotations
+
+import select
+import subprocess
+import sys
+import time
+
+import pytest
+
+import psycoxide
+from psycoxide import extensions
+from psycoxide.extras import wait_select
+
+
+@pytest.fixture
+def aconn(dsn):
+    conn = psycoxide.connect(dsn, async_=1)
+    wait_select(conn)
+    yield conn
+    conn.close()
+
+
+def test_connects_by_polling(dsn):
+    conn = psycoxide.connect(dsn, async_=True)
+    assert conn.async_ == 1
+    with pytest.raises(psycoxide.OperationalError, match="underway"):
+        conn.cursor()
+    states = set()
+    while True:
+        state = conn.poll()
+        states.add(state)
+        if state == extensions.POLL_OK:
+            break
+        lists = ([conn], []) if state == extensions.POLL_READ else ([], [conn])
+        select.select(*lists, [], 10)
+    assert extensions.POLL_READ in states
+    assert conn.status == extensions.STATUS_READY
+    assert conn.autocommit is True
+    conn.close()
+
+
+def test_failure_comes_from_poll(dsn):
+    conn = psycoxide.connect(dsn, dbname="no_such_database", async_=1)
+    with pytest.raises(psycoxide.OperationalError, match="no_such_database"):
+        wait_select(conn)
+
+
+def test_query(aconn):
+    cur = aconn.cursor()
+    cur.execute("select pg_sleep(0.1), 42")
+    assert aconn.isexecuting()
+    with pytest.raises(psycoxide.ProgrammingError, match="underway"):
+        cur.execute("select 1")
+    with pytest.raises(psycoxide.ProgrammingError, match="no results to fetch"):
+        cur.fetchone()
+    wait_select(aconn)
+    assert not aconn.isexecuting()
+    assert cur.fetchone() == ("", 42)
+    cur.execute("selecte")
+    with pytest.raises(psycoxide.errors.SyntaxError):
+        wait_select(aconn)
+    cur.execute("select generate_series(1, 100000)")
+    wait_select(aconn)
+    assert len(cur.fetchall()) == 100000
+
+
+def test_many_at_once(dsn):
+    conns = [psycoxide.connect(dsn, async_=1) for _ in range(5)]
+    for conn in conns:
+        wait_select(conn)
+    started = time.monotonic()
+    cursors = [conn.cursor() for conn in conns]
+    for cur in cursors:
+        cur.execute("select pg_sleep(0.5), 1")
+    for conn in conns:
+        wait_select(conn)
+    assert [cur.fetchone()[1] for cur in cursors] == [1] * 5
+    assert time.monotonic() - started < 2.2
+    for conn in conns:
+        conn.close()
+
+
+def test_refusals(aconn):
+    cur = aconn.cursor()
+    for call in (
+        aconn.commit,
+        aconn.rollback,
+        aconn.reset,
+        aconn.set_session,
+        lambda: aconn.set_isolation_level(1),
+        lambda: aconn.set_client_encoding("latin1"),
+        lambda: aconn.cursor("named"),
+        lambda: cur.executemany("select 1", []),
+        lambda: setattr(aconn, "autocommit", True),
+    ):
+        with pytest.raises(psycoxide.ProgrammingError, match="asynchronous"):
+            call()
+    cur.execute("copy (select 1) to stdout")
+    with pytest.raises(psycoxide.ProgrammingError, match="COPY TO"):
+        wait_select(aconn)
+    cur.execute("select 2")
+    wait_select(aconn)
+    assert cur.fetchone() == (2,)
+
+
+def test_dropped_cursor(aconn):
+    aconn.cursor().execute("select 1")
+    with pytest.raises(psycoxide.InterfaceError, match="disappeared"):
+        wait_select(aconn)
+
+
+def test_notifications_by_select(dsn, aconn):
+    cur = aconn.cursor()
+    cur.execute("listen bell")
+    wait_select(aconn)
+    other = psycoxide.connect(dsn)
+    other.autocommit = True
+    other.cursor().execute("notify bell, 'ding'")
+    assert select.select([aconn], [], [], 5)[0]
+    aconn.poll()
+    notify = aconn.notifies.pop()
+    assert (notify.channel, notify.payload) == ("bell", "ding")
+    assert notify.pid == other.get_backend_pid()
+    assert notify == (notify.pid, "bell") and len(notify) == 2
+    other.close()
+
+
+def test_notifications_on_any_command(conn, dsn):
+    conn.autocommit = True
+    cur = conn.cursor()
+    cur.execute("listen bell")
+    other = psycoxide.connect(dsn)
+    with other:
+        for i in range(3):
+            other.cursor().execute("select pg_notify('bell', %s)", (str(i),))
+    cur.execute("select 1")
+    assert [notify.payload for notify in conn.notifies] == ["0", "1", "2"]
+    other.close()
+
+
+@pytest.fixture
+def green():
+    calls = []
+
+    def callback(conn):
+        calls.append(conn)
+        wait_select(conn)
+
+    extensions.set_wait_callback(callback)
+    yield calls
+    extensions.set_wait_callback(None)
+
+
+def test_wait_callback(green, dsn):
+    assert extensions.get_wait_callback() is not None
+    conn = psycoxide.connect(dsn)
+    cur = conn.cursor()
+    cur.execute("select generate_series(1, 50000)")
+    assert len(cur.fetchall()) == 50000
+    named = conn.cursor("green")
+    named.execute("select generate_series(1, 5)")
+    assert len(list(named)) == 5
+    with pytest.raises(psycoxide.errors.SyntaxError):
+        cur.execute("selecte")
+    conn.rollback()
+    assert len(green) > 4
+    conn.close()
+
+
+def test_exception_in_the_callback_closes(green, dsn):
+    conn = psycoxide.connect(dsn)
+
+    def fail(conn):
+        raise ZeroDivisionError("out of patience")
+
+    extensions.set_wait_callback(fail)
+    with pytest.raises(ZeroDivisionError):
+        conn.cursor().execute("select 1")
+    assert conn.closed == 2
+
+
+GEVENT = """
+import gevent.monkey
+gevent.monkey.patch_all()
+import sys, time, gevent, psycoxide
+from gevent.socket import wait_read, wait_write
+from psycoxide import extensions
+
+def callback(conn):
+    while True:
+        state = conn.poll()
+        if state == extensions.POLL_OK:
+            break
+        (wait_read if state == extensions.POLL_READ else wait_write)(conn.fileno())
+
+extensions.set_wait_callback(callback)
+
+def work(i):
+    conn = psycoxide.connect(sys.argv[1])
+    cur = conn.cursor()
+    cur.execute("select pg_sleep(0.4), %s", (i,))
+    found = cur.fetchone()[1]
+    conn.close()
+    return found
+
+started = time.monotonic()
+jobs = [gevent.spawn(work, i) for i in range(8)]
+gevent.joinall(jobs, raise_error=True)
+assert [job.value for job in jobs] == list(range(8))
+assert time.monotonic() - started < 2.5, "one after the other"
+
+conn = psycoxide.connect(sys.argv[1])
+first = gevent.spawn(conn.cursor().execute, "select pg_sleep(0.3)")
+gevent.sleep(0.1)
+try:
+    conn.cursor().execute("select 1")
+except psycoxide.ProgrammingError as error:
+    assert "single async query" in str(error)
+else:
+    raise AssertionError("two greenlets on one connection")
+first.get()
+print("green")
+"""
+
+
+def test_gevent(dsn):
+    pytest.importorskip("gevent", reason="gevent is not installed")
+    done = subprocess.run(
+        [sys.executable, "-c", GEVENT, dsn], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.returncode) == ("green\n", 0), done.stderr

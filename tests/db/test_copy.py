@@ -1,0 +1,101 @@
+"""COPY between tables and file objects."""
+
+from __future__ import annotations
+
+import io
+import random
+
+import pytest
+
+import psycoxide
+
+
+@pytest.fixture
+def cur(conn):
+    cur = conn.cursor()
+    cur.execute("create temp table cargo (id int primary key, name text)")
+    return cur
+
+
+def test_round_trip(cur):
+    cur.copy_from(io.StringIO("1\tone\n2\t\\N\n"), "cargo")
+    assert cur.rowcount == 2
+    cur.execute("select * from cargo order by id")
+    assert cur.fetchall() == [(1, "one"), (2, None)]
+    out = io.StringIO()
+    cur.copy_to(out, "cargo", sep="|", null="nil", columns=("name", "id"))
+    assert out.getvalue() == "one|1\nnil|2\n"
+    assert cur.rowcount == 2
+
+
+def test_expert_with_bytes(cur):
+    cur.copy_expert("copy cargo from stdin with csv", io.BytesIO(b"1,\xc3\xa9t\xc3\xa9\n"))
+    out = io.BytesIO()
+    cur.copy_expert("copy cargo to stdout with csv", out)
+    assert out.getvalue() == "1,été\n".encode()
+
+
+def test_much_data(cur):
+    lines = "".join(f"{i}\t{'x' * random.Random(i).randrange(200)}\n" for i in range(50000))
+    cur.copy_from(io.StringIO(lines), "cargo")
+    assert cur.rowcount == 50000
+    out = io.StringIO()
+    cur.copy_expert("copy (select * from cargo order by id) to stdout", out)
+    assert out.getvalue() == lines
+
+
+def test_bad_rows(cur, conn):
+    conn.commit()
+    with pytest.raises(psycoxide.DataError) as caught:
+        cur.copy_from(io.StringIO("1\ta\nx\tb\n"), "cargo")
+    assert "line 2" in caught.value.diag.context
+    conn.rollback()
+    cur.execute("select 1")
+
+
+class BrokenRead(io.TextIOBase):
+    def read(self, size=-1):
+        raise ZeroDivisionError("broken read")
+
+
+class BrokenWrite(io.TextIOBase):
+    def write(self, data):
+        raise ZeroDivisionError("broken write")
+
+
+def test_read_raises(cur, conn):
+    with pytest.raises(psycoxide.errors.QueryCanceled, match="ZeroDivisionError") as caught:
+        cur.copy_from(BrokenRead(), "cargo")
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    conn.rollback()
+    cur.execute("select 1")
+    assert cur.fetchone() == (1,)
+
+
+def test_write_raises(cur, conn):
+    with pytest.raises(ZeroDivisionError):
+        cur.copy_expert("copy (select generate_series(1, 1000000)) to stdout", BrokenWrite())
+    conn.rollback()
+    cur.execute("select 1")
+    assert cur.fetchone() == (1,)
+
+
+def test_files_are_checked(cur):
+    with pytest.raises(TypeError):
+        cur.copy_from(None, "cargo")
+    with pytest.raises(TypeError):
+        cur.copy_to(None, "cargo")
+    with pytest.raises(TypeError):
+        cur.copy_expert("copy cargo to stdout", None)
+
+
+def test_a_callback_that_uses_the_connection(cur, conn):
+    class Greedy(io.BytesIO):
+        def read(self, size=-1):
+            cur.execute("select 1")
+            return b""
+
+    with pytest.raises(psycoxide.Error):
+        cur.copy_from(Greedy(), "cargo")
+    conn.rollback()
+    cur.execute("select 1")
