@@ -142,6 +142,32 @@ def test_adapters_by_themselves(adapter: Any, text: bytes) -> None:
     assert adapter.getquoted() == text
 
 
+def test_numbers_of_other_classes() -> None:
+    class Single:
+        """Prints fewer digits than its value has, as numpy's float32 does."""
+
+        def __init__(self, text: str) -> None:
+            self.text = text
+
+        def __float__(self) -> float:
+            return -0.10000000149011612
+
+        def __str__(self) -> str:
+            return self.text
+
+    assert pg.Float(Single("-0.1")).getquoted() == b" -0.1"
+    for text in ("Single(-0.1)", "1--x", "--1", "", "'"):
+        assert pg.Float(Single(text)).getquoted() == b" -0.10000000149011612"
+
+    class Money(Decimal):
+        def __str__(self) -> str:
+            return "$1; drop table t"
+
+    with pytest.raises(ValueError, match="not a number"):
+        quoted(Money(1))
+    assert quoted(Money("-Infinity")) == b"'-Infinity'::numeric"
+
+
 def test_adapters_know_what_they_adapt() -> None:
     value = ["x"]
     for make in (pg.AsIs, pg.Binary, pg.Boolean, pg.Float, pg.Int, pg.QuotedString, pg.List):

@@ -121,6 +121,7 @@ impl ClientEncoding {
     }
 
     /// The server's name for it.
+    #[allow(dead_code)] // The connection's side of the house.
     pub fn name(&self) -> &'static str {
         self.encoding.name
     }

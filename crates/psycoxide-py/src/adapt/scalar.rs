@@ -46,39 +46,47 @@ fn int_digits(number: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
 }
 
 /// Writes a float's value. Not its `repr`: a subclass may print anything, as numpy's does.
+///
+/// Other numbers are written as they print if they print as one: `numpy.float32(0.1)` is 0.1.
 pub fn float(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
+    if let Ok(float) = object.cast::<PyFloat>() {
+        number::write_float(out, float.value());
+        return Ok(());
+    }
     if object.is_instance_of::<PyInt>() {
         return int(object, out);
     }
-    let value = match object.cast::<PyFloat>() {
-        Ok(float) => float.value(),
-        Err(_) => object.extract()?,
-    };
-    number::write_float(out, value);
+    let value: f64 = object.extract()?;
+    let text = object.str()?;
+    match text.to_str()? {
+        digits if is_number(digits) => number::write_digits(out, digits.as_bytes()),
+        _ => number::write_float(out, value),
+    }
     Ok(())
+}
+
+/// Whether text is a numeric constant, and nothing that could be read as more than that.
+fn is_number(text: &str) -> bool {
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    unsigned.starts_with(|first: char| first.is_ascii_digit())
+        && unsigned
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'))
+        && !unsigned.contains("--")
 }
 
 /// Writes a Decimal's digits, and NaN or an infinity as a string with a cast.
 pub fn decimal(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
     let text = object.str()?;
     let digits = text.to_str()?;
-    let unsigned = digits.strip_prefix('-').unwrap_or(digits);
-    if object.get_type().is(imports::DECIMAL.bind(object.py())?)
-        && unsigned.starts_with(|first: char| first.is_ascii_digit())
-    {
+    let exact = object.get_type().is(imports::DECIMAL.bind(object.py())?);
+    if is_number(digits) && (exact || object.call_method0("is_finite")?.is_truthy()?) {
         number::write_digits(out, digits.as_bytes());
     } else if object.call_method0("is_finite")?.is_truthy()? {
-        // Another class's own text: it is written as a number only if it looks like one.
-        if !unsigned
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'))
-        {
-            return Err(PyValueError::new_err(format!("not a number: {digits}")));
-        }
-        number::write_digits(out, digits.as_bytes());
+        return Err(PyValueError::new_err(format!("not a number: {digits}")));
     } else if object.call_method0("is_nan")?.is_truthy()? {
         out.extend_from_slice(b"'NaN'::numeric");
-    } else if digits.starts_with('-') {
+    } else if object.call_method0("is_signed")?.is_truthy()? {
         out.extend_from_slice(b"'-Infinity'::numeric");
     } else {
         out.extend_from_slice(b"'Infinity'::numeric");
