@@ -33,13 +33,13 @@ impl SqlIn {
         self.seq.get_or_none(py)
     }
 
-    #[setter]
-    fn set__seq(&self, seq: Py<PyAny>) {
+    #[setter(_seq)]
+    fn set_seq(&self, seq: Py<PyAny>) {
         self.seq.set(Some(seq));
     }
 
-    #[setter]
-    fn set__conn(&self, conn: Py<PyAny>) {
+    #[setter(_conn)]
+    fn set_conn(&self, conn: Py<PyAny>) {
         self.conn.set(Some(conn));
     }
 
