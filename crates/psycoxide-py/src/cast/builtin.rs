@@ -81,6 +81,11 @@ const ALIASES: &[(&str, &str)] = &[
     ("PYINTERVALARRAY", "INTERVALARRAY"),
 ];
 
+/// Casters for types whose oids vary, or that psycopg2 casts in Python: the package makes casters
+/// of them with `new_type`, and gives them oids and names.
+const PRIVATE: &[(&str, Decoder)] =
+    &[("_JSON", Decoder::Json), ("_UUID", Decoder::Uuid), ("_HSTORE", Decoder::Hstore)];
+
 /// Exports every built-in caster from `module` and registers it in `string_types`.
 pub fn register(module: &Bound<'_, PyModule>, string_types: &Bound<'_, PyDict>) -> PyResult<()> {
     let py = module.py();
@@ -95,6 +100,9 @@ pub fn register(module: &Bound<'_, PyModule>, string_types: &Bound<'_, PyDict>) 
     ARRAYS.iter().try_for_each(array)?;
     LATE.iter().try_for_each(scalar)?;
     LATE_ARRAYS.iter().try_for_each(array)?;
+    for (name, decoder) in PRIVATE {
+        export(module, string_types, name, &[], decoder.clone_ref(py))?;
+    }
     for (alias, name) in ALIASES {
         let original = found(module, name)?;
         let decoder = original.get().decoder().clone_ref(py);

@@ -8,7 +8,8 @@ use pyo3::types::{PyString, PyTuple};
 use pyo3::{PyTraverseError, ffi};
 
 use super::decoder::{Decoder, decode_object};
-use super::scene::{Scene, Zones};
+use super::kept::Kept;
+use super::scene::Scene;
 use super::surroundings;
 use crate::error;
 
@@ -84,8 +85,8 @@ impl Caster {
             return Ok(value);
         }
         let encoding = surroundings::encoding(&cursor);
-        let zones = Zones::new(&cursor);
-        let scene = Scene { py: slf.py(), cursor: &cursor, encoding: &encoding, zones: &zones };
+        let kept = Kept::new(&cursor);
+        let scene = Scene { py: slf.py(), cursor: &cursor, encoding: &encoding, kept: &kept };
         decode_object(&slf.get().decoder, &scene, &value)
     }
 
@@ -127,8 +128,12 @@ pub fn new_type<'py>(
     // psycopg2 takes it and makes no use of it.
     let _ = baseobj;
     let py = values.py();
-    let decoder = match castobj {
-        Some(function) => Decoder::Python(function.clone().unbind()),
+    let decoder = match castobj.map(|object| (object, object.cast::<Caster>())) {
+        // A caster that runs no Python code is not called, but done as.
+        Some((_, Ok(caster))) if !caster.get().decoder().runs_python() => {
+            caster.get().decoder().clone_ref(py)
+        }
+        Some((function, _)) => Decoder::Python(function.clone().unbind()),
         None => Decoder::Missing,
     };
     let none = py.None().into_bound(py);

@@ -84,7 +84,7 @@ fn special_or_finite(scene: &Scene<'_, '_>, text: &[u8], special_offset: Option<
     };
     let zone = match special_offset {
         // SAFETY: the API is imported, and its UTC lives for ever.
-        Some(_) if !scene.zones.is_naive() => unsafe {
+        Some(_) if !scene.kept.zones.is_naive() => unsafe {
             Value::from_borrowed(ffi::PyDateTime_TimeZone_UTC())?
         },
         _ => Value::none(scene.py)?,
@@ -145,7 +145,7 @@ pub fn time(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
 #[inline]
 fn zone(scene: &Scene<'_, '_>, offset: Option<i32>) -> Decoded {
     match offset {
-        Some(offset) => scene.zones.at(offset),
+        Some(offset) => scene.kept.zones.at(offset),
         None => Value::none(scene.py),
     }
 }

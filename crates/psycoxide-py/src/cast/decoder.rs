@@ -7,7 +7,7 @@ use pyo3::{PyTraverseError, ffi};
 use super::object::{Decoded, Raised, Value};
 use super::scene::Scene;
 use super::text::UTF8;
-use super::{array, binary, datetime, number};
+use super::{array, binary, datetime, hstore, json, number, uuid};
 use crate::imports::Lazy;
 
 static ERROR: Lazy = Lazy::new("psycoxide._exceptions", "Error");
@@ -39,6 +39,12 @@ pub enum Decoder {
     Interval,
     /// `memoryview` of what `bytea`'s text stands for.
     Binary,
+    /// `uuid.UUID`
+    Uuid,
+    /// What `json.loads` gives.
+    Json,
+    /// `dict` of `str` to `str` or `None`.
+    Hstore,
     /// `memoryview` of the field as it came (a binary cursor's `bytea`).
     Verbatim,
     /// `list`, nested as the array is, of what the element's decoder gives.
@@ -67,6 +73,9 @@ impl Decoder {
             Self::Interval => datetime::interval(scene, text),
             Self::Binary => binary::binary(scene.py, text),
             Self::Array(element) => array::array(scene, element, text),
+            Self::Uuid => uuid::uuid(scene, text),
+            Self::Json => json::json(scene, text),
+            Self::Hstore => hstore::hstore(scene, text),
             Self::Bytes => bytes(scene.py, text),
             Self::Verbatim => binary::view(scene.py, text.to_vec()),
             Self::Python(function) => {
@@ -106,15 +115,21 @@ impl Decoder {
     pub fn uses_encoding(&self) -> bool {
         match self {
             Self::Array(element) => element.uses_encoding(),
-            decoder => matches!(decoder, Self::Text | Self::Python(_)),
+            decoder => matches!(decoder, Self::Text | Self::Json | Self::Hstore | Self::Python(_)),
         }
     }
 
-    /// Whether values are objects that the garbage collector never tracks.
+    /// Whether values are objects that the garbage collector does not track, or need not.
     pub fn is_atomic(&self) -> bool {
         !matches!(
             self,
-            Self::Array(_) | Self::Binary | Self::Verbatim | Self::Python(_) | Self::Missing
+            Self::Array(_)
+                | Self::Binary
+                | Self::Verbatim
+                | Self::Json
+                | Self::Hstore
+                | Self::Python(_)
+                | Self::Missing
         )
     }
 
@@ -141,6 +156,9 @@ impl Decoder {
             Self::Time => Self::Time,
             Self::Interval => Self::Interval,
             Self::Binary => Self::Binary,
+            Self::Uuid => Self::Uuid,
+            Self::Json => Self::Json,
+            Self::Hstore => Self::Hstore,
             Self::Verbatim => Self::Verbatim,
             Self::Array(element) => Self::Array(Box::new(element.clone_ref(py))),
             Self::Python(function) => Self::Python(function.clone_ref(py)),

@@ -12,6 +12,9 @@ mod builtin;
 mod caster;
 mod datetime;
 mod decoder;
+mod hstore;
+mod json;
+mod kept;
 mod number;
 mod object;
 mod plan;
@@ -19,13 +22,15 @@ mod registry;
 mod scene;
 mod surroundings;
 mod text;
+mod uuid;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+pub use kept::Kept;
 pub use object::{Raised, Value};
 pub use plan::{CastPlan, cast, cast_object};
-pub use scene::{Scene, Zones};
+pub use scene::Scene;
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();

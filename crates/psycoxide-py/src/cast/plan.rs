@@ -7,7 +7,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
 use super::decoder::{Decoder, decode_object};
-use super::scene::{Scene, Zones};
+use super::kept::Kept;
+use super::scene::Scene;
 use super::text::TextDecoder;
 use super::{registry, surroundings};
 use crate::cursor::Cursor;
@@ -64,14 +65,14 @@ impl CastPlan {
     pub fn scene<'a, 'py>(
         &'a self,
         cursor: &'a Bound<'py, PyAny>,
-        zones: &'a Zones<'py>,
+        kept: &'a Kept<'py>,
     ) -> Scene<'a, 'py> {
-        Scene { py: cursor.py(), cursor, encoding: &self.encoding, zones }
+        Scene { py: cursor.py(), cursor, encoding: &self.encoding, kept }
     }
 
     /// Whether no Python code runs while rows are decoded.
-    pub fn is_native(&self, zones: &Zones<'_>) -> bool {
-        self.native && (!self.uses_zones || zones.is_native())
+    pub fn is_native(&self, kept: &Kept<'_>) -> bool {
+        self.native && (!self.uses_zones || kept.zones.is_native())
     }
 
     /// Whether rows hold only values that the garbage collector does not track, so that it would
@@ -120,6 +121,6 @@ fn with_decoder<'py, T>(
     let registries: Vec<_> = registries.iter().collect();
     let decoder = registry::decoder(&registries, oid)?;
     let encoding = surroundings::encoding(cursor);
-    let zones = Zones::new(cursor);
-    decode(&decoder, &Scene { py: cursor.py(), cursor, encoding: &encoding, zones: &zones })
+    let kept = Kept::new(cursor);
+    decode(&decoder, &Scene { py: cursor.py(), cursor, encoding: &encoding, kept: &kept })
 }

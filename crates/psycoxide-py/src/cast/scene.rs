@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyDict};
 use pyo3::{ffi, intern};
 
+use super::kept::Kept;
 use super::object::{Raised, Value};
 use super::text::TextDecoder;
 use crate::imports::Lazy;
@@ -19,8 +20,8 @@ pub struct Scene<'a, 'py> {
     pub cursor: &'a Bound<'py, PyAny>,
     /// The encoding that the values are in.
     pub encoding: &'a TextDecoder,
-    /// Where `tzinfo` objects come from.
-    pub zones: &'a Zones<'py>,
+    /// What fields share.
+    pub kept: &'a Kept<'py>,
 }
 
 impl<'a, 'py> Scene<'a, 'py> {
@@ -29,7 +30,7 @@ impl<'a, 'py> Scene<'a, 'py> {
     where
         'a: 'b,
     {
-        Scene { py: self.py, cursor: self.cursor, encoding, zones: self.zones }
+        Scene { py: self.py, cursor: self.cursor, encoding, kept: self.kept }
     }
 }
 

@@ -65,7 +65,7 @@ impl TextDecoder {
         self.decode_any(py, text)
     }
 
-    fn decode_any(&self, py: Python<'_>, text: &[u8]) -> Decoded {
+    fn decode_any(&self, _py: Python<'_>, text: &[u8]) -> Decoded {
         let (start, length) = (text.as_ptr().cast(), text.len() as ffi::Py_ssize_t);
         match self {
             // SAFETY: `text` is valid for its length; no error handler is named.
@@ -89,7 +89,7 @@ impl TextDecoder {
 ///
 /// Not for fewer than two: CPython shares the empty and the one-character strings.
 #[inline]
-fn ascii(_py: Python<'_>, text: &[u8]) -> Decoded {
+pub fn ascii(_py: Python<'_>, text: &[u8]) -> Decoded {
     debug_assert!(text.len() > 1 && text.is_ascii());
     // SAFETY: the GIL is held. With a highest character of 127 the new string is compact ASCII, so
     // its data are `len` writable bytes (and a NUL already set) which nobody else can see yet.

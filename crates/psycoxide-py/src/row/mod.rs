@@ -8,7 +8,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyList};
 
-use crate::cast::{CastPlan, Zones};
+use crate::cast::{CastPlan, Kept};
 use crate::cursor::Cursor;
 
 /// The Python object for one row.
@@ -22,8 +22,8 @@ pub fn build_row<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let factory = factory(cursor);
     let cursor = cursor.as_any();
-    let zones = Zones::new(cursor);
-    let scene = plan.scene(cursor, &zones);
+    let kept = Kept::new(cursor);
+    let scene = plan.scene(cursor, &kept);
     match fill::row(&scene, plan, row, factory.as_ref()) {
         Ok(row) => Ok(row.into_bound(cursor.py())),
         Err(raised) => Err(raised.into_error(cursor.py())),
@@ -43,9 +43,9 @@ pub fn build_rows<'py>(
 ) -> PyResult<Bound<'py, PyList>> {
     let factory = factory(cursor);
     let cursor = cursor.as_any();
-    let zones = Zones::new(cursor);
-    let scene = plan.scene(cursor, &zones);
-    let _paused = (factory.is_none() && plan.is_native(&zones)).then(collector::pause);
+    let kept = Kept::new(cursor);
+    let scene = plan.scene(cursor, &kept);
+    let _paused = (factory.is_none() && plan.is_native(&kept)).then(collector::pause);
     let next = || {
         let row = rows.next_row(position)?;
         Some(fill::row(&scene, plan, &row, factory.as_ref()))

@@ -1,0 +1,48 @@
+//! `hstore` as `dict`.
+
+use psycoxide_sql::text::hstore::Pairs;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+use super::object::{Decoded, Raised, Value};
+use super::scene::Scene;
+use super::text::UTF8;
+use crate::error;
+
+/// A dict of `str` to `str` or `None`.
+pub fn hstore(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
+    let py = scene.py;
+    if scene.encoding.is_ascii_safe() || text.is_ascii() {
+        return walk(scene, text);
+    }
+    // A byte that looks like `\` or `"` may be half of a character here: read it as text first.
+    let string = scene.encoding.decode(py, text)?.into_bound(py);
+    let utf8 = string.cast::<PyString>().map_err(PyErr::from).and_then(|string| string.to_str());
+    match utf8 {
+        Ok(utf8) => walk(&scene.with_encoding(&UTF8), utf8.as_bytes()),
+        Err(error) => Err(Raised::from_error(py, error)),
+    }
+}
+
+fn walk(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
+    let py = scene.py;
+    let dict = PyDict::new(py);
+    let mut pairs = Pairs::new(text);
+    loop {
+        let (key, value) = match pairs.step() {
+            Ok(Some(pair)) => pair,
+            Ok(None) => return Ok(Value::from(dict.into_any())),
+            Err(fault) => {
+                let error = error::interface(format!("error parsing hstore: {fault}"));
+                return Err(Raised::from_error(py, error));
+            }
+        };
+        let key = scene.kept.keys.shared(py, &key, || scene.encoding.decode(py, &key))?;
+        let value = match value {
+            Some(value) => scene.encoding.decode(py, &value)?,
+            None => Value::none(py)?,
+        };
+        let set = dict.set_item(key, value.into_bound(py));
+        set.map_err(|error| Raised::from_error(py, error))?;
+    }
+}

@@ -1,0 +1,76 @@
+//! What is kept from field to field for the length of one fetch.
+
+use std::cell::RefCell;
+
+use pyo3::prelude::*;
+
+use super::object::{Decoded, Raised};
+use super::scene::Zones;
+
+/// Objects that the fields of one fetch share.
+pub struct Kept<'py> {
+    pub zones: Zones<'py>,
+    pub keys: Keys,
+}
+
+impl<'py> Kept<'py> {
+    /// Nothing yet, for a fetch by this cursor.
+    pub fn new(cursor: &Bound<'py, PyAny>) -> Self {
+        Self { zones: Zones::new(cursor), keys: Keys::default() }
+    }
+}
+
+/// The keys of the objects read so far: rows repeat them, and one `str` for all saves memory and
+/// the hashing.
+#[derive(Default)]
+pub struct Keys {
+    /// Each key in the place that its hash gives; the newest of several stays.
+    places: RefCell<Vec<Option<Key>>>,
+}
+
+struct Key {
+    text: Box<[u8]>,
+    string: Py<PyAny>,
+}
+
+impl Keys {
+    /// Few rows have more keys; a power of two.
+    const PLACES: usize = 128;
+    /// Longer ones are not likely to be keys that repeat.
+    const LONGEST: usize = 64;
+
+    /// The `str` for `text`: the one seen before, or what `make` makes.
+    pub fn shared<'py>(
+        &self,
+        py: Python<'py>,
+        text: &[u8],
+        make: impl FnOnce() -> Decoded,
+    ) -> Result<Bound<'py, PyAny>, Raised> {
+        if text.len() > Self::LONGEST {
+            return Ok(make()?.into_bound(py));
+        }
+        let mut places = self.places.borrow_mut();
+        if places.is_empty() {
+            places.resize_with(Self::PLACES, || None);
+        }
+        let Some(place) = places.get_mut(hash(text) % Self::PLACES) else {
+            return Ok(make()?.into_bound(py));
+        };
+        if let Some(key) = place
+            && *key.text == *text
+        {
+            return Ok(key.string.bind(py).clone());
+        }
+        let string = make()?.into_bound(py);
+        *place = Some(Key { text: text.into(), string: string.clone().unbind() });
+        Ok(string)
+    }
+}
+
+/// FNV-1a.
+fn hash(text: &[u8]) -> usize {
+    let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = text.iter().fold(0xcbf2_9ce4_8422_2325, mix);
+    // The low bits mix best after the high ones are folded in; the cut is intended.
+    (hash ^ (hash >> 32)) as usize
+}
