@@ -11,6 +11,7 @@ from typing import Any, Callable
 from psycoxide._catalog import Scope, lookup
 from psycoxide._exceptions import ProgrammingError
 from psycoxide._psycopg import (
+    _JSON,
     ISQLQuote,
     QuotedString,
     connection,
@@ -129,7 +130,8 @@ def _create_json_typecasters(
     def typecast_json(s: str | None, cur: Any) -> Any:
         return None if s is None else decode(s)
 
-    caster = new_type((oid,), name, typecast_json)
+    # The native caster gives what `json.loads` gives.
+    caster = new_type((oid,), name, _JSON if decode is json.loads else typecast_json)
     if array_oid is None:
         return caster, None
     return caster, new_array_type((array_oid,), f"{name}ARRAY", caster)

@@ -5,13 +5,13 @@ See <https://www.postgresql.org/docs/current/rangetypes.html>.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from psycoxide._catalog import Scope, fetch_by_name, lookup
-from psycoxide._exceptions import InterfaceError, ProgrammingError
+from psycoxide._exceptions import ProgrammingError
 from psycoxide._psycopg import (
     ISQLQuote,
+    _range_bounds,
     adapt,
     connection,
     new_array_type,
@@ -246,20 +246,6 @@ class RangeCaster:
     there is no array type) are what is registered. A subclass can override `parse()`.
     """
 
-    # One bound: quoted, with what it holds doubled or behind a backslash, or plain.
-    # https://www.postgresql.org/docs/current/rangetypes.html#RANGETYPES-IO
-    _re_range = re.compile(
-        r"""
-        ([(\[])                                         # lower bound flag
-        (?: "( (?: [^"\\] | "" | \\. )* )" | ([^",]+) )?  # lower bound
-        ,
-        (?: "( (?: [^"\\] | "" | \\. )* )" | ([^"\])]+) )? # upper bound
-        ([\])])                                         # upper bound flag
-        """,
-        re.VERBOSE | re.DOTALL,
-    )
-    _re_undouble = re.compile(r'["\\](.)', re.DOTALL)
-
     def __init__(
         self,
         pgrange: str | type[RangeAdapter],
@@ -319,21 +305,14 @@ class RangeCaster:
         """
         if s is None:
             return None
-        if s == "empty":
+        bounds = _range_bounds(s)
+        if bounds is None:
             return self.range(empty=True)
-        match = self._re_range.match(s)
-        if match is None:
-            raise InterfaceError(f"failed to parse range: {s!r}")
-
-        flag, quoted_lower, lower, quoted_upper, upper, end_flag = match.groups()
-        if quoted_lower is not None:
-            lower = self._re_undouble.sub(r"\1", quoted_lower)
-        if quoted_upper is not None:
-            upper = self._re_undouble.sub(r"\1", quoted_upper)
+        lower, upper, flags = bounds
         if cur is not None:
             lower = cur.cast(self.subtype_oid, lower)
             upper = cur.cast(self.subtype_oid, upper)
-        return self.range(lower, upper, flag + end_flag)
+        return self.range(lower, upper, flags)
 
     def _register(self, scope: Scope | None = None) -> None:
         """Register the typecasters in `scope` (None: everywhere), the adapter everywhere."""

@@ -5,14 +5,13 @@ See <https://www.postgresql.org/docs/current/rowtypes.html>.
 
 from __future__ import annotations
 
-import re
 from collections import namedtuple
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from psycoxide._catalog import Scope, fetch_by_name, lookup
-from psycoxide._exceptions import DataError, InterfaceError, ProgrammingError
-from psycoxide._psycopg import new_array_type, new_type, register_type
+from psycoxide._exceptions import DataError, ProgrammingError
+from psycoxide._psycopg import _composite_fields, new_array_type, new_type, register_type
 from psycoxide.extras.named_tuple import _re_clean
 
 
@@ -24,18 +23,6 @@ class CompositeCaster:
     `array_typecaster` (None if there is no array type) what is registered. A subclass can override
     `make()`.
     """
-
-    # One attribute and what ends it. An unquoted one has no quote, comma or parenthesis in it; in a
-    # quoted one quotes and backslashes are doubled, or behind a backslash.
-    # https://www.postgresql.org/docs/current/rowtypes.html#ROWTYPES-IO-SYNTAX
-    _re_tokenize = re.compile(
-        r"""
-        (?: "( (?: [^"\\] | "" | \\. )* )" | ( (?: [^"\\(),] | \\. )+ ) )?
-        ([,)])
-        """,
-        re.VERBOSE | re.DOTALL,
-    )
-    _re_undouble = re.compile(r'["\\](.)', re.DOTALL)
 
     def __init__(
         self,
@@ -84,21 +71,7 @@ class CompositeCaster:
     @classmethod
     def tokenize(cls, s: str) -> list[str | None]:
         """The texts of the attributes in the text of a composite value; None for a NULL."""
-        tokens: list[str | None] = []
-        if s[:1] != "(":
-            raise InterfaceError(f"can't parse type: {s!r}")
-        position = 1
-        end = ","
-        while end == ",":
-            match = cls._re_tokenize.match(s, position)
-            if match is None:
-                raise InterfaceError(f"can't parse type: {s!r}")
-            quoted, plain, end = match.groups()
-            text = plain if quoted is None else quoted
-            tokens.append(None if text is None else cls._re_undouble.sub(r"\1", text))
-            position = match.end()
-        if position != len(s):
-            raise InterfaceError(f"can't parse type: {s!r}")
+        tokens: list[str | None] = _composite_fields(s)
         return tokens
 
     def _create_type(self, name: str, attnames: list[str]) -> None:

@@ -5,29 +5,16 @@ See <https://www.postgresql.org/docs/current/hstore.html>.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from psycoxide._catalog import Scope, lookup
-from psycoxide._exceptions import InterfaceError, ProgrammingError
-from psycoxide._psycopg import adapt, connection, new_array_type, new_type, register_type
+from psycoxide._exceptions import ProgrammingError
+from psycoxide._psycopg import _HSTORE, adapt, connection, new_array_type, new_type, register_type
 from psycoxide.extensions import register_adapter
 
 
 class HstoreAdapter:
     """Adapts a dict to a call of the function `hstore()`, and parses the text of an hstore."""
-
-    # As the server writes it: `"key"=>"value", "other"=>NULL`, with `"` and `\` behind a `\`.
-    _re_hstore = re.compile(
-        r"""
-        "((?: [^"\\] | \\. )*)"                   # key
-        \s* => \s*
-        (?: (NULL) | "((?: [^"\\] | \\. )*)" )    # value
-        (?: \s* , \s* | $ )
-        """,
-        re.VERBOSE | re.DOTALL,
-    )
-    _re_escape = re.compile(r"\\(.)", re.DOTALL)
 
     def __init__(self, wrapped: dict[str, str | None]) -> None:
         self.wrapped = wrapped
@@ -55,19 +42,7 @@ class HstoreAdapter:
     @classmethod
     def parse(cls, s: str | None, cur: Any = None) -> dict[str, str | None] | None:
         """The dict that the text `s` is. Raises InterfaceError if it is no hstore."""
-        if s is None:
-            return None
-        found: dict[str, str | None] = {}
-        start = 0
-        while start < len(s):
-            match = cls._re_hstore.match(s, start)
-            if match is None:
-                raise InterfaceError(f"error parsing hstore: unparsed data after char {start}")
-            key, null, value = match.groups()
-            found[cls._re_escape.sub(r"\1", key)] = (
-                None if null else cls._re_escape.sub(r"\1", value)
-            )
-            start = match.end()
+        found: dict[str, str | None] | None = _HSTORE(s, cur)
         return found
 
     # The other name is from the time of Python 2.
@@ -107,7 +82,7 @@ def register_hstore(
     array_oids = (array_oid,) if isinstance(array_oid, int) else tuple(array_oid or ())
     scope = None if globally else conn_or_curs
 
-    caster = new_type(oids, "HSTORE", HstoreAdapter.parse)
+    caster = new_type(oids, "HSTORE", _HSTORE)
     register_type(caster, scope)
     register_adapter(dict, HstoreAdapter)
     array_oids = tuple(found for found in array_oids if found)

@@ -9,6 +9,7 @@ from typing import Any
 
 from psycoxide import extensions as _ext
 from psycoxide._catalog import Scope
+from psycoxide._psycopg import _UUID
 
 # The oids are fixed: src/include/catalog/pg_type.dat of PostgreSQL.
 _UUID_OID = 2950
@@ -50,10 +51,7 @@ def register_uuid(
     else:
         oid, array_oid = oids, _UUIDARRAY_OID
 
-    def typecast_uuid(data: str | None, cursor: Any) -> uuid.UUID | None:
-        return uuid.UUID(data) if data else None
-
-    caster = _ext.new_type((oid,), "UUID", typecast_uuid)
+    caster = _ext.new_type((oid,), "UUID", _UUID)
     array_caster = _ext.new_array_type((array_oid,), "UUID[]", caster)
     _ext.register_type(caster, conn_or_curs)
     _ext.register_type(array_caster, conn_or_curs)

@@ -12,6 +12,7 @@ mod builtin;
 mod caster;
 mod datetime;
 mod decoder;
+mod fields;
 mod hstore;
 mod json;
 mod kept;
@@ -42,5 +43,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(caster::new_type, module)?)?;
     module.add_function(wrap_pyfunction!(caster::new_array_type, module)?)?;
     module.add_function(wrap_pyfunction!(registry::register_type, module)?)?;
+    module.add_function(wrap_pyfunction!(fields::_composite_fields, module)?)?;
+    module.add_function(wrap_pyfunction!(fields::_range_bounds, module)?)?;
     Ok(())
 }

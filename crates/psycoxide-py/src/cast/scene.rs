@@ -2,16 +2,15 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyDict};
-use pyo3::{ffi, intern};
 
 use super::kept::Kept;
 use super::object::{Raised, Value};
+use super::surroundings;
 use super::text::TextDecoder;
-use crate::imports::Lazy;
-
-static TIMEZONE: Lazy = Lazy::new("datetime", "timezone");
+use crate::imports::TIMEZONE;
 
 /// The surroundings of one fetch, or of one call of a caster.
 pub struct Scene<'a, 'py> {
@@ -104,13 +103,13 @@ impl<'py> Zones<'py> {
     fn factory(&self) -> &Factory<'py> {
         self.factory.get_or_init(|| {
             let py = self.cursor.py();
-            match self.cursor.getattr(intern!(py, "tzinfo_factory")) {
-                Ok(factory) if factory.is_none() => Factory::Naive,
-                Ok(factory) if TIMEZONE.bind(py).is_ok_and(|zone| factory.is(zone)) => {
+            match surroundings::tzinfo_factory(&self.cursor) {
+                Some(factory) if factory.is_none() => Factory::Naive,
+                Some(factory) if TIMEZONE.bind(py).is_ok_and(|zone| factory.is(zone)) => {
                     Factory::Timezone
                 }
-                Ok(factory) => Factory::Call(factory),
-                Err(_) => Factory::Timezone,
+                Some(factory) => Factory::Call(factory),
+                None => Factory::Timezone,
             }
         })
     }

@@ -4,7 +4,6 @@ mod collector;
 mod fill;
 
 use psycoxide_proto::{Position, Row, Rows};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyList};
 
@@ -55,6 +54,6 @@ pub fn build_rows<'py>(
 
 /// The cursor's `row_factory`, if rows are not to be tuples.
 fn factory<'py>(cursor: &Bound<'py, Cursor>) -> Option<Bound<'py, PyAny>> {
-    let factory = cursor.as_any().getattr(intern!(cursor.py(), "row_factory")).ok()?;
+    let factory = cursor.get().row_factory(cursor.py()).into_bound(cursor.py());
     (!factory.is_none()).then_some(factory)
 }
