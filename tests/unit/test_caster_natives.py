@@ -10,7 +10,6 @@ import uuid
 from typing import Any
 
 import pytest
-
 from psycoxide import _psycopg
 from psycoxide._exceptions import InterfaceError
 

@@ -76,14 +76,8 @@ impl<'a, 'py> Parser<'a, 'py> {
             Some(b'{') => self.object(depth.checked_sub(1).ok_or(Stop::Unusual)?),
             Some(b'[') => self.array(depth.checked_sub(1).ok_or(Stop::Unusual)?),
             Some(b'n') if self.took(b"null") => Ok(Value::none(self.py)?),
-            // SAFETY: the truth values live for ever.
-            Some(b't') if self.took(b"true") => {
-                Ok(unsafe { Value::from_borrowed(ffi::Py_True())? })
-            }
-            // SAFETY: as above.
-            Some(b'f') if self.took(b"false") => {
-                Ok(unsafe { Value::from_borrowed(ffi::Py_False())? })
-            }
+            Some(b't') if self.took(b"true") => Ok(Value::boolean(self.py, true)?),
+            Some(b'f') if self.took(b"false") => Ok(Value::boolean(self.py, false)?),
             _ => Err(Stop::Unusual),
         }
     }

@@ -30,7 +30,7 @@ use pyo3::types::PyDict;
 
 pub use kept::Kept;
 pub use object::{Raised, Value};
-pub use plan::{CastPlan, cast, cast_object};
+pub use plan::{CastPlan, cast};
 pub use scene::Scene;
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

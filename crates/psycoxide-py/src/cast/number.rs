@@ -69,17 +69,13 @@ pub fn decimal(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
 /// A `bool`, told by its first letter.
 #[inline]
 pub fn boolean(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
-    let value = match text.first() {
-        // SAFETY: the two truth values live for ever.
-        Some(b't' | b'T') => unsafe { ffi::Py_True() },
-        // SAFETY: as above.
-        Some(b'f' | b'F') => unsafe { ffi::Py_False() },
+    match text.first() {
+        Some(b't' | b'T') => Value::boolean(scene.py, true),
+        Some(b'f' | b'F') => Value::boolean(scene.py, false),
         _ => {
             let text = String::from_utf8_lossy(text);
             let error = error::interface(format!("can't parse boolean: '{text}'"));
-            return Err(Raised::from_error(scene.py, error));
+            Err(Raised::from_error(scene.py, error))
         }
-    };
-    // SAFETY: as above.
-    unsafe { Value::from_borrowed(value) }
+    }
 }

@@ -52,6 +52,13 @@ impl Value {
         unsafe { Self::from_borrowed(ffi::Py_None()) }
     }
 
+    /// `True` or `False`
+    #[inline]
+    pub fn boolean(_py: Python<'_>, value: bool) -> Decoded {
+        // SAFETY: the two truth values live for ever.
+        unsafe { Self::from_borrowed(if value { ffi::Py_True() } else { ffi::Py_False() }) }
+    }
+
     /// The reference itself; the caller owns it now.
     #[inline]
     pub fn into_ptr(self) -> *mut ffi::PyObject {

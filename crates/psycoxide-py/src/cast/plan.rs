@@ -6,7 +6,7 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
-use super::decoder::{Decoder, decode_object};
+use super::decoder::Decoder;
 use super::kept::Kept;
 use super::scene::Scene;
 use super::text::TextDecoder;
@@ -87,40 +87,22 @@ impl CastPlan {
     }
 }
 
-/// `cursor.cast(oid, value)`: the object for a value of a type, given as `str`, `bytes` or `None`.
-pub fn cast_object<'py>(
-    cursor: &Bound<'py, Cursor>,
-    oid: &Bound<'py, PyAny>,
-    value: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyAny>> {
-    with_decoder(cursor, oid, |decoder, scene| decode_object(decoder, scene, value))
-}
-
-/// The object for a value of a type, whose text is in the client encoding.
+/// `cursor.cast(oid, value)`: the object for a value of a type, whose text is in the client encoding.
 pub fn cast<'py>(
     cursor: &Bound<'py, Cursor>,
     oid: u32,
     value: Option<&[u8]>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = cursor.py();
-    with_decoder(cursor, PyInt::new(py, oid).as_any(), |decoder, scene| {
-        match decoder.decode(scene, value) {
-            Ok(value) => Ok(value.into_bound(py)),
-            Err(raised) => Err(raised.into_error(py)),
-        }
-    })
-}
-
-fn with_decoder<'py, T>(
-    cursor: &Bound<'py, Cursor>,
-    oid: &Bound<'py, PyAny>,
-    decode: impl FnOnce(&Decoder, &Scene<'_, 'py>) -> PyResult<T>,
-) -> PyResult<T> {
     let cursor = cursor.as_any();
     let registries = surroundings::registries(cursor);
     let registries: Vec<_> = registries.iter().collect();
-    let decoder = registry::decoder(&registries, oid)?;
+    let decoder = registry::decoder(&registries, PyInt::new(py, oid).as_any())?;
     let encoding = surroundings::encoding(cursor);
     let kept = Kept::new(cursor);
-    decode(&decoder, &Scene { py: cursor.py(), cursor, encoding: &encoding, kept: &kept })
+    let scene = Scene { py, cursor, encoding: &encoding, kept: &kept };
+    match decoder.decode(&scene, value) {
+        Ok(value) => Ok(value.into_bound(py)),
+        Err(raised) => Err(raised.into_error(py)),
+    }
 }

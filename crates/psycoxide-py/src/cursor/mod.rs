@@ -172,6 +172,11 @@ impl Cursor {
             visit.call(&objects.tzinfo_factory)?;
             visit.call(&objects.row_factory)?;
         }
+        if let Ok(state) = self.state.try_lock()
+            && let Some(tuples) = &state.fetched.tuples
+        {
+            tuples.plan.traverse(&visit)?;
+        }
         Ok(())
     }
 }
