@@ -98,6 +98,19 @@ impl Link {
         advanced
     }
 
+    /// Sends what the socket takes of what is to be sent; whether that was all.
+    ///
+    /// # Errors
+    /// If the socket fails; the link is closed then.
+    pub fn flush(&mut self) -> Result<bool, Error> {
+        let Stage::Up(up) = &mut self.stage else { return Ok(true) };
+        let flushed = pump::send(&up.stream, &mut up.engine);
+        if flushed.is_err() {
+            self.stage = Stage::Closed;
+        }
+        flushed
+    }
+
     /// Reads what the server sent of its own accord, without waiting.
     ///
     /// # Errors

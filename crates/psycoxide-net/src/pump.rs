@@ -57,6 +57,16 @@ pub fn pump(stream: &Stream, engine: &mut Engine) -> Result<Pumped, Error> {
     Ok(Pumped::Yield)
 }
 
+/// Sends what the socket takes; whether that was all.
+///
+/// # Errors
+/// If the socket fails.
+pub fn send(stream: &Stream, engine: &mut Engine) -> Result<bool, Error> {
+    flush(stream, engine)?;
+    fail(engine)?;
+    Ok(engine.out().is_empty())
+}
+
 /// Reads what the server sent of its own accord.
 ///
 /// # Errors

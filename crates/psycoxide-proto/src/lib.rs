@@ -42,6 +42,7 @@ mod error;
 mod frontend;
 mod interest;
 mod machine;
+pub mod replication;
 mod result;
 mod secret;
 mod wire;

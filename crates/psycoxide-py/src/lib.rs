@@ -9,6 +9,7 @@ mod error;
 mod imports;
 mod lobject;
 mod notify;
+mod replication;
 mod row;
 mod session;
 mod text;
@@ -27,6 +28,7 @@ fn _psycopg(module: &Bound<'_, PyModule>) -> PyResult<()> {
     driver::green::register(module)?;
     lobject::register(module)?;
     notify::register(module)?;
+    replication::register(module)?;
     version::register(module)?;
     xid::register(module)
 }

@@ -9,6 +9,11 @@ const VERSION: &str = "2.9.13 (dt dec pq3 ext lo64)";
 /// The level of libpq whose behaviour is offered: programs check for a minimum.
 const LIBPQ_VERSION: i32 = 180_000;
 
+/// `extensions.REPLICATION_PHYSICAL`
+pub const REPLICATION_PHYSICAL: i64 = 12_345_678;
+/// `extensions.REPLICATION_LOGICAL`
+pub const REPLICATION_LOGICAL: i64 = 87_654_321;
+
 /// libpq_version() -> int -- the level of libpq whose behaviour is offered, such as 180000.
 #[pyfunction]
 fn libpq_version() -> i32 {
@@ -23,7 +28,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("apilevel", "2.0")?;
     module.add("threadsafety", 2)?;
     module.add("paramstyle", "pyformat")?;
-    module.add("REPLICATION_PHYSICAL", 12_345_678)?;
-    module.add("REPLICATION_LOGICAL", 87_654_321)?;
+    module.add("REPLICATION_PHYSICAL", REPLICATION_PHYSICAL)?;
+    module.add("REPLICATION_LOGICAL", REPLICATION_LOGICAL)?;
     module.add_function(wrap_pyfunction!(libpq_version, module)?)
 }

@@ -2,14 +2,14 @@
 
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyType};
+use pyo3::types::{PyCapsule, PyDict, PyString, PyType};
 
 use super::Connection;
 use super::info::ConnectionInfo;
 use crate::cursor::Cursor;
 use crate::driver::Operation;
 use crate::error;
-use crate::session::Closed;
+use crate::session::{Closed, Session};
 use crate::text::text;
 
 impl Connection {
@@ -109,7 +109,8 @@ impl Connection {
     /// 0 if the connection is open, 1 if it was closed, 2 if it broke.
     #[getter]
     fn closed(&self) -> i32 {
-        self.session.get().map_or(0, |session| session.closed() as i32)
+        // A connection that could not be made is as good as broken.
+        self.session.get().map_or(Closed::Broken, Session::closed) as i32
     }
 
     /// What the driver did last: one of the `extensions.STATUS_*` constants.
@@ -121,7 +122,7 @@ impl Connection {
     /// The connection string, its password hidden.
     #[getter]
     fn dsn(slf: &Bound<'_, Self>) -> Option<String> {
-        slf.get().dsn.get().map(|dsn| dsn.shown.clone())
+        slf.get().dsn.get().cloned()
     }
 
     /// 1 if the connection is asynchronous.
@@ -196,9 +197,13 @@ impl Connection {
         None
     }
 
-    /// get_native_connection() -- not supported: there is no libpq below.
-    fn get_native_connection(&self) -> PyResult<()> {
-        Err(error::not_supported("there is no PGconn: psycoxide speaks the protocol itself"))
+    /// get_native_connection() -- a capsule with the descriptor of the connection's socket.
+    ///
+    /// There is no `PGconn` below. The capsule's name differs from psycopg2's, so that C code which
+    /// expects one refuses it.
+    fn get_native_connection<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        let descriptor = self.open_session()?.fd();
+        PyCapsule::new_with_value(py, descriptor, c"psycoxide.connection.socket")
     }
 
     /// The exception classes, as PEP 249 suggests.
@@ -226,7 +231,7 @@ impl Connection {
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> String {
-        let dsn = slf.get().dsn.get().map_or("<unintialized>", |dsn| dsn.shown.as_str());
+        let dsn = slf.get().dsn.get().map_or("<uninitialised>", String::as_str);
         format!(
             "<connection object at {:p}; dsn: '{dsn}', closed: {}>",
             slf.as_ptr(),

@@ -38,7 +38,7 @@ impl Connection {
     }
 
     fn option(&self, keyword: &str) -> Option<String> {
-        self.dsn.get()?.config.get(keyword).map(str::to_owned)
+        self.config.get()?.get(keyword).map(str::to_owned)
     }
 
     fn is_open(&self) -> bool {
@@ -83,8 +83,8 @@ impl Connection {
 
     fn dsn_parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
-        if let Some(dsn) = self.dsn.get() {
-            for (name, value) in dsn.config.parameters() {
+        if let Some(config) = self.config.get() {
+            for (name, value) in config.parameters() {
                 if !psycoxide_net::config::is_secret(&name) {
                     dict.set_item(name, value)?;
                 }

@@ -12,8 +12,9 @@ mod state;
 mod tpc;
 mod transaction;
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use psycoxide_net::Config;
 use psycoxide_proto::{Engine, TransactionStatus};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
@@ -33,7 +34,10 @@ use crate::session::Session;
 #[pyclass(name = "connection", module = "psycoxide.extensions", subclass, weakref, frozen)]
 pub struct Connection {
     session: OnceLock<Session>,
-    dsn: OnceLock<open::Dsn>,
+    /// The connection string with its password hidden.
+    dsn: OnceLock<String>,
+    /// Every option in force.
+    config: OnceLock<Arc<Config>>,
     state: Mutex<State>,
     objects: Mutex<Objects>,
     string_types: Py<PyDict>,
@@ -50,6 +54,24 @@ struct Objects {
 }
 
 impl Connection {
+    /// A connection before its `__init__`.
+    pub fn unconnected(py: Python<'_>) -> Self {
+        Self {
+            session: OnceLock::new(),
+            dsn: OnceLock::new(),
+            config: OnceLock::new(),
+            state: Mutex::default(),
+            objects: Mutex::new(Objects {
+                notices: PyList::empty(py).into_any().unbind(),
+                notifies: PyList::empty(py).into_any().unbind(),
+                cursor_factory: py.None(),
+                executing: None,
+            }),
+            string_types: PyDict::new(py).unbind(),
+            binary_types: PyDict::new(py).unbind(),
+        }
+    }
+
     /// The session, or the error that there is none (any more).
     pub fn session(&self) -> PyResult<&Session> {
         self.session.get().ok_or_else(|| {
@@ -148,20 +170,7 @@ impl Connection {
         _args: &Bound<'_, PyAny>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> Self {
-        let py = class.py();
-        Self {
-            session: OnceLock::new(),
-            dsn: OnceLock::new(),
-            state: Mutex::default(),
-            objects: Mutex::new(Objects {
-                notices: PyList::empty(py).into_any().unbind(),
-                notifies: PyList::empty(py).into_any().unbind(),
-                cursor_factory: py.None(),
-                executing: None,
-            }),
-            string_types: PyDict::new(py).unbind(),
-            binary_types: PyDict::new(py).unbind(),
-        }
+        Self::unconnected(class.py())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -15,14 +15,6 @@ use crate::error;
 use crate::session::Session;
 use crate::text;
 
-/// The connection string, as it may be shown, with what it came to.
-pub struct Dsn {
-    /// The string with its password hidden.
-    pub shown: String,
-    /// Every option in force.
-    pub config: Arc<Config>,
-}
-
 #[pymethods]
 impl Connection {
     /// Opens the connection. Overridden by subclasses, so it is here that it happens, as in
@@ -34,16 +26,36 @@ impl Connection {
         r#async: i64,
         async_: i64,
     ) -> PyResult<()> {
+        Self::initialise(slf, dsn, r#async != 0 || async_ != 0)
+    }
+}
+
+impl Connection {
+    /// What `__init__` does, for subclasses in Rust as well.
+    pub fn initialise(
+        slf: &Bound<'_, Self>,
+        dsn: &Bound<'_, PyAny>,
+        asynchronous: bool,
+    ) -> PyResult<()> {
         let this = slf.get();
         if this.session.get().is_some() {
             return Err(error::programming("the connection is already initialised"));
         }
         let text = dsn_text(dsn)?;
-        let config = Arc::new(
-            Config::parse(&text).map_err(|error| error::operational(format!("{error}\n")))?,
-        );
-        let dsn = Dsn { shown: hide_password(&text), config: Arc::clone(&config) };
-        let asynchronous = r#async != 0 || async_ != 0;
+        let _ = this.dsn.set(hide_password(&text));
+        Self::open(slf, &text, asynchronous).inspect_err(|raised| this.note_error(raised, slf.py()))
+    }
+
+    /// No transaction is ever begun: a replication session has none.
+    pub fn never_begins(&self) {
+        self.state().replication = true;
+    }
+
+    fn open(slf: &Bound<'_, Self>, dsn: &str, asynchronous: bool) -> PyResult<()> {
+        let this = slf.get();
+        let config =
+            Arc::new(Config::parse(dsn).map_err(|error| error::operational(format!("{error}\n")))?);
+        let _ = this.config.set(Arc::clone(&config));
         {
             let mut state = this.state();
             state.asynchronous = asynchronous;
@@ -52,7 +64,6 @@ impl Connection {
         }
         let link =
             slf.py().detach(|| Link::dial(config)).map_err(|error| error::connecting(&error))?;
-        let _ = this.dsn.set(dsn);
         let session = this.session.get_or_init(|| Session::new(link));
         if asynchronous {
             session.set_polled(Polled::Running { wants: psycoxide_net::Interest::WRITE });
@@ -71,9 +82,12 @@ impl Connection {
             }
         }
     }
-}
 
-impl Connection {
+    /// Keeps the text of what went wrong, for `info.error_message`.
+    pub fn note_error(&self, raised: &PyErr, py: Python<'_>) {
+        self.state().error_message = Some(raised.value(py).to_string());
+    }
+
     /// The session is set up: statements can run.
     pub fn connected(&self, py: Python<'_>) -> PyResult<()> {
         let session = self.session()?;
@@ -84,7 +98,7 @@ impl Connection {
 
     /// The bound on everything that needs another connection to the same server.
     pub fn connect_timeout(&self) -> Option<Duration> {
-        let seconds: i64 = self.dsn.get()?.config.get("connect_timeout")?.trim().parse().ok()?;
+        let seconds: i64 = self.config.get()?.get("connect_timeout")?.trim().parse().ok()?;
         u64::try_from(seconds).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs)
     }
 }
@@ -133,8 +147,8 @@ fn quote(value: &str) -> String {
 
 /// _connect(dsn, [connection_factory], [async]) -> new connection
 ///
-/// What `connect()` calls: the factory is called with the connection string, and with `async=1` if
-/// that was asked for.
+/// What `connect()` calls: the factory is called with the connection string, and with a 1 behind it
+/// if the connection is to be asynchronous.
 #[pyfunction]
 #[pyo3(signature = (dsn, connection_factory=None, r#async=0, async_=0))]
 fn _connect<'py>(
@@ -148,13 +162,11 @@ fn _connect<'py>(
         Some(factory) => factory,
         None => py.get_type::<Connection>().into_any(),
     };
-    let asynchronous = r#async.max(async_);
-    if asynchronous == 0 {
-        return factory.call1((dsn,));
+    match r#async.max(async_) {
+        0 => factory.call1((dsn,)),
+        // By position: subclasses call the parameter `async_` or `async`, as they like.
+        asynchronous => factory.call1((dsn, asynchronous)),
     }
-    let kwargs = PyDict::new(py);
-    kwargs.set_item("async", asynchronous)?;
-    factory.call((dsn,), Some(&kwargs))
 }
 
 /// parse_dsn(dsn) -> dict

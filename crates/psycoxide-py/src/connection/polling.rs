@@ -10,7 +10,7 @@ use crate::cursor::{Cursor, copy_refusal};
 use crate::driver::polled::{self, POLL_OK, Polled};
 use crate::driver::{Operation, deliver};
 use crate::error;
-use crate::session::{Session, Stop};
+use crate::session::{Closed, Session, Stop};
 
 impl Connection {
     /// Notes which cursor runs the query that `poll()` is about.
@@ -82,6 +82,14 @@ impl Connection {
                     Self::finish_polled(slf, outcome)?;
                     return Ok(POLL_OK);
                 }
+                Polled::Ended(Stop::Paused(Event::CopyBoth(_)))
+                    if slf.get().state().replication =>
+                {
+                    // The stream has begun: its cursor reads it.
+                    let executing = slf.get().objects().executing.take();
+                    drop(executing);
+                    return Ok(POLL_OK);
+                }
                 Polled::Ended(Stop::Paused(event)) => {
                     slf.get().refuse_polled_copy(session, &event)?
                 }
@@ -99,9 +107,14 @@ impl Connection {
     /// reads what the server sent of its own accord: notifications and notices.
     fn poll(slf: &Bound<'_, Self>) -> PyResult<i32> {
         let this = slf.get();
-        let session = this.open_session()?;
-        if session.is_polled() {
+        let session = this.session()?;
+        // The end of an operation is told even if it was the end of the session as well.
+        if session.is_polled() && session.closed() != Closed::ByUser {
             return Self::poll_running(slf, session);
+        }
+        let session = this.open_session()?;
+        if session.is_streaming() {
+            return Ok(POLL_OK);
         }
         let operation = Operation::begin(slf)?;
         let checked = session.link().poke();

@@ -42,6 +42,8 @@ pub struct State {
     pub mark: u64,
     /// No `BEGIN` is sent on the user's behalf.
     pub autocommit: bool,
+    /// A replication session: no transaction is ever begun.
+    pub replication: bool,
     /// Opened with `async=1`.
     pub asynchronous: bool,
     /// Inside `with connection:`.
@@ -65,7 +67,7 @@ pub struct State {
 impl State {
     /// The `BEGIN` that has to go before the next statement, if the driver is to send one.
     pub fn begin(&self) -> Option<String> {
-        let wanted = !self.asynchronous && (!self.autocommit || self.entered);
+        let wanted = !self.asynchronous && !self.replication && (!self.autocommit || self.entered);
         (wanted && self.status == Status::Ready).then(|| self.characteristics.begin())
     }
 

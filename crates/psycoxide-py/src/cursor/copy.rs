@@ -18,9 +18,12 @@ use crate::driver::{Operation, Reached};
 use crate::error;
 use crate::imports;
 
-/// How much is read from a file at a time when the caller does not ask for more: small reads cost
-/// a system call and a message each.
-const MIN_READ: usize = 64 * 1024;
+/// The default of psycopg2's `size`.
+const DEFAULT_SIZE: usize = 8192;
+
+/// How much is read from a file at a time when the caller does not choose: small reads cost a
+/// system call and a message each.
+const READ: usize = 64 * 1024;
 
 /// So long may the server take to give up a COPY TO that nobody reads, before it is closed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -64,8 +67,7 @@ impl<'py> Copy<'_, 'py> {
     fn feed(&self, size: usize) -> PyResult<Outcome> {
         let py = self.file.py();
         let read = method(self.file, "read")?;
-        // Not a power of two larger than asked for text files: there the size counts characters.
-        let size = size.max(MIN_READ);
+        let size = if size == DEFAULT_SIZE { READ } else { size };
         loop {
             let chunk = read.call1((size,)).and_then(|chunk| self.bytes(&chunk));
             let chunk = match chunk {

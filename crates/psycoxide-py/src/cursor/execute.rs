@@ -1,7 +1,7 @@
 //! Running statements.
 
 use psycoxide_net::Interest;
-use psycoxide_proto::{Outcome, Request};
+use psycoxide_proto::{Event, Outcome, Request};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
@@ -17,7 +17,7 @@ use crate::text::text;
 
 impl Cursor {
     /// The bytes of a query given as str, bytes, or a composed object.
-    pub(super) fn query_text<'py>(
+    pub fn query_text<'py>(
         slf: &Bound<'py, Self>,
         query: &Bound<'py, PyAny>,
         connection: &Connection,
@@ -151,6 +151,24 @@ impl Cursor {
         let sent = slf.py().detach(|| polled::poll(session));
         deliver(connection, session);
         sent.map(drop).map_err(|error| error::from_net(&error))
+    }
+
+    /// Runs the statement that begins a replication stream, up to its beginning.
+    pub fn start_stream(slf: &Bound<'_, Self>, sql: Vec<u8>) -> PyResult<()> {
+        let connection = slf.get().open_connection(slf.py())?;
+        if connection.get().is_async() {
+            return Self::run_async(slf, connection, sql);
+        }
+        let operation = Operation::begin(connection)?;
+        match operation.run(Request::query(sql))? {
+            Reached::Pause(Event::CopyBoth(_)) => Ok(()),
+            Reached::End(outcome) => Self::take_outcome(slf, outcome),
+            Reached::Pause(event) => {
+                operation.refuse(&event)?;
+                Err(error::programming("the command did not start a replication stream"))
+            }
+            Reached::Hungry => Err(error::internal("a COPY went on before it began")),
+        }
     }
 
     /// The query as it was last sent.

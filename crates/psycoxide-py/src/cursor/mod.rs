@@ -57,6 +57,29 @@ struct Objects {
 }
 
 impl Cursor {
+    /// A cursor before its `__init__`.
+    pub fn unattached(py: Python<'_>) -> PyResult<Self> {
+        Ok(Self {
+            connection: OnceLock::new(),
+            name: OnceLock::new(),
+            state: Mutex::new(State {
+                closed: false,
+                arraysize: 1,
+                itersize: 2000,
+                fetched: Fetched::default(),
+                named: Named::default(),
+            }),
+            objects: Mutex::new(Objects {
+                tzinfo_factory: crate::imports::TIMEZONE.bind(py)?.clone().unbind(),
+                row_factory: py.None(),
+                query: py.None(),
+                description: None,
+            }),
+            string_types: PyOnceLock::new(),
+            binary_types: PyOnceLock::new(),
+        })
+    }
+
     /// The connection that the cursor was made by.
     pub fn connection<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, Connection>> {
         self.connection
@@ -120,26 +143,7 @@ impl Cursor {
         _args: &Bound<'_, PyAny>,
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        let py = class.py();
-        Ok(Self {
-            connection: OnceLock::new(),
-            name: OnceLock::new(),
-            state: Mutex::new(State {
-                closed: false,
-                arraysize: 1,
-                itersize: 2000,
-                fetched: Fetched::default(),
-                named: Named::default(),
-            }),
-            objects: Mutex::new(Objects {
-                tzinfo_factory: crate::imports::TIMEZONE.bind(py)?.clone().unbind(),
-                row_factory: py.None(),
-                query: py.None(),
-                description: None,
-            }),
-            string_types: PyOnceLock::new(),
-            binary_types: PyOnceLock::new(),
-        })
+        Self::unattached(class.py())
     }
 
     /// Joins the cursor to its connection.

@@ -76,6 +76,9 @@ impl<'a, 'py> Operation<'a, 'py> {
 
     /// Sends a request and comes back at its end or its first pause.
     pub fn run(&self, request: Request) -> PyResult<Reached> {
+        if self.session.is_streaming() {
+            return Err(error::operational("PQexec not allowed during COPY BOTH\n"));
+        }
         self.session.start(request).map_err(|error| error::from_net(&error))?;
         self.resume()
     }
@@ -102,7 +105,7 @@ impl<'a, 'py> Operation<'a, 'py> {
             _ => blocking::drive(self.connection, self.session),
         };
         deliver(self.connection, self.session);
-        reached
+        reached.inspect_err(|raised| self.connection.get().note_error(raised, self.connection.py()))
     }
 
     /// Ends a COPY that nobody will feed or read: what is refused ends with an error of the

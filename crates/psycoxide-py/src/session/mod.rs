@@ -141,6 +141,29 @@ impl Session {
         progress
     }
 
+    /// Whether a replication stream is open.
+    pub fn is_streaming(&self) -> bool {
+        self.ask(Engine::phase) == Some(Phase::CopyBoth)
+    }
+
+    /// Sends what is to be sent, waiting where it must; what comes meanwhile stays for later.
+    pub fn flush(&self) -> Result<(), Error> {
+        loop {
+            let (flushed, fd) = {
+                let mut link = self.link();
+                (link.flush()?, link.fd())
+            };
+            if flushed {
+                return Ok(());
+            }
+            match wait(fd, Interest::WRITE, None) {
+                Ok(_) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::Io(error)),
+            }
+        }
+    }
+
     /// Whether what is waited for is that the caller gives more data of COPY FROM.
     pub fn is_hungry(&self, interest: Interest) -> bool {
         hungry(interest, self.ask(Engine::phase))

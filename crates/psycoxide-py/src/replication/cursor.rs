@@ -1,0 +1,273 @@
+//! `ReplicationCursor`: starts and reads a replication stream.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use psycoxide_net::{Interest, Progress as Advanced, wait};
+use psycoxide_proto::replication::ServerMessage;
+use psycoxide_proto::{Engine, Event};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyType};
+
+use super::message::ReplicationMessage;
+use super::progress::{Progress, unix_seconds};
+use crate::connection::Connection;
+use crate::cursor::Cursor;
+use crate::driver::{Operation, deliver};
+use crate::error;
+use crate::imports;
+use crate::session::Session;
+
+/// ReplicationCursor(conn, name=None) -> new cursor
+#[pyclass(extends = Cursor, module = "psycoxide.extensions", subclass, weakref, frozen)]
+pub struct ReplicationCursor {
+    progress: Mutex<Progress>,
+}
+
+impl ReplicationCursor {
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn connection<'a, 'py>(slf: &'a Bound<'py, Self>) -> PyResult<&'a Bound<'py, Connection>> {
+        slf.as_super().get().connection(slf.py())
+    }
+
+    /// What can be read from the stream without waiting.
+    fn read(slf: &Bound<'_, Self>, session: &Session) -> PyResult<Option<ReplicationMessage>> {
+        let py = slf.py();
+        let connection = Self::connection(slf)?;
+        loop {
+            let advanced = py.detach(|| session.advance());
+            deliver(connection, session);
+            match advanced {
+                Ok(Advanced::Paused(Event::CopyData(data))) => {
+                    if let Some(message) = Self::message(slf, session, &data)? {
+                        return Ok(Some(message));
+                    }
+                }
+                Ok(Advanced::Paused(_)) | Ok(Advanced::Yield) => {}
+                Ok(Advanced::Wait(_)) => return Ok(None),
+                Ok(Advanced::Done(outcome)) => {
+                    Cursor::take_outcome(slf.as_super(), outcome)?;
+                    return Ok(None);
+                }
+                Err(error) => return Err(error::from_net(&error)),
+            }
+        }
+    }
+
+    /// A message for the user; `None` if it was between the server and us.
+    fn message(
+        slf: &Bound<'_, Self>,
+        session: &Session,
+        data: &[u8],
+    ) -> PyResult<Option<ReplicationMessage>> {
+        let py = slf.py();
+        let this = slf.get();
+        match ServerMessage::parse(data) {
+            Some(ServerMessage::XLogData { data_start, wal_end, send_time, payload }) => {
+                let decode = {
+                    let mut progress = this.progress();
+                    progress.data(data_start, wal_end);
+                    progress.decode
+                };
+                let object = if decode {
+                    let context = Self::connection(slf)?.get().quote_context();
+                    context.decode(py, payload)?.into_any()
+                } else {
+                    PyBytes::new(py, payload).into_any()
+                };
+                let sent = local_time(py, unix_seconds(send_time))?;
+                Ok(Some(ReplicationMessage::received(
+                    slf.clone().into_any().unbind(),
+                    object.unbind(),
+                    payload.len(),
+                    data_start,
+                    wal_end,
+                    sent,
+                )))
+            }
+            Some(ServerMessage::Keepalive { wal_end, reply, .. }) => {
+                this.progress().keepalive(wal_end);
+                if reply {
+                    this.feed_back(session, false)?;
+                }
+                Ok(None)
+            }
+            None => Err(error::operational("unrecognized replication message type\n")),
+        }
+    }
+
+    /// Tells the server how far we are.
+    fn feed_back(&self, session: &Session, reply: bool) -> PyResult<()> {
+        let payload = self.progress().status(reply).payload();
+        session
+            .with_engine(|engine: &mut Engine| engine.copy_chunk(&payload))
+            .map_err(|error| error::from_proto(&error))
+    }
+}
+
+/// A moment as a naive `datetime` in local time.
+fn local_time(py: Python<'_>, seconds: f64) -> PyResult<Py<PyAny>> {
+    Ok(imports::DATETIME.bind(py)?.call_method1("fromtimestamp", (seconds,))?.unbind())
+}
+
+fn seconds_of(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+fn interval(name: &str, seconds: f64) -> PyResult<Duration> {
+    if seconds.is_nan() || seconds < 1.0 {
+        return Err(error::programming(format!("{name} must be >= 1 (sec)")));
+    }
+    Duration::try_from_secs_f64(seconds).map_err(|error| error::programming(error.to_string()))
+}
+
+#[pymethods]
+impl ReplicationCursor {
+    #[new]
+    #[classmethod]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(
+        class: &Bound<'_, PyType>,
+        _args: &Bound<'_, PyAny>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        Ok(PyClassInitializer::from(Cursor::unattached(class.py())?)
+            .add_subclass(Self { progress: Mutex::default() }))
+    }
+
+    /// start_replication_expert(command, decode=False, status_interval=10) -- Start replication
+    /// with a given command.
+    #[pyo3(signature = (command, decode=false, status_interval=10.0))]
+    fn start_replication_expert(
+        slf: &Bound<'_, Self>,
+        command: &Bound<'_, PyAny>,
+        decode: bool,
+        status_interval: f64,
+    ) -> PyResult<()> {
+        let status_interval = interval("status_interval", status_interval)?;
+        let cursor = slf.as_super();
+        let connection = Self::connection(slf)?.get();
+        connection.open_session()?;
+        let sql = Cursor::query_text(cursor, command, connection)?;
+        Cursor::start_stream(cursor, sql)?;
+        let mut progress = slf.get().progress();
+        *progress = Progress::begin(decode, status_interval);
+        Ok(())
+    }
+
+    /// read_message() -- Try reading a replication message from the server (non-blocking).
+    fn read_message(slf: &Bound<'_, Self>) -> PyResult<Option<ReplicationMessage>> {
+        let connection = Self::connection(slf)?;
+        let operation = Operation::begin(connection)?;
+        let session = operation.session();
+        if !session.is_streaming() {
+            return Err(error::database("no COPY in progress\n"));
+        }
+        let message = Self::read(slf, session)?;
+        if slf.get().progress().is_due() {
+            slf.get().feed_back(session, false)?;
+            session.advance().map_err(|error| error::from_net(&error)).map(drop)?;
+        }
+        Ok(message)
+    }
+
+    /// consume_stream(consumer, keepalive_interval=None) -- Consume replication stream.
+    ///
+    /// Calls `consumer(message)` for each message, until it raises.
+    #[pyo3(signature = (consumer, keepalive_interval=None))]
+    fn consume_stream(
+        slf: &Bound<'_, Self>,
+        consumer: &Bound<'_, PyAny>,
+        keepalive_interval: Option<f64>,
+    ) -> PyResult<()> {
+        let py = slf.py();
+        let connection = Self::connection(slf)?;
+        let session = connection.get().open_session()?;
+        if let Some(seconds) = keepalive_interval {
+            slf.get().progress().status_interval = interval("keepalive_interval", seconds)?;
+        }
+        if !session.is_streaming() {
+            return Err(error::programming(
+                "consume_stream: not replicating, call start_replication first",
+            ));
+        }
+        if !consumer.is_callable() {
+            return Err(PyTypeError::new_err(
+                "the consumer of a replication stream must be callable",
+            ));
+        }
+        while session.is_streaming() {
+            let message = Self::read_message(slf)?;
+            if let Some(message) = message {
+                consumer.call1((message,))?;
+                continue;
+            }
+            let due = slf.get().progress().due().max(Instant::now());
+            let fd = session.fd();
+            let waited = py.detach(|| wait(fd, Interest::READ, Some(due)));
+            match waited {
+                Ok(_) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
+                    py.check_signals()?;
+                }
+                Err(error) => return Err(error::operational(error.to_string())),
+            }
+        }
+        Ok(())
+    }
+
+    /// send_feedback(write_lsn=0, flush_lsn=0, apply_lsn=0, reply=False, force=False) -- Update a
+    /// replication feedback, optionally request a reply or force sending a feedback message
+    /// regardless of the timeout.
+    #[pyo3(signature = (write_lsn=0, flush_lsn=0, apply_lsn=0, reply=false, force=false))]
+    fn send_feedback(
+        slf: &Bound<'_, Self>,
+        write_lsn: u64,
+        flush_lsn: u64,
+        apply_lsn: u64,
+        reply: bool,
+        force: bool,
+    ) -> PyResult<()> {
+        let this = slf.get();
+        let session = Self::connection(slf)?.get().open_session()?;
+        this.progress().confirm(write_lsn, flush_lsn, apply_lsn);
+        if (reply || force) && session.is_streaming() {
+            this.feed_back(session, reply)?;
+            session.flush().map_err(|error| error::from_net(&error))?;
+        }
+        Ok(())
+    }
+
+    /// The end of the log on the server, as it last said.
+    #[getter]
+    fn wal_end(&self) -> u64 {
+        self.progress().wal_end
+    }
+
+    /// When something was last received: a naive `datetime` in local time.
+    #[getter]
+    fn io_timestamp(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let time = self.progress().last_io;
+        local_time(py, seconds_of(time))
+    }
+
+    /// When feedback was last sent: a naive `datetime` in local time.
+    #[getter]
+    fn feedback_timestamp(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let time = self.progress().last_feedback;
+        local_time(py, seconds_of(time))
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let closed: bool = slf.getattr("closed")?.is_truthy()?;
+        Ok(format!(
+            "<ReplicationCursor object at {:p}; closed: {}>",
+            slf.as_ptr(),
+            i32::from(closed)
+        ))
+    }
+}

@@ -1,0 +1,123 @@
+//! How far a replication stream has come, and what the server is told of it.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use psycoxide_proto::replication::StandbyStatus;
+
+/// Seconds from 1970-01-01 to 2000-01-01, where PostgreSQL's times begin.
+const EPOCH: i64 = 946_684_800;
+
+/// The state of a stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Whether payloads are decoded to str.
+    pub decode: bool,
+    /// How often the server hears of us unasked.
+    pub status_interval: Duration,
+    /// The end of the log on the server, as it last said.
+    pub wal_end: u64,
+    /// When something was last received.
+    pub last_io: SystemTime,
+    /// When feedback was last sent.
+    pub last_feedback: SystemTime,
+    /// The same, for intervals.
+    pub fed_back: Instant,
+    /// Everything before this was received, as the user says.
+    write: u64,
+    /// … is safe.
+    flush: u64,
+    /// … was applied.
+    apply: u64,
+    /// Where the last message started.
+    last_data_start: u64,
+    /// The user has confirmed everything up to here.
+    confirmed: u64,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            decode: false,
+            status_interval: Duration::from_secs(10),
+            wal_end: 0,
+            last_io: UNIX_EPOCH,
+            last_feedback: UNIX_EPOCH,
+            fed_back: Instant::now(),
+            write: 0,
+            flush: 0,
+            apply: 0,
+            last_data_start: 0,
+            confirmed: 0,
+        }
+    }
+}
+
+impl Progress {
+    /// A stream that begins now.
+    pub fn begin(decode: bool, status_interval: Duration) -> Self {
+        Self { decode, status_interval, ..Self::default() }
+    }
+
+    /// A message with data came.
+    pub fn data(&mut self, data_start: u64, wal_end: u64) {
+        self.last_io = SystemTime::now();
+        self.last_data_start = data_start;
+        self.wal_end = wal_end;
+    }
+
+    /// A keepalive came. When everything that was received is confirmed, so is the rest of the log:
+    /// there was nothing for us in it, and a server must not keep it for ever.
+    pub fn keepalive(&mut self, wal_end: u64) {
+        self.last_io = SystemTime::now();
+        self.wal_end = wal_end;
+        if self.confirmed >= self.last_data_start && self.flush < wal_end && self.flush > 0 {
+            self.flush = wal_end;
+        }
+    }
+
+    /// The user confirms; positions only grow.
+    pub fn confirm(&mut self, write: u64, flush: u64, apply: u64) {
+        self.write = self.write.max(write);
+        self.flush = self.flush.max(flush);
+        self.apply = self.apply.max(apply);
+        self.confirmed = self.confirmed.max(flush);
+    }
+
+    /// Whether it is time to tell the server.
+    pub fn is_due(&self) -> bool {
+        self.fed_back.elapsed() >= self.status_interval
+    }
+
+    /// When it will be time.
+    pub fn due(&self) -> Instant {
+        self.fed_back + self.status_interval
+    }
+
+    /// What the server is told now.
+    pub fn status(&mut self, reply: bool) -> StandbyStatus {
+        self.fed_back = Instant::now();
+        self.last_feedback = SystemTime::now();
+        StandbyStatus {
+            write: self.write,
+            flush: self.flush,
+            apply: self.apply,
+            time: microseconds(self.last_feedback),
+            reply,
+        }
+    }
+}
+
+/// PostgreSQL's time of a moment: microseconds since 2000.
+fn microseconds(time: SystemTime) -> i64 {
+    let unix = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
+    i64::try_from(unix).unwrap_or(i64::MAX).saturating_sub(EPOCH * 1_000_000)
+}
+
+/// Seconds since 1970 of one of PostgreSQL's times.
+pub fn unix_seconds(microseconds: i64) -> f64 {
+    #[allow(clippy::cast_precision_loss, reason = "a float is what Python's fromtimestamp takes")]
+    let seconds = microseconds as f64 / 1e6;
+    #[allow(clippy::cast_precision_loss, reason = "the constant is far below 2^53")]
+    let epoch = EPOCH as f64;
+    seconds + epoch
+}
