@@ -187,7 +187,11 @@ impl ConnectionInfo {
     /// What went wrong last on the connection, or `None`.
     #[getter]
     fn error_message(&self) -> Option<String> {
-        self.connection.get().state().error_message.clone()
+        let connection = self.connection.get();
+        if connection.session.get().is_none() && connection.state().error_message.is_none() {
+            return Some("connection pointer is NULL\n".to_owned());
+        }
+        connection.state().error_message.clone()
     }
 
     /// The descriptor of the connection's socket, or -1.

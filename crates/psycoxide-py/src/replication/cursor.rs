@@ -187,6 +187,7 @@ impl ReplicationCursor {
         let py = slf.py();
         let connection = Self::connection(slf)?;
         let session = connection.get().open_session()?;
+        connection.get().refuse_async("consume_stream")?;
         if let Some(seconds) = keepalive_interval {
             slf.get().progress().status_interval = interval("keepalive_interval", seconds)?;
         }
