@@ -54,7 +54,7 @@ pub enum Dialing {
         /// The socket.
         stream: Stream,
         /// The engine, ready for requests.
-        engine: Engine,
+        engine: Box<Engine>,
         /// Where the server is.
         place: Place,
         /// What came of setting the session up.
@@ -119,6 +119,7 @@ impl Dial {
             match (stepped, attempt.engine.take()) {
                 (Ok(Step::Ready(outcome)), Some(engine)) => {
                     let Trying { stream, place, .. } = attempt;
+                    let engine = Box::new(engine);
                     return Ok(Dialing::Connected { stream, engine, place, outcome });
                 }
                 (Ok(Step::Ready(_)), None) => self.failed(attempt.place, Reason::Timeout)?,

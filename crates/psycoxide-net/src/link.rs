@@ -78,7 +78,7 @@ impl Link {
             Stage::Dialing(dial) => match dial.advance() {
                 Ok(Dialing::Wait(interest)) => Ok(Progress::Wait(interest)),
                 Ok(Dialing::Connected { stream, engine, place, outcome }) => {
-                    self.stage = Stage::Up(Box::new(Up { stream, engine, place }));
+                    self.stage = Stage::Up(Box::new(Up { stream, engine: *engine, place }));
                     Ok(Progress::Done(outcome))
                 }
                 Err(error) => Err(error),

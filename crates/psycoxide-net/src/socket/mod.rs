@@ -3,7 +3,7 @@
 pub mod place;
 
 use std::io::{self, Read};
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
 use std::time::Duration;
 
@@ -84,11 +84,6 @@ impl Stream {
     pub fn receive(&self, space: &mut [u8]) -> io::Result<usize> {
         let mut socket = self.socket();
         socket.read(space)
-    }
-
-    /// The peer's address, if it has one.
-    pub fn peer(&self) -> Option<SocketAddr> {
-        self.socket().peer_addr().ok()?.as_socket()
     }
 
     /// Ends the conversation before the descriptor is closed, so that the peer learns of it even

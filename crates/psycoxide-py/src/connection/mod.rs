@@ -123,7 +123,7 @@ impl Connection {
 
     /// How text is to be quoted for this session, as of now.
     pub fn quote_context(&self) -> QuoteContext {
-        self.state().quoting.clone()
+        self.state().quoting
     }
 
     /// The typecasters registered on this connection: `{oid: caster}`.
