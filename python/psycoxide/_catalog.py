@@ -22,9 +22,8 @@ def _solve_conn_curs(conn_or_curs: Scope | None) -> tuple[connection, cursor]:
     if conn_or_curs is None:
         raise ProgrammingError("no connection or cursor provided")
     # By attribute, not by class: people pass wrappers of either.
-    conn: connection = (
-        conn_or_curs.connection if hasattr(conn_or_curs, "execute") else conn_or_curs  # type: ignore[assignment]
-    )
+    given: Any = conn_or_curs
+    conn: connection = given.connection if hasattr(given, "execute") else given
     return conn, conn.cursor(cursor_factory=cursor)
 
 

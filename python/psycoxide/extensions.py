@@ -1,7 +1,7 @@
 """Everything beyond PEP 249: connections and cursors to subclass, adapters, typecasters, constants.
 
 The names are those of psycopg2's `extensions` module. What the native module provides is
-re-exported; the building of connection strings is here.
+re-exported; the registration of adapters and the building of connection strings are here.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def _param_escape(
     return f"'{escaped}'" if not escaped or re_space.search(escaped) else escaped
 
 
-# Last: this module needs the adapters above.
+# Last: registering these needs the names above.
 from psycoxide._json import (  # noqa: E402
     JSON as JSON,
     JSONARRAY as JSONARRAY,

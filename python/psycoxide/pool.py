@@ -44,7 +44,7 @@ class AbstractConnectionPool:
 
     def _connect(self, key: Hashable | None = None) -> _ext.connection:
         """Open a connection: lent under `key`, or idle if there is none."""
-        conn = psycoxide.connect(*self._args, **self._kwargs)
+        conn: _ext.connection = psycoxide.connect(*self._args, **self._kwargs)
         if key is None:
             self._pool.append(conn)
         else:

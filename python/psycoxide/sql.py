@@ -55,7 +55,7 @@ class Composable:
         return Composed([self] * n)
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self._wrapped == other._wrapped  # type: ignore[attr-defined]
+        return type(self) is type(other) and self._wrapped == other._wrapped
 
     def __ne__(self, other: object) -> bool:
         return not self == other

@@ -29,7 +29,7 @@ class FixedOffsetTimezone(tzinfo):
         key = (offset, name)
         found = cls._cache.get(key)
         if found is None:
-            found = super().__new__(cls, offset, name)
+            found = super().__new__(cls)
             cls._cache[key] = found
         return found
 
@@ -99,7 +99,7 @@ class LocalTimezone(tzinfo):
 
     def _isdst(self, dt: datetime | None) -> bool:
         assert dt is not None
-        stamp = time.mktime((*dt.timetuple()[:8], -1))  # type: ignore[arg-type]
+        stamp = time.mktime((*dt.timetuple()[:8], -1))
         return time.localtime(stamp).tm_isdst > 0
 
 

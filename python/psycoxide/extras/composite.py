@@ -76,7 +76,8 @@ class CompositeCaster:
 
     def _create_type(self, name: str, attnames: list[str]) -> None:
         """Set `type`, the class of the values, and `_ctor`, what makes one from a sequence."""
-        self.type: Any = namedtuple(
+        make_class: Any = namedtuple
+        self.type = make_class(
             _re_clean.sub("_", name), attnames, module=CompositeCaster.__module__
         )
         self._ctor = self.type._make

@@ -9,8 +9,8 @@ from typing import Any
 
 from psycoxide._exceptions import ProgrammingError
 from psycoxide._psycopg import (
-    REPLICATION_LOGICAL,
-    REPLICATION_PHYSICAL,
+    REPLICATION_LOGICAL as REPLICATION_LOGICAL,
+    REPLICATION_PHYSICAL as REPLICATION_PHYSICAL,
     QuotedString,
     ReplicationConnection as _replicationConnection,
     ReplicationCursor as _replicationCursor,

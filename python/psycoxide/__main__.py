@@ -1,0 +1,102 @@
+"""The command line: `python -m psycoxide run ...` and `python -m psycoxide version`."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import runpy
+import sys
+from importlib.machinery import SourceFileLoader
+from types import ModuleType
+
+import psycoxide
+
+_HOOK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_run")
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the arguments say; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m psycoxide", description="A PostgreSQL driver with psycopg2's API."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("version", help="print the versions")
+    run = commands.add_parser(
+        "run",
+        help="run a Python program, in which psycopg2 is psycoxide",
+        description="Run a Python program as `python` would, but with psycoxide in the place of "
+        "psycopg2, in its child processes too.",
+    )
+    what = run.add_mutually_exclusive_group()
+    what.add_argument("-m", dest="module", metavar="module", help="run a module as a program")
+    run.add_argument("program", nargs=argparse.REMAINDER, metavar="script.py [arguments]")
+    # What comes after the module is the program's, even if it looks like an option of ours.
+    given, rest = _split_after_module(arguments)
+    parsed = parser.parse_args(given)
+
+    if parsed.command == "version":
+        print(f"psycoxide {psycoxide.__psycoxide_version__}")
+        print(f"psycopg2's API {psycoxide.__version__.split()[0]}")
+        print(f"Python {sys.version.split()[0]}")
+        return 0
+
+    if parsed.module is not None:
+        _prepare()
+        sys.argv = [parsed.module, *rest]
+        runpy.run_module(parsed.module, run_name="__main__", alter_sys=True)
+        return 0
+    if not parsed.program:
+        run.error("a script, or -m and a module, is required")
+    _prepare()
+    _run_script(parsed.program)
+    return 0
+
+
+def _split_after_module(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Cut the arguments after `run -m module`."""
+    if arguments[:2] == ["run", "-m"] and len(arguments) > 2:
+        return arguments[:3], arguments[3:]
+    return arguments, []
+
+
+def _prepare() -> None:
+    """Install the alias here and, through the environment, in the processes started from here."""
+    psycoxide.install_as_psycopg2()
+    os.environ["PSYCOXIDE_AS_PSYCOPG2"] = "1"
+    entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if _HOOK not in entries:
+        os.environ["PYTHONPATH"] = os.pathsep.join([_HOOK, *filter(None, entries)])
+
+
+def _run_script(argv: list[str]) -> None:
+    """Run a script as `python script ...` does: as a new `__main__`, its directory on the path."""
+    path = argv[0]
+    sys.argv = argv
+    if not getattr(sys.flags, "safe_path", False):
+        # `python -m` has put the current directory there.
+        sys.path[0] = os.path.dirname(os.path.realpath(path))
+    if os.path.isdir(path) or (not path.endswith((".py", ".pyw")) and _is_archive(path)):
+        # A directory or zip file with a __main__.py.
+        runpy.run_path(path, run_name="__main__")
+        return
+
+    with io.open_code(os.path.abspath(path)) as file:
+        code = compile(file.read(), path, "exec", dont_inherit=True)
+    module = ModuleType("__main__")
+    module.__file__ = os.path.abspath(path)
+    module.__loader__ = SourceFileLoader("__main__", path)
+    vars(module)["__builtins__"] = __builtins__
+    # It stays there: threads and exit handlers of the program need it after its last line.
+    sys.modules["__main__"] = module
+    exec(code, vars(module))
+
+
+def _is_archive(path: str) -> bool:
+    import zipfile
+
+    return zipfile.is_zipfile(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
