@@ -8,7 +8,8 @@
 
 This module is the DB-API 2.0 interface (<https://peps.python.org/pep-0249/>); `extensions`,
 `extras`, `errors`, `errorcodes`, `pool`, `sql` and `tz` go beyond it. `install_as_psycopg2()` lets
-programs that import psycopg2 use this driver unchanged.
+programs that import psycopg2 use this driver unchanged; `__version__` is that of the psycopg2 whose
+API this is, because such programs compare it, and `__psycoxide_version__` is the driver's own.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from psycoxide._psycopg import (
     Timestamp as Timestamp,
     TimestampFromTicks as TimestampFromTicks,
     __libpq_version__ as __libpq_version__,
+    __psycoxide_version__ as __psycoxide_version__,
     __version__ as __version__,
     _connect as _connect,
     apilevel as apilevel,
@@ -90,15 +92,3 @@ def install_as_psycopg2() -> None:
     from psycoxide._alias import install
 
     install()
-
-
-def __getattr__(name: str) -> str:
-    """PEP 562: `__psycoxide_version__`, this driver's own version, is looked up when asked for.
-
-    `__version__` is that of the psycopg2 whose API this is, because programs compare it.
-    """
-    if name == "__psycoxide_version__":
-        from importlib.metadata import version
-
-        return version("psycoxide")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -32,6 +32,7 @@ _Query: TypeAlias = str | bytes | Composable
 _Vars: TypeAlias = Sequence[Any] | Mapping[str, Any] | None
 
 __version__: Final[str]
+__psycoxide_version__: Final[str]
 __libpq_version__: Final[int]
 apilevel: Final[str]
 threadsafety: Final[int]
@@ -105,6 +106,13 @@ UNICODE: type
 UNICODEARRAY: type
 UNKNOWN: type
 
+# For the package's own modules: casters, and parsers that its casters are built on.
+_JSON: type
+_HSTORE: type
+_UUID: type
+
+def _range_bounds(text: str, /) -> tuple[str | None, str | None, str] | None: ...
+def _composite_fields(text: str, /) -> list[str | None]: ...
 def new_type(
     values: tuple[int, ...],
     name: str,
