@@ -106,10 +106,9 @@ def child(way: str, dsn: str) -> None:
         "named_cursor": named_cursor,
     }[way](conn)
     began = time.perf_counter()
-    total, count, samples = 0.0, 0, [resident()]
-    for value in values:
+    total, samples = 0.0, [resident()]
+    for count, value in enumerate(values, 1):
         total += value
-        count += 1
         if count % EVERY == 0:
             samples.append(resident())
     seconds = time.perf_counter() - began

@@ -1,0 +1,110 @@
+"""`make bench`: what a client spends, psycoxide beside its peers.
+
+    python benches [--workloads default|all|GROUP|NAME,...] [--reps 5] [--drivers A,B] [--list]
+
+Run it under `tools/pgserver.py run`. Every repetition of every driver is a fresh process, and the
+repetitions are interleaved (A B C A B C ...), so that a slow minute of the machine falls on all
+alike. Ratios are psycopg2's figure over the driver's, so more than 1 is better than psycopg2.
+How to read them, and how far to trust them: docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import report
+import tables
+import workloads
+from drivers import DEFAULT, DRIVERS
+
+HERE = Path(__file__).resolve().parent
+LIMIT = 300  # seconds that one measurement may take
+
+
+def main() -> int:
+    options = arguments()
+    if options.list:
+        for group, names in workloads.GROUPS.items():
+            print(f"{group:8} {' '.join(names)}")
+        print(f"drivers  {' '.join(DRIVERS)}")
+        return 0
+    if not os.environ.get("PSYCOXIDE_TEST_DSN"):
+        print("no server: run me under tools/pgserver.py run", file=sys.stderr)
+        return 2
+    chosen = workloads.choose(options.workloads)
+    drivers = options.drivers.split(",")
+    tables.create({table for name in chosen for table in workloads.ALL[name].tables})
+    everything: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for name in chosen:
+        runs, absent = measure(name, drivers, options.reps)
+        report.workload(name, workloads.ALL[name].about, runs, absent)
+        everything[name] = runs
+        if options.out:
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            options.out.write_text(json.dumps(everything, indent=1))
+    report.summary(everything, drivers)
+    return 0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="benches", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("-w", "--workloads", default="default")
+    parser.add_argument("-r", "--reps", type=int, default=5)
+    parser.add_argument("-d", "--drivers", default=",".join(DEFAULT))
+    parser.add_argument("-o", "--out", type=Path, default=Path(".cache/bench.json"))
+    parser.add_argument("--list", action="store_true")
+    options = parser.parse_args()
+    unknown = [name for name in options.drivers.split(",") if name not in DRIVERS]
+    if unknown:
+        parser.error(f"no such driver: {', '.join(unknown)} (there are {', '.join(DRIVERS)})")
+    try:
+        workloads.choose(options.workloads)
+    except KeyError as error:
+        parser.error(f"no such workload or group: {error.args[0]} (see --list)")
+    return options
+
+
+def measure(
+    name: str, drivers: list[str], reps: int
+) -> tuple[dict[str, list[dict[str, Any]]], dict[str, str]]:
+    """All repetitions of one workload; and why a driver is missing."""
+    runs: dict[str, list[dict[str, Any]]] = {driver: [] for driver in drivers}
+    absent: dict[str, str] = {}
+    for _rep in range(reps):
+        for driver in drivers:
+            if driver in absent:
+                continue
+            result = once(driver, name)
+            if "absent" in result:
+                absent[driver] = result["absent"]
+            else:
+                runs[driver].append(result)
+    return runs, absent
+
+
+def once(driver: str, name: str) -> dict[str, Any]:
+    """One measurement, in a process of its own."""
+    command = [sys.executable, str(HERE / "worker.py"), driver, name]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=LIMIT, stdin=subprocess.DEVNULL
+        )
+    except subprocess.TimeoutExpired:
+        return {"absent": f"took more than {LIMIT} s"}
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["no word"]
+        return {"absent": f"failed: {lines[-1][:120]}"}
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())

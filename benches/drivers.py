@@ -1,0 +1,115 @@
+"""The drivers compared, each behind the few calls that the workloads need."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from meter import Meter
+
+BASELINE = "psycopg2"
+DEFAULT = ["psycopg2", "psycoxide", "psycopg", "asyncpg"]
+
+
+class Absent(Exception):
+    """This driver cannot do this workload."""
+
+
+def target() -> dict[str, Any]:
+    """Where the server is: over TCP, as the DSN says."""
+    parameters = dict(part.split("=", 1) for part in shlex.split(os.environ["PSYCOXIDE_TEST_DSN"]))
+    parameters["port"] = int(parameters.get("port", 5432))
+    return parameters
+
+
+def local(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The same over the Unix socket, if its folder is known: no TCP stack in the figures."""
+    description = os.environ.get("PSYCOXIDE_TEST_SERVER")
+    if not description:
+        return {**parameters}
+    content = json.loads(Path(description).read_text())
+    found = {**parameters, "host": content["sockets"]}
+    found.pop("password", None)
+    return found
+
+
+class Dbapi:
+    """A driver with psycopg2's API."""
+
+    name = "psycopg2"
+    module_name = "psycopg2"
+
+    def __init__(self) -> None:
+        self.figures: dict[str, Any] = {}
+        self.pids: list[int] = []
+        self.tcp = target()
+        self.unix = local(self.tcp)
+        self.module = importlib.import_module(self.module_name)
+
+    def submodule(self, name: str) -> Any:
+        return importlib.import_module(f"{self.module_name}.{name}")
+
+    def connect(self, *, autocommit: bool = True) -> Any:
+        conn = self.module.connect(**self.unix)
+        conn.autocommit = autocommit
+        self.pids.append(conn.info.backend_pid)
+        return conn
+
+    def connect_bare(self, *, tcp: bool = False) -> Any:
+        """Nothing but a connection; TLS off, which not every driver compared has."""
+        if tcp:
+            return self.module.connect(**self.tcp, sslmode="disable")
+        return self.module.connect(**self.unix)
+
+    def cursor(self, conn: Any) -> Any:
+        return conn.cursor()
+
+    def meter(self) -> Meter:
+        return Meter(self.figures, self.pids)
+
+
+class Psycoxide(Dbapi):
+    name = module_name = "psycoxide"
+
+
+class Psycopg(Dbapi):
+    """psycopg 3 with its C accelerator, text results."""
+
+    name = module_name = "psycopg"
+    binary = False
+
+    def cursor(self, conn: Any) -> Any:
+        return conn.cursor(binary=self.binary)
+
+
+class PsycopgBinary(Psycopg):
+    """The same, asking for binary results."""
+
+    name = "psycopg-binary"
+    binary = True
+
+
+class Asyncpg(Dbapi):
+    """asyncpg: coroutines, the extended protocol, binary results."""
+
+    name = module_name = "asyncpg"
+
+    async def connect(self, *, autocommit: bool = True) -> Any:  # type: ignore[override]
+        conn = await self.connect_bare()
+        self.pids.append(conn.get_server_pid())
+        return conn
+
+    async def connect_bare(self, *, tcp: bool = False) -> Any:  # type: ignore[override]
+        where = dict(self.tcp if tcp else self.unix)
+        where["database"] = where.pop("dbname")
+        return await self.module.connect(**where, ssl=False)
+
+
+DRIVERS: dict[str, Callable[[], Dbapi]] = {
+    driver.name: driver for driver in (Dbapi, Psycoxide, Psycopg, PsycopgBinary, Asyncpg)
+}

@@ -1,0 +1,85 @@
+"""Prints a workload's figures and, at the end, the ratios in one Markdown table."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+from drivers import BASELINE
+
+Runs = dict[str, list[dict[str, Any]]]
+
+
+def median(runs: list[dict[str, Any]], field: str) -> float:
+    return float(statistics.median(run[field] for run in runs))
+
+
+def least(runs: list[dict[str, Any]], field: str) -> float:
+    return float(min(run[field] for run in runs))
+
+
+def ratio(base: float, value: float) -> float:
+    return base / value if value else float("nan")
+
+
+def workload(name: str, about: str, runs: Runs, absent: dict[str, str]) -> None:
+    base = runs.get(BASELINE) or []
+    print(f"\n{name}: {about}")
+    heads = ["cpu s", "user", "sys", "least", "wall s", "server", "MB"]
+    ratios = ["cpu", "least", "wall", "rss"]
+    print(f"{'':16}" + "".join(f"{head:>8}" for head in heads) + "  |" + "".join(
+        f"{head + ' x':>8}" for head in ratios
+    ))  # fmt: skip
+    for driver, own in runs.items():
+        if driver in absent:
+            print(f"{driver:16}  {absent[driver]}")
+            continue
+        figures = [median(own, "cpu"), median(own, "user"), median(own, "system"),
+                   least(own, "cpu"), median(own, "wall"), median(own, "server")]  # fmt: skip
+        line = f"{driver:16}" + "".join(f"{figure:8.3f}" for figure in figures)
+        line += f"{median(own, 'rss') / 1024:8.1f}  |"
+        if base:
+            line += "".join(f"{value:8.2f}" for value in compared(base, own))
+        if "rss_fetched" in own[0]:
+            line += f"  {memory_note(own)}"
+        print(line, flush=True)
+
+
+def compared(base: list[dict[str, Any]], own: list[dict[str, Any]]) -> list[float]:
+    """Ratios of median CPU, least CPU, median wall clock, median peak RSS."""
+    return [
+        ratio(median(base, "cpu"), median(own, "cpu")),
+        ratio(least(base, "cpu"), least(own, "cpu")),
+        ratio(median(base, "wall"), median(own, "wall")),
+        ratio(median(base, "rss"), median(own, "rss")),
+    ]
+
+
+def memory_note(own: list[dict[str, Any]]) -> str:
+    fetched = f"{median(own, 'rss_fetched') / 1024:.0f} MB after fetchall"
+    if "rss_executed" not in own[0]:
+        return fetched
+    return f"{median(own, 'rss_executed') / 1024:.0f} MB after execute, {fetched}"
+
+
+def summary(everything: dict[str, Runs], drivers: list[str]) -> None:
+    """The table for a README: CPU by medians (by minima), wall, memory; psycopg2 is 1."""
+    others = [driver for driver in drivers if driver != BASELINE]
+    print(
+        f"\n{BASELINE}'s figure over the driver's (more is better): cpu median (least), wall, rss\n"
+    )
+    print(f"| workload | {' | '.join(others)} |")
+    print("|---" * (len(others) + 1) + "|")
+    for name, runs in everything.items():
+        base = runs.get(BASELINE)
+        if not base:
+            continue
+        cells = []
+        for driver in others:
+            own = runs.get(driver)
+            if own:
+                cpu, best, wall, rss = compared(base, own)
+                cells.append(f"{cpu:.2f} ({best:.2f}), {wall:.2f}, {rss:.2f}")
+            else:
+                cells.append("—")
+        print(f"| {name} | {' | '.join(cells)} |")

@@ -1,0 +1,28 @@
+"""One measurement: `worker.py DRIVER WORKLOAD` prints its figures as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import sys
+
+import workloads
+from drivers import DRIVERS, Absent
+
+
+def main(driver_name: str, workload_name: str) -> None:
+    try:
+        body = workloads.ALL[workload_name].body(driver_name)
+        driver = DRIVERS[driver_name]()
+        outcome = body(driver)
+        if inspect.isawaitable(outcome):
+            asyncio.run(outcome)  # type: ignore[arg-type]
+    except (Absent, ImportError) as error:
+        print(json.dumps({"absent": str(error)}))
+        return
+    print(json.dumps(driver.figures))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,26 @@
+"""What is measured: one theme a file, found by name or by group."""
+
+from __future__ import annotations
+
+from . import connecting, copying, fetching, other, roundtrips, writing
+from .registry import ALL, Workload
+
+__all__ = ["ALL", "GROUPS", "Workload", "choose"]
+
+# One line a theme, small enough to be run often.
+QUICK = ["f_int1m", "f_mixed", "rt_simple", "memory"]
+
+GROUPS: dict[str, list[str]] = {"default": QUICK}
+for theme in (connecting, roundtrips, fetching, writing, copying, other):
+    name = theme.__name__.rsplit(".", 1)[1]
+    GROUPS[name] = [w.name for w in ALL.values() if w.module == theme.__name__]
+GROUPS["all"] = list(ALL)
+
+
+def choose(text: str) -> list[str]:
+    """The workloads of a comma-separated list of names and groups; KeyError for another word."""
+    found: list[str] = []
+    for word in text.replace(",", " ").split():
+        names = GROUPS.get(word) or [ALL[word].name]
+        found += [name for name in names if name not in found]
+    return found

@@ -1,0 +1,57 @@
+"""The list of workloads, filled by the modules beside it.
+
+A workload is a function of a driver; the one that is decorated serves every driver with the
+DB-API, and `.on(NAME)` gives one driver a body of its own. A body prepares, measures inside
+`with driver.meter():`, and checks that the work was done.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from drivers import Absent, Asyncpg
+
+Body = Callable[[Any], Any]
+
+
+@dataclasses.dataclass
+class Workload:
+    name: str
+    about: str
+    tables: tuple[str, ...]
+    module: str
+    default: Body
+    own: dict[str, Body] = dataclasses.field(default_factory=dict)
+
+    def on(self, *drivers: str) -> Callable[[Body], Body]:
+        """Decorates the body that these drivers run instead."""
+
+        def add(body: Body) -> Body:
+            self.own.update(dict.fromkeys(drivers, body))
+            return body
+
+        return add
+
+    def body(self, driver: str) -> Body:
+        found = self.own.get(driver)
+        if found is None:
+            if driver == Asyncpg.name:
+                raise Absent("no counterpart")
+            found = self.default
+        return found
+
+
+ALL: dict[str, Workload] = {}
+
+
+def workload(name: str, about: str, *tables: str) -> Callable[[Body], Workload]:
+    """Decorates the body of a workload; `tables` are what it reads or writes."""
+
+    def add(body: Body) -> Workload:
+        made = Workload(name, about, tables, body.__module__, body)
+        ALL[name] = made
+        return made
+
+    return add
