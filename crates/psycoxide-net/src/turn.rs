@@ -18,8 +18,15 @@ pub enum TurnError {
 /// The right to run an operation.
 #[derive(Debug, Default)]
 pub struct Turn {
-    owner: Mutex<Option<ThreadId>>,
+    state: Mutex<State>,
     released: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    owner: Option<ThreadId>,
+    /// How many threads wait: waking nobody would be a system call each time.
+    waiting: usize,
 }
 
 impl Turn {
@@ -33,10 +40,10 @@ impl Turn {
     /// # Errors
     /// [`TurnError::Busy`] or [`TurnError::Reentrant`].
     pub fn try_acquire(&self) -> Result<(), TurnError> {
-        let mut owner = self.owner();
-        match *owner {
+        let mut state = self.state();
+        match state.owner {
             None => {
-                *owner = Some(thread::current().id());
+                state.owner = Some(thread::current().id());
                 Ok(())
             }
             Some(id) if id == thread::current().id() => Err(TurnError::Reentrant),
@@ -50,25 +57,30 @@ impl Turn {
     /// [`TurnError::Reentrant`] if the calling thread has it.
     pub fn acquire(&self) -> Result<(), TurnError> {
         let me = thread::current().id();
-        let mut owner = self.owner();
-        while let Some(id) = *owner {
+        let mut state = self.state();
+        while let Some(id) = state.owner {
             if id == me {
                 return Err(TurnError::Reentrant);
             }
-            owner = self.released.wait(owner).unwrap_or_else(PoisonError::into_inner);
+            state.waiting += 1;
+            state = self.released.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
         }
-        *owner = Some(me);
+        state.owner = Some(me);
         Ok(())
     }
 
     /// Gives the turn back.
     pub fn release(&self) {
-        *self.owner() = None;
-        self.released.notify_one();
+        let mut state = self.state();
+        state.owner = None;
+        if state.waiting > 0 {
+            self.released.notify_one();
+        }
     }
 
-    fn owner(&self) -> MutexGuard<'_, Option<ThreadId>> {
-        self.owner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

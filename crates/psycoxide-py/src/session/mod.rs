@@ -2,6 +2,8 @@
 //!
 //! Nothing here knows Python: all of it runs with the interpreter released.
 
+mod fork;
+
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -51,7 +53,7 @@ pub struct Session {
     closed: AtomicU8,
     polled: Mutex<Polled>,
     /// The process that opened the link: a forked child must not touch it.
-    creator: u32,
+    generation: u32,
 }
 
 impl Session {
@@ -62,13 +64,13 @@ impl Session {
             turn: Turn::new(),
             closed: AtomicU8::new(Closed::Open as u8),
             polled: Mutex::default(),
-            creator: std::process::id(),
+            generation: fork::generation(),
         }
     }
 
     /// Whether the session was opened by this very process.
     pub fn is_ours(&self) -> bool {
-        self.creator == std::process::id()
+        self.generation == fork::generation()
     }
 
     /// Whose operation it is.
