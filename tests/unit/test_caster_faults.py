@@ -7,8 +7,11 @@ import time
 from typing import Any
 
 import pytest
-from psycoxide import _psycopg
+from psycoxide import _psycopg as native
 from psycoxide._exceptions import DataError, InterfaceError
+
+# What is wrong by the stubs is tried as well.
+_psycopg: Any = native
 
 SEEDS: dict[str, list[str]] = {
     "INTEGER": ["0", "-1", "12345678901"],

@@ -10,8 +10,11 @@ import uuid
 from typing import Any
 
 import pytest
-from psycoxide import _psycopg
+from psycoxide import _psycopg as native
 from psycoxide._exceptions import InterfaceError
+
+# What is wrong by the stubs is tried as well.
+_psycopg: Any = native
 
 JSON: Any = _psycopg._JSON
 UUID: Any = _psycopg._UUID

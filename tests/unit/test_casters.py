@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from psycoxide import _psycopg
+from psycoxide import _psycopg as native
 from psycoxide._exceptions import Error, ProgrammingError
+
+# What is wrong by the stubs is tried as well.
+_psycopg: Any = native
 
 SCALARS: dict[str, tuple[int, ...]] = {
     "NUMBER": (20, 23, 21, 701, 700, 1700),
