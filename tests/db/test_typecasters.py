@@ -155,8 +155,9 @@ def test_row_factory_fills_what_it_is_given(cur: Any) -> None:
 
     def factory(cursor: Any) -> list[Any]:
         assert cursor is cur
-        made.append([None, None])
-        return made[-1]
+        row = [None, None]
+        made.append(row)
+        return row
 
     cur.row_factory = factory
     cur.execute("SELECT 1, 'a' UNION ALL SELECT 2, NULL ORDER BY 1")
