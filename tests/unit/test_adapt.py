@@ -181,13 +181,20 @@ def test_adapters_know_what_they_adapt() -> None:
 
 
 def test_wrong_types_are_refused() -> None:
-    for make in (pg.DateFromPy, pg.TimeFromPy, pg.TimestampFromPy, pg.IntervalFromPy, pg.List):
+    makers: list[Any] = [
+        pg.DateFromPy,
+        pg.TimeFromPy,
+        pg.TimestampFromPy,
+        pg.IntervalFromPy,
+        pg.List,
+    ]
+    for make in makers:
         with pytest.raises(TypeError):
             make(3)
     with pytest.raises(TypeError, match="can't quote non-string object"):
         pg.QuotedString(3).getquoted()
     with pytest.raises(TypeError):
-        pg.QuotedString("x").prepare(object())
+        pg.QuotedString("x").prepare(object())  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="invalid literal"):
         pg.Int("x").getquoted()
     with pytest.raises((TypeError, ValueError)):
@@ -256,6 +263,11 @@ def test_a_zone_may_have_no_offset() -> None:
         def utcoffset(self, moment: object) -> None:
             return None
 
+        dst = utcoffset
+
+        def tzname(self, moment: object) -> str:
+            return "nowhere"
+
     assert quoted(dt.time(1, 2, tzinfo=Nowhere())) == b"'01:02:00'::timetz"
 
 
@@ -288,12 +300,12 @@ def test_cycles_are_collected() -> None:
 
 
 def test_adapters_can_be_inherited_from() -> None:
-    class Point(pg.AsIs):  # type: ignore[misc,name-defined]
+    class Point(pg.AsIs):
         def __init__(self, x: int, y: int) -> None:
             super().__init__(f"point({x}, {y})")
 
-    class Loud(pg.QuotedString):  # type: ignore[misc,name-defined]
+    class Loud(pg.QuotedString):
         def getquoted(self) -> bytes:
-            return super().getquoted().upper()  # type: ignore[no-any-return]
+            return super().getquoted().upper()
 
     assert pg._mogrify(b"%s %s", (Point(1, 2), Loud("a"))) == b"point(1, 2) 'A'"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 from collections import namedtuple
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -24,10 +24,10 @@ def registry() -> Iterator[dict[Any, Any]]:
 
 
 def merge(*values: object) -> bytes:
-    return pg._mogrify(b"|".join([b"%s"] * len(values)), values)  # type: ignore[no-any-return]
+    return pg._mogrify(b"|".join([b"%s"] * len(values)), values)
 
 
-def register(kind: type, adapter: object) -> None:
+def register(kind: type, adapter: Callable[[Any], Any]) -> None:
     pg.adapters[(kind, pg.ISQLQuote)] = adapter
 
 
@@ -87,6 +87,11 @@ def test_a_time_zone_may_register_an_adapter() -> None:
     class Zone(dt.tzinfo):
         def utcoffset(self, moment: object) -> None:
             register(int, marked)
+
+        dst = utcoffset
+
+        def tzname(self, moment: object) -> str:
+            return "nowhere"
 
     assert merge(1, dt.datetime(2020, 1, 1, tzinfo=Zone()), 1).endswith(b"|marked")
 

@@ -107,8 +107,13 @@ impl NoneAdapter {
     #[pyo3(signature = (_obj))]
     fn __init__(&self, _obj: &Bound<'_, PyAny>) {}
 
-    /// `NULL`.
-    fn getquoted<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, b"NULL")
+    /// `NULL`, or what the caller has instead.
+    #[pyo3(signature = (_null=None))]
+    fn getquoted<'py>(
+        &self,
+        py: Python<'py>,
+        _null: Option<Bound<'py, PyBytes>>,
+    ) -> Bound<'py, PyBytes> {
+        _null.unwrap_or_else(|| PyBytes::new(py, b"NULL"))
     }
 }
