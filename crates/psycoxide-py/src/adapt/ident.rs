@@ -9,6 +9,7 @@ use super::context::QuoteContext;
 use super::registry::type_name;
 use crate::connection::Connection;
 use crate::cursor::Cursor;
+use crate::error;
 
 /// Quotes an identifier for the session of a connection or a cursor.
 #[pyfunction]
@@ -36,12 +37,19 @@ fn quote_ident<'py>(
 
 fn scope_context(scope: &Bound<'_, PyAny>) -> PyResult<QuoteContext> {
     if let Ok(connection) = scope.cast::<Connection>() {
-        return Ok(connection.get().quote_context());
+        return open_context(connection.get());
     }
     if let Ok(cursor) = scope.cast::<Cursor>() {
-        return Ok(cursor.get().connection(scope.py())?.get().quote_context());
+        return open_context(cursor.get().connection(scope.py())?.get());
     }
     Err(PyTypeError::new_err("argument 2 must be a connection or a cursor"))
+}
+
+fn open_context(connection: &Connection) -> PyResult<QuoteContext> {
+    match connection.open_session() {
+        Ok(_) => Ok(connection.quote_context()),
+        Err(_) => Err(error::interface("connection not valid")),
+    }
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
