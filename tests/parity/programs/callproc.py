@@ -1,0 +1,15 @@
+"""Callproc."""
+
+cur = conn.cursor()
+attempt(lambda: cur.callproc("lower", ("ABC",)))
+attempt(cur.fetchall)
+attempt(lambda: cur.callproc("make_date", {"year": 2024, "month": 2, "day": 3}))
+attempt(cur.fetchall)
+attempt(lambda: cur.callproc("version"))
+show(cur.rowcount)
+attempt(lambda: cur.callproc("make_date", {}))
+conn.rollback()
+attempt(lambda: cur.callproc("no_such_function", [1, "a"]))
+conn.rollback()
+attempt(lambda: cur.callproc("lower", 3))
+attempt(lambda: cur.callproc("make_date", {1: 2}))

@@ -1,0 +1,17 @@
+"""Executemany and rowcount."""
+
+cur = conn.cursor()
+cur.execute("create temporary table m (a int, b text)")
+cur.executemany("insert into m values (%s, %s)", [(1, "a"), (2, "b"), (3, None)])
+show(cur.rowcount)
+show(cur.statusmessage)
+show(cur.query)
+cur.executemany("insert into m values (%(a)s, %(b)s)", ({"a": i, "b": "x"} for i in range(3)))
+show(cur.rowcount)
+cur.executemany("insert into m values (1, 'x')", [])
+show(cur.rowcount)
+show(cur.query)
+attempt(lambda: cur.executemany("insert into m values (%s, %s)", [(1, "a"), (2,)]))
+attempt(lambda: cur.executemany("insert into m values (%s)", None))
+attempt(lambda: cur.executemany("select %s", [(1,), (2,)]))
+attempt(cur.fetchall)

@@ -1,0 +1,81 @@
+"""The same program on psycopg2 and on psycoxide, answer by answer.
+
+psycopg2's own answers are the expectation: rows with their types, descriptions, statuses, error
+classes and error texts. A case where we differ on purpose is listed in KNOWN with the reason (the
+table of docs/differences.md), and then has to differ.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import cases  # noqa: E402
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("psycopg2") is None,
+    reason="psycopg2-binary is not installed, so there is nothing to compare with",
+)
+
+KNOWN: dict[str, str] = {}
+
+
+def table() -> dict[str, dict[str, Any]]:
+    """All cases by name."""
+    found: dict[str, dict[str, Any]] = {}
+    for kind, literals in cases.LITERALS.items():
+        for literal in literals:
+            query = f"select {literal}::{kind}"
+            found[f"read {literal}::{kind}"] = {"query": query, "parameters": None}
+    for value in cases.VALUES:
+        # As a value of unknown type, which shows what is written, and what comes back of it.
+        found[f"write {value}"] = {"query": "select %s", "parameters": f"({value},)"}
+    for query, parameters in cases.QUERIES:
+        name = f"query {query!r}" + (f" with {parameters}" if parameters is not None else "")
+        found[name] = {"query": query, "parameters": parameters}
+    for program in sorted((HERE / "programs").glob("*.py")):
+        found[f"program {program.stem}"] = {"script": program.read_text()}
+    return found
+
+
+CASES = table()
+
+
+def answers(driver: str, dsn: str) -> dict[str, Any]:
+    """What a driver does with all cases, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, str(HERE / "driver_program.py"), driver, dsn],
+        input=json.dumps(list(CASES.values())),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    if done.returncode:
+        pytest.fail(f"{driver} ended with {done.returncode}: {done.stderr[-3000:]}")
+    return dict(zip(CASES, json.loads(done.stdout)))
+
+
+@pytest.fixture(scope="module")
+def both(dsn: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    # psycoxide connects in clear; so does psycopg2, or its errors and speeds would not compare.
+    clear = f"{dsn} sslmode=disable"
+    return answers("psycopg2", clear), answers("psycoxide", clear)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_as_psycopg2(both: tuple[dict[str, Any], dict[str, Any]], name: str) -> None:
+    theirs, ours = both[0][name], both[1][name]
+    if name in KNOWN:
+        assert ours != theirs, f"no difference any more: {KNOWN[name]}"
+        return
+    assert ours == theirs
