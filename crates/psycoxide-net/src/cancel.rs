@@ -10,7 +10,7 @@ use psycoxide_proto::Interest;
 
 use crate::error::{Attempt, Error, Reason};
 use crate::socket::place::Place;
-use crate::socket::{Keepalive, Stream};
+use crate::socket::{Stream, TcpOptions};
 use crate::wait::{Readiness, wait};
 
 /// What it takes to cancel the operations of one session.
@@ -40,14 +40,31 @@ impl CancelToken {
     pub fn send(&self, timeout: Option<Duration>) -> Result<(), Error> {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         self.try_send(deadline).map_err(|reason| {
-            Error::Connect(vec![Attempt::Place { place: self.place.clone(), reason }])
+            Error::Connect(vec![Attempt::Place { place: self.place.clone(), reason, note: None }])
         })
     }
 
+    /// Begins to connect; over a Unix socket the server's queue may be full for a moment.
+    fn connect(&self, deadline: Option<Instant>) -> Result<Stream, Reason> {
+        let patience = Instant::now() + QUEUE_PATIENCE;
+        let until = deadline.map_or(patience, |deadline| deadline.min(patience));
+        loop {
+            match Stream::connect(&self.place, &TcpOptions::default()) {
+                Ok(stream) => return Ok(stream),
+                Err(error)
+                    if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < until =>
+                {
+                    std::thread::sleep(QUEUE_PAUSE);
+                }
+                Err(error) => return Err(Reason::Unreachable(error)),
+            }
+        }
+    }
+
     fn try_send(&self, deadline: Option<Instant>) -> Result<(), Reason> {
-        let stream = Stream::connect(&self.place, &Keepalive::default()).map_err(Reason::Socket)?;
+        let stream = self.connect(deadline)?;
         ready(&stream, Interest::WRITE, deadline)?;
-        stream.connected().map_err(Reason::Socket)?;
+        stream.connected().map_err(Reason::Unreachable)?;
         let mut rest = self.message.as_slice();
         while !rest.is_empty() {
             match stream.send(rest) {
@@ -67,6 +84,10 @@ impl CancelToken {
         }
     }
 }
+
+/// So long a server whose queue of connections is full is asked again, and so often.
+const QUEUE_PATIENCE: Duration = Duration::from_secs(2);
+const QUEUE_PAUSE: Duration = Duration::from_millis(5);
 
 /// Waits where an error says that this is all there is to do.
 fn wait_out(

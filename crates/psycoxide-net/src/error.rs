@@ -11,6 +11,7 @@ use crate::socket::place::Place;
 
 /// A failure of a link.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Error {
     /// The configuration is not valid.
     Config(config::Error),
@@ -31,32 +32,35 @@ pub enum Error {
 
 /// One attempt to connect that failed.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Attempt {
-    /// The host's name has no address.
-    Name {
-        /// The name.
-        host: String,
-        /// The resolver's words.
-        reason: String,
-    },
+    /// The host has no address; libpq's words for it.
+    Host(String),
     /// A server's address did not work out.
     Place {
         /// The address.
         place: Place,
         /// Why not.
         reason: Reason,
+        /// What else the user should know: where a wrong password came from, or why there was none.
+        note: Option<String>,
     },
 }
 
 /// Why an address did not work out.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Reason {
     /// There is no connection.
+    Unreachable(io::Error),
+    /// The connection failed while the session was set up.
     Socket(io::Error),
     /// `connect_timeout` has passed.
     Timeout,
     /// The server, or the conversation with it, ended the start-up.
     Protocol(ProtoError),
+    /// The server is not one of the kind that was asked for; in which way.
+    Unfit(String),
 }
 
 impl Error {
@@ -102,27 +106,34 @@ impl fmt::Display for Error {
 
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (place, reason) = match self {
-            Self::Name { host, reason } => {
-                return write!(f, "could not translate host name \"{host}\" to address: {reason}");
+        match self {
+            Self::Host(text) => f.write_str(text),
+            Self::Place { place, reason, note } => {
+                write!(f, "connection to server {place} failed: ")?;
+                reason.fmt(f)?;
+                if let Reason::Unreachable(_) = reason {
+                    f.write_str(match place {
+                        Place::Tcp { .. } => {
+                            "\n\tIs the server running on that host and accepting TCP/IP connections?"
+                        }
+                        Place::Unix { .. } => {
+                            "\n\tIs the server running locally and accepting connections on that socket?"
+                        }
+                    })?;
+                }
+                note.as_ref().map_or(Ok(()), |note| write!(f, "\n{note}"))
             }
-            Self::Place { place, reason } => (place, reason),
-        };
-        write!(f, "connection to server {place} failed: ")?;
-        match reason {
-            Reason::Socket(error) => {
-                f.write_str(&system(error))?;
-                f.write_str(match place {
-                    Place::Tcp { .. } => {
-                        "\n\tIs the server running on that host and accepting TCP/IP connections?"
-                    }
-                    Place::Unix { .. } => {
-                        "\n\tIs the server running locally and accepting connections on that socket?"
-                    }
-                })
-            }
-            Reason::Timeout => f.write_str("timeout expired"),
-            Reason::Protocol(error) => write_protocol(f, error),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(error) | Self::Socket(error) => f.write_str(&system(error)),
+            Self::Timeout => f.write_str("timeout expired"),
+            Self::Protocol(error) => write_protocol(f, error),
+            Self::Unfit(text) => f.write_str(text),
         }
     }
 }
@@ -132,6 +143,7 @@ impl std::error::Error for Error {
         match self {
             Self::Send(error) | Self::Receive(error) | Self::Io(error) => Some(error),
             Self::Protocol(error) => Some(error),
+            Self::Config(error) => Some(error),
             _ => None,
         }
     }
@@ -179,7 +191,7 @@ fn report_text(report: &Report) -> String {
 }
 
 /// The operating system's words, without the number that Rust puts behind them.
-fn system(error: &io::Error) -> String {
+pub(crate) fn system(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error ") {
         Some(end) => text.get(..end).unwrap_or_default().to_owned(),
@@ -191,16 +203,33 @@ fn system(error: &io::Error) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_refused_connection_is_told_as_libpq_tells_it() {
+    fn tcp(reason: Reason) -> Attempt {
         let place =
             Place::Tcp { host: "127.0.0.1".to_owned(), address: "127.0.0.1:1".parse().unwrap() };
-        let reason = Reason::Socket(io::Error::from_raw_os_error(libc::ECONNREFUSED));
-        let error = Error::Connect(vec![Attempt::Place { place, reason }]);
+        Attempt::Place { place, reason, note: None }
+    }
+
+    #[test]
+    fn a_refused_connection_is_told_as_libpq_tells_it() {
+        let refused = || Reason::Unreachable(io::Error::from_raw_os_error(libc::ECONNREFUSED));
         assert_eq!(
-            error.to_string(),
+            tcp(refused()).to_string(),
             "connection to server at \"127.0.0.1\", port 1 failed: Connection refused\n\
              \tIs the server running on that host and accepting TCP/IP connections?"
+        );
+        let place = Place::Unix { path: "/s/.s.PGSQL.1".to_owned() };
+        assert_eq!(
+            Attempt::Place { place, reason: refused(), note: None }.to_string(),
+            "connection to server on socket \"/s/.s.PGSQL.1\" failed: Connection refused\n\
+             \tIs the server running locally and accepting connections on that socket?"
+        );
+    }
+
+    #[test]
+    fn the_question_is_only_asked_of_who_does_not_answer() {
+        assert_eq!(
+            tcp(Reason::Timeout).to_string(),
+            "connection to server at \"127.0.0.1\", port 1 failed: timeout expired"
         );
     }
 
@@ -213,14 +242,10 @@ mod tests {
 
     #[test]
     fn each_attempt_has_its_line() {
-        let name = |host: &str| Attempt::Name {
-            host: host.to_owned(),
-            reason: "Name or service not known".to_owned(),
-        };
         assert_eq!(
-            Error::Connect(vec![name("a"), name("b")]).to_string(),
-            "could not translate host name \"a\" to address: Name or service not known\n\
-             could not translate host name \"b\" to address: Name or service not known"
+            Error::Connect(vec![Attempt::Host("a".into()), tcp(Reason::Unfit("b".into()))])
+                .to_string(),
+            "a\nconnection to server at \"127.0.0.1\", port 1 failed: b"
         );
     }
 }

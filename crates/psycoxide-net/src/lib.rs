@@ -5,6 +5,12 @@
 //! to be ready first, and whoever drives the link does the waiting ([`wait()`], an event loop, a
 //! coroutine library).
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![cfg_attr(
+    test,
+    allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)
+)]
+
 mod cancel;
 pub mod config;
 mod dial;
@@ -13,7 +19,6 @@ mod link;
 mod pump;
 mod resolve;
 mod socket;
-mod startup;
 mod turn;
 mod wait;
 

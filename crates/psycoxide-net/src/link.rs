@@ -8,7 +8,7 @@ use psycoxide_proto::{Engine, Event, Interest, Outcome, Request};
 
 use crate::cancel::CancelToken;
 use crate::config::Config;
-use crate::dial::{Dial, Dialing};
+use crate::dial::{Connected, Dial, Dialing};
 use crate::error::Error;
 use crate::pump::{self, Pumped};
 use crate::socket::Stream;
@@ -46,6 +46,8 @@ struct Up {
     stream: Stream,
     engine: Engine,
     place: Place,
+    /// The host in the configuration's list.
+    host: usize,
 }
 
 impl Link {
@@ -77,8 +79,10 @@ impl Link {
         let advanced = match &mut self.stage {
             Stage::Dialing(dial) => match dial.advance() {
                 Ok(Dialing::Wait(interest)) => Ok(Progress::Wait(interest)),
-                Ok(Dialing::Connected { stream, engine, place, outcome }) => {
-                    self.stage = Stage::Up(Box::new(Up { stream, engine: *engine, place }));
+                Ok(Dialing::Yield) => Ok(Progress::Yield),
+                Ok(Dialing::Connected(connected)) => {
+                    let Connected { stream, engine, place, host, outcome } = *connected;
+                    self.stage = Stage::Up(Box::new(Up { stream, engine, place, host }));
                     Ok(Progress::Done(outcome))
                 }
                 Err(error) => Err(error),
@@ -124,15 +128,16 @@ impl Link {
         poked
     }
 
-    /// The engine, once there is a connection.
+    /// The engine, once there is a connection; that of the attempt under way before.
     pub fn engine(&self) -> Option<&Engine> {
         match &self.stage {
             Stage::Up(up) => Some(&up.engine),
-            _ => None,
+            Stage::Dialing(dial) => dial.engine(),
+            Stage::Closed => None,
         }
     }
 
-    /// The engine, to be worked on.
+    /// The engine, to be worked on, once the session is set up.
     pub fn engine_mut(&mut self) -> Option<&mut Engine> {
         match &mut self.stage {
             Stage::Up(up) => Some(&mut up.engine),
@@ -164,22 +169,30 @@ impl Link {
         Some(CancelToken::new(up.place.clone(), key.request_message()))
     }
 
-    /// The host that is connected to: a name, an address, or a socket's directory.
+    /// The host that is connected to, as libpq's `PQhost` has it: the name or socket directory that
+    /// was given, else the address.
     pub fn host(&self) -> Option<String> {
-        match self.place()? {
-            Place::Tcp { host, .. } => Some(host.clone()),
-            Place::Unix { path } => Some(
-                path.rsplit_once('/').map_or(path.as_str(), |(directory, _)| directory).to_owned(),
-            ),
+        let Stage::Up(up) = &self.stage else { return None };
+        if let Place::Unix { path } = &up.place {
+            let directory = path.rsplit_once('/').map_or(path.as_str(), |(directory, _)| directory);
+            return Some(directory.to_owned());
+        }
+        let host = self.config.hosts().get(up.host)?;
+        let name = Some(&host.name).filter(|name| !name.is_empty());
+        name.or(host.address.as_ref()).cloned()
+    }
+
+    /// The address that is connected to, as libpq's `PQhostaddr` has it; none for a Unix socket.
+    pub fn hostaddr(&self) -> Option<String> {
+        match &self.up()?.place {
+            Place::Tcp { address, .. } => Some(address.ip().to_string()),
+            Place::Unix { .. } => None,
         }
     }
 
     /// The port that is connected to; for a socket the number in its name.
     pub fn port(&self) -> Option<u16> {
-        match self.place()? {
-            Place::Tcp { address, .. } => Some(address.port()),
-            Place::Unix { path } => path.rsplit_once('.').and_then(|(_, port)| port.parse().ok()),
-        }
+        Some(self.config.hosts().get(self.up()?.host)?.port)
     }
 
     /// The configuration that the link was dialed with.
@@ -206,9 +219,9 @@ impl Link {
         }
     }
 
-    fn place(&self) -> Option<&Place> {
+    fn up(&self) -> Option<&Up> {
         match &self.stage {
-            Stage::Up(up) => Some(&up.place),
+            Stage::Up(up) => Some(up),
             _ => None,
         }
     }

@@ -7,52 +7,63 @@ use psycoxide_proto::{Engine, Event, Interest, Phase};
 use crate::error::Error;
 use crate::socket::Stream;
 
-/// So many reads one call does before it lets its caller look around.
-const MAX_READS: usize = 64;
+/// So many reads one call does before it lets its caller look around: at 256 kB each, a few
+/// megabytes, which take a millisecond or so.
+const MAX_READS: usize = 16;
+
+/// So many reads are spent on the last words of a server that takes no more from us. What it sent
+/// before lies in the socket's buffer, which is smaller than this; a peer that goes on for ever is
+/// none.
+const MAX_LAST_READS: usize = 256;
 
 /// What a call came to.
 #[derive(Debug)]
-pub enum Pumped {
+pub(crate) enum Pumped {
     /// The engine has something to tell.
     Event(Event),
     /// The socket has to be ready for this first.
     Wait(Interest),
-    /// There is more to read; this call has done its share.
+    /// There is more to do; this call has done its share.
     Yield,
 }
 
 /// Sends what the engine wants sent, and feeds it what the socket has, until an event comes out.
 ///
+/// A request whose answer is short costs one `send`, a wait by the caller, and one `recv`.
+///
 /// # Errors
 /// If the socket or the conversation fails, once all events before that are taken.
-pub fn pump(stream: &Stream, engine: &mut Engine) -> Result<Pumped, Error> {
-    if let Some(event) = engine.poll_event() {
-        return Ok(Pumped::Event(event));
-    }
-    let mut sent = false;
+pub(crate) fn pump(stream: &Stream, engine: &mut Engine) -> Result<Pumped, Error> {
     for _ in 0..MAX_READS {
-        while engine.work() {}
-        let flushed = flush(stream, engine)?;
-        sent |= flushed == Flushed::Sent;
+        // A slice at a time, so that the caller can look at the clock and at signals.
+        if engine.work() {
+            return Ok(Pumped::Yield);
+        }
+        let sent = flush(stream, engine)?;
         if let Some(event) = engine.poll_event() {
             return Ok(Pumped::Event(event));
         }
         fail(engine)?;
         let interest = engine.interest();
-        // Right after a request there is no answer yet: a read would only find that out.
+        // Right after a request there is no answer yet: a read would only find that out. While data
+        // are being sent the server may have something to say at any time.
         let too_early = sent && engine.out().is_empty() && engine.phase() != Phase::CopyIn;
         if !interest.contains(Interest::READ) || too_early {
             return Ok(Pumped::Wait(interest));
         }
-        match fill(stream, engine)? {
-            Filled::Nothing => return Ok(Pumped::Wait(engine.interest())),
-            Filled::Some | Filled::End => {}
+        let filled = fill(stream, engine)?;
+        if engine.work() {
+            return Ok(Pumped::Yield);
         }
-        sent = false;
         if let Some(event) = engine.poll_event() {
             return Ok(Pumped::Event(event));
         }
         fail(engine)?;
+        // What the engine has to say next goes out before anything is waited for.
+        let answers = filled != Filled::Nothing && !engine.out().is_empty();
+        if filled != Filled::Full && !answers {
+            return Ok(Pumped::Wait(engine.interest()));
+        }
     }
     Ok(Pumped::Yield)
 }
@@ -61,7 +72,7 @@ pub fn pump(stream: &Stream, engine: &mut Engine) -> Result<Pumped, Error> {
 ///
 /// # Errors
 /// If the socket fails.
-pub fn send(stream: &Stream, engine: &mut Engine) -> Result<bool, Error> {
+pub(crate) fn send(stream: &Stream, engine: &mut Engine) -> Result<bool, Error> {
     flush(stream, engine)?;
     fail(engine)?;
     Ok(engine.out().is_empty())
@@ -71,14 +82,15 @@ pub fn send(stream: &Stream, engine: &mut Engine) -> Result<bool, Error> {
 ///
 /// # Errors
 /// If the server ended the session.
-pub fn poke(stream: &Stream, engine: &mut Engine) -> Result<(), Error> {
+pub(crate) fn poke(stream: &Stream, engine: &mut Engine) -> Result<(), Error> {
     for _ in 0..MAX_READS {
-        if fill(stream, engine)? == Filled::Nothing {
+        let filled = fill(stream, engine)?;
+        fail(engine)?;
+        if filled != Filled::Full {
             break;
         }
-        fail(engine)?;
     }
-    fail(engine)
+    Ok(())
 }
 
 /// The engine's failure, if it has failed.
@@ -89,49 +101,58 @@ fn fail(engine: &Engine) -> Result<(), Error> {
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Flushed {
-    Nothing,
-    Sent,
-}
-
-fn flush(stream: &Stream, engine: &mut Engine) -> Result<Flushed, Error> {
-    let mut flushed = Flushed::Nothing;
+/// Sends what the socket takes; whether it took anything.
+fn flush(stream: &Stream, engine: &mut Engine) -> Result<bool, Error> {
+    let mut sent = false;
     while !engine.out().is_empty() {
         match stream.send(engine.out()) {
             Ok(count) => {
                 engine.sent(count);
-                flushed = Flushed::Sent;
+                sent = true;
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => {
-                // What the server said before it went is worth more than that it went.
-                last_words(stream, engine);
-                break;
-            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => break,
+                io::ErrorKind::Interrupted => {}
+                io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
+                    // What the server said before it went is worth more than that it went.
+                    last_words(stream, engine);
+                    break;
+                }
+                _ => return Err(Error::Send(error)),
+            },
         }
     }
-    Ok(flushed)
+    Ok(sent)
 }
 
-#[derive(Debug, PartialEq, Eq)]
+/// What a read came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Filled {
+    /// The socket has nothing.
     Nothing,
+    /// Less than there was room for: the socket has no more.
     Some,
+    /// All of the room: there may be more.
+    Full,
+    /// The end.
     End,
 }
 
 fn fill(stream: &Stream, engine: &mut Engine) -> Result<Filled, Error> {
     loop {
-        match stream.receive(engine.space()) {
+        let space = engine.space();
+        let room = space.len();
+        if room == 0 {
+            return Ok(Filled::End);
+        }
+        match stream.receive(space) {
             Ok(0) => {
                 engine.receive_eof();
                 return Ok(Filled::End);
             }
             Ok(count) => {
                 engine.filled(count);
-                return Ok(Filled::Some);
+                return Ok(if count < room { Filled::Some } else { Filled::Full });
             }
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => return Ok(Filled::Nothing),
@@ -148,9 +169,9 @@ fn fill(stream: &Stream, engine: &mut Engine) -> Result<Filled, Error> {
 
 /// The peer takes no more: reads why, if it said so.
 fn last_words(stream: &Stream, engine: &mut Engine) {
-    for _ in 0..MAX_READS {
+    for _ in 0..MAX_LAST_READS {
         match fill(stream, engine) {
-            Ok(Filled::Some) => {}
+            Ok(Filled::Some | Filled::Full) => {}
             Ok(Filled::End) => return,
             _ => break,
         }

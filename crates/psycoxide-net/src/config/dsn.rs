@@ -1,117 +1,77 @@
-//! Connection strings of keywords and values: `host=localhost port=5432`.
+//! Keyword/value connection strings: `host=localhost password='it\'s'`.
 //!
-//! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-KEYWORD-VALUE>
+//! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-KEYWORD-VALUE>:
+//! "Spaces around the equal sign are optional. To write an empty value, or a value containing
+//! spaces, surround it with single quotes […]. Single quotes and backslashes within a value must
+//! be escaped with a backslash."
 
-use super::Error;
-use super::options::Options;
+use std::iter::Peekable;
+use std::str::Chars;
 
-/// Parses a string of keywords and values.
-pub fn parse(dsn: &str) -> Result<Options, Error> {
-    let mut options = Options::default();
-    let mut rest = dsn.trim_start_matches(is_space);
-    while !rest.is_empty() {
-        let (name, value, behind) = pair(rest)?;
-        options.set(name, value)?;
-        rest = behind.trim_start_matches(is_space);
-    }
-    Ok(options)
-}
+use super::error::Error;
+use super::uri::without_password;
+use super::values::Values;
 
-/// The white space of C's `isspace`, which is what separates options.
-fn is_space(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\n' | '\x0b' | '\x0c' | '\r')
-}
-
-/// One `name = value`, and what is behind it.
-fn pair(text: &str) -> Result<(&str, String, &str), Error> {
-    let end = text.find(|c| c == '=' || is_space(c)).unwrap_or(text.len());
-    let (name, rest) = text.split_at_checked(end).unwrap_or((text, ""));
-    let Some(rest) = rest.trim_start_matches(is_space).strip_prefix('=') else {
-        return Err(Error::MissingEquals(name.to_owned()));
-    };
-    let rest = rest.trim_start_matches(is_space);
-    let (value, behind) = match rest.strip_prefix('\'') {
-        Some(quoted) => quoted_value(quoted)?,
-        None => plain_value(rest),
-    };
-    Ok((name, value, behind))
-}
-
-/// A value up to the next white space; a backslash takes the next character as it is.
-fn plain_value(text: &str) -> (String, &str) {
-    let mut value = String::new();
-    let mut characters = text.chars();
+/// Reads the options of a keyword/value string into `values`.
+pub(super) fn parse(text: &str, values: &mut Values) -> Result<(), Error> {
+    let mut chars = text.chars().peekable();
     loop {
-        let behind = characters.as_str();
-        match characters.next() {
-            None => return (value, ""),
-            Some(c) if is_space(c) => return (value, behind),
-            Some('\\') => value.extend(characters.next()),
-            Some(c) => value.push(c),
+        skip_blanks(&mut chars);
+        if chars.peek().is_none() {
+            return Ok(());
+        }
+        let name = name(&mut chars)?;
+        skip_blanks(&mut chars);
+        let value =
+            if chars.next_if_eq(&'\'').is_some() { quoted(&mut chars)? } else { bare(&mut chars) };
+        values.set(&name, value)?;
+    }
+}
+
+/// A name and the equal sign after it.
+fn name(chars: &mut Peekable<Chars<'_>>) -> Result<String, Error> {
+    let mut name = String::new();
+    while let Some(char) = chars.next_if(|char| *char != '=' && !is_blank(*char)) {
+        name.push(char);
+    }
+    skip_blanks(chars);
+    match chars.next() {
+        Some('=') => Ok(name),
+        // A URI of another scheme ends up here, and may hold a password.
+        _ => Err(Error::MissingEquals(without_password(&name))),
+    }
+}
+
+/// A value up to the next blank. A backslash makes the next character an ordinary one.
+fn bare(chars: &mut Peekable<Chars<'_>>) -> String {
+    let mut value = String::new();
+    while let Some(char) = chars.next_if(|char| !is_blank(*char)) {
+        match char {
+            '\\' => value.extend(chars.next()),
+            _ => value.push(char),
         }
     }
+    value
 }
 
-/// A value up to the closing quote.
-fn quoted_value(text: &str) -> Result<(String, &str), Error> {
+/// A value up to the closing quote; the opening one is behind us.
+fn quoted(chars: &mut Peekable<Chars<'_>>) -> Result<String, Error> {
     let mut value = String::new();
-    let mut characters = text.chars();
     loop {
-        match characters.next() {
+        match chars.next() {
             None => return Err(Error::UnterminatedQuote),
-            Some('\'') => return Ok((value, characters.as_str())),
-            Some('\\') => value.extend(characters.next()),
-            Some(c) => value.push(c),
+            Some('\'') => return Ok(value),
+            Some('\\') => value.extend(chars.next()),
+            Some(char) => value.push(char),
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn skip_blanks(chars: &mut Peekable<Chars<'_>>) {
+    while chars.next_if(|char| is_blank(*char)).is_some() {}
+}
 
-    fn pairs(dsn: &str) -> Result<Vec<(String, String)>, Error> {
-        parse(dsn).map(|options| options.into_pairs())
-    }
-
-    fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
-    }
-
-    #[test]
-    fn what_libpq_accepts() {
-        for (dsn, expected) in [
-            ("", vec![]),
-            (" ", vec![]),
-            ("host=", vec![("host", "")]),
-            ("host='a b' port=1", vec![("host", "a b"), ("port", "1")]),
-            ("host='a\\'b'", vec![("host", "a'b")]),
-            ("host=a\\ b", vec![("host", "a b")]),
-            ("host=a\\", vec![("host", "a")]),
-            ("host = x", vec![("host", "x")]),
-            ("host=\t x", vec![("host", "x")]),
-            ("host='x'port=5", vec![("host", "x"), ("port", "5")]),
-            ("dbname='' user=\\'x", vec![("user", "'x"), ("dbname", "")]),
-            ("host=a'b'", vec![("host", "a'b'")]),
-            ("host=a host=b", vec![("host", "b")]),
-        ] {
-            assert_eq!(pairs(dsn), Ok(owned(&expected)), "{dsn:?}");
-        }
-    }
-
-    #[test]
-    fn what_libpq_refuses() {
-        for (dsn, expected) in [
-            ("a", "missing \"=\" after \"a\" in connection info string"),
-            ("a=", "invalid connection option \"a\""),
-            ("host=x y", "missing \"=\" after \"y\" in connection info string"),
-            ("host='a", "unterminated quoted string in connection info string"),
-            ("=x", "invalid connection option \"\""),
-            ("host x", "missing \"=\" after \"host\" in connection info string"),
-            ("DBNAME=x", "invalid connection option \"DBNAME\""),
-            ("host='a'b", "missing \"=\" after \"b\" in connection info string"),
-        ] {
-            assert_eq!(pairs(dsn).unwrap_err().to_string(), expected, "{dsn:?}");
-        }
-    }
+/// C's `isspace` in the ASCII range.
+fn is_blank(char: char) -> bool {
+    matches!(char, ' ' | '\t'..='\r')
 }

@@ -1,77 +1,98 @@
-//! What is wrong with a configuration, in libpq's words.
+//! What can be wrong with a configuration.
 
 use std::fmt;
 
-/// A configuration that cannot be used.
+/// Why a configuration was refused. The texts are libpq's.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Error {
-    /// There is no such option.
+    /// There is no option of this name.
     UnknownOption(String),
-    /// A keyword without a value.
+    /// A word of a keyword/value string is not followed by `=`.
     MissingEquals(String),
-    /// A quoted value without its end.
+    /// A quoted value does not end.
     UnterminatedQuote,
-    /// A URI that is not one; the whole message.
+    /// The URI cannot be read; what is wrong with it.
     Uri(String),
-    /// A value that the option cannot have.
+    /// Text with a NUL, which would end it early on its way to the server.
+    Nul,
+    /// The service asked for is in no service file.
+    ServiceNotFound(String),
+    /// The service file itself is wrong; what is wrong with it.
+    ServiceFile(String),
+    /// An option's value is none of those it may have.
     Value {
         /// The option.
-        option: &'static str,
-        /// What it was given.
+        keyword: &'static str,
+        /// Its value.
         value: String,
     },
-    /// A value that should be a whole number.
+    /// An option's value is not an integer, or too large for one.
     Integer {
         /// The option.
-        option: &'static str,
-        /// What it was given.
+        keyword: &'static str,
+        /// Its value.
         value: String,
     },
-    /// A port outside of 1 to 65535.
-    Port(String),
-    /// Lists of hosts whose lengths do not fit; the whole message.
-    Lists(String),
-    /// The service is nowhere defined.
-    UnknownService(String),
-    /// A service file that cannot be used; the whole message.
-    ServiceFile(String),
-    /// An option that asks for something that is not there; the whole message.
-    Unsupported(String),
-    /// The name of the user that runs the program cannot be found out.
-    NoUser,
-    /// A value with a NUL in it, which would end it on the wire.
-    Nul(String),
+    /// Values that contradict each other; in which way.
+    Conflict(String),
+    /// A demand that this build cannot meet, and that must not be ignored.
+    Unsupported {
+        /// The option.
+        keyword: &'static str,
+        /// Its value.
+        value: String,
+        /// What is missing.
+        missing: &'static str,
+    },
+    /// No user was named, and the operating system knows no name for this user id.
+    NoLocalUser(u32),
+}
+
+impl Error {
+    /// Whether the connection string itself is at fault (its grammar, or an option of no known
+    /// name), rather than a value or something that it refers to.
+    pub fn is_syntax(&self) -> bool {
+        matches!(
+            self,
+            Error::UnknownOption(_)
+                | Error::MissingEquals(_)
+                | Error::UnterminatedQuote
+                | Error::Uri(_)
+                | Error::Nul
+        )
+    }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownOption(name) => write!(f, "invalid connection option \"{name}\""),
-            Self::MissingEquals(name) => {
-                write!(f, "missing \"=\" after \"{name}\" in connection info string")
+            Error::UnknownOption(name) => write!(f, "invalid connection option \"{name}\""),
+            Error::MissingEquals(word) => {
+                write!(f, "missing \"=\" after \"{word}\" in connection info string")
             }
-            Self::UnterminatedQuote => {
+            Error::UnterminatedQuote => {
                 f.write_str("unterminated quoted string in connection info string")
             }
-            Self::Value { option, value } => match *option {
+            Error::Uri(what) | Error::ServiceFile(what) | Error::Conflict(what) => {
+                f.write_str(what)
+            }
+            Error::Nul => f.write_str("connection options cannot contain NUL characters"),
+            Error::ServiceNotFound(name) => write!(f, "definition of service \"{name}\" not found"),
+            Error::Value { keyword, value } => match *keyword {
+                // libpq quotes the name of these two only.
                 "ssl_min_protocol_version" | "ssl_max_protocol_version" => {
-                    write!(f, "invalid \"{option}\" value: \"{value}\"")
+                    write!(f, "invalid \"{keyword}\" value: \"{value}\"")
                 }
-                _ => write!(f, "invalid {option} value: \"{value}\""),
+                _ => write!(f, "invalid {keyword} value: \"{value}\""),
             },
-            Self::Integer { option, value } => {
-                write!(f, "invalid integer value \"{value}\" for connection option \"{option}\"")
+            Error::Integer { keyword, value } => {
+                write!(f, "invalid integer value \"{value}\" for connection option \"{keyword}\"")
             }
-            Self::Port(value) => write!(f, "invalid port number: \"{value}\""),
-            Self::UnknownService(name) => write!(f, "definition of service \"{name}\" not found"),
-            Self::Uri(text)
-            | Self::Lists(text)
-            | Self::ServiceFile(text)
-            | Self::Unsupported(text) => f.write_str(text),
-            Self::NoUser => f.write_str("could not look up the name of the local user"),
-            Self::Nul(name) => {
-                write!(f, "the connection option \"{name}\" contains a NUL (0x00) character")
+            Error::Unsupported { keyword, value, missing } => {
+                write!(f, "{keyword} value \"{value}\" invalid when {missing} is not compiled in")
             }
+            Error::NoLocalUser(uid) => write!(f, "local user with ID {uid} does not exist"),
         }
     }
 }

@@ -1,102 +1,144 @@
-//! The hosts to try: lists of names, addresses and ports.
+//! Which servers to try: the lists of `host`, `hostaddr` and `port`, matched up.
+//!
+//! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS>
 
-use super::Error;
-use super::environment::Environment;
-use super::options::Options;
+use super::error::Error;
+use super::values::Values;
 
-/// Where Debian's servers, and then those of a plain build, put their sockets.
-const SOCKET_DIRECTORIES: [&str; 2] = ["/var/run/postgresql", "/tmp"];
+/// Where the server's Unix socket is, unless a host is named.
+pub(crate) const DEFAULT_SOCKET_DIRECTORY: &str = "/var/run/postgresql";
 
-/// One host of the configuration.
+/// The directory that a server built from source uses; tried after [`DEFAULT_SOCKET_DIRECTORY`]
+/// when no host is named and there is no socket there.
+pub(crate) const FALLBACK_SOCKET_DIRECTORY: &str = "/tmp";
+
+const DEFAULT_PORT: u16 = 5432;
+
+/// One server to try.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
-    /// A name, an address, or a socket's directory. Empty only where an address stands instead.
-    pub host: String,
-    /// An address to connect to instead of looking the name up.
-    pub hostaddr: Option<String>,
-    /// The port, or the number in a socket's name.
+    /// The name, or the directory of the Unix socket, as given; empty when only an address is.
+    pub name: String,
+    /// The address, when `hostaddr` gives one.
+    pub address: Option<String>,
+    /// The port, which is part of a Unix socket's name too.
     pub port: u16,
+    /// Whether no host was given at all, so that the default place was taken.
+    pub is_default: bool,
 }
 
 impl Host {
-    /// The directory of a Unix socket, if the host is one; a leading `@` is an abstract name.
-    pub fn socket_directory(&self) -> Option<&str> {
-        let is_path = self.host.starts_with(['/', '@']);
-        (self.hostaddr.is_none() && is_path).then_some(self.host.as_str())
-    }
-
-    /// How messages name the host.
-    pub fn label(&self) -> &str {
-        self.hostaddr.as_deref().unwrap_or(&self.host)
-    }
-
-    /// How the password file names the host: the default socket directory is `localhost`.
-    pub fn password_label(&self) -> &str {
-        if self.host.is_empty() {
-            return self.label();
-        }
-        if SOCKET_DIRECTORIES.contains(&self.host.as_str()) { "localhost" } else { &self.host }
+    /// Whether it is reached through a Unix socket.
+    pub fn is_local(&self) -> bool {
+        self.address.is_none() && is_socket_path(&self.name)
     }
 }
 
-/// The hosts that the options name.
-///
-/// # Errors
-/// If the lists do not fit each other, or a port is not one.
-pub fn parse(options: &Options, environment: &impl Environment) -> Result<Vec<Host>, Error> {
-    let list = |name| -> Vec<&str> {
-        options.filled(name).map(|value| value.split(',').collect()).unwrap_or_default()
-    };
-    let (names, addresses, ports) = (list("host"), list("hostaddr"), list("port"));
-    if !names.is_empty() && !addresses.is_empty() && names.len() != addresses.len() {
-        return Err(Error::Lists(format!(
-            "could not match {} host names to {} hostaddr values",
-            names.len(),
-            addresses.len()
+/// The file that a server's Unix socket is (an abstract one begins with `@`).
+pub(crate) fn socket_path(directory: &str, port: u16) -> String {
+    format!("{directory}/.s.PGSQL.{port}")
+}
+
+/// "[…] any name starting with / or, for abstract sockets, @."
+pub(crate) fn is_socket_path(host: &str) -> bool {
+    host.starts_with(['/', '@'])
+}
+
+/// The servers to try, in the order given.
+pub(super) fn list(values: &Values) -> Result<Vec<Host>, Error> {
+    let names = elements(values.filled("host"));
+    let addresses = elements(values.filled("hostaddr"));
+    let ports = elements(values.filled("port"));
+    let count = if addresses.is_empty() { names.len().max(1) } else { addresses.len() };
+    if !names.is_empty() && names.len() != count {
+        return Err(Error::Conflict(format!(
+            "could not match {} host names to {count} hostaddr values",
+            names.len()
         )));
     }
-    let count = names.len().max(addresses.len()).max(1);
     if ports.len() > 1 && ports.len() != count {
-        return Err(Error::Lists(format!(
+        return Err(Error::Conflict(format!(
             "could not match {} port numbers to {count} hosts",
             ports.len()
         )));
     }
+    let at = |list: &[&str], index: usize| list.get(index).copied().unwrap_or("").to_owned();
     (0..count)
         .map(|index| {
-            let hostaddr = addresses.get(index).filter(|address| !address.is_empty());
-            let name = names.get(index).copied().unwrap_or_default();
-            let host = if name.is_empty() && hostaddr.is_none() {
-                default_host(environment)
-            } else {
-                name.to_owned()
-            };
-            let port = ports.get(index).or(ports.first()).copied().unwrap_or_default();
-            Ok(Host {
-                host,
-                hostaddr: hostaddr.map(|&address| address.to_owned()),
-                port: parse_port(port)?,
-            })
+            let (mut name, address) = (at(&names, index), at(&addresses, index));
+            let is_default = name.is_empty() && address.is_empty();
+            if is_default {
+                DEFAULT_SOCKET_DIRECTORY.clone_into(&mut name);
+            }
+            let port = port(&at(&ports, if ports.len() == 1 { 0 } else { index }))?;
+            let address = Some(address).filter(|address| !address.is_empty());
+            Ok(Host { name, address, port, is_default })
         })
         .collect()
 }
 
-fn default_host(environment: &impl Environment) -> String {
-    let [first, rest @ ..] = SOCKET_DIRECTORIES;
-    let there = |directory: &&str| environment.is_directory(std::path::Path::new(directory));
-    if there(&first) {
-        return first.to_owned();
-    }
-    rest.iter().copied().find(there).unwrap_or(first).to_owned()
+/// The elements of a comma-separated list; none if it is absent or empty.
+fn elements(list: Option<&str>) -> Vec<&str> {
+    list.map(|list| list.split(',').collect()).unwrap_or_default()
 }
 
-fn parse_port(text: &str) -> Result<u16, Error> {
+fn port(text: &str) -> Result<u16, Error> {
     if text.is_empty() {
-        return Ok(5432);
+        return Ok(DEFAULT_PORT);
     }
-    let number: i64 = text
-        .trim()
-        .parse()
-        .map_err(|_| Error::Integer { option: "port", value: text.to_owned() })?;
-    u16::try_from(number).ok().filter(|port| *port > 0).ok_or_else(|| Error::Port(text.to_owned()))
+    let number = super::settings::integer("port", text)?;
+    match u16::try_from(number) {
+        Ok(port) if port > 0 => Ok(port),
+        _ => Err(Error::Conflict(format!("invalid port number: \"{text}\""))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts(dsn: &str) -> Result<Vec<(String, Option<String>, u16)>, String> {
+        let mut values = Values::new();
+        super::super::dsn::parse(dsn, &mut values).unwrap();
+        match list(&values) {
+            Ok(hosts) => Ok(hosts.into_iter().map(|h| (h.name, h.address, h.port)).collect()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn lists_are_matched_by_position() {
+        let named = |name: &str, port| (name.to_owned(), None, port);
+        assert_eq!(hosts("").unwrap(), [named(DEFAULT_SOCKET_DIRECTORY, 5432)]);
+        assert_eq!(hosts("host=a,b port=7").unwrap(), [named("a", 7), named("b", 7)]);
+        assert_eq!(hosts("host=a,b port=,8").unwrap(), [named("a", 5432), named("b", 8)]);
+        assert_eq!(
+            hosts("host=a,").unwrap(),
+            [named("a", 5432), named(DEFAULT_SOCKET_DIRECTORY, 5432)]
+        );
+        assert_eq!(
+            hosts("hostaddr=1.1.1.1,2.2.2.2 host=a,b").unwrap(),
+            [
+                ("a".into(), Some("1.1.1.1".into()), 5432),
+                ("b".into(), Some("2.2.2.2".into()), 5432)
+            ]
+        );
+        assert_eq!(hosts("hostaddr=::1").unwrap(), [(String::new(), Some("::1".into()), 5432)]);
+    }
+
+    #[test]
+    fn lists_that_do_not_match_are_refused() {
+        for (dsn, error) in [
+            ("host=a,b port=1,2,3", "could not match 3 port numbers to 2 hosts"),
+            ("host=a,b hostaddr=1.1.1.1", "could not match 2 host names to 1 hostaddr values"),
+            ("port=1,2", "could not match 2 port numbers to 1 hosts"),
+            ("port=0", "invalid port number: \"0\""),
+            ("port=99999", "invalid port number: \"99999\""),
+            ("port=-1", "invalid port number: \"-1\""),
+            ("port=x", "invalid integer value \"x\" for connection option \"port\""),
+            ("port=12a", "invalid integer value \"12a\" for connection option \"port\""),
+        ] {
+            assert_eq!(hosts(dsn), Err(error.to_owned()), "{dsn}");
+        }
+    }
 }

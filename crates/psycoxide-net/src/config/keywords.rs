@@ -1,95 +1,97 @@
-//! The connection options of libpq 18: their names, variables and defaults.
+//! The options of a connection: every one of libpq 18.
 //!
 //! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS>
 
-/// A connection option.
+/// One option of a connection.
 #[derive(Debug)]
 pub struct Keyword {
-    /// The option's name.
+    /// Its name in connection strings and service files.
     pub name: &'static str,
-    /// The environment variable that it is taken from when it is not given.
-    pub variable: Option<&'static str>,
-    /// What it is when nothing says otherwise.
+    /// The environment variable that stands for it.
+    pub env: Option<&'static str>,
+    /// Its value when nothing gives one.
     pub default: Option<&'static str>,
+    /// Whether its value must not be shown.
+    pub secret: bool,
 }
 
-const fn keyword(
+const fn option(
     name: &'static str,
-    variable: Option<&'static str>,
+    env: Option<&'static str>,
     default: Option<&'static str>,
 ) -> Keyword {
-    Keyword { name, variable, default }
+    Keyword { name, env, default, secret: false }
 }
 
-/// All options, in libpq's order, which is the order in which they are shown.
-pub const KEYWORDS: &[Keyword] = &[
-    keyword("service", Some("PGSERVICE"), None),
-    keyword("user", Some("PGUSER"), None),
-    keyword("password", Some("PGPASSWORD"), None),
-    keyword("passfile", Some("PGPASSFILE"), None),
-    keyword("channel_binding", Some("PGCHANNELBINDING"), Some("prefer")),
-    keyword("connect_timeout", Some("PGCONNECT_TIMEOUT"), None),
-    keyword("dbname", Some("PGDATABASE"), None),
-    keyword("host", Some("PGHOST"), None),
-    keyword("hostaddr", Some("PGHOSTADDR"), None),
-    keyword("port", Some("PGPORT"), Some("5432")),
-    keyword("client_encoding", Some("PGCLIENTENCODING"), None),
-    keyword("options", Some("PGOPTIONS"), Some("")),
-    keyword("application_name", Some("PGAPPNAME"), None),
-    keyword("fallback_application_name", None, None),
-    keyword("keepalives", None, None),
-    keyword("keepalives_idle", None, None),
-    keyword("keepalives_interval", None, None),
-    keyword("keepalives_count", None, None),
-    keyword("tcp_user_timeout", None, None),
-    keyword("sslmode", Some("PGSSLMODE"), Some("prefer")),
-    keyword("sslnegotiation", Some("PGSSLNEGOTIATION"), Some("postgres")),
-    keyword("sslcompression", Some("PGSSLCOMPRESSION"), Some("0")),
-    keyword("sslcert", Some("PGSSLCERT"), None),
-    keyword("sslkey", Some("PGSSLKEY"), None),
-    keyword("sslcertmode", Some("PGSSLCERTMODE"), Some("allow")),
-    keyword("sslpassword", None, None),
-    keyword("sslrootcert", Some("PGSSLROOTCERT"), None),
-    keyword("sslcrl", Some("PGSSLCRL"), None),
-    keyword("sslcrldir", Some("PGSSLCRLDIR"), None),
-    keyword("sslsni", Some("PGSSLSNI"), Some("1")),
-    keyword("requirepeer", Some("PGREQUIREPEER"), None),
-    keyword("require_auth", Some("PGREQUIREAUTH"), None),
-    keyword("min_protocol_version", Some("PGMINPROTOCOLVERSION"), None),
-    keyword("max_protocol_version", Some("PGMAXPROTOCOLVERSION"), None),
-    keyword("ssl_min_protocol_version", Some("PGSSLMINPROTOCOLVERSION"), Some("TLSv1.2")),
-    keyword("ssl_max_protocol_version", Some("PGSSLMAXPROTOCOLVERSION"), None),
-    keyword("gssencmode", Some("PGGSSENCMODE"), Some("prefer")),
-    keyword("krbsrvname", Some("PGKRBSRVNAME"), Some("postgres")),
-    keyword("gsslib", Some("PGGSSLIB"), None),
-    keyword("gssdelegation", Some("PGGSSDELEGATION"), Some("0")),
-    keyword("replication", None, None),
-    keyword("target_session_attrs", Some("PGTARGETSESSIONATTRS"), Some("any")),
-    keyword("load_balance_hosts", Some("PGLOADBALANCEHOSTS"), Some("disable")),
-    keyword("scram_client_key", None, None),
-    keyword("scram_server_key", None, None),
-    keyword("oauth_issuer", None, None),
-    keyword("oauth_client_id", None, None),
-    keyword("oauth_client_secret", None, None),
-    keyword("oauth_scope", None, None),
-    keyword("sslkeylogfile", None, None),
+const fn secret(name: &'static str, env: Option<&'static str>) -> Keyword {
+    Keyword { name, env, default: None, secret: true }
+}
+
+/// Every option, in the order in which libpq lists them (`PQconndefaults`).
+///
+/// `user` and `dbname` have defaults that are found out at run time.
+#[rustfmt::skip]
+pub static KEYWORDS: &[Keyword] = &[
+    option("service", Some("PGSERVICE"), None),
+    option("user", Some("PGUSER"), None),
+    secret("password", Some("PGPASSWORD")),
+    option("passfile", Some("PGPASSFILE"), None),
+    option("channel_binding", Some("PGCHANNELBINDING"), Some("prefer")),
+    option("connect_timeout", Some("PGCONNECT_TIMEOUT"), None),
+    option("dbname", Some("PGDATABASE"), None),
+    option("host", Some("PGHOST"), None),
+    option("hostaddr", Some("PGHOSTADDR"), None),
+    option("port", Some("PGPORT"), Some("5432")),
+    option("client_encoding", Some("PGCLIENTENCODING"), None),
+    option("options", Some("PGOPTIONS"), Some("")),
+    option("application_name", Some("PGAPPNAME"), None),
+    option("fallback_application_name", None, None),
+    option("keepalives", None, None),
+    option("keepalives_idle", None, None),
+    option("keepalives_interval", None, None),
+    option("keepalives_count", None, None),
+    option("tcp_user_timeout", None, None),
+    option("sslmode", Some("PGSSLMODE"), Some("prefer")),
+    option("sslnegotiation", Some("PGSSLNEGOTIATION"), Some("postgres")),
+    option("sslcompression", Some("PGSSLCOMPRESSION"), Some("0")),
+    option("sslcert", Some("PGSSLCERT"), None),
+    option("sslkey", Some("PGSSLKEY"), None),
+    option("sslcertmode", Some("PGSSLCERTMODE"), Some("allow")),
+    secret("sslpassword", None),
+    option("sslrootcert", Some("PGSSLROOTCERT"), None),
+    option("sslcrl", Some("PGSSLCRL"), None),
+    option("sslcrldir", Some("PGSSLCRLDIR"), None),
+    option("sslsni", Some("PGSSLSNI"), Some("1")),
+    option("requirepeer", Some("PGREQUIREPEER"), None),
+    option("require_auth", Some("PGREQUIREAUTH"), None),
+    option("min_protocol_version", Some("PGMINPROTOCOLVERSION"), None),
+    option("max_protocol_version", Some("PGMAXPROTOCOLVERSION"), None),
+    option("ssl_min_protocol_version", Some("PGSSLMINPROTOCOLVERSION"), Some("TLSv1.2")),
+    option("ssl_max_protocol_version", Some("PGSSLMAXPROTOCOLVERSION"), None),
+    option("gssencmode", Some("PGGSSENCMODE"), Some("prefer")),
+    option("krbsrvname", Some("PGKRBSRVNAME"), Some("postgres")),
+    option("gsslib", Some("PGGSSLIB"), None),
+    option("gssdelegation", Some("PGGSSDELEGATION"), Some("0")),
+    option("replication", None, None),
+    option("target_session_attrs", Some("PGTARGETSESSIONATTRS"), Some("any")),
+    option("load_balance_hosts", Some("PGLOADBALANCEHOSTS"), Some("disable")),
+    secret("scram_client_key", None),
+    secret("scram_server_key", None),
+    option("oauth_issuer", None, None),
+    option("oauth_client_id", None, None),
+    secret("oauth_client_secret", None),
+    option("oauth_scope", None, None),
+    option("sslkeylogfile", None, None),
 ];
-
-/// Where in [`KEYWORDS`] an option stands.
-pub fn position(name: &str) -> Option<usize> {
-    KEYWORDS.iter().position(|keyword| keyword.name == name)
-}
 
 /// Whether an option's value must not be shown.
 pub fn is_secret(name: &str) -> bool {
-    matches!(
-        name,
-        "password"
-            | "sslpassword"
-            | "oauth_client_secret"
-            | "scram_client_key"
-            | "scram_server_key"
-    )
+    KEYWORDS.iter().any(|keyword| keyword.name == name && keyword.secret)
+}
+
+/// Where an option stands in [`KEYWORDS`].
+pub(super) fn position(name: &str) -> Option<usize> {
+    KEYWORDS.iter().position(|keyword| keyword.name == name)
 }
 
 #[cfg(test)]
@@ -99,7 +101,23 @@ mod tests {
     #[test]
     fn names_are_unique() {
         for (index, keyword) in KEYWORDS.iter().enumerate() {
-            assert_eq!(position(keyword.name), Some(index));
+            assert_eq!(position(keyword.name), Some(index), "{}", keyword.name);
         }
+        assert_eq!(position("tty"), None);
+    }
+
+    #[test]
+    fn what_opens_something_is_secret() {
+        let secrets: Vec<_> = KEYWORDS.iter().filter(|k| k.secret).map(|k| k.name).collect();
+        assert_eq!(
+            secrets,
+            [
+                "password",
+                "sslpassword",
+                "scram_client_key",
+                "scram_server_key",
+                "oauth_client_secret"
+            ]
+        );
     }
 }

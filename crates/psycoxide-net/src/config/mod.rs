@@ -1,256 +1,279 @@
-//! The configuration of a connection: what was given, completed from service file, environment
-//! and defaults.
+//! Configuration: where to connect to and how, from all the places that say so.
 //!
-//! The order of precedence is libpq's: given explicitly, service, environment, default.
-//! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS>
+//! What is given explicitly comes before what a service file says, that before the environment,
+//! and that before the defaults, as in libpq.
 
 mod dsn;
-pub mod environment;
+mod env;
 mod error;
-pub mod hosts;
+mod hosts;
 mod keywords;
-mod options;
 mod passfile;
 mod service;
+mod settings;
 mod uri;
-mod validate;
+mod values;
+#[cfg(test)]
+mod vectors;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
-use psycoxide_proto::ProtocolVersion;
+use psycoxide_proto::{Secret, Startup};
 
-use crate::socket::Keepalive;
-use environment::{Environment, Process};
-use hosts::Host;
-use keywords::KEYWORDS;
-use options::Options;
-
+pub use env::Surroundings;
+pub(crate) use env::user_name_of;
 pub use error::Error;
-pub use keywords::is_secret;
+pub use hosts::Host;
+pub(crate) use hosts::{FALLBACK_SOCKET_DIRECTORY, socket_path};
+pub use keywords::{KEYWORDS, Keyword, is_secret};
+pub(crate) use settings::{Keepalive, Settings, TargetSession};
+use values::Values;
 
-/// A complete configuration.
+/// Everything that is needed to connect, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
-    options: Options,
+    values: Values,
     hosts: Vec<Host>,
-    user: String,
-    time_settings: Vec<(&'static str, String)>,
+    settings: Settings,
+    passwords: Passwords,
+    session_parameters: Vec<(&'static str, String)>,
+    warnings: Vec<String>,
 }
 
-/// Settings of a session that libpq takes from the environment.
-const SESSION_VARIABLES: [(&str, &str); 3] =
-    [("PGDATESTYLE", "datestyle"), ("PGTZ", "timezone"), ("PGGEQO", "geqo")];
+/// Which password goes to which host.
+#[derive(Clone, Debug)]
+enum Passwords {
+    /// The same one to each host, or none.
+    Given(Option<Secret>),
+    /// The password file's, by the host's position.
+    File(Vec<Option<Secret>>),
+}
 
 impl Config {
-    /// Parses a connection string (keywords and values, or a URI) and completes it.
+    /// Reads a connection string (keyword/value or URI) and completes it from the service file, the
+    /// environment of the process, the password file and the defaults.
     ///
     /// # Errors
-    /// Any of [`Error`]'s; the message names the option.
-    pub fn parse(dsn: &str) -> Result<Self, Error> {
-        Self::with_environment(dsn, &Process)
+    /// When the string cannot be read or an option has no acceptable value.
+    pub fn parse(dsn: &str) -> Result<Config, Error> {
+        Surroundings::of_process(|surroundings| Config::parse_in(dsn, surroundings))
     }
 
-    /// The same in other surroundings.
+    /// The same in given surroundings.
     ///
     /// # Errors
-    /// As [`Config::parse`].
-    pub fn with_environment(dsn: &str, environment: &impl Environment) -> Result<Self, Error> {
-        let mut options = parse_options(dsn)?;
-        expand_dbname(&mut options)?;
-        let service = options
-            .filled("service")
-            .map(str::to_owned)
-            .or_else(|| environment.variable("PGSERVICE").filter(|name| !name.is_empty()));
-        if let Some(name) = service {
-            let service = service::find(&name, environment)?;
-            for (name, value) in service.iter() {
-                options.set_default(name, || Some(value.to_owned()));
-            }
-        }
-        for keyword in KEYWORDS {
-            options.set_default(keyword.name, || {
-                let value = keyword.variable.and_then(|variable| environment.variable(variable));
-                value.or_else(|| keyword.default.map(str::to_owned))
-            });
-        }
-        let user = match options.filled("user") {
-            Some(user) => user.to_owned(),
-            None => environment.user().ok_or(Error::NoUser)?,
-        };
-        options.set("user", user.clone())?;
-        if options.filled("dbname").is_none() {
-            options.set("dbname", user.clone())?;
-        }
-        validate::validate(&options)?;
-        let hosts = hosts::parse(&options, environment)?;
-        let time_settings = SESSION_VARIABLES
-            .into_iter()
-            .filter_map(|(variable, name)| Some((name, environment.variable(variable)?)))
-            .filter(|(_, value)| !value.eq_ignore_ascii_case("default"))
-            .collect();
-        Ok(Self { options, hosts, user, time_settings })
+    /// When the string cannot be read or an option has no acceptable value.
+    pub fn parse_in(dsn: &str, surroundings: &Surroundings<'_>) -> Result<Config, Error> {
+        let mut values = explicit(dsn)?;
+        service::apply(&mut values, surroundings)?;
+        complete(&mut values, surroundings)?;
+        let hosts = hosts::list(&values)?;
+        let mut warnings = Vec::new();
+        let passwords = passwords(&mut values, &hosts, surroundings, &mut warnings)?;
+        let settings = Settings::read(&values)?;
+        let session_parameters = session_parameters(surroundings);
+        Ok(Config { values, hosts, settings, passwords, session_parameters, warnings })
     }
 
-    /// The options that a connection string gives, without defaults, in libpq's order.
+    /// The options that a connection string gives, in the order of [`KEYWORDS`], and nothing else.
     ///
     /// # Errors
-    /// If the string is not valid.
+    /// When the string cannot be read; all of these answer `true` to [`Error::is_syntax`].
     pub fn parse_dsn(dsn: &str) -> Result<Vec<(String, String)>, Error> {
-        parse_options(dsn).map(Options::into_pairs)
+        Ok(explicit(dsn)?.pairs())
     }
 
-    /// Every option in force, secrets included, in libpq's order.
+    /// The options in effect, as libpq's `PQconninfo` gives them. The password is among them.
     pub fn parameters(&self) -> Vec<(String, String)> {
-        self.options.clone().into_pairs()
+        self.values.pairs()
     }
 
-    /// The value of an option in force.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.options.get(name)
+    /// The value in effect of an option, if it has one.
+    pub fn get(&self, keyword: &str) -> Option<&str> {
+        self.values.get(keyword)
     }
 
     /// The role to log in as.
     pub fn user(&self) -> &str {
-        &self.user
+        self.values.get("user").unwrap_or_default()
     }
 
-    /// The hosts to try, in order.
-    ///
-    /// # Errors
-    /// If they were to be in random order and the operating system has no random numbers.
-    pub fn hosts(&self) -> Result<Vec<Host>, crate::Error> {
-        let mut hosts = self.hosts.clone();
-        if self.get("load_balance_hosts") == Some("random") {
-            shuffle(&mut hosts)?;
-        }
-        Ok(hosts)
-    }
-
-    /// The bound on connecting to each host.
+    /// How long connecting to each address may take; for ever if there is no bound.
     pub fn connect_timeout(&self) -> Option<Duration> {
-        let seconds: i64 = self.options.filled("connect_timeout")?.trim().parse().ok()?;
-        u64::try_from(seconds).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs)
+        self.settings.connect_timeout
     }
 
-    /// How the death of a peer is noticed.
-    pub fn keepalive(&self) -> Keepalive {
-        let number = |name| {
-            self.options.filled(name)?.trim().parse::<u64>().ok().filter(|number| *number > 0)
-        };
-        Keepalive {
-            enabled: self.options.filled("keepalives").is_none_or(|value| value.trim() != "0"),
-            idle: number("keepalives_idle").map(Duration::from_secs),
-            interval: number("keepalives_interval").map(Duration::from_secs),
-            count: number("keepalives_count").and_then(|count| u32::try_from(count).ok()),
-            user_timeout: number("tcp_user_timeout").map(Duration::from_millis),
-        }
+    /// The servers to try, in the order given.
+    pub fn hosts(&self) -> &[Host] {
+        &self.hosts
     }
 
-    /// The version of the protocol to ask for.
-    pub fn protocol(&self) -> ProtocolVersion {
-        match self.options.filled("max_protocol_version") {
-            Some("3.2" | "latest") => ProtocolVersion::V3_2,
-            _ => match self.options.filled("min_protocol_version") {
-                Some("3.2" | "latest") => ProtocolVersion::V3_2,
-                _ => ProtocolVersion::V3_0,
-            },
-        }
+    /// What a user should know: a password file that is ignored because others can read it.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
-    /// Whether the session is a replication session, which runs no ordinary statements.
+    /// Whether this is a replication connection.
     pub fn is_replication(&self) -> bool {
-        self.options.filled("replication").is_some()
+        self.values.filled("replication").is_some()
     }
 
-    /// The parameters of the StartupMessage: only what was asked for, since poolers refuse more.
-    pub fn startup_parameters(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let application = self
-            .options
-            .filled("application_name")
-            .or_else(|| self.options.filled("fallback_application_name"));
-        let encoding = match self.options.filled("client_encoding") {
-            // What the environment's locale would use; Python's text is best served by UTF-8.
-            Some("auto") => Some("UTF8"),
-            encoding => encoding,
-        };
-        let given = [
-            ("user", Some(self.user.as_str())),
-            ("database", self.options.filled("dbname")),
-            ("replication", self.options.filled("replication")),
-            ("options", self.options.filled("options")),
-            ("application_name", application),
-            ("client_encoding", encoding),
-        ];
-        let settings = self.time_settings.iter().map(|(name, value)| (*name, Some(value.as_str())));
-        given
-            .into_iter()
-            .chain(settings)
-            .filter_map(|(name, value)| {
-                Some((name.as_bytes().to_vec(), value?.as_bytes().to_vec()))
-            })
-            .collect()
-    }
-
-    /// The password for a host: the one that was given, or the password file's.
-    pub fn password_for(&self, host: &Host) -> Option<String> {
-        self.password_in(host, &Process)
-    }
-
-    fn password_in(&self, host: &Host, environment: &impl Environment) -> Option<String> {
-        if let Some(password) = self.options.filled("password") {
-            return Some(password.to_owned());
+    /// The password for a host, as libpq's `PQpass` gives it after connecting.
+    pub fn password(&self, host: usize) -> Option<&Secret> {
+        match &self.passwords {
+            Passwords::Given(password) => password.as_ref(),
+            Passwords::File(passwords) => passwords.get(host)?.as_ref(),
         }
-        let path = match self.options.filled("passfile") {
-            Some(path) => PathBuf::from(path),
-            None => environment.home()?.join(".pgpass"),
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The password file that the password for this host came from.
+    pub(crate) fn password_file(&self, host: usize) -> Option<&str> {
+        match self.passwords {
+            Passwords::File(_) if self.password(host).is_some() => self.values.get("passfile"),
+            _ => None,
+        }
+    }
+
+    /// How the conversation with a host begins. The order of the parameters is libpq's.
+    pub(crate) fn startup(&self, host: usize, nonce: String) -> Startup {
+        let mut startup = Startup::new(self.user().as_bytes(), nonce);
+        let mut add = |name: &str, value: Option<&str>| {
+            if let Some(value) = value {
+                startup.parameters.push((name.into(), value.into()));
+            }
         };
-        let server = passfile::Server {
-            host: host.password_label(),
-            port: host.port,
-            dbname: self.get("dbname").unwrap_or_default(),
-            user: &self.user,
-        };
-        passfile::find(&path, server, environment)
+        for (name, keyword) in
+            [("database", "dbname"), ("replication", "replication"), ("options", "options")]
+        {
+            add(name, self.values.filled(keyword));
+        }
+        let application = self.values.filled("application_name");
+        add(
+            "application_name",
+            application.or_else(|| self.values.filled("fallback_application_name")),
+        );
+        add("client_encoding", self.values.filled("client_encoding"));
+        for (name, value) in &self.session_parameters {
+            add(name, Some(value));
+        }
+        startup.password = self.password(host).cloned();
+        startup.protocol = self.settings.protocol_wanted;
+        startup.session_setup = !self.is_replication();
+        startup.allowed_auth = self.settings.allowed_auth;
+        startup.channel_binding = self.settings.channel_binding.clone();
+        startup
     }
 }
 
-fn parse_options(dsn: &str) -> Result<Options, Error> {
-    match uri::strip_scheme(dsn) {
-        Some(_) => uri::parse(dsn),
-        None => dsn::parse(dsn),
+/// The options that a connection string gives.
+fn explicit(dsn: &str) -> Result<Values, Error> {
+    if dsn.contains('\0') {
+        return Err(Error::Nul);
+    }
+    let mut values = Values::new();
+    if uri::strip_designator(dsn).is_some() {
+        uri::parse(dsn, &mut values)?;
+    } else {
+        dsn::parse(dsn, &mut values)?;
+    }
+    Ok(values)
+}
+
+/// Gives options that have no value the one of the environment, else their default.
+fn complete(values: &mut Values, surroundings: &Surroundings<'_>) -> Result<(), Error> {
+    for keyword in KEYWORDS {
+        if values.get(keyword.name).is_some() {
+            continue;
+        }
+        if let Some(value) = keyword.env.and_then(|name| surroundings.get(name)) {
+            values.set(keyword.name, value)?;
+        } else if keyword.name == "sslmode" {
+            values.set("sslmode", default_sslmode(values, surroundings).to_owned())?;
+        } else if let Some(default) = keyword.default {
+            values.set(keyword.name, default.to_owned())?;
+        }
+    }
+    if values.filled("user").is_none() {
+        values.set("user", surroundings.user_name()?)?;
+    }
+    if values.filled("dbname").is_none() {
+        let user = values.get("user").unwrap_or_default().to_owned();
+        values.set("dbname", user)?;
+    }
+    if values.get("client_encoding") == Some("auto") {
+        values.set("client_encoding", surroundings.locale_encoding().to_owned())?;
+    }
+    Ok(())
+}
+
+/// `PGREQUIRESSL` is the environment's way of old to ask for encryption, and trusting the system's
+/// root certificates makes no sense without full verification.
+fn default_sslmode(values: &Values, surroundings: &Surroundings<'_>) -> &'static str {
+    let root = values
+        .get("sslrootcert")
+        .map_or_else(|| surroundings.get("PGSSLROOTCERT"), |value| Some(value.to_owned()));
+    if surroundings.get("PGREQUIRESSL").is_some_and(|value| value.starts_with('1')) {
+        "require"
+    } else if root.as_deref() == Some("system") {
+        "verify-full"
+    } else {
+        "prefer"
     }
 }
 
-/// A `dbname` that is itself a connection string is taken apart, as libpq's PQconnectdbParams does
-/// for programs that pass what their users typed.
-fn expand_dbname(options: &mut Options) -> Result<(), Error> {
-    let Some(dbname) = options
-        .filled("dbname")
-        .filter(|dbname| uri::strip_scheme(dbname).is_some() || dbname.contains('='))
-    else {
-        return Ok(());
+/// The password given, else those of the password file.
+fn passwords(
+    values: &mut Values,
+    hosts: &[Host],
+    surroundings: &Surroundings<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Passwords, Error> {
+    // "[…] an empty password is taken for none."
+    if let Some(password) = values.filled("password") {
+        return Ok(Passwords::Given(Some(Secret::from(password))));
+    }
+    if values.filled("passfile").is_none() {
+        let Some(home) = surroundings.home() else { return Ok(Passwords::Given(None)) };
+        values.set("passfile", home.join(".pgpass").to_string_lossy().into_owned())?;
+    }
+    let contents = match passfile::load(Path::new(values.get("passfile").unwrap_or_default())) {
+        Ok(Some(contents)) => contents,
+        Ok(None) => return Ok(Passwords::Given(None)),
+        Err(warning) => {
+            warnings.push(warning);
+            return Ok(Passwords::Given(None));
+        }
     };
-    let inner = parse_options(dbname)?;
-    let mut expanded = Options::default();
-    for (name, value) in options.iter().filter(|(name, _)| *name != "dbname").chain(inner.iter()) {
-        expanded.set(name, value.to_owned())?;
-    }
-    *options = expanded;
-    Ok(())
+    let find = |host: &Host| {
+        let name = if host.name.is_empty() { host.address.as_deref() } else { Some(&*host.name) };
+        let target = passfile::Target {
+            host: name.unwrap_or_default(),
+            port: &host.port.to_string(),
+            database: values.get("dbname").unwrap_or_default(),
+            user: values.get("user").unwrap_or_default(),
+        };
+        passfile::find(&contents, &target).filter(|password| !password.is_empty())
+    };
+    Ok(Passwords::File(hosts.iter().map(find).collect()))
 }
 
-/// Puts hosts into a random order (Fisher and Yates).
-fn shuffle(hosts: &mut [Host]) -> Result<(), crate::Error> {
-    for index in (1..hosts.len()).rev() {
-        let mut random = [0; 8];
-        getrandom::fill(&mut random)
-            .map_err(|error| crate::Error::Io(std::io::Error::other(error)))?;
-        let bound = u64::try_from(index + 1).unwrap_or(u64::MAX);
-        let other = usize::try_from(u64::from_ne_bytes(random) % bound).unwrap_or(index);
-        hosts.swap(index, other);
-    }
-    Ok(())
+/// The session's parameters that have environment variables but no option.
+///
+/// <https://www.postgresql.org/docs/current/libpq-envars.html>: "The following environment
+/// variables can be used to specify default behavior for each PostgreSQL session."
+fn session_parameters(surroundings: &Surroundings<'_>) -> Vec<(&'static str, String)> {
+    [("PGDATESTYLE", "datestyle"), ("PGTZ", "timezone"), ("PGGEQO", "geqo")]
+        .into_iter()
+        .filter_map(|(variable, parameter)| {
+            let value = surroundings.get(variable)?;
+            (!value.eq_ignore_ascii_case("default")).then_some((parameter, value))
+        })
+        .collect()
 }
 
 #[cfg(test)]

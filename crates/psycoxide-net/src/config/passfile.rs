@@ -1,98 +1,157 @@
-//! The password file.
+//! The password file: `hostname:port:database:username:password`, one line each.
 //!
 //! <https://www.postgresql.org/docs/current/libpq-pgpass.html>
 
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::environment::Environment;
+use psycoxide_proto::Secret;
+use zeroize::Zeroizing;
 
-/// What a line of the file is compared with.
-#[derive(Clone, Copy, Debug)]
-pub struct Server<'a> {
-    /// The host's name or address; `localhost` for the default socket directory.
-    pub host: &'a str,
-    /// The port.
-    pub port: u16,
-    /// The database's name.
-    pub dbname: &'a str,
-    /// The user's name.
-    pub user: &'a str,
+use super::hosts::{DEFAULT_SOCKET_DIRECTORY, is_socket_path};
+
+/// What a password is looked up for.
+pub(super) struct Target<'a> {
+    /// The host as given, else its address, else nothing.
+    pub(super) host: &'a str,
+    pub(super) port: &'a str,
+    pub(super) database: &'a str,
+    pub(super) user: &'a str,
 }
 
-/// The password of the first line that fits. A file that others can read is ignored, as libpq does.
-pub fn find(path: &Path, server: Server<'_>, environment: &impl Environment) -> Option<String> {
-    let content = environment.read(path)?;
-    if environment.is_exposed(path) {
-        return None;
+/// The lines of a password file, if it is there and nobody else can read it.
+///
+/// # Errors
+/// A text that says why an existing file is ignored.
+pub(super) fn load(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
+    let Ok(mut file) = File::open(path) else { return Ok(None) };
+    let Ok(metadata) = file.metadata() else { return Ok(None) };
+    if !metadata.is_file() {
+        return Err(format!("password file \"{}\" is not a plain file", path.display()));
     }
-    content.lines().find_map(|line| password(line, server))
+    if metadata.mode() & 0o077 != 0 {
+        return Err(format!(
+            "password file \"{}\" has group or world access; permissions should be u=rw (0600) or less",
+            path.display()
+        ));
+    }
+    let mut contents = Zeroizing::new(Vec::new());
+    match file.read_to_end(&mut contents) {
+        Ok(_) => Ok(Some(contents)),
+        Err(error) => Err(format!("could not read password file \"{}\": {error}", path.display())),
+    }
 }
 
-/// The password of a line, if the line is about this server.
-fn password(line: &str, server: Server<'_>) -> Option<String> {
-    if line.starts_with('#') {
-        return None;
-    }
-    let mut fields = fields(line.trim_end_matches('\r')).into_iter();
-    let port = server.port.to_string();
-    for wanted in [server.host, &port, server.dbname, server.user] {
-        let field = fields.next()?;
-        if field.raw != "*" && field.value != wanted {
+/// The password of the first line that fits.
+pub(super) fn find(contents: &[u8], target: &Target<'_>) -> Option<Secret> {
+    // "The host name localhost is also searched for when the connection is a Unix-domain socket
+    // connection and the host parameter is the default socket directory."
+    let host = match target.host {
+        "" => "localhost",
+        host if is_socket_path(host) && host == DEFAULT_SOCKET_DIRECTORY => "localhost",
+        host => host,
+    };
+    contents.split(|byte| *byte == b'\n').find_map(|line| {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.first() == Some(&b'#') {
             return None;
         }
-    }
-    fields.next().map(|field| field.value)
+        let rest = field(line, host)?;
+        let rest = field(rest, target.port)?;
+        let rest = field(rest, target.database)?;
+        let password = field(rest, target.user)?;
+        Some(Secret::new(unescape(password)))
+    })
 }
 
-/// A field of a line; `raw` is how it stands there, since only a bare `*` is a wildcard.
-struct Field<'a> {
-    raw: &'a str,
-    value: String,
+/// What follows the first field of `line`, if that field fits `wanted`.
+///
+/// "Each of the first four fields can be a literal value, or *, which matches anything. […] If an
+/// entry needs to contain : or \, escape this character with \."
+fn field<'a>(line: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
+    if let Some(rest) = line.strip_prefix(b"*:") {
+        return Some(rest);
+    }
+    let mut wanted = wanted.as_bytes();
+    let mut line = line;
+    loop {
+        line = match line {
+            [b':', rest @ ..] => return wanted.is_empty().then_some(rest),
+            [b'\\', rest @ ..] => rest,
+            _ => line,
+        };
+        let (byte, rest) = line.split_first()?;
+        wanted = wanted.strip_prefix(std::slice::from_ref(byte))?;
+        line = rest;
+    }
 }
 
-/// The fields of a line, separated by colons; a backslash takes the next character as it is.
-fn fields(line: &str) -> Vec<Field<'_>> {
-    let mut fields = Vec::new();
-    let mut value = String::new();
-    let mut start = 0;
-    let mut characters = line.char_indices();
-    while let Some((index, character)) = characters.next() {
-        match character {
-            '\\' => value.extend(characters.next().map(|(_, character)| character)),
-            // The password is the last field: a colon belongs to it only behind a backslash.
-            ':' => {
-                let raw = line.get(start..index).unwrap_or_default();
-                fields.push(Field { raw, value: std::mem::take(&mut value) });
-                start = index + 1;
-            }
-            character => value.push(character),
-        }
+/// Takes the escapes away: a backslash stands for the byte after it.
+fn unescape(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut bytes = text.iter();
+    while let Some(byte) = bytes.next() {
+        let byte = if *byte == b'\\' { bytes.next().unwrap_or(byte) } else { byte };
+        plain.push(*byte);
     }
-    fields.push(Field { raw: line.get(start..).unwrap_or_default(), value });
-    fields
+    plain
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
-    const SERVER: Server<'_> = Server { host: "db", port: 5432, dbname: "x", user: "u" };
-
-    #[test]
-    fn lines_that_fit() {
-        for line in ["db:5432:x:u:pw", "*:*:*:*:pw", "db:*:x:*:pw", "d\\b:5432:x:u:p\\w"] {
-            assert_eq!(password(line, SERVER).as_deref(), Some("pw"), "{line}");
-        }
-        assert_eq!(password("*:*:*:*:p\\:w\\\\", SERVER).as_deref(), Some("p:w\\"));
-        assert_eq!(password("*:*:*:*:", SERVER).as_deref(), Some(""));
+    fn look_up(file: &str, host: &str) -> Option<Vec<u8>> {
+        let target = Target { host, port: "5432", database: "db", user: "me:too" };
+        find(file.as_bytes(), &target).map(|secret| secret.expose().to_vec())
     }
 
     #[test]
-    fn lines_that_do_not() {
-        for line in
-            ["", "#*:*:*:*:pw", "other:*:*:*:pw", "*:5433:*:*:pw", "*:*:*:*", "\\*:*:*:*:pw"]
+    fn the_first_line_that_fits_counts() {
+        let file = "# h:5432:db:*:comment\nother:*:*:*:no\nh:5433:*:*:no\nh:*:db:me\\:too:yes\n*:*:*:*:late";
+        assert_eq!(look_up(file, "h").unwrap(), b"yes");
+        assert_eq!(look_up(file, "x").unwrap(), b"late");
+    }
+
+    #[test]
+    fn escapes_are_taken_away() {
+        assert_eq!(look_up("*:*:*:*:a\\:b\\\\c:d\\e\r\n", "h").unwrap(), b"a:b\\c:de");
+        assert_eq!(look_up("::1:5432:*:*:no\n\\:\\:1:5432:*:*:yes", "::1").unwrap(), b"yes");
+        assert_eq!(look_up("*:*:*:*:end\\", "h").unwrap(), b"end\\");
+        assert_eq!(look_up("*:*:*:*:", "h").unwrap(), b"");
+    }
+
+    #[test]
+    fn localhost_stands_for_the_default_socket() {
+        let file = "localhost:*:*:*:yes";
+        assert_eq!(look_up(file, "").unwrap(), b"yes");
+        assert_eq!(look_up(file, DEFAULT_SOCKET_DIRECTORY).unwrap(), b"yes");
+        assert_eq!(look_up(file, "/elsewhere"), None);
+        assert_eq!(look_up("/elsewhere:*:*:*:dir", "/elsewhere").unwrap(), b"dir");
+    }
+
+    #[test]
+    fn damaged_lines_are_passed_over() {
+        for line in ["", ":", "h", "h:", "h:5432", "h:::", "*:*", "hh:*:*:*:x", "*h:*:*:*:x", "\\"]
         {
-            assert_eq!(password(line, SERVER), None, "{line}");
+            assert_eq!(look_up(line, "h"), None, "{line:?}");
         }
+    }
+
+    #[test]
+    fn others_must_not_read_the_file() {
+        let path = std::env::temp_dir().join(format!("psycoxide-pgpass-{}", std::process::id()));
+        std::fs::write(&path, "*:*:*:*:x\n").unwrap();
+        let mode = |mode| std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        mode(0o600);
+        assert_eq!(load(&path).unwrap().unwrap().as_slice(), b"*:*:*:*:x\n");
+        mode(0o640);
+        assert!(load(&path).unwrap_err().contains("has group or world access"));
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(load(&path).unwrap(), None);
+        assert!(load(&std::env::temp_dir()).unwrap_err().ends_with("is not a plain file"));
     }
 }

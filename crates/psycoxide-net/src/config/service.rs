@@ -2,72 +2,77 @@
 //!
 //! <https://www.postgresql.org/docs/current/libpq-pgservice.html>
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::Error;
-use super::environment::Environment;
-use super::options::Options;
+use super::env::Surroundings;
+use super::error::Error;
+use super::values::Values;
 
-/// Where Debian's PostgreSQL looks for the system's service file.
-const SYSTEM_DIRECTORY: &str = "/etc/postgresql-common";
-
-/// The options of a service.
-///
-/// # Errors
-/// If no file defines it, or the file is not valid.
-pub fn find(name: &str, environment: &impl Environment) -> Result<Options, Error> {
-    for path in files(environment) {
-        let Some(content) = environment.read(&path) else { continue };
-        if let Some(options) = parse(&content, name, &path.display().to_string())? {
-            return Ok(options);
+/// Fills in the options of the service that `values` or `PGSERVICE` names, if any does. Options
+/// that have a value keep it.
+pub(super) fn apply(values: &mut Values, surroundings: &Surroundings<'_>) -> Result<(), Error> {
+    let Some(service) =
+        values.get("service").map(str::to_owned).or_else(|| surroundings.get("PGSERVICE"))
+    else {
+        return Ok(());
+    };
+    for (file, must_exist) in files(surroundings) {
+        let text = match std::fs::read(&file) {
+            Ok(bytes) => bytes,
+            Err(_) if !must_exist => continue,
+            Err(_) => {
+                return Err(Error::ServiceFile(format!(
+                    "service file \"{}\" not found",
+                    file.display()
+                )));
+            }
+        };
+        if read(&String::from_utf8_lossy(&text), &service, &file, values)? {
+            return Ok(());
         }
     }
-    Err(Error::UnknownService(name.to_owned()))
+    Err(Error::ServiceNotFound(service))
 }
 
-/// The user's file, then the system's.
-fn files(environment: &impl Environment) -> Vec<PathBuf> {
-    let user = match environment.variable("PGSERVICEFILE") {
-        Some(path) => Some(path.into()),
-        None => environment.home().map(|home| home.join(".pg_service.conf")),
+/// Where services are looked for, the user's own file first, and whether the file must exist.
+fn files(surroundings: &Surroundings<'_>) -> Vec<(PathBuf, bool)> {
+    let own = match surroundings.get("PGSERVICEFILE") {
+        Some(file) => Some((PathBuf::from(file), true)),
+        None => surroundings.home().map(|home| (home.join(".pg_service.conf"), false)),
     };
-    let directory =
-        environment.variable("PGSYSCONFDIR").unwrap_or_else(|| SYSTEM_DIRECTORY.to_owned());
-    user.into_iter().chain([PathBuf::from(directory).join("pg_service.conf")]).collect()
+    let shared = (surroundings.system_configuration().join("pg_service.conf"), false);
+    own.into_iter().chain([shared]).collect()
 }
 
-/// The section `[name]` of a file, if it has one.
-fn parse(content: &str, name: &str, file: &str) -> Result<Option<Options>, Error> {
-    let mut found: Option<Options> = None;
-    for (index, line) in content.lines().enumerate() {
-        let line = line.trim();
-        let number = index + 1;
+/// Takes the options of `[service]` over. Gives whether the file has that section.
+///
+/// The section ends at the next header; a name's first value in it counts.
+fn read(text: &str, service: &str, file: &Path, values: &mut Values) -> Result<bool, Error> {
+    let at = |number: usize, what: &str| {
+        Error::ServiceFile(format!("{what} in service file \"{}\", line {number}", file.display()))
+    };
+    let header = format!("[{service}]");
+    let mut found = false;
+    for (number, line) in text.lines().enumerate().map(|(index, line)| (index + 1, line.trim())) {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        if let Some(section) = line.strip_prefix('[') {
-            if found.is_some() {
+        if line.starts_with('[') {
+            if found {
                 break;
             }
-            if section.strip_suffix(']') == Some(name) {
-                found = Some(Options::default());
-            }
+            found = line.starts_with(&header);
             continue;
         }
-        let Some(options) = &mut found else { continue };
-        let syntax = || {
-            Error::ServiceFile(format!("syntax error in service file \"{file}\", line {number}"))
-        };
-        let (key, value) = line.split_once('=').ok_or_else(syntax)?;
-        if key == "service" {
-            return Err(Error::ServiceFile(format!(
-                "nested service specifications not supported in service file \"{file}\", line {number}"
-            )));
+        if !found {
+            continue;
         }
-        // The first of several wins, as in libpq.
-        if options.get(key).is_none() {
-            options.set(key, value.to_owned()).map_err(|_| syntax())?;
+        let syntax = || at(number, "syntax error");
+        let (name, value) = line.split_once('=').ok_or_else(syntax)?;
+        if name == "service" {
+            return Err(at(number, "nested \"service\" specifications not supported"));
         }
+        values.set_default(name, value.to_owned()).map_err(|_| syntax())?;
     }
     Ok(found)
 }
@@ -76,23 +81,42 @@ fn parse(content: &str, name: &str, file: &str) -> Result<Option<Options>, Error
 mod tests {
     use super::*;
 
-    const FILE: &str = "# a comment\n[one]\nhost=h1\nport=1\nhost=h2\n\n[two]\nhost=h3\n[bad]\nnonsense\n[worse]\nservice=one\n";
+    fn read_service(text: &str, service: &str) -> Result<Option<Vec<(String, String)>>, String> {
+        let mut values = Values::new();
+        values.set("user", "explicit".into()).unwrap();
+        match read(text, service, Path::new("/svc"), &mut values) {
+            Ok(true) => Ok(Some(values.pairs())),
+            Ok(false) => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    const FILE: &str = "# comment\n\n[a]\nhost=h\nhost=second\nuser=u\n  port=1  \npassword=a b=c\n\
+                        [b]\nnosuch=1\n[c]\nhost\n[d]\nservice=a\n[a]\ndbname=late\n[empty]\n";
 
     #[test]
-    fn a_section_is_found() {
-        let options = parse(FILE, "one", "f").unwrap().unwrap();
-        assert_eq!((options.get("host"), options.get("port")), (Some("h1"), Some("1")));
-        let options = parse(FILE, "two", "f").unwrap().unwrap();
-        assert_eq!((options.get("host"), options.get("port")), (Some("h3"), None));
-        assert_eq!(parse(FILE, "three", "f").unwrap(), None);
+    fn the_first_section_of_the_name_counts() {
+        let pairs = read_service(FILE, "a").unwrap().unwrap();
+        let pairs: Vec<_> = pairs.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        assert_eq!(
+            pairs,
+            [("user", "explicit"), ("password", "a b=c"), ("host", "h"), ("port", "1")]
+        );
+        assert_eq!(read_service(FILE, "nope"), Ok(None));
+        assert_eq!(read_service(FILE, "empty").unwrap().unwrap().len(), 1);
     }
 
     #[test]
-    fn mistakes_are_told() {
-        assert_eq!(
-            parse(FILE, "bad", "f").unwrap_err().to_string(),
-            "syntax error in service file \"f\", line 10"
-        );
-        assert!(parse(FILE, "worse", "f").unwrap_err().to_string().starts_with("nested service"));
+    fn errors_name_the_line() {
+        for (service, error) in [
+            ("b", "syntax error in service file \"/svc\", line 10"),
+            ("c", "syntax error in service file \"/svc\", line 12"),
+            (
+                "d",
+                "nested \"service\" specifications not supported in service file \"/svc\", line 14",
+            ),
+        ] {
+            assert_eq!(read_service(FILE, service), Err(error.to_owned()));
+        }
     }
 }

@@ -1,197 +1,293 @@
-//! Configurations in made-up surroundings.
+//! Tests of the whole of configuration, in made-up surroundings.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use psycoxide_proto::{AuthMethods, ProtocolVersion};
 
+use super::vectors::VECTORS;
 use super::*;
 
-#[derive(Default)]
-struct Surroundings {
-    variables: HashMap<&'static str, &'static str>,
-    files: HashMap<&'static str, &'static str>,
-    exposed: bool,
+fn config(dsn: &str, environment: &[(&str, &str)]) -> Result<Config, Error> {
+    let variable = |name: &str| {
+        let given = environment.iter().find(|(variable, _)| *variable == name);
+        let home = (name == "HOME").then_some("/nonexistent");
+        given.map(|(_, value)| *value).or(home).map(str::to_owned)
+    };
+    let surroundings = Surroundings { variable: &variable, user: &|| Ok("osuser".to_owned()) };
+    Config::parse_in(dsn, &surroundings)
 }
 
-impl Environment for Surroundings {
-    fn variable(&self, name: &str) -> Option<String> {
-        self.variables.get(name).map(|value| (*value).to_owned())
-    }
-
-    fn user(&self) -> Option<String> {
-        Some("me".to_owned())
-    }
-
-    fn home(&self) -> Option<PathBuf> {
-        Some("/home/me".into())
-    }
-
-    fn read(&self, path: &Path) -> Option<String> {
-        self.files.get(path.to_str()?).map(|content| (*content).to_owned())
-    }
-
-    fn is_exposed(&self, _path: &Path) -> bool {
-        self.exposed
-    }
-
-    fn is_directory(&self, path: &Path) -> bool {
-        path == Path::new("/tmp")
-    }
-}
-
-fn config(dsn: &str) -> Config {
-    Config::with_environment(dsn, &Surroundings::default()).unwrap()
-}
-
-fn failure(dsn: &str) -> String {
-    Config::with_environment(dsn, &Surroundings::default()).unwrap_err().to_string()
+fn refusal(dsn: &str) -> String {
+    config(dsn, &[]).unwrap_err().to_string()
 }
 
 #[test]
-fn nothing_given() {
-    let config = config("");
-    assert_eq!(config.user(), "me");
-    assert_eq!(config.get("dbname"), Some("me"));
-    let hosts = config.hosts().unwrap();
-    assert_eq!(hosts, [Host { host: "/tmp".to_owned(), hostaddr: None, port: 5432 }]);
+fn strings_are_read_as_libpq_reads_them() {
+    for (dsn, answer) in VECTORS {
+        let read = Config::parse_dsn(dsn);
+        match (&read, answer) {
+            (Ok(pairs), Ok(expected)) => {
+                let pairs: Vec<_> = pairs.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+                assert_eq!(&pairs, expected, "{dsn:?}");
+            }
+            (Err(error), Err(expected)) => {
+                assert_eq!(&error.to_string(), expected, "{dsn:?}");
+                assert!(error.is_syntax(), "{dsn:?}");
+            }
+            _ => panic!("{dsn:?} gives {read:?} and not {answer:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_uri_of_another_scheme_keeps_its_password() {
+    let error = Config::parse_dsn("mysql://me:hush@host/db").unwrap_err();
+    assert_eq!(error, Error::MissingEquals("mysql://me:***@host/db".into()));
+}
+
+#[test]
+fn nul_is_refused() {
+    assert_eq!(Config::parse_dsn("host=a\0user=b"), Err(Error::Nul));
+    assert_eq!(Config::parse_dsn("postgresql://a\0b"), Err(Error::Nul));
+}
+
+#[test]
+fn defaults_are_those_of_libpq() {
+    let parameters = config("host=127.0.0.1 password=x", &[]).unwrap().parameters();
+    let parameters: Vec<_> = parameters.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     assert_eq!(
-        config.startup_parameters(),
-        [(b"user".to_vec(), b"me".to_vec()), (b"database".to_vec(), b"me".to_vec())]
+        parameters,
+        [
+            ("user", "osuser"),
+            ("password", "x"),
+            ("channel_binding", "prefer"),
+            ("dbname", "osuser"),
+            ("host", "127.0.0.1"),
+            ("port", "5432"),
+            ("options", ""),
+            ("sslmode", "prefer"),
+            ("sslnegotiation", "postgres"),
+            ("sslcompression", "0"),
+            ("sslcertmode", "allow"),
+            ("sslsni", "1"),
+            ("ssl_min_protocol_version", "TLSv1.2"),
+            ("gssencmode", "prefer"),
+            ("krbsrvname", "postgres"),
+            ("gssdelegation", "0"),
+            ("target_session_attrs", "any"),
+            ("load_balance_hosts", "disable"),
+        ]
     );
+    let parameters = config("user=u dbname=''", &[]).unwrap();
+    assert_eq!(parameters.get("dbname"), Some("u"));
+    assert_eq!(parameters.get("host"), None);
+    assert_eq!(parameters.get("passfile"), Some("/nonexistent/.pgpass"));
+    assert_eq!(parameters.hosts()[0].name, "/var/run/postgresql");
+    assert!(parameters.hosts()[0].is_default && parameters.hosts()[0].is_local());
 }
 
 #[test]
-fn precedence_is_explicit_service_environment_default() {
-    let surroundings = Surroundings {
-        variables: HashMap::from([
-            ("PGHOST", "from-environment"),
-            ("PGPORT", "3"),
-            ("PGAPPNAME", "from-environment"),
-            ("PGSERVICE", "s"),
-        ]),
-        files: HashMap::from([(
-            "/home/me/.pg_service.conf",
-            "[s]\nhost=from-service\nport=2\ndbname=d\n",
-        )]),
-        ..Surroundings::default()
-    };
-    let config = Config::with_environment("host=explicit", &surroundings).unwrap();
-    assert_eq!(config.get("host"), Some("explicit"));
-    assert_eq!(config.get("port"), Some("2"));
-    assert_eq!(config.get("application_name"), Some("from-environment"));
-    assert_eq!(config.get("dbname"), Some("d"));
-    assert_eq!(config.get("sslmode"), Some("prefer"));
+fn explicit_beats_service_beats_environment() {
+    let path = std::env::temp_dir().join(format!("psycoxide-service-{}", std::process::id()));
+    std::fs::write(&path, "[a]\nhost=svc\nuser=svc\n").unwrap();
+    let file = path.to_str().unwrap();
+    let environment = [
+        ("PGSERVICEFILE", file),
+        ("PGHOST", "env"),
+        ("PGUSER", "env"),
+        ("PGDATABASE", "env"),
+        ("PGPASSFILE", ""),
+    ];
+    let read = config("service=a host=explicit", &environment).unwrap();
+    assert_eq!(read.get("host"), Some("explicit"));
+    assert_eq!(read.get("user"), Some("svc"));
+    assert_eq!(read.get("dbname"), Some("env"));
+    let error = config("service=nope", &environment).unwrap_err();
+    assert_eq!(error.to_string(), "definition of service \"nope\" not found");
+    assert!(!error.is_syntax());
+    std::fs::remove_file(&path).unwrap();
+    let error = config("service=a", &environment).unwrap_err();
+    assert_eq!(error.to_string(), format!("service file \"{file}\" not found"));
 }
 
 #[test]
-fn the_password_file_is_for_the_owner_only() {
-    let mut surroundings = Surroundings {
-        files: HashMap::from([("/home/me/.pgpass", "h:*:*:*:first\nlocalhost:*:*:*:second\n")]),
-        ..Surroundings::default()
-    };
-    let password = |dsn: &str, surroundings: &Surroundings| {
-        let config = Config::with_environment(dsn, surroundings).unwrap();
-        let hosts = config.hosts().unwrap();
-        config.password_in(&hosts[0], surroundings)
-    };
-    assert_eq!(password("host=h", &surroundings).as_deref(), Some("first"));
-    assert_eq!(password("", &surroundings).as_deref(), Some("second"));
-    assert_eq!(password("host=other", &surroundings), None);
-    assert_eq!(password("host=h password=given", &surroundings).as_deref(), Some("given"));
-    surroundings.exposed = true;
-    assert_eq!(password("host=h", &surroundings), None);
-}
-
-#[test]
-fn hosts_ports_and_addresses_go_by_position() {
-    let hosts = config("host=a,,/s hostaddr=1.1.1.1,2.2.2.2, port=1,2,3").hosts().unwrap();
-    let host = |host: &str, hostaddr: Option<&str>, port| Host {
-        host: host.to_owned(),
-        hostaddr: hostaddr.map(str::to_owned),
-        port,
-    };
+fn the_environment_reaches_the_startup_packet() {
+    let environment = [
+        ("PGTZ", "Asia/Tokyo"),
+        ("PGDATESTYLE", "German"),
+        ("PGGEQO", "Default"),
+        ("PGAPPNAME", "app"),
+        ("PGCLIENTENCODING", "auto"),
+        ("LC_ALL", "en_GB.UTF-8"),
+        ("PGOPTIONS", "-c a=b"),
+    ];
+    let dsn = "user=u dbname=d replication=database fallback_application_name=f password=p";
+    let startup = config(dsn, &environment).unwrap().startup(0, "nonce".into());
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let parameters: Vec<_> =
+        startup.parameters.iter().map(|(k, v)| format!("{}={}", text(k), text(v))).collect();
     assert_eq!(
-        hosts,
-        [host("a", Some("1.1.1.1"), 1), host("", Some("2.2.2.2"), 2), host("/s", None, 3)]
+        parameters,
+        [
+            "user=u",
+            "database=d",
+            "replication=database",
+            "options=-c a=b",
+            "application_name=app",
+            "client_encoding=UTF8",
+            "datestyle=German",
+            "timezone=Asia/Tokyo"
+        ]
     );
-    assert_eq!(hosts[2].socket_directory(), Some("/s"));
-    let hosts = config("host=a,b port=7").hosts().unwrap();
-    assert_eq!(hosts, [host("a", None, 7), host("b", None, 7)]);
+    assert!(!startup.session_setup);
+    assert_eq!(startup.password.unwrap().expose(), b"p");
+    let startup = config("user=u fallback_application_name=f", &[]).unwrap().startup(0, "n".into());
+    let names: Vec<_> = startup.parameters.iter().map(|(name, _)| text(name)).collect();
+    assert_eq!(names, ["user", "database", "application_name"]);
+    assert!(startup.session_setup);
 }
 
 #[test]
-fn wrong_values_are_named() {
-    for (dsn, expected) in [
-        ("port=abc", "invalid integer value \"abc\" for connection option \"port\""),
-        ("port=0", "invalid port number: \"0\""),
-        ("port=70000", "invalid port number: \"70000\""),
-        ("host=a,b port=1,2,3", "could not match 3 port numbers to 2 hosts"),
-        ("host=a,b hostaddr=1.1.1.1", "could not match 2 host names to 1 hostaddr values"),
-        ("sslmode=foo", "invalid sslmode value: \"foo\""),
-        ("target_session_attrs=foo", "invalid target_session_attrs value: \"foo\""),
-        ("channel_binding=x", "invalid channel_binding value: \"x\""),
+fn passwords_come_from_the_file_by_host() {
+    use std::os::unix::fs::PermissionsExt;
+    let path = std::env::temp_dir().join(format!("psycoxide-pgpass-all-{}", std::process::id()));
+    std::fs::write(&path, "a:1:d:u:one\nb:*:d:u:two\n").unwrap();
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+    let dsn = format!("host=a,b,c port=1,2,3 user=u dbname=d passfile={}", path.display());
+    let read = config(&dsn, &[]).unwrap();
+    let password = |host| read.password(host).map(|secret| secret.expose().to_vec());
+    assert_eq!(password(0).unwrap(), b"one");
+    assert_eq!(password(1).unwrap(), b"two");
+    assert_eq!(password(2), None);
+    assert_eq!(read.password_file(1), path.to_str());
+    assert_eq!(read.password_file(2), None);
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o604)).unwrap();
+    let read = config(&dsn, &[]).unwrap();
+    assert!(read.password(0).is_none() && read.warnings().len() == 1);
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn values_are_checked() {
+    for (dsn, error) in [
+        ("sslmode=bogus", "invalid sslmode value: \"bogus\""),
+        ("sslmode=''", "invalid sslmode value: \"\""),
+        ("sslmode=require sslnegotiation=zz", "invalid sslnegotiation value: \"zz\""),
+        ("sslcertmode=x", "invalid sslcertmode value: \"x\""),
+        ("gssencmode=x", "invalid gssencmode value: \"x\""),
+        ("target_session_attrs=x", "invalid target_session_attrs value: \"x\""),
         ("load_balance_hosts=x", "invalid load_balance_hosts value: \"x\""),
-        ("service=nope", "definition of service \"nope\" not found"),
-        ("ssl_min_protocol_version=x", "invalid \"ssl_min_protocol_version\" value: \"x\""),
+        ("channel_binding=x", "invalid channel_binding value: \"x\""),
+        ("min_protocol_version=9", "invalid min_protocol_version value: \"9\""),
+        ("max_protocol_version=3.1", "invalid max_protocol_version value: \"3.1\""),
+        (
+            "min_protocol_version=3.2 max_protocol_version=3.0",
+            "\"min_protocol_version\" is greater than \"max_protocol_version\"",
+        ),
+        ("ssl_min_protocol_version=z", "invalid \"ssl_min_protocol_version\" value: \"z\""),
+        (
+            "ssl_min_protocol_version=TLSv1.3 ssl_max_protocol_version=TLSv1.2",
+            "invalid SSL protocol version range",
+        ),
         (
             "connect_timeout=x",
             "invalid integer value \"x\" for connection option \"connect_timeout\"",
         ),
-        ("tabel=x", "invalid connection option \"tabel\""),
+        ("keepalives=''", "invalid integer value \"\" for connection option \"keepalives\""),
+        (
+            "tcp_user_timeout=99999999999",
+            "invalid integer value \"99999999999\" for connection option \"tcp_user_timeout\"",
+        ),
+        ("require_auth=zz", "invalid require_auth value: \"zz\""),
+        ("require_auth=!zz", "invalid require_auth value: \"zz\""),
+        ("require_auth=,", "invalid require_auth value: \"\""),
+        ("require_auth=md5,md5", "require_auth method \"md5\" is specified more than once"),
+        (
+            "require_auth=md5,!scram-sha-256",
+            "negative require_auth method \"!scram-sha-256\" cannot be mixed with non-negative methods",
+        ),
+        (
+            "require_auth=!md5,scram-sha-256",
+            "require_auth method \"scram-sha-256\" cannot be mixed with negative methods",
+        ),
+        (
+            "sslnegotiation=direct",
+            "weak sslmode \"prefer\" may not be used with sslnegotiation=direct (use \"require\", \"verify-ca\", or \"verify-full\")",
+        ),
+        (
+            "sslrootcert=system sslmode=prefer",
+            "weak sslmode \"prefer\" may not be used with sslrootcert=system (use \"verify-full\")",
+        ),
     ] {
-        assert_eq!(failure(dsn), expected, "{dsn}");
+        assert_eq!(refusal(dsn), error, "{dsn}");
+        assert!(!config(dsn, &[]).unwrap_err().is_syntax());
     }
 }
 
 #[test]
-fn what_would_be_ignored_is_refused() {
-    for dsn in [
-        "sslmode=require",
-        "sslmode=verify-ca",
-        "sslmode=verify-full",
-        "channel_binding=require",
-        "gssencmode=require",
-        "require_auth=scram-sha-256",
-        "target_session_attrs=primary",
+fn what_cannot_be_met_is_refused() {
+    for (dsn, error) in [
+        (
+            "sslmode=require",
+            "sslmode value \"require\" invalid when SSL support is not compiled in",
+        ),
+        (
+            "sslmode=verify-full",
+            "sslmode value \"verify-full\" invalid when SSL support is not compiled in",
+        ),
+        (
+            "sslrootcert=system",
+            "sslmode value \"verify-full\" invalid when SSL support is not compiled in",
+        ),
+        (
+            "sslcertmode=require",
+            "sslcertmode value \"require\" invalid when SSL support is not compiled in",
+        ),
+        (
+            "gssencmode=require",
+            "gssencmode value \"require\" invalid when GSSAPI support is not compiled in",
+        ),
     ] {
-        assert!(failure(dsn).contains("not supported yet"), "{dsn}");
+        assert_eq!(refusal(dsn), error, "{dsn}");
     }
+    assert!(!refusal("scram_client_key=hush").contains("hush"));
+    let error = config("", &[("PGREQUIRESSL", "1")]).unwrap_err();
+    assert!(error.to_string().starts_with("sslmode value \"require\""), "{error}");
 }
 
 #[test]
-fn a_nul_cannot_smuggle_parameters() {
-    assert!(failure("user=a\0b").contains("NUL"));
-    assert!(failure("application_name='x\0user\0root'").contains("NUL"));
-}
-
-#[test]
-fn passwords_are_not_printed() {
-    let shown = format!("{:?}", config("password=sesame user=u"));
-    assert!(!shown.contains("sesame"), "{shown}");
-}
-
-#[test]
-fn startup_carries_only_what_was_asked_for() {
-    let config =
-        config("user=u dbname=d options='-c x=y' fallback_application_name=f replication=database");
-    let names: Vec<String> = config
-        .startup_parameters()
-        .into_iter()
-        .map(|(name, value)| {
-            format!("{}={}", String::from_utf8(name).unwrap(), String::from_utf8(value).unwrap())
-        })
-        .collect();
+fn settings_are_read() {
+    let settings = |dsn: &str| config(dsn, &[]).unwrap().settings().clone();
+    let timeout = |dsn| settings(dsn).connect_timeout.map(|timeout| timeout.as_secs());
+    assert_eq!(timeout("connect_timeout=' 7 '"), Some(7));
+    assert_eq!(timeout("connect_timeout=-1"), None);
+    assert_eq!(timeout("connect_timeout=0"), None);
+    assert_eq!(timeout(""), None);
+    assert!(settings("").keepalive.is_some() && settings("keepalives=0").keepalive.is_none());
+    assert_eq!(settings("keepalives_count=3").keepalive.unwrap().count, Some(3));
+    assert_eq!(settings("").protocol_wanted, ProtocolVersion::V3_0);
+    assert_eq!(settings("max_protocol_version=latest").protocol_wanted, ProtocolVersion::V3_2);
+    assert_eq!(settings("min_protocol_version=3.2").protocol_wanted, ProtocolVersion::V3_2);
+    let auth = |dsn| settings(dsn).allowed_auth;
+    assert_eq!(auth(""), AuthMethods::ALL);
+    assert_eq!(auth("require_auth=md5,none"), AuthMethods::MD5 | AuthMethods::NONE);
+    assert_eq!(auth("require_auth=!md5,!none"), AuthMethods::PASSWORD | AuthMethods::SCRAM_SHA_256);
+    assert_eq!(auth("require_auth=gss"), AuthMethods::ALL - AuthMethods::ALL);
+    assert_eq!(auth("require_auth=''"), AuthMethods::ALL);
     assert_eq!(
-        names,
-        ["user=u", "database=d", "replication=database", "options=-c x=y", "application_name=f"]
+        settings("target_session_attrs=prefer-standby").target_session,
+        TargetSession::PreferStandby
     );
-    assert!(config.is_replication());
 }
 
 #[test]
-fn a_dbname_may_be_a_connection_string() {
-    let config = config("dbname='postgresql://h/inner' port=9");
-    assert_eq!(
-        (config.get("host"), config.get("dbname"), config.get("port")),
-        (Some("h"), Some("inner"), Some("9"))
-    );
+fn a_user_without_a_name_is_told() {
+    let surroundings = Surroundings { variable: &|_| None, user: &|| Err(4242) };
+    let error = Config::parse_in("", &surroundings).unwrap_err();
+    assert_eq!(error.to_string(), "local user with ID 4242 does not exist");
+    assert!(Config::parse_in("user=x", &surroundings).is_ok());
+}
+
+#[test]
+fn debug_shows_no_password() {
+    let read = config("password=hush sslpassword=hush2", &[]).unwrap();
+    assert!(!format!("{read:?}").contains("hush"));
 }

@@ -4,32 +4,28 @@ pub mod place;
 
 use std::io::{self, Read};
 use std::net::Shutdown;
-use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
 use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 
+use crate::config::Keepalive;
 use place::Place;
 
-/// How a TCP socket notices that its peer is gone: libpq's options of the same names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Keepalive {
-    /// `keepalives`
-    pub enabled: bool,
-    /// `keepalives_idle`
-    pub idle: Option<Duration>,
-    /// `keepalives_interval`
-    pub interval: Option<Duration>,
-    /// `keepalives_count`
-    pub count: Option<u32>,
-    /// `tcp_user_timeout`
-    pub user_timeout: Option<Duration>,
-}
+/// Sending to a peer that is gone must be an error, not a signal that ends the process.
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
+/// Elsewhere the socket itself is told so when it is made.
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+const SEND_FLAGS: libc::c_int = 0;
 
-impl Default for Keepalive {
-    fn default() -> Self {
-        Self { enabled: true, idle: None, interval: None, count: None, user_timeout: None }
-    }
+/// What the options say of TCP sockets.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TcpOptions {
+    /// Keepalives, unless they are switched off.
+    pub(crate) keepalive: Option<Keepalive>,
+    /// `tcp_user_timeout`
+    pub(crate) user_timeout: Option<Duration>,
 }
 
 /// A non-blocking stream socket. An enum, because a stream may come to be wrapped.
@@ -41,7 +37,9 @@ pub enum Stream {
 
 impl Stream {
     /// Begins to connect; the socket becomes writable when that has succeeded or failed.
-    pub fn connect(place: &Place, keepalive: &Keepalive) -> io::Result<Self> {
+    ///
+    /// A Unix socket whose queue is full fails with `WouldBlock`: it is worth another try.
+    pub fn connect(place: &Place, options: &TcpOptions) -> io::Result<Self> {
         let (domain, address) = match place {
             Place::Tcp { address, .. } => (Domain::for_address(*address), SockAddr::from(*address)),
             Place::Unix { path } => (Domain::UNIX, unix_address(path)?),
@@ -50,12 +48,11 @@ impl Stream {
         socket.set_nonblocking(true)?;
         if let Place::Tcp { .. } = place {
             socket.set_tcp_nodelay(true)?;
-            set_keepalive(&socket, keepalive)?;
+            set_options(&socket, options)?;
         }
         match socket.connect(&address) {
-            Ok(()) => {}
-            Err(error) if is_in_progress(&error) => {}
-            Err(error) => return Err(error),
+            Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
+            _ => {}
         }
         Ok(Self::Plain(socket))
     }
@@ -77,13 +74,24 @@ impl Stream {
 
     /// Sends what the socket takes. A peer that is gone is an error, never a signal.
     pub fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.socket().send_with_flags(bytes, libc::MSG_NOSIGNAL)
+        self.socket().send_with_flags(bytes, SEND_FLAGS)
     }
 
     /// Receives what the socket has; 0 at its end.
     pub fn receive(&self, space: &mut [u8]) -> io::Result<usize> {
         let mut socket = self.socket();
         socket.read(space)
+    }
+
+    /// The user id of the process behind a Unix socket, where the system tells it.
+    pub fn peer_user(&self) -> io::Result<u32> {
+        #[cfg(target_os = "linux")]
+        {
+            let credentials = rustix::net::sockopt::socket_peercred(self.socket())?;
+            Ok(credentials.uid.as_raw())
+        }
+        #[cfg(not(target_os = "linux"))]
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// Ends the conversation before the descriptor is closed, so that the peer learns of it even
@@ -107,18 +115,6 @@ impl AsRawFd for Stream {
     }
 }
 
-impl IntoRawFd for Stream {
-    fn into_raw_fd(self) -> RawFd {
-        match self {
-            Self::Plain(socket) => socket.into_raw_fd(),
-        }
-    }
-}
-
-fn is_in_progress(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(libc::EINPROGRESS)
-}
-
 /// The address of a Unix socket; a leading `@` names one in the abstract namespace.
 fn unix_address(path: &str) -> io::Result<SockAddr> {
     match path.strip_prefix('@') {
@@ -127,8 +123,8 @@ fn unix_address(path: &str) -> io::Result<SockAddr> {
     }
 }
 
-fn set_keepalive(socket: &Socket, options: &Keepalive) -> io::Result<()> {
-    if options.enabled {
+fn set_options(socket: &Socket, options: &TcpOptions) -> io::Result<()> {
+    if let Some(options) = options.keepalive {
         let mut keepalive = TcpKeepalive::new();
         if let Some(idle) = options.idle {
             keepalive = keepalive.with_time(idle);

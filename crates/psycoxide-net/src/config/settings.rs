@@ -1,0 +1,259 @@
+//! The options whose values have a meaning here, read and checked.
+//!
+//! Options of encryption and authentication that cannot be met are refused: none is ignored.
+
+use std::time::Duration;
+
+use psycoxide_proto::{AuthMethods, ChannelBinding, ProtocolVersion};
+
+use super::error::Error;
+use super::values::Values;
+
+const NO_TLS: &str = "SSL support";
+const NO_GSS: &str = "GSSAPI support";
+
+/// What the options say, in the types that the rest of the crate works with.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// How long an attempt to connect may take; for ever if there is none.
+    pub(crate) connect_timeout: Option<Duration>,
+    pub(crate) keepalive: Option<Keepalive>,
+    /// How long sent data may stay unacknowledged.
+    pub(crate) tcp_user_timeout: Option<Duration>,
+    pub(crate) target_session: TargetSession,
+    /// Whether hosts and addresses are tried in random order.
+    pub(crate) load_balance: bool,
+    pub(crate) protocol_wanted: ProtocolVersion,
+    pub(crate) protocol_least: ProtocolVersion,
+    pub(crate) allowed_auth: AuthMethods,
+    pub(crate) channel_binding: ChannelBinding,
+    /// The operating system user that the server behind a Unix socket must run as.
+    pub(crate) require_peer: Option<String>,
+}
+
+/// TCP keepalives; what is absent is the operating system's choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Keepalive {
+    pub(crate) idle: Option<Duration>,
+    pub(crate) interval: Option<Duration>,
+    pub(crate) count: Option<u32>,
+}
+
+/// What a server must be to be taken (`target_session_attrs`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TargetSession {
+    Any,
+    ReadWrite,
+    ReadOnly,
+    Primary,
+    Standby,
+    PreferStandby,
+}
+
+impl Settings {
+    pub(super) fn read(values: &Values) -> Result<Settings, Error> {
+        let allowed_auth = require_auth(values.filled("require_auth").unwrap_or(""))?;
+        let channel_binding =
+            match one_of(values, "channel_binding", &["disable", "prefer", "require"])? {
+                // There is no TLS to bind to, which the server's request to authenticate will meet.
+                "require" => ChannelBinding::Required(None),
+                _ => ChannelBinding::Absent,
+            };
+        encryption(values)?;
+        let (protocol_least, protocol_wanted) = protocol_versions(values)?;
+        for keyword in ["scram_client_key", "scram_server_key"] {
+            if values.filled(keyword).is_some() {
+                let (value, missing) = ("***".to_owned(), "SCRAM pass-through");
+                return Err(Error::Unsupported { keyword, value, missing });
+            }
+        }
+        Ok(Settings {
+            connect_timeout: positive(values, "connect_timeout")?.map(seconds),
+            keepalive: keepalive(values)?,
+            tcp_user_timeout: positive(values, "tcp_user_timeout")?
+                .map(|number| Duration::from_millis(number.into())),
+            target_session: target_session(values)?,
+            load_balance: one_of(values, "load_balance_hosts", &["disable", "random"])? == "random",
+            protocol_wanted,
+            protocol_least,
+            allowed_auth,
+            channel_binding,
+            require_peer: values.filled("requirepeer").map(str::to_owned),
+        })
+    }
+}
+
+/// Checks the options of TLS and GSSAPI, and refuses those that ask for either.
+fn encryption(values: &Values) -> Result<(), Error> {
+    let refuse = |keyword, value: &str, missing| {
+        Err(Error::Unsupported { keyword, value: value.to_owned(), missing })
+    };
+    let modes = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+    let sslmode = one_of(values, "sslmode", &modes)?;
+    let strong = matches!(sslmode, "require" | "verify-ca" | "verify-full");
+    let negotiation = one_of(values, "sslnegotiation", &["postgres", "direct"])?;
+    if negotiation == "direct" && !strong {
+        return Err(Error::Conflict(format!(
+            "weak sslmode \"{sslmode}\" may not be used with sslnegotiation=direct \
+             (use \"require\", \"verify-ca\", or \"verify-full\")"
+        )));
+    }
+    if values.get("sslrootcert") == Some("system") && sslmode != "verify-full" {
+        return Err(Error::Conflict(format!(
+            "weak sslmode \"{sslmode}\" may not be used with sslrootcert=system \
+             (use \"verify-full\")"
+        )));
+    }
+    tls_versions(values)?;
+    let certificate = one_of(values, "sslcertmode", &["disable", "allow", "require"])?;
+    if strong {
+        return refuse("sslmode", sslmode, NO_TLS);
+    }
+    if certificate == "require" {
+        return refuse("sslcertmode", certificate, NO_TLS);
+    }
+    if one_of(values, "gssencmode", &["disable", "prefer", "require"])? == "require" {
+        return refuse("gssencmode", "require", NO_GSS);
+    }
+    Ok(())
+}
+
+fn tls_versions(values: &Values) -> Result<(), Error> {
+    let version = |keyword| match values.filled(keyword) {
+        None => Ok(None),
+        Some(value) => ["tlsv1", "tlsv1.1", "tlsv1.2", "tlsv1.3"]
+            .iter()
+            .position(|known| known.eq_ignore_ascii_case(value))
+            .map(Some)
+            .ok_or_else(|| Error::Value { keyword, value: value.to_owned() }),
+    };
+    match (version("ssl_min_protocol_version")?, version("ssl_max_protocol_version")?) {
+        (Some(least), Some(most)) if least > most => {
+            Err(Error::Conflict("invalid SSL protocol version range".to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The least and the wanted version of the protocol.
+fn protocol_versions(values: &Values) -> Result<(ProtocolVersion, ProtocolVersion), Error> {
+    let version = |keyword| match values.get(keyword) {
+        None => Ok(None),
+        Some("3.0") => Ok(Some(ProtocolVersion::V3_0)),
+        Some("3.2" | "latest") => Ok(Some(ProtocolVersion::V3_2)),
+        Some(value) => Err(Error::Value { keyword, value: value.to_owned() }),
+    };
+    let least = version("min_protocol_version")?.unwrap_or(ProtocolVersion::V3_0);
+    // Not the latest by default, as servers and poolers exist that do not negotiate.
+    let wanted = version("max_protocol_version")?.unwrap_or(least);
+    if least > wanted {
+        return Err(Error::Conflict(
+            "\"min_protocol_version\" is greater than \"max_protocol_version\"".to_owned(),
+        ));
+    }
+    Ok((least, wanted))
+}
+
+/// `require_auth`: "Specifies the authentication method that the client requires from the server.
+/// […] Methods may be negated with the addition of a ! prefix".
+fn require_auth(text: &str) -> Result<AuthMethods, Error> {
+    let nothing = AuthMethods::ALL - AuthMethods::ALL;
+    if text.is_empty() {
+        return Ok(AuthMethods::ALL);
+    }
+    let negative = text.starts_with('!');
+    let mut named = nothing;
+    let mut seen = Vec::new();
+    for item in text.split(',') {
+        let method = item.strip_prefix('!').unwrap_or(item);
+        match (negative, item.starts_with('!')) {
+            (false, true) => {
+                return Err(Error::Conflict(format!(
+                    "negative require_auth method \"{item}\" cannot be mixed with non-negative methods"
+                )));
+            }
+            (true, false) => {
+                return Err(Error::Conflict(format!(
+                    "require_auth method \"{item}\" cannot be mixed with negative methods"
+                )));
+            }
+            _ => {}
+        }
+        named = named
+            | match method {
+                "password" => AuthMethods::PASSWORD,
+                "md5" => AuthMethods::MD5,
+                "scram-sha-256" => AuthMethods::SCRAM_SHA_256,
+                "none" => AuthMethods::NONE,
+                // Known methods that are never done here: allowing them allows nothing.
+                "gss" | "sspi" | "oauth" => nothing,
+                _ => {
+                    let value = method.to_owned();
+                    return Err(Error::Value { keyword: "require_auth", value });
+                }
+            };
+        if seen.contains(&method) {
+            return Err(Error::Conflict(format!(
+                "require_auth method \"{item}\" is specified more than once"
+            )));
+        }
+        seen.push(method);
+    }
+    Ok(if negative { AuthMethods::ALL - named } else { named })
+}
+
+fn target_session(values: &Values) -> Result<TargetSession, Error> {
+    let known = [
+        ("any", TargetSession::Any),
+        ("read-write", TargetSession::ReadWrite),
+        ("read-only", TargetSession::ReadOnly),
+        ("primary", TargetSession::Primary),
+        ("standby", TargetSession::Standby),
+        ("prefer-standby", TargetSession::PreferStandby),
+    ];
+    let value = values.get("target_session_attrs").unwrap_or("any");
+    known
+        .iter()
+        .find(|(name, _)| *name == value)
+        .map(|(_, target)| *target)
+        .ok_or_else(|| Error::Value { keyword: "target_session_attrs", value: value.to_owned() })
+}
+
+fn keepalive(values: &Values) -> Result<Option<Keepalive>, Error> {
+    let settings = Keepalive {
+        idle: positive(values, "keepalives_idle")?.map(seconds),
+        interval: positive(values, "keepalives_interval")?.map(seconds),
+        count: positive(values, "keepalives_count")?,
+    };
+    match values.get("keepalives").map(|value| integer("keepalives", value)).transpose()? {
+        Some(0) => Ok(None),
+        _ => Ok(Some(settings)),
+    }
+}
+
+/// The value of an option that is one of some words.
+fn one_of<'a>(values: &'a Values, keyword: &'static str, words: &[&str]) -> Result<&'a str, Error> {
+    match values.get(keyword) {
+        Some(value) if words.contains(&value) => Ok(value),
+        value => Err(Error::Value { keyword, value: value.unwrap_or_default().to_owned() }),
+    }
+}
+
+/// The value of an option that is a number; zero and less stand for none.
+fn positive(values: &Values, keyword: &'static str) -> Result<Option<u32>, Error> {
+    let Some(value) = values.get(keyword) else { return Ok(None) };
+    let number = u32::try_from(integer(keyword, value)?).unwrap_or(0);
+    Ok(Some(number).filter(|number| *number > 0))
+}
+
+/// A 32-bit integer as C's `strtol` reads it, with nothing but blanks around it.
+pub(super) fn integer(keyword: &'static str, value: &str) -> Result<i32, Error> {
+    value
+        .trim_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r'])
+        .parse()
+        .map_err(|_| Error::Integer { keyword, value: value.to_owned() })
+}
+
+fn seconds(number: u32) -> Duration {
+    Duration::from_secs(number.into())
+}

@@ -1,0 +1,304 @@
+//! One attempt: a socket to one address, and the conversation over it until the session is set up.
+
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use psycoxide_proto::{Engine, Error as ProtoError, Event, Interest, Outcome, Request};
+
+use super::target::{self, Question, Verdict};
+use crate::config::{Config, TargetSession, user_name_of};
+use crate::error::{Error, Reason};
+use crate::pump::{self, Pumped};
+use crate::socket::place::Place;
+use crate::socket::{Stream, TcpOptions};
+use crate::wait::{Readiness, wait};
+
+/// So many random bytes make a nonce for SCRAM, as in libpq.
+const NONCE_LENGTH: usize = 18;
+
+/// How long to go on asking a server whose queue of connections is full, and how often. Only Unix
+/// sockets say that it is; TCP does this by itself.
+const QUEUE_PATIENCE: Duration = Duration::from_secs(2);
+const QUEUE_PAUSE: Duration = Duration::from_millis(5);
+
+/// An attempt under way.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    place: Place,
+    deadline: Option<Instant>,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// The server's queue was full; there is no socket until there is room.
+    Queueing { options: TcpOptions, until: Instant },
+    /// The socket is not yet connected.
+    Connecting(Stream),
+    /// The session is being set up.
+    Starting(Stream, Box<Engine>),
+    /// The session is set up, and the server is being asked what it is.
+    Asking(Stream, Box<Engine>, Question),
+    /// The attempt is over.
+    Over,
+}
+
+/// How far an attempt came.
+#[derive(Debug)]
+pub(super) enum Step {
+    Wait(Interest),
+    Yield,
+    Ready(Box<Ready>),
+}
+
+/// What a successful attempt leaves.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) stream: Stream,
+    pub(super) engine: Engine,
+    pub(super) place: Place,
+    pub(super) outcome: Outcome,
+}
+
+impl Attempt {
+    /// Begins to connect.
+    ///
+    /// # Errors
+    /// With the place, if that fails at once.
+    pub(super) fn begin(
+        place: Place,
+        config: &Config,
+        deadline: Option<Instant>,
+    ) -> Result<Attempt, (Place, io::Error)> {
+        let settings = config.settings();
+        let options =
+            TcpOptions { keepalive: settings.keepalive, user_timeout: settings.tcp_user_timeout };
+        let stage = match Stream::connect(&place, &options) {
+            Ok(stream) => Stage::Connecting(stream),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Stage::Queueing { options, until: Instant::now() + QUEUE_PATIENCE }
+            }
+            Err(error) => return Err((place, error)),
+        };
+        Ok(Attempt { place, deadline, stage })
+    }
+
+    pub(super) fn fd(&self) -> RawFd {
+        self.stream().map_or(-1, AsRawFd::as_raw_fd)
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Whether the time for this attempt is up.
+    pub(super) fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    pub(super) fn engine(&self) -> Option<&Engine> {
+        match &self.stage {
+            Stage::Starting(_, engine) | Stage::Asking(_, engine, _) => Some(engine),
+            _ => None,
+        }
+    }
+
+    /// Ends a failed attempt, politely if the session was set up already.
+    pub(super) fn give_up(mut self) -> Place {
+        if let Stage::Starting(stream, engine) | Stage::Asking(stream, engine, _) = &mut self.stage
+            && engine.is_idle()
+        {
+            engine.terminate();
+            let _ = stream.send(engine.out());
+        }
+        self.place
+    }
+
+    /// Closes the descriptor and nothing else.
+    pub(super) fn abandon(self) {
+        match self.stage {
+            Stage::Connecting(stream) | Stage::Starting(stream, _) | Stage::Asking(stream, ..) => {
+                stream.abandon();
+            }
+            Stage::Queueing { .. } | Stage::Over => {}
+        }
+    }
+
+    /// Goes on as far as that is possible without waiting.
+    ///
+    /// # Errors
+    /// When the attempt has failed.
+    pub(super) fn advance(
+        &mut self,
+        config: &Config,
+        host: usize,
+        wanted: TargetSession,
+    ) -> Result<Step, Reason> {
+        loop {
+            let event = match &mut self.stage {
+                Stage::Queueing { options, until } => {
+                    match Stream::connect(&self.place, options) {
+                        Ok(stream) => self.stage = Stage::Connecting(stream),
+                        Err(error)
+                            if error.kind() == io::ErrorKind::WouldBlock
+                                && Instant::now() < *until =>
+                        {
+                            // There is nothing that could be waited for.
+                            std::thread::sleep(QUEUE_PAUSE);
+                            return Ok(Step::Yield);
+                        }
+                        Err(error) => return Err(Reason::Unreachable(error)),
+                    }
+                    continue;
+                }
+                Stage::Connecting(stream) => {
+                    if !is_writable(stream).map_err(Reason::Unreachable)? {
+                        return Ok(Step::Wait(Interest::WRITE));
+                    }
+                    stream.connected().map_err(Reason::Unreachable)?;
+                    self.begin_session(config, host)?;
+                    continue;
+                }
+                Stage::Starting(stream, engine) | Stage::Asking(stream, engine, _) => {
+                    match pump::pump(stream, engine).map_err(reason)? {
+                        Pumped::Event(event) => event,
+                        Pumped::Wait(interest) => return Ok(Step::Wait(interest)),
+                        Pumped::Yield => return Ok(Step::Yield),
+                    }
+                }
+                Stage::Over => return Err(reason(Error::lost())),
+            };
+            if let Some(step) = self.happened(event, config, wanted)? {
+                return Ok(step);
+            }
+        }
+    }
+
+    /// The socket is connected: begins the conversation.
+    fn begin_session(&mut self, config: &Config, host: usize) -> Result<(), Reason> {
+        let Stage::Connecting(stream) = std::mem::replace(&mut self.stage, Stage::Over) else {
+            return Ok(());
+        };
+        if let (Place::Unix { .. }, Some(user)) = (&self.place, &config.settings().require_peer) {
+            check_peer(&stream, user)?;
+        }
+        let nonce = nonce().map_err(Reason::Socket)?;
+        let engine = Box::new(Engine::new(config.startup(host, nonce)));
+        self.stage = Stage::Starting(stream, engine);
+        Ok(())
+    }
+
+    /// The engine had something to tell: the end of the start-up, or the answer to a question.
+    fn happened(
+        &mut self,
+        event: Event,
+        config: &Config,
+        wanted: TargetSession,
+    ) -> Result<Option<Step>, Reason> {
+        let Event::Done(outcome) = event else {
+            return Err(Reason::Protocol(ProtoError::Misuse("a COPY while connecting")));
+        };
+        if let Some(report) = outcome.error {
+            return Err(Reason::Protocol(ProtoError::Server(report)));
+        }
+        let verdict = match &self.stage {
+            Stage::Starting(_, engine) => {
+                check_version(config, engine)?;
+                target::judge(wanted, engine)
+            }
+            Stage::Asking(_, _, question) => match question.answer(outcome.result.as_ref()) {
+                Some(answer) => target::weigh(wanted, answer),
+                None => Verdict::Unfit("the server does not tell which kind it is"),
+            },
+            _ => Verdict::Fit,
+        };
+        match verdict {
+            Verdict::Unfit(why) => Err(Reason::Unfit(why.to_owned())),
+            Verdict::Ask(question) => self.ask(question).map(|()| None),
+            Verdict::Fit => match std::mem::replace(&mut self.stage, Stage::Over) {
+                Stage::Starting(stream, engine) | Stage::Asking(stream, engine, _) => {
+                    let place = self.place.clone();
+                    Ok(Some(Step::Ready(Box::new(Ready {
+                        stream,
+                        engine: *engine,
+                        place,
+                        outcome,
+                    }))))
+                }
+                _ => Err(reason(Error::lost())),
+            },
+        }
+    }
+
+    fn ask(&mut self, question: Question) -> Result<(), Reason> {
+        let Stage::Starting(stream, mut engine) = std::mem::replace(&mut self.stage, Stage::Over)
+        else {
+            return Ok(());
+        };
+        engine.submit(Request::query(question.sql().into())).map_err(Reason::Protocol)?;
+        self.stage = Stage::Asking(stream, engine, question);
+        Ok(())
+    }
+
+    fn stream(&self) -> Option<&Stream> {
+        match &self.stage {
+            Stage::Connecting(stream) | Stage::Starting(stream, _) | Stage::Asking(stream, ..) => {
+                Some(stream)
+            }
+            Stage::Queueing { .. } | Stage::Over => None,
+        }
+    }
+}
+
+fn is_writable(stream: &Stream) -> io::Result<bool> {
+    match wait(stream.as_raw_fd(), Interest::WRITE, Some(Instant::now())) {
+        Ok(readiness) => Ok(readiness == Readiness::Ready),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// `requirepeer`: "the client checks at the beginning of the connection that the server process is
+/// running under the specified user name; if it is not, the connection is aborted with an error."
+fn check_peer(stream: &Stream, user: &str) -> Result<(), Reason> {
+    let unfit = |text| Reason::Protocol(ProtoError::Unsupported(text));
+    let uid = stream.peer_user().map_err(|error| {
+        unfit(format!("could not get peer credentials: {}", crate::error::system(&error)))
+    })?;
+    match user_name_of(uid) {
+        Some(name) if name == user => Ok(()),
+        Some(name) => Err(unfit(format!(
+            "requirepeer specifies \"{user}\", but actual peer user name is \"{name}\""
+        ))),
+        None => Err(unfit(format!("local user with ID {uid} does not exist"))),
+    }
+}
+
+fn check_version(config: &Config, engine: &Engine) -> Result<(), Reason> {
+    let (least, actual) = (config.settings().protocol_least, engine.protocol_version());
+    if actual >= least {
+        return Ok(());
+    }
+    Err(Reason::Protocol(ProtoError::Unsupported(format!(
+        "server only supports protocol version {}.{}, but \"min_protocol_version\" was set to {}.{}",
+        actual.major, actual.minor, least.major, least.minor
+    ))))
+}
+
+fn nonce() -> io::Result<String> {
+    let mut random = [0; NONCE_LENGTH];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    Ok(STANDARD.encode(random))
+}
+
+/// A failure of the conversation as the reason of a failed attempt.
+fn reason(error: Error) -> Reason {
+    match error {
+        Error::Protocol(error) => Reason::Protocol(error),
+        Error::Send(error) | Error::Receive(error) | Error::Io(error) => Reason::Socket(error),
+        _ => Reason::Timeout,
+    }
+}

@@ -1,0 +1,259 @@
+//! Connecting: one host after the other, and every address of each, until a server is found that
+//! lets us in and is of the kind asked for.
+//!
+//! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS>: "the
+//! connection parameters […] are tried in the order specified until a working one is found. […] If a
+//! connection is established successfully, but authentication fails, the remaining hosts in the list
+//! are not tried."
+
+mod attempt;
+mod order;
+mod target;
+
+use std::collections::VecDeque;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::time::Instant;
+
+use psycoxide_proto::{Engine, Error as ProtoError, Interest, Outcome};
+
+use crate::config::{Config, TargetSession};
+use crate::error::{Attempt as Failure, Error, Reason};
+use crate::resolve::resolve;
+use crate::socket::Stream;
+use crate::socket::place::Place;
+use attempt::{Attempt, Ready, Step};
+
+/// `cannot_connect_now`: the server is starting up or shutting down; another may be up.
+const CANNOT_CONNECT_NOW: &[u8] = b"57P03";
+
+/// `invalid_password`
+const INVALID_PASSWORD: &[u8] = b"28P01";
+
+/// A connection in the making.
+#[derive(Debug)]
+pub(crate) struct Dial {
+    config: Arc<Config>,
+    /// The hosts still to be tried, as positions in the configuration's list.
+    hosts: VecDeque<usize>,
+    /// The host being tried.
+    host: usize,
+    /// Its addresses still to be tried.
+    places: VecDeque<Place>,
+    attempt: Option<Attempt>,
+    failures: Vec<Failure>,
+    wanted: TargetSession,
+}
+
+/// How far connecting came.
+#[derive(Debug)]
+pub(crate) enum Dialing {
+    /// The socket has to be ready for this first.
+    Wait(Interest),
+    /// There is more to do; this call has done its share.
+    Yield,
+    /// A session is set up.
+    Connected(Box<Connected>),
+}
+
+/// A session that is set up.
+#[derive(Debug)]
+pub(crate) struct Connected {
+    pub(crate) stream: Stream,
+    /// Ready for requests.
+    pub(crate) engine: Engine,
+    /// Where the server is.
+    pub(crate) place: Place,
+    /// The host in the configuration's list.
+    pub(crate) host: usize,
+    /// What came of setting the session up.
+    pub(crate) outcome: Outcome,
+}
+
+/// Where to go on after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Onward {
+    NextAddress,
+    NextHost,
+    Nowhere,
+}
+
+impl Dial {
+    /// Begins with the first host that has an address.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] if there is none, or none of them can even be tried.
+    pub(crate) fn new(config: Arc<Config>) -> Result<Dial, Error> {
+        let wanted = config.settings().target_session;
+        let mut dial = Dial {
+            hosts: VecDeque::new(),
+            host: 0,
+            places: VecDeque::new(),
+            attempt: None,
+            failures: Vec::new(),
+            wanted,
+            config,
+        };
+        dial.refill()?;
+        dial.next()?;
+        Ok(dial)
+    }
+
+    /// The descriptor of the attempt under way, or -1.
+    pub(crate) fn fd(&self) -> RawFd {
+        self.attempt.as_ref().map_or(-1, Attempt::fd)
+    }
+
+    /// When the attempt under way is given up.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.attempt.as_ref().and_then(Attempt::deadline)
+    }
+
+    /// The engine of the attempt under way, once it has one.
+    pub(crate) fn engine(&self) -> Option<&Engine> {
+        self.attempt.as_ref().and_then(Attempt::engine)
+    }
+
+    /// Closes the descriptor and nothing else.
+    pub(crate) fn abandon(self) {
+        if let Some(attempt) = self.attempt {
+            attempt.abandon();
+        }
+    }
+
+    /// Goes on as far as that is possible without waiting; a failed attempt makes room for the
+    /// next.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] with what every attempt came to, when all have failed.
+    pub(crate) fn advance(&mut self) -> Result<Dialing, Error> {
+        loop {
+            let Some(mut attempt) = self.attempt.take() else {
+                return Err(self.give_up());
+            };
+            match attempt.advance(&self.config, self.host, self.wanted) {
+                Ok(step) if !matches!(step, Step::Ready(_)) && attempt.is_late() => {
+                    self.failed(attempt, Reason::Timeout)?;
+                }
+                Ok(Step::Ready(ready)) => {
+                    let Ready { stream, engine, place, outcome } = *ready;
+                    let host = self.host;
+                    let connected = Connected { stream, engine, place, host, outcome };
+                    return Ok(Dialing::Connected(Box::new(connected)));
+                }
+                Ok(Step::Wait(interest)) => {
+                    self.attempt = Some(attempt);
+                    return Ok(Dialing::Wait(interest));
+                }
+                Ok(Step::Yield) => {
+                    self.attempt = Some(attempt);
+                    return Ok(Dialing::Yield);
+                }
+                Err(reason) => self.failed(attempt, reason)?,
+            }
+        }
+    }
+
+    /// Notes a failure, and begins the next attempt if it leaves room for one.
+    fn failed(&mut self, attempt: Attempt, reason: Reason) -> Result<(), Error> {
+        let onward = onward(&reason);
+        let note = self.note(&reason, attempt.engine());
+        let place = attempt.give_up();
+        self.failures.push(Failure::Place { place, reason, note });
+        match onward {
+            Onward::NextAddress => {}
+            Onward::NextHost => self.places.clear(),
+            Onward::Nowhere => return Err(self.give_up()),
+        }
+        self.next()
+    }
+
+    /// Begins the next attempt.
+    fn next(&mut self) -> Result<(), Error> {
+        let timeout = self.config.settings().connect_timeout;
+        loop {
+            if let Some(place) = self.places.pop_front() {
+                let deadline = timeout.map(|timeout| Instant::now() + timeout);
+                match Attempt::begin(place, &self.config, deadline) {
+                    Ok(attempt) => {
+                        self.attempt = Some(attempt);
+                        return Ok(());
+                    }
+                    Err((place, error)) => {
+                        let reason = Reason::Unreachable(error);
+                        self.failures.push(Failure::Place { place, reason, note: None });
+                    }
+                }
+                continue;
+            }
+            let Some(host) = self.hosts.pop_front() else {
+                if self.wanted != TargetSession::PreferStandby {
+                    return Err(self.give_up());
+                }
+                // "If none of the listed hosts is a standby server, try again in any mode."
+                self.wanted = TargetSession::Any;
+                self.refill()?;
+                continue;
+            };
+            self.host = host;
+            let Some(given) = self.config.hosts().get(host) else { continue };
+            let deadline = timeout.map(|timeout| Instant::now() + timeout);
+            match resolve(given, deadline) {
+                Ok(mut places) => {
+                    if self.config.settings().load_balance {
+                        order::shuffle(&mut places)?;
+                    }
+                    self.places = places.into();
+                }
+                Err(failure) => self.failures.push(failure),
+            }
+        }
+    }
+
+    /// Puts every host back to be tried, in the order that the configuration wants.
+    fn refill(&mut self) -> Result<(), Error> {
+        let mut hosts: Vec<usize> = (0..self.config.hosts().len()).collect();
+        if self.config.settings().load_balance {
+            order::shuffle(&mut hosts)?;
+        }
+        self.hosts = hosts.into();
+        Ok(())
+    }
+
+    fn give_up(&mut self) -> Error {
+        Error::Connect(std::mem::take(&mut self.failures))
+    }
+
+    /// What to add to a failure that has to do with the password file.
+    fn note(&self, reason: &Reason, engine: Option<&Engine>) -> Option<String> {
+        match reason {
+            Reason::Protocol(ProtoError::Server(report))
+                if report.field(b'C') == Some(INVALID_PASSWORD)
+                    && engine.is_some_and(Engine::password_used) =>
+            {
+                let file = self.config.password_file(self.host)?;
+                Some(format!("password retrieved from file \"{file}\""))
+            }
+            Reason::Protocol(ProtoError::Auth(psycoxide_proto::AuthError::PasswordMissing)) => {
+                let warnings = self.config.warnings();
+                (!warnings.is_empty()).then(|| warnings.join("\n"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Which failures leave room for another attempt: that a server cannot be reached or is not of the
+/// kind wanted does, that it said no does not.
+fn onward(reason: &Reason) -> Onward {
+    match reason {
+        Reason::Unreachable(_) | Reason::Timeout => Onward::NextAddress,
+        Reason::Unfit(_) => Onward::NextHost,
+        Reason::Protocol(ProtoError::Server(report))
+            if report.field(b'C') == Some(CANNOT_CONNECT_NOW) =>
+        {
+            Onward::NextHost
+        }
+        Reason::Protocol(_) | Reason::Socket(_) => Onward::Nowhere,
+    }
+}
