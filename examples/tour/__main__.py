@@ -15,9 +15,10 @@ import asynchronous
 import datatypes
 import memory
 import notify
-import psycoxide
 import transactions
 from show import Show, Unexpected
+
+import psycoxide
 
 SECTIONS = [
     ("Types", "every built-in pair both ways, and types of your own", datatypes.run),

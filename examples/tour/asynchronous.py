@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from show import Show
+
 import psycoxide
 from psycoxide import extensions
-from show import Show
 
 NAP = 0.4
 QUERIES = 5

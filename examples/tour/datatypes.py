@@ -9,9 +9,10 @@ import uuid
 from typing import Any
 from xml.etree import ElementTree
 
+from show import Show
+
 import psycoxide
 from psycoxide import extensions, extras
-from show import Show
 
 UTC = dt.timezone.utc
 XML_OID = 142

@@ -8,8 +8,9 @@ import time
 from typing import Any
 
 import gevent
-import psycoxide
 from gevent.socket import wait_read, wait_write
+
+import psycoxide
 from psycoxide import extensions
 
 

@@ -8,8 +8,9 @@ import threading
 import time
 from typing import Any
 
-import psycoxide
 from show import Show
+
+import psycoxide
 
 ORDERS = [
     {"order": 17, "of": "Zoë", "total": "12.50"},

@@ -6,9 +6,10 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from show import Show
+
 import psycoxide
 from psycoxide import errors, extensions
-from show import Show
 
 
 def run(show: Show, dsn: str) -> None:

@@ -230,7 +230,7 @@ def test_control_c_cancels_on_the_server(dsn, tmp_path):
         "    conn.rollback()\n"
         "    cur.execute('select 42')\n"
         "    assert cur.fetchone() == (42,)\n"
-        "    cur.execute(\"select count(*) from pg_stat_activity"
+        '    cur.execute("select count(*) from pg_stat_activity'
         " where query like 'select pg_sl%' and state = 'active' and pid = pg_backend_pid()\")\n"
         "    assert cur.fetchone() == (0,)\n"
         "    print('interrupted')\n"
@@ -315,9 +315,7 @@ def test_garbage_instead_of_a_server():
     thread.start()
     try:
         with pytest.raises(psycoxide.OperationalError):
-            psycoxide.connect(
-                host="127.0.0.1", port=listener.getsockname()[1], sslmode="disable"
-            )
+            psycoxide.connect(host="127.0.0.1", port=listener.getsockname()[1], sslmode="disable")
     finally:
         thread.join(10)
         listener.close()

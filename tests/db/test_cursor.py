@@ -47,7 +47,9 @@ def test_iteration_shares_the_position(cur):
 
 
 def test_description(cur):
-    cur.execute("select 1::int as a, 'x'::varchar(10) as b, 1::numeric(10, 2) as c, 2::numeric as d")
+    cur.execute(
+        "select 1::int as a, 'x'::varchar(10) as b, 1::numeric(10, 2) as c, 2::numeric as d"
+    )
     first = cur.description[0]
     assert tuple(first) == ("a", 23, None, 4, None, None, None)
     assert first == ("a", 23, None, 4, None, None, None)

@@ -28,7 +28,7 @@ def test_fetches_in_pieces(conn):
 
 
 def test_iteration_by_itersize(conn):
-    cur = series(conn, "by itersize \"quoted\"", stop=11)
+    cur = series(conn, 'by itersize "quoted"', stop=11)
     cur.itersize = 4
     assert [row[0] for row in cur] == list(range(11))
 

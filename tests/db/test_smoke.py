@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 import decimal
 
-import psycoxide
 import pytest
+
+import psycoxide
 
 
 def test_select_one(cur):

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-import psycoxide
 import pytest
+
+import psycoxide
 from psycoxide import extensions
 
 Fetch = Callable[[Any], Any]

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
 from psycoxide import _psycopg as pg
 from psycoxide._exceptions import ProgrammingError
 

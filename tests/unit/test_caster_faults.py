@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+
 from psycoxide import _psycopg as native
 from psycoxide._exceptions import DataError, InterfaceError
 

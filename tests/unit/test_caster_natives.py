@@ -10,6 +10,7 @@ import uuid
 from typing import Any
 
 import pytest
+
 from psycoxide import _psycopg as native
 from psycoxide._exceptions import InterfaceError
 

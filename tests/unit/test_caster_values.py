@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
 from psycoxide import _psycopg as native
 
 # What is wrong by the stubs is tried as well.

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from psycoxide import _psycopg as native
 from psycoxide._exceptions import Error, ProgrammingError
 

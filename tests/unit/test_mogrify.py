@@ -6,6 +6,7 @@ import collections
 from typing import Any
 
 import pytest
+
 from psycoxide import _psycopg as pg
 from psycoxide._exceptions import OperationalError, ProgrammingError
 
