@@ -94,6 +94,8 @@ lint-python: $(STAMPS)/dev $(STAMPS)/native
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy python/psycoxide
+	$(BIN)/mypy tools/*.py
+	cd benches && ../$(BIN)/mypy --config-file ../pyproject.toml .
 	$(PY) -m mypy.stubtest psycoxide._psycopg --allowlist tools/stubtest_allowlist.txt \
 		--ignore-unused-allowlist
 	$(PY) tools/generate_sqlstate.py --check

@@ -22,7 +22,8 @@ class Absent(Exception):
 
 def target() -> dict[str, Any]:
     """Where the server is: over TCP, as the DSN says."""
-    parameters = dict(part.split("=", 1) for part in shlex.split(os.environ["PSYCOXIDE_TEST_DSN"]))
+    text = os.environ["PSYCOXIDE_TEST_DSN"]
+    parameters: dict[str, Any] = dict(part.split("=", 1) for part in shlex.split(text))
     parameters["port"] = int(parameters.get("port", 5432))
     return parameters
 
@@ -99,12 +100,12 @@ class Asyncpg(Dbapi):
 
     name = module_name = "asyncpg"
 
-    async def connect(self, *, autocommit: bool = True) -> Any:  # type: ignore[override]
+    async def connect(self, *, autocommit: bool = True) -> Any:
         conn = await self.connect_bare()
         self.pids.append(conn.get_server_pid())
         return conn
 
-    async def connect_bare(self, *, tcp: bool = False) -> Any:  # type: ignore[override]
+    async def connect_bare(self, *, tcp: bool = False) -> Any:
         where = dict(self.tcp if tcp else self.unix)
         where["database"] = where.pop("dbname")
         return await self.module.connect(**where, ssl=False)

@@ -10,10 +10,10 @@ import re
 import sys
 from pathlib import Path
 
-try:
+if sys.version_info >= (3, 11):
     import tomllib
-except ImportError:  # Python 3.9 and 3.10: pip carries the same parser
-    from pip._vendor import tomli as tomllib  # type: ignore[no-redef]
+else:  # pip carries the same parser
+    from pip._vendor import tomli as tomllib
 
 PYPROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from drivers import Absent, Asyncpg
 
-Body = Callable[[Any], Any]
+Body = Callable[..., Any]
 
 
 @dataclasses.dataclass

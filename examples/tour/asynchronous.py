@@ -28,7 +28,7 @@ def run(show: Show, dsn: str) -> None:
 
 def wait(conn: Any) -> list[str]:
     """Drive a connection until it is through; the states it went by."""
-    states = []
+    states: list[str] = []
     while True:
         state = conn.poll()
         if state == extensions.POLL_OK:

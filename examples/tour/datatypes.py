@@ -107,7 +107,8 @@ class ElementAdapter:
         self.text.prepare(conn)
 
     def getquoted(self) -> bytes:
-        return to_xml % self.text.getquoted()
+        quoted: bytes = self.text.getquoted()
+        return to_xml % quoted
 
 
 def cast_xml(text: str | None, cursor: extensions.cursor) -> ElementTree.Element | None:

@@ -54,7 +54,8 @@ def payloads(show: Show, listener: Any, speaker: Any) -> None:
 
     thread = threading.Thread(target=speak)
     thread.start()
-    rows, orders = [], []
+    rows: list[tuple[Any, ...]] = []
+    orders: list[dict[str, str]] = []
     while len(orders) < len(ORDERS):
         came = wait(listener, 5)
         if not came:

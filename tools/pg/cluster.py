@@ -369,4 +369,5 @@ def psql(server: Server, database: str, sql: str) -> str:
     )  # fmt: skip
     if done.returncode:
         raise StartFailed(f"psql failed: {done.stderr}")
-    return done.stdout
+    output: str = done.stdout
+    return output
