@@ -157,7 +157,7 @@ fn protocol_versions(values: &Values) -> Result<(ProtocolVersion, ProtocolVersio
 /// `require_auth`: "Specifies the authentication method that the client requires from the server.
 /// […] Methods may be negated with the addition of a ! prefix".
 fn require_auth(text: &str) -> Result<AuthMethods, Error> {
-    let nothing = AuthMethods::ALL - AuthMethods::ALL;
+    let nothing = AuthMethods::NONE - AuthMethods::ALL;
     if text.is_empty() {
         return Ok(AuthMethods::ALL);
     }
