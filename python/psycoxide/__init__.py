@@ -16,7 +16,14 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from psycoxide import _json as _json, _range as _range, errors as errors, extensions as _ext
+from psycoxide import (
+    _exceptions,
+    _json as _json,
+    _psycopg,
+    _range as _range,
+    errors as errors,
+    extensions as _ext,
+)
 from psycoxide._exceptions import (
     DatabaseError as DatabaseError,
     DataError as DataError,
@@ -50,6 +57,23 @@ from psycoxide._psycopg import (
     paramstyle as paramstyle,
     threadsafety as threadsafety,
 )
+
+
+def _share_exceptions() -> None:
+    """Give the native module the exceptions, which are defined in Python, and connections too.
+
+    That `conn.Error` is the module's `Error` is an optional extension of PEP 249, for programs that
+    serve several databases.
+    """
+    for name in _exceptions.__all__:
+        exception = getattr(_exceptions, name)
+        setattr(_psycopg, name, exception)
+        if name in globals():
+            attribute = property(lambda _, found=exception: found, doc=exception.__doc__)
+            setattr(_psycopg.connection, name, attribute)
+
+
+_share_exceptions()
 
 
 def connect(
