@@ -84,9 +84,10 @@ impl Config {
         Ok(explicit(dsn)?.pairs())
     }
 
-    /// The options in effect, as libpq's `PQconninfo` gives them. The password is among them.
+    /// The options in effect, as libpq's `PQconninfo` gives them. The password is among them; the
+    /// service is not, since what it stands for is (libpq 17).
     pub fn parameters(&self) -> Vec<(String, String)> {
-        self.values.pairs()
+        self.values.pairs().into_iter().filter(|(name, _)| name != "service").collect()
     }
 
     /// The value in effect of an option, if it has one.

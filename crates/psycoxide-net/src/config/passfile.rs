@@ -88,13 +88,17 @@ fn field<'a>(line: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
     }
 }
 
-/// Takes the escapes away: a backslash stands for the byte after it.
+/// A field without its escapes: a backslash stands for the byte after it. Like every field, the
+/// password ends at a colon that has none.
 fn unescape(text: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     let mut bytes = text.iter();
     while let Some(byte) = bytes.next() {
-        let byte = if *byte == b'\\' { bytes.next().unwrap_or(byte) } else { byte };
-        plain.push(*byte);
+        match byte {
+            b':' => break,
+            b'\\' => plain.push(*bytes.next().unwrap_or(byte)),
+            byte => plain.push(*byte),
+        }
     }
     plain
 }
@@ -118,9 +122,10 @@ mod tests {
 
     #[test]
     fn escapes_are_taken_away() {
-        assert_eq!(look_up("*:*:*:*:a\\:b\\\\c:d\\e\r\n", "h").unwrap(), b"a:b\\c:de");
+        assert_eq!(look_up("*:*:*:*:a\\:b\\\\c\\d\r\n", "h").unwrap(), b"a:b\\cd");
         assert_eq!(look_up("::1:5432:*:*:no\n\\:\\:1:5432:*:*:yes", "::1").unwrap(), b"yes");
         assert_eq!(look_up("*:*:*:*:end\\", "h").unwrap(), b"end\\");
+        assert_eq!(look_up("*:*:*:*:before:behind", "h").unwrap(), b"before");
         assert_eq!(look_up("*:*:*:*:", "h").unwrap(), b"");
     }
 

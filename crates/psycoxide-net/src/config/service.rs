@@ -70,7 +70,7 @@ fn read(text: &str, service: &str, file: &Path, values: &mut Values) -> Result<b
         let syntax = || at(number, "syntax error");
         let (name, value) = line.split_once('=').ok_or_else(syntax)?;
         if name == "service" {
-            return Err(at(number, "nested \"service\" specifications not supported"));
+            return Err(at(number, "nested service specifications not supported"));
         }
         values.set_default(name, value.to_owned()).map_err(|_| syntax())?;
     }
@@ -111,10 +111,7 @@ mod tests {
         for (service, error) in [
             ("b", "syntax error in service file \"/svc\", line 10"),
             ("c", "syntax error in service file \"/svc\", line 12"),
-            (
-                "d",
-                "nested \"service\" specifications not supported in service file \"/svc\", line 14",
-            ),
+            ("d", "nested service specifications not supported in service file \"/svc\", line 14"),
         ] {
             assert_eq!(read_service(FILE, service), Err(error.to_owned()));
         }

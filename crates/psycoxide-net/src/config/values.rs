@@ -25,6 +25,11 @@ impl Values {
             "requiressl" => ("sslmode", "prefer".to_owned()),
             _ => (name, value),
         };
+        self.put(name, value)
+    }
+
+    /// Stores a value under the option's own name.
+    fn put(&mut self, name: &str, value: String) -> Result<(), Error> {
         if value.contains('\0') || name.contains('\0') {
             return Err(Error::Nul);
         }
@@ -41,9 +46,9 @@ impl Values {
         }
     }
 
-    /// Stores a value unless there is one.
+    /// Stores a value unless there is one, under the option's own name.
     pub(super) fn set_default(&mut self, name: &str, value: String) -> Result<(), Error> {
-        if self.get(name).is_some() { Ok(()) } else { self.set(name, value) }
+        if self.get(name).is_some() { Ok(()) } else { self.put(name, value) }
     }
 
     /// The value of an option, if it has one.

@@ -144,3 +144,101 @@ fn set_options(socket: &Socket, options: &TcpOptions) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+    use std::net::TcpListener;
+    use std::os::fd::BorrowedFd;
+
+    use psycoxide_proto::Interest;
+
+    use super::*;
+    use crate::wait::wait;
+
+    fn listener() -> (TcpListener, Place) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, Place::Tcp { host: "127.0.0.1".to_owned(), address })
+    }
+
+    fn connect(place: &Place, options: &TcpOptions) -> Stream {
+        let stream = Stream::connect(place, options).unwrap();
+        wait(stream.as_raw_fd(), Interest::WRITE, None).unwrap();
+        stream.connected().unwrap();
+        stream
+    }
+
+    #[test]
+    fn options_reach_the_socket() {
+        let (_listener, place) = listener();
+        let keepalive = Keepalive {
+            idle: Some(Duration::from_secs(11)),
+            interval: Some(Duration::from_secs(7)),
+            count: Some(3),
+        };
+        let user_timeout = Some(Duration::from_millis(1234));
+        let options = TcpOptions { keepalive: Some(keepalive), user_timeout };
+        let Stream::Plain(socket) = connect(&place, &options);
+        assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+        assert!(socket.nonblocking().unwrap());
+        #[cfg(target_os = "linux")]
+        {
+            assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(11));
+            assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(7));
+            assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
+            assert_eq!(socket.tcp_user_timeout().unwrap(), user_timeout);
+        }
+        let Stream::Plain(socket) = connect(&place, &TcpOptions::default());
+        assert!(!socket.keepalive().unwrap());
+    }
+
+    #[test]
+    fn no_program_that_is_run_inherits_it() {
+        let (_listener, place) = listener();
+        let stream = connect(&place, &TcpOptions::default());
+        // SAFETY: the stream keeps the descriptor open for the time of the borrow.
+        let fd = unsafe { BorrowedFd::borrow_raw(stream.as_raw_fd()) };
+        assert!(rustix::io::fcntl_getfd(fd).unwrap().contains(rustix::io::FdFlags::CLOEXEC));
+    }
+
+    #[test]
+    fn a_peer_that_is_gone_is_an_error_and_not_a_signal() {
+        let (listener, place) = listener();
+        let stream = connect(&place, &TcpOptions::default());
+        drop(listener.accept().unwrap());
+        let error = loop {
+            match stream.send(&[0; 65536]) {
+                Ok(_) => std::thread::sleep(Duration::from_millis(5)),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset));
+    }
+
+    #[test]
+    fn a_refused_connection_is_told_when_it_is_known() {
+        let (listener, place) = listener();
+        drop(listener);
+        let error = match Stream::connect(&place, &TcpOptions::default()) {
+            Err(error) => error,
+            Ok(stream) => {
+                wait(stream.as_raw_fd(), Interest::WRITE, None).unwrap();
+                stream.connected().unwrap_err()
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn abstract_sockets_are_connected_to() {
+        use std::os::linux::net::SocketAddrExt;
+        use std::os::unix::net::{SocketAddr, UnixListener};
+        let name = format!("psycoxide-test-{}/.s.PGSQL.1", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).unwrap();
+        let _listener = UnixListener::bind_addr(&address).unwrap();
+        let stream = connect(&Place::Unix { path: format!("@{name}") }, &TcpOptions::default());
+        assert_eq!(stream.peer_user().unwrap(), rustix::process::geteuid().as_raw());
+    }
+}
