@@ -69,8 +69,12 @@ def _share_exceptions() -> None:
         exception = getattr(_exceptions, name)
         setattr(_psycopg, name, exception)
         if name in globals():
-            attribute = property(lambda _, found=exception: found, doc=exception.__doc__)
-            setattr(_psycopg.connection, name, attribute)
+            setattr(_psycopg.connection, name, _constant(exception))
+
+
+def _constant(value: Any) -> property:
+    """A read-only attribute that is always the same."""
+    return property(lambda _: value, doc=value.__doc__)
 
 
 _share_exceptions()

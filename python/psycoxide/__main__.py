@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import io
 import os
 import runpy
@@ -17,6 +18,24 @@ _HOOK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_run")
 
 def main(arguments: list[str]) -> int:
     """Do what the arguments say; returns the exit status."""
+    parser = _parser()
+    # What comes after the module is the program's, even if it looks like an option of ours.
+    given, rest = _split_after_module(arguments)
+    parsed = parser.parse_args(given)
+
+    if parsed.command == "version":
+        print(f"psycoxide {psycoxide.__psycoxide_version__}")
+        print(f"psycopg2's API {psycoxide.__version__.split()[0]}")
+        print(f"Python {sys.version.split()[0]}")
+        return 0
+    if parsed.module is not None:
+        return _run_module([parsed.module, *rest])
+    if parsed.program:
+        return _run_script(parsed.program)
+    parser.error("run: a script, or -m and a module, is required")
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m psycoxide", description="A PostgreSQL driver with psycopg2's API."
     )
@@ -28,29 +47,9 @@ def main(arguments: list[str]) -> int:
         description="Run a Python program as `python` would, but with psycoxide in the place of "
         "psycopg2, in its child processes too.",
     )
-    what = run.add_mutually_exclusive_group()
-    what.add_argument("-m", dest="module", metavar="module", help="run a module as a program")
+    run.add_argument("-m", dest="module", metavar="module", help="run a module as a program")
     run.add_argument("program", nargs=argparse.REMAINDER, metavar="script.py [arguments]")
-    # What comes after the module is the program's, even if it looks like an option of ours.
-    given, rest = _split_after_module(arguments)
-    parsed = parser.parse_args(given)
-
-    if parsed.command == "version":
-        print(f"psycoxide {psycoxide.__psycoxide_version__}")
-        print(f"psycopg2's API {psycoxide.__version__.split()[0]}")
-        print(f"Python {sys.version.split()[0]}")
-        return 0
-
-    if parsed.module is not None:
-        _prepare()
-        sys.argv = [parsed.module, *rest]
-        runpy.run_module(parsed.module, run_name="__main__", alter_sys=True)
-        return 0
-    if not parsed.program:
-        run.error("a script, or -m and a module, is required")
-    _prepare()
-    _run_script(parsed.program)
-    return 0
+    return parser
 
 
 def _split_after_module(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -69,9 +68,29 @@ def _prepare() -> None:
         os.environ["PYTHONPATH"] = os.pathsep.join([_HOOK, *filter(None, entries)])
 
 
-def _run_script(argv: list[str]) -> None:
+def _run_module(argv: list[str]) -> int:
+    """Run a module as `python -m module ...` does."""
+    _prepare()
+    sys.argv = argv
+    try:
+        found = importlib.util.find_spec(argv[0]) is not None
+    except ModuleNotFoundError:
+        # Not even the package that it would be in.
+        found = False
+    if not found:
+        print(f"{sys.executable}: No module named {argv[0]}", file=sys.stderr)
+        return 1
+    runpy.run_module(argv[0], run_name="__main__", alter_sys=True)
+    return 0
+
+
+def _run_script(argv: list[str]) -> int:
     """Run a script as `python script ...` does: as a new `__main__`, its directory on the path."""
     path = argv[0]
+    if not os.path.exists(path):
+        print(f"{sys.executable}: can't open file {path!r}: no such file", file=sys.stderr)
+        return 2
+    _prepare()
     sys.argv = argv
     if not getattr(sys.flags, "safe_path", False):
         # `python -m` has put the current directory there.
@@ -79,7 +98,7 @@ def _run_script(argv: list[str]) -> None:
     if os.path.isdir(path) or (not path.endswith((".py", ".pyw")) and _is_archive(path)):
         # A directory or zip file with a __main__.py.
         runpy.run_path(path, run_name="__main__")
-        return
+        return 0
 
     with io.open_code(os.path.abspath(path)) as file:
         code = compile(file.read(), path, "exec", dont_inherit=True)
@@ -90,6 +109,7 @@ def _run_script(argv: list[str]) -> None:
     # It stays there: threads and exit handlers of the program need it after its last line.
     sys.modules["__main__"] = module
     exec(code, vars(module))
+    return 0
 
 
 def _is_archive(path: str) -> bool:

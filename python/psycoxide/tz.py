@@ -99,7 +99,9 @@ class LocalTimezone(tzinfo):
 
     def _isdst(self, dt: datetime | None) -> bool:
         assert dt is not None
-        stamp = time.mktime((*dt.timetuple()[:8], -1))
+        # Not timetuple(), which would ask dst() of this very zone.
+        fields = (dt.year, dt.month, dt.day, dt.hour, dt.minute, dt.second, dt.weekday(), 0, -1)
+        stamp = time.mktime(fields)
         return time.localtime(stamp).tm_isdst > 0
 
 
