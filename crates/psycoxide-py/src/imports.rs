@@ -35,4 +35,5 @@ pub static MAKE_DSN: Lazy = Lazy::new("psycoxide.extensions", "make_dsn");
 pub static REPLICATION_CURSOR: Lazy = Lazy::new("psycoxide.extras", "ReplicationCursor");
 pub static TEXT_IO_BASE: Lazy = Lazy::new("io", "TextIOBase");
 pub static TIMEZONE: Lazy = Lazy::new("datetime", "timezone");
+pub static TOKEN_BYTES: Lazy = Lazy::new("secrets", "token_bytes");
 pub static UUID: Lazy = Lazy::new("uuid", "UUID");

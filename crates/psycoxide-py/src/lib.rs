@@ -9,6 +9,7 @@ mod error;
 mod imports;
 mod lobject;
 mod notify;
+mod password;
 mod replication;
 mod row;
 mod session;
@@ -28,6 +29,7 @@ fn _psycopg(module: &Bound<'_, PyModule>) -> PyResult<()> {
     driver::green::register(module)?;
     lobject::register(module)?;
     notify::register(module)?;
+    password::register(module)?;
     replication::register(module)?;
     version::register(module)?;
     xid::register(module)

@@ -1,1 +1,5 @@
 //! Proving who one is: MD5 and SCRAM-SHA-256.
+
+pub mod md5;
+pub(crate) mod saslprep;
+pub mod scram;

@@ -26,10 +26,6 @@ impl<'a> Reader<'a> {
         Reader { rest: body }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rest.is_empty()
-    }
-
     /// `Byte1`.
     pub(crate) fn byte(&mut self) -> Result<u8, Malformed> {
         let [byte] = self.array()?;

@@ -1,0 +1,88 @@
+//! `encrypt_password`: a password as the server stores it.
+
+use psycoxide_proto::auth::{md5, scram};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::connection::Connection;
+use crate::cursor::Cursor;
+use crate::error;
+use crate::imports;
+use crate::text::text;
+
+/// What PostgreSQL uses by default.
+const SALT_LENGTH: usize = 16;
+const ITERATIONS: u32 = 4096;
+
+/// encrypt_password(password, user, [scope], [algorithm]) -- Prepares the encrypted form of a
+/// password.
+///
+/// `scope` is a connection or a cursor; without an `algorithm` the server is asked for its
+/// `password_encryption`. What comes out can go into `ALTER ROLE`, so that the password itself
+/// never crosses the wire nor shows in a log.
+#[pyfunction]
+#[pyo3(signature = (password, user, scope=None, algorithm=None))]
+fn encrypt_password(
+    py: Python<'_>,
+    password: &Bound<'_, PyAny>,
+    user: &Bound<'_, PyAny>,
+    scope: Option<&Bound<'_, PyAny>>,
+    algorithm: Option<&Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    let connection = connection_of(scope.filter(|scope| !scope.is_none()))?;
+    let (password, user) = (text(password)?, text(user)?);
+    let algorithm = match algorithm.filter(|algorithm| !algorithm.is_none()) {
+        Some(algorithm) => Some(text(algorithm)?),
+        None => None,
+    };
+    if connection.is_none() && algorithm.as_deref() != Some("md5") {
+        return Err(error::programming(
+            "password encryption (other than 'md5' algorithm) requires a connection or cursor",
+        ));
+    }
+    let algorithm = match (algorithm, connection) {
+        (Some(algorithm), _) => algorithm,
+        (None, Some(connection)) => server_algorithm(&connection)?,
+        (None, None) => "md5".to_owned(),
+    };
+    match algorithm.as_str() {
+        // `on` and `off` are what servers before 10 know.
+        "md5" | "on" | "off" => Ok(md5::stored(user.as_bytes(), password.as_bytes())),
+        "scram-sha-256" => {
+            let salt = imports::TOKEN_BYTES.bind(py)?.call1((SALT_LENGTH,))?;
+            let salt = salt.cast::<PyBytes>()?.as_bytes();
+            scram::stored(password.as_bytes(), salt, ITERATIONS)
+                .map_err(|error| error::programming(error.to_string()))
+        }
+        _ => Err(error::programming(format!(
+            "password encryption failed: unrecognized password encryption algorithm \"{algorithm}\"\n"
+        ))),
+    }
+}
+
+fn connection_of<'py>(
+    scope: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Option<Bound<'py, Connection>>> {
+    let Some(scope) = scope else { return Ok(None) };
+    if let Ok(connection) = scope.cast::<Connection>() {
+        return Ok(Some(connection.clone()));
+    }
+    if let Ok(cursor) = scope.cast::<Cursor>() {
+        return Ok(Some(cursor.get().connection(scope.py())?.clone()));
+    }
+    Err(PyTypeError::new_err("the scope must be a connection or a cursor"))
+}
+
+/// The server's `password_encryption`.
+fn server_algorithm(connection: &Bound<'_, Connection>) -> PyResult<String> {
+    let cursor = connection.call_method0("cursor")?;
+    cursor.call_method1("execute", ("SHOW password_encryption",))?;
+    let row = cursor.call_method0("fetchone")?;
+    row.get_item(0)?.extract()
+}
+
+/// Exports `encrypt_password`.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(encrypt_password, module)?)
+}
