@@ -1,0 +1,205 @@
+"""The extras' cursors over real results: rows by name, named tuples, logs."""
+
+import io
+import logging
+from collections import OrderedDict
+
+import pytest
+
+import psycoxide
+from psycoxide import extras
+
+SERIES = "select i as n, i * 10 as ten from generate_series(1, 5) i"
+
+
+@pytest.fixture(params=["client", "server"])
+def opened(request, conn):
+    """A function that runs a query in a cursor of the class given, client- or server-side."""
+
+    def run(factory, query):
+        name = None if request.param == "client" else "named"
+        cur = conn.cursor(name, cursor_factory=factory)
+        cur.execute(query)
+        return cur
+
+    return run
+
+
+KINDS = [extras.DictCursor, extras.RealDictCursor, extras.NamedTupleCursor]
+
+
+def number(row):
+    """The value of column `n`, however the row gives it."""
+    return row.n if hasattr(row, "_fields") else row["n"]
+
+
+@pytest.mark.parametrize("factory", KINDS)
+def test_every_way_to_fetch(opened, factory):
+    assert [number(row) for row in opened(factory, SERIES).fetchall()] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("factory", KINDS)
+def test_fetching_bit_by_bit(opened, factory):
+    cur = opened(factory, SERIES)
+    assert number(cur.fetchone()) == 1
+    assert [number(row) for row in cur.fetchmany(2)] == [2, 3]
+    assert [number(row) for row in cur.fetchmany()] == [4]
+    assert [number(row) for row in cur.fetchall()] == [5]
+    assert cur.fetchone() is None
+    assert cur.fetchmany(2) == []
+    assert cur.fetchall() == []
+
+
+@pytest.mark.parametrize("factory", KINDS)
+@pytest.mark.parametrize("itersize", [2, 2000])
+def test_iterating(opened, factory, itersize):
+    cur = opened(factory, SERIES)
+    cur.itersize = itersize
+    assert [number(row) for row in cur] == [1, 2, 3, 4, 5]
+    assert list(cur) == []
+
+
+@pytest.mark.parametrize("factory", KINDS)
+def test_stopping_in_the_middle_of_an_iteration(opened, factory):
+    cur = opened(factory, SERIES)
+    for row in cur:
+        if number(row) == 2:
+            break
+    assert cur.rownumber == 2
+
+
+@pytest.mark.parametrize("factory", KINDS)
+def test_a_second_statement_has_its_own_names(conn, factory):
+    cur = conn.cursor(cursor_factory=factory)
+    cur.execute(SERIES)
+    first = cur.fetchone()
+    cur.execute("select 'x' as n, 'y' as other")
+    assert number(cur.fetchone()) == "x"
+    assert number(first) == 1
+
+
+@pytest.mark.parametrize("factory", KINDS)
+def test_a_statement_without_rows(conn, factory):
+    cur = conn.cursor(cursor_factory=factory)
+    cur.execute("create temporary table none (n int)")
+    with pytest.raises(psycoxide.ProgrammingError, match="no results to fetch"):
+        cur.fetchone()
+    cur.execute("select n from none")
+    assert cur.fetchone() is None
+    assert list(cur) == []
+
+
+@pytest.mark.parametrize("factory", KINDS)
+def test_a_procedure(conn, factory):
+    cur = conn.cursor(cursor_factory=factory)
+    cur.callproc("generate_series", [3, 4])
+    row = cur.fetchone()
+    assert (row[0] if factory is not extras.RealDictCursor else row["generate_series"]) == 3
+
+
+def test_dict_rows(conn):
+    cur = conn.cursor(cursor_factory=extras.DictCursor)
+    cur.execute("select 1 as a, 2 as b, 3 as a")
+    row = cur.fetchone()
+    assert type(row) is extras.DictRow
+    assert row == [1, 2, 3]
+    assert (row["a"], row["b"], row[0]) == (3, 2, 1)
+    assert row.copy() == OrderedDict(a=3, b=2)
+
+
+def test_real_dict_rows(conn):
+    cur = conn.cursor(cursor_factory=extras.RealDictCursor)
+    cur.execute("select 1 as a, 2 as b, 3 as a")
+    row = cur.fetchone()
+    assert type(row) is extras.RealDictRow
+    assert list(row.items()) == [("a", 3), ("b", 2)]
+    row["c"] = 4
+    del row["a"]
+    assert row == {"b": 2, "c": 4}
+
+
+def test_named_tuples(conn):
+    cur = conn.cursor(cursor_factory=extras.NamedTupleCursor)
+    cur.execute("select 1 as a, 2, 3 as _c")
+    row = cur.fetchone()
+    assert row == (1, 2, 3)
+    assert (row.a, row.f_column_, row.f_c) == (1, 2, 3)
+    assert type(row) is cur.Record
+    cur.execute('select 1 as "class"')
+    with pytest.raises(ValueError):
+        cur.fetchone()
+
+
+def test_a_row_factory_of_ones_own(conn):
+    cur = conn.cursor(cursor_factory=extras.RealDictCursor)
+    cur.row_factory = lambda cursor: [None] * len(cursor.description)
+    cur.execute("select 1 as a, 2 as b")
+    assert cur.fetchone() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("connection_factory", "cursor_class"),
+    [
+        (extras.DictConnection, extras.DictCursor),
+        (extras.RealDictConnection, extras.RealDictCursor),
+        (extras.NamedTupleConnection, extras.NamedTupleCursor),
+    ],
+)
+def test_connections_of_a_kind(connect, dsn, connection_factory, cursor_class):
+    conn = connect(dsn, connection_factory=connection_factory)
+    assert type(conn.cursor()) is cursor_class
+    assert type(conn.cursor("name")) is cursor_class
+    plain = psycoxide.extensions.cursor
+    assert type(conn.cursor(cursor_factory=plain)) is plain
+    conn.cursor_factory = extras.LoggingCursor
+    assert type(conn.cursor()) is extras.LoggingCursor
+
+
+def test_logging_to_a_file(connect, dsn):
+    conn = connect(dsn, connection_factory=extras.LoggingConnection)
+    with pytest.raises(psycoxide.ProgrammingError, match="has not been initialize"):
+        conn.cursor()
+    log = io.StringIO()
+    conn.initialize(log)
+    cur = conn.cursor()
+    cur.execute("select %s", ("é",))
+    cur.callproc("abs", [-1])
+    with pytest.raises(psycoxide.ProgrammingError):
+        cur.execute("nonsense")
+    assert log.getvalue().splitlines() == ["select 'é'", "SELECT * FROM abs( -1)", "nonsense"]
+
+
+def test_logging_to_a_logger(connect, dsn, caplog):
+    conn = connect(dsn, connection_factory=extras.LoggingConnection)
+    conn.initialize(logging.getLogger("statements"))
+    with caplog.at_level(logging.DEBUG, "statements"):
+        conn.cursor().execute("select 1")
+    assert [record.msg for record in caplog.records] == [b"select 1"]
+
+
+def test_a_filter_decides_what_is_logged(connect, dsn):
+    class Filtering(extras.LoggingConnection):
+        def filter(self, msg, curs):
+            return msg.decode().upper() if b"log me" in msg else None
+
+    conn = connect(dsn, connection_factory=Filtering)
+    log = io.StringIO()
+    conn.initialize(log)
+    conn.cursor().execute("select 1")
+    conn.cursor().execute("select 1 -- log me")
+    assert log.getvalue().splitlines() == ["SELECT 1 -- LOG ME"]
+
+
+def test_logging_what_takes_long(connect, dsn):
+    conn = connect(dsn, connection_factory=extras.MinTimeLoggingConnection)
+    log = io.StringIO()
+    conn.initialize(log, mintime=50)
+    cur = conn.cursor()
+    cur.execute("select 1")
+    cur.execute("select pg_sleep(0.1)")
+    cur.callproc("pg_sleep", [0.1])
+    lines = log.getvalue().splitlines()
+    assert lines[0] == "select pg_sleep(0.1)"
+    assert lines[1].startswith("  (execution time: 1")
+    assert lines[2] == "SELECT * FROM pg_sleep(0.1)"
+    assert len(lines) == 4
