@@ -178,3 +178,92 @@ fn last_words(stream: &Stream, engine: &mut Engine) {
     }
     engine.receive_eof();
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    use psycoxide_proto::{Error as ProtoError, Request, Startup};
+    use socket2::Socket;
+
+    use super::*;
+
+    const WELCOME: &[u8] = b"R\0\0\0\x08\0\0\0\0S\0\0\0\x12DateStyle\0ISO\0Z\0\0\0\x05I";
+    const ANSWER: &[u8] = b"C\0\0\0\x08SET\0Z\0\0\0\x05I";
+    const FAREWELL: &[u8] = b"E\0\0\0\x1dSFATAL\0VFATAL\0C57P01\0M.\0\0";
+
+    /// An idle engine, its socket, and the server's end.
+    fn session() -> (Engine, Stream, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let mut engine = Engine::new(Startup::new(b"me", "nonce".to_owned()));
+        engine.sent(engine.out().len());
+        engine.receive(WELCOME);
+        assert!(matches!(engine.poll_event(), Some(Event::Done(_))));
+        (engine, Stream::Plain(Socket::from(ours)), theirs)
+    }
+
+    #[test]
+    fn a_request_is_sent_before_an_answer_is_looked_for() {
+        let (mut engine, stream, mut server) = session();
+        engine.submit(Request::query(b"set x".to_vec())).unwrap();
+        // An answer that is there already shows whether it was read.
+        server.write_all(ANSWER).unwrap();
+        let Pumped::Wait(interest) = pump(&stream, &mut engine).unwrap() else {
+            panic!("the first step read");
+        };
+        assert_eq!(interest, Interest::READ);
+        let mut request = [0; 11];
+        server.read_exact(&mut request).unwrap();
+        assert_eq!(&request, b"Q\0\0\0\x0aset x\0");
+        let Pumped::Event(Event::Done(outcome)) = pump(&stream, &mut engine).unwrap() else {
+            panic!("the second step did not read it all");
+        };
+        assert_eq!(outcome.result.unwrap().tag, b"SET");
+    }
+
+    #[test]
+    fn what_the_server_said_last_is_read_when_it_takes_no_more() {
+        let (mut engine, stream, mut server) = session();
+        server.write_all(FAREWELL).unwrap();
+        drop(server);
+        engine.submit(Request::query(b"set x".to_vec())).unwrap();
+        let report = loop {
+            match pump(&stream, &mut engine) {
+                Ok(Pumped::Event(Event::Done(outcome))) => break outcome.error,
+                Ok(Pumped::Wait(_) | Pumped::Yield) => {}
+                Err(Error::Protocol(ProtoError::Terminated(report))) => break report,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(report.unwrap().field(b'C'), Some(&b"57P01"[..]));
+    }
+
+    #[test]
+    fn a_poke_finds_the_end_and_its_reason() {
+        let (mut engine, stream, mut server) = session();
+        poke(&stream, &mut engine).unwrap();
+        server.write_all(FAREWELL).unwrap();
+        drop(server);
+        let error = loop {
+            if let Err(error) = poke(&stream, &mut engine) {
+                break error;
+            }
+        };
+        let Error::Protocol(ProtoError::Terminated(Some(report))) = error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(report.field(b'C'), Some(&b"57P01"[..]));
+    }
+
+    #[test]
+    fn a_failed_engine_reads_no_more() {
+        let (mut engine, stream, mut server) = session();
+        server.write_all(b"\xff\0\0\0\x04").unwrap();
+        let violation = |error| matches!(error, Error::Protocol(ProtoError::Violation(_)));
+        assert!(violation(poke(&stream, &mut engine).unwrap_err()));
+        assert!(violation(poke(&stream, &mut engine).unwrap_err()));
+        assert!(violation(pump(&stream, &mut engine).unwrap_err()));
+    }
+}
