@@ -40,7 +40,8 @@ class FixedOffsetTimezone(tzinfo):
             self._name = name
 
     def __repr__(self) -> str:
-        return f"{_module()}.FixedOffsetTimezone(offset={self._offset!r}, name={self._name!r})"
+        # Under psycopg2's name, which programs compare it with.
+        return f"psycopg2.tz.FixedOffsetTimezone(offset={self._offset!r}, name={self._name!r})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FixedOffsetTimezone) and self._offset == other._offset
@@ -106,7 +107,3 @@ class LocalTimezone(tzinfo):
 
 
 LOCAL = LocalTimezone()
-
-
-def _module() -> str:
-    return FixedOffsetTimezone.__module__

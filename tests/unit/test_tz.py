@@ -58,7 +58,7 @@ def test_copies(again):
 
 def test_the_repr():
     assert repr(FixedOffsetTimezone(60, "X")) == (
-        "psycoxide.tz.FixedOffsetTimezone(offset=datetime.timedelta(seconds=3600), name='X')"
+        "psycopg2.tz.FixedOffsetTimezone(offset=datetime.timedelta(seconds=3600), name='X')"
     )
 
 

@@ -5,6 +5,8 @@ The names are those of psycopg2's `extras` module.
 
 from __future__ import annotations
 
+import json as json  # Programs replace `extras.json.loads`.
+
 from psycoxide import (
     extensions as _ext,  # noqa: F401 (programs know these three under private names)
 )
