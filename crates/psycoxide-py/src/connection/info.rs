@@ -11,7 +11,7 @@ use crate::session::Closed;
 /// ConnectionInfo(connection)
 ///
 /// Details about the native PostgreSQL database connection.
-#[pyclass(module = "psycoxide.extensions", frozen)]
+#[pyclass(module = "psycoxide.extensions", frozen, subclass)]
 pub struct ConnectionInfo {
     connection: Py<Connection>,
 }

@@ -90,7 +90,7 @@ impl Connection {
             (state.status, state.autocommit, state.characteristics.begin())
         };
         if status != Status::Ready {
-            return Err(error::programming("tpc_begin must be called outside a transaction"));
+            return Err(error::programming("tpc_begin cannot be used inside a transaction"));
         }
         if autocommit {
             return Err(error::programming("tpc_begin can't be called in autocommit mode"));

@@ -181,7 +181,7 @@ impl Cursor {
     /// The typecasters for binary values registered on this cursor, or `None`; unused.
     #[getter]
     fn binary_types<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyDict>> {
-        self.binary_types.get(py).map(|types| types.bind(py).clone())
+        self.binary_types.get().map(|types| types.bind(py).clone())
     }
 
     /// Always `None`, as in psycopg2.

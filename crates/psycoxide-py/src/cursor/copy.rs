@@ -37,10 +37,7 @@ fn is_text(file: &Bound<'_, PyAny>) -> PyResult<bool> {
 fn method<'py>(file: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, PyAny>> {
     match file.getattr(name) {
         Ok(method) if method.is_callable() => Ok(method),
-        _ => Err(PyTypeError::new_err(format!(
-            "argument must have a .{name}() method: got {}",
-            file.get_type().name()?
-        ))),
+        _ => Err(PyTypeError::new_err(format!("argument 1 must have a .{name}() method"))),
     }
 }
 
@@ -108,7 +105,9 @@ impl<'py> Copy<'_, 'py> {
     /// raised; beyond psycopg2 the file's own exception is its cause. What is not an `Exception`
     /// (Ctrl-C, exit) goes to the user as it is.
     fn fail(&self, py: Python<'py>, raised: PyErr) -> PyErr {
-        let reason = format!("error in .read() call: {raised}");
+        let value = raised.value(py);
+        let class = raised.get_type(py).name().map_or_else(|_| String::new(), |n| n.to_string());
+        let reason = format!("error in .read() call: {class} {value}");
         let reason = PyString::new(py, &reason);
         let reason = self.context.encode(&reason);
         let reason = reason.as_ref().map_or(b"error in .read() call".as_slice(), Encoded::as_bytes);
@@ -264,8 +263,8 @@ impl Cursor {
         size: i64,
         columns: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<()> {
-        let connection = Self::check_copy(slf, "copy_from")?;
         method(file, "read")?;
+        let connection = Self::check_copy(slf, "copy_from")?;
         let py = slf.py();
         let sep = sep.unwrap_or_else(|| PyString::new(py, "\t"));
         let null = null.unwrap_or_else(|| PyString::new(py, "\\N"));
@@ -285,8 +284,8 @@ impl Cursor {
         null: Option<Bound<'py, PyString>>,
         columns: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<()> {
-        let connection = Self::check_copy(slf, "copy_to")?;
         method(file, "write")?;
+        let connection = Self::check_copy(slf, "copy_to")?;
         let py = slf.py();
         let sep = sep.unwrap_or_else(|| PyString::new(py, "\t"));
         let null = null.unwrap_or_else(|| PyString::new(py, "\\N"));

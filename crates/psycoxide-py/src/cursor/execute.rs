@@ -22,6 +22,12 @@ impl Cursor {
         query: &Bound<'py, PyAny>,
         connection: &Connection,
     ) -> PyResult<Vec<u8>> {
+        let empty = query.is_none()
+            || query.cast::<PyString>().is_ok_and(|text| text.len().is_ok_and(|len| len == 0))
+            || query.cast::<PyBytes>().is_ok_and(|bytes| bytes.as_bytes().is_empty());
+        if empty {
+            return Err(error::programming("can't execute an empty query"));
+        }
         if let Ok(text) = query.cast::<PyString>() {
             return Ok(connection.quote_context().encode(text)?.as_bytes().to_vec());
         }

@@ -16,7 +16,6 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyType};
 
 use crate::connection::Connection;
@@ -35,8 +34,8 @@ pub struct Cursor {
     name: OnceLock<Py<PyString>>,
     state: Mutex<State>,
     objects: Mutex<Objects>,
-    string_types: PyOnceLock<Py<PyDict>>,
-    binary_types: PyOnceLock<Py<PyDict>>,
+    string_types: OnceLock<Py<PyDict>>,
+    binary_types: OnceLock<Py<PyDict>>,
 }
 
 /// What a cursor holds that is not Python's.
@@ -75,8 +74,8 @@ impl Cursor {
                 query: py.None(),
                 description: None,
             }),
-            string_types: PyOnceLock::new(),
-            binary_types: PyOnceLock::new(),
+            string_types: OnceLock::new(),
+            binary_types: OnceLock::new(),
         })
     }
 
@@ -100,12 +99,12 @@ impl Cursor {
 
     /// The typecasters registered on this cursor: `{oid: caster}`.
     pub fn string_types<'py>(&self, py: Python<'py>) -> &Bound<'py, PyDict> {
-        self.string_types.get_or_init(py, || PyDict::new(py).unbind()).bind(py)
+        self.string_types.get_or_init(|| PyDict::new(py).unbind()).bind(py)
     }
 
     /// The typecasters registered on this cursor, if there ever were any.
     pub fn registered_types<'py>(&self, py: Python<'py>) -> Option<&Bound<'py, PyDict>> {
-        self.string_types.get(py).map(|types| types.bind(py))
+        self.string_types.get().map(|types| types.bind(py))
     }
 
     /// What makes the `tzinfo` of aware datetimes.
@@ -171,6 +170,9 @@ impl Cursor {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         if let Some(connection) = self.connection.get() {
             visit.call(connection)?;
+        }
+        if let Some(types) = self.string_types.get() {
+            visit.call(types)?;
         }
         if let Ok(objects) = self.objects.try_lock() {
             visit.call(&objects.tzinfo_factory)?;

@@ -76,6 +76,7 @@ impl Cursor {
         this.reset();
         let connection = this.connection(py)?;
         if let Some(report) = outcome.error {
+            this.state().fetched.statusmessage = Some(String::new());
             let query = this.query_bytes(py);
             let query = query.as_ref().map(|query| query.as_bytes(py));
             let cursor = slf.as_any();
@@ -88,7 +89,10 @@ impl Cursor {
             ..Fetched::default()
         };
         match result.kind {
-            ResultKind::Empty => return Err(error::programming("can't execute an empty query")),
+            ResultKind::Empty => {
+                this.state().fetched.statusmessage = Some(String::new());
+                return Err(error::programming("can't execute an empty query"));
+            }
             ResultKind::Tuples => {
                 fetched.rowcount = i64::try_from(result.rows.len()).unwrap_or(i64::MAX);
                 let plan = match result.columns.as_ref() {

@@ -29,7 +29,7 @@ impl Cursor {
         let fetched = &mut state.fetched;
         let Some(tuples) = fetched.tuples.as_ref() else {
             drop(state);
-            return Err(error::programming("no results to fetch"));
+            return Err(error::programming("scroll destination out of bounds"));
         };
         let row = i64::try_from(fetched.row).unwrap_or(i64::MAX);
         let wanted = if absolute { Some(value) } else { row.checked_add(value) };

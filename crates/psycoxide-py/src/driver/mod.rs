@@ -79,6 +79,7 @@ impl<'a, 'py> Operation<'a, 'py> {
         if self.session.is_streaming() {
             return Err(error::operational("PQexec not allowed during COPY BOTH\n"));
         }
+        self.connection.get().state().error_message = None;
         self.session.start(request).map_err(|error| error::from_net(&error))?;
         self.resume()
     }

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 
 /// A message of a replication stream.
-#[pyclass(module = "psycoxide.extensions", frozen)]
+#[pyclass(module = "psycoxide.extensions", frozen, subclass)]
 pub struct ReplicationMessage {
     /// The cursor that received it.
     #[pyo3(get)]
