@@ -158,6 +158,7 @@ pub fn interval(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
         return Err(Raised::from_error(scene.py, error));
     }
     match interval::interval(text) {
+        Ok(_) if text.len() > MAX_DIGITS + 9 && has_long_number(text) => Err(too_big(scene.py)),
         Ok(interval) => delta(scene.py, interval),
         Err(fault) => uncommon_interval(scene.py, text, fault),
     }
@@ -184,6 +185,15 @@ fn too_big(py: Python<'_>) -> Raised {
     Raised::from_error(py, PyOverflowError::new_err("interval component too big"))
 }
 
+/// The digits of the longest number that fits into 64 bits wherever it stands, less one.
+const MAX_DIGITS: usize = 17;
+
+/// Whether some number is too long for any component: no server writes that, not even as a
+/// fraction, and psycopg2 refuses it.
+fn has_long_number(text: &[u8]) -> bool {
+    text.split(|byte| !byte.is_ascii_digit()).any(|digits| digits.len() > MAX_DIGITS)
+}
+
 /// A number alone is microseconds, which is how Redshift writes an interval.
 #[cold]
 fn uncommon_interval(py: Python<'_>, text: &[u8], fault: Malformed) -> Decoded {
@@ -191,7 +201,7 @@ fn uncommon_interval(py: Python<'_>, text: &[u8], fault: Malformed) -> Decoded {
         let error = PyOverflowError::new_err("timedelta cannot hold an infinite interval");
         return Err(Raised::from_error(py, error));
     }
-    if fault == interval::TOO_BIG {
+    if fault == interval::TOO_BIG || has_long_number(text) {
         return Err(too_big(py));
     }
     if text.len() > 20 {
