@@ -191,7 +191,9 @@ const MAX_DIGITS: usize = 17;
 /// Whether some number is too long for any component: no server writes that, not even as a
 /// fraction, and psycopg2 refuses it.
 fn has_long_number(text: &[u8]) -> bool {
-    text.split(|byte| !byte.is_ascii_digit()).any(|digits| digits.len() > MAX_DIGITS)
+    text.split(|byte| !byte.is_ascii_digit())
+        .map(|digits| digits.iter().skip_while(|digit| **digit == b'0').count())
+        .any(|digits| digits > MAX_DIGITS)
 }
 
 /// A number alone is microseconds, which is how Redshift writes an interval.
