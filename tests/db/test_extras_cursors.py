@@ -60,6 +60,67 @@ def test_iterating(opened, factory, itersize):
 
 
 @pytest.mark.parametrize("factory", KINDS)
+def test_iterating_far(opened, factory):
+    """Further than Python can recurse."""
+    cur = opened(factory, "select n from generate_series(1, 3000) n")
+    assert [number(row) for row in cur] == list(range(1, 3001))
+
+
+@pytest.mark.parametrize("factory", KINDS)
+def test_next_and_iteration_share_a_position(opened, factory):
+    cur = opened(factory, SERIES)
+    seen = []
+    for row in cur:
+        seen.append(number(row))
+        if len(seen) == 2:
+            next(cur)
+    assert seen == [1, 2, 4, 5]
+
+
+def test_iteration_does_not_ask_an_overridden_fetchone(conn):
+    class Fetching(psycoxide.extensions.cursor):
+        def fetchone(self):
+            return "mine"
+
+    cur = conn.cursor(cursor_factory=Fetching)
+    cur.execute("select 1 union all select 2")
+    assert (next(cur), list(cur), cur.fetchone()) == ((1,), [(2,)], "mine")
+
+
+def test_a_record_class_of_ones_own(conn):
+    class Records(extras.NamedTupleCursor):
+        def _make_nt(self):
+            class Record(super()._make_nt()):
+                @property
+                def double(self):
+                    return self.n * 2
+
+            return Record
+
+    cur = conn.cursor(cursor_factory=Records)
+    cur.execute(SERIES)
+    assert cur.fetchone().double == 2
+    assert [row.double for row in cur.fetchmany(2)] == [4, 6]
+    assert [row.double for row in cur] == [8, 10]
+
+
+def test_a_row_class_of_ones_own(conn):
+    class Row(extras.DictRow):
+        pass
+
+    class Rows(extras.DictCursor):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.row_factory = Row
+
+    cur = conn.cursor(cursor_factory=Rows)
+    cur.execute(SERIES)
+    rows = [cur.fetchone(), *cur.fetchmany(1), *cur]
+    assert [type(row) for row in rows] == [Row] * 5
+    assert [row["ten"] for row in rows] == [10, 20, 30, 40, 50]
+
+
+@pytest.mark.parametrize("factory", KINDS)
 def test_stopping_in_the_middle_of_an_iteration(opened, factory):
     cur = opened(factory, SERIES)
     for row in cur:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Callable
 
 from psycoxide._psycopg import connection, cursor
 
@@ -29,48 +29,57 @@ class DictCursorBase(cursor):
 
     def fetchone(self) -> Any:
         """The next row, or None if there is none."""
-        if self._prefetch:
-            row = super().fetchone()
-        if self._query_executed:
-            self._build_index()
-        if not self._prefetch:
-            row = super().fetchone()
-        return row
+        row = self._fetch(super().fetchone)
+        return row if row is None else self._convert([row])[0]
 
     def fetchmany(self, size: int | None = None) -> list[Any]:
         """The next `size` rows, `arraysize` unless given, as a list."""
-        if self._prefetch:
-            rows = super().fetchmany(size)
-        if self._query_executed:
-            self._build_index()
-        if not self._prefetch:
-            rows = super().fetchmany(size)
-        return rows
+        return self._convert(self._fetch(super().fetchmany, size))
 
     def fetchall(self) -> list[Any]:
         """All the rows that are left, as a list."""
+        return self._convert(self._fetch(super().fetchall))
+
+    def __iter__(self) -> Iterator[Any]:
+        step = super().__next__
+        while True:
+            try:
+                row = self._fetch(step)
+            except StopIteration:
+                return
+            yield self._convert([row])[0]
+
+    def _fetch(self, fetch: Callable[..., Any], *args: Any) -> Any:
+        """What `fetch` gives: tuples if `_convert()` will make rows of them, else finished rows."""
+        factory = self.row_factory
+        if factory is not self._quick_factory:
+            return self._fetch_finished(fetch, *args)
+        # The factory's protocol is one call into Python for each value: avoid it.
+        self.row_factory = None
+        try:
+            fetched = fetch(*args)
+        finally:
+            self.row_factory = factory
+        if self._query_executed:
+            self._build_index()
+        return fetched
+
+    def _fetch_finished(self, fetch: Callable[..., Any], *args: Any) -> Any:
+        """What `fetch` gives with a row factory of somebody else's."""
         if self._prefetch:
-            rows = super().fetchall()
+            fetched = fetch(*args)
         if self._query_executed:
             self._build_index()
         if not self._prefetch:
-            rows = super().fetchall()
-        return rows
+            fetched = fetch(*args)
+        return fetched
 
-    def __iter__(self) -> Iterator[Any]:
-        try:
-            if self._prefetch:
-                rows = super().__iter__()
-                first = next(rows)
-            if self._query_executed:
-                self._build_index()
-            if not self._prefetch:
-                rows = super().__iter__()
-                first = next(rows)
-        except StopIteration:
-            return
-        yield first
-        yield from rows
+    # The factory whose rows `_convert()` makes out of tuples.
+    _quick_factory: type | None = None
+
+    def _convert(self, rows: list[Any]) -> list[Any]:
+        """The rows for what `_fetch()` gave."""
+        return rows
 
     def _build_index(self) -> None:
         raise NotImplementedError
@@ -112,6 +121,18 @@ class DictCursor(DictCursorBase):
             for position, column in enumerate(self.description):
                 self.index[column[0]] = position
             self._query_executed = False
+
+    def _convert(self, rows: list[Any]) -> list[Any]:
+        if self.row_factory is not DictRow:
+            return rows
+        index = self.index
+        converted = []
+        for values in rows:
+            row = _new_list(DictRow)
+            _fill_list(row, values)
+            row._index = index
+            converted.append(row)
+        return converted
 
 
 class DictRow(list[Any]):
@@ -214,6 +235,18 @@ class RealDictCursor(DictCursorBase):
             self.column_mapping = [column[0] for column in self.description]
             self._query_executed = False
 
+    def _convert(self, rows: list[Any]) -> list[Any]:
+        if self.row_factory is not RealDictRow:
+            return rows
+        names = self.column_mapping
+        converted: list[Any] = []
+        for values in rows:
+            # Filled as a class without a __setitem__ of its own, which is what takes long.
+            row: Any = _Filled(zip(names, values))
+            row.__class__ = RealDictRow
+            converted.append(row)
+        return converted
+
 
 class RealDictRow(OrderedDict[Any, Any]):
     """A row as a dict from column name to value, in the order of the columns.
@@ -242,3 +275,13 @@ class RealDictRow(OrderedDict[Any, Any]):
         super().__setitem__(names[key], value)
         if key == len(names) - 1:
             del self[RealDictRow]
+
+
+class _Filled(OrderedDict[Any, Any]):
+    """A `RealDictRow` in the making."""
+
+
+_new_list = list.__new__
+_fill_list = list.__init__
+DictCursor._quick_factory = DictRow
+RealDictCursor._quick_factory = RealDictRow

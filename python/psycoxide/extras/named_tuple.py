@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import namedtuple
 from collections.abc import Iterator
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, Callable
 
 from psycoxide._psycopg import connection, cursor
 
@@ -52,33 +52,35 @@ class NamedTupleCursor(cursor):
     def fetchone(self) -> Any:
         """The next row, or None if there is none."""
         row = super().fetchone()
-        return None if row is None else self._record()._make(row)
+        return None if row is None else self._maker()(row)
 
     def fetchmany(self, size: int | None = None) -> list[Any]:
         """The next `size` rows, `arraysize` unless given, as a list."""
         rows = super().fetchmany(size)
-        return list(map(self._record()._make, rows))
+        return list(map(self._maker(), rows))
 
     def fetchall(self) -> list[Any]:
         """All the rows that are left, as a list."""
         rows = super().fetchall()
-        return list(map(self._record()._make, rows))
+        return list(map(self._maker(), rows))
 
     def __iter__(self) -> Iterator[Any]:
-        rows = super().__iter__()
-        try:
-            first = next(rows)
-        except StopIteration:
-            return
-        make = self._record()._make
-        yield make(first)
-        yield from map(make, rows)
+        # Not iter(self), which is this very method.
+        rows = iter(super().__next__, None)
+        for first in rows:
+            # The record's class is known once a row was fetched.
+            make = self._maker()
+            yield make(first)
+            yield from map(make, rows)
 
-    def _record(self) -> Any:
-        """The class of the current result's rows, which exists once a row was fetched."""
-        if self.Record is None:
-            self.Record = self._make_nt()
-        return self.Record
+    def _maker(self) -> Callable[[Any], Any]:
+        """What makes a record of a row, which must have been fetched already."""
+        record = self.Record
+        if record is None:
+            record = self.Record = self._make_nt()
+        # A class of a program's own, even one derived from ours, is made its own way.
+        quick: Callable[[Any], Any] | None = vars(record).get("_of_row")
+        return quick.__func__ if isinstance(quick, staticmethod) else record._make
 
     def _make_nt(self) -> Any:
         """Make the class; a subclass may override this."""
@@ -92,7 +94,11 @@ class NamedTupleCursor(cursor):
             "f" + name if not name or name[0] == "_" or name[0].isdigit() else name
             for name in fields
         ]
-        return namedtuple("Record", fields, module=NamedTupleCursor.__module__)
+        make_class: Any = namedtuple
+        record = make_class("Record", fields, module=NamedTupleCursor.__module__)
+        # As `_make()`, but without counting: a row has as many values as there are columns.
+        record._of_row = staticmethod(partial(tuple.__new__, record))
+        return record
 
     @classmethod
     def _cached_make_nt(cls, key: tuple[str, ...]) -> Any:

@@ -110,20 +110,11 @@ impl Cursor {
 
     fn __next__<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let this = slf.get();
-        if this.name().is_some() {
-            Self::check_fetch(slf)?;
-            if this.state().fetched.remaining() == 0 {
-                let itersize = this.state().itersize;
-                Self::fetch_named(slf, Some(itersize))?;
-            }
-            return Self::next_row(slf);
+        Self::check_fetch(slf)?;
+        if this.name().is_some() && this.state().fetched.remaining() == 0 {
+            let itersize = this.state().itersize;
+            Self::fetch_named(slf, Some(itersize))?;
         }
-        // A subclass's fetchone() decides what a row is, as in psycopg2.
-        if slf.get_type().is(slf.py().get_type::<Self>()) {
-            Self::check_fetch(slf)?;
-            return Self::next_row(slf);
-        }
-        let row = slf.call_method0("fetchone")?;
-        Ok((!row.is_none()).then_some(row))
+        Self::next_row(slf)
     }
 }
