@@ -63,12 +63,15 @@ impl Link {
     /// Hands over a request; [`Link::advance`] sends it.
     ///
     /// # Errors
-    /// [`Error::Protocol`] if an operation is under way, or the link is closed.
+    /// [`Error::Protocol`] if an operation is under way, or the link is closed; if the conversation
+    /// has failed meanwhile, the link is closed then.
     pub fn start(&mut self, request: Request) -> Result<(), Error> {
-        match self.engine_mut() {
-            Some(engine) => engine.submit(request).map_err(Error::from),
-            None => Err(Error::lost()),
+        let Some(engine) = self.engine_mut() else { return Err(Error::lost()) };
+        let started = engine.submit(request);
+        if started.is_err() && engine.error().is_some() {
+            self.stage = Stage::Closed;
         }
+        started.map_err(Error::from)
     }
 
     /// Goes on as far as that is possible without waiting.

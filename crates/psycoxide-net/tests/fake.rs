@@ -379,3 +379,20 @@ fn the_first_step_of_a_dialed_link_waits_for_its_socket() {
     assert!(matches!(common::drive(&mut link).unwrap(), Progress::Done(_)));
     fake.player.join().unwrap();
 }
+
+#[test]
+fn an_answer_too_many_is_not_taken_for_the_next_one() {
+    let fake = Fake::play(1, |_, stream| {
+        read_untyped(stream);
+        welcome(stream, &[]);
+        read_typed(stream);
+        stream.write_all(&[answer("first"), answer("second")].concat()).unwrap();
+        let _ = stream.read(&mut [0]);
+    });
+    let mut link = connect(&fake.dsn()).unwrap();
+    assert_eq!(value(&mut link, "select 1"), "first");
+    let error = query(&mut link, "select 2").unwrap_err();
+    assert!(matches!(error, Error::Protocol(ProtoError::Violation(_))), "{error:?}");
+    assert_eq!(link.fd(), -1);
+    fake.player.join().unwrap();
+}

@@ -18,6 +18,9 @@ use crate::driver::polled::Polled;
 /// them: a flood of them must not fill the memory.
 const MAX_BACKLOG: usize = 1000;
 
+/// So long a busy operation goes on before signals, and bounds on its time, are looked at.
+const LONGEST_UNSEEN: Duration = Duration::from_millis(100);
+
 /// Whether a connection is open, as `connection.closed` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -40,7 +43,8 @@ pub enum Stop {
     Hungry,
     /// There are notices or notifications to deliver before it goes on.
     Backlog,
-    /// A signal arrived while waiting; the interpreter should look at it.
+    /// A signal arrived while waiting, or may have while there was no wait; the interpreter should
+    /// look at it.
     Interrupted,
     /// The bound on the wait has passed.
     Expired,
@@ -125,7 +129,12 @@ impl Session {
 
     /// Hands a request to the engine; nothing is sent yet.
     pub fn start(&self, request: Request) -> Result<(), Error> {
-        self.link().start(request)
+        let mut link = self.link();
+        let started = link.start(request);
+        if started.is_err() && link.engine().is_none() {
+            self.mark_broken();
+        }
+        started
     }
 
     /// One step that never blocks.
@@ -133,11 +142,16 @@ impl Session {
         self.advance_link(&mut self.link())
     }
 
-    /// The same on the locked link. An answer may be the last one: the server's reason for ending
-    /// the session.
+    /// The same on the locked link. An error in an answer may be the server's reason for ending the
+    /// session. What came behind a good answer is the next operation's matter: this one is whole.
     fn advance_link(&self, link: &mut Link) -> Result<Progress, Error> {
         let progress = link.advance();
-        if progress.is_err() || link.engine().is_some_and(|engine| engine.error().is_some()) {
+        let over = match &progress {
+            Ok(Progress::Done(outcome)) if outcome.error.is_none() => false,
+            Ok(_) => link.engine().is_some_and(|engine| engine.error().is_some()),
+            Err(_) => true,
+        };
+        if over {
             self.mark_broken();
         }
         progress
@@ -173,6 +187,7 @@ impl Session {
 
     /// Goes on until the operation ends or has to stop, waiting where it must.
     pub fn drive(&self, until: Option<Instant>) -> Result<Stop, Error> {
+        let mut busy_since = None;
         loop {
             let (progress, fd, deadline, backlog, phase) = {
                 let mut link = self.link();
@@ -184,7 +199,14 @@ impl Session {
                 Progress::Done(outcome) => return Ok(Stop::Done(outcome)),
                 Progress::Paused(event) => return Ok(Stop::Paused(event)),
                 _ if backlog > MAX_BACKLOG => return Ok(Stop::Backlog),
-                Progress::Yield => continue,
+                Progress::Yield => {
+                    // Where there is always more to read no wait is ever interrupted.
+                    let since = *busy_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= LONGEST_UNSEEN {
+                        return Ok(Stop::Interrupted);
+                    }
+                    continue;
+                }
                 Progress::Wait(interest) if hungry(interest, phase) => return Ok(Stop::Hungry),
                 Progress::Wait(interest) => interest,
             };
@@ -212,9 +234,11 @@ impl Session {
     /// thrown away. The link is closed if that does not end within `patience`.
     pub fn cancel_and_drain(&self, patience: Duration) {
         let until = Instant::now() + patience;
-        if let Some(token) = self.cancel_token() {
-            let _ = token.send(Some(patience));
-        }
+        let Some(token) = self.cancel_token() else {
+            // There is no session yet that could be kept.
+            return self.break_off();
+        };
+        let _ = token.send(Some(patience));
         if !self.drain(until, b"canceled") {
             self.break_off();
         }
