@@ -1,4 +1,4 @@
-//! Proving who one is: MD5 and SCRAM-SHA-256.
+//! Proving who one is, and making the server prove it too: MD5 and SCRAM-SHA-256.
 
 pub mod md5;
 pub(crate) mod saslprep;

@@ -1,36 +1,45 @@
-//! SASLprep (RFC 4013) as PostgreSQL applies it to passwords.
+//! SASLprep (RFC 4013) of a password, with PostgreSQL's leniency.
 
 use std::borrow::Cow;
 
-/// The password as it goes into SCRAM. One that is not UTF-8 or holds prohibited characters is
-/// used as it is: "the raw, unprepared password" (libpq's `pg_saslprep`), since the server does
-/// the same.
-pub(crate) fn prepare(password: &[u8]) -> Cow<'_, [u8]> {
-    if password.is_ascii() {
+/// Prepares a password for SCRAM.
+///
+/// A password that is not UTF-8, or that SASLprep prohibits, is used as it is: PostgreSQL's server
+/// does so when it stores a password, and the client must do the same.
+/// <https://www.postgresql.org/docs/current/sasl-authentication.html#SASL-SCRAM-SHA-256>
+pub(crate) fn saslprep(password: &[u8]) -> Cow<'_, [u8]> {
+    if password.is_ascii() && password.iter().all(|byte| matches!(byte, 0x20..=0x7e)) {
         return Cow::Borrowed(password);
     }
-    let Ok(text) = std::str::from_utf8(password) else { return Cow::Borrowed(password) };
-    match stringprep::saslprep(text) {
-        Ok(prepared) => Cow::Owned(prepared.into_owned().into_bytes()),
-        Err(_) => Cow::Borrowed(password),
+    let prepared =
+        std::str::from_utf8(password).ok().and_then(|text| stringprep::saslprep(text).ok());
+    match prepared {
+        // Nothing left, e.g. of a lone soft hyphen, is prohibited as well.
+        Some(text) if !text.is_empty() => Cow::Owned(text.into_owned().into_bytes()),
+        _ => Cow::Borrowed(password),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::saslprep;
 
+    /// The examples of RFC 4013, section 3, and the cases where raw bytes are kept.
     #[test]
-    fn compatible_forms_are_one() {
-        assert_eq!(prepare("I\u{AD}X".as_bytes()), &b"IX"[..]);
-        assert_eq!(prepare("\u{2168}".as_bytes()), &b"IX"[..]);
-        assert_eq!(prepare(b"user"), &b"user"[..]);
-    }
-
-    #[test]
-    fn what_cannot_be_prepared_stays() {
-        assert_eq!(prepare(b"\xff\xfe"), &b"\xff\xfe"[..]);
-        let prohibited = "\u{e000}\u{7}é".as_bytes();
-        assert_eq!(prepare(prohibited), prohibited);
+    fn prepares_or_keeps() {
+        for (password, prepared) in [
+            ("user", "user"),
+            ("USER", "USER"),
+            ("I\u{ad}X", "IX"),
+            ("\u{aa}", "a"),
+            ("\u{2168}", "IX"),
+            ("a\u{a0}b", "a b"),
+            ("\u{7}", "\u{7}"),
+            ("\u{627}1", "\u{627}1"),
+            ("\u{ad}", "\u{ad}"),
+        ] {
+            assert_eq!(saslprep(password.as_bytes()), prepared.as_bytes(), "{password:?}");
+        }
+        assert_eq!(&*saslprep(b"\xff\xfe"), b"\xff\xfe");
     }
 }

@@ -1,337 +1,457 @@
-//! SCRAM-SHA-256 (RFC 5802, RFC 7677).
+//! SCRAM-SHA-256 (RFC 5802, RFC 7677) and its channel binding (RFC 5929).
 //!
-//! <https://www.postgresql.org/docs/current/sasl-authentication.html>. The user's name is left
-//! empty, since the StartupMessage has told it.
+//! <https://www.postgresql.org/docs/current/sasl-authentication.html>
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
-use super::saslprep;
+use super::saslprep::saslprep;
 use crate::error::AuthError;
 
-/// The name of the mechanism without channel binding.
-pub const MECHANISM: &str = "SCRAM-SHA-256";
+/// The most rounds that a server may ask for. Its own default is 4096; a hostile one could keep a
+/// client busy for hours (CVE-2026-42198).
+pub const MAX_ITERATIONS: u32 = 10_000_000;
 
-/// The most iterations that a server may ask for: more would let it burn our time. PostgreSQL's
-/// default is 4096.
-const MAX_ITERATIONS: u32 = 10_000_000;
-
-/// So many rounds are done at a time, so that whoever drives the engine can look at the clock.
+/// How many rounds one call of [`Derivation::work`] does: about a millisecond, and all that a
+/// server's default asks for.
 const SLICE: u32 = 4096;
 
-type HmacSha256 = Hmac<Sha256>;
-type Key = [u8; 32];
+type Key = Zeroizing<[u8; 32]>;
 
-/// The client's side of one exchange.
-pub(crate) struct Scram {
-    password: Vec<u8>,
-    header: &'static str,
-    client_first_bare: String,
-    nonce: String,
-    stage: Stage,
+/// What the client says about channel binding, RFC 5802's `gs2-cbind-flag` and its data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Binding {
+    /// `n`: the client does not support it.
+    Unsupported,
+    /// `y`: the client does, but thinks that the server does not.
+    NotOffered,
+    /// `p`: bound to the server's certificate, of which this is the hash.
+    EndPoint(Vec<u8>),
 }
 
-enum Stage {
-    /// The server's first message is awaited.
-    First,
-    /// The salted password is being derived.
-    Deriving { derivation: Box<Derivation>, server_first: String, server_nonce: String },
-    /// The server's signature is awaited; this is what it must be.
-    Final { signature: Key },
-    /// The server has proven itself.
+impl Binding {
+    fn header(&self) -> &'static str {
+        match self {
+            Binding::Unsupported => "n,,",
+            Binding::NotOffered => "y,,",
+            Binding::EndPoint(_) => "p=tls-server-end-point,,",
+        }
+    }
+
+    /// The `c=` attribute: the header and the data, in base64.
+    fn encoded(&self) -> String {
+        let mut input = self.header().as_bytes().to_vec();
+        if let Binding::EndPoint(hash) = self {
+            input.extend_from_slice(hash);
+        }
+        STANDARD.encode(input)
+    }
+}
+
+/// One exchange, from the client's first message to the proof that the server knows the password.
+pub(crate) struct Exchange {
+    binding: Binding,
+    nonce: String,
+    step: Step,
+}
+
+enum Step {
+    /// The first message is out; it holds the password.
+    First(Zeroizing<Vec<u8>>),
+    /// The password is being stretched.
+    Deriving { derivation: Box<Derivation>, auth_message: String, final_bare: String },
+    /// The final message is out; the server must answer with this signature.
+    Final([u8; 32]),
+    /// The server has proved that it knows the password.
     Verified,
 }
 
-impl std::fmt::Debug for Scram {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Scram(…)")
-    }
-}
-
-impl Drop for Scram {
-    fn drop(&mut self) {
-        self.password.zeroize();
-    }
-}
-
-impl Scram {
-    /// Begins an exchange without channel binding.
-    pub(crate) fn new(password: &[u8], nonce: String) -> Self {
-        Self {
-            password: saslprep::prepare(password).into_owned(),
-            header: "n,,",
-            client_first_bare: format!("n=,r={nonce}"),
-            nonce,
-            stage: Stage::First,
-        }
+impl Exchange {
+    /// `nonce` must be printable ASCII without a comma.
+    pub(crate) fn new(password: &[u8], nonce: String, binding: Binding) -> Exchange {
+        let password = Zeroizing::new(saslprep(password).into_owned());
+        Exchange { binding, nonce, step: Step::First(password) }
     }
 
-    /// The client's first message.
-    pub(crate) fn client_first(&self) -> Vec<u8> {
-        format!("{}{}", self.header, self.client_first_bare).into_bytes()
+    /// `client-first-message`. PostgreSQL takes the user from the StartupMessage and ignores the
+    /// one given here, so it is left empty as libpq does.
+    pub(crate) fn first_message(&self) -> String {
+        format!("{}n=,r={}", self.binding.header(), self.nonce)
     }
 
-    /// Takes the server's first message; the answer has to be worked for.
+    /// Takes the `server-first-message`; the password is then to be stretched by [`Self::work`].
     pub(crate) fn server_first(&mut self, message: &[u8]) -> Result<(), AuthError> {
-        if !matches!(self.stage, Stage::First) {
-            return Err(AuthError::OutOfOrder("SCRAM continues before it began"));
-        }
-        let text = std::str::from_utf8(message).map_err(|_| AuthError::Scram("not UTF-8"))?;
-        let mut parts = text.split(',');
-        let server_nonce = attribute(parts.next(), 'r')?;
-        let salt = attribute(parts.next(), 's')?;
-        let iterations = attribute(parts.next(), 'i')?;
-        if parts.next().is_some() {
-            return Err(AuthError::Scram("garbage behind the iteration count"));
-        }
-        if !server_nonce.starts_with(&self.nonce) || server_nonce.len() == self.nonce.len() {
+        let Step::First(password) = &self.step else {
+            return Err(AuthError::OutOfOrder("unexpected SASL continuation from server"));
+        };
+        let message =
+            std::str::from_utf8(message).map_err(|_| AuthError::Scram("not valid UTF-8"))?;
+        let ServerFirst { nonce, salt, iterations } = ServerFirst::parse(message)?;
+        if nonce.len() <= self.nonce.len() || !nonce.starts_with(&self.nonce) {
             return Err(AuthError::Nonce);
         }
-        let salt = STANDARD.decode(salt).map_err(|_| AuthError::Scram("invalid salt"))?;
-        let digits = !iterations.is_empty() && iterations.bytes().all(|b| b.is_ascii_digit());
-        let iterations: u32 = iterations.parse().map_err(|_| AuthError::Iterations)?;
-        if !digits || !(1..=MAX_ITERATIONS).contains(&iterations) {
-            return Err(AuthError::Iterations);
-        }
-        self.stage = Stage::Deriving {
-            derivation: Box::new(Derivation::new(&self.password, &salt, iterations)?),
-            server_first: text.to_owned(),
-            server_nonce: server_nonce.to_owned(),
-        };
+        let derivation = Box::new(Derivation::new(password, &salt, iterations)?);
+        let final_bare = format!("c={},r={nonce}", self.binding.encoded());
+        let auth_message = format!("n=,r={},{message},{final_bare}", self.nonce);
+        self.step = Step::Deriving { derivation, auth_message, final_bare };
         Ok(())
     }
 
-    /// Whether [`Scram::work`] has something to do.
+    /// Whether rounds are left to do before the final message can be sent.
     pub(crate) fn is_working(&self) -> bool {
-        matches!(self.stage, Stage::Deriving { .. })
+        matches!(self.step, Step::Deriving { .. })
     }
 
-    /// Does a slice of the work; the client's final message when all is done.
-    pub(crate) fn work(&mut self) -> Result<Option<Vec<u8>>, AuthError> {
-        let Stage::Deriving { derivation, server_first, server_nonce } = &mut self.stage else {
-            return Ok(None);
+    /// Does a slice of rounds; answers the `client-final-message` after the last.
+    pub(crate) fn work(&mut self) -> Option<String> {
+        let Step::Deriving { derivation, auth_message, final_bare } = &mut self.step else {
+            return None;
         };
-        if !derivation.work(SLICE) {
-            return Ok(None);
-        }
-        let salted = derivation.result;
-        let without_proof = format!("c={},r={server_nonce}", STANDARD.encode(self.header));
-        let auth_message = format!("{},{server_first},{without_proof}", self.client_first_bare);
-        let client_key = hmac(&salted, b"Client Key")?;
-        let stored_key: Key = Sha256::digest(client_key).into();
-        let client_signature = hmac(&stored_key, auth_message.as_bytes())?;
-        let mut proof = client_key;
-        for (byte, other) in proof.iter_mut().zip(client_signature) {
+        let salted = derivation.work()?;
+        let keys = Keys::new(&salted);
+        let signature = mac(&*keys.stored, auth_message.as_bytes());
+        let mut proof = *keys.client;
+        for (byte, other) in proof.iter_mut().zip(signature) {
             *byte ^= other;
         }
-        let server_key = hmac(&salted, b"Server Key")?;
-        let signature = hmac(&server_key, auth_message.as_bytes())?;
-        let message = format!("{without_proof},p={}", STANDARD.encode(proof));
-        self.stage = Stage::Final { signature };
-        Ok(Some(message.into_bytes()))
+        let message = format!("{final_bare},p={}", STANDARD.encode(proof));
+        proof.zeroize();
+        self.step = Step::Final(mac(&*keys.server, auth_message.as_bytes()));
+        Some(message)
     }
 
-    /// Takes the server's final message: its proof that it knows the password.
+    /// Takes the `server-final-message` and checks the server's signature.
     pub(crate) fn server_final(&mut self, message: &[u8]) -> Result<(), AuthError> {
-        let Stage::Final { signature } = &self.stage else {
-            return Err(AuthError::OutOfOrder("SCRAM ends before its proof"));
+        let Step::Final(expected) = &self.step else {
+            return Err(AuthError::OutOfOrder("unexpected end of the SASL exchange from server"));
         };
-        let text = std::str::from_utf8(message).map_err(|_| AuthError::Scram("not UTF-8"))?;
-        if let Some(reason) = text.strip_prefix("e=") {
+        let message =
+            std::str::from_utf8(message).map_err(|_| AuthError::Scram("not valid UTF-8"))?;
+        if let Some(reason) = message.strip_prefix("e=") {
             return Err(AuthError::ScramRefused(reason.to_owned()));
         }
-        let given = attribute(Some(text), 'v')?;
-        let given =
-            STANDARD.decode(given).map_err(|_| AuthError::Scram("invalid server signature"))?;
-        if !bool::from(given.as_slice().ct_eq(signature.as_slice())) {
+        let signature = message
+            .strip_prefix("v=")
+            .and_then(|text| STANDARD.decode(text).ok())
+            .ok_or(AuthError::Scram("invalid server signature"))?;
+        if !bool::from(signature.as_slice().ct_eq(expected.as_slice())) {
             return Err(AuthError::ServerSignature);
         }
-        self.stage = Stage::Verified;
+        self.step = Step::Verified;
         Ok(())
     }
 
-    /// Whether the server has proven itself: only then is its AuthenticationOk worth anything.
+    /// Whether the server has proved that it knows the password.
     pub(crate) fn is_verified(&self) -> bool {
-        matches!(self.stage, Stage::Verified)
+        matches!(self.step, Step::Verified)
+    }
+
+    /// Whether the exchange is bound to the TLS channel.
+    pub(crate) fn is_bound(&self) -> bool {
+        matches!(self.binding, Binding::EndPoint(_))
     }
 }
 
-/// The value of `name=value`.
-fn attribute(part: Option<&str>, name: char) -> Result<&str, AuthError> {
-    part.and_then(|part| part.strip_prefix(name)?.strip_prefix('='))
-        .ok_or(AuthError::Scram("an attribute is missing"))
+/// What the server stores in `pg_authid.rolpassword` for SCRAM, as `PQencryptPasswordConn` makes
+/// it: `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`.
+///
+/// # Errors
+/// When `iterations` is not in 1..=10,000,000.
+pub fn stored(password: &[u8], salt: &[u8], iterations: u32) -> Result<String, AuthError> {
+    let mut derivation = Derivation::new(&saslprep(password), salt, iterations)?;
+    let keys = loop {
+        if let Some(salted) = derivation.work() {
+            break Keys::new(&salted);
+        }
+    };
+    Ok(format!(
+        "SCRAM-SHA-256${iterations}:{}${}:{}",
+        STANDARD.encode(salt),
+        STANDARD.encode(*keys.stored),
+        STANDARD.encode(*keys.server)
+    ))
 }
 
-fn hmac(key: &[u8], message: &[u8]) -> Result<Key, AuthError> {
-    let mut mac =
-        HmacSha256::new_from_slice(key).map_err(|_| AuthError::Scram("an unusable key"))?;
-    mac.update(message);
-    Ok(mac.finalize().into_bytes().into())
+/// `server-first-message`: `r=nonce,s=salt,i=iterations`.
+#[derive(Debug, PartialEq, Eq)]
+struct ServerFirst<'a> {
+    nonce: &'a str,
+    salt: Vec<u8>,
+    iterations: u32,
 }
 
-/// PBKDF2-HMAC-SHA-256 of one block (RFC 5802's `Hi`), a slice at a time.
+impl<'a> ServerFirst<'a> {
+    fn parse(message: &'a str) -> Result<ServerFirst<'a>, AuthError> {
+        let mut attributes = message.split(',');
+        let mut next = |name: &str, missing: &'static str| {
+            attributes
+                .next()
+                .and_then(|attribute| attribute.strip_prefix(name))
+                .ok_or(AuthError::Scram(missing))
+        };
+        // A mandatory extension (`m=`) stands first, so it is refused here as RFC 5802 demands.
+        let nonce = next("r=", "nonce expected")?;
+        if !nonce.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(AuthError::Scram("non-printable characters in nonce"));
+        }
+        let salt = next("s=", "salt expected")?;
+        let salt = STANDARD.decode(salt).map_err(|_| AuthError::Scram("invalid salt"))?;
+        let iterations = iterations(next("i=", "iteration count expected")?)?;
+        if attributes.next().is_some() {
+            return Err(AuthError::Scram("garbage at end of server-first-message"));
+        }
+        Ok(ServerFirst { nonce, salt, iterations })
+    }
+}
+
+/// A decimal number in bounds.
+fn iterations(text: &str) -> Result<u32, AuthError> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = if digits { text.parse().ok() } else { None };
+    number.filter(|number| (1..=MAX_ITERATIONS).contains(number)).ok_or(AuthError::Iterations)
+}
+
+/// PBKDF2 with HMAC-SHA-256 and one block of output, done in slices so that a caller can look at
+/// its clock in between.
 struct Derivation {
-    keyed: HmacSha256,
-    last: Key,
-    result: Key,
+    keyed: Hmac<Sha256>,
+    block: Key,
+    sum: Key,
     left: u32,
 }
 
-impl Drop for Derivation {
-    fn drop(&mut self) {
-        self.last.zeroize();
-        self.result.zeroize();
-    }
-}
-
 impl Derivation {
-    fn new(password: &[u8], salt: &[u8], iterations: u32) -> Result<Self, AuthError> {
-        let keyed = HmacSha256::new_from_slice(password)
-            .map_err(|_| AuthError::Scram("an unusable key"))?;
-        let mut mac = keyed.clone();
-        mac.update(salt);
-        mac.update(&1_u32.to_be_bytes());
-        let last: Key = mac.finalize().into_bytes().into();
-        Ok(Self { keyed, last, result: last, left: iterations.saturating_sub(1) })
+    fn new(password: &[u8], salt: &[u8], iterations: u32) -> Result<Derivation, AuthError> {
+        if !(1..=MAX_ITERATIONS).contains(&iterations) {
+            return Err(AuthError::Iterations);
+        }
+        let keyed = keyed(password);
+        let mut first = keyed.clone();
+        first.update(salt);
+        first.update(&1_u32.to_be_bytes());
+        let block = Zeroizing::new(first.finalize().into_bytes().into());
+        let sum = Key::clone(&block);
+        Ok(Derivation { keyed, block, sum, left: iterations - 1 })
     }
 
-    /// Does up to `rounds` rounds; whether that were all.
-    fn work(&mut self, rounds: u32) -> bool {
-        let rounds = rounds.min(self.left);
+    /// Does up to [`SLICE`] rounds; answers the salted password after the last.
+    fn work(&mut self) -> Option<Key> {
+        let rounds = self.left.min(SLICE);
         for _ in 0..rounds {
-            let mut mac = self.keyed.clone();
-            mac.update(&self.last);
-            self.last = mac.finalize().into_bytes().into();
-            for (byte, other) in self.result.iter_mut().zip(self.last) {
+            let mut round = self.keyed.clone();
+            round.update(&*self.block);
+            *self.block = round.finalize().into_bytes().into();
+            for (byte, other) in self.sum.iter_mut().zip(*self.block) {
                 *byte ^= other;
             }
         }
         self.left -= rounds;
-        self.left == 0
+        if self.left == 0 { Some(Key::clone(&self.sum)) } else { None }
     }
 }
 
-/// What the server stores, and `encrypt_password` gives.
-///
-/// <https://www.postgresql.org/docs/current/catalog-pg-authid.html>:
-/// `SCRAM-SHA-256$<iteration count>:<salt>$<StoredKey>:<ServerKey>`
-///
-/// # Errors
-/// If a key cannot be made, which does not happen with SHA-256.
-pub fn stored(password: &[u8], salt: &[u8], iterations: u32) -> Result<String, AuthError> {
-    let mut derivation = Derivation::new(&saslprep::prepare(password), salt, iterations)?;
-    while !derivation.work(SLICE) {}
-    let stored_key = Sha256::digest(hmac(&derivation.result, b"Client Key")?);
-    let server_key = hmac(&derivation.result, b"Server Key")?;
-    Ok(format!(
-        "{MECHANISM}${iterations}:{}${}:{}",
-        STANDARD.encode(salt),
-        STANDARD.encode(stored_key),
-        STANDARD.encode(server_key)
-    ))
+/// RFC 5802's ClientKey, StoredKey and ServerKey.
+struct Keys {
+    client: Key,
+    stored: Key,
+    server: Key,
+}
+
+impl Keys {
+    fn new(salted: &Key) -> Keys {
+        let client = Zeroizing::new(mac(&**salted, b"Client Key"));
+        let stored = Zeroizing::new(Sha256::digest(*client).into());
+        let server = Zeroizing::new(mac(&**salted, b"Server Key"));
+        Keys { client, stored, server }
+    }
+}
+
+fn mac(key: &[u8], message: &[u8]) -> [u8; 32] {
+    let mut mac = keyed(key);
+    mac.update(message);
+    mac.finalize().into_bytes().into()
+}
+
+/// HMAC takes a key of any length; the error that its constructor can give does not happen. Should
+/// it, a key of zeros makes authentication fail.
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const NONCE: &str = "rOprNGfwEbeRWgbNEkqO";
-    const SERVER_FIRST: &str =
-        "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
-
-    /// The exchange of RFC 7677 but for the user's name, which PostgreSQL leaves empty.
-    fn begun() -> Scram {
-        Scram::new(b"pencil", NONCE.to_owned())
+    /// The example of RFC 7677, section 3, but for the user's name: PostgreSQL leaves it empty, so
+    /// only the keys and the salted password are taken from there.
+    #[test]
+    fn rfc_7677_salted_password() {
+        let salt = STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
+        let mut derivation = Derivation::new(b"pencil", &salt, 4096).unwrap();
+        let salted = derivation.work().expect("4095 rounds are one slice");
+        let keys = Keys::new(&salted);
+        let auth = "n=user,r=rOprNGfwEbeRWgbNEkqO,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)\
+                    hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDp\
+                    WUa2RaTCAfuxFIlj)hNlF$k0";
+        let signature = mac(&*keys.stored, auth.as_bytes());
+        let proof: Vec<u8> = keys.client.iter().zip(signature).map(|(a, b)| a ^ b).collect();
+        assert_eq!(STANDARD.encode(proof), "dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=");
+        assert_eq!(
+            STANDARD.encode(mac(&*keys.server, auth.as_bytes())),
+            "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
+        );
     }
 
-    fn finish(scram: &mut Scram) -> String {
-        loop {
-            if let Some(message) = scram.work().unwrap() {
-                return String::from_utf8(message).unwrap();
-            }
+    /// What a PostgreSQL 15 server stored for `ALTER ROLE … PASSWORD 'testerpw'`.
+    #[test]
+    fn the_verifier_is_the_servers() {
+        let salt = STANDARD.decode("OYHGna71ihUPOT2cP1qwfQ==").unwrap();
+        assert_eq!(
+            stored(b"testerpw", &salt, 4096).unwrap(),
+            "SCRAM-SHA-256$4096:OYHGna71ihUPOT2cP1qwfQ==$\
+             /aZ1q5JdfbwjngGuXE5NEsqQQN85dg0rFuxHsLf17tc=:\
+             3/oBjO2KGwZcKnjgvOMyN/9JelBOci1h/v30SYI7bsU="
+        );
+        assert_eq!(stored(b"x", &salt, 0), Err(AuthError::Iterations));
+    }
+
+    fn exchange() -> Exchange {
+        Exchange::new(b"pencil", "rOprNGfwEbeRWgbNEkqO".to_owned(), Binding::Unsupported)
+    }
+
+    const FIRST: &[u8] = b"r=rOprNGfwEbeRWgbNEkqO%hvYDp,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
+
+    /// Plays the server, which knows the password, to the end.
+    #[test]
+    fn a_whole_exchange() {
+        let mut exchange = exchange();
+        assert_eq!(exchange.first_message(), "n,,n=,r=rOprNGfwEbeRWgbNEkqO");
+        exchange.server_first(FIRST).unwrap();
+        assert!(exchange.is_working() && !exchange.is_verified());
+        let message = exchange.work().unwrap();
+        assert!(message.starts_with("c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDp,p="), "{message}");
+        let salt = STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
+        let mut derivation = Derivation::new(b"pencil", &salt, 4096).unwrap();
+        let keys = Keys::new(&derivation.work().unwrap());
+        let auth = format!(
+            "n=,r=rOprNGfwEbeRWgbNEkqO,{},c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDp",
+            std::str::from_utf8(FIRST).unwrap()
+        );
+        // The server recovers ClientKey from the proof and compares its hash with StoredKey.
+        let proof = STANDARD.decode(message.rsplit_once("p=").unwrap().1).unwrap();
+        let signature = mac(&*keys.stored, auth.as_bytes());
+        let client: Vec<u8> = proof.iter().zip(signature).map(|(a, b)| a ^ b).collect();
+        assert_eq!(Sha256::digest(&client).as_slice(), keys.stored.as_slice());
+        let answer = STANDARD.encode(mac(&*keys.server, auth.as_bytes()));
+        exchange.server_final(format!("v={answer}").as_bytes()).unwrap();
+        assert!(exchange.is_verified());
+    }
+
+    #[test]
+    fn a_server_that_does_not_know_the_password_is_refused() {
+        let mut exchange = exchange();
+        exchange.server_first(FIRST).unwrap();
+        exchange.work().unwrap();
+        let wrong = format!("v={}", STANDARD.encode([7; 32]));
+        assert_eq!(exchange.server_final(wrong.as_bytes()), Err(AuthError::ServerSignature));
+        assert_eq!(exchange.server_final(b"v=AAAA"), Err(AuthError::ServerSignature));
+        assert_eq!(exchange.server_final(b"v="), Err(AuthError::ServerSignature));
+        assert!(exchange.server_final(b"v=!").is_err());
+        assert_eq!(
+            exchange.server_final(b"e=invalid-proof"),
+            Err(AuthError::ScramRefused("invalid-proof".to_owned()))
+        );
+        assert!(!exchange.is_verified());
+    }
+
+    #[test]
+    fn steps_have_an_order() {
+        let mut exchange = exchange();
+        assert!(matches!(exchange.server_final(b"v=AAAA"), Err(AuthError::OutOfOrder(_))));
+        assert_eq!(exchange.work(), None);
+        exchange.server_first(FIRST).unwrap();
+        assert!(matches!(exchange.server_first(FIRST), Err(AuthError::OutOfOrder(_))));
+    }
+
+    #[test]
+    fn a_foreign_or_unchanged_nonce_is_refused() {
+        for nonce in ["rOprNGfwEbeRWgbNEkqO", "xOprNGfwEbeRWgbNEkqOabc", "", "rOpr"] {
+            let message = format!("r={nonce},s=AAAA,i=4096");
+            assert_eq!(
+                exchange().server_first(message.as_bytes()),
+                Err(AuthError::Nonce),
+                "{nonce}"
+            );
         }
     }
 
     #[test]
-    fn the_vector_of_rfc_7677() {
-        let mut scram = begun();
-        scram.client_first_bare = format!("n=user,r={NONCE}");
-        scram.server_first(SERVER_FIRST.as_bytes()).unwrap();
-        assert_eq!(
-            finish(&mut scram),
-            "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
-             p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
-        );
-        scram.server_final(b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=").unwrap();
-        assert!(scram.is_verified());
-    }
-
-    #[test]
-    fn a_server_that_does_not_know_the_password_is_found_out() {
-        let mut scram = begun();
-        scram.server_first(SERVER_FIRST.as_bytes()).unwrap();
-        finish(&mut scram);
-        let wrong = STANDARD.encode([0; 32]);
-        let answer = scram.server_final(format!("v={wrong}").as_bytes());
-        assert_eq!(answer, Err(AuthError::ServerSignature));
-        assert!(!scram.is_verified());
-        assert!(matches!(scram.server_final(b"e=other-error"), Err(AuthError::ScramRefused(_))));
-        assert!(matches!(scram.server_final(b"v=%%%"), Err(AuthError::Scram(_))));
-    }
-
-    #[test]
-    fn nonsense_is_refused() {
-        for (message, expected) in [
-            ("r=other,s=W22Z,i=4096", AuthError::Nonce),
-            ("r=rOprNGfwEbeRWgbNEkqO,s=W22Z,i=4096", AuthError::Nonce),
-            ("r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=0", AuthError::Iterations),
-            ("r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=-1", AuthError::Iterations),
-            ("r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=+5", AuthError::Iterations),
-            ("r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=", AuthError::Iterations),
-            ("r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=10000001", AuthError::Iterations),
-            ("r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=99999999999", AuthError::Iterations),
+    fn iterations_are_bounded_before_the_first_round() {
+        for count in [
+            "0",
+            "-1",
+            "+4096",
+            "4096x",
+            "",
+            " 4096",
+            "10000001",
+            "2147483647",
+            "4294967297",
+            "99999999999999999999",
         ] {
-            assert_eq!(begun().server_first(message.as_bytes()), Err(expected), "{message}");
+            let message = format!("r=rOprNGfwEbeRWgbNEkqOx,s=AAAA,i={count}");
+            assert_eq!(
+                exchange().server_first(message.as_bytes()),
+                Err(AuthError::Iterations),
+                "{count}"
+            );
         }
-        for message in ["", "r=x", "m=ext,r=x,s=a,i=1", "r=rOprNGfwEbeRWgbNEkqOx,s=!,i=1"] {
-            assert!(begun().server_first(message.as_bytes()).is_err(), "{message}");
+        for count in ["1", "100000", "10000000"] {
+            let message = format!("r=rOprNGfwEbeRWgbNEkqOx,s=AAAA,i={count}");
+            assert_eq!(exchange().server_first(message.as_bytes()), Ok(()), "{count}");
         }
-        assert!(begun().server_first(b"\xff").is_err());
     }
 
     #[test]
-    fn order_matters() {
-        let mut scram = begun();
-        assert!(matches!(scram.server_final(b"v=x"), Err(AuthError::OutOfOrder(_))));
-        scram.server_first(SERVER_FIRST.as_bytes()).unwrap();
-        let again = scram.server_first(SERVER_FIRST.as_bytes());
-        assert!(matches!(again, Err(AuthError::OutOfOrder(_))));
-    }
-
-    #[test]
-    fn many_iterations_come_in_slices() {
-        let mut scram = begun();
-        let message = "r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=10000";
-        scram.server_first(message.as_bytes()).unwrap();
-        let mut slices = 0;
-        while scram.work().unwrap().is_none() {
-            assert!(scram.is_working());
-            slices += 1;
+    fn junk_is_refused() {
+        for message in [
+            &b""[..],
+            b"m=x,r=rOprNGfwEbeRWgbNEkqOx,s=AAAA,i=4096",
+            b"r=rOprNGfwEbeRWgbNEkqOx",
+            b"r=rOprNGfwEbeRWgbNEkqOx,s=AAAA",
+            b"s=AAAA,r=rOprNGfwEbeRWgbNEkqOx,i=4096",
+            b"r=rOprNGfwEbeRWgbNEkqOx,s=A,i=4096",
+            b"r=rOprNGfwEbeRWgbNEkqOx,s=AAAA,i=4096,x=1",
+            b"r=rOprNGfwEbeRWgbNEkqO\x01,s=AAAA,i=4096",
+            b"r=rOprNGfwEbeRWgbNEkqO\xff,s=AAAA,i=4096",
+        ] {
+            assert!(
+                matches!(exchange().server_first(message), Err(AuthError::Scram(_))),
+                "{message:?}"
+            );
         }
-        assert_eq!(slices, 2);
     }
 
     #[test]
-    fn a_stored_password() {
-        // Made by PostgreSQL 15 for this password and salt.
-        let salt = STANDARD.decode("TJjJdLFc8d/Nz9HHyPMvhw==").unwrap();
-        assert_eq!(
-            stored(b"a", &salt, 4096).unwrap(),
-            "SCRAM-SHA-256$4096:TJjJdLFc8d/Nz9HHyPMvhw==$RU3qQ2CBmAe0AgP0KOgH0ULzV9bDsa3wy+jxqnu03oo=:ty1guhblYZzMmB4prXbA/A5Fh2X1Jew5oZyqXdvmcgE="
-        );
+    fn many_rounds_are_done_in_slices() {
+        let mut exchange = exchange();
+        exchange.server_first(b"r=rOprNGfwEbeRWgbNEkqOx,s=AAAA,i=10000").unwrap();
+        assert_eq!(exchange.work(), None);
+        assert!(exchange.is_working());
+        assert_eq!(exchange.work(), None);
+        assert!(exchange.work().is_some());
+        assert!(!exchange.is_working());
+    }
+
+    #[test]
+    fn binding_is_part_of_the_proof() {
+        let binding = Binding::EndPoint(b"hash".to_vec());
+        assert_eq!(binding.header(), "p=tls-server-end-point,,");
+        assert_eq!(binding.encoded(), STANDARD.encode(b"p=tls-server-end-point,,hash"));
+        assert_eq!(Binding::NotOffered.encoded(), "eSws");
     }
 }

@@ -1,57 +1,59 @@
-//! `Authentication…` (backend, `R`): what the server wants to be convinced by.
-//!
-//! <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-AUTHENTICATIONOK>
+//! `Authentication…`: how the server wants us to prove who we are.
 
 use crate::wire::reader::{Malformed, Reader};
 
-/// An authentication request.
+/// The authentication messages (backend, `R`), told apart by their first number.
+///
+/// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-AUTHENTICATIONOK>
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Authentication<'a> {
-    /// We are in.
+    /// 0: authenticated.
     Ok,
-    /// A password in clear text.
+    /// 3: send the password as it is.
     CleartextPassword,
-    /// A password hashed with MD5 and this salt.
+    /// 5: send the password hashed with this salt.
     Md5Password([u8; 4]),
-    /// SASL, by one of these mechanisms.
+    /// 10: choose one of these SASL mechanisms.
     Sasl(Vec<&'a [u8]>),
-    /// The mechanism's next message.
+    /// 11: the SASL exchange goes on.
     SaslContinue(&'a [u8]),
-    /// The mechanism's last message.
+    /// 12: the SASL exchange ends.
     SaslFinal(&'a [u8]),
-    /// A method that is not spoken here, by its number.
+    /// Any other number; the most usual ones are 7 (GSSAPI) and 9 (SSPI).
     Other(i32),
 }
 
 impl<'a> Authentication<'a> {
-    pub(crate) fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
+    pub(crate) fn parse(body: &'a [u8]) -> Result<Authentication<'a>, Malformed> {
         let mut reader = Reader::new(body);
-        let request = match reader.int32()? {
-            0 => Self::Ok,
-            3 => Self::CleartextPassword,
+        let message = match reader.int32()? {
+            0 => Authentication::Ok,
+            3 => Authentication::CleartextPassword,
             5 => {
-                let salt = reader.bytes(4)?;
-                Self::Md5Password(salt.try_into().map_err(|_| "a salt that is not 4 bytes long")?)
+                let salt = reader.bytes(4)?.first_chunk::<4>().copied();
+                Authentication::Md5Password(salt.ok_or("a salt that is not 4 bytes long")?)
             }
-            10 => {
-                let mut mechanisms = Vec::new();
-                loop {
-                    match reader.string()? {
-                        b"" => break,
-                        mechanism => mechanisms.push(mechanism),
-                    }
-                }
-                Self::Sasl(mechanisms)
-            }
-            11 => Self::SaslContinue(reader.rest()),
-            12 => Self::SaslFinal(reader.rest()),
+            10 => Authentication::Sasl(mechanisms(&mut reader)?),
+            11 => Authentication::SaslContinue(reader.rest()),
+            12 => Authentication::SaslFinal(reader.rest()),
             other => {
                 reader.rest();
-                Self::Other(other)
+                Authentication::Other(other)
             }
         };
         reader.finish()?;
-        Ok(request)
+        Ok(message)
+    }
+}
+
+/// Names of mechanisms, in the server's order of preference, up to an empty one.
+fn mechanisms<'a>(reader: &mut Reader<'a>) -> Result<Vec<&'a [u8]>, Malformed> {
+    let mut names = Vec::new();
+    loop {
+        match reader.string()? {
+            b"" => return Ok(names),
+            name => names.push(name),
+        }
     }
 }
 
@@ -60,22 +62,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests() {
+    fn each_request_is_told_by_its_number() {
         for (body, expected) in [
             (&b"\0\0\0\0"[..], Authentication::Ok),
             (b"\0\0\0\x03", Authentication::CleartextPassword),
-            (b"\0\0\0\x05abcd", Authentication::Md5Password(*b"abcd")),
-            (b"\0\0\0\x0aA\0BC\0\0", Authentication::Sasl(vec![b"A", b"BC"])),
-            (b"\0\0\0\x0bx", Authentication::SaslContinue(b"x")),
-            (b"\0\0\0\x0c", Authentication::SaslFinal(b"")),
+            (b"\0\0\0\x05salt", Authentication::Md5Password(*b"salt")),
+            (
+                b"\0\0\0\x0aSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0",
+                Authentication::Sasl(vec![b"SCRAM-SHA-256-PLUS", b"SCRAM-SHA-256"]),
+            ),
+            (b"\0\0\0\x0a\0", Authentication::Sasl(vec![])),
+            (b"\0\0\0\x0br=x", Authentication::SaslContinue(b"r=x")),
+            (b"\0\0\0\x0cv=x", Authentication::SaslFinal(b"v=x")),
             (b"\0\0\0\x07", Authentication::Other(7)),
+            (b"\0\0\0\x08token", Authentication::Other(8)),
         ] {
             assert_eq!(Authentication::parse(body), Ok(expected));
         }
-        for body in
-            [&b""[..], b"\0\0\0", b"\0\0\0\0x", b"\0\0\0\x05abc", b"\0\0\0\x0aA\0", b"\0\0\0\x0aA"]
-        {
-            assert!(Authentication::parse(body).is_err());
+    }
+
+    #[test]
+    fn cuts_and_trailing_bytes_are_refused() {
+        for body in [
+            &b""[..],
+            b"\0\0\0",
+            b"\0\0\0\0x",
+            b"\0\0\0\x03x",
+            b"\0\0\0\x05sal",
+            b"\0\0\0\x05salty",
+            b"\0\0\0\x0a",
+            b"\0\0\0\x0aSCRAM-SHA-256\0",
+            b"\0\0\0\x0aSCRAM-SHA-256",
+            b"\0\0\0\x0a\0x",
+        ] {
+            assert!(Authentication::parse(body).is_err(), "{body:?}");
         }
     }
 }

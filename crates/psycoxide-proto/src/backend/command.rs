@@ -1,4 +1,4 @@
-//! `CommandComplete` and `FunctionCallResponse`.
+//! `CommandComplete` and `FunctionCallResponse`: a command is done.
 
 use crate::wire::reader::{Malformed, Reader};
 
@@ -12,7 +12,7 @@ pub(crate) fn command_complete(body: &[u8]) -> Result<&[u8], Malformed> {
     Ok(tag)
 }
 
-/// `FunctionCallResponse` (backend, `V`): the function's result, `None` for NULL.
+/// `FunctionCallResponse` (backend, `V`): what the function returned, `None` for NULL.
 ///
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-FUNCTIONCALLRESPONSE>
 pub(crate) fn function_call_response(body: &[u8]) -> Result<Option<&[u8]>, Malformed> {
@@ -22,18 +22,34 @@ pub(crate) fn function_call_response(body: &[u8]) -> Result<Option<&[u8]>, Malfo
     Ok(value)
 }
 
+/// A message without contents, such as ParseComplete or EmptyQueryResponse.
+pub(crate) fn nothing(body: &[u8]) -> Result<(), Malformed> {
+    Reader::new(body).finish()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn tags_and_values() {
+    fn a_tag_is_a_string() {
         assert_eq!(command_complete(b"SELECT 1\0"), Ok(&b"SELECT 1"[..]));
         assert!(command_complete(b"SELECT 1").is_err());
         assert!(command_complete(b"SELECT 1\0x").is_err());
-        assert_eq!(function_call_response(b"\0\0\0\x02ab"), Ok(Some(&b"ab"[..])));
+    }
+
+    #[test]
+    fn a_function_value_may_be_null() {
         assert_eq!(function_call_response(b"\xff\xff\xff\xff"), Ok(None));
-        assert!(function_call_response(b"\0\0\0\x03ab").is_err());
-        assert!(function_call_response(b"\0\0\0\x01ab").is_err());
+        assert_eq!(function_call_response(b"\0\0\0\x01x"), Ok(Some(&b"x"[..])));
+        assert!(function_call_response(b"\0\0\0\x02x").is_err());
+        assert!(function_call_response(b"\0\0\0\x01xy").is_err());
+        assert!(function_call_response(b"\xff\xff\xff\xfd").is_err());
+    }
+
+    #[test]
+    fn nothing_is_nothing() {
+        assert!(nothing(b"").is_ok());
+        assert!(nothing(b"x").is_err());
     }
 }

@@ -46,11 +46,6 @@ impl Report {
         })
     }
 
-    /// How many bytes the fields take.
-    pub(crate) fn size(&self) -> usize {
-        self.fields.len() + 1
-    }
-
     /// The severity: `V`, which is never translated (servers since 9.6), else `S`.
     pub fn severity(&self) -> Option<&[u8]> {
         self.field(b'V').or_else(|| self.field(b'S'))

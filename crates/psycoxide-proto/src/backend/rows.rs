@@ -1,9 +1,9 @@
-//! `RowDescription`, `ParameterDescription`, and what a `DataRow` must be like.
+//! `RowDescription`, `DataRow` and `ParameterDescription`.
 
 use crate::result::columns::{Column, Columns};
-use crate::wire::reader::{Malformed, Reader};
+use crate::wire::reader::{Malformed, Reader, SHORT, TRAILING};
 
-/// `RowDescription` (backend, `T`).
+/// `RowDescription` (backend, `T`): the columns of the rows that follow.
 ///
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-ROWDESCRIPTION>
 pub(crate) fn row_description(body: &[u8]) -> Result<Columns, Malformed> {
@@ -18,17 +18,39 @@ pub(crate) fn row_description(body: &[u8]) -> Result<Columns, Malformed> {
             type_oid: reader.uint32()?,
             type_size: reader.int16()?,
             type_modifier: reader.int32()?,
-            format: match reader.int16()? {
-                format @ (0 | 1) => format,
-                _ => return Err("a format that is neither text nor binary"),
-            },
+            format: reader.int16()?,
         });
     }
     reader.finish()?;
     Ok(Columns(columns))
 }
 
-/// `ParameterDescription` (backend, `t`): the parameters' types.
+/// `DataRow` (backend, `D`): checks that it has this many fields and that their lengths add up,
+/// so that it can be read later without a doubt.
+///
+/// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-DATAROW>
+#[inline]
+pub(crate) fn check_row(body: &[u8], columns: u16) -> Result<(), Malformed> {
+    let (count, mut rest) = body.split_first_chunk::<2>().ok_or(SHORT)?;
+    if u16::from_be_bytes(*count) != columns {
+        return Err("a row has not as many fields as the result has columns");
+    }
+    for _ in 0..columns {
+        let (length, after) = rest.split_first_chunk::<4>().ok_or(SHORT)?;
+        rest = match i32::from_be_bytes(*length) {
+            -1 => after,
+            length => {
+                let length = usize::try_from(length).map_err(|_| "a field of negative length")?;
+                after.get(length..).ok_or(SHORT)?
+            }
+        };
+    }
+    if rest.is_empty() { Ok(()) } else { Err(TRAILING) }
+}
+
+/// `ParameterDescription` (backend, `t`): the types of a prepared statement's parameters.
+///
+/// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-PARAMETERDESCRIPTION>
 pub(crate) fn parameter_description(body: &[u8]) -> Result<Vec<u32>, Malformed> {
     let mut reader = Reader::new(body);
     let count = reader.count()?;
@@ -40,72 +62,62 @@ pub(crate) fn parameter_description(body: &[u8]) -> Result<Vec<u32>, Malformed> 
     Ok(types)
 }
 
-/// Checks a `DataRow` (backend, `D`): as many fields as the result has columns, and lengths that
-/// add up. After this, reading the row's fields is total.
-///
-/// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-DATAROW>
-#[inline]
-pub(crate) fn check_data_row(body: &[u8], columns: usize) -> Result<(), Malformed> {
-    let Some((count, mut rest)) = body.split_first_chunk::<2>() else {
-        return Err("a row without a number of fields");
-    };
-    if usize::from(u16::from_be_bytes(*count)) != columns {
-        return Err("a row whose number of fields is not the result's");
-    }
-    for _ in 0..columns {
-        let Some((length, behind)) = rest.split_first_chunk::<4>() else {
-            return Err("a row that ends before its fields");
-        };
-        rest = match i32::from_be_bytes(*length) {
-            -1 => behind,
-            length => usize::try_from(length)
-                .ok()
-                .and_then(|length| behind.get(length..))
-                .ok_or("a field whose length is negative or longer than its row")?,
-        };
-    }
-    if rest.is_empty() { Ok(()) } else { Err("a row that is longer than its fields") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const TWO_COLUMNS: &[u8] = b"\0\x02id\0\0\0\x40\x01\0\x01\0\0\0\x17\0\x04\xff\xff\xff\xff\0\0\
+          \xe9\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\0\0\0\x08\0\x01";
+
     #[test]
-    fn a_description_is_read_whole_or_not_at_all() {
-        let body = b"\0\x01a\0\0\0\0\x02\0\x03\0\0\0\x17\0\x04\xff\xff\xff\xff\0\0";
-        let columns = row_description(body).unwrap();
-        let column = columns.first().unwrap();
-        assert_eq!((&column.name[..], column.table_oid, column.table_column), (&b"a"[..], 2, 3));
-        assert_eq!((column.type_oid, column.type_size, column.type_modifier), (23, 4, -1));
-        for end in 0..body.len() {
-            assert!(row_description(&body[..end]).is_err(), "cut at {end}");
-        }
-        assert!(row_description(&[&body[..], b"x"].concat()).is_err());
-        let mut wrong = body.to_vec();
-        *wrong.last_mut().unwrap() = 2;
-        assert!(row_description(&wrong).is_err());
-        assert!(row_description(b"\xff\xff").is_err());
+    fn columns_have_all_their_fields() {
+        let columns = row_description(TWO_COLUMNS).unwrap();
+        assert_eq!(columns.len(), 2);
+        assert_eq!(
+            columns[0],
+            Column {
+                name: b"id".to_vec(),
+                table_oid: 0x4001,
+                table_column: 1,
+                type_oid: 23,
+                type_size: 4,
+                type_modifier: -1,
+                format: 0,
+            }
+        );
+        assert_eq!((columns[1].name.as_slice(), columns[1].type_size), (&b"\xe9"[..], -1));
+        assert_eq!((columns[1].type_modifier, columns[1].format), (8, 1));
+        assert_eq!(row_description(b"\0\0").unwrap().len(), 0);
     }
 
     #[test]
-    fn parameter_types() {
-        assert_eq!(parameter_description(b"\0\x01\0\0\0\x17"), Ok(vec![23]));
-        assert!(parameter_description(b"\0\x02\0\0\0\x17").is_err());
+    fn columns_are_refused_when_cut_or_trailed() {
+        for end in 0..TWO_COLUMNS.len() {
+            assert!(row_description(&TWO_COLUMNS[..end]).is_err(), "{end}");
+        }
+        assert_eq!(row_description(b"\0\0x").unwrap_err(), TRAILING);
+        assert!(row_description(b"\xff\xff\0").is_err());
     }
 
     #[test]
-    fn rows_that_contradict_themselves_are_found_out() {
-        let body = b"\0\x02\0\0\0\x01x\xff\xff\xff\xff";
-        assert_eq!(check_data_row(body, 2), Ok(()));
-        for end in 0..body.len() {
-            assert!(check_data_row(&body[..end], 2).is_err(), "cut at {end}");
+    fn a_row_must_add_up() {
+        let row = b"\0\x03\0\0\0\x02hi\xff\xff\xff\xff\0\0\0\0";
+        assert_eq!(check_row(row, 3), Ok(()));
+        for end in 0..row.len() {
+            assert!(check_row(&row[..end], 3).is_err(), "{end}");
         }
-        assert!(check_data_row(&[&body[..], b"x"].concat(), 2).is_err());
-        assert!(check_data_row(body, 1).is_err());
-        assert!(check_data_row(body, 3).is_err());
-        assert!(check_data_row(b"\0\x01\xff\xff\xff\xfe", 1).is_err());
-        assert!(check_data_row(b"\0\x01\x7f\xff\xff\xff", 1).is_err());
-        assert_eq!(check_data_row(b"\0\0", 0), Ok(()));
+        assert!(check_row(row, 2).is_err());
+        assert!(check_row(row, 4).is_err());
+        assert_eq!(check_row(b"\0\0", 0), Ok(()));
+        assert_eq!(check_row(b"\0\0x", 0), Err(TRAILING));
+        assert!(check_row(b"\0\x01\xff\xff\xff\xfe", 1).is_err());
+        assert!(check_row(b"\0\x01\x7f\xff\xff\xffx", 1).is_err());
+    }
+
+    #[test]
+    fn parameters_have_types() {
+        assert_eq!(parameter_description(b"\0\x02\0\0\0\x17\0\0\0\x19"), Ok(vec![23, 25]));
+        assert!(parameter_description(b"\0\x02\0\0\0\x17\0\0\0").is_err());
+        assert!(parameter_description(b"\0\0x").is_err());
     }
 }

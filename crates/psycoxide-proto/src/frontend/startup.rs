@@ -1,48 +1,49 @@
-//! The messages that begin a conversation, and the one that is all of a conversation.
+//! StartupMessage, CancelRequest and Terminate: the first and the last messages.
 
 use crate::backend::session::CancelKey;
-use crate::error::Error;
-use crate::machine::startup::Startup;
-use crate::wire::writer;
+use crate::wire::writer::{Refused, Writer};
 
-/// The code that stands in a CancelRequest where others have their protocol version.
-const CANCEL_CODE: u32 = 80_877_102;
+/// The request code of a CancelRequest: "1234 in the most significant 16 bits, and 5678 in the
+/// least significant 16 bits."
+const CANCEL_REQUEST: u32 = 1234 << 16 | 5678;
 
-/// `StartupMessage`.
+/// `StartupMessage` (frontend): the protocol's version, then names and values.
 ///
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-STARTUPMESSAGE>
-pub(crate) fn startup_message(out: &mut Vec<u8>, startup: &Startup) -> Result<(), Error> {
-    writer::sized(out, |out| {
-        out.extend_from_slice(&startup.protocol.code().to_be_bytes());
-        for (name, value) in &startup.parameters {
-            // An empty name would end the list.
-            if name.is_empty() {
-                return Err(Error::Misuse("a start-up parameter without a name"));
-            }
-            writer::string(out, name)?;
-            writer::string(out, value)?;
+pub(crate) fn startup(
+    out: &mut Vec<u8>,
+    version: u32,
+    parameters: &[(Vec<u8>, Vec<u8>)],
+) -> Result<(), Refused> {
+    let mut message = Writer::untyped(out);
+    message.uint32(version);
+    for (name, value) in parameters {
+        if name.is_empty() {
+            // An empty name is what ends the list.
+            return Err("a connection parameter has no name");
         }
-        out.push(0);
-        Ok(())
-    })
+        message.string(name)?;
+        message.string(value)?;
+    }
+    message.byte(0);
+    message.finish()
 }
 
-/// `CancelRequest`.
-///
-/// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-CANCELREQUEST>
+/// `CancelRequest` (frontend): to be sent on a connection of its own.
 pub(crate) fn cancel_request(key: &CancelKey) -> Vec<u8> {
     let mut out = Vec::with_capacity(12 + key.secret.len());
-    // A key has at most 256 bytes, so this cannot be too long.
-    let _ = writer::sized(&mut out, |out| {
-        out.extend_from_slice(&CANCEL_CODE.to_be_bytes());
-        out.extend_from_slice(&key.pid.to_be_bytes());
-        out.extend_from_slice(&key.secret);
-        Ok(())
-    });
+    let mut message = Writer::untyped(&mut out);
+    message.uint32(CANCEL_REQUEST);
+    message.int32(key.pid);
+    // Neither can fail for a key of at most 256 bytes.
+    let _ = message.bytes(&key.secret);
+    let _ = message.finish();
     out
 }
 
 /// `Terminate` (frontend, `X`).
+///
+/// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-TERMINATE>
 pub(crate) fn terminate(out: &mut Vec<u8>) {
     out.extend_from_slice(b"X\0\0\0\x04");
 }
@@ -52,25 +53,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_startup_message() {
-        let mut startup = Startup::new(b"me", String::new());
-        startup.parameters.push((b"database".to_vec(), b"d".to_vec()));
+    fn startup_lists_the_parameters() {
+        let parameters = [(b"user".to_vec(), b"me".to_vec()), (b"database".to_vec(), b"".to_vec())];
         let mut out = Vec::new();
-        startup_message(&mut out, &startup).unwrap();
-        assert_eq!(out, b"\0\0\0\x1c\0\x03\0\0user\0me\0database\0d\0\0");
+        startup(&mut out, 3 << 16, &parameters).unwrap();
+        assert_eq!(out, b"\0\0\0\x1b\0\x03\0\0user\0me\0database\0\0\0");
     }
 
     #[test]
-    fn parameters_cannot_smuggle_others() {
-        let mut startup = Startup::new(b"me\0database\0template1", String::new());
-        assert!(startup_message(&mut Vec::new(), &startup).is_err());
-        startup.parameters = vec![(Vec::new(), Vec::new())];
-        assert!(startup_message(&mut Vec::new(), &startup).is_err());
+    fn startup_cannot_be_made_to_say_more() {
+        let mut out = Vec::new();
+        let smuggled = [(b"application_name".to_vec(), b"x\0user\0postgres".to_vec())];
+        assert!(startup(&mut out, 3 << 16, &smuggled).is_err());
+        assert!(startup(&mut out, 3 << 16, &[(Vec::new(), b"x".to_vec())]).is_err());
     }
 
     #[test]
-    fn a_cancel_request() {
+    fn cancel_quotes_the_key() {
         let key = CancelKey { pid: 7, secret: b"abcd".to_vec() };
-        assert_eq!(cancel_request(&key), b"\0\0\0\x10\x04\xd2\x16\x2e\0\0\0\x07abcd");
+        assert_eq!(key.request_message(), b"\0\0\0\x10\x04\xd2\x16\x2e\0\0\0\x07abcd");
+        let key = CancelKey { pid: -1, secret: vec![b'k'; 256] };
+        let message = key.request_message();
+        assert_eq!(message.len(), 12 + 256);
+        assert_eq!(message[..4], [0, 0, 1, 12]);
     }
 }

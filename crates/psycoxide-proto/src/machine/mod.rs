@@ -1,145 +1,117 @@
 //! The engine: one conversation with one server.
 
-mod authentication;
+mod conversation;
 pub(crate) mod event;
-mod job;
-mod messages;
+mod opening;
 pub(crate) mod request;
+mod script;
 mod session;
 pub(crate) mod startup;
+mod task;
 pub(crate) mod transitions;
 
-use std::collections::VecDeque;
+use std::fmt;
 
 use crate::backend::report::Report;
 use crate::backend::session::{CancelKey, Notification, TransactionStatus};
-use crate::error::Error;
-use crate::frontend;
+use crate::error::{Error, Violation};
 use crate::interest::Interest;
+use crate::wire::deframe::Header;
 use crate::wire::inbox::Inbox;
-use authentication::Authenticator;
+use conversation::{Conversation, Effect};
 use event::Event;
-use job::Job;
-use request::{Request, Work};
-use session::Session;
+use request::Request;
 use startup::{ProtocolVersion, Startup};
-use transitions::Phase;
+use transitions::{Action, Phase, Rule, rule};
 
-/// An out buffer that grew beyond this is given back once it is sent.
-const MAX_IDLE_OUT: usize = 1 << 20;
+/// COPY data are handed to the driver in blocks of about this size: large enough that what a
+/// block costs does not matter, small enough to stay in a processor's cache.
+const COPY_BLOCK: usize = 256 << 10;
 
-/// One conversation with one server. See the crate's documentation for the calling contract.
-#[derive(Debug)]
+/// One conversation with one server.
+///
+/// See the crate's documentation for the order in which to call.
 pub struct Engine {
-    phase: Phase,
     inbox: Inbox,
-    out: Vec<u8>,
-    /// How much of `out` has been sent.
-    sent: usize,
-    session: Session,
-    authenticator: Authenticator,
-    session_setup: bool,
-    job: Job,
-    /// Data of COPY TO that have come since the last event.
-    copied: Vec<u8>,
-    events: VecDeque<Event>,
-    /// The description of the last result with rows, and its bytes: repeated ones share it.
-    described: messages::Described,
-    /// Why the server will close the connection, said while idle.
-    last_words: Option<Box<Report>>,
-    failure: Option<Error>,
+    talk: Conversation,
+    /// The peer has closed; what it sent before is still being read.
+    eof: bool,
 }
 
 impl Engine {
-    /// Begins a conversation: `out()` then holds the StartupMessage. Parameters that cannot be sent
-    /// make it fail at once.
+    /// Begins a conversation: [`Engine::out`] holds the StartupMessage. If that cannot be written
+    /// (a parameter with a NUL inside, say), the engine has failed from the start.
     pub fn new(startup: Startup) -> Engine {
-        let mut out = Vec::new();
-        let written = frontend::startup::startup_message(&mut out, &startup);
-        let mut engine = Engine {
-            phase: Phase::Authenticate,
-            inbox: Inbox::new(),
-            out,
-            sent: 0,
-            session: Session::new(startup.protocol),
-            session_setup: startup.session_setup,
-            authenticator: Authenticator::new(startup),
-            job: Job::default(),
-            copied: Vec::new(),
-            events: VecDeque::new(),
-            described: messages::Described::default(),
-            last_words: None,
-            failure: None,
-        };
-        if let Err(error) = written {
-            engine.fail(error);
-        }
-        engine
+        Engine { inbox: Inbox::default(), talk: Conversation::new(startup), eof: false }
     }
+
+    // Getters.
 
     /// Where the conversation is.
     pub fn phase(&self) -> Phase {
-        self.phase
+        self.talk.phase
     }
 
-    /// Ready for [`Engine::submit`].
+    /// Whether [`Engine::submit`] would be accepted: the server is ready, and the driver has taken
+    /// the last request's outcome.
     pub fn is_idle(&self) -> bool {
-        self.phase == Phase::Idle
+        self.talk.phase == Phase::Idle && self.talk.event.is_none()
     }
 
-    /// As the last ReadyForQuery said.
+    /// Where the session stands with regard to transactions, as the last ReadyForQuery said.
     pub fn transaction_status(&self) -> TransactionStatus {
-        self.session.transaction
+        self.talk.session.status
     }
 
-    /// A parameter's current value, as the server last reported it.
+    /// A run-time parameter's value as the server last reported it, e.g. `client_encoding`. Names
+    /// are spelt as the server spells them.
     pub fn parameter(&self, name: &str) -> Option<&[u8]> {
-        self.session.parameter(name.as_bytes())
+        self.talk.session.parameters.get(name)
     }
 
-    /// Grows whenever a parameter changes.
+    /// Changes whenever a parameter does, so that what was derived from them can be kept.
     pub fn parameters_version(&self) -> u64 {
-        self.session.parameters_version
+        self.talk.session.parameters.version()
     }
 
-    /// What a CancelRequest needs.
+    /// What a CancelRequest must quote, once the server has told.
     pub fn cancel_key(&self) -> Option<&CancelKey> {
-        self.session.cancel_key.as_ref()
+        self.talk.session.key.as_ref()
     }
 
-    /// The version that was settled on.
+    /// The protocol version settled on.
     pub fn protocol_version(&self) -> ProtocolVersion {
-        self.session.protocol
+        self.talk.session.protocol
     }
 
-    /// Whether the server asked for the password and got it.
+    /// Whether the server asked for the password and got it (libpq's `PQconnectionUsedPassword`).
     pub fn password_used(&self) -> bool {
-        self.authenticator.password_used
+        self.talk.password_used()
     }
 
-    /// Whether the server asked for a password and there was none.
+    /// Whether the server asked for a password and there was none (libpq's
+    /// `PQconnectionNeedsPassword`).
     pub fn password_needed(&self) -> bool {
-        self.authenticator.password_needed
+        self.talk.password_needed()
     }
 
-    /// Why the engine failed. It stays failed.
+    /// Why the engine failed, if it has. Events that came before are to be polled first.
     pub fn error(&self) -> Option<&Error> {
-        self.failure.as_ref()
+        self.talk.failure.as_ref()
     }
 
-    /// What to wait for. In [`Phase::CopyIn`] and [`Phase::CopyBoth`] READ is always there, since
-    /// the server may refuse at any time: with an empty `out()` the driver gives the next data
-    /// rather than wait.
+    /// What to wait for.
+    ///
+    /// WRITE while there is something to send; READ while an answer is awaited and no event waits
+    /// to be polled (that is the back-pressure); both at once while sending. In `CopyIn` and
+    /// `CopyBoth` READ is there all the time, as the server may refuse the data at any time: when
+    /// there is nothing to send, the driver gives more data rather than wait.
     pub fn interest(&self) -> Interest {
         let mut interest = Interest::NONE;
-        if matches!(self.phase, Phase::Failed | Phase::Closed) {
-            return interest;
-        }
         if !self.out().is_empty() {
             interest = interest | Interest::WRITE;
         }
-        // Events that nobody has taken hold the server back.
-        if self.events.is_empty() && self.phase != Phase::Idle {
+        if self.talk.phase.is_waiting() && self.talk.event.is_none() {
             interest = interest | Interest::READ;
         }
         interest
@@ -147,261 +119,200 @@ impl Engine {
 
     /// How many notices and notifications wait to be taken.
     pub fn backlog(&self) -> usize {
-        self.session.backlog()
+        self.talk.session.backlog()
     }
 
-    /// Where to read into; never empty. It grows with what arrived, never with a declared length.
+    // Inputs.
+
+    /// Where to read into: never empty, unless the engine has failed or was terminated.
+    ///
+    /// The room grows with what arrived (64 kB, 256 kB, then 1 MB for the rows of a large result,
+    /// or twice what there is of a long message), never with what a message declares.
     pub fn space(&mut self) -> &mut [u8] {
-        self.inbox.space(&mut self.job.rows)
+        if matches!(self.talk.phase, Phase::Failed | Phase::Closed) {
+            return &mut [];
+        }
+        self.inbox.space()
     }
 
-    /// So many bytes of [`Engine::space`] were filled: reads what is whole.
+    /// So many bytes of [`Engine::space`] hold what came from the server now.
     pub fn filled(&mut self, n: usize) {
-        self.inbox.filled = self.inbox.filled.saturating_add(n).min(self.inbox.bytes.len());
-        self.read_messages();
+        self.inbox.fill(n);
+        self.run();
     }
 
-    /// The two above for bytes that are elsewhere.
-    pub fn receive(&mut self, bytes: &[u8]) {
-        let mut rest = bytes;
-        while !rest.is_empty() && self.failure.is_none() {
+    /// Takes bytes that lie elsewhere.
+    pub fn receive(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
             let space = self.space();
-            let count = space.len().min(rest.len());
-            let (now, later) = rest.split_at_checked(count).unwrap_or((rest, &[]));
-            if let Some(front) = space.get_mut(..count) {
-                front.copy_from_slice(now);
+            let n = space.len().min(bytes.len());
+            let Some((head, tail)) = bytes.split_at_checked(n).filter(|_| n > 0) else { return };
+            if let Some(space) = space.get_mut(..n) {
+                space.copy_from_slice(head);
             }
-            self.filled(count);
-            rest = later;
+            self.filled(n);
+            bytes = tail;
         }
     }
 
-    /// The peer has closed the connection. After an ErrorResponse the request is answered by that.
+    /// The server has closed the connection.
     pub fn receive_eof(&mut self) {
-        if matches!(self.phase, Phase::Failed | Phase::Closed) {
-            return;
-        }
-        let outcome = self.job.outcome();
-        let words = outcome.error.clone().or_else(|| self.last_words.take());
-        if outcome.error.is_some() {
-            self.flush_copied();
-            self.events.push_back(Event::Done(outcome));
-        }
-        self.fail(Error::Terminated(words));
+        self.eof = true;
+        self.run();
     }
 
-    /// A slice of long computation: the many rounds of SCRAM. `true` while more is left; between
-    /// calls look at the clock.
+    /// Goes on with a long computation, if there is one: the stretching of a SCRAM password with
+    /// more rounds than usual. One call takes about a millisecond; `true` says that there is more
+    /// to do, so that a driver looks at its deadline between two calls.
     pub fn work(&mut self) -> bool {
-        if self.phase != Phase::Authenticate {
-            return false;
+        self.talk.work();
+        if !self.talk.is_working() {
+            self.run();
         }
-        match self.authenticator.work(&mut self.out) {
-            Ok(more) => more,
-            Err(error) => {
-                self.fail(error);
-                false
-            }
-        }
+        self.talk.is_working()
     }
 
-    /// Bytes to send.
+    // Outputs.
+
+    /// What is to be sent.
     pub fn out(&self) -> &[u8] {
-        self.out.get(self.sent..).unwrap_or_default()
+        self.talk.out.pending()
     }
 
-    /// So many bytes of [`Engine::out`] were sent.
+    /// So many bytes of [`Engine::out`] are sent.
     pub fn sent(&mut self, n: usize) {
-        self.sent = self.sent.saturating_add(n);
-        if self.sent >= self.out.len() {
-            self.sent = 0;
-            self.out.clear();
-            self.out.shrink_to(MAX_IDLE_OUT);
-        }
+        self.talk.out.sent(n);
     }
 
-    /// The next event.
+    /// The next event, if there is one. Taking it lets the engine read on, so poll until there is
+    /// none.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.talk.event.take()?;
+        self.run();
+        Some(event)
     }
 
-    /// The newest notices since the last call, 50 at most.
+    /// The notices since the last call, oldest first: the newest 50 at most.
     pub fn take_notices(&mut self) -> Vec<Report> {
-        self.session.take_notices()
+        self.talk.session.take_notices()
     }
 
-    /// All notifications since the last call.
+    /// The notifications since the last call, all of them, in order.
     pub fn take_notifications(&mut self) -> Vec<Notification> {
-        std::mem::take(&mut self.session.notifications)
+        self.talk.session.take_notifications()
     }
+
+    // Commands.
 
     /// Begins a request.
     ///
     /// # Errors
-    /// [`Error::Misuse`] unless idle, or if the request cannot be written: nothing is sent then.
+    /// [`Error::Misuse`] unless [`Engine::is_idle`], or when the request cannot be written (a NUL
+    /// in its text, a length over the protocol's limit): then nothing of it is sent. A failed
+    /// engine's own error.
     pub fn submit(&mut self, request: Request) -> Result<(), Error> {
-        if let Some(error) = &self.failure {
-            return Err(error.clone());
-        }
-        if self.phase != Phase::Idle {
-            return Err(Error::Misuse("another command is already in progress"));
-        }
-        let start = self.out.len();
-        let submitted = self.write_request(request);
-        if submitted.is_err() {
-            self.out.truncate(start);
-            self.job = Job::default();
-        }
-        submitted
+        self.talk.submit(request)
     }
 
-    fn write_request(&mut self, request: Request) -> Result<(), Error> {
-        self.job = Job::default();
-        let begins = request.begin.is_some();
-        if let Some(begin) = request.begin {
-            frontend::extended::parse(&mut self.out, b"", &begin, &[])?;
-            frontend::extended::bind(&mut self.out, b"", &[], 0)?;
-            frontend::extended::execute(&mut self.out);
-        }
-        let phase = self.write_work(request.work)?;
-        if begins {
-            self.job.after_begin = Some(phase);
-            self.phase = Phase::BeginParse;
-        } else {
-            self.phase = phase;
-        }
-        Ok(())
-    }
-
-    fn write_work(&mut self, work: Work) -> Result<Phase, Error> {
-        use frontend::{extended, query};
-        let out = &mut self.out;
-        match work {
-            Work::Query(sql) => {
-                query::query(out, &sql)?;
-                Ok(Phase::Query)
-            }
-            Work::Script(queries) => {
-                self.job.script = queries.into();
-                let first = self.job.script.pop_front().unwrap_or_default();
-                query::query(out, &first)?;
-                Ok(Phase::Query)
-            }
-            Work::Function { oid, args } => {
-                query::function_call(out, oid, &args)?;
-                Ok(Phase::Function)
-            }
-            Work::Extended(statement) => {
-                let parses = statement.sql.is_some();
-                if let Some(sql) = &statement.sql {
-                    extended::parse(out, &statement.statement, sql, &statement.types)?;
-                }
-                extended::bind(
-                    out,
-                    &statement.statement,
-                    &statement.params,
-                    statement.result_format,
-                )?;
-                extended::describe_portal(out);
-                extended::execute(out);
-                extended::sync(out);
-                self.job.synced = true;
-                Ok(if parses { Phase::Parse } else { Phase::Bind })
-            }
-            Work::Prepare { name, sql, types } => {
-                extended::parse(out, &name, &sql, &types)?;
-                extended::describe_statement(out, &name)?;
-                extended::sync(out);
-                self.job.synced = true;
-                self.job.preparing = true;
-                Ok(Phase::Parse)
-            }
-            Work::Close { name } => {
-                extended::close_statement(out, &name)?;
-                extended::sync(out);
-                self.job.synced = true;
-                Ok(Phase::Close)
-            }
-        }
-    }
-
-    /// Data of a COPY FROM. Ignored once the server has refused the COPY.
+    /// Sends data of a COPY FROM, however long, or one message of a replication stream.
+    ///
+    /// When the server has already refused the COPY, the data are dropped: the next
+    /// [`Event::Done`] tells.
     ///
     /// # Errors
-    /// [`Error::Misuse`] where no COPY is under way.
+    /// [`Error::Misuse`] when no COPY is under way. A failed engine's own error.
     pub fn copy_chunk(&mut self, data: &[u8]) -> Result<(), Error> {
-        match self.phase {
-            Phase::CopyIn | Phase::CopyBoth if data.is_empty() => Ok(()),
-            Phase::CopyIn | Phase::CopyBoth => frontend::copy::data(&mut self.out, data),
-            _ => self.outside_copy(),
-        }
+        self.talk.copy_chunk(data)
     }
 
-    /// Ends a COPY FROM, or our side of a stream.
+    /// Ends the data.
     ///
     /// # Errors
     /// As [`Engine::copy_chunk`].
     pub fn copy_done(&mut self) -> Result<(), Error> {
-        match self.phase {
-            Phase::CopyIn => {
-                frontend::copy::done(&mut self.out);
-                self.end_copy_in();
-                Ok(())
-            }
-            Phase::CopyBoth => {
-                frontend::copy::done(&mut self.out);
-                self.phase = Phase::CopyBothEnd;
-                Ok(())
-            }
-            _ => self.outside_copy(),
-        }
+        self.talk.copy_done()
     }
 
-    /// Makes the server fail the COPY FROM.
+    /// Makes the server fail the COPY FROM, with this reason in its message.
     ///
     /// # Errors
-    /// As [`Engine::copy_chunk`].
+    /// As [`Engine::copy_chunk`]; also when the reason holds a NUL.
     pub fn copy_fail(&mut self, reason: &[u8]) -> Result<(), Error> {
-        match self.phase {
-            Phase::CopyIn | Phase::CopyBoth => {
-                frontend::copy::fail(&mut self.out, reason)?;
-                self.end_copy_in();
+        self.talk.copy_fail(reason)
+    }
+
+    /// Says good-bye: the engine is closed, Terminate is what is left to send.
+    pub fn terminate(&mut self) {
+        self.talk.terminate();
+        self.inbox = Inbox::default();
+    }
+
+    /// Reads messages as far as they are whole, until the driver has an event to see to.
+    fn run(&mut self) {
+        while self.talk.event.is_none() && self.talk.failure.is_none() && !self.talk.is_working() {
+            if self.talk.phase == Phase::Closed {
+                return;
+            }
+            let taken = match self.inbox.message(self.talk.phase.is_opening()) {
+                Ok(Some(header)) => self.take(header),
+                Ok(None) if self.eof => {
+                    self.talk.end_of_file();
+                    self.inbox = Inbox::default();
+                    return;
+                }
+                Ok(None) => return,
+                Err(violation) => Err(violation.into()),
+            };
+            if let Err(error) = taken {
+                self.talk.fail(error);
+                self.inbox = Inbox::default();
+            }
+        }
+    }
+
+    /// One message, or a run of rows or data.
+    fn take(&mut self, header: Header) -> Result<(), Error> {
+        let Header { message, .. } = header;
+        let phase = self.talk.phase;
+        let Some(rule) = rule(phase, message) else {
+            return Err(Violation::Unexpected { message: message.byte(), phase }.into());
+        };
+        match rule.action {
+            Action::Rows => Ok(self.inbox.walk_rows(self.talk.task.width)?),
+            Action::CopyData => {
+                let block = self.inbox.take_copy_data(COPY_BLOCK)?;
+                // Messages may be empty, all of them.
+                if !block.is_empty() {
+                    self.talk.event = Some(Event::CopyData(block));
+                }
                 Ok(())
             }
-            _ => self.outside_copy(),
+            _ => self.act(rule, header),
         }
     }
 
-    fn end_copy_in(&mut self) {
-        if self.job.synced {
-            // The server has ignored the Sync that came while it was copying.
-            frontend::extended::sync(&mut self.out);
+    fn act(&mut self, rule: Rule, header: Header) -> Result<(), Error> {
+        let effect = self.talk.act(rule, self.inbox.body(header));
+        let effect = effect.map_err(|trouble| trouble.in_message(header.message))?;
+        self.inbox.consume(header);
+        match effect {
+            Effect::Nothing => {}
+            Effect::ForgetRows => self.inbox.forget_rows(),
+            Effect::Finish => {
+                let rows = self.inbox.seal_rows();
+                self.talk.finish(rows);
+            }
         }
-        self.phase = Phase::CopyEnd;
+        Ok(())
     }
+}
 
-    /// The server may have ended the COPY while the driver still had data for it.
-    fn outside_copy(&self) -> Result<(), Error> {
-        match self.phase {
-            Phase::Idle if self.events.is_empty() => Err(Error::Misuse("no COPY in progress")),
-            Phase::Failed | Phase::Closed => match &self.failure {
-                Some(error) => Err(error.clone()),
-                None => Err(Error::Misuse("no COPY in progress")),
-            },
-            _ => Ok(()),
-        }
-    }
-
-    /// Says goodbye.
-    pub fn terminate(&mut self) {
-        if !matches!(self.phase, Phase::Failed | Phase::Closed) {
-            frontend::startup::terminate(&mut self.out);
-            self.phase = Phase::Closed;
-        }
-    }
-
-    fn fail(&mut self, error: Error) {
-        self.phase = Phase::Failed;
-        self.failure.get_or_insert(error);
+/// Prints where the conversation is, and nothing of what was said.
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("phase", &self.talk.phase)
+            .field("error", &self.talk.failure)
+            .finish_non_exhaustive()
     }
 }

@@ -1,84 +1,154 @@
-//! What the server has told about the session besides its answers.
+//! What the server tells about the session, request or not.
 
 use std::collections::VecDeque;
 
 use crate::backend::report::Report;
-use crate::backend::session::{CancelKey, Notification, TransactionStatus};
-use crate::error::Violation;
+use crate::backend::session::{
+    CancelKey, NegotiateProtocolVersion, Notification, TransactionStatus,
+};
+use crate::error::{Error, Violation};
 use crate::machine::startup::ProtocolVersion;
 
-/// More parameters than any server reports: a peer that sends more wants our memory.
-const MAX_PARAMETERS: usize = 1000;
-/// So many notices are kept between two looks: psycopg2's list holds as many.
+/// Notices kept until the driver takes them. psycopg2 keeps the newest 50 in
+/// `connection.notices`, so no more can ever be seen.
 const MAX_NOTICES: usize = 50;
-/// So many bytes of notices at most.
-const MAX_NOTICE_BYTES: usize = 4 << 20;
+/// What those notices may hold together; the newest one is kept whatever its size.
+const MAX_NOTICE_BYTES: usize = 1 << 20;
+/// A server reports about fifteen parameters; extensions and poolers add a few.
+const MAX_PARAMETERS: usize = 1000;
+/// No name or value is longer than a message may be, so this is far above any real server.
+const MAX_PARAMETER_BYTES: usize = 1 << 20;
 
-/// The session's state.
+/// The state of the session, as far as the server tells it.
 #[derive(Debug)]
 pub(crate) struct Session {
-    parameters: Vec<(Vec<u8>, Vec<u8>)>,
-    pub(crate) parameters_version: u64,
-    pub(crate) cancel_key: Option<CancelKey>,
-    pub(crate) transaction: TransactionStatus,
+    pub(crate) status: TransactionStatus,
     pub(crate) protocol: ProtocolVersion,
+    pub(crate) key: Option<CancelKey>,
+    pub(crate) parameters: Parameters,
     notices: VecDeque<Report>,
     notice_bytes: usize,
-    pub(crate) notifications: Vec<Notification>,
+    notifications: Vec<Notification>,
 }
 
 impl Session {
-    pub(crate) fn new(protocol: ProtocolVersion) -> Self {
-        Self {
-            parameters: Vec::new(),
-            parameters_version: 0,
-            cancel_key: None,
-            transaction: TransactionStatus::Idle,
+    pub(crate) fn new(protocol: ProtocolVersion) -> Session {
+        Session {
+            status: TransactionStatus::Idle,
             protocol,
+            key: None,
+            parameters: Parameters::default(),
             notices: VecDeque::new(),
             notice_bytes: 0,
             notifications: Vec::new(),
         }
     }
 
-    pub(crate) fn parameter(&self, name: &[u8]) -> Option<&[u8]> {
-        let found = self.parameters.iter().find(|(other, _)| other == name)?;
-        Some(&found.1)
+    /// Keeps a notice, and only as many old ones as the limits allow.
+    pub(crate) fn add_notice(&mut self, report: Report) {
+        self.notice_bytes += report.memory();
+        self.notices.push_back(report);
+        while self.notices.len() > MAX_NOTICES
+            || (self.notice_bytes > MAX_NOTICE_BYTES && self.notices.len() > 1)
+        {
+            let Some(oldest) = self.notices.pop_front() else { break };
+            self.notice_bytes -= oldest.memory();
+        }
     }
 
-    pub(crate) fn set_parameter(&mut self, name: &[u8], value: &[u8]) -> Result<(), Violation> {
-        let full = self.parameters.len() >= MAX_PARAMETERS;
-        match self.parameters.iter_mut().find(|(other, _)| other == name) {
-            Some((_, old)) if old == value => return Ok(()),
-            Some((_, old)) => *old = value.to_vec(),
-            None if full => {
-                return Err(Violation::Flood("parameters"));
-            }
-            None => self.parameters.push((name.to_vec(), value.to_vec())),
-        }
-        self.parameters_version += 1;
-        Ok(())
+    pub(crate) fn add_notification(&mut self, notification: Notification) {
+        self.notifications.push(notification);
+    }
+
+    pub(crate) fn take_notices(&mut self) -> Vec<Report> {
+        self.notice_bytes = 0;
+        self.notices.drain(..).collect()
+    }
+
+    pub(crate) fn take_notifications(&mut self) -> Vec<Notification> {
+        std::mem::take(&mut self.notifications)
     }
 
     pub(crate) fn backlog(&self) -> usize {
         self.notices.len() + self.notifications.len()
     }
 
-    pub(crate) fn notice(&mut self, notice: Report, bytes: usize) {
-        self.notices.push_back(notice);
-        self.notice_bytes = self.notice_bytes.saturating_add(bytes);
-        while self.notices.len() > MAX_NOTICES
-            || self.notice_bytes > MAX_NOTICE_BYTES && self.notices.len() > 1
-        {
-            if let Some(dropped) = self.notices.pop_front() {
-                self.notice_bytes = self.notice_bytes.saturating_sub(dropped.size());
+    /// Settles on the older version that the server offers.
+    ///
+    /// The manual describes the number as a minor version, servers send the whole version; both
+    /// are understood.
+    pub(crate) fn negotiate(&mut self, offer: &NegotiateProtocolVersion<'_>) -> Result<(), Error> {
+        let asked = self.protocol;
+        let code = if offer.newest >> 16 == 0 {
+            u32::from(asked.major) << 16 | offer.newest
+        } else {
+            offer.newest
+        };
+        let [a, b, c, d] = code.to_be_bytes();
+        let (major, minor) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+        let offered = ProtocolVersion { major, minor };
+        let malformed = |reason| Violation::Malformed { message: b'v', reason }.into();
+        if offered.major != asked.major {
+            return Err(malformed("the server offers another major protocol version"));
+        }
+        if offered > asked {
+            return Err(malformed("the server asks for a newer protocol version than offered"));
+        }
+        self.protocol = offered;
+        if let Some(option) = offer.unknown.first() {
+            return Err(if option.starts_with(b"_pq_.") {
+                Error::Unsupported(format!(
+                    "the server does not support the protocol option \"{}\"",
+                    String::from_utf8_lossy(option)
+                ))
+            } else {
+                malformed("the server refuses an option that is not a protocol option")
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The run-time parameters that the server reports, with their current values.
+#[derive(Debug, Default)]
+pub(crate) struct Parameters {
+    /// Few enough to be searched one by one.
+    values: Vec<(Vec<u8>, Vec<u8>)>,
+    bytes: usize,
+    version: u64,
+}
+
+impl Parameters {
+    /// Keeps a parameter's new value.
+    pub(crate) fn set(&mut self, name: &[u8], value: &[u8]) -> Result<(), Violation> {
+        match self.values.iter_mut().find(|(other, _)| other == name) {
+            Some((_, old)) if old == value => return Ok(()),
+            Some((_, old)) => {
+                self.bytes -= old.len();
+                self.bytes += value.len();
+                old.clear();
+                old.extend_from_slice(value);
+            }
+            None => {
+                self.bytes += name.len() + value.len();
+                self.values.push((name.to_vec(), value.to_vec()));
             }
         }
+        self.version += 1;
+        if self.values.len() > MAX_PARAMETERS || self.bytes > MAX_PARAMETER_BYTES {
+            return Err(Violation::Flood("parameters"));
+        }
+        Ok(())
     }
 
-    pub(crate) fn take_notices(&mut self) -> Vec<Report> {
-        self.notice_bytes = 0;
-        std::mem::take(&mut self.notices).into()
+    pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
+        let (_, value) = self.values.iter().find(|(other, _)| other == name.as_bytes())?;
+        Some(value)
+    }
+
+    /// Bumped at each change.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
     }
 }
 
@@ -86,40 +156,80 @@ impl Session {
 mod tests {
     use super::*;
 
-    #[test]
-    fn parameters_are_replaced_and_bounded() {
-        let mut session = Session::new(ProtocolVersion::V3_0);
-        session.set_parameter(b"a", b"1").unwrap();
-        session.set_parameter(b"a", b"1").unwrap();
-        assert_eq!(session.parameters_version, 1);
-        session.set_parameter(b"a", b"2").unwrap();
-        assert_eq!((session.parameter(b"a"), session.parameters_version), (Some(&b"2"[..]), 2));
-        for number in 0..MAX_PARAMETERS {
-            let _ = session.set_parameter(number.to_string().as_bytes(), b"");
-        }
-        assert!(session.set_parameter(b"one too many", b"").is_err());
+    fn report(text: &str) -> Report {
+        Report::parse(format!("M{text}\0\0").as_bytes()).unwrap()
     }
 
     #[test]
-    fn only_the_newest_notices_are_kept() {
+    fn the_newest_fifty_notices_are_kept() {
         let mut session = Session::new(ProtocolVersion::V3_0);
-        for number in 0..200 {
-            let body = format!("M{number}\0\0");
-            session.notice(Report::parse(body.as_bytes()).unwrap(), body.len());
+        for n in 0..60 {
+            session.add_notice(report(&n.to_string()));
         }
+        assert_eq!(session.backlog(), 50);
         let notices = session.take_notices();
-        assert_eq!(notices.len(), MAX_NOTICES);
-        assert_eq!(notices[0].field(b'M'), Some(&b"150"[..]));
+        assert_eq!(notices.first().unwrap().message(), Some(&b"10"[..]));
+        assert_eq!(notices.last().unwrap().message(), Some(&b"59"[..]));
         assert_eq!(session.backlog(), 0);
     }
 
     #[test]
-    fn long_notices_push_others_out() {
+    fn large_notices_push_others_out_but_never_themselves() {
         let mut session = Session::new(ProtocolVersion::V3_0);
-        for _ in 0..20 {
-            let body = [b"M", vec![b'x'; 1 << 20].as_slice(), b"\0\0"].concat();
-            session.notice(Report::parse(&body).unwrap(), body.len());
+        session.add_notice(report("small"));
+        session.add_notice(report(&"x".repeat(2 << 20)));
+        assert_eq!(session.backlog(), 1);
+        session.add_notice(report("next"));
+        let notices = session.take_notices();
+        assert_eq!(notices.len(), 1);
+        assert_eq!(notices[0].message(), Some(&b"next"[..]));
+    }
+
+    #[test]
+    fn a_parameter_has_its_last_value_and_changes_are_counted() {
+        let mut parameters = Parameters::default();
+        parameters.set(b"TimeZone", b"UTC").unwrap();
+        assert_eq!(parameters.version(), 1);
+        parameters.set(b"TimeZone", b"UTC").unwrap();
+        assert_eq!(parameters.version(), 1);
+        parameters.set(b"TimeZone", b"Europe/Rome").unwrap();
+        assert_eq!(parameters.version(), 2);
+        assert_eq!(parameters.get("TimeZone"), Some(&b"Europe/Rome"[..]));
+        assert_eq!(parameters.get("timezone"), None);
+    }
+
+    #[test]
+    fn parameters_are_bounded() {
+        let mut parameters = Parameters::default();
+        let flood = (0..=MAX_PARAMETERS).map(|n| parameters.set(n.to_string().as_bytes(), b"x"));
+        assert_eq!(flood.last(), Some(Err(Violation::Flood("parameters"))));
+        let mut parameters = Parameters::default();
+        let value = vec![b'x'; 29_000];
+        let flood = (0..40).try_for_each(|n| parameters.set(n.to_string().as_bytes(), &value));
+        assert_eq!(flood, Err(Violation::Flood("parameters")));
+    }
+
+    #[test]
+    fn an_older_minor_version_is_accepted_in_both_spellings() {
+        for newest in [0, 3 << 16] {
+            let mut session = Session::new(ProtocolVersion::V3_2);
+            let offer = NegotiateProtocolVersion { newest, unknown: vec![] };
+            session.negotiate(&offer).unwrap();
+            assert_eq!(session.protocol, ProtocolVersion::V3_0);
         }
-        assert!(session.take_notices().len() <= 4);
+    }
+
+    #[test]
+    fn other_versions_and_options_are_refused() {
+        for (newest, unknown) in [
+            (2 << 16, vec![]),
+            (4 << 16, vec![]),
+            (3 << 16 | 3, vec![]),
+            (3 << 16, vec![&b"_pq_.x"[..]]),
+            (3 << 16, vec![&b"user"[..]]),
+        ] {
+            let mut session = Session::new(ProtocolVersion::V3_2);
+            assert!(session.negotiate(&NegotiateProtocolVersion { newest, unknown }).is_err());
+        }
     }
 }

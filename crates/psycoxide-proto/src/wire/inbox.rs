@@ -1,117 +1,222 @@
-//! The buffer that the socket fills. Rows stay where they came; a full buffer that holds rows is
-//! given to their result and a new one takes its place.
+//! The in buffer: the socket fills it, messages are read in place, rows stay where they are.
 
+use std::ops::Range;
+
+use super::deframe::{self, Header};
+use crate::backend::rows::check_row;
+use crate::error::Violation;
+use crate::machine::transitions::Message;
 use crate::result::rows::{Block, Rows, Runs};
 
-/// The size of the first buffer: enough for most answers, and what an idle connection holds.
-const FIRST: usize = 64 * 1024;
-/// The size of the second, when the first did not do.
-const SECOND: usize = 256 * 1024;
-/// The size of all further ones: large enough to make system calls rare.
-const LARGE: usize = 1024 * 1024;
+/// The first buffer of a connection, and the one between large results: most answers fit.
+const SMALL: usize = 64 << 10;
+/// The buffer once a read filled the small one: about what a socket hands over at once.
+const MEDIUM: usize = 256 << 10;
+/// The buffer once a result fills several: fewer, larger allocations.
+const LARGE: usize = 1 << 20;
+/// A read into less room than this is not worth a system call while the tail is cheap to move.
+const ROOM: usize = 4 << 10;
+/// Rows up to this size are copied out at the end of a result; the buffer stays.
+const COPIED: usize = 16 << 10;
 
-/// Rows of no more bytes than this are copied out of the buffer, which stays.
-const SMALL_RESULT: usize = 16 * 1024;
-
-/// The receiving buffer: `start..filled` is yet to be parsed.
-#[derive(Debug)]
+/// The in buffer. `start..end` came and is not read yet; `runs` are rows before `start`.
+#[derive(Default)]
 pub(crate) struct Inbox {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) start: usize,
-    pub(crate) filled: usize,
-    /// Where the rows of the result under way lie, before `start`.
-    pub(crate) runs: Runs,
+    data: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Rows of the result under way that lie in `data`.
+    runs: Runs,
+    /// Rows of the result under way that lie in buffers filled before.
+    rows: Rows,
+    /// The last read filled all its room: the peer has more.
+    eager: bool,
 }
 
 impl Inbox {
-    pub(crate) fn new() -> Self {
-        Self { bytes: vec![0; FIRST], start: 0, filled: 0, runs: Runs::default() }
-    }
-
-    /// What stands in for an inbox that is being read.
-    pub(crate) fn vacant() -> Self {
-        Self { bytes: Vec::new(), start: 0, filled: 0, runs: Runs::default() }
-    }
-
-    /// Where the socket may write; `rows` gets the buffer if it is full of rows.
+    /// Room to read into, never empty.
     ///
-    /// The buffer grows with what has arrived, never with what a message declares.
-    pub(crate) fn space(&mut self, rows: &mut Rows) -> &mut [u8] {
-        if self.bytes.len() - self.filled < self.bytes.len() / 8 {
-            self.make_room(rows);
-        }
-        self.bytes.get_mut(self.filled..).unwrap_or_default()
-    }
-
-    fn make_room(&mut self, rows: &mut Rows) {
-        if self.runs.rows > 0 {
-            let size = match self.bytes.len() {
-                ..SECOND => SECOND,
-                _ => LARGE,
-            };
-            let block = self.replace(size);
-            rows.push(block);
-        } else {
-            self.bytes.copy_within(self.start..self.filled, 0);
-            self.filled -= self.start;
+    /// It grows by doubling with what arrived, never to what a message declares.
+    pub(crate) fn space(&mut self) -> &mut [u8] {
+        let tail = self.end - self.start;
+        if tail == 0 && self.runs.rows == 0 {
             self.start = 0;
+            self.end = 0;
         }
-        let len = self.bytes.len();
-        if len - self.filled < len / 8 {
-            self.bytes.resize(len.saturating_mul(2), 0);
+        let room = self.data.len() - self.end;
+        if room == 0 || (room < ROOM && tail < ROOM) {
+            self.make_room();
         }
+        self.data.get_mut(self.end..).unwrap_or_default()
     }
 
-    /// Puts a new buffer in place of this one, which becomes a block of rows.
-    fn replace(&mut self, size: usize) -> Block {
-        let tail = self.bytes.get(self.start..self.filled).unwrap_or_default();
-        let mut fresh = vec![0; size.max(tail.len().saturating_mul(2))];
-        if let Some(front) = fresh.get_mut(..tail.len()) {
-            front.copy_from_slice(tail);
-        }
-        self.filled = tail.len();
-        let mut bytes = std::mem::replace(&mut self.bytes, fresh);
-        bytes.truncate(self.start);
-        self.start = 0;
-        Block { bytes, runs: std::mem::take(&mut self.runs) }
+    /// So many bytes of the room are filled.
+    pub(crate) fn fill(&mut self, n: usize) {
+        let room = self.data.len() - self.end;
+        self.eager = n >= room;
+        self.end += n.min(room);
     }
 
-    /// The rows that lie in the buffer, as their result is complete: copied if they are few, else
-    /// with the buffer.
-    pub(crate) fn take_rows(&mut self, rows: &mut Rows) {
-        if self.runs.rows == 0 {
-            return;
-        }
-        let size = self.runs.bytes();
-        if size > SMALL_RESULT && size > self.bytes.len() / 4 {
-            let block = self.replace(FIRST);
-            rows.push(block);
-            return;
-        }
-        let old = std::mem::take(&mut self.runs);
-        let mut bytes = Vec::with_capacity(size);
-        for run in old.iter() {
-            bytes.extend_from_slice(self.bytes.get(run.clone()).unwrap_or_default());
-        }
-        let mut runs = Runs::default();
-        runs.add(0..bytes.len(), old.rows);
-        rows.push(Block { bytes, runs });
+    /// The message at the start, if it is whole.
+    pub(crate) fn message(&self, opening: bool) -> Result<Option<Header>, Violation> {
+        let unread = self.unread();
+        let header = deframe::header(unread, opening)?;
+        Ok(header.filter(|header| header.total <= unread.len()))
     }
 
-    /// Forgets the rows in the buffer.
-    pub(crate) fn drop_rows(&mut self) {
+    /// The body of that message.
+    pub(crate) fn body(&self, header: Header) -> &[u8] {
+        self.unread().get(deframe::HEADER..header.total).unwrap_or_default()
+    }
+
+    /// That message has been read.
+    pub(crate) fn consume(&mut self, header: Header) {
+        self.start = self.end.min(self.start + header.total);
+    }
+
+    /// Takes the DataRow messages at the start, as far as they are whole, into the result.
+    ///
+    /// # Errors
+    /// A row that contradicts itself or the number of columns; the rows before it are kept.
+    pub(crate) fn walk_rows(&mut self, columns: u16) -> Result<(), Violation> {
+        let unread = self.data.get(self.start..self.end).unwrap_or_default();
+        let mut rest = unread;
+        let mut rows = 0;
+        let mut broken = None;
+        while let Some([b'D', a, b, c, d]) = rest.first_chunk::<{ deframe::HEADER }>() {
+            let length = u32::from_be_bytes([*a, *b, *c, *d]);
+            if !(4..=0x7fff_ffff).contains(&length) {
+                broken = Some(Violation::Length { message: b'D', length });
+                break;
+            }
+            let total = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(1);
+            let Some((message, after)) = rest.split_at_checked(total) else { break };
+            let body = message.get(deframe::HEADER..).unwrap_or_default();
+            if let Err(reason) = check_row(body, columns) {
+                broken = Some(Violation::Malformed { message: b'D', reason });
+                break;
+            }
+            rows += 1;
+            rest = after;
+        }
+        let end = self.start + unread.len() - rest.len();
+        self.runs.add(self.start..end, rows);
+        self.start = end;
+        broken.map_or(Ok(()), Err)
+    }
+
+    /// Takes the payloads of the CopyData messages at the start, as far as they are whole, until
+    /// there are `limit` bytes of them.
+    pub(crate) fn take_copy_data(&mut self, limit: usize) -> Result<Vec<u8>, Violation> {
+        let mut block = Vec::new();
+        while block.len() < limit {
+            let Some(header) = self.message(false)? else { break };
+            if header.message != Message::CopyData {
+                break;
+            }
+            let left = self.end - self.start;
+            let body = self.data.get(self.start + deframe::HEADER..self.start + header.total);
+            let body = body.unwrap_or_default();
+            if block.is_empty() {
+                block.reserve(if body.len() < limit { left.min(limit) } else { body.len() });
+            }
+            block.extend_from_slice(body);
+            self.consume(header);
+        }
+        Ok(block)
+    }
+
+    /// The result under way is not wanted any more.
+    pub(crate) fn forget_rows(&mut self) {
         self.runs = Runs::default();
+        self.rows = Rows::default();
     }
 
-    /// Everything is parsed: begins at the front again, with a buffer of ordinary size.
-    pub(crate) fn rewind(&mut self) {
-        if self.start == self.filled && self.runs.rows == 0 {
+    /// The rows of the result under way: the buffers that they fill go with them, few rows are
+    /// copied out instead.
+    pub(crate) fn seal_rows(&mut self) -> Rows {
+        let mut rows = std::mem::take(&mut self.rows);
+        let used = self.runs.bytes();
+        if used == 0 {
+            self.slim();
+            return rows;
+        }
+        if used < COPIED || used < self.data.len() / 4 {
+            rows.push(self.copy_rows(used));
+            self.slim();
+        } else {
+            let block = self.replace(SMALL.max(self.end - self.start + ROOM));
+            rows.push(block);
+        }
+        rows
+    }
+
+    fn unread(&self) -> &[u8] {
+        self.data.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// A block with just the rows of the live buffer.
+    fn copy_rows(&mut self, used: usize) -> Block {
+        let mut bytes = Vec::with_capacity(used);
+        let runs = std::mem::take(&mut self.runs);
+        for run in runs.iter() {
+            bytes.extend_from_slice(self.data.get(Range::clone(run)).unwrap_or_default());
+        }
+        let mut exact = Runs::default();
+        exact.add(0..bytes.len(), runs.rows);
+        Block { bytes, runs: exact }
+    }
+
+    /// Gives a buffer back that a large answer made, once there is nothing in it.
+    fn slim(&mut self) {
+        if self.data.len() > MEDIUM && self.end - self.start < ROOM {
+            self.replace(SMALL);
+        }
+    }
+
+    fn make_room(&mut self) {
+        let tail = self.end - self.start;
+        let level = match (self.eager, self.rows.is_empty()) {
+            (true, false) if self.data.len() >= MEDIUM => LARGE,
+            (true, _) => MEDIUM,
+            (false, _) => SMALL,
+        };
+        let level = level.max(self.data.len().min(LARGE));
+        // A message that is longer than the buffer: double, but not past its end.
+        let pending = deframe::header(self.unread(), false).ok().flatten();
+        let declared = pending.map_or(0, |header| header.total.saturating_add(ROOM));
+        let size = level.max(declared.min(tail.saturating_mul(2))).max(tail + ROOM);
+        if self.runs.rows == 0 && size <= self.data.len() {
+            self.data.copy_within(self.start..self.end, 0);
             self.start = 0;
-            self.filled = 0;
-            if self.bytes.len() > LARGE {
-                self.bytes = vec![0; FIRST];
+            self.end = tail;
+        } else {
+            let block = self.replace(size);
+            if block.runs.rows > 0 {
+                self.rows.push(block);
             }
         }
+    }
+
+    /// Starts a new buffer of this size with what is not read yet; the old one and the rows in it
+    /// are the answer.
+    fn replace(&mut self, size: usize) -> Block {
+        let mut data = vec![0; size];
+        let tail = self.unread();
+        let length = tail.len();
+        if let Some(head) = data.get_mut(..length) {
+            head.copy_from_slice(tail);
+        }
+        let mut bytes = std::mem::replace(&mut self.data, data);
+        let runs = std::mem::take(&mut self.runs);
+        let used = runs.iter().last().map_or(0, |run| run.end);
+        if used < bytes.len() / 4 * 3 {
+            bytes.truncate(used);
+            bytes.shrink_to_fit();
+        }
+        self.start = 0;
+        self.end = length;
+        Block { bytes, runs }
     }
 }
 
@@ -119,70 +224,129 @@ impl Inbox {
 mod tests {
     use super::*;
 
-    fn row(payload: usize) -> Vec<u8> {
-        let body = payload + 6;
-        let mut bytes = vec![b'D'];
-        bytes.extend(u32::try_from(body + 4).unwrap().to_be_bytes());
-        bytes.extend([0, 1]);
-        bytes.extend(u32::try_from(payload).unwrap().to_be_bytes());
-        bytes.resize(bytes.len() + payload, b'x');
-        bytes
-    }
-
-    fn fill(inbox: &mut Inbox, rows: &mut Rows, bytes: &[u8]) {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let space = inbox.space(rows);
-            let count = space.len().min(rest.len());
-            space[..count].copy_from_slice(&rest[..count]);
-            inbox.filled += count;
-            rest = &rest[count..];
+    fn feed(inbox: &mut Inbox, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let space = inbox.space();
+            let n = space.len().min(bytes.len());
+            space[..n].copy_from_slice(&bytes[..n]);
+            inbox.fill(n);
+            bytes = &bytes[n..];
         }
     }
 
-    #[test]
-    fn many_rows_keep_their_place() {
-        let mut inbox = Inbox::new();
-        let mut rows = Rows::default();
-        for _ in 0..5000 {
-            let message = row(100);
-            fill(&mut inbox, &mut rows, &message);
-            let start = inbox.start;
-            inbox.runs.add(start..start + message.len(), 1);
-            inbox.start += message.len();
-        }
-        inbox.take_rows(&mut rows);
-        assert_eq!(rows.len(), 5000);
+    fn row(value: &[u8]) -> Vec<u8> {
+        let mut message = vec![b'D'];
+        message.extend_from_slice(&u32::try_from(value.len() + 10).unwrap().to_be_bytes());
+        message.extend_from_slice(&[0, 1]);
+        message.extend_from_slice(&u32::try_from(value.len()).unwrap().to_be_bytes());
+        message.extend_from_slice(value);
+        message
+    }
+
+    fn values(rows: &Rows) -> Vec<Vec<u8>> {
         let mut position = rows.start();
-        while let Some(row) = rows.next_row(&mut position) {
-            assert_eq!(row.fields().next(), Some(Some(&[b'x'; 100][..])));
+        std::iter::from_fn(|| rows.next_row(&mut position))
+            .map(|row| row.fields().next().unwrap().unwrap().to_vec())
+            .collect()
+    }
+
+    /// Rows of all sizes, fed as a socket would: what comes out is what went in.
+    #[test]
+    fn rows_survive_the_change_of_buffers() {
+        for width in [0, 1, 100, 5_000, 70_000, 700_000] {
+            let mut inbox = Inbox::default();
+            let count = 3_000_000 / (width + 200);
+            let mut expected = Vec::new();
+            for n in 0..count {
+                let mut value = n.to_string().into_bytes();
+                value.resize(value.len().max(width), b'x');
+                feed(&mut inbox, &row(&value));
+                inbox.walk_rows(1).unwrap();
+                expected.push(value);
+            }
+            let rows = inbox.seal_rows();
+            assert_eq!(rows.len(), count);
+            assert!(values(&rows) == expected, "width {width}");
+            assert_eq!(inbox.seal_rows().len(), 0);
         }
-        inbox.rewind();
-        assert_eq!((inbox.start, inbox.filled), (0, 0));
     }
 
     #[test]
-    fn a_few_rows_are_copied() {
-        let mut inbox = Inbox::new();
-        let mut rows = Rows::default();
-        let message = row(10);
-        fill(&mut inbox, &mut rows, &message);
-        inbox.runs.add(0..message.len(), 1);
-        inbox.start = message.len();
-        inbox.take_rows(&mut rows);
-        assert!(rows.memory() < 100);
-        assert_eq!(inbox.bytes.len(), FIRST);
+    fn few_rows_are_copied_and_many_take_the_buffer_along() {
+        let mut inbox = Inbox::default();
+        feed(&mut inbox, &row(b"one"));
+        inbox.walk_rows(1).unwrap();
+        let rows = inbox.seal_rows();
+        assert_eq!(rows.memory(), 14);
+        assert_eq!(inbox.data.len(), SMALL);
+        feed(&mut inbox, &row(&[b'x'; 20_000]));
+        inbox.walk_rows(1).unwrap();
+        let rows = inbox.seal_rows();
+        assert!((20_000..=SMALL).contains(&rows.memory()), "{}", rows.memory());
+        assert_eq!(values(&rows)[0].len(), 20_000);
     }
 
     #[test]
-    fn a_long_message_grows_the_buffer_as_it_comes() {
-        let mut inbox = Inbox::new();
-        let mut rows = Rows::default();
-        fill(&mut inbox, &mut rows, &vec![1; 1 << 21]);
-        assert_eq!(inbox.filled, 1 << 21);
-        assert!(inbox.bytes.len() <= 1 << 22);
-        inbox.start = inbox.filled;
-        inbox.rewind();
-        assert_eq!(inbox.bytes.len(), FIRST);
+    fn what_follows_the_rows_stays() {
+        let mut inbox = Inbox::default();
+        let mut bytes = row(&[b'x'; 40_000]);
+        bytes.extend_from_slice(b"Z\0\0\0\x05I");
+        feed(&mut inbox, &bytes);
+        inbox.walk_rows(1).unwrap();
+        assert_eq!(inbox.seal_rows().len(), 1);
+        let header = inbox.message(false).unwrap().unwrap();
+        assert_eq!(inbox.body(header), b"I");
+    }
+
+    #[test]
+    fn room_follows_what_arrived_and_not_what_was_declared() {
+        let mut inbox = Inbox::default();
+        feed(&mut inbox, b"D\x7f\xff\xff\xf0");
+        assert!(inbox.space().len() <= SMALL);
+        for _ in 0..100 {
+            feed(&mut inbox, &[0; 10_000]);
+            assert!(inbox.data.len() <= MEDIUM.max(2 * (inbox.end + ROOM)));
+        }
+        assert_eq!(inbox.message(false), Ok(None));
+    }
+
+    #[test]
+    fn a_large_buffer_is_given_back() {
+        let mut inbox = Inbox::default();
+        let mut message = vec![b'E', 0, 0x1f, 0xff, 0xff];
+        message.resize(0x20_0000, b'x');
+        feed(&mut inbox, &message);
+        let header = inbox.message(false).unwrap().unwrap();
+        assert_eq!(header.total, message.len());
+        assert!(inbox.data.len() < message.len() + 2 * ROOM, "{}", inbox.data.len());
+        inbox.consume(header);
+        inbox.seal_rows();
+        assert_eq!(inbox.data.len(), SMALL);
+    }
+
+    #[test]
+    fn rows_interrupted_by_another_message_are_two_runs() {
+        let mut inbox = Inbox::default();
+        let mut bytes = row(b"a");
+        bytes.extend_from_slice(b"N\0\0\0\x05\0");
+        bytes.extend_from_slice(&row(b"b"));
+        feed(&mut inbox, &bytes);
+        inbox.walk_rows(1).unwrap();
+        let notice = inbox.message(false).unwrap().unwrap();
+        inbox.consume(notice);
+        inbox.walk_rows(1).unwrap();
+        assert_eq!(values(&inbox.seal_rows()), [b"a", b"b"]);
+    }
+
+    #[test]
+    fn copy_data_come_in_blocks() {
+        let mut inbox = Inbox::default();
+        feed(&mut inbox, b"d\0\0\0\x06abd\0\0\0\x04d\0\0\0\x05cd\0\0\0\x09part");
+        assert_eq!(inbox.take_copy_data(1), Ok(b"ab".to_vec()));
+        assert_eq!(inbox.take_copy_data(100), Ok(b"c".to_vec()));
+        assert_eq!(inbox.take_copy_data(100), Ok(Vec::new()));
+        feed(&mut inbox, b"yc\0\0\0\x04");
+        assert_eq!(inbox.take_copy_data(100), Ok(b"party".to_vec()));
+        assert_eq!(inbox.take_copy_data(100), Ok(Vec::new()));
     }
 }

@@ -1,68 +1,108 @@
-//! Writing messages: every length goes through one checked place.
+//! Writes messages into the out buffer, with lengths that are true.
 
-use crate::error::Error;
+/// Why something cannot be sent. It is the caller's doing, so it becomes
+/// [`Error::Misuse`](crate::Error::Misuse).
+pub(crate) type Refused = &'static str;
 
-/// A message would be longer than its length can say. libpq's limit is the same.
-const TOO_LONG: Error = Error::Misuse("a message to the server cannot be longer than 2 GiB");
+/// A string with a zero byte inside would end early and smuggle the rest in as something else.
+pub(crate) const NUL: Refused = "a string to be sent contains a NUL (0x00) character";
+/// Lengths are `Int32`.
+pub(crate) const TOO_LONG: Refused = "a message to be sent is longer than the protocol allows";
+/// Counts are `Int16`, which the server takes as unsigned.
+pub(crate) const TOO_MANY: Refused = "more than 65535 items in one message";
 
-/// Appends a message; nothing of it stays if it cannot be written.
-pub(crate) fn message(
-    out: &mut Vec<u8>,
-    kind: u8,
-    write: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let start = out.len();
-    out.push(kind);
-    let written = sized(out, write);
-    if written.is_err() {
-        out.truncate(start);
+/// The longest a message can be, its length field included: the length is an `Int32`.
+const LIMIT: usize = 0x7fff_ffff;
+
+/// One message being written at the end of a buffer.
+///
+/// A message that is refused leaves its beginning in the buffer: who sends several messages
+/// truncates to where the first began.
+#[derive(Debug)]
+pub(crate) struct Writer<'a> {
+    out: &'a mut Vec<u8>,
+    /// Where the length field lies.
+    start: usize,
+}
+
+impl<'a> Writer<'a> {
+    /// Begins a message of this type.
+    pub(crate) fn message(out: &'a mut Vec<u8>, kind: u8) -> Writer<'a> {
+        out.push(kind);
+        Writer::untyped(out)
     }
-    written
-}
 
-/// Appends what `write` appends, its length (which counts itself) in front.
-pub(crate) fn sized(
-    out: &mut Vec<u8>,
-    write: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let start = out.len();
-    out.extend_from_slice(&[0; 4]);
-    write(out)?;
-    let length = i32::try_from(out.len() - start).map_err(|_| TOO_LONG)?;
-    if let Some(slot) = out.get_mut(start..start + 4) {
-        slot.copy_from_slice(&length.to_be_bytes());
+    /// Begins a message without a type byte: only the first of a connection.
+    pub(crate) fn untyped(out: &'a mut Vec<u8>) -> Writer<'a> {
+        let start = out.len();
+        out.extend_from_slice(&[0; 4]);
+        Writer { out, start }
     }
-    Ok(())
-}
 
-/// A value with its own length in front; NULL is -1.
-pub(crate) fn value(out: &mut Vec<u8>, value: Option<&[u8]>) -> Result<(), Error> {
-    let Some(bytes) = value else {
-        out.extend_from_slice(&(-1_i32).to_be_bytes());
-        return Ok(());
-    };
-    let length = i32::try_from(bytes.len()).map_err(|_| TOO_LONG)?;
-    out.extend_from_slice(&length.to_be_bytes());
-    out.extend_from_slice(bytes);
-    Ok(())
-}
-
-/// A number of things, which the protocol counts in 16 bits.
-pub(crate) fn count(out: &mut Vec<u8>, count: usize) -> Result<(), Error> {
-    let count = u16::try_from(count).map_err(|_| Error::Misuse("more than 65535 parameters"))?;
-    out.extend_from_slice(&count.to_be_bytes());
-    Ok(())
-}
-
-/// A string, which must not hold the zero byte that ends it: the rest would be read as something
-/// else.
-pub(crate) fn string(out: &mut Vec<u8>, text: &[u8]) -> Result<(), Error> {
-    if memchr::memchr(0, text).is_some() {
-        return Err(Error::Misuse("text for the server cannot contain NUL (0x00) bytes"));
+    pub(crate) fn byte(&mut self, byte: u8) {
+        self.out.push(byte);
     }
-    out.extend_from_slice(text);
-    out.push(0);
-    Ok(())
+
+    pub(crate) fn int16(&mut self, value: i16) {
+        self.out.extend_from_slice(&value.to_be_bytes());
+    }
+
+    pub(crate) fn int32(&mut self, value: i32) {
+        self.out.extend_from_slice(&value.to_be_bytes());
+    }
+
+    pub(crate) fn uint32(&mut self, value: u32) {
+        self.out.extend_from_slice(&value.to_be_bytes());
+    }
+
+    /// How many items follow.
+    pub(crate) fn count(&mut self, count: usize) -> Result<(), Refused> {
+        let count = u16::try_from(count).map_err(|_| TOO_MANY)?;
+        self.out.extend_from_slice(&count.to_be_bytes());
+        Ok(())
+    }
+
+    /// Bytes as they are. Refused before they are copied if the message would grow too long.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Refused> {
+        let written = self.out.len() - self.start;
+        if bytes.len() > LIMIT - written.min(LIMIT) {
+            return Err(TOO_LONG);
+        }
+        self.out.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// A string and the zero byte that ends it.
+    pub(crate) fn string(&mut self, text: &[u8]) -> Result<(), Refused> {
+        if memchr::memchr(0, text).is_some() {
+            return Err(NUL);
+        }
+        self.bytes(text)?;
+        self.byte(0);
+        Ok(())
+    }
+
+    /// A value after its length; -1 stands for NULL.
+    pub(crate) fn nullable(&mut self, value: Option<&[u8]>) -> Result<(), Refused> {
+        let Some(value) = value else {
+            self.int32(-1);
+            return Ok(());
+        };
+        self.int32(i32::try_from(value.len()).map_err(|_| TOO_LONG)?);
+        self.bytes(value)
+    }
+
+    /// Writes the length, now that it is known.
+    pub(crate) fn finish(self) -> Result<(), Refused> {
+        let length = i32::try_from(self.out.len() - self.start).map_err(|_| TOO_LONG)?;
+        match self.out.get_mut(self.start..).and_then(<[u8]>::first_chunk_mut::<4>) {
+            Some(field) => {
+                *field = length.to_be_bytes();
+                Ok(())
+            }
+            None => Err(TOO_LONG),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -70,26 +110,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_count_themselves() {
-        let mut out = Vec::new();
-        message(&mut out, b'Q', |out| string(out, b"x")).unwrap();
-        assert_eq!(out, b"Q\0\0\0\x06x\0");
-    }
-
-    #[test]
-    fn nothing_stays_of_what_cannot_be_written() {
+    fn writes_each_kind_of_field() {
         let mut out = b"before".to_vec();
-        assert!(message(&mut out, b'Q', |out| string(out, b"a\0b")).is_err());
-        assert!(message(&mut out, b'B', |out| count(out, 65536)).is_err());
-        assert_eq!(out, b"before");
+        let mut writer = Writer::message(&mut out, b'B');
+        writer.string(b"hi").unwrap();
+        writer.int16(-1);
+        writer.count(2).unwrap();
+        writer.nullable(None).unwrap();
+        writer.nullable(Some(b"ab")).unwrap();
+        writer.uint32(0x8000_0000);
+        writer.finish().unwrap();
+        assert_eq!(
+            out,
+            b"beforeB\0\0\0\x19hi\0\xff\xff\0\x02\xff\xff\xff\xff\0\0\0\x02ab\x80\0\0\0"
+        );
     }
 
     #[test]
-    fn null_has_no_bytes() {
+    fn refuses_what_would_be_misread() {
         let mut out = Vec::new();
-        value(&mut out, None).unwrap();
-        value(&mut out, Some(b"")).unwrap();
-        value(&mut out, Some(b"ab")).unwrap();
-        assert_eq!(out, b"\xff\xff\xff\xff\0\0\0\0\0\0\0\x02ab");
+        let mut writer = Writer::message(&mut out, b'Q');
+        assert_eq!(writer.string(b"select 1\0; drop"), Err(NUL));
+        assert_eq!(writer.count(65536), Err(TOO_MANY));
+    }
+
+    #[test]
+    fn refuses_a_length_that_would_wrap() {
+        let huge = vec![0_u8; LIMIT - 3];
+        let mut out = Vec::new();
+        let mut writer = Writer::message(&mut out, b'd');
+        assert_eq!(writer.bytes(&huge), Err(TOO_LONG));
+        assert_eq!(out.len(), 5, "nothing was copied");
     }
 }

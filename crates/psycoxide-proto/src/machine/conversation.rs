@@ -1,0 +1,420 @@
+//! One conversation without its in buffer: what each action of the table does.
+
+use crate::backend::auth::Authentication;
+use crate::backend::command::{command_complete, function_call_response, nothing};
+use crate::backend::copy::CopyFormat;
+use crate::backend::report::Report;
+use crate::backend::rows::parameter_description;
+use crate::backend::session::{
+    CancelKey, NegotiateProtocolVersion, Notification, parameter_status, ready_for_query,
+};
+use crate::error::{Error, Violation};
+use crate::frontend::{copy, extended, query, startup as first};
+use crate::machine::event::{Event, Outcome};
+use crate::machine::opening::Opening;
+use crate::machine::request::Request;
+use crate::machine::script::Script;
+use crate::machine::session::Session;
+use crate::machine::startup::Startup;
+use crate::machine::task::Task;
+use crate::machine::transitions::{Action, Message, Phase, Rule};
+use crate::result::ResultKind;
+use crate::result::rows::Rows;
+use crate::wire::outbox::Outbox;
+use crate::wire::reader::Malformed;
+
+/// The style in which dates are read. The order of day and month within it only matters for input.
+const SET_DATESTYLE: &[u8] = b"SET datestyle TO 'ISO'";
+
+/// What the in buffer has to do after a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Nothing,
+    /// The rows collected so far belong to no result that will be handed out.
+    ForgetRows,
+    /// The request is complete: its rows are wanted.
+    Finish,
+}
+
+/// One conversation.
+pub(crate) struct Conversation {
+    pub(crate) phase: Phase,
+    pub(crate) session: Session,
+    pub(crate) out: Outbox,
+    pub(crate) task: Task,
+    /// At most one event waits; nothing is read on behind it.
+    pub(crate) event: Option<Event>,
+    pub(crate) failure: Option<Error>,
+    /// Present until the server has let us in.
+    opening: Option<Box<Opening>>,
+    password_used: bool,
+    password_needed: bool,
+    /// DateStyle is still to be looked at.
+    setup: bool,
+    /// The request under way is the session's set-up, not the driver's.
+    internal: bool,
+    script: Script,
+    /// The report with which the server said that it would end the session.
+    last_words: Option<Box<Report>>,
+}
+
+/// What can go wrong with a message: its layout, or what it says.
+pub(crate) enum Trouble {
+    Malformed(Malformed),
+    Error(Error),
+}
+
+impl From<Malformed> for Trouble {
+    fn from(reason: Malformed) -> Trouble {
+        Trouble::Malformed(reason)
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Trouble {
+        Trouble::Error(error)
+    }
+}
+
+impl From<Violation> for Trouble {
+    fn from(violation: Violation) -> Trouble {
+        Trouble::Error(violation.into())
+    }
+}
+
+impl Trouble {
+    pub(crate) fn in_message(self, message: Message) -> Error {
+        match self {
+            Trouble::Malformed(reason) => {
+                Violation::Malformed { message: message.byte(), reason }.into()
+            }
+            Trouble::Error(error) => error,
+        }
+    }
+}
+
+impl Conversation {
+    /// Begins a conversation: the StartupMessage is in the out buffer.
+    pub(crate) fn new(startup: Startup) -> Conversation {
+        let mut out = Outbox::default();
+        let version = startup.protocol.code();
+        let sent = out.append(|out| first::startup(out, version, &startup.parameters));
+        let mut conversation = Conversation {
+            phase: Phase::Authenticate,
+            session: Session::new(startup.protocol),
+            out,
+            task: Task::default(),
+            event: None,
+            failure: None,
+            setup: startup.session_setup,
+            opening: Some(Box::new(Opening::new(startup))),
+            password_used: false,
+            password_needed: false,
+            internal: false,
+            script: Script::default(),
+            last_words: None,
+        };
+        if let Err(reason) = sent {
+            conversation.fail(Error::Misuse(reason));
+        }
+        conversation
+    }
+
+    /// Does what the table says about a message.
+    pub(crate) fn act(&mut self, rule: Rule, body: &[u8]) -> Result<Effect, Trouble> {
+        self.phase = rule.next;
+        match rule.action {
+            Action::Notice => self.session.add_notice(Report::parse(body)?),
+            Action::Notification => self.session.add_notification(Notification::parse(body)?),
+            Action::Parameter => {
+                let (name, value) = parameter_status(body)?;
+                self.session.parameters.set(name, value)?;
+            }
+            Action::Key => self.session.key = Some(CancelKey::parse(body)?),
+            Action::Negotiate => {
+                self.session.negotiate(&NegotiateProtocolVersion::parse(body)?)?;
+            }
+            Action::Authenticate => self.authenticate(Authentication::parse(body)?)?,
+            Action::Refused => return Err(Error::Server(Box::new(Report::parse(body)?)).into()),
+            Action::LastWords => self.last_words(Report::parse(body)?),
+            Action::Ready => return self.ready(body),
+            Action::Acknowledge | Action::NoColumns => nothing(body)?,
+            Action::Begun => {
+                command_complete(body)?;
+                self.phase = self.script.work;
+            }
+            Action::BeginFailed | Action::Error => return self.error(rule, body),
+            Action::CopyIn | Action::CopyOut | Action::CopyBoth | Action::RefuseCopyIn => {
+                return self.copy_begins(rule.action, CopyFormat::parse(body)?);
+            }
+            Action::StreamData => self.event = Some(Event::CopyData(body.to_vec())),
+            Action::StreamEnd => {
+                nothing(body)?;
+                self.out
+                    .append(|out| {
+                        copy::copy_done(out);
+                        Ok(())
+                    })
+                    .map_err(Error::Misuse)?;
+            }
+            Action::Columns
+            | Action::PreparedColumns
+            | Action::ParameterTypes
+            | Action::Complete
+            | Action::CopyComplete
+            | Action::Empty
+            | Action::Value => {
+                return self.result(rule.action, body);
+            }
+            // These two are read in place, in the in buffer.
+            Action::Rows | Action::CopyData => {}
+        }
+        Ok(Effect::Nothing)
+    }
+
+    /// A piece of a result.
+    fn result(&mut self, action: Action, body: &[u8]) -> Result<Effect, Trouble> {
+        match action {
+            Action::Columns => self.task.columns(body, ResultKind::Tuples)?,
+            Action::PreparedColumns => {
+                self.task.columns(body, ResultKind::Command)?;
+                return Ok(Effect::Nothing);
+            }
+            Action::ParameterTypes => self.task.parameter_types(parameter_description(body)?),
+            Action::Empty => {
+                nothing(body)?;
+                self.task.empty();
+            }
+            Action::Value => self.task.value(function_call_response(body)?),
+            _ => {
+                if action == Action::CopyComplete && self.script_is_extended() {
+                    self.phase = Phase::Sync;
+                }
+                if self.task.complete(command_complete(body)?) {
+                    return Ok(Effect::Nothing);
+                }
+            }
+        }
+        Ok(Effect::ForgetRows)
+    }
+
+    fn script_is_extended(&self) -> bool {
+        matches!(self.script.work, Phase::Parse | Phase::Bind)
+    }
+
+    fn copy_begins(&mut self, action: Action, format: CopyFormat) -> Result<Effect, Trouble> {
+        let (kind, event) = match action {
+            Action::CopyIn => (ResultKind::CopyIn, Some(Event::CopyIn(format))),
+            Action::CopyOut => (ResultKind::CopyOut, Some(Event::CopyOut(format))),
+            Action::CopyBoth => (ResultKind::CopyBoth, Some(Event::CopyBoth(format))),
+            _ => (ResultKind::CopyIn, None),
+        };
+        self.task.open(kind);
+        if event.is_none() {
+            // "The backend will ignore Flush and Sync messages received during copy-in mode": the
+            // Sync that was sent already is lost, so the server awaits another one.
+            // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY
+            self.out
+                .append(|out| {
+                    copy::copy_fail(out, b"COPY FROM STDIN needs a simple query")?;
+                    extended::sync(out);
+                    Ok(())
+                })
+                .map_err(Error::Misuse)?;
+        }
+        self.event = event;
+        Ok(Effect::ForgetRows)
+    }
+
+    fn authenticate(&mut self, request: Authentication<'_>) -> Result<(), Error> {
+        let Some(opening) = &mut self.opening else {
+            return Err(Error::Misuse("authentication is over"));
+        };
+        let answered = opening.step(request, &mut self.out);
+        self.password_used = opening.password_used;
+        self.password_needed = opening.password_needed;
+        if answered? {
+            self.opening = None;
+            self.phase = Phase::Start;
+        }
+        Ok(())
+    }
+
+    /// Whether the password is still being stretched.
+    pub(crate) fn is_working(&self) -> bool {
+        self.opening.as_ref().is_some_and(|opening| opening.is_working())
+    }
+
+    /// Goes on stretching the password, for a bounded time.
+    pub(crate) fn work(&mut self) {
+        if let Some(opening) = &mut self.opening
+            && let Err(error) = opening.work(&mut self.out)
+        {
+            self.fail(error);
+        }
+    }
+
+    /// An ErrorResponse while idle: either the reason why the server closes the connection next,
+    /// or, as in libpq, no more than a notice.
+    fn last_words(&mut self, report: Report) {
+        if report.is_fatal() {
+            self.last_words = Some(Box::new(report));
+        } else {
+            self.session.add_notice(report);
+        }
+    }
+
+    fn error(&mut self, rule: Rule, body: &[u8]) -> Result<Effect, Trouble> {
+        let report = Box::new(Report::parse(body)?);
+        if report.is_fatal() {
+            self.last_words = Some(report.clone());
+        }
+        self.task.fail(report);
+        if rule.action == Action::BeginFailed && self.script.unsynced {
+            self.out
+                .append(|out| {
+                    extended::sync(out);
+                    Ok(())
+                })
+                .map_err(Error::Misuse)?;
+        }
+        Ok(Effect::ForgetRows)
+    }
+
+    /// The server is ready: on to the next query of the script, or to the end.
+    fn ready(&mut self, body: &[u8]) -> Result<Effect, Trouble> {
+        self.session.status = ready_for_query(body)?;
+        if self.task.error().is_none() {
+            let style = self.session.parameters.get("DateStyle");
+            let setup = std::mem::take(&mut self.setup)
+                && !style.is_some_and(|style| style.starts_with(b"ISO"));
+            let next = if setup { Some(SET_DATESTYLE.to_vec()) } else { self.script.next_query() };
+            self.internal |= setup;
+            if let Some(sql) = next {
+                self.out.append(|out| query::query(out, &sql)).map_err(Error::Misuse)?;
+                self.phase = Phase::Query;
+                return Ok(Effect::Nothing);
+            }
+        }
+        Ok(Effect::Finish)
+    }
+
+    /// Tells the driver how its request ended.
+    pub(crate) fn finish(&mut self, rows: Rows) {
+        let mut outcome = self.task.finish(rows);
+        if std::mem::take(&mut self.internal) {
+            outcome.result = None;
+        }
+        self.script = Script::default();
+        self.event = Some(Event::Done(outcome));
+    }
+
+    /// Begins a request.
+    pub(crate) fn submit(&mut self, request: Request) -> Result<(), Error> {
+        if let Some(error) = &self.failure {
+            return Err(error.clone());
+        }
+        if self.phase != Phase::Idle || self.event.is_some() {
+            return Err(Error::Misuse("another request is under way"));
+        }
+        let (phase, script) = Script::start(request, &mut self.out).map_err(Error::Misuse)?;
+        self.phase = phase;
+        self.script = script;
+        Ok(())
+    }
+
+    /// Sends data of a COPY.
+    pub(crate) fn copy_chunk(&mut self, data: &[u8]) -> Result<(), Error> {
+        let sent = match self.copying()? {
+            Phase::CopyIn => self.out.append(|out| copy::copy_stream(out, data)),
+            Phase::CopyBoth => self.out.append(|out| copy::copy_data(out, data)),
+            _ => Ok(()),
+        };
+        sent.map_err(Error::Misuse)
+    }
+
+    /// Ends the data of a COPY.
+    pub(crate) fn copy_done(&mut self) -> Result<(), Error> {
+        let next = match self.copying()? {
+            Phase::CopyIn => Phase::CopyEnd,
+            Phase::CopyBoth => Phase::CopyBothEnd,
+            _ => return Ok(()),
+        };
+        self.phase = next;
+        self.out
+            .append(|out| {
+                copy::copy_done(out);
+                Ok(())
+            })
+            .map_err(Error::Misuse)
+    }
+
+    /// Makes the server fail a COPY.
+    pub(crate) fn copy_fail(&mut self, reason: &[u8]) -> Result<(), Error> {
+        let next = match self.copying()? {
+            Phase::CopyIn => Phase::CopyEnd,
+            Phase::CopyBoth => Phase::CopyBothEnd,
+            _ => return Ok(()),
+        };
+        self.out.append(|out| copy::copy_fail(out, reason)).map_err(Error::Misuse)?;
+        self.phase = next;
+        Ok(())
+    }
+
+    /// The phase, if a COPY is or was being fed. After the server has ended it, in whatever way,
+    /// the driver may not know yet: what it still sends is dropped.
+    fn copying(&self) -> Result<Phase, Error> {
+        match (&self.failure, self.phase) {
+            (Some(error), _) => Err(error.clone()),
+            (None, Phase::CopyIn | Phase::CopyBoth) => Ok(self.phase),
+            (None, Phase::Drain | Phase::CopyEnd | Phase::CopyBothEnd | Phase::Query) => {
+                Ok(Phase::Drain)
+            }
+            (None, Phase::Idle) if self.event.is_some() => Ok(Phase::Drain),
+            _ => Err(Error::Misuse("no COPY is under way")),
+        }
+    }
+
+    /// The peer has closed the connection, and all that it sent has been read.
+    pub(crate) fn end_of_file(&mut self) {
+        let words = self.last_words.take();
+        let error = self.task.error().cloned().map(Box::new);
+        let busy = self.phase.is_waiting() && !self.phase.is_opening();
+        if busy && error.is_some() {
+            self.event = Some(Event::Done(Outcome { result: None, error: error.clone() }));
+        }
+        self.fail(Error::Terminated(words.or(error)));
+    }
+
+    /// From here on there is only this error.
+    pub(crate) fn fail(&mut self, error: Error) {
+        if self.failure.is_none() && self.phase != Phase::Closed {
+            self.failure = Some(error);
+            self.phase = Phase::Failed;
+            self.opening = None;
+            self.out.clear();
+        }
+    }
+
+    /// Says good-bye, unless it is too late for that.
+    pub(crate) fn terminate(&mut self) {
+        if self.failure.is_none() && self.phase != Phase::Closed {
+            // Closing works by the end of the connection as well, so a refusal changes nothing.
+            let _ = self.out.append(|out| {
+                first::terminate(out);
+                Ok(())
+            });
+            self.phase = Phase::Closed;
+            self.opening = None;
+            self.event = None;
+        }
+    }
+
+    pub(crate) fn password_used(&self) -> bool {
+        self.password_used
+    }
+
+    pub(crate) fn password_needed(&self) -> bool {
+        self.password_needed
+    }
+}

@@ -1,0 +1,160 @@
+//! The results of the request under way: the last one wins, the first error wins.
+
+use std::sync::Arc;
+
+use crate::backend::report::Report;
+use crate::backend::rows::row_description;
+use crate::machine::event::Outcome;
+use crate::result::columns::Columns;
+use crate::result::rows::Rows;
+use crate::result::{QueryResult, ResultKind};
+use crate::wire::reader::Malformed;
+
+/// A RowDescription longer than this is not remembered.
+const REMEMBERED: usize = 16 << 10;
+
+/// What a request has answered so far.
+#[derive(Debug, Default)]
+pub(crate) struct Task {
+    /// The statement whose answer arrives.
+    open: Option<QueryResult>,
+    /// The last statement that is complete.
+    last: Option<QueryResult>,
+    /// The first error.
+    error: Option<Box<Report>>,
+    /// How many fields each row must have.
+    pub(crate) width: u16,
+    /// The last RowDescription and what it said. It outlives the request: a statement that runs
+    /// again need not be described again, and who keeps a plan per `Arc` finds it again.
+    shape: Option<(Vec<u8>, Arc<Columns>)>,
+}
+
+impl Task {
+    /// A result with rows begins.
+    pub(crate) fn columns(&mut self, body: &[u8], kind: ResultKind) -> Result<(), Malformed> {
+        let columns = self.describe(body)?;
+        self.width = u16::try_from(columns.len()).unwrap_or(u16::MAX);
+        let open = self.open.get_or_insert_default();
+        open.kind = kind;
+        open.columns = Some(columns);
+        Ok(())
+    }
+
+    /// A result of this kind begins.
+    pub(crate) fn open(&mut self, kind: ResultKind) {
+        self.open = Some(QueryResult { kind, ..QueryResult::default() });
+    }
+
+    /// A prepared statement's parameters.
+    pub(crate) fn parameter_types(&mut self, types: Vec<u32>) {
+        self.open.get_or_insert_default().parameter_types = types;
+    }
+
+    /// What a function returned.
+    pub(crate) fn value(&mut self, value: Option<&[u8]>) {
+        self.last = Some(QueryResult {
+            kind: ResultKind::Function,
+            function_value: Some(value.map(<[u8]>::to_vec)),
+            ..QueryResult::default()
+        });
+    }
+
+    /// The statement is complete, with this tag. Answers whether the rows on hand are its own.
+    pub(crate) fn complete(&mut self, tag: &[u8]) -> bool {
+        let mut result = self.open.take().unwrap_or_default();
+        result.tag = tag.to_vec();
+        let rows = result.kind == ResultKind::Tuples;
+        self.last = Some(result);
+        rows
+    }
+
+    /// The text held no statement.
+    pub(crate) fn empty(&mut self) {
+        self.last = Some(QueryResult { kind: ResultKind::Empty, ..QueryResult::default() });
+    }
+
+    /// The request failed.
+    pub(crate) fn fail(&mut self, report: Box<Report>) {
+        self.open = None;
+        self.last = None;
+        self.error.get_or_insert(report);
+    }
+
+    pub(crate) fn error(&self) -> Option<&Report> {
+        self.error.as_deref()
+    }
+
+    /// How the request ended; `rows` belong to its last statement.
+    pub(crate) fn finish(&mut self, rows: Rows) -> Outcome {
+        let open = self.open.take();
+        let mut result = self.last.take().or(open);
+        if let Some(result) = &mut result
+            && result.kind == ResultKind::Tuples
+        {
+            result.rows = rows;
+        }
+        Outcome { result, error: self.error.take() }
+    }
+
+    fn describe(&mut self, body: &[u8]) -> Result<Arc<Columns>, Malformed> {
+        if let Some((known, columns)) = &self.shape
+            && known == body
+        {
+            return Ok(Arc::clone(columns));
+        }
+        let columns = Arc::new(row_description(body)?);
+        self.shape = None;
+        if body.len() <= REMEMBERED {
+            self.shape = Some((body.to_vec(), Arc::clone(&columns)));
+        }
+        Ok(columns)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &[u8] = b"\0\x01a\0\0\0\0\0\0\0\0\0\0\x17\0\x04\xff\xff\xff\xff\0\0";
+    const NONE: &[u8] = b"\0\0";
+
+    #[test]
+    fn the_last_result_wins() {
+        let mut task = Task::default();
+        task.columns(ONE, ResultKind::Tuples).unwrap();
+        assert_eq!(task.width, 1);
+        assert!(task.complete(b"SELECT 0"));
+        assert!(!task.complete(b"SET"));
+        let outcome = task.finish(Rows::default());
+        let result = outcome.result.unwrap();
+        assert_eq!((result.kind, result.tag), (ResultKind::Command, b"SET".to_vec()));
+        assert_eq!(result.columns, None);
+        assert_eq!(task.finish(Rows::default()), Outcome::default());
+    }
+
+    #[test]
+    fn the_first_error_wins_over_all_results() {
+        let report = |text: &[u8]| Box::new(Report::parse(text).unwrap());
+        let mut task = Task::default();
+        task.complete(b"SET");
+        task.fail(report(b"Mone\0\0"));
+        task.fail(report(b"Mtwo\0\0"));
+        let outcome = task.finish(Rows::default());
+        assert_eq!(outcome.result, None);
+        assert_eq!(outcome.error, Some(report(b"Mone\0\0")));
+    }
+
+    #[test]
+    fn the_same_shape_is_described_once() {
+        let mut task = Task::default();
+        let mut shapes = Vec::new();
+        for body in [ONE, ONE, NONE, ONE] {
+            task.columns(body, ResultKind::Tuples).unwrap();
+            task.complete(b"SELECT 0");
+            shapes.push(task.finish(Rows::default()).result.unwrap().columns.unwrap());
+        }
+        assert!(Arc::ptr_eq(&shapes[0], &shapes[1]));
+        assert_eq!(shapes[2].len(), 0);
+        assert_eq!(shapes[0], shapes[3]);
+    }
+}
