@@ -319,3 +319,24 @@ def test_garbage_instead_of_a_server():
     finally:
         thread.join(10)
         listener.close()
+
+
+def test_control_c_while_connecting(tmp_path):
+    script = tmp_path / "silent.py"
+    script.write_text(
+        "import os, signal, socket, threading, time, psycoxide\n"
+        "listener = socket.socket()\n"
+        "listener.bind(('127.0.0.1', 0))\n"
+        "listener.listen(1)\n"
+        "threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "started = time.monotonic()\n"
+        "try:\n"
+        "    psycoxide.connect(host='127.0.0.1', port=listener.getsockname()[1])\n"
+        "except KeyboardInterrupt:\n"
+        "    assert time.monotonic() - started < 1.5\n"
+        "    print('interrupted')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.stdout, done.returncode) == ("interrupted\n", 0), done.stderr
