@@ -100,8 +100,8 @@ lint-python: $(STAMPS)/dev $(STAMPS)/native
 		--ignore-unused-allowlist
 	$(PY) tools/generate_sqlstate.py --check
 
-test-rust: $(STAMPS)/base
-	cargo test --workspace --locked --quiet
+test-rust: $(STAMPS)/dev
+	$(SERVER) -- cargo test --workspace --locked --quiet
 
 test-tools: $(STAMPS)/dev
 	$(PY) -m pytest -q tools/tests

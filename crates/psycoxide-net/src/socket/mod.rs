@@ -135,7 +135,6 @@ fn set_options(socket: &Socket, options: &TcpOptions) -> io::Result<()> {
         if let Some(count) = options.count {
             keepalive = keepalive.with_retries(count);
         }
-        socket.set_keepalive(true)?;
         socket.set_tcp_keepalive(&keepalive)?;
     }
     #[cfg(target_os = "linux")]
