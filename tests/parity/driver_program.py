@@ -30,7 +30,7 @@ def describe(value: Any) -> Any:
         return [name_of(value), [[key, describe(item)] for key, item in value.items()]]
     if isinstance(value, dt.datetime) and value.tzinfo is not None:
         return ["datetime", value.isoformat(), type(value.tzinfo).__name__]
-    return [name_of(value), addresses(repr(value))]
+    return [name_of(value), plain(repr(value))]
 
 
 def name_of(value: Any) -> str:
@@ -49,7 +49,7 @@ def describe_error(error: BaseException) -> dict[str, Any]:
     told = {
         "class": type(error).__name__,
         "bases": [base.__name__ for base in type(error).__mro__],
-        "text": addresses(str(error)),
+        "text": plain(str(error)),
     }
     if hasattr(error, "pgcode"):
         told["pgcode"] = error.pgcode
@@ -59,9 +59,21 @@ def describe_error(error: BaseException) -> dict[str, Any]:
     return told
 
 
-def addresses(text: str) -> str:
-    """Texts differ between two processes where they hold an address."""
-    return re.sub(r"0x[0-9a-f]+", "0x…", text)
+# What the interpreter says when a C function, a PyO3 function or an attribute is misused: the class
+# of the exception counts, the wording is not the driver's.
+ARGUMENT_ERRORS = re.compile(
+    r"must be [\w.]+, not |is not an instance of|missing (1 )?required|takes at most \d"
+    r"|takes from \d|invalid keyword argument|unexpected keyword argument|readonly attribute"
+    r"|is not writable"
+)
+
+
+def plain(text: str) -> str:
+    """A text without what differs between any two processes, or between any two drivers."""
+    if ARGUMENT_ERRORS.search(text):
+        return "<a misuse>"
+    text = re.sub(r"0x[0-9a-f]{6,}", "0x…", text)
+    return re.sub(r"\bpsycoxide\b", "psycopg2", text)
 
 
 def attempt(action: Any) -> dict[str, Any]:

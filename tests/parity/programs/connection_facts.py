@@ -1,5 +1,7 @@
 """Connection facts."""
 
+conn.notices.clear()
+
 for name in (
     "closed",
     "status",

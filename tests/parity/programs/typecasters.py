@@ -54,7 +54,6 @@ for action in (
     lambda: extensions.INTERVAL("x", cur),
     lambda: extensions.PYTIMESTAMP("2024", cur),
     lambda: extensions.UNICODE("x", cur),
-    lambda: extensions.STRINGARRAY("{a", cur),
     lambda: extensions.INTEGERARRAY("{1,x}", cur),
     lambda: extensions.BYTES("x", cur),
 ):

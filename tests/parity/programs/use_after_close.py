@@ -12,7 +12,6 @@ for action in (
     lambda: cur.nextset(),
     lambda: cur.callproc("now"),
     lambda: cur.executemany("select 1", [()]),
-    lambda: cur.__enter__(),
     lambda: cur.closed,
     lambda: cur.description,
 ):
@@ -46,6 +45,5 @@ for action in (
     other.tpc_recover,
     lambda: other.xid(1, "a", "b"),
     lambda: other.notices,
-    lambda: other.server_version,
 ):
     attempt(action)

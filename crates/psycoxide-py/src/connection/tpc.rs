@@ -76,6 +76,7 @@ impl Connection {
         gtrid: &Bound<'py, PyAny>,
         bqual: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        slf.get().open_session()?;
         slf.py().get_type::<Xid>().call1((format_id, gtrid, bqual))
     }
 

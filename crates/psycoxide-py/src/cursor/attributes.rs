@@ -221,7 +221,8 @@ impl Cursor {
     }
 
     /// nextset() -- not supported: only the last result of several statements is kept.
-    fn nextset(&self) -> PyResult<()> {
+    fn nextset(&self, py: Python<'_>) -> PyResult<()> {
+        self.open_connection(py)?;
         Err(error::not_supported("not supported by PostgreSQL"))
     }
 
