@@ -29,8 +29,8 @@ pytestmark = pytest.mark.skipif(
 KNOWN: dict[str, str] = {
     "read '178000000 years'::interval": "the words of the OverflowError are our own",
     "write extensions.Float('x')": "psycopg2 raises a SystemError, by a slip",
-    "query 'copy (select 1) to stdout'": "we end the refused COPY at once, psycopg2 at the rollback",
-    "query 'copy pg_class from stdin'": "we end the refused COPY at once, psycopg2 at the rollback",
+    "query 'copy (select 1) to stdout'": "psycopg2 leaves a refused COPY open till the rollback",
+    "query 'copy pg_class from stdin'": "psycopg2 leaves a refused COPY open till the rollback",
     "query 'select \\x00 1'": "psycopg2 cuts a query off at a NUL, and runs what is before it",
     "query \"select 'a\\x00b'\"": "psycopg2 cuts a query off at a NUL, and runs what is before it",
     "program malformed_array": "psycopg2 takes it for an empty array, without a word",
