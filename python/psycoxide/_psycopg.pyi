@@ -294,16 +294,26 @@ def _connect(
 # ---------------------------------------------------------------- connection
 
 class _Exceptions:
-    DatabaseError: builtins.type[_exceptions.DatabaseError]
-    DataError: builtins.type[_exceptions.DataError]
-    Error: builtins.type[_exceptions.Error]
-    IntegrityError: builtins.type[_exceptions.IntegrityError]
-    InterfaceError: builtins.type[_exceptions.InterfaceError]
-    InternalError: builtins.type[_exceptions.InternalError]
-    NotSupportedError: builtins.type[_exceptions.NotSupportedError]
-    OperationalError: builtins.type[_exceptions.OperationalError]
-    ProgrammingError: builtins.type[_exceptions.ProgrammingError]
-    Warning: builtins.type[_exceptions.Warning]
+    @property
+    def DatabaseError(self) -> builtins.type[_exceptions.DatabaseError]: ...
+    @property
+    def DataError(self) -> builtins.type[_exceptions.DataError]: ...
+    @property
+    def Error(self) -> builtins.type[_exceptions.Error]: ...
+    @property
+    def IntegrityError(self) -> builtins.type[_exceptions.IntegrityError]: ...
+    @property
+    def InterfaceError(self) -> builtins.type[_exceptions.InterfaceError]: ...
+    @property
+    def InternalError(self) -> builtins.type[_exceptions.InternalError]: ...
+    @property
+    def NotSupportedError(self) -> builtins.type[_exceptions.NotSupportedError]: ...
+    @property
+    def OperationalError(self) -> builtins.type[_exceptions.OperationalError]: ...
+    @property
+    def ProgrammingError(self) -> builtins.type[_exceptions.ProgrammingError]: ...
+    @property
+    def Warning(self) -> builtins.type[_exceptions.Warning]: ...
 
 @disjoint_base
 class connection(_Exceptions):

@@ -1,8 +1,8 @@
 //! What can be read from a connection, what of it can be replaced, and its end.
 
-use pyo3::exceptions::{PyAttributeError, PyTypeError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyDict, PyString, PyType};
+use pyo3::types::{PyCapsule, PyDict, PyString};
 
 use super::Connection;
 use super::info::ConnectionInfo;
@@ -204,30 +204,6 @@ impl Connection {
     fn get_native_connection<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
         let descriptor = self.open_session()?.fd();
         PyCapsule::new_with_value(py, descriptor, c"psycoxide.connection.socket")
-    }
-
-    /// The exception classes, as PEP 249 suggests.
-    fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-        const CLASSES: [&str; 10] = [
-            "Warning",
-            "Error",
-            "InterfaceError",
-            "DatabaseError",
-            "DataError",
-            "OperationalError",
-            "IntegrityError",
-            "InternalError",
-            "ProgrammingError",
-            "NotSupportedError",
-        ];
-        if CLASSES.contains(&name) {
-            return error::class(slf.py(), name);
-        }
-        let class: Bound<'py, PyType> = slf.get_type();
-        Err(PyAttributeError::new_err(format!(
-            "'{}' object has no attribute '{name}'",
-            class.fully_qualified_name()?
-        )))
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> String {

@@ -91,35 +91,8 @@ fn raise(class: &'static Lazy, text: String) -> PyErr {
     })
 }
 
-/// Exports `sqlstate_errors`, and the exception classes through the module's `__getattr__`.
+/// Exports `sqlstate_errors`. The exception classes are added by the package, where they are
+/// defined.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add("sqlstate_errors", PyDict::new(module.py()))?;
-    module.add_function(wrap_pyfunction!(__getattr__, module)?)?;
-    Ok(())
-}
-
-/// PEP 562: the exception classes are Python's, looked up when they are asked for.
-#[pyfunction]
-fn __getattr__<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-    const NAMES: &[&str] = &[
-        "Warning",
-        "Error",
-        "InterfaceError",
-        "DatabaseError",
-        "DataError",
-        "OperationalError",
-        "IntegrityError",
-        "InternalError",
-        "ProgrammingError",
-        "NotSupportedError",
-        "QueryCanceledError",
-        "TransactionRollbackError",
-        "Diagnostics",
-    ];
-    if NAMES.contains(&name) {
-        return py.import(EXCEPTIONS)?.getattr(name);
-    }
-    Err(pyo3::exceptions::PyAttributeError::new_err(format!(
-        "module '_psycopg' has no attribute '{name}'"
-    )))
+    module.add("sqlstate_errors", PyDict::new(module.py()))
 }
