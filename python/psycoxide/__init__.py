@@ -14,8 +14,6 @@ API this is, because such programs compare it, and `__psycoxide_version__` is th
 
 from __future__ import annotations
 
-from typing import Any, Callable
-
 from psycoxide import (
     _exceptions,
     _json as _json,
@@ -57,6 +55,12 @@ from psycoxide._psycopg import (
     paramstyle as paramstyle,
     threadsafety as threadsafety,
 )
+
+# Not imported when the program runs: every process pays for what `import psycoxide` imports.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 def _share_exceptions() -> None:

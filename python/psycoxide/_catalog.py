@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Union
-
 from psycoxide._exceptions import ProgrammingError
 from psycoxide._psycopg import connection, cursor
 
-Scope = Union[connection, cursor]
+# Not imported when the program runs: every process pays for what `import psycoxide` imports.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Union
+
+    from typing_extensions import TypeAlias
+
+    Scope: TypeAlias = Union[connection, cursor]
 
 _STATUS_IN_TRANSACTION = 2  # extensions.STATUS_IN_TRANSACTION
 
@@ -27,18 +30,24 @@ def _solve_conn_curs(conn_or_curs: Scope | None) -> tuple[connection, cursor]:
     return conn, conn.cursor(cursor_factory=cursor)
 
 
-@contextmanager
-def lookup(conn_or_curs: Scope | None) -> Iterator[tuple[connection, cursor]]:
-    """A connection and a cursor to query the catalogue with.
+class lookup:
+    """A context that gives a connection and a cursor to query the catalogue with.
 
     A transaction that the queries open is rolled back at the end, so that looking something up
     leaves the connection as it was; a transaction that was open before is left alone.
     """
-    conn, curs = _solve_conn_curs(conn_or_curs)
-    status = conn.status
-    yield conn, curs
-    if status != _STATUS_IN_TRANSACTION and not conn.autocommit:
-        conn.rollback()
+
+    def __init__(self, conn_or_curs: Scope | None) -> None:
+        self._conn, self._curs = _solve_conn_curs(conn_or_curs)
+        self._status = self._conn.status
+
+    def __enter__(self) -> tuple[connection, cursor]:
+        return self._conn, self._curs
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        was_open = self._status == _STATUS_IN_TRANSACTION
+        if kind is None and not was_open and not self._conn.autocommit:
+            self._conn.rollback()
 
 
 def fetch_by_name(

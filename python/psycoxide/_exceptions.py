@@ -7,8 +7,19 @@ imports nothing of the package. One class per SQLSTATE stands in `psycoxide.erro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar, overload
+# Not imported when the program runs: every process pays for what `import psycoxide` imports.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, TypeVar
+
+    _E = TypeVar("_E", bound="Error")
+
+    class _Field:
+        """What `_field()` gives, as a type checker is to see it."""
+
+        def __get__(self, instance: Diagnostics, owner: type | None = None) -> str | None: ...
+
 
 __all__ = [
     "DataError",
@@ -25,8 +36,6 @@ __all__ = [
     "TransactionRollbackError",
     "Warning",
 ]
-
-_E = TypeVar("_E", bound="Error")
 
 
 class Warning(Exception):
@@ -184,29 +193,14 @@ class TransactionRollbackError(OperationalError):
     __module__ = "psycoxide.extensions"
 
 
-class _Field:
+def _field(code: str, doc: str) -> _Field:
     """A read-only attribute of `Diagnostics`: one field of the report, str or None."""
 
-    def __init__(self, code: str, doc: str) -> None:
-        self.code = code
-        self.__doc__ = doc
+    def get(self: Diagnostics) -> str | None:
+        fields = self._error._fields
+        return None if fields is None else fields.get(code)
 
-    @overload
-    def __get__(self, instance: Diagnostics, owner: type | None = None) -> str | None: ...
-
-    @overload
-    def __get__(self, instance: None, owner: type | None = None) -> _Field: ...
-
-    def __get__(
-        self, instance: Diagnostics | None, owner: type | None = None
-    ) -> str | _Field | None:
-        if instance is None:
-            return self
-        fields = instance._error._fields
-        return None if fields is None else fields.get(self.code)
-
-    def __set__(self, instance: Diagnostics, value: object) -> None:
-        raise AttributeError("the attributes of Diagnostics are not writable")
+    return property(get, doc=doc)  # type: ignore[return-value]
 
 
 class Diagnostics:
@@ -228,21 +222,21 @@ class Diagnostics:
             raise TypeError("The argument must be a psycopg2.Error")
         self._error = error
 
-    severity = _Field("S", "ERROR, FATAL or PANIC, possibly translated.")
-    severity_nonlocalized = _Field("V", "ERROR, FATAL or PANIC, never translated.")
-    sqlstate = _Field("C", "The SQLSTATE code.")
-    message_primary = _Field("M", "The primary message, usually one line.")
-    message_detail = _Field("D", "More about the problem.")
-    message_hint = _Field("H", "A suggestion what to do about it.")
-    statement_position = _Field("P", "Where in the statement: characters counted from 1, as str.")
-    internal_position = _Field("p", "The same, within `internal_query`.")
-    internal_query = _Field("q", "The text of an internally generated command that failed.")
-    context = _Field("W", "Where it happened: the call stack of functions and queries.")
-    schema_name = _Field("s", "The schema that the error is about.")
-    table_name = _Field("t", "The table that the error is about.")
-    column_name = _Field("c", "The column that the error is about.")
-    datatype_name = _Field("d", "The data type that the error is about.")
-    constraint_name = _Field("n", "The constraint that the error is about.")
-    source_file = _Field("F", "The file of the server's source where it was reported.")
-    source_line = _Field("L", "The line there, as str.")
-    source_function = _Field("R", "The function there.")
+    severity = _field("S", "ERROR, FATAL or PANIC, possibly translated.")
+    severity_nonlocalized = _field("V", "ERROR, FATAL or PANIC, never translated.")
+    sqlstate = _field("C", "The SQLSTATE code.")
+    message_primary = _field("M", "The primary message, usually one line.")
+    message_detail = _field("D", "More about the problem.")
+    message_hint = _field("H", "A suggestion what to do about it.")
+    statement_position = _field("P", "Where in the statement: characters counted from 1, as str.")
+    internal_position = _field("p", "The same, within `internal_query`.")
+    internal_query = _field("q", "The text of an internally generated command that failed.")
+    context = _field("W", "Where it happened: the call stack of functions and queries.")
+    schema_name = _field("s", "The schema that the error is about.")
+    table_name = _field("t", "The table that the error is about.")
+    column_name = _field("c", "The column that the error is about.")
+    datatype_name = _field("d", "The data type that the error is about.")
+    constraint_name = _field("n", "The constraint that the error is about.")
+    source_file = _field("F", "The file of the server's source where it was reported.")
+    source_line = _field("L", "The line there, as str.")
+    source_function = _field("R", "The function there.")

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from psycoxide._catalog import Scope
 from psycoxide._psycopg import QuotedString, new_array_type, new_type, register_type
 from psycoxide.extensions import register_adapter
 
 if TYPE_CHECKING:
     import ipaddress
+
+    from psycoxide._catalog import Scope
 else:
     # Imported by `register_ipaddress()`: it takes long, and few programs need it.
     ipaddress = None

@@ -5,10 +5,7 @@ See <https://www.postgresql.org/docs/current/datatype-json.html>.
 
 from __future__ import annotations
 
-import json
-from typing import Any, Callable
-
-from psycoxide._catalog import Scope, lookup
+from psycoxide._catalog import lookup
 from psycoxide._exceptions import ProgrammingError
 from psycoxide._psycopg import (
     _JSON,
@@ -19,6 +16,14 @@ from psycoxide._psycopg import (
     new_type,
     register_type,
 )
+
+# Not imported when the program runs: every process pays for what `import psycoxide` imports.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from psycoxide._catalog import Scope
 
 # The oids are fixed: src/include/catalog/pg_type.dat of PostgreSQL.
 JSON_OID = 114
@@ -38,7 +43,10 @@ class Json:
     def __init__(self, adapted: Any, dumps: Callable[[Any], str] | None = None) -> None:
         self.adapted = adapted
         self._conn: connection | None = None
-        self._dumps: Callable[[Any], str] = dumps or json.dumps
+        if not dumps:
+            from json import dumps
+        assert dumps is not None
+        self._dumps = dumps
 
     def __conform__(self, proto: object) -> Json | None:
         return self if proto is ISQLQuote else None
@@ -125,16 +133,18 @@ def _create_json_typecasters(
     loads: Callable[[str], Any] | None = None,
     name: str = "JSON",
 ) -> tuple[Any, Any]:
-    decode = json.loads if loads is None else loads
-
-    def typecast_json(s: str | None, cur: Any) -> Any:
-        return None if s is None else decode(s)
-
     # The native caster gives what `json.loads` gives.
-    caster = new_type((oid,), name, _JSON if decode is json.loads else typecast_json)
+    caster = new_type((oid,), name, _JSON if loads is None else _typecast_with(loads))
     if array_oid is None:
         return caster, None
     return caster, new_array_type((array_oid,), f"{name}ARRAY", caster)
+
+
+def _typecast_with(loads: Callable[[str], Any]) -> Callable[[str | None, Any], Any]:
+    def typecast_json(s: str | None, cur: Any) -> Any:
+        return None if s is None else loads(s)
+
+    return typecast_json
 
 
 def _get_json_oids(conn_or_curs: Scope | None, name: str = "json") -> tuple[int, int]:

@@ -5,9 +5,7 @@ See <https://www.postgresql.org/docs/current/rangetypes.html>.
 
 from __future__ import annotations
 
-from typing import Any
-
-from psycoxide._catalog import Scope, fetch_by_name, lookup
+from psycoxide._catalog import fetch_by_name, lookup
 from psycoxide._exceptions import ProgrammingError
 from psycoxide._psycopg import (
     ISQLQuote,
@@ -19,6 +17,13 @@ from psycoxide._psycopg import (
     register_type,
 )
 from psycoxide.extensions import register_adapter
+
+# Not imported when the program runs: every process pays for what `import psycoxide` imports.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from psycoxide._catalog import Scope
 
 _BOUNDS = ("[)", "(]", "()", "[]")
 

@@ -6,9 +6,6 @@ re-exported; the registration of adapters and the building of connection strings
 
 from __future__ import annotations
 
-import re as _re
-from typing import Any, Callable
-
 from psycoxide._exceptions import (
     Diagnostics as Diagnostics,
     QueryCanceledError as QueryCanceledError,
@@ -85,6 +82,12 @@ from psycoxide._psycopg import (
     string_types as string_types,
 )
 
+# Not imported when the program runs: every process pays for what `import psycoxide` imports.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 # Isolation levels, for `connection.isolation_level` and `set_isolation_level()`.
 ISOLATION_LEVEL_AUTOCOMMIT = 0
 ISOLATION_LEVEL_READ_UNCOMMITTED = 4
@@ -152,14 +155,10 @@ def make_dsn(dsn: str | None = None, **kwargs: Any) -> str:
     return merged
 
 
-def _param_escape(
-    s: str,
-    re_escape: _re.Pattern[str] = _re.compile(r"([\\'])"),
-    re_space: _re.Pattern[str] = _re.compile(r"\s"),
-) -> str:
+def _param_escape(s: str) -> str:
     """Write a value so that it can stand after `keyword=` in a connection string."""
-    escaped = re_escape.sub(r"\\\1", s)
-    return f"'{escaped}'" if not escaped or re_space.search(escaped) else escaped
+    escaped = s.replace("\\", "\\\\").replace("'", "\\'")
+    return escaped if escaped and not any(map(str.isspace, escaped)) else f"'{escaped}'"
 
 
 # Last: registering these needs the names above.

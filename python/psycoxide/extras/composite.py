@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from psycoxide._catalog import Scope, fetch_by_name, lookup
+from psycoxide._catalog import fetch_by_name, lookup
 from psycoxide._exceptions import DataError, ProgrammingError
 from psycoxide._psycopg import _composite_fields, new_array_type, new_type, register_type
 from psycoxide.extras.named_tuple import _re_clean
+
+if TYPE_CHECKING:
+    from psycoxide._catalog import Scope
 
 
 class CompositeCaster:

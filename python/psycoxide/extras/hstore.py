@@ -5,12 +5,15 @@ See <https://www.postgresql.org/docs/current/hstore.html>.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from psycoxide._catalog import Scope, lookup
+from psycoxide._catalog import lookup
 from psycoxide._exceptions import ProgrammingError
 from psycoxide._psycopg import _HSTORE, adapt, connection, new_array_type, new_type, register_type
 from psycoxide.extensions import register_adapter
+
+if TYPE_CHECKING:
+    from psycoxide._catalog import Scope
 
 
 class HstoreAdapter:

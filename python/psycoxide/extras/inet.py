@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycoxide import extensions as _ext
-from psycoxide._catalog import Scope
+
+if TYPE_CHECKING:
+    from psycoxide._catalog import Scope
 
 # The oids are fixed: src/include/catalog/pg_type.dat of PostgreSQL.
 _INET_OID = 869

@@ -5,11 +5,13 @@ See <https://www.postgresql.org/docs/current/datatype-uuid.html>.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycoxide import extensions as _ext
-from psycoxide._catalog import Scope
 from psycoxide._psycopg import _UUID
+
+if TYPE_CHECKING:
+    from psycoxide._catalog import Scope
 
 # The oids are fixed: src/include/catalog/pg_type.dat of PostgreSQL.
 _UUID_OID = 2950
