@@ -9,10 +9,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::{Connection, Status};
-use crate::driver::polled::Polled;
 use crate::driver::{Operation, Reached, refresh};
 use crate::error;
-use crate::session::Session;
+use crate::session::{Polled, Session};
 use crate::text;
 
 #[pymethods]

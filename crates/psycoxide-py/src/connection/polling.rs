@@ -7,10 +7,10 @@ use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
 use super::{Connection, Status};
 use crate::cursor::{Cursor, copy_refusal};
-use crate::driver::polled::{self, POLL_OK, Polled};
+use crate::driver::polled::{self, POLL_OK};
 use crate::driver::{Operation, deliver};
 use crate::error;
-use crate::session::{Closed, Session, Stop};
+use crate::session::{Closed, Polled, Session, Stop};
 
 impl Connection {
     /// Notes which cursor runs the query that `poll()` is about.

@@ -9,10 +9,11 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 use super::{Cursor, copy_refusal};
 use crate::adapt;
 use crate::connection::{Connection, Status};
-use crate::driver::polled::{self, Polled};
+use crate::driver::polled;
 use crate::driver::{Operation, Reached, deliver};
 use crate::error;
 use crate::imports;
+use crate::session::Polled;
 use crate::text::text;
 
 impl Cursor {

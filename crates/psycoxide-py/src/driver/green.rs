@@ -5,10 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use psycoxide_net::Interest;
 use pyo3::prelude::*;
 
-use super::polled::Polled;
 use super::{Reached, blocking};
 use crate::connection::Connection;
-use crate::session::{Session, Stop};
+use crate::session::{Polled, Session, Stop};
 
 static CALLBACK: Mutex<Option<Py<PyAny>>> = Mutex::new(None);
 

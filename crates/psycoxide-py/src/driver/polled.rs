@@ -3,7 +3,7 @@
 use psycoxide_net::{Error, Interest, Progress};
 use psycoxide_proto::Engine;
 
-use crate::session::{Session, Stop};
+use crate::session::{Polled, Session, Stop};
 
 /// `extensions.POLL_OK`
 pub const POLL_OK: i32 = 0;
@@ -11,21 +11,6 @@ pub const POLL_OK: i32 = 0;
 pub const POLL_READ: i32 = 1;
 /// `extensions.POLL_WRITE`
 pub const POLL_WRITE: i32 = 2;
-
-/// What `poll()` is about.
-#[derive(Default)]
-pub enum Polled {
-    /// No operation is left to `poll()`.
-    #[default]
-    Idle,
-    /// An operation is under way.
-    Running {
-        /// What the user was told to wait for.
-        wants: Interest,
-    },
-    /// The operation came to its end, or to a pause; nobody has fetched that yet.
-    Ended(Stop),
-}
 
 /// Moves the operation on as far as it goes without waiting. `None` when it has ended or paused;
 /// else what to wait for.

@@ -12,8 +12,6 @@ use std::time::{Duration, Instant};
 use psycoxide_net::{CancelToken, Error, Interest, Link, Progress, Turn, wait};
 use psycoxide_proto::{Engine, Event, Outcome, Phase, Request};
 
-use crate::driver::polled::Polled;
-
 /// So many notices and notifications may queue up before a running operation stops to deliver
 /// them: a flood of them must not fill the memory.
 const MAX_BACKLOG: usize = 1000;
@@ -48,6 +46,21 @@ pub enum Stop {
     Interrupted,
     /// The bound on the wait has passed.
     Expired,
+}
+
+/// What `poll()` is about.
+#[derive(Default)]
+pub enum Polled {
+    /// No operation is left to `poll()`.
+    #[default]
+    Idle,
+    /// An operation is under way.
+    Running {
+        /// What the user was told to wait for.
+        wants: Interest,
+    },
+    /// The operation came to its end, or to a pause; nobody has fetched that yet.
+    Ended(Stop),
 }
 
 /// A link that several threads may hold.
