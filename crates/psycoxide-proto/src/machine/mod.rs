@@ -187,8 +187,14 @@ impl Engine {
     /// The next event, if there is one. Taking it lets the engine read on, so poll until there is
     /// none.
     pub fn poll_event(&mut self) -> Option<Event> {
+        if self.talk.event.is_none() {
+            self.run();
+        }
         let event = self.talk.event.take()?;
-        self.run();
+        // Where data are to be given, the driver's answer comes before what else was received.
+        if !matches!(event, Event::CopyIn(_) | Event::CopyBoth(_)) {
+            self.run();
+        }
         Some(event)
     }
 
@@ -253,42 +259,40 @@ impl Engine {
             if self.talk.phase == Phase::Closed {
                 return;
             }
-            let taken = match self.inbox.message(self.talk.phase.is_opening()) {
-                Ok(Some(header)) => self.take(header),
-                Ok(None) if self.eof => {
-                    self.talk.end_of_file();
-                    self.inbox = Inbox::default();
-                    return;
-                }
-                Ok(None) => return,
-                Err(violation) => Err(violation.into()),
-            };
-            if let Err(error) = taken {
-                self.talk.fail(error);
-                self.inbox = Inbox::default();
+            match self.take() {
+                Ok(true) => continue,
+                Ok(false) if !self.eof => return,
+                Ok(false) => self.talk.end_of_file(),
+                Err(error) => self.talk.fail(error),
             }
+            self.inbox = Inbox::default();
         }
     }
 
-    /// One message, or a run of rows or data.
-    fn take(&mut self, header: Header) -> Result<(), Error> {
-        let Header { message, .. } = header;
+    /// Takes one message, or a run of rows or data; `false` when none is whole.
+    fn take(&mut self) -> Result<bool, Error> {
         let phase = self.talk.phase;
+        let Some(header) = self.inbox.header(phase.is_opening())? else { return Ok(false) };
+        // A message that has no place here is not waited for, however long it claims to be.
+        let message = header.message;
         let Some(rule) = rule(phase, message) else {
             return Err(Violation::Unexpected { message: message.byte(), phase }.into());
         };
+        if !self.inbox.holds(header) {
+            return Ok(false);
+        }
         match rule.action {
-            Action::Rows => Ok(self.inbox.walk_rows(self.talk.task.width)?),
+            Action::Rows => self.inbox.walk_rows(self.talk.task.width)?,
             Action::CopyData => {
-                let block = self.inbox.take_copy_data(COPY_BLOCK)?;
+                let block = self.inbox.take_copy_data(COPY_BLOCK);
                 // Messages may be empty, all of them.
                 if !block.is_empty() {
                     self.talk.event = Some(Event::CopyData(block));
                 }
-                Ok(())
             }
-            _ => self.act(rule, header),
+            _ => self.act(rule, header)?,
         }
+        Ok(true)
     }
 
     fn act(&mut self, rule: Rule, header: Header) -> Result<(), Error> {

@@ -1,0 +1,196 @@
+//! A scripted server: the bytes it sends, and a driver that records all that an engine tells.
+#![allow(dead_code)]
+
+use psycoxide_proto::{Engine, Error, Event, Outcome, Secret, Startup};
+
+/// A message of the server.
+pub fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len() + 4).unwrap();
+    [&[kind], &length.to_be_bytes()[..], body].concat()
+}
+
+/// `T`, for columns of type text with these names.
+pub fn row_description(names: &[&str]) -> Vec<u8> {
+    let mut body = u16::try_from(names.len()).unwrap().to_be_bytes().to_vec();
+    for name in names {
+        body.extend_from_slice(name.as_bytes());
+        body.extend_from_slice(b"\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0");
+    }
+    message(b'T', &body)
+}
+
+/// `D`.
+pub fn data_row(fields: &[Option<&[u8]>]) -> Vec<u8> {
+    let mut body = u16::try_from(fields.len()).unwrap().to_be_bytes().to_vec();
+    for field in fields {
+        match field {
+            Some(value) => {
+                body.extend_from_slice(&u32::try_from(value.len()).unwrap().to_be_bytes());
+                body.extend_from_slice(value);
+            }
+            None => body.extend_from_slice(&[0xff; 4]),
+        }
+    }
+    message(b'D', &body)
+}
+
+/// `C`.
+pub fn complete(tag: &str) -> Vec<u8> {
+    message(b'C', format!("{tag}\0").as_bytes())
+}
+
+/// `Z`.
+pub fn ready(status: u8) -> Vec<u8> {
+    message(b'Z', &[status])
+}
+
+/// `E`.
+pub fn error(severity: &str, sqlstate: &str, text: &str) -> Vec<u8> {
+    message(b'E', format!("S{severity}\0V{severity}\0C{sqlstate}\0M{text}\0\0").as_bytes())
+}
+
+/// `N`.
+pub fn notice(text: &str) -> Vec<u8> {
+    message(b'N', format!("SNOTICE\0VNOTICE\0C00000\0M{text}\0\0").as_bytes())
+}
+
+/// `S`.
+pub fn parameter(name: &str, value: &str) -> Vec<u8> {
+    message(b'S', format!("{name}\0{value}\0").as_bytes())
+}
+
+/// `R`.
+pub fn authentication(code: u32, rest: &[u8]) -> Vec<u8> {
+    message(b'R', &[&code.to_be_bytes(), rest].concat())
+}
+
+/// `A`.
+pub fn notification(pid: u32, channel: &str, payload: &str) -> Vec<u8> {
+    let body = [&pid.to_be_bytes()[..], format!("{channel}\0{payload}\0").as_bytes()].concat();
+    message(b'A', &body)
+}
+
+/// What a server says until it is ready for the first time.
+pub fn welcome() -> Vec<u8> {
+    [
+        authentication(0, b""),
+        parameter("client_encoding", "UTF8"),
+        parameter("DateStyle", "ISO, MDY"),
+        message(b'K', b"\0\0\0\x07abcd"),
+        ready(b'I'),
+    ]
+    .concat()
+}
+
+/// A start-up with a password.
+pub fn startup() -> Startup {
+    let mut startup = Startup::new(b"tester", "rOprNGfwEbeRWgbNEkqO".to_owned());
+    startup.password = Some(Secret::from("pencil"));
+    startup
+}
+
+/// An engine that is idle, with an empty out buffer.
+pub fn idle() -> Engine {
+    let mut engine = Engine::new(startup());
+    engine.receive(&welcome());
+    assert_eq!(events(&mut engine), [Event::Done(Outcome::default())]);
+    assert!(engine.is_idle(), "{engine:?}");
+    sent(&mut engine);
+    engine
+}
+
+/// All events there are. One after another, as taking one lets the engine read on.
+pub fn events(engine: &mut Engine) -> Vec<Event> {
+    while engine.work() {}
+    std::iter::from_fn(|| engine.poll_event()).collect()
+}
+
+/// Takes what is to be sent.
+pub fn sent(engine: &mut Engine) -> Vec<u8> {
+    let bytes = engine.out().to_vec();
+    engine.sent(bytes.len());
+    bytes
+}
+
+/// The types of the messages in these bytes.
+pub fn kinds(mut bytes: &[u8]) -> String {
+    let mut kinds = String::new();
+    while let [kind, a, b, c, d, ..] = *bytes {
+        kinds.push(char::from(kind));
+        let length = u32::from_be_bytes([a, b, c, d]);
+        bytes = &bytes[1 + usize::try_from(length).unwrap()..];
+    }
+    assert!(bytes.is_empty(), "half a message: {bytes:?}");
+    kinds
+}
+
+/// The one outcome that there is.
+pub fn outcome(engine: &mut Engine) -> Outcome {
+    match events(engine).as_slice() {
+        [Event::Done(outcome)] => outcome.clone(),
+        other => panic!("not one outcome: {other:?}, {:?}", engine.error()),
+    }
+}
+
+/// All rows of a result, as text.
+pub fn rows(outcome: &Outcome) -> Vec<Vec<Option<String>>> {
+    let result = outcome.result.as_ref().expect("a result");
+    let mut position = result.rows.start();
+    std::iter::from_fn(|| result.rows.next_row(&mut position))
+        .map(|row| {
+            let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
+            row.fields().map(|field| field.map(text)).collect()
+        })
+        .collect()
+}
+
+/// What a conversation came to, for comparing two ways of having it.
+#[derive(Debug, PartialEq)]
+pub struct Record {
+    /// Events; neighbouring blocks of a COPY are joined, as their sizes follow the reads.
+    pub events: Vec<Event>,
+    pub error: Option<Error>,
+    pub sent: Vec<u8>,
+    pub notices: usize,
+    pub notifications: usize,
+    pub parameters: u64,
+}
+
+/// Feeds a transcript in pieces of this size; `drive` runs after each piece and each event, as a
+/// driver that answers.
+pub fn replay(
+    mut engine: Engine,
+    transcript: &[u8],
+    piece: usize,
+    mut drive: impl FnMut(&mut Engine, Option<&Event>),
+) -> Record {
+    let mut record = Record {
+        events: Vec::new(),
+        error: None,
+        sent: Vec::new(),
+        notices: 0,
+        notifications: 0,
+        parameters: 0,
+    };
+    drive(&mut engine, None);
+    for bytes in transcript.chunks(piece).map(Some).chain([None]) {
+        match bytes {
+            Some(bytes) => engine.receive(bytes),
+            None => engine.receive_eof(),
+        }
+        while engine.work() {}
+        while let Some(event) = engine.poll_event() {
+            drive(&mut engine, Some(&event));
+            match (record.events.last_mut(), event) {
+                (Some(Event::CopyData(block)), Event::CopyData(more)) => block.extend(more),
+                (_, event) => record.events.push(event),
+            }
+        }
+        record.sent.extend(sent(&mut engine));
+        record.notices += engine.take_notices().len();
+        record.notifications += engine.take_notifications().len();
+    }
+    record.error = engine.error().cloned();
+    record.parameters = engine.parameters_version();
+    record
+}

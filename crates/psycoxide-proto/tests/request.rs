@@ -1,0 +1,467 @@
+//! Requests and their answers.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::*;
+use psycoxide_proto::{
+    Engine, Error, Event, Extended, Interest, Parameter, Phase, Request, ResultKind,
+    TransactionStatus, Violation,
+};
+
+/// Submits a request, checks what is sent, and feeds the answer.
+fn ask(engine: &mut Engine, request: Request, messages: &str, answer: &[Vec<u8>]) {
+    engine.submit(request).unwrap();
+    assert_eq!(kinds(&sent(engine)), messages);
+    assert_eq!(engine.interest(), Interest::READ);
+    engine.receive(&answer.concat());
+}
+
+fn query(sql: &str) -> Request {
+    Request::query(sql.as_bytes().to_vec())
+}
+
+fn extended() -> Request {
+    Request::extended(Extended {
+        sql: Some(b"SELECT $1".to_vec()),
+        params: vec![Parameter { value: Some(b"1".to_vec()), format: 0 }],
+        ..Extended::default()
+    })
+}
+
+#[test]
+fn rows_are_read_in_order() {
+    let mut engine = idle();
+    ask(
+        &mut engine,
+        query("SELECT …"),
+        "Q",
+        &[
+            row_description(&["a", "b"]),
+            data_row(&[Some(b"1"), None]),
+            data_row(&[Some(b""), Some(b"x")]),
+            complete("SELECT 2"),
+            ready(b'T'),
+        ],
+    );
+    let outcome = outcome(&mut engine);
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(rows(&outcome), [vec![text("1"), None], vec![text(""), text("x")]]);
+    let result = outcome.result.unwrap();
+    assert_eq!(result.kind, ResultKind::Tuples);
+    assert_eq!(result.affected(), Some(2));
+    assert_eq!(result.columns.unwrap()[1].name, b"b");
+    assert_eq!(engine.transaction_status(), TransactionStatus::InTransaction);
+    assert!(engine.is_idle());
+}
+
+#[test]
+fn positions_lead_to_rows() {
+    let mut engine = idle();
+    let mut answer = vec![row_description(&["n"])];
+    for n in 0..20_000 {
+        answer.push(data_row(&[Some(n.to_string().as_bytes())]));
+        if n % 1000 == 0 {
+            answer.push(notice("in between"));
+        }
+    }
+    answer.extend([complete("SELECT 20000"), ready(b'I')]);
+    ask(&mut engine, query("SELECT n"), "Q", &answer);
+    let result = outcome(&mut engine).result.unwrap();
+    assert_eq!(result.rows.len(), 20_000);
+    for n in [0, 1, 999, 1000, 1001, 7777, 19_999] {
+        let mut position = result.rows.seek(n);
+        let row = result.rows.next_row(&mut position).unwrap();
+        assert_eq!(row.fields().next(), Some(Some(n.to_string().as_bytes())));
+        assert_eq!(row.fields().len(), 1);
+    }
+    let mut end = result.rows.seek(20_000);
+    assert_eq!(result.rows.next_row(&mut end), None);
+    assert_eq!(result.rows.next_row(&mut result.rows.seek(usize::MAX)), None);
+}
+
+#[test]
+fn the_last_of_several_results_wins() {
+    let mut engine = idle();
+    ask(
+        &mut engine,
+        query("SELECT 1; SELECT 2"),
+        "Q",
+        &[
+            row_description(&["a"]),
+            data_row(&[Some(b"1")]),
+            complete("SELECT 1"),
+            row_description(&["a"]),
+            data_row(&[Some(b"2")]),
+            complete("SELECT 1"),
+            ready(b'I'),
+        ],
+    );
+    assert_eq!(rows(&outcome(&mut engine)), [[Some("2".to_owned())]]);
+
+    ask(
+        &mut engine,
+        query("SELECT 1; SET x"),
+        "Q",
+        &[
+            row_description(&["a"]),
+            data_row(&[Some(b"1")]),
+            complete("SELECT 1"),
+            complete("SET"),
+            ready(b'I'),
+        ],
+    );
+    let result = outcome(&mut engine).result.unwrap();
+    assert_eq!((result.kind, result.rows.len()), (ResultKind::Command, 0));
+
+    ask(&mut engine, query(""), "Q", &[message(b'I', b""), ready(b'I')]);
+    assert_eq!(outcome(&mut engine).result.unwrap().kind, ResultKind::Empty);
+}
+
+#[test]
+fn an_error_takes_every_result_away() {
+    let mut engine = idle();
+    ask(
+        &mut engine,
+        query("SELECT 1; SELECT 1/n"),
+        "Q",
+        &[
+            complete("SET"),
+            row_description(&["a"]),
+            data_row(&[Some(b"1")]),
+            error("ERROR", "22012", "division by zero"),
+            ready(b'E'),
+        ],
+    );
+    let failed = outcome(&mut engine);
+    assert_eq!(failed.result, None);
+    assert_eq!(failed.error.unwrap().sqlstate(), Some("22012"));
+    assert_eq!(engine.transaction_status(), TransactionStatus::InError);
+    assert!(engine.is_idle() && engine.error().is_none());
+    ask(
+        &mut engine,
+        query("SELECT"),
+        "Q",
+        &[row_description(&[]), data_row(&[]), complete("SELECT 1"), ready(b'I')],
+    );
+    let next = outcome(&mut engine);
+    assert_eq!(next.error, None);
+    assert_eq!(next.result.unwrap().rows.len(), 1);
+}
+
+#[test]
+fn the_same_shape_is_shared() {
+    let mut engine = idle();
+    let mut shapes = Vec::new();
+    for names in [["a"], ["a"], ["b"]] {
+        ask(
+            &mut engine,
+            query("SELECT"),
+            "Q",
+            &[row_description(&names), complete("SELECT 0"), ready(b'I')],
+        );
+        shapes.push(outcome(&mut engine).result.unwrap().columns.unwrap());
+    }
+    assert!(Arc::ptr_eq(&shapes[0], &shapes[1]));
+    assert_eq!(shapes[2][0].name, b"b");
+}
+
+#[test]
+fn a_row_that_contradicts_its_description_fails_the_engine() {
+    for row in [
+        data_row(&[]),
+        data_row(&[None]),
+        data_row(&[None, None, None]),
+        message(b'D', b""),
+        message(b'D', b"\0"),
+        message(b'D', b"\0\x02\xff\xff\xff\xff"),
+        message(b'D', b"\0\x02\xff\xff\xff\xff\xff\xff\xff\xfe"),
+        message(b'D', b"\0\x02\xff\xff\xff\xff\0\0\0\x05abcd"),
+        message(b'D', b"\0\x02\xff\xff\xff\xff\0\0\0\x03abcd"),
+    ] {
+        let mut engine = idle();
+        let good = data_row(&[None, None]);
+        ask(&mut engine, query("SELECT"), "Q", &[row_description(&["a", "b"]), good, row]);
+        assert!(
+            matches!(
+                engine.error(),
+                Some(Error::Violation(Violation::Malformed { message: b'D', .. }))
+            ),
+            "{:?}",
+            engine.error()
+        );
+        assert_eq!(engine.poll_event(), None);
+    }
+}
+
+#[test]
+fn rows_need_a_description() {
+    let mut engine = idle();
+    ask(&mut engine, query("SELECT"), "Q", &[data_row(&[])]);
+    assert!(matches!(
+        engine.error(),
+        Some(Error::Violation(Violation::Unexpected { message: b'D', phase: Phase::Query }))
+    ));
+}
+
+#[test]
+fn a_script_stops_at_its_first_error() {
+    let script = || Request::script(vec![b"a".to_vec(), b"b".to_vec(), b"c".to_vec()]);
+    let mut engine = idle();
+    ask(&mut engine, script(), "Q", &[complete("A"), ready(b'I')]);
+    assert_eq!(sent(&mut engine), b"Q\0\0\0\x06b\0");
+    engine.receive(&[complete("B"), ready(b'I')].concat());
+    assert_eq!(sent(&mut engine), b"Q\0\0\0\x06c\0");
+    engine.receive(&[complete("C"), ready(b'I')].concat());
+    assert_eq!(outcome(&mut engine).result.unwrap().tag, b"C");
+
+    ask(&mut engine, script(), "Q", &[complete("A"), ready(b'I')]);
+    sent(&mut engine);
+    engine.receive(&[error("ERROR", "42601", "b?"), ready(b'I')].concat());
+    assert_eq!(outcome(&mut engine).error.unwrap().sqlstate(), Some("42601"));
+    assert!(sent(&mut engine).is_empty());
+    assert!(engine.is_idle());
+}
+
+#[test]
+fn a_begin_travels_with_its_query() {
+    let mut engine = idle();
+    ask(
+        &mut engine,
+        query("SELECT").begin(b"BEGIN"),
+        "PBEQ",
+        &[
+            message(b'1', b""),
+            message(b'2', b""),
+            complete("BEGIN"),
+            row_description(&["a"]),
+            complete("SELECT 0"),
+            ready(b'T'),
+        ],
+    );
+    assert_eq!(outcome(&mut engine).result.unwrap().tag, b"SELECT 0");
+
+    ask(
+        &mut engine,
+        extended().begin(b"BEGIN"),
+        "PBEPBDES",
+        &[
+            message(b'1', b""),
+            message(b'2', b""),
+            complete("BEGIN"),
+            message(b'1', b""),
+            message(b'2', b""),
+            message(b'n', b""),
+            complete("INSERT 0 1"),
+            ready(b'T'),
+        ],
+    );
+    assert_eq!(outcome(&mut engine).result.unwrap().affected(), Some(1));
+}
+
+#[test]
+fn a_failed_begin_is_synced_once() {
+    let stages = [vec![], message(b'1', b""), [message(b'1', b""), message(b'2', b"")].concat()];
+    for (request, messages, sync) in [
+        (query("SELECT").begin(b"BEGIN"), "PBEQ", "S"),
+        (Request::function(1, vec![]).begin(b"BEGIN"), "PBEF", "S"),
+        (extended().begin(b"BEGIN"), "PBEPBDES", ""),
+    ] {
+        for stage in &stages {
+            let mut engine = idle();
+            let report = error("ERROR", "25001", "no");
+            ask(&mut engine, request.clone(), messages, &[stage.clone(), report]);
+            assert_eq!(kinds(&sent(&mut engine)), sync);
+            engine.receive(&ready(b'I'));
+            assert_eq!(outcome(&mut engine).error.unwrap().sqlstate(), Some("25001"));
+            assert!(engine.is_idle());
+        }
+    }
+}
+
+#[test]
+fn an_error_of_the_query_behind_a_begin_needs_no_sync() {
+    let mut engine = idle();
+    ask(
+        &mut engine,
+        query("SELEC").begin(b"BEGIN"),
+        "PBEQ",
+        &[
+            message(b'1', b""),
+            message(b'2', b""),
+            complete("BEGIN"),
+            error("ERROR", "42601", "syntax error"),
+            ready(b'E'),
+        ],
+    );
+    assert!(sent(&mut engine).is_empty());
+    assert_eq!(outcome(&mut engine).error.unwrap().sqlstate(), Some("42601"));
+    assert_eq!(engine.transaction_status(), TransactionStatus::InError);
+}
+
+#[test]
+fn a_statement_with_parameters() {
+    let mut engine = idle();
+    ask(
+        &mut engine,
+        extended(),
+        "PBDES",
+        &[
+            message(b'1', b""),
+            message(b'2', b""),
+            row_description(&["a"]),
+            data_row(&[Some(b"1")]),
+            complete("SELECT 1"),
+            ready(b'I'),
+        ],
+    );
+    assert_eq!(rows(&outcome(&mut engine)), [[Some("1".to_owned())]]);
+    ask(&mut engine, extended(), "PBDES", &[error("ERROR", "42601", "syntax error"), ready(b'I')]);
+    assert_eq!(outcome(&mut engine).error.unwrap().sqlstate(), Some("42601"));
+}
+
+/// The implicit COMMIT of an extended query happens at Sync, after CommandComplete.
+#[test]
+fn an_error_at_sync_takes_the_result_away() {
+    let mut engine = idle();
+    ask(
+        &mut engine,
+        extended(),
+        "PBDES",
+        &[
+            message(b'1', b""),
+            message(b'2', b""),
+            message(b'n', b""),
+            complete("INSERT 0 1"),
+            error("ERROR", "23503", "deferred"),
+            ready(b'I'),
+        ],
+    );
+    let outcome = outcome(&mut engine);
+    assert_eq!((outcome.result, outcome.error.unwrap().sqlstate()), (None, Some("23503")));
+}
+
+#[test]
+fn statements_are_prepared_run_and_closed() {
+    let mut engine = idle();
+    let prepare = Request::prepare(b"s".to_vec(), b"SELECT $1".to_vec(), vec![23]);
+    ask(
+        &mut engine,
+        prepare,
+        "PDS",
+        &[
+            message(b'1', b""),
+            message(b't', b"\0\x01\0\0\0\x17"),
+            row_description(&["a"]),
+            ready(b'I'),
+        ],
+    );
+    let result = outcome(&mut engine).result.unwrap();
+    assert_eq!((result.kind, result.parameter_types), (ResultKind::Command, vec![23]));
+    assert_eq!(result.columns.unwrap().len(), 1);
+
+    let run = Request::extended(Extended { statement: b"s".to_vec(), ..Extended::default() });
+    ask(
+        &mut engine,
+        run,
+        "BDES",
+        &[message(b'2', b""), row_description(&["a"]), complete("SELECT 0"), ready(b'I')],
+    );
+    assert_eq!(outcome(&mut engine).result.unwrap().kind, ResultKind::Tuples);
+
+    let close = Request::close_statement(b"s".to_vec());
+    ask(&mut engine, close, "CS", &[message(b'3', b""), ready(b'I')]);
+    assert_eq!(outcome(&mut engine).result, None);
+}
+
+#[test]
+fn a_function_is_called() {
+    let mut engine = idle();
+    for (answer, value) in [
+        (message(b'V', b"\0\0\0\x02hi"), Some(b"hi".to_vec())),
+        (message(b'V', b"\xff\xff\xff\xff"), None),
+        (
+            message(b'V', &[&70_000_u32.to_be_bytes()[..], &[b'x'; 70_000]].concat()),
+            Some(vec![b'x'; 70_000]),
+        ),
+    ] {
+        ask(&mut engine, Request::function(1, vec![vec![0]]), "F", &[answer, ready(b'I')]);
+        let result = outcome(&mut engine).result.unwrap();
+        assert_eq!((result.kind, result.function_value), (ResultKind::Function, Some(value)));
+    }
+    let report = error("ERROR", "42883", "no such function");
+    ask(&mut engine, Request::function(0, vec![]), "F", &[report, ready(b'I')]);
+    assert!(outcome(&mut engine).error.is_some());
+    let liar = message(b'V', b"\0\0\x11\x70hi");
+    ask(&mut engine, Request::function(1, vec![]), "F", &[liar]);
+    assert!(matches!(engine.error(), Some(Error::Violation(_))));
+}
+
+#[test]
+fn one_request_at_a_time() {
+    let mut engine = idle();
+    engine.submit(query("SELECT 1")).unwrap();
+    assert!(matches!(engine.submit(query("SELECT 2")), Err(Error::Misuse(_))));
+    engine.receive(&[complete("SELECT 0"), ready(b'I')].concat());
+    assert!(!engine.is_idle(), "the outcome has not been taken");
+    assert!(matches!(engine.submit(query("SELECT 2")), Err(Error::Misuse(_))));
+    outcome(&mut engine);
+    assert!(engine.submit(query("SELECT 2")).is_ok());
+}
+
+#[test]
+fn what_cannot_be_written_is_refused_whole() {
+    let mut engine = idle();
+    for request in [
+        query("SELECT 1\0; DROP TABLE t"),
+        query("SELECT 1").begin(b"BEGIN\0"),
+        Request::script(vec![]),
+        Request::script(vec![b"\0".to_vec()]),
+    ] {
+        assert!(matches!(engine.submit(request), Err(Error::Misuse(_))));
+        assert!(engine.out().is_empty() && engine.is_idle());
+    }
+}
+
+#[test]
+fn notices_and_notifications_may_come_anywhere() {
+    let mut engine = idle();
+    let noise = || [notice("n"), notification(1, "c", ""), parameter("TimeZone", "UTC")].concat();
+    ask(
+        &mut engine,
+        query("SELECT").begin(b"BEGIN"),
+        "PBEQ",
+        &[
+            noise(),
+            message(b'1', b""),
+            noise(),
+            message(b'2', b""),
+            noise(),
+            complete("BEGIN"),
+            noise(),
+            row_description(&["a"]),
+            noise(),
+            data_row(&[Some(b"1")]),
+            noise(),
+            data_row(&[Some(b"2")]),
+            noise(),
+            complete("SELECT 2"),
+            noise(),
+            ready(b'T'),
+            noise(),
+        ],
+    );
+    assert_eq!(outcome(&mut engine).result.unwrap().rows.len(), 2);
+    assert_eq!(engine.take_notices().len(), 9);
+    assert_eq!(engine.take_notifications().len(), 9);
+}
+
+#[test]
+fn a_done_event_holds_nothing_back_but_reading_on() {
+    let mut engine = idle();
+    ask(&mut engine, query("SELECT"), "Q", &[complete("SELECT 0"), ready(b'I'), notice("late")]);
+    assert_eq!(engine.backlog(), 0);
+    assert!(matches!(engine.poll_event(), Some(Event::Done(_))));
+    assert_eq!(engine.backlog(), 1);
+}

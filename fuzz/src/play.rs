@@ -1,0 +1,237 @@
+//! A driver that plays a conversation with a server of which only the bytes are known.
+//!
+//! Shared by the fuzz targets and by the ordinary tests that replay their corpus.
+
+use psycoxide_proto::{
+    CancelKey, Engine, Error, Event, Extended, Outcome, Parameter, Request, Secret, Startup,
+};
+
+/// The nonce of every conversation, so that a recorded SCRAM exchange can be replayed.
+pub const NONCE: &str = "fyko+d2lbbFgONRv9qkxdawL";
+/// The password that goes with the recordings.
+pub const PASSWORD: &str = "testerpw";
+/// The role that goes with the recordings.
+pub const USER: &str = "tester";
+
+/// So many requests are made in one conversation.
+const REQUESTS: usize = 16;
+
+/// So many slices of a password's stretching are done: more is only slow.
+const SLICES: usize = 4;
+
+/// What a server says to let a client in without further ado.
+const WELCOME: &[u8] = b"R\0\0\0\x08\0\0\0\0S\0\0\0\x12DateStyle\0ISO\0Z\0\0\0\x05I";
+
+/// What was told in a conversation.
+#[derive(Debug, Default, PartialEq)]
+pub struct Told {
+    /// The events; neighbouring blocks of a COPY are one, as their sizes follow the reads.
+    pub events: Vec<Event>,
+    pub error: Option<Error>,
+    pub key: Option<CancelKey>,
+    pub parameters: u64,
+    /// What was sent. A failed engine drops what is not sent yet, so this is only kept where the
+    /// server broke no rule.
+    pub sent: Vec<u8>,
+}
+
+/// The players' input: what to ask, how to cut, what the server says.
+struct Script<'a> {
+    choice: u8,
+    piece: usize,
+    server: &'a [u8],
+}
+
+impl<'a> Script<'a> {
+    fn parse(data: &'a [u8]) -> Option<Script<'a>> {
+        let (&[choice, piece], server) = data.split_first_chunk::<2>()?;
+        Some(Script { choice, piece: usize::from(piece) + 1, server })
+    }
+}
+
+/// Plays an input in the pieces that it names, with a driver that asks again at once.
+pub fn conversation(data: &[u8]) {
+    let Some(script) = Script::parse(data) else { return };
+    let mut player = Player::new(script.choice);
+    player.eager = true;
+    player.hear(script.server, script.piece);
+    player.end();
+}
+
+/// Plays an input whole and in pieces; both must tell the same.
+pub fn pieces(data: &[u8]) {
+    if let Some(script) = Script::parse(data) {
+        let whole = play(script.choice, script.server, usize::MAX);
+        let cut = play(script.choice, script.server, script.piece);
+        assert_eq!(whole, cut);
+    }
+}
+
+/// Plays a conversation in turns: the driver asks, the server answers up to a ReadyForQuery in
+/// pieces of this size. What is asked when then does not depend on the pieces.
+pub fn play(choice: u8, mut server: &[u8], piece: usize) -> Told {
+    let mut player = Player::new(choice);
+    while !server.is_empty() {
+        let (turn, rest) = server.split_at(turn(server));
+        player.ask();
+        player.listen();
+        player.hear(turn, piece);
+        server = rest;
+    }
+    player.end()
+}
+
+/// How many bytes the server says in one go: up to a ReadyForQuery, as far as there are messages.
+fn turn(server: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some([kind, a, b, c, d]) = server.get(at..).and_then(|rest| rest.first_chunk::<5>()) {
+        let length = u32::from_be_bytes([*a, *b, *c, *d]);
+        let Ok(length) = usize::try_from(length) else { break };
+        at = at.saturating_add(1 + length.max(4));
+        if *kind == b'Z' {
+            break;
+        }
+    }
+    if at == 0 { server.len() } else { at.min(server.len()) }
+}
+
+/// A driver.
+struct Player {
+    engine: Engine,
+    choice: u8,
+    /// Asks again as soon as there is an answer.
+    eager: bool,
+    requests: usize,
+    slices: usize,
+    told: Told,
+}
+
+impl Player {
+    fn new(choice: u8) -> Player {
+        let mut startup = Startup::new(USER.as_bytes(), NONCE.to_owned());
+        startup.password = Some(Secret::from(PASSWORD));
+        let mut engine = Engine::new(startup);
+        // The highest bit leaves the start-up to the input.
+        if choice & 0x80 == 0 {
+            engine.receive(WELCOME);
+        }
+        let told = Told::default();
+        let mut player = Player { engine, choice, eager: false, requests: 0, slices: 0, told };
+        player.listen();
+        player
+    }
+
+    /// Makes the next request, if it is time for one.
+    fn ask(&mut self) {
+        if self.requests < REQUESTS && self.engine.is_idle() {
+            let index = usize::from(self.choice & 0x7f) + self.requests;
+            assert_eq!(self.engine.submit(request(index)), Ok(()));
+            self.requests += 1;
+        }
+    }
+
+    fn hear(&mut self, bytes: &[u8], piece: usize) {
+        for bytes in bytes.chunks(piece) {
+            self.engine.receive(bytes);
+            self.listen();
+        }
+    }
+
+    /// Takes all that the engine tells, and answers as a driver would.
+    fn listen(&mut self) {
+        loop {
+            while self.slices <= SLICES && self.engine.work() {
+                self.slices += 1;
+            }
+            let out = self.engine.out();
+            self.told.sent.extend_from_slice(out);
+            let count = out.len();
+            self.engine.sent(count);
+            let Some(event) = self.engine.poll_event() else { break };
+            self.answer(&event);
+            match (self.told.events.last_mut(), event) {
+                // A stream's messages are joined like the blocks of a COPY TO, in both plays.
+                (Some(Event::CopyData(block)), Event::CopyData(more)) => block.extend(more),
+                (_, event) => self.told.events.push(event),
+            }
+        }
+        self.engine.take_notices();
+        self.engine.take_notifications();
+    }
+
+    fn answer(&mut self, event: &Event) {
+        let engine = &mut self.engine;
+        match event {
+            Event::CopyIn(_) => {
+                assert_eq!(engine.copy_chunk(b"1\tone\n"), Ok(()));
+                assert_eq!(engine.copy_done(), Ok(()));
+            }
+            Event::CopyBoth(_) if self.choice & 1 == 0 => {
+                assert_eq!(engine.copy_chunk(b"status"), Ok(()));
+                assert_eq!(engine.copy_done(), Ok(()));
+            }
+            Event::Done(outcome) => {
+                read(outcome);
+                if self.eager {
+                    self.ask();
+                }
+            }
+            Event::CopyOut(_) | Event::CopyBoth(_) | Event::CopyData(_) => {}
+        }
+    }
+
+    /// The server closes the connection.
+    fn end(mut self) -> Told {
+        if self.slices <= SLICES {
+            self.engine.receive_eof();
+            self.listen();
+            self.told.error = self.engine.error().cloned();
+            assert!(self.told.error.is_some(), "a conversation that was cut off has failed");
+            assert_eq!(self.engine.poll_event(), None);
+            assert!(self.engine.space().is_empty());
+        }
+        if !matches!(self.told.error, Some(Error::Terminated(_))) {
+            self.told.sent.clear();
+        }
+        self.told.key = self.engine.cancel_key().cloned();
+        self.told.parameters = self.engine.parameters_version();
+        self.told
+    }
+}
+
+/// Reads a result as a cursor would: there are as many rows as it says, with as many fields.
+fn read(outcome: &Outcome) {
+    let Some(result) = &outcome.result else { return };
+    assert!(outcome.error.is_none());
+    let width = result.columns.as_ref().map_or(0, |columns| columns.len());
+    let mut position = result.rows.start();
+    let mut count = 0;
+    while let Some(row) = result.rows.next_row(&mut position) {
+        assert_eq!(row.fields().count(), width);
+        count += 1;
+    }
+    assert_eq!(count, result.rows.len());
+    let mut last = result.rows.seek(count.saturating_sub(1));
+    assert_eq!(result.rows.next_row(&mut last).is_some(), count > 0);
+    let _ = (result.affected(), result.inserted_oid());
+}
+
+/// One request of each kind.
+fn request(index: usize) -> Request {
+    let sql = || b"SELECT 1".to_vec();
+    let statement = || Extended {
+        sql: Some(sql()),
+        params: vec![Parameter { value: None, format: 0 }],
+        ..Extended::default()
+    };
+    match index % 8 {
+        0 => Request::query(sql()),
+        1 => Request::query(sql()).begin(b"BEGIN"),
+        2 => Request::script(vec![sql(), sql(), sql()]),
+        3 => Request::function(1, vec![vec![0; 4]]),
+        4 => Request::extended(statement()),
+        5 => Request::extended(Extended { begin: Some(b"BEGIN".to_vec()), ..statement() }),
+        6 => Request::prepare(b"s".to_vec(), sql(), vec![]),
+        _ => Request::close_statement(b"s".to_vec()),
+    }
+}
