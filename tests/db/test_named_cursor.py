@@ -101,6 +101,11 @@ def test_attributes_need_a_name(conn):
     with pytest.raises(TypeError):
         conn.cursor(1)
     assert conn.cursor(b"bytes").name == "bytes"
+    unnamed = conn.cursor()
+    unnamed.withhold = False
+    unnamed.scrollable = None
+    with pytest.raises(psycoxide.ProgrammingError, match="withhold"):
+        unnamed.withhold = None
 
 
 def test_in_a_failed_transaction(conn):

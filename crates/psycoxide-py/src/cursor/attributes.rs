@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyString};
 
 use super::Cursor;
 use crate::cast;
@@ -124,7 +124,7 @@ impl Cursor {
 
     #[setter]
     fn set_scrollable(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        if self.name().is_none() {
+        if self.name().is_none() && !value.is_none() {
             return Err(error::programming("trying to set .scrollable on unnamed cursor"));
         }
         let scrollable = if value.is_none() { None } else { Some(value.is_truthy()?) };
@@ -140,7 +140,9 @@ impl Cursor {
 
     #[setter]
     fn set_withhold(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        if self.name().is_none() {
+        // `False` itself changes nothing; what merely counts as false is refused, as in psycopg2.
+        let unchanged = value.cast::<PyBool>().is_ok_and(|value| !value.is_true());
+        if self.name().is_none() && !unchanged {
             return Err(error::programming("trying to set .withhold on unnamed cursor"));
         }
         let withhold = value.is_truthy()?;
