@@ -68,7 +68,9 @@ $(STAMPS)/dev: pyproject.toml tools/extras.py $(STAMPS)/base
 # Editable: python/ is imported where it lies, so only a change in Rust needs a build.
 $(STAMPS)/native: $(RUST_SOURCES) pyproject.toml $(STAMPS)/base
 	@command -v cargo >/dev/null || { echo "cargo is needed: see https://rustup.rs"; exit 1; }
-	$(BIN)/maturin develop --release --locked --quiet
+	@echo "building psycoxide in release mode (a minute or two, the first time)"
+	@$(BIN)/maturin develop --release --locked > $(STAMPS)/build.log 2>&1 || \
+		{ cat $(STAMPS)/build.log; exit 1; }
 	@touch $@
 
 build: $(STAMPS)/native

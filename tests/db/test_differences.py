@@ -1,0 +1,87 @@
+"""What docs/differences.md says of the cases where psycopg2 is silently wrong."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import io
+
+import pytest
+
+import psycoxide
+
+
+@pytest.mark.parametrize("style", ["postgres", "postgres_verbose", "sql_standard", "iso_8601"])
+@pytest.mark.parametrize(
+    "text", ["1 day 02:00:00", "-1 day -02:00:00", "1 year -3 days", "-00:00:01.5"]
+)
+def test_an_interval_is_read_rightly_or_refused(cur, style, text):
+    cur.execute("set intervalstyle to default")
+    cur.execute("select %s::interval", (text,))
+    wanted = cur.fetchone()
+    cur.execute("select set_config('intervalstyle', %s, true)", (style,))
+    cur.execute("select %s::interval", (text,))
+    try:
+        got = cur.fetchone()
+    except psycoxide.Error:
+        return  # refused: no value at all rather than a wrong one
+    assert got == wanted
+    assert isinstance(got[0], datetime.timedelta)
+
+
+def test_an_infinite_decimal_stays_infinite(cur):
+    values = (decimal.Decimal("Infinity"), decimal.Decimal("-Infinity"))
+    cur.execute("select %s::numeric, %s::numeric", values)
+    assert cur.fetchone() == values
+
+
+def test_the_servers_last_words_are_in_the_exception(connect):
+    doomed, other = connect(), connect()
+    pid = doomed.get_backend_pid()
+    other.cursor().execute("select pg_terminate_backend(%s)", (pid,))
+    with pytest.raises(psycoxide.OperationalError, match="terminating connection") as caught:
+        doomed.cursor().execute("select pg_sleep(5)")
+    assert isinstance(caught.value, psycoxide.errors.AdminShutdown)
+    assert doomed.closed == 2
+
+
+class Broken:
+    def read(self, size=-1):
+        raise ZeroDivisionError("mine")
+
+    def write(self, data):
+        raise ZeroDivisionError("mine")
+
+
+def test_a_failing_write_leaves_the_connection_usable(conn, cur):
+    with pytest.raises(ZeroDivisionError):
+        cur.copy_expert("copy (select generate_series(1, 100000)) to stdout", Broken())
+    conn.rollback()
+    cur.execute("select 1")
+    assert cur.fetchone() == (1,)
+
+
+def test_a_failing_read_is_the_cause(conn, cur):
+    cur.execute("create temporary table broken (a int)")
+    with pytest.raises(psycoxide.errors.QueryCanceled) as caught:
+        cur.copy_expert("copy broken from stdin", Broken())
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    conn.rollback()
+    cur.execute("select 1")
+    assert cur.fetchone() == (1,)
+
+
+def test_a_nul_in_a_query_runs_nothing(conn, cur):
+    with pytest.raises(ValueError, match="NUL"):
+        cur.execute("select 1 \x00 drop table x")
+    cur.execute("select 2")
+    assert cur.fetchone() == (2,)
+
+
+def test_copy_in_execute_leaves_the_connection_usable(conn, cur):
+    with pytest.raises(psycoxide.ProgrammingError, match="COPY"):
+        cur.execute("copy (select 1) to stdout")
+    conn.rollback()
+    out = io.StringIO()
+    cur.copy_expert("copy (select 1) to stdout", out)
+    assert out.getvalue() == "1\n"
