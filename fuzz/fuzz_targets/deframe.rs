@@ -1,7 +1,4 @@
 //! Messages and rows, in pieces of any size: what comes out does not depend on them.
 #![no_main]
 
-#[path = "../src/play.rs"]
-mod play;
-
 libfuzzer_sys::fuzz_target!(|data: &[u8]| play::pieces(data));
