@@ -218,3 +218,87 @@ impl<'a> Iterator for Fields<'a> {
 }
 
 impl ExactSizeIterator for Fields<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// DataRows of one field, each with a byte of something else before it.
+    fn block(values: &[&[u8]], together: bool) -> Block {
+        let mut block = Block::default();
+        for value in values {
+            if !together {
+                block.bytes.push(b'?');
+            }
+            let start = block.bytes.len();
+            let length = u32::try_from(value.len()).unwrap();
+            block.bytes.push(b'D');
+            block.bytes.extend_from_slice(&(length + 10).to_be_bytes());
+            block.bytes.extend_from_slice(&[0, 1]);
+            block.bytes.extend_from_slice(&length.to_be_bytes());
+            block.bytes.extend_from_slice(value);
+            block.runs.add(start..block.bytes.len(), 1);
+        }
+        block
+    }
+
+    fn rows(blocks: impl IntoIterator<Item = Block>) -> Rows {
+        let mut rows = Rows::default();
+        blocks.into_iter().for_each(|block| rows.push(block));
+        rows
+    }
+
+    fn values(rows: &Rows, mut position: Position) -> Vec<&[u8]> {
+        std::iter::from_fn(|| rows.next_row(&mut position))
+            .map(|row| row.fields().next().unwrap().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn rows_are_the_same_however_they_lie() {
+        let all: [&[u8]; 5] = [b"a", b"", b"ccc", b"d", b"e"];
+        let together = rows([block(&all, true)]);
+        assert_eq!(together.blocks[0].runs.more.len(), 0, "one run");
+        for split in 0..=all.len() {
+            let (head, tail) = all.split_at(split);
+            let apart = rows([block(head, false), Block::default(), block(tail, true)]);
+            assert_eq!(apart, together);
+            assert_eq!(apart.len(), 5);
+            for start in 0..=all.len() {
+                assert_eq!(values(&apart, apart.seek(start)), all[start..], "{split} {start}");
+            }
+            assert!(values(&apart, apart.seek(usize::MAX)).is_empty());
+        }
+        assert_ne!(together, rows([block(&all[1..], true)]));
+        assert_ne!(together, rows([block(&[b"a", b"", b"ccc", b"d", b"f"], true)]));
+    }
+
+    #[test]
+    fn no_rows_is_an_end() {
+        let rows = Rows::default();
+        assert!(rows.is_empty() && rows.memory() == 0);
+        assert_eq!(rows.next_row(&mut rows.start()), None);
+        assert_eq!(rows.next_row(&mut rows.seek(3)), None);
+    }
+
+    #[test]
+    fn fields_are_counted_and_null_is_none() {
+        let row = Row { body: b"\0\0\0\x02hi\xff\xff\xff\xff\0\0\0\0", len: 3 };
+        let mut fields = row.fields();
+        assert_eq!((row.len(), fields.len()), (3, 3));
+        assert_eq!(fields.next(), Some(Some(&b"hi"[..])));
+        assert_eq!(fields.next(), Some(None));
+        assert_eq!(fields.len(), 1);
+        assert_eq!(fields.next(), Some(Some(&b""[..])));
+        assert_eq!(fields.next(), None);
+        assert!(Row { body: b"", len: 0 }.is_empty());
+    }
+
+    /// Never so after the check on arrival; reading is total all the same.
+    #[test]
+    fn a_row_that_was_not_checked_ends_early() {
+        for body in [&b""[..], b"\0\0", b"\0\0\0\x05hi", b"\x7f\xff\xff\xff"] {
+            assert_eq!(Row { body, len: 2 }.fields().count(), 0);
+        }
+    }
+}
