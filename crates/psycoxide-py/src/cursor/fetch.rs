@@ -28,11 +28,22 @@ impl Cursor {
 
     /// The next row that the client has.
     fn next_row<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let this = slf.get();
-        let (tuples, mut position, _) = this.tuples()?;
+        let (tuples, mut position) = {
+            let mut state = slf.get().state();
+            let fetched = &mut state.fetched;
+            let Some(tuples) = fetched.tuples.clone() else {
+                drop(state);
+                return Err(error::programming("no results to fetch"));
+            };
+            let start = fetched.position;
+            if tuples.result.rows.next_row(&mut fetched.position).is_none() {
+                return Ok(None);
+            }
+            // A row that cannot be decoded is passed over: the next fetch goes on behind it.
+            fetched.row += 1;
+            (tuples, start)
+        };
         let Some(raw) = tuples.result.rows.next_row(&mut position) else { return Ok(None) };
-        // A row that cannot be decoded is passed over, so that the next fetch goes on behind it.
-        this.moved(position, 1);
         row::build_row(slf, &raw, &tuples.plan).map(Some)
     }
 
@@ -54,7 +65,7 @@ impl Cursor {
     /// What every kind of fetch has to check first.
     fn check_fetch(slf: &Bound<'_, Self>) -> PyResult<()> {
         let connection = slf.get().open_connection(slf.py())?;
-        if connection.get().is_async() && connection.get().open_session()?.is_polled() {
+        if connection.get().open_session()?.is_polled() && connection.get().is_async() {
             return Err(error::programming("no results to fetch"));
         }
         Ok(())

@@ -5,7 +5,7 @@
 mod fork;
 
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -69,6 +69,8 @@ pub struct Session {
     turn: Turn,
     closed: AtomicU8,
     polled: Mutex<Polled>,
+    /// Whether that is anything but idle: asked for each row that is fetched.
+    polling: AtomicBool,
     /// The process that opened the link: a forked child must not touch it.
     generation: u32,
 }
@@ -81,6 +83,7 @@ impl Session {
             turn: Turn::new(),
             closed: AtomicU8::new(Closed::Open as u8),
             polled: Mutex::default(),
+            polling: AtomicBool::new(false),
             generation: fork::generation(),
         }
     }
@@ -111,18 +114,20 @@ impl Session {
 
     /// Notes how far an operation is that somebody `poll()`s.
     pub fn set_polled(&self, polled: Polled) {
+        self.polling.store(!matches!(polled, Polled::Idle), Ordering::Release);
         *self.polled.lock().unwrap_or_else(PoisonError::into_inner) = polled;
     }
 
     /// What became of the operation that somebody `poll()`s; it is forgotten if it has ended.
     pub fn take_polled(&self) -> Polled {
         let mut polled = self.polled.lock().unwrap_or_else(PoisonError::into_inner);
+        self.polling.store(false, Ordering::Release);
         std::mem::take(&mut *polled)
     }
 
     /// Whether somebody has to `poll()` before the operation under way can end.
     pub fn is_polled(&self) -> bool {
-        !matches!(*self.polled.lock().unwrap_or_else(PoisonError::into_inner), Polled::Idle)
+        self.polling.load(Ordering::Acquire)
     }
 
     /// What the engine answers to a question, once there is one.
