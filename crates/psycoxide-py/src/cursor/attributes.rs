@@ -1,5 +1,7 @@
 //! What can be read from a cursor, what of it can be set, and its end.
 
+use std::sync::atomic::Ordering;
+
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyString};
@@ -14,20 +16,20 @@ impl Cursor {
     /// close() -- Close the cursor.
     fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
-        if this.state().closed {
+        if this.closed.load(Ordering::Acquire) {
             return Ok(());
         }
         if this.name().is_some() {
             Self::close_named(slf)?;
         }
-        this.state().closed = true;
+        this.closed.store(true, Ordering::Release);
         Ok(())
     }
 
     /// Whether the cursor, or its connection, is closed.
     #[getter]
     fn closed(&self, py: Python<'_>) -> bool {
-        self.state().closed
+        self.closed.load(Ordering::Acquire)
             || self
                 .connection(py)
                 .map_or(true, |connection| connection.get().open_session().is_err())
@@ -169,7 +171,8 @@ impl Cursor {
     }
 
     #[setter]
-    fn set_row_factory(&self, value: Py<PyAny>) {
+    fn set_row_factory(&self, py: Python<'_>, value: Py<PyAny>) {
+        self.makes_rows.store(!value.is_none(py), Ordering::Release);
         let old = std::mem::replace(&mut self.objects().row_factory, value);
         drop(old);
     }

@@ -1,5 +1,7 @@
 //! Reading rows.
 
+use std::sync::Arc;
+
 use psycoxide_proto::Position;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -11,7 +13,7 @@ use crate::row;
 
 impl Cursor {
     /// Refuses to fetch where there is nothing that could be fetched.
-    fn tuples(&self) -> PyResult<(Tuples, Position, usize)> {
+    fn tuples(&self) -> PyResult<(Arc<Tuples>, Position, usize)> {
         let state = self.state();
         let fetched = &state.fetched;
         match &fetched.tuples {
@@ -122,10 +124,16 @@ impl Cursor {
     fn __next__<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let this = slf.get();
         Self::check_fetch(slf)?;
-        if this.name().is_some() && this.state().fetched.remaining() == 0 {
-            let itersize = this.state().itersize;
-            Self::fetch_named(slf, Some(itersize))?;
+        if this.name().is_none() {
+            return Self::next_row(slf);
         }
+        // Nothing has been fetched yet, or all of that has been read.
+        let fetched = this.state().fetched.tuples.is_some();
+        if let Some(row) = if fetched { Self::next_row(slf)? } else { None } {
+            return Ok(Some(row));
+        }
+        let itersize = this.state().itersize;
+        Self::fetch_named(slf, Some(itersize))?;
         Self::next_row(slf)
     }
 }

@@ -11,6 +11,7 @@ mod named;
 mod result;
 mod scroll;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pyo3::PyTraverseError;
@@ -33,6 +34,9 @@ pub struct Cursor {
     connection: OnceLock<Py<Connection>>,
     name: OnceLock<Py<PyString>>,
     state: Mutex<State>,
+    closed: AtomicBool,
+    /// Whether rows are made by the row factory: asked for each row.
+    makes_rows: AtomicBool,
     objects: Mutex<Objects>,
     string_types: OnceLock<Py<PyDict>>,
     binary_types: OnceLock<Py<PyDict>>,
@@ -40,7 +44,6 @@ pub struct Cursor {
 
 /// What a cursor holds that is not Python's.
 struct State {
-    closed: bool,
     arraysize: i64,
     itersize: i64,
     fetched: Fetched,
@@ -62,12 +65,13 @@ impl Cursor {
             connection: OnceLock::new(),
             name: OnceLock::new(),
             state: Mutex::new(State {
-                closed: false,
                 arraysize: 1,
                 itersize: 2000,
                 fetched: Fetched::default(),
                 named: Named::default(),
             }),
+            closed: AtomicBool::new(false),
+            makes_rows: AtomicBool::new(false),
             objects: Mutex::new(Objects {
                 tzinfo_factory: crate::imports::TIMEZONE.bind(py)?.clone().unbind(),
                 row_factory: py.None(),
@@ -90,7 +94,7 @@ impl Cursor {
     /// The connection, if the cursor may be used.
     fn open_connection<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, Connection>> {
         let connection = self.connection(py)?;
-        if self.state().closed || connection.get().open_session().is_err() {
+        if self.closed.load(Ordering::Acquire) || connection.get().open_session().is_err() {
             connection.get().require_own_process()?;
             return Err(error::interface("cursor already closed"));
         }
@@ -112,8 +116,14 @@ impl Cursor {
         self.objects().tzinfo_factory.clone_ref(py)
     }
 
-    /// What makes the rows, or `None` for tuples.
-    pub fn row_factory(&self, py: Python<'_>) -> Py<PyAny> {
+    /// What makes the rows, unless they are tuples.
+    pub fn row_maker<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        let makes_rows = self.makes_rows.load(Ordering::Acquire);
+        makes_rows.then(|| self.row_factory(py).into_bound(py))
+    }
+
+    /// The row factory as it was set, or `None`.
+    fn row_factory(&self, py: Python<'_>) -> Py<PyAny> {
         self.objects().row_factory.clone_ref(py)
     }
 

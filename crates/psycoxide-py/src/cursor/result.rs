@@ -11,20 +11,18 @@ use super::column::Column;
 use crate::cast::CastPlan;
 use crate::error;
 
-/// A result with the casters chosen for it; cheap to copy, so that rows can be built while no lock
-/// is held.
-#[derive(Clone)]
+/// A result with the casters chosen for it; shared, so that rows can be built while no lock is held.
 pub struct Tuples {
     /// The raw rows and their columns.
-    pub result: Arc<QueryResult>,
+    pub result: QueryResult,
     /// How each column becomes an object: chosen when the statement was executed.
-    pub plan: Arc<CastPlan>,
+    pub plan: CastPlan,
 }
 
 /// The state of a cursor after a statement.
 pub struct Fetched {
     /// The rows, if the statement gave any kind of table.
-    pub tuples: Option<Tuples>,
+    pub tuples: Option<Arc<Tuples>>,
     /// Where the next row starts.
     pub position: Position,
     /// `cursor.rownumber`
@@ -47,13 +45,6 @@ impl Default for Fetched {
             statusmessage: None,
             lastrowid: 0,
         }
-    }
-}
-
-impl Fetched {
-    /// How many rows are left to fetch.
-    pub fn remaining(&self) -> usize {
-        self.tuples.as_ref().map_or(0, |tuples| tuples.result.rows.len().saturating_sub(self.row))
     }
 }
 
@@ -96,10 +87,10 @@ impl Cursor {
             ResultKind::Tuples => {
                 fetched.rowcount = i64::try_from(result.rows.len()).unwrap_or(i64::MAX);
                 let plan = match result.columns.as_ref() {
-                    Some(columns) => Arc::new(CastPlan::resolve(slf, columns)?),
+                    Some(columns) => CastPlan::resolve(slf, columns)?,
                     None => return Err(error::internal("a table without columns")),
                 };
-                fetched.tuples = Some(Tuples { result: Arc::new(result), plan });
+                fetched.tuples = Some(Arc::new(Tuples { result, plan }));
             }
             ResultKind::CopyIn | ResultKind::CopyOut | ResultKind::CopyBoth => {
                 fetched.rowcount = affected(&result);

@@ -19,7 +19,7 @@ pub fn build_row<'py>(
     row: &Row<'_>,
     plan: &CastPlan,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let factory = factory(cursor);
+    let factory = cursor.get().row_maker(cursor.py());
     let cursor = cursor.as_any();
     let kept = Kept::new(cursor);
     let scene = plan.scene(cursor, &kept);
@@ -40,7 +40,7 @@ pub fn build_rows<'py>(
     count: usize,
     plan: &CastPlan,
 ) -> PyResult<Bound<'py, PyList>> {
-    let factory = factory(cursor);
+    let factory = cursor.get().row_maker(cursor.py());
     let cursor = cursor.as_any();
     let kept = Kept::new(cursor);
     let scene = plan.scene(cursor, &kept);
@@ -50,10 +50,4 @@ pub fn build_rows<'py>(
         Some(fill::row(&scene, plan, &row, factory.as_ref()))
     };
     fill::list(cursor.py(), count.min(rows.len()), next)
-}
-
-/// The cursor's `row_factory`, if rows are not to be tuples.
-fn factory<'py>(cursor: &Bound<'py, Cursor>) -> Option<Bound<'py, PyAny>> {
-    let factory = cursor.get().row_factory(cursor.py()).into_bound(cursor.py());
-    (!factory.is_none()).then_some(factory)
 }
