@@ -24,9 +24,11 @@ def test_connect_and_close(dsn):
     assert conn.status == extensions.STATUS_READY
     assert conn.server_version == conn.info.server_version >= 90000
     assert conn.protocol_version == 3
+    version = conn.server_version
     conn.close()
     conn.close()
     assert conn.closed == 1
+    assert (conn.server_version, conn.info.server_version) == (version, 0)
     with pytest.raises(psycoxide.InterfaceError, match="connection already closed"):
         conn.cursor()
     with pytest.raises(psycoxide.InterfaceError, match="connection already closed"):

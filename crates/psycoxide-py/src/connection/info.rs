@@ -81,6 +81,12 @@ impl Connection {
         self.ask(|engine| i32::from(engine.protocol_version().major)).unwrap_or(0)
     }
 
+    /// Keeps what is told even when the session is over.
+    pub fn note_versions(&self) {
+        let versions = (self.server_version_number(), self.protocol());
+        self.state().versions = versions;
+    }
+
     fn dsn_parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         if let Some(config) = self.config.get() {
@@ -272,16 +278,16 @@ impl Connection {
         self.dsn_parameters(py)
     }
 
-    /// The server's version as a number.
+    /// The server's version as a number; that of the last session once the connection is closed.
     #[getter]
     fn server_version(&self) -> i64 {
-        self.server_version_number()
+        self.state().versions.0
     }
 
     /// The version of the protocol: 3.
     #[getter]
     fn protocol_version(&self) -> i32 {
-        self.protocol()
+        self.state().versions.1
     }
 }
 

@@ -91,6 +91,7 @@ impl Connection {
     pub fn connected(&self, py: Python<'_>) -> PyResult<()> {
         let session = self.session()?;
         refresh(py, self, session).inspect_err(|_| session.break_off())?;
+        self.note_versions();
         self.state().status = Status::Ready;
         Ok(())
     }

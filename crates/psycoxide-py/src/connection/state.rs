@@ -60,6 +60,8 @@ pub struct State {
     pub parameters_version: Option<u64>,
     /// A polled query turned out to be a COPY, which is refused in these words.
     pub refused_copy: Option<String>,
+    /// The server's version and the protocol's, which are told after the end as well.
+    pub versions: (i64, i32),
     /// What went wrong last, as `info.error_message` shows it.
     pub error_message: Option<String>,
 }
