@@ -395,6 +395,10 @@ class NonstandardUseOfEscapeCharacter(DataError):
     """SQLSTATE 22P06: nonstandard_use_of_escape_character."""
 
 
+class DatumVersionMismatch(DataError):
+    """SQLSTATE 22P07: datum_version_mismatch."""
+
+
 class IntegrityConstraintViolation(IntegrityError):
     """SQLSTATE 23000: integrity_constraint_violation."""
 
@@ -1141,6 +1145,7 @@ sqlstate_errors.update(
         "22P04": BadCopyFileFormat,
         "22P05": UntranslatableCharacter,
         "22P06": NonstandardUseOfEscapeCharacter,
+        "22P07": DatumVersionMismatch,
         "23000": IntegrityConstraintViolation,
         "23001": RestrictViolation,
         "23502": NotNullViolation,
