@@ -64,20 +64,72 @@ class BrokenWrite(io.TextIOBase):
 
 
 def test_read_raises(cur, conn):
-    with pytest.raises(psycoxide.errors.QueryCanceled, match="ZeroDivisionError") as caught:
+    with pytest.raises(ZeroDivisionError, match="^broken read$") as caught:
         cur.copy_from(BrokenRead(), "cargo")
-    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    answer = caught.value.__cause__
+    assert isinstance(answer, psycoxide.errors.QueryCanceled)
+    assert "error in .read() call: ZeroDivisionError broken read" in str(answer)
+    assert conn.info.transaction_status == psycoxide.extensions.TRANSACTION_STATUS_INERROR
     conn.rollback()
     cur.execute("select 1")
     assert cur.fetchone() == (1,)
 
 
-def test_write_raises(cur, conn):
-    with pytest.raises(ZeroDivisionError):
-        cur.copy_expert("copy (select generate_series(1, 1000000)) to stdout", BrokenWrite())
+@pytest.mark.parametrize("rows", [10, 1000000])
+def test_write_raises(cur, conn, rows):
+    with pytest.raises(ZeroDivisionError, match="^broken write$") as caught:
+        cur.copy_expert(f"copy (select generate_series(1, {rows})) to stdout", BrokenWrite())
+    # A short answer is over before the server hears of the cancel.
+    if rows > 10:
+        assert isinstance(caught.value.__cause__, psycoxide.errors.QueryCanceled)
     conn.rollback()
     cur.execute("select 1")
     assert cur.fetchone() == (1,)
+
+
+@pytest.mark.parametrize("exception", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_what_is_no_exception_goes_through(cur, conn, exception):
+    class Stopping:
+        def read(self, size=-1):
+            raise exception
+
+        def write(self, data):
+            raise exception
+
+    for statement in ("copy cargo from stdin", "copy (select 1) to stdout"):
+        with pytest.raises(exception):
+            cur.copy_expert(statement, Stopping())
+        conn.rollback()
+        cur.execute("select 1")
+        assert cur.fetchone() == (1,)
+        cur.execute("create temp table if not exists cargo (id int primary key, name text)")
+
+
+def test_what_read_raises_keeps_its_own_causes(cur, conn):
+    class Wrapping:
+        def read(self, size=-1):
+            try:
+                raise KeyError("inner")
+            except KeyError as inner:
+                raise LookupError("outer") from inner
+
+    with pytest.raises(LookupError, match="outer") as caught:
+        cur.copy_from(Wrapping(), "cargo")
+    inner = caught.value.__cause__
+    assert isinstance(inner, KeyError)
+    assert isinstance(inner.__cause__, psycoxide.errors.QueryCanceled)
+
+
+@pytest.mark.parametrize("wrong", [None, 7, object(), ["x"]])
+def test_read_returns_something_else(cur, conn, wrong):
+    class Odd:
+        def read(self, size=-1):
+            return wrong
+
+    with pytest.raises(TypeError, match=r"read\(\) must return bytes or str"):
+        cur.copy_from(Odd(), "cargo")
+    conn.rollback()
+    cur.execute("select 1")
 
 
 def test_files_are_checked(cur):

@@ -33,6 +33,7 @@ KNOWN: dict[str, str] = {
     "query 'copy pg_class from stdin'": "psycopg2 leaves a refused COPY open till the rollback",
     "query 'select \\x00 1'": "psycopg2 cuts a query off at a NUL, and runs what is before it",
     "query \"select 'a\\x00b'\"": "psycopg2 cuts a query off at a NUL, and runs what is before it",
+    "program copy_from_a_file_that_fails": "psycopg2 loses what read() raised",
     "program malformed_array": "psycopg2 takes it for an empty array, without a word",
 }
 

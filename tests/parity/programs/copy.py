@@ -25,19 +25,3 @@ attempt(lambda: cur.copy_expert("select 1", io.StringIO()))
 conn.rollback()
 attempt(lambda: cur.copy_from(io.StringIO(""), "a.b"))
 conn.rollback()
-
-
-class Bad:
-    def read(self, size=-1):
-        raise ZeroDivisionError("mine")
-
-    def write(self, data):
-        raise ZeroDivisionError("mine")
-
-
-cur.execute("create temporary table c (a int, b text)")
-conn.commit()
-attempt(lambda: cur.copy_from(Bad(), "c"))
-conn.rollback()
-cur.execute("drop table c")
-conn.commit()

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use psycoxide_proto::{Engine, Event, Outcome};
 use psycoxide_sql::command::copy::Table;
-use pyo3::exceptions::{PyException, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
@@ -50,6 +50,20 @@ pub fn refusal(event: &Event) -> Option<String> {
         _ => return None,
     };
     Some(format!("can't execute COPY {direction}: use the {method}() method instead"))
+}
+
+/// Makes `answer` the cause of `raised`; what `raised` was already chained to comes first.
+fn chain(py: Python<'_>, raised: &PyErr, answer: PyErr) {
+    let mut last = raised.clone_ref(py);
+    let mut seen = vec![last.value(py).as_ptr()];
+    while let Some(earlier) = last.cause(py).or_else(|| last.context(py)) {
+        if seen.contains(&earlier.value(py).as_ptr()) {
+            return;
+        }
+        seen.push(earlier.value(py).as_ptr());
+        last = earlier;
+    }
+    last.set_cause(py, Some(answer));
 }
 
 struct Copy<'a, 'py> {
@@ -99,11 +113,7 @@ impl<'py> Copy<'_, 'py> {
         )))
     }
 
-    /// Ends a COPY FROM because the file failed.
-    ///
-    /// As in psycopg2 the server's answer (`QueryCanceled`, naming the exception) is what is
-    /// raised; beyond psycopg2 the file's own exception is its cause. What is not an `Exception`
-    /// (Ctrl-C, exit) goes to the user as it is.
+    /// Ends a COPY FROM because the file failed: what it raised, chained to the server's answer.
     fn fail(&self, py: Python<'py>, raised: PyErr) -> PyErr {
         let value = raised.value(py);
         let class = raised.get_type(py).name().map_or_else(|_| String::new(), |n| n.to_string());
@@ -117,22 +127,28 @@ impl<'py> Copy<'_, 'py> {
             Ok(()) => self.operation.resume(),
             Err(error) => Err(error::from_proto(&error)),
         };
-        let answer = match answer {
-            Ok(Reached::End(Outcome { error: Some(report), .. })) => {
-                error::from_report(py, &report, None, self.connection.get(), None)
-            }
-            Ok(Reached::End(_)) => return raised,
-            Ok(_) => {
-                session.break_off();
-                return raised;
-            }
-            Err(error) => error,
-        };
-        if !raised.is_instance_of::<PyException>(py) {
-            return raised;
+        match answer {
+            Ok(Reached::End(outcome)) => self.chain(py, &raised, Some(outcome)),
+            Ok(_) => session.break_off(),
+            Err(answer) => chain(py, &raised, answer),
         }
-        answer.set_cause(py, Some(raised));
-        answer
+        raised
+    }
+
+    /// Ends a COPY TO because the file failed: what it raised, chained to the server's answer.
+    fn give_up(&self, py: Python<'py>, raised: PyErr) -> PyErr {
+        let session = self.operation.session();
+        let outcome = py.detach(|| session.cancel_and_drain(PATIENCE));
+        self.chain(py, &raised, outcome);
+        raised
+    }
+
+    /// Chains what the file raised to the error with which the COPY ended.
+    fn chain(&self, py: Python<'py>, raised: &PyErr, outcome: Option<Outcome>) {
+        if let Some(report) = outcome.and_then(|outcome| outcome.error) {
+            let connection = self.connection.get();
+            chain(py, raised, error::from_report(py, &report, None, connection, None));
+        }
     }
 
     /// Writes what the server sends to the file until it ends.
@@ -150,9 +166,7 @@ impl<'py> Copy<'_, 'py> {
                         Ok(PyBytes::new(py, &data).into_any())
                     };
                     if let Err(raised) = data.and_then(|data| write.call1((data,))) {
-                        let session = self.operation.session();
-                        py.detach(|| session.cancel_and_drain(PATIENCE));
-                        return Err(raised);
+                        return Err(self.give_up(py, raised));
                     }
                 }
                 Reached::Pause(event) => return self.operation.refuse(&event),

@@ -248,26 +248,29 @@ impl Session {
         }
     }
 
-    /// Has the server cancel the operation under way, then takes the rest of its answer, which is
-    /// thrown away. The link is closed if that does not end within `patience`.
-    pub fn cancel_and_drain(&self, patience: Duration) {
+    /// Has the server cancel the operation under way, then takes the rest of its answer. `None`,
+    /// and the link is closed, if that does not end within `patience`.
+    pub fn cancel_and_drain(&self, patience: Duration) -> Option<Outcome> {
         let until = Instant::now() + patience;
         let Some(token) = self.cancel_token() else {
             // There is no session yet that could be kept.
-            return self.break_off();
+            self.break_off();
+            return None;
         };
         let _ = token.send(Some(patience));
-        if !self.drain(until, b"canceled") {
+        let outcome = self.drain(until, b"canceled");
+        if outcome.is_none() {
             self.break_off();
         }
+        outcome
     }
 
-    /// Takes the rest of an answer, refusing and discarding the data of COPY on the way. `false` if
+    /// Takes the rest of an answer, refusing and discarding the data of COPY on the way. `None` if
     /// it did not come to its end in time.
-    pub fn drain(&self, until: Instant, reason: &[u8]) -> bool {
+    fn drain(&self, until: Instant, reason: &[u8]) -> Option<Outcome> {
         loop {
             match self.drive(Some(until)) {
-                Ok(Stop::Done(_)) => return true,
+                Ok(Stop::Done(outcome)) => return Some(outcome),
                 Ok(Stop::Paused(event)) => {
                     let refused = match event {
                         Event::CopyIn(_) | Event::CopyBoth(_) => {
@@ -276,12 +279,12 @@ impl Session {
                         _ => Ok(()),
                     };
                     if refused.is_err() {
-                        return false;
+                        return None;
                     }
                 }
                 Ok(Stop::Hungry) => {
                     if self.with_engine(|engine| engine.copy_fail(reason)).is_err() {
-                        return false;
+                        return None;
                     }
                 }
                 Ok(Stop::Backlog) => {
@@ -290,14 +293,14 @@ impl Session {
                     });
                     // Notifications are kept for the program: it may be waiting for them.
                     if self.ask(Engine::backlog).unwrap_or_default() > MAX_BACKLOG * 100 {
-                        return false;
+                        return None;
                     }
                 }
                 Ok(Stop::Interrupted) => {}
-                Ok(Stop::Expired) | Err(_) => return false,
+                Ok(Stop::Expired) | Err(_) => return None,
             }
             if Instant::now() >= until {
-                return false;
+                return None;
             }
         }
     }
