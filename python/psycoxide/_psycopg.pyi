@@ -112,6 +112,7 @@ _HSTORE: type
 _UUID: type
 
 def _range_bounds(value: str) -> tuple[str | None, str | None, str] | None: ...
+def _multirange_ranges(value: str) -> list[str]: ...
 def _mogrify(
     query: bytes,
     args: Any = None,

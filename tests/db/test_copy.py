@@ -64,7 +64,7 @@ class BrokenWrite(io.TextIOBase):
 
 
 def test_read_raises(cur, conn):
-    with pytest.raises(ZeroDivisionError, match="^broken read$") as caught:
+    with pytest.raises(ZeroDivisionError, match=r"^broken read$") as caught:
         cur.copy_from(BrokenRead(), "cargo")
     answer = caught.value.__cause__
     assert isinstance(answer, psycoxide.errors.QueryCanceled)
@@ -77,7 +77,7 @@ def test_read_raises(cur, conn):
 
 @pytest.mark.parametrize("rows", [10, 1000000])
 def test_write_raises(cur, conn, rows):
-    with pytest.raises(ZeroDivisionError, match="^broken write$") as caught:
+    with pytest.raises(ZeroDivisionError, match=r"^broken write$") as caught:
         cur.copy_expert(f"copy (select generate_series(1, {rows})) to stdout", BrokenWrite())
     # A short answer is over before the server hears of the cancel.
     if rows > 10:

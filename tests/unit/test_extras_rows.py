@@ -132,5 +132,6 @@ def test_everything_says_that_it_is_of_extras():
                 "psycoxide.extras",
                 "psycoxide.extensions",
                 "psycoxide._range",
+                "psycoxide._multirange",
                 "psycoxide._json",
             )

@@ -2,6 +2,7 @@
 
 import ipaddress
 import uuid
+from types import SimpleNamespace
 
 import pytest
 
@@ -60,6 +61,35 @@ def test_what_is_no_hstore(text):
 )
 def test_adapting_hstore(value, quoted):
     assert HstoreAdapter(value).getquoted() == quoted
+
+
+@pytest.mark.parametrize(
+    ("value", "quoted"),
+    [
+        ({}, b"''::hstore"),
+        ({"a": "1", "b": None}, b"(('a' => '1')||('b' => NULL))"),
+        ({"it's": "\\"}, b"(('it''s' => '\\'))"),
+    ],
+)
+def test_adapting_hstore_for_servers_before_9_0(value, quoted):
+    assert HstoreAdapter(value)._getquoted_8() == quoted
+
+
+@pytest.mark.parametrize(
+    ("version", "quoted"), [(80422, b"(('a' => '1'))"), (90000, b"hstore(ARRAY['a'], ARRAY['1'])")]
+)
+def test_the_form_of_hstore_depends_on_the_server(version, quoted):
+    # No server of that age runs any more: the adapter asks only for its version.
+    class Adapter(HstoreAdapter):
+        conn = SimpleNamespace(info=SimpleNamespace(server_version=version))
+
+        def __init__(self, wrapped):
+            self.wrapped = wrapped
+
+        def _quoted(self, value):
+            return extensions.adapt(value).getquoted()
+
+    assert Adapter({"a": "1"}).getquoted() == quoted
 
 
 @pytest.mark.parametrize(

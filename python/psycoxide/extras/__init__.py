@@ -22,6 +22,17 @@ from psycoxide._json import (
     register_default_jsonb as register_default_jsonb,
     register_json as register_json,
 )
+from psycoxide._multirange import (
+    DateMultirange as DateMultirange,
+    DateTimeMultirange as DateTimeMultirange,
+    DateTimeTZMultirange as DateTimeTZMultirange,
+    Multirange as Multirange,
+    MultirangeAdapter as MultirangeAdapter,
+    MultirangeCaster as MultirangeCaster,
+    NumericMultirange as NumericMultirange,
+    register_default_multiranges as register_default_multiranges,
+    register_multirange as register_multirange,
+)
 from psycoxide._range import (
     DateRange as DateRange,
     DateTimeRange as DateTimeRange,

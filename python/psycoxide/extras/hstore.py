@@ -16,8 +16,16 @@ if TYPE_CHECKING:
     from psycoxide._catalog import Scope
 
 
+# The version from which servers have the function hstore(text[], text[]).
+_ARRAYS_SINCE = 90000
+
+
 class HstoreAdapter:
-    """Adapts a dict to a call of the function `hstore()`, and parses the text of an hstore."""
+    """Adapts a dict to an hstore, and parses the text of an hstore.
+
+    An hstore is written as a call of the function `hstore()`; for a connection to a server older
+    than 9.0, which does not have it, as pairs of the operator `=>`.
+    """
 
     def __init__(self, wrapped: dict[str, str | None]) -> None:
         self.wrapped = wrapped
@@ -28,16 +36,32 @@ class HstoreAdapter:
         self.conn = conn
 
     def getquoted(self) -> bytes:
-        """The SQL: `hstore(ARRAY['key', ...], ARRAY['value', ...])`."""
+        """The SQL, in the form that the server of `prepare()`'s connection understands."""
+        if self.conn is not None and self.conn.info.server_version < _ARRAYS_SINCE:
+            return self._getquoted_8()
+        return self._getquoted_9()
+
+    def _getquoted_8(self) -> bytes:
+        """The SQL for servers before 9.0: `(('key' => 'value')||...)`."""
         if not self.wrapped:
             return b"''::hstore"
-        keys = self._array(list(self.wrapped.keys()))
-        values = self._array(list(self.wrapped.values()))
+        pairs = (
+            b"(" + self._quoted(key) + b" => " + self._quoted(value) + b")"
+            for key, value in self.wrapped.items()
+        )
+        return b"(" + b"||".join(pairs) + b")"
+
+    def _getquoted_9(self) -> bytes:
+        """The SQL for servers from 9.0 on: `hstore(ARRAY['key', ...], ARRAY['value', ...])`."""
+        if not self.wrapped:
+            return b"''::hstore"
+        keys = self._quoted(list(self.wrapped.keys()))
+        values = self._quoted(list(self.wrapped.values()))
         return b"hstore(" + keys + b", " + values + b")"
 
-    def _array(self, items: list[Any]) -> bytes:
-        adapted = adapt(items)
-        if self.conn is not None:
+    def _quoted(self, value: Any) -> bytes:
+        adapted = adapt(value)
+        if self.conn is not None and hasattr(adapted, "prepare"):
             adapted.prepare(self.conn)
         quoted: bytes = adapted.getquoted()
         return quoted

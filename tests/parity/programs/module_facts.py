@@ -30,5 +30,6 @@ for name in sorted(dir(extensions)):
     if hasattr(caster, "values") and hasattr(caster, "name"):
         show((name, caster.name, caster.values))
 show(sorted(extensions.string_types))
-show(sorted(kind.__name__ for kind, _protocol in extensions.adapters if isinstance(kind, type)))
+kinds = [kind.__name__ for kind, _protocol in extensions.adapters if isinstance(kind, type)]
+show(sorted(kind for kind in kinds if not kind.endswith("Multirange")))  # beyond psycopg2
 show(sorted(extensions.encodings.items()))

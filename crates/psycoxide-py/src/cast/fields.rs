@@ -1,4 +1,4 @@
-//! The parts of composite values and ranges, for the package's casters of such types.
+//! The parts of composite values, ranges and multiranges, for the package's casters of such types.
 
 use psycoxide_sql::text::composite;
 use psycoxide_sql::text::range::{self, Range};
@@ -52,5 +52,17 @@ pub fn _range_bounds<'py>(
             Ok(Some((bound(lower)?, bound(upper)?, marks)))
         }
         Err(_) => Err(unreadable("failed to parse range", value)),
+    }
+}
+
+/// The texts of the ranges that a multirange consists of.
+#[pyfunction]
+pub fn _multirange_ranges<'py>(
+    value: &Bound<'py, PyString>,
+) -> PyResult<Vec<Bound<'py, PyString>>> {
+    let py = value.py();
+    match range::multirange(value.to_str()?.as_bytes()) {
+        Ok(ranges) => ranges.into_iter().map(|range| text(py, range.to_vec())).collect(),
+        Err(_) => Err(unreadable("failed to parse multirange", value)),
     }
 }

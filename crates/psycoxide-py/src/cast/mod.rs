@@ -45,5 +45,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(registry::register_type, module)?)?;
     module.add_function(wrap_pyfunction!(fields::_composite_fields, module)?)?;
     module.add_function(wrap_pyfunction!(fields::_range_bounds, module)?)?;
+    module.add_function(wrap_pyfunction!(fields::_multirange_ranges, module)?)?;
     Ok(())
 }

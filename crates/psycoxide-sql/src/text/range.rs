@@ -1,4 +1,4 @@
-//! Ranges: `[1,5)`, `(,"a b"]`, `empty`.
+//! Ranges, `[1,5)`, `(,"a b"]`, `empty`, and multiranges, `{[1,5),[7,)}`.
 //!
 //! <https://www.postgresql.org/docs/current/rangetypes.html#RANGETYPES-IO>
 
@@ -29,6 +29,30 @@ pub fn range(text: &[u8]) -> Result<Range, Malformed> {
     if text == b"empty" {
         return Ok(Range::Empty);
     }
+    match between(text)? {
+        (range, b"") => Ok(range),
+        _ => Err(FAULT),
+    }
+}
+
+/// The texts of the ranges in a multirange, in the form that the server writes it.
+pub fn multirange(text: &[u8]) -> Result<Vec<&[u8]>, Malformed> {
+    let inner = text.strip_prefix(b"{").and_then(|text| text.strip_suffix(b"}")).ok_or(FAULT)?;
+    let mut ranges = Vec::new();
+    let mut rest = inner;
+    while !rest.is_empty() {
+        if !ranges.is_empty() {
+            rest = rest.strip_prefix(b",").ok_or(FAULT)?;
+        }
+        let (_, tail) = between(rest)?;
+        ranges.push(&rest[..rest.len() - tail.len()]);
+        rest = tail;
+    }
+    Ok(ranges)
+}
+
+/// The range that `text` begins with, and what follows it.
+fn between(text: &[u8]) -> Result<(Range, &[u8]), Malformed> {
     let (lower_inclusive, mut rest) = match text {
         [b'[', rest @ ..] => (true, rest),
         [b'(', rest @ ..] => (false, rest),
@@ -37,12 +61,12 @@ pub fn range(text: &[u8]) -> Result<Range, Malformed> {
     let lower = bound(&mut rest)?;
     rest = rest.strip_prefix(b",").ok_or(FAULT)?;
     let upper = bound(&mut rest)?;
-    let upper_inclusive = match rest {
-        b"]" => true,
-        b")" => false,
+    let (upper_inclusive, rest) = match rest {
+        [b']', rest @ ..] => (true, rest),
+        [b')', rest @ ..] => (false, rest),
         _ => return Err(FAULT),
     };
-    Ok(Range::Between { lower, upper, lower_inclusive, upper_inclusive })
+    Ok((Range::Between { lower, upper, lower_inclusive, upper_inclusive }, rest))
 }
 
 /// Takes a bound off the front of `text`, up to the delimiter that ends it; None if it is empty.
@@ -77,7 +101,7 @@ mod tests {
     use super::*;
     use crate::text::mutation::hostile;
 
-    fn between(
+    fn expected(
         lower: Option<&str>,
         upper: Option<&str>,
         lower_inclusive: bool,
@@ -95,11 +119,11 @@ mod tests {
     #[test]
     fn what_the_server_writes_is_read() {
         assert_eq!(range(b"empty"), Ok(Range::Empty));
-        assert_eq!(range(b"[1,5)"), between(Some("1"), Some("5"), true, false));
-        assert_eq!(range(b"(,)"), between(None, None, false, false));
-        assert_eq!(range(b"(,5]"), between(None, Some("5"), false, true));
-        assert_eq!(range(br#"["a,b","\\ "")"]"#), between(Some("a,b"), Some("\\ \")"), true, true));
-        assert_eq!(range(br#"["","x")"#), between(Some(""), Some("x"), true, false));
+        assert_eq!(range(b"[1,5)"), expected(Some("1"), Some("5"), true, false));
+        assert_eq!(range(b"(,)"), expected(None, None, false, false));
+        assert_eq!(range(b"(,5]"), expected(None, Some("5"), false, true));
+        assert_eq!(range(br#"["a,b","\\ "")"]"#), expected(Some("a,b"), Some("\\ \")"), true, true));
+        assert_eq!(range(br#"["","x")"#), expected(Some(""), Some("x"), true, false));
     }
 
     #[test]
@@ -109,6 +133,31 @@ mod tests {
         {
             assert_eq!(range(text.as_bytes()), Err(FAULT), "{text}");
         }
+    }
+
+    #[test]
+    fn a_multirange_is_taken_apart() {
+        let none: Vec<&[u8]> = Vec::new();
+        assert_eq!(multirange(b"{}"), Ok(none));
+        assert_eq!(multirange(b"{[1,3)}"), Ok(vec![b"[1,3)".as_slice()]));
+        assert_eq!(
+            multirange(br#"{(,3),["a)},[","\""),[5,)}"#),
+            Ok(vec![b"(,3)".as_slice(), br#"["a)},[","\"")"#.as_slice(), b"[5,)".as_slice()])
+        );
+        for text in
+            ["", "{", "}", "[1,2)", "{[1,2)", "{[1,2),}", "{,[1,2)}", "{[1,2)[3,4)}", "{[1,2]]}"]
+        {
+            assert_eq!(multirange(text.as_bytes()), Err(FAULT), "{text}");
+        }
+    }
+
+    #[test]
+    fn mutated_multiranges_give_a_value_or_an_error() {
+        let mut read = 0;
+        hostile(&["{[1,5),(7,)}", r#"{["a b","c"]}"#, "{}"], |text| {
+            read += usize::from(multirange(text).is_ok());
+        });
+        assert!(read > 100, "too few mutations were readable: {read}");
     }
 
     #[test]

@@ -1,0 +1,287 @@
+"""Multiranges: a Python object for PostgreSQL's multirange types, its adapters and typecasters.
+
+Beyond psycopg2, in which a multirange is a str; here too, until `register_default_multiranges()` or
+`register_multirange()` is called. See <https://www.postgresql.org/docs/current/rangetypes.html>.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, overload
+
+from psycoxide._catalog import fetch_by_name, lookup
+from psycoxide._exceptions import ProgrammingError
+from psycoxide._psycopg import (
+    ISQLQuote,
+    _multirange_ranges,
+    _range_bounds,
+    adapt,
+    connection,
+    new_array_type,
+    new_type,
+    register_type,
+)
+from psycoxide._range import Range, _class_or_new
+from psycoxide.extensions import register_adapter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from psycoxide._catalog import Scope
+
+
+class Multirange(Sequence[Range]):
+    """A sequence of ranges of one type, immutable and hashable.
+
+    `ranges` is any iterable of `Range` objects (TypeError for anything else). They are kept as
+    given; the server sorts them, merges those that touch, and leaves empty ones out.
+
+    A value is `in` a multirange if it is in one of its ranges; so is a range that is one of them.
+    Two multiranges are equal if their ranges are, in the same order.
+    """
+
+    __slots__ = ("_ranges",)
+
+    def __init__(self, ranges: Iterable[Range] = ()) -> None:
+        self._ranges: tuple[Range, ...] = tuple(ranges)
+        for one in self._ranges:
+            if not isinstance(one, Range):
+                raise TypeError(f"a multirange consists of ranges: got {type(one).__name__}")
+
+    @overload
+    def __getitem__(self, index: int) -> Range: ...
+    @overload
+    def __getitem__(self, index: slice) -> Multirange: ...
+    def __getitem__(self, index: int | slice) -> Range | Multirange:
+        if isinstance(index, slice):
+            return type(self)(self._ranges[index])
+        return self._ranges[index]
+
+    def __len__(self) -> int:
+        return len(self._ranges)
+
+    def __contains__(self, x: object) -> bool:
+        if isinstance(x, Range):
+            return x in self._ranges
+        return any(x in one for one in self._ranges)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Multirange) and self._ranges == other._ranges
+
+    def __hash__(self) -> int:
+        return hash(self._ranges)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({list(self._ranges)!r})"
+
+    def __str__(self) -> str:
+        return "{" + ", ".join(map(str, self._ranges)) + "}"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_ranges": self._ranges}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._ranges = state["_ranges"]
+
+
+class NumericMultirange(Multirange):
+    """A multirange of numbers: int4multirange, int8multirange and nummultirange."""
+
+    __slots__ = ()
+
+
+class DateMultirange(Multirange):
+    """A multirange of dates: datemultirange."""
+
+    __slots__ = ()
+
+
+class DateTimeMultirange(Multirange):
+    """A multirange of timestamps without time zone: tsmultirange."""
+
+    __slots__ = ()
+
+
+class DateTimeTZMultirange(Multirange):
+    """A multirange of timestamps with time zone: tstzmultirange."""
+
+    __slots__ = ()
+
+
+class MultirangeAdapter:
+    """Adapts a `Multirange` to a call of the multirange's constructor function.
+
+    A subclass says in `name` which multirange type it is, or overrides `getquoted()`.
+    """
+
+    name: str | None = None
+
+    def __init__(self, adapted: Multirange) -> None:
+        self.adapted = adapted
+        self._conn: connection | None = None
+
+    def __conform__(self, proto: object) -> MultirangeAdapter | None:
+        return self if proto is ISQLQuote else None
+
+    def prepare(self, conn: connection) -> None:
+        """Adapt the ranges for `conn`."""
+        self._conn = conn
+
+    def getquoted(self) -> bytes:
+        """The SQL of the multirange. Raises NotImplementedError if the class has no `name`."""
+        if self.name is None:
+            raise NotImplementedError(
+                "MultirangeAdapter must be subclassed overriding its name or the getquoted() method"
+            )
+        return b"%s(%s)" % (self.name.encode("utf8"), b", ".join(self._quoted_ranges()))
+
+    def _quoted_ranges(self) -> list[bytes]:
+        quoted = []
+        for one in self.adapted:
+            adapter = adapt(one)
+            if self._conn is not None and hasattr(adapter, "prepare"):
+                adapter.prepare(self._conn)
+            quoted.append(adapter.getquoted())
+        return quoted
+
+
+class NumberMultirangeAdapter(MultirangeAdapter):
+    """Adapts a `NumericMultirange` to an untyped literal.
+
+    Untyped, because only the server knows which of its multirange types of numbers is meant.
+    """
+
+    def getquoted(self) -> bytes:
+        """The SQL of the multirange: a literal such as `'{[1,5),[7,)}'`."""
+        ranges = (quoted.removeprefix(b"'").removesuffix(b"'") for quoted in self._quoted_ranges())
+        return b"'{%s}'" % b",".join(ranges)
+
+
+class MultirangeCaster:
+    """The typecasters of one multirange type, made and registered by `register_multirange()`.
+
+    `multirange` is the Python class, `adapter` its adapter; `typecaster` and `array_typecaster`
+    (None if there is no array type) are what is registered. A subclass can override `parse()`.
+    """
+
+    def __init__(
+        self,
+        pgmultirange: str | type[MultirangeAdapter],
+        pymultirange: str | type[Multirange],
+        oid: int,
+        range_oid: int,
+        array_oid: int | None = None,
+    ) -> None:
+        self.range_oid = range_oid
+        self.adapter: type[MultirangeAdapter] = _class_or_new(
+            pgmultirange,
+            MultirangeAdapter,
+            {"name": pgmultirange, "__module__": __name__},
+            "pgmultirange must be a string or a MultirangeAdapter",
+        )
+        self.multirange: type[Multirange] = _class_or_new(
+            pymultirange,
+            Multirange,
+            {"__module__": __name__, "__slots__": ()},
+            "pymultirange must be a type or a Multirange",
+        )
+        name = self.adapter.name or self.adapter.__name__
+        self.typecaster = new_type((oid,), name, self.parse)
+        self.array_typecaster = (
+            None
+            if array_oid is None
+            else new_array_type((array_oid,), f"{name}ARRAY", self.typecaster)
+        )
+
+    def parse(self, s: str | None, cur: Any = None) -> Multirange | None:
+        """The `Multirange` that the text `s` is; its ranges are cast as `cur` would cast them.
+
+        Raises InterfaceError if `s` is not a multirange.
+        """
+        if s is None:
+            return None
+        texts = _multirange_ranges(s)
+        if cur is None:
+            return self.multirange(map(_range_of_texts, texts))
+        return self.multirange([cur.cast(self.range_oid, text) for text in texts])
+
+    def _register(self, scope: Scope | None = None) -> None:
+        """Register the typecasters in `scope` (None: everywhere), the adapter everywhere."""
+        register_type(self.typecaster, scope)
+        if self.array_typecaster is not None:
+            register_type(self.array_typecaster, scope)
+        register_adapter(self.multirange, self.adapter)
+
+
+def _range_of_texts(s: str) -> Range:
+    bounds = _range_bounds(s)
+    return Range(empty=True) if bounds is None else Range(*bounds)
+
+
+def register_multirange(
+    pgmultirange: str | type[MultirangeAdapter],
+    pymultirange: str | type[Multirange],
+    conn_or_curs: Scope,
+    globally: bool = False,
+) -> MultirangeCaster:
+    """Make a multirange type of the server known, in both directions.
+
+    `pgmultirange` is the type's name, with its schema if need be, or a `MultirangeAdapter` subclass
+    whose `name` is that. `pymultirange` is a `Multirange` subclass or the name of one to create.
+    The typecasters are registered on `conn_or_curs`, or everywhere if `globally`; the adapter
+    everywhere. The range type has to be known as well: the server's own are, for another call
+    `register_range()` first. Returns the `MultirangeCaster`. Raises ProgrammingError if the server
+    has no such type: it is older than 14, or has none of that name.
+    """
+    name = pgmultirange if isinstance(pgmultirange, str) else getattr(pgmultirange, "name", None)
+    if not isinstance(name, str):
+        raise TypeError("pgmultirange must be a string or a MultirangeAdapter strict subclass")
+    found = []
+    with lookup(conn_or_curs) as (conn, curs):
+        if conn.info.server_version >= 140000:
+            found = fetch_by_name(
+                conn,
+                curs,
+                name,
+                "r.rngmultitypid, r.rngtypid, t.typarray",
+                "pg_range r JOIN pg_type t ON t.oid = r.rngmultitypid",
+            )
+    if not found:
+        raise ProgrammingError(f"PostgreSQL multirange '{name}' not found")
+    oid, range_oid, array_oid = found[0][:3]
+    caster = MultirangeCaster(
+        pgmultirange, pymultirange, oid=oid, range_oid=range_oid, array_oid=array_oid
+    )
+    caster._register(None if globally else conn_or_curs)
+    return caster
+
+
+# The server's own: the oids are fixed (src/include/catalog/pg_type.dat).
+_DEFAULTS = tuple(
+    MultirangeCaster(adapter, multirange, oid=oid, range_oid=range_oid, array_oid=array_oid)
+    for adapter, multirange, oid, range_oid, array_oid in (
+        (NumberMultirangeAdapter, NumericMultirange, 4451, 3904, 6150),
+        (NumberMultirangeAdapter, NumericMultirange, 4532, 3906, 6151),
+        (NumberMultirangeAdapter, NumericMultirange, 4536, 3926, 6157),
+        ("datemultirange", DateMultirange, 4535, 3912, 6155),
+        ("tsmultirange", DateTimeMultirange, 4533, 3908, 6152),
+        ("tstzmultirange", DateTimeTZMultirange, 4534, 3910, 6153),
+    )
+)
+
+
+def register_default_multiranges(conn_or_curs: Scope | None = None) -> None:
+    """Make values of the server's own multirange types `Multirange` objects.
+
+    On `conn_or_curs`, or everywhere if it is None. Without it they are str, as in psycopg2.
+    Multiranges as parameters work without this call.
+    """
+    for caster in _DEFAULTS:
+        caster._register(conn_or_curs)
+
+
+for _caster in _DEFAULTS:
+    # A class of this module means its type wherever it appears; a value read does not.
+    register_adapter(_caster.multirange, _caster.adapter)
+del _caster
