@@ -88,11 +88,11 @@ def test_the_server_merges_and_sorts(conn, cur):
 
 
 def test_a_multirange_of_ones_own(conn, cur):
-    cur.execute("create type pg_temp.textrange as range (subtype = text)")
+    cur.execute("create type textrange as range (subtype = text)")
     register_range("textrange", "TextRange", conn)
     caster = register_multirange("textmultirange", "TextMultirange", conn)
     assert caster.multirange.__name__ == "TextMultirange"
-    cur.execute("""select '{["(a","a,\\")"),[{x},"}")}'::pg_temp.textmultirange""")
+    cur.execute("""select '{["(a","a,\\")"),[{x},"}")}'::textmultirange""")
     (value,) = cur.fetchone()
     assert isinstance(value, caster.multirange)
     assert [(one.lower, one.upper) for one in value] == [("(a", 'a,")'), ("{x}", "}")]

@@ -122,7 +122,10 @@ mod tests {
         assert_eq!(range(b"[1,5)"), expected(Some("1"), Some("5"), true, false));
         assert_eq!(range(b"(,)"), expected(None, None, false, false));
         assert_eq!(range(b"(,5]"), expected(None, Some("5"), false, true));
-        assert_eq!(range(br#"["a,b","\\ "")"]"#), expected(Some("a,b"), Some("\\ \")"), true, true));
+        assert_eq!(
+            range(br#"["a,b","\\ "")"]"#),
+            expected(Some("a,b"), Some("\\ \")"), true, true)
+        );
         assert_eq!(range(br#"["","x")"#), expected(Some(""), Some("x"), true, false));
     }
 
