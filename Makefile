@@ -101,6 +101,7 @@ lint-python: $(STAMPS)/dev $(STAMPS)/native
 	$(PY) -m mypy.stubtest psycoxide._psycopg --allowlist tools/stubtest_allowlist.txt \
 		--ignore-unused-allowlist
 	$(PY) tools/generate_sqlstate.py --check
+	$(PY) tools/generate_api.py --check
 
 test-rust: $(STAMPS)/dev
 	$(SERVER) -- cargo test --workspace --locked --quiet

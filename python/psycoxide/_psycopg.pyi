@@ -31,18 +31,25 @@ _Connection: TypeAlias = connection
 _Query: TypeAlias = str | bytes | Composable
 _Vars: TypeAlias = Sequence[Any] | Mapping[str, Any] | None
 
+# The level of psycopg2 whose API is offered (`__version__`), the driver's own version, the level of
+# libpq whose behaviour is offered, and what PEP 249 asks for.
 __version__: Final[str]
 __psycoxide_version__: Final[str]
 __libpq_version__: Final[int]
 apilevel: Final[str]
 threadsafety: Final[int]
 paramstyle: Final[str]
+# The kinds of replication, for connections and slots.
 REPLICATION_LOGICAL: Final[int]
 REPLICATION_PHYSICAL: Final[int]
 
+# Python's codec for each of PostgreSQL's encodings.
 encodings: dict[str, str]
+# The adapters: from (type, ISQLQuote) to what makes the adapter of an object.
 adapters: dict[tuple[type, type], Callable[[Any], Any]]
+# The typecasters for everywhere: from an oid to the typecaster.
 string_types: dict[int, type]
+# Nothing: the typecasters of binary values, which there are none of.
 binary_types: dict[int, type]
 sqlstate_errors: dict[str, builtins.type[Error]]
 

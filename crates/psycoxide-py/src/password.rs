@@ -15,12 +15,12 @@ use crate::text::text;
 const SALT_LENGTH: usize = 16;
 const ITERATIONS: u32 = 4096;
 
-/// encrypt_password(password, user, [scope], [algorithm]) -- Prepares the encrypted form of a
-/// password.
+/// encrypt_password(password, user, scope=None, algorithm=None) -> str -- The form in which `ALTER
+/// ROLE` takes a password, so that itself never crosses the wire nor shows in a log.
 ///
-/// `scope` is a connection or a cursor; without an `algorithm` the server is asked for its
-/// `password_encryption`. What comes out can go into `ALTER ROLE`, so that the password itself
-/// never crosses the wire nor shows in a log.
+/// `algorithm` is `'md5'`, `'scram-sha-256'` or None; the last asks the server of `scope`, a
+/// connection or a cursor, for its `password_encryption`. Raises ProgrammingError for another
+/// algorithm, and if a scope is needed and missing.
 #[pyfunction]
 #[pyo3(signature = (password, user, scope=None, algorithm=None))]
 fn encrypt_password(

@@ -12,7 +12,7 @@ const MAX_LENGTH: usize = 64;
 /// A transaction identifier: behaves as the triple `(format_id, gtrid, bqual)`.
 #[pyclass(module = "psycoxide.extensions", frozen, subclass)]
 pub struct Xid {
-    /// The format of the identifier; `None` if it was not made by [`Xid::new`].
+    /// The format of the identifier; `None` if it was not made by `xid()`.
     #[pyo3(get)]
     format_id: Option<i32>,
     /// The global transaction id, or the whole identifier if its format is not ours.

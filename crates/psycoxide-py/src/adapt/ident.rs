@@ -11,7 +11,10 @@ use crate::connection::Connection;
 use crate::cursor::Cursor;
 use crate::error;
 
-/// Quotes an identifier for the session of a connection or a cursor.
+/// An identifier, quoted: `it"s` becomes `"it""s"`.
+///
+/// `ident` is str or bytes, `scope` a connection or a cursor, whose encoding is used. Returns str.
+/// Raises TypeError if `scope` is neither, ValueError if there is a NUL.
 #[pyfunction]
 #[pyo3(signature = (ident, scope))]
 fn quote_ident<'py>(

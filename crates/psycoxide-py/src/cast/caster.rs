@@ -113,10 +113,11 @@ impl Caster {
     }
 }
 
-/// new_type(oids, name, castobj) -> new type object
+/// new_type(oids, name, castobj) -> typecaster
 ///
-/// A caster for values of the types with these oids (a tuple): `castobj(value, cursor)` is called
-/// with the value's text, or `None` for NULL. Use it with `register_type()`.
+/// A caster for values of the types with these oids (a tuple of int): `castobj(value, cursor)` is
+/// called with the value's text (str), or None for NULL, and returns what takes its place in the
+/// row. Use it with `register_type()`. Raises TypeError if the oids are not a tuple of int.
 #[pyfunction]
 #[pyo3(signature = (values, name=None, castobj=None, baseobj=None))]
 pub fn new_type<'py>(
@@ -141,10 +142,10 @@ pub fn new_type<'py>(
     Bound::new(py, Caster::new(name, values, decoder))
 }
 
-/// new_array_type(oids, name, baseobj) -> new type object
+/// new_array_type(oids, name, baseobj) -> typecaster
 ///
-/// A caster for arrays, whose elements the caster `baseobj` converts. Use it with
-/// `register_type()`.
+/// A caster for the array types with these oids (a tuple of int), whose elements the caster
+/// `baseobj` converts. Use it with `register_type()`.
 #[pyfunction]
 pub fn new_array_type<'py>(
     values: &Bound<'py, PyTuple>,

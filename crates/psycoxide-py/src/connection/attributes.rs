@@ -34,9 +34,17 @@ fn cursor_name<'py>(name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
 
 #[pymethods]
 impl Connection {
-    /// cursor(name=None, cursor_factory=extensions.cursor, withhold=False, scrollable=None) -> cursor
+    /// cursor(name=None, cursor_factory=extensions.cursor, withhold=False, scrollable=None) ->
+    /// cursor
     ///
-    /// A new cursor; with a name, one on the server.
+    /// A new cursor of this connection. With a `name` (str or bytes) it is one on the server, which
+    /// `withhold` lets outlive the transaction and `scrollable` lets (True), forbids (False) or
+    /// leaves to the server (None) to move backwards. `cursor_factory(connection, name)` makes it:
+    /// by default the connection's `cursor_factory`, else `extensions.cursor`. Returns what the
+    /// factory made.
+    ///
+    /// Raises InterfaceError if the connection is closed, ProgrammingError if `withhold` or
+    /// `scrollable` are given without a name, TypeError if the factory's product is no cursor.
     #[pyo3(signature = (name=None, cursor_factory=None, withhold=None, scrollable=None))]
     fn cursor<'py>(
         slf: &Bound<'py, Self>,
@@ -86,7 +94,8 @@ impl Connection {
 
     /// close() -- Close the connection.
     ///
-    /// No ROLLBACK is sent: the server rolls back a session that ends. Closing twice is allowed.
+    /// No ROLLBACK is sent: the server rolls back what a session that ends has not committed.
+    /// Closing twice is allowed; anything else raises InterfaceError from then on.
     fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
         let Some(session) = this.session.get() else { return Ok(()) };
@@ -143,7 +152,9 @@ impl Connection {
         ConnectionInfo::of(slf)
     }
 
-    /// The messages that the server sent besides its answers; any object with `append`.
+    /// The messages that the server sent besides its answers, such as `'NOTICE: hello\n'`: a list
+    /// of str, of which the last 50 are kept, or any object with a method `append` put in its
+    /// place.
     #[getter(notices)]
     fn notices_attribute(&self, py: Python<'_>) -> Py<PyAny> {
         self.notices(py)
@@ -155,7 +166,8 @@ impl Connection {
         drop(old);
     }
 
-    /// The notifications received: `Notify` objects; any object with `append`.
+    /// The notifications received: a list of `Notify`, for the program to empty, or any object with
+    /// a method `append` put in its place.
     #[getter(notifies)]
     fn notifies_attribute(&self, py: Python<'_>) -> Py<PyAny> {
         self.notifies(py)
@@ -167,7 +179,8 @@ impl Connection {
         drop(old);
     }
 
-    /// The default `cursor_factory` of `cursor()`.
+    /// What makes the cursors of `cursor()`: a subclass of `extensions.cursor`, or None for that
+    /// class.
     #[getter(cursor_factory)]
     fn cursor_factory_attribute(&self, py: Python<'_>) -> Py<PyAny> {
         self.cursor_factory(py)
@@ -179,7 +192,7 @@ impl Connection {
         drop(old);
     }
 
-    /// The typecasters registered on this connection.
+    /// The typecasters registered on this connection: a dict of oid to typecaster.
     #[getter(string_types)]
     fn string_types_attribute(&self, py: Python<'_>) -> Py<PyDict> {
         self.string_types.clone_ref(py)

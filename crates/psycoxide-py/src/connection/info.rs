@@ -256,23 +256,25 @@ impl Connection {
 
 #[pymethods]
 impl Connection {
-    /// get_transaction_status() -- Get backend transaction status.
+    /// get_transaction_status() -> int -- What the server last said of the transaction: one of
+    /// `extensions.TRANSACTION_STATUS_*`.
     fn get_transaction_status(&self) -> i32 {
         self.transaction_status_number()
     }
 
-    /// get_parameter_status(parameter) -- Get backend parameter status, or None.
+    /// get_parameter_status(parameter) -> str or None -- A parameter of the server, such as
+    /// `'TimeZone'`, as it last reported it; None for those that it does not report.
     fn get_parameter_status(&self, py: Python<'_>, parameter: &str) -> Option<String> {
         self.parameter(py, parameter)
     }
 
-    /// get_backend_pid() -- Get backend process id.
+    /// get_backend_pid() -> int -- The id of the server's process for this session.
     fn get_backend_pid(&self) -> PyResult<i32> {
         self.open_session()?;
         Ok(self.backend_process())
     }
 
-    /// get_dsn_parameters() -- Get effective connection parameters, without the password.
+    /// get_dsn_parameters() -> dict -- The options in effect, defaults included, the password not.
     fn get_dsn_parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         self.open_session()?;
         self.dsn_parameters(py)

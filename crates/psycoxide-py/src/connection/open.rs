@@ -171,10 +171,8 @@ fn _connect<'py>(
 
 /// parse_dsn(dsn) -> dict
 ///
-/// The options that a connection string (keywords and values, or a URI) gives, without defaults.
-///
-/// # Errors
-/// `ProgrammingError` with libpq's words if the string is not valid.
+/// The options that a connection string (keywords and values, or a URI) gives, as a dict of str to
+/// str, without defaults. Raises ProgrammingError with libpq's words if the string is not valid.
 #[pyfunction]
 fn parse_dsn<'py>(py: Python<'py>, dsn: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
     let options = Config::parse_dsn(&dsn_text(dsn)?)

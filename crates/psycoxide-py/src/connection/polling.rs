@@ -101,10 +101,12 @@ impl Connection {
 
 #[pymethods]
 impl Connection {
-    /// poll() -> int -- Advance the connection or query process without blocking.
+    /// poll() -> int -- Go on with connecting or with a query, without blocking.
     ///
-    /// `extensions.POLL_OK`, `POLL_READ` or `POLL_WRITE`. On a connection that runs nothing it
-    /// reads what the server sent of its own accord: notifications and notices.
+    /// Returns `extensions.POLL_OK` when it is done, `POLL_READ` or `POLL_WRITE` when the socket
+    /// must become readable or writable first. On a connection that runs nothing it reads what the
+    /// server sent of its own accord: notifications and notices. Raises the error that the query
+    /// met, InterfaceError if the connection is closed.
     fn poll(slf: &Bound<'_, Self>) -> PyResult<i32> {
         let this = slf.get();
         let session = this.session()?;
@@ -129,20 +131,24 @@ impl Connection {
         }
     }
 
-    /// fileno() -> int -- Return file descriptor associated to database connection.
+    /// fileno() -> int -- The descriptor of the connection's socket, for select and the like.
+    ///
+    /// Raises InterfaceError if the connection is closed.
     fn fileno(&self) -> PyResult<i32> {
         Ok(self.open_session()?.fd())
     }
 
-    /// isexecuting() -> bool -- Return True if the connection is executing an asynchronous
-    /// operation.
+    /// isexecuting() -> bool -- Whether an asynchronous query is underway; False if not
+    /// asynchronous.
     fn isexecuting(&self) -> bool {
         self.is_async() && self.session.get().is_some_and(Session::is_polled)
     }
 
-    /// cancel() -- cancel the current operation
+    /// cancel() -- Ask the server to cancel what the connection is doing.
     ///
-    /// May be called from another thread. Nothing happens if the connection is idle.
+    /// May be called from another thread or a signal handler; the cancelled call raises
+    /// `errors.QueryCanceled`. Nothing happens if the connection is idle. Raises ProgrammingError
+    /// between `tpc_prepare()` and its end, OperationalError if the request cannot be delivered.
     fn cancel(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
         let session = this.open_session()?;

@@ -69,7 +69,10 @@ impl Connection {
 
 #[pymethods]
 impl Connection {
-    /// xid(format_id, gtrid, bqual) -- create a transaction identifier.
+    /// xid(format_id, gtrid, bqual) -> Xid -- A transaction identifier for the `tpc_` methods.
+    ///
+    /// Raises ValueError if the format is not from 0 to 2147483647, or one of the two strings is
+    /// longer than 64 characters or not printable ASCII.
     fn xid<'py>(
         slf: &Bound<'py, Self>,
         format_id: &Bound<'py, PyAny>,
@@ -80,7 +83,10 @@ impl Connection {
         slf.py().get_type::<Xid>().call1((format_id, gtrid, bqual))
     }
 
-    /// tpc_begin(xid) -- begin a TPC transaction with given transaction ID xid.
+    /// tpc_begin(xid) -- Begin a two-phase transaction with this identifier: an `Xid` or a str.
+    ///
+    /// From then on it ends by `tpc_commit()` or `tpc_rollback()` only. Raises ProgrammingError
+    /// within a transaction and in autocommit mode, NotSupportedError if the server is too old.
     fn tpc_begin(slf: &Bound<'_, Self>, xid: &Bound<'_, PyAny>) -> PyResult<()> {
         let this = slf.get();
         this.open_session()?;
@@ -104,7 +110,11 @@ impl Connection {
         Ok(())
     }
 
-    /// tpc_prepare() -- perform the first phase of a two-phase transaction.
+    /// tpc_prepare() -- Perform the first phase: `PREPARE TRANSACTION`.
+    ///
+    /// After it only `tpc_commit()` and `tpc_rollback()` are allowed. Raises ProgrammingError
+    /// outside a two-phase transaction, and what the server reports: `ObjectNotInPrerequisiteState`
+    /// if its `max_prepared_transactions` is 0.
     fn tpc_prepare(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
         this.open_session()?;
@@ -120,19 +130,26 @@ impl Connection {
         Ok(())
     }
 
-    /// tpc_commit([xid]) -- commit a transaction previously prepared.
+    /// tpc_commit(xid=None) -- Commit a two-phase transaction.
+    ///
+    /// Without `xid` the one of this connection: prepared, or in a single phase if it is not. With
+    /// one, the transaction of that identifier that was prepared, here or elsewhere. Raises
+    /// ProgrammingError if the state does not allow it, `errors.UndefinedObject` if there is none.
     #[pyo3(signature = (xid=None))]
     fn tpc_commit(slf: &Bound<'_, Self>, xid: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         Self::tpc_finish(slf, xid, "tpc_commit", "COMMIT", tpc::commit)
     }
 
-    /// tpc_rollback([xid]) -- abort a transaction previously prepared.
+    /// tpc_rollback(xid=None) -- Roll a two-phase transaction back; as `tpc_commit()`.
     #[pyo3(signature = (xid=None))]
     fn tpc_rollback(slf: &Bound<'_, Self>, xid: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         Self::tpc_finish(slf, xid, "tpc_rollback", "ROLLBACK", tpc::rollback)
     }
 
-    /// tpc_recover() -- returns a list of pending transaction IDs.
+    /// tpc_recover() -> list of Xid -- The transactions that are prepared and not ended, of all
+    /// databases.
+    ///
+    /// Their `prepared`, `owner` and `database` are set.
     fn tpc_recover<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
         let py = slf.py();
         let this = slf.get();

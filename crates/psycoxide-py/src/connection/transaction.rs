@@ -175,7 +175,12 @@ impl Connection {
 
 #[pymethods]
 impl Connection {
-    /// commit() -- Commit all changes to database.
+    /// commit() -- Commit the transaction; nothing is sent if there is none.
+    ///
+    /// After a failed statement the server answers a COMMIT by rolling back, which is not an error.
+    /// Raises ProgrammingError on asynchronous connections and within a two-phase transaction,
+    /// InterfaceError if the connection is closed, and what the server reports, such as an
+    /// IntegrityError of a deferred constraint.
     fn commit(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
         this.open_session()?;
@@ -184,7 +189,10 @@ impl Connection {
         Self::end_transaction(slf, "COMMIT")
     }
 
-    /// rollback() -- Roll back all changes done to database.
+    /// rollback() -- Roll the transaction back; nothing is sent if there is none.
+    ///
+    /// Raises ProgrammingError on asynchronous connections and within a two-phase transaction,
+    /// InterfaceError if the connection is closed.
     fn rollback(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
         this.open_session()?;
@@ -226,10 +234,12 @@ impl Connection {
         slf.call_method0("commit").map(drop)
     }
 
-    /// set_session(isolation_level, readonly, deferrable, autocommit)
+    /// set_session(isolation_level=None, readonly=None, deferrable=None, autocommit=None)
     ///
-    /// Sets one or more parameters for the next transactions; `None` leaves one as it is,
-    /// `'default'` leaves the choice to the server.
+    /// Sets one or more characteristics of the transactions to come. None leaves one as it is,
+    /// `'default'` leaves the choice to the server. The level is a number
+    /// (`extensions.ISOLATION_LEVEL_*`) or its name in any case. Raises ProgrammingError within a
+    /// transaction and on asynchronous connections, ValueError for a value that is none.
     #[pyo3(signature = (isolation_level=None, readonly=None, deferrable=None, autocommit=None))]
     fn set_session(
         slf: &Bound<'_, Self>,
@@ -249,7 +259,8 @@ impl Connection {
         Self::change_session(slf, level, readonly, deferrable, autocommit)
     }
 
-    /// Whether each statement is a transaction of its own.
+    /// Whether each statement is a transaction of its own: a bool. Setting it within a transaction
+    /// raises ProgrammingError.
     #[getter]
     fn autocommit(&self) -> bool {
         self.state().autocommit
@@ -261,7 +272,9 @@ impl Connection {
         Self::change_session(slf, Setting::Keep, Setting::Keep, Setting::Keep, Some(value))
     }
 
-    /// The isolation level of the next transactions: a number, or `None` for the server's default.
+    /// The isolation level of the transactions to come: one of `extensions.ISOLATION_LEVEL_*` from
+    /// 1 to 4, or None for the server's default. Also to be set by name, in any case:
+    /// `'serializable'`.
     #[getter]
     fn isolation_level(&self) -> Option<i64> {
         self.state().characteristics.isolation.map(IsolationLevel::number)
@@ -277,7 +290,7 @@ impl Connection {
         Self::change_session(slf, level, Setting::Keep, Setting::Keep, None)
     }
 
-    /// Whether the next transactions are read-only; `None` for the server's default.
+    /// Whether the transactions to come are read-only: a bool, or None for the server's default.
     #[getter]
     fn readonly(&self) -> Option<bool> {
         self.state().characteristics.readonly
@@ -290,7 +303,8 @@ impl Connection {
         Self::change_session(slf, Setting::Keep, readonly, Setting::Keep, None)
     }
 
-    /// Whether the next transactions are deferrable; `None` for the server's default.
+    /// Whether the transactions to come are deferrable, which matters to serializable read-only
+    /// ones: a bool, or None for the server's default.
     #[getter]
     fn deferrable(&self) -> Option<bool> {
         self.state().characteristics.deferrable
@@ -303,9 +317,11 @@ impl Connection {
         Self::change_session(slf, Setting::Keep, Setting::Keep, deferrable, None)
     }
 
-    /// set_isolation_level(level) -- Switch isolation level to `level`, rolling back first.
+    /// set_isolation_level(level=None) -- Set the isolation level, rolling back first.
     ///
-    /// 0 is autocommit; 1 to 4 and `None` leave it.
+    /// 0 (`ISOLATION_LEVEL_AUTOCOMMIT`) turns autocommit on; 1 to 4 and None turn it off.
+    /// `autocommit` and `isolation_level` do the same without rolling back. Raises ValueError for
+    /// another level, ProgrammingError on asynchronous connections.
     #[pyo3(signature = (level=None))]
     fn set_isolation_level(
         slf: &Bound<'_, Self>,
@@ -334,10 +350,11 @@ impl Connection {
         Self::change_session(slf, level, Setting::Keep, Setting::Keep, Some(false))
     }
 
-    /// reset() -- Reset current connection to defaults.
+    /// reset() -- Return the session to its defaults.
     ///
     /// Rolls back, then `DISCARD ALL`: prepared statements, temporary tables, LISTENs and settings
-    /// are gone.
+    /// are gone, and autocommit, isolation level, readonly and deferrable are at their defaults.
+    /// Raises ProgrammingError on asynchronous connections.
     fn reset(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
         this.open_session()?;

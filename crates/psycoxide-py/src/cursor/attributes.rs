@@ -13,7 +13,10 @@ use crate::error;
 
 #[pymethods]
 impl Cursor {
-    /// close() -- Close the cursor.
+    /// close() -- Close the cursor; of a named one, on the server too.
+    ///
+    /// Closing twice is allowed. Raises ProgrammingError if the cursor is named and its transaction
+    /// has ended, unless it is `withhold`.
     fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
         if this.closed.load(Ordering::Acquire) {
@@ -66,7 +69,8 @@ impl Cursor {
         Self::describe(slf)
     }
 
-    /// How many rows the last statement gave or affected; -1 if that is not known.
+    /// How many rows the last statement gave or affected: an int, -1 if that is not known. For
+    /// `executemany()` the sum; for a named cursor the rows of the last fetch.
     #[getter]
     fn rowcount(&self) -> i64 {
         self.state().fetched.rowcount
@@ -96,7 +100,7 @@ impl Cursor {
         self.state().fetched.statusmessage.clone()
     }
 
-    /// How many rows `fetchmany()` gives.
+    /// How many rows `fetchmany()` gives if it is not told: an int, 1 at first.
     #[getter]
     fn arraysize(&self) -> i64 {
         self.state().arraysize
@@ -107,7 +111,8 @@ impl Cursor {
         self.state().arraysize = value;
     }
 
-    /// How many rows a named cursor fetches at a time when iterated over.
+    /// How many rows a named cursor fetches at a time when it is iterated over: an int, 2000 at
+    /// first.
     #[getter]
     fn itersize(&self) -> i64 {
         self.state().itersize
@@ -152,7 +157,8 @@ impl Cursor {
         Ok(())
     }
 
-    /// What makes the `tzinfo` of aware datetimes from an offset; `None` for naive ones.
+    /// What makes the `tzinfo` of aware datetimes from their offset: called with a `timedelta`, it
+    /// returns a `tzinfo`. `datetime.timezone` at first; None makes naive datetimes.
     #[getter(tzinfo_factory)]
     fn tzinfo_factory_attribute(&self, py: Python<'_>) -> Py<PyAny> {
         self.tzinfo_factory(py)
@@ -164,7 +170,8 @@ impl Cursor {
         drop(old);
     }
 
-    /// Called with the cursor, makes the mutable sequence that a row is filled into.
+    /// Makes the rows: called with the cursor, it returns a mutable sequence, whose items are then
+    /// assigned. None, at first, makes tuples.
     #[getter(row_factory)]
     fn row_factory_attribute(&self, py: Python<'_>) -> Py<PyAny> {
         self.row_factory(py)
@@ -177,7 +184,8 @@ impl Cursor {
         drop(old);
     }
 
-    /// The typecasters registered on this cursor, or `None`.
+    /// The typecasters registered on this cursor: a dict of oid to typecaster, None if there are
+    /// none.
     #[getter(string_types)]
     fn string_types_attribute<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyDict>> {
         self.registered_types(py).cloned()
@@ -201,7 +209,10 @@ impl Cursor {
         None
     }
 
-    /// cast(oid, s) -> value -- Convert the string s to a Python object as a column of that type.
+    /// cast(oid, s) -> value -- What the text `s` (str, bytes or None) of a type becomes in Python.
+    ///
+    /// The typecaster is the one that a column of the type with this oid would have on this cursor;
+    /// a type without one becomes a str.
     fn cast<'py>(
         slf: &Bound<'py, Self>,
         oid: u32,
@@ -225,7 +236,7 @@ impl Cursor {
         cast::cast(slf, oid, value)
     }
 
-    /// nextset() -- not supported: only the last result of several statements is kept.
+    /// nextset() -- Always raises NotSupportedError: of several statements the last result is kept.
     fn nextset(&self, py: Python<'_>) -> PyResult<()> {
         self.open_connection(py)?;
         Err(error::not_supported("not supported by PostgreSQL"))

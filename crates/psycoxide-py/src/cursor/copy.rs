@@ -265,8 +265,14 @@ impl Quoted {
 
 #[pymethods]
 impl Cursor {
-    /// copy_from(file, table, sep='\t', null='\\N', size=8192, columns=None) -- Copy table from
-    /// file.
+    /// copy_from(file, table, sep='\t', null='\\N', size=8192, columns=None) -- Fill a table from a
+    /// file in COPY's text format.
+    ///
+    /// `file.read(size)` is called until it gives nothing: for str if it is an `io.TextIOBase`,
+    /// else for bytes. `table` and `columns` are quoted, so that a name with a schema needs
+    /// `copy_expert()`. `rowcount` is the number of rows. What `read()` raises is raised, chained
+    /// to the server's answer, and the connection stays usable. Raises ProgrammingError on
+    /// asynchronous connections, and what the server reports.
     #[pyo3(signature = (file, table, sep=None, null=None, size=8192, columns=None))]
     fn copy_from<'py>(
         slf: &Bound<'py, Self>,
@@ -288,7 +294,11 @@ impl Cursor {
         Self::copy(slf, quoted.table().copy_from(), file, size)
     }
 
-    /// copy_to(file, table, sep='\t', null='\\N', columns=None) -- Copy table to file.
+    /// copy_to(file, table, sep='\t', null='\\N', columns=None) -- Write a table to a file in
+    /// COPY's text format.
+    ///
+    /// `file.write(data)` is called with str if it is an `io.TextIOBase`, else with bytes.
+    /// Otherwise as `copy_from()`.
     #[pyo3(signature = (file, table, sep=None, null=None, columns=None))]
     fn copy_to<'py>(
         slf: &Bound<'py, Self>,
@@ -308,7 +318,11 @@ impl Cursor {
         Self::copy(slf, quoted.table().copy_to(), file, 0)
     }
 
-    /// copy_expert(sql, file, size=8192) -- Submit a user-composed COPY statement.
+    /// copy_expert(sql, file, size=8192) -- Run any COPY statement over a file.
+    ///
+    /// `sql` is a `COPY ... FROM STDIN` or `COPY ... TO STDOUT`: str, bytes or a `sql.Composable`,
+    /// without parameters. `file` is read or written as by `copy_from()` and `copy_to()`. Raises
+    /// what they do, and ProgrammingError if the statement is no such COPY.
     #[pyo3(signature = (sql, file, size=8192))]
     fn copy_expert<'py>(
         slf: &Bound<'py, Self>,

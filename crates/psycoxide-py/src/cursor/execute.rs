@@ -195,7 +195,17 @@ pub(super) enum Ran {
 
 #[pymethods]
 impl Cursor {
-    /// execute(query, vars=None) -- Execute query with bound vars.
+    /// execute(query, vars=None) -- Run a statement, or several with `;` between them.
+    ///
+    /// `query` is str, bytes or a `sql.Composable`. If `vars` is given, a sequence fills the `%s`
+    /// and a mapping the `%(name)s` of the query, and `%%` stands for `%`. In a connection that is
+    /// not in autocommit mode a transaction is begun if there is none. The rows, if any, are
+    /// fetched with the `fetch` methods or by iterating. Returns None.
+    ///
+    /// Raises what the server reports as an exception of `psycoxide.errors`; ProgrammingError if a
+    /// parameter cannot be adapted, the query is empty or a COPY, the cursor is named and has been
+    /// executed already; IndexError, KeyError, TypeError or ValueError if query and parameters do
+    /// not fit; InterfaceError if the cursor or the connection is closed.
     #[pyo3(signature = (query, vars=None))]
     fn execute(
         slf: &Bound<'_, Self>,
@@ -216,7 +226,11 @@ impl Cursor {
         Self::run(slf, sql, true)
     }
 
-    /// executemany(query, vars_list) -- Execute many queries with bound vars.
+    /// executemany(query, vars_list) -- Run a statement once for each item of an iterable.
+    ///
+    /// A loop over `execute()`: a round trip an item. `extras.execute_batch()` and
+    /// `extras.execute_values()` take fewer. `rowcount` is the sum; rows are thrown away. Raises
+    /// what `execute()` does, ProgrammingError on named cursors and asynchronous connections.
     fn executemany(
         slf: &Bound<'_, Self>,
         query: &Bound<'_, PyAny>,
@@ -245,7 +259,10 @@ impl Cursor {
         Ok(())
     }
 
-    /// mogrify(query, vars=None) -> bytes -- Return query after vars binding.
+    /// mogrify(query, vars=None) -> bytes -- The query as `execute()` would send it, in the client
+    /// encoding.
+    ///
+    /// Raises what `execute()` does about parameters. Works on closed cursors too.
     #[pyo3(signature = (query, vars=None))]
     fn mogrify<'py>(
         slf: &Bound<'py, Self>,
@@ -255,10 +272,11 @@ impl Cursor {
         Ok(PyBytes::new(slf.py(), &Self::merge(slf, query, vars)?))
     }
 
-    /// callproc(procname, parameters=None) -- Execute stored procedure.
+    /// callproc(procname, parameters=None) -- Call a function: `SELECT * FROM procname(...)`.
     ///
-    /// `SELECT * FROM procname(...)`; a mapping gives named parameters. Returns the parameters as
-    /// they were given if they are a sequence, as psycopg2 does.
+    /// A sequence gives positional parameters, a mapping named ones. The name is not quoted. The
+    /// result is fetched as that of a query. Returns the parameters if they are a list or a tuple,
+    /// else None. Raises what `execute()` does.
     #[pyo3(signature = (procname, parameters=None))]
     fn callproc<'py>(
         slf: &Bound<'py, Self>,

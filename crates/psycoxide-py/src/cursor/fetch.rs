@@ -86,7 +86,9 @@ fn rows_between(tuples: &Tuples, start: Position, end: Position) -> usize {
 
 #[pymethods]
 impl Cursor {
-    /// fetchone() -> tuple or None -- the next row of the result.
+    /// fetchone() -> tuple or None -- The next row of the result, None at its end.
+    ///
+    /// Raises ProgrammingError if the last statement gave no rows, and what a typecaster raises.
     fn fetchone<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         Self::check_fetch(slf)?;
         if slf.get().name().is_some() {
@@ -95,8 +97,9 @@ impl Cursor {
         Self::next_row(slf)
     }
 
-    /// fetchmany(size=self.arraysize) -> list of tuple -- the next `size` rows; all that remain if
-    /// it is negative.
+    /// fetchmany(size=None) -> list of tuple -- The next `size` rows, `arraysize` if it is None.
+    ///
+    /// All that remain if it is negative; an empty list at the end. Raises what `fetchone()` does.
     #[pyo3(signature = (size=None))]
     fn fetchmany<'py>(slf: &Bound<'py, Self>, size: Option<i64>) -> PyResult<Bound<'py, PyList>> {
         Self::check_fetch(slf)?;
@@ -108,7 +111,9 @@ impl Cursor {
         Self::next_rows(slf, usize::try_from(size).unwrap_or(usize::MAX))
     }
 
-    /// fetchall() -> list of tuple -- all remaining rows of the result.
+    /// fetchall() -> list of tuple -- All remaining rows of the result.
+    ///
+    /// Raises what `fetchone()` does.
     fn fetchall<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
         Self::check_fetch(slf)?;
         if slf.get().name().is_some() {

@@ -7,10 +7,11 @@ use crate::error;
 
 #[pymethods]
 impl Cursor {
-    /// scroll(value, mode='relative') -- Scroll to new position according to mode.
+    /// scroll(value, mode='relative') -- Move to another row: by `value`, or to it if `'absolute'`.
     ///
-    /// # Errors
-    /// `ProgrammingError` if a client-side result has no such row; the position is kept.
+    /// Raises ProgrammingError for another mode, and if the result of a client-side cursor has no
+    /// such row; the position is kept then. A named cursor moves on the server, where the ends stop
+    /// it.
     #[pyo3(signature = (value, mode="relative"))]
     fn scroll(slf: &Bound<'_, Self>, value: i64, mode: &str) -> PyResult<()> {
         let this = slf.get();

@@ -43,7 +43,8 @@ pub fn drive(
     }
 }
 
-/// Sets the function that waits on behalf of blocking calls: `f(connection)`, or `None`.
+/// Sets the function that waits on behalf of blocking calls, for all connections: `f(connection)`
+/// returns when `connection.poll()` has given `POLL_OK`. None takes it away.
 #[pyfunction]
 fn set_wait_callback(py: Python<'_>, f: Py<PyAny>) {
     let new = (!f.is_none(py)).then_some(f);

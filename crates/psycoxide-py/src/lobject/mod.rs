@@ -160,9 +160,11 @@ impl LargeObject {
         Ok(object)
     }
 
-    /// read(size=-1) -- Read at most size bytes or to the end of the large object.
+    /// read(size=-1) -> str or bytes -- Read at most `size` bytes, by default to the end.
     ///
-    /// str in text mode, bytes in binary mode.
+    /// bytes in binary mode, else str in the client encoding. Raises UnicodeDecodeError in text
+    /// mode if the bytes are cut in the middle of a character, ProgrammingError after the
+    /// transaction's end.
     #[pyo3(signature = (size=-1))]
     fn read<'py>(&self, py: Python<'py>, size: i64) -> PyResult<Bound<'py, PyAny>> {
         let bytes = self.read_bytes(py, size)?;
@@ -173,7 +175,7 @@ impl LargeObject {
         Ok(PyBytes::new(py, &bytes).into_any())
     }
 
-    /// write(str | bytes) -> int -- Write a string to the large object; the number of bytes.
+    /// write(data) -> int -- Write str (in the client encoding) or bytes; the number of bytes.
     fn write(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
         if let Ok(bytes) = data.cast::<PyBytes>() {
             return self.write_bytes(py, bytes.as_bytes());
@@ -188,7 +190,9 @@ impl LargeObject {
         )))
     }
 
-    /// seek(offset, whence=0) -> int -- Set the object's current position; the new one.
+    /// seek(offset, whence=0) -> int -- Move: from the start (0), from here (1), from the end (2).
+    ///
+    /// Returns the new position in bytes.
     #[pyo3(signature = (offset, whence=0))]
     fn seek(&self, py: Python<'_>, offset: i64, whence: i32) -> PyResult<i64> {
         let (connection, descriptor) = self.usable(py)?;
@@ -196,13 +200,13 @@ impl LargeObject {
         call_int8(connection, Function::Seek, arguments)
     }
 
-    /// tell() -> int -- Return the object's current position.
+    /// tell() -> int -- The position, in bytes from the start.
     fn tell(&self, py: Python<'_>) -> PyResult<i64> {
         let (connection, descriptor) = self.usable(py)?;
         call_int8(connection, Function::Tell, vec![int4(descriptor)])
     }
 
-    /// truncate(len=0) -- Truncate large object to given size.
+    /// truncate(len=0) -- Cut the object, or fill it with zeros, to `len` bytes.
     #[pyo3(signature = (len=0))]
     fn truncate(&self, py: Python<'_>, len: i64) -> PyResult<()> {
         let (connection, descriptor) = self.usable(py)?;
@@ -210,7 +214,7 @@ impl LargeObject {
         call_int4(connection, Function::Truncate, arguments).map(drop)
     }
 
-    /// export(filename) -- Export large object to given file, whole.
+    /// export(filename) -- Write the whole object to a file on this machine.
     fn export(&self, py: Python<'_>, filename: &str) -> PyResult<()> {
         let connection = self.connection.bind(py);
         connection.get().open_session()?;
@@ -234,7 +238,7 @@ impl LargeObject {
         })
     }
 
-    /// unlink() -- Close and then remove the lobject.
+    /// unlink() -- Close the object and remove it from the database.
     fn unlink(&self, py: Python<'_>) -> PyResult<()> {
         self.close(py)?;
         let connection = self.connection.bind(py);
@@ -266,7 +270,7 @@ impl LargeObject {
         self.descriptor_lock().is_none() || self.connection.get().open_session().is_err()
     }
 
-    /// How the object was opened.
+    /// How the object was opened: `r`, `w`, `rw` or `n`, and `t` or `b`.
     #[getter]
     fn mode(&self) -> String {
         self.mode.text()
@@ -293,9 +297,15 @@ impl LargeObject {
 
 #[pymethods]
 impl Connection {
-    /// lobject(oid=0, mode='r', new_oid=0, new_file=None, lobject_factory=extensions.lobject)
+    /// lobject(oid=0, mode='r', new_oid=0, new_file=None, lobject_factory=extensions.lobject) ->
+    /// lobject
     ///
-    /// Opens a large object, or makes one if `oid` is 0.
+    /// Opens the large object `oid`, or makes one if that is 0: with the oid `new_oid` if it is not
+    /// 0, from the content of the local file `new_file` if there is one. The mode is `r`, `w`, `rw`
+    /// or `n` (do not open), with `t` for str (the default) or `b` for bytes.
+    ///
+    /// Raises ProgrammingError in autocommit mode and on asynchronous connections, OperationalError
+    /// if there is no such object.
     #[pyo3(signature = (oid=None, mode=None, new_oid=None, new_file=None, lobject_factory=None))]
     fn lobject<'py>(
         slf: &Bound<'py, Self>,

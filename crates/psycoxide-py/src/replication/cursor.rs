@@ -140,7 +140,11 @@ impl ReplicationCursor {
     }
 
     /// start_replication_expert(command, decode=False, status_interval=10) -- Start replication
-    /// with a given command.
+    /// with a command of one's own: str, bytes or a `sql.Composable`.
+    ///
+    /// If `decode`, payloads are str in the client encoding, else bytes. Feedback goes to the
+    /// server every `status_interval` seconds. Raises ProgrammingError if that is less than 1 or
+    /// replication is running already, and what the server reports.
     #[pyo3(signature = (command, decode=false, status_interval=10.0))]
     fn start_replication_expert(
         slf: &Bound<'_, Self>,
@@ -159,7 +163,10 @@ impl ReplicationCursor {
         Ok(())
     }
 
-    /// read_message() -- Try reading a replication message from the server (non-blocking).
+    /// read_message() -> ReplicationMessage or None -- The next message, None if none has come yet.
+    ///
+    /// Never waits. Raises ProgrammingError if replication is not started, and what the server
+    /// reports.
     fn read_message(slf: &Bound<'_, Self>) -> PyResult<Option<ReplicationMessage>> {
         let connection = Self::connection(slf)?;
         let operation = Operation::begin(connection)?;
@@ -175,9 +182,13 @@ impl ReplicationCursor {
         Ok(message)
     }
 
-    /// consume_stream(consumer, keepalive_interval=None) -- Consume replication stream.
+    /// consume_stream(consumer, keepalive_interval=None) -- Wait for messages and call
+    /// `consumer(message)` for each, until it raises.
     ///
-    /// Calls `consumer(message)` for each message, until it raises.
+    /// Every `keepalive_interval` seconds (by default the `status_interval` of
+    /// `start_replication()`) feedback is sent, messages or not. Raises what the consumer raises
+    /// (`StopReplication`, for instance) and what the server reports; ProgrammingError if
+    /// replication is not started.
     #[pyo3(signature = (consumer, keepalive_interval=None))]
     fn consume_stream(
         slf: &Bound<'_, Self>,
@@ -221,9 +232,12 @@ impl ReplicationCursor {
         Ok(())
     }
 
-    /// send_feedback(write_lsn=0, flush_lsn=0, apply_lsn=0, reply=False, force=False) -- Update a
-    /// replication feedback, optionally request a reply or force sending a feedback message
-    /// regardless of the timeout.
+    /// send_feedback(write_lsn=0, flush_lsn=0, apply_lsn=0, reply=False, force=False) -- Say up to
+    /// where the log has been received, stored and applied.
+    ///
+    /// Positions are int; 0 leaves one as it is, and none goes back. The server may forget what is
+    /// before `flush_lsn`. The positions are sent with the next feedback; at once if `force`, or if
+    /// `reply`, which asks the server to answer.
     #[pyo3(signature = (write_lsn=0, flush_lsn=0, apply_lsn=0, reply=false, force=false))]
     fn send_feedback(
         slf: &Bound<'_, Self>,

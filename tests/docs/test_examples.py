@@ -1,0 +1,109 @@
+"""Every example of the manual runs, and prints what the page says it prints.
+
+Each page gets a fresh interpreter and a database `shop` of its own, to which a role `me` connects
+without further ado, as the pages do: host, port and password come from the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import psycoxide
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from examples import Example, examples
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+RUNNER = Path(__file__).with_name("examples.py")
+PAGES = [
+    page
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    if any(e.language for e in examples(page.read_text(encoding="utf-8")))
+]
+ALONE = [
+    (page, example)
+    for page in PAGES
+    for example in examples(page.read_text(encoding="utf-8"))
+    if example.own_process
+]
+
+
+@pytest.fixture(scope="session")
+def role(dsn: str) -> Iterator[dict[str, str]]:
+    """The superuser `me`, as environment variables; gone after the session."""
+    conn = psycoxide.connect(dsn)
+    conn.autocommit = True
+    cur = conn.cursor()
+    cur.execute(
+        "select exists (select from pg_database where datname = 'shop')"
+        " or exists (select from pg_roles where rolname = 'me')"
+    )
+    if cur.fetchone() == (True,):
+        conn.close()
+        pytest.skip("the given server has a database `shop` or a role `me` of its own")
+    cur.execute("create role me superuser login password 'a secret'")
+    known = conn.get_dsn_parameters()
+    yield {
+        "PGHOST": known["host"],
+        "PGPORT": known["port"],
+        "PGUSER": "me",
+        "PGPASSWORD": "a secret",
+        "PGDATABASE": "shop",
+    }
+    cur.execute("drop role me")
+    conn.close()
+
+
+@pytest.fixture
+def surroundings(dsn: str, role: dict[str, str]) -> Iterator[dict[str, str]]:
+    """The environment of one page, with an empty database."""
+    conn = psycoxide.connect(dsn)
+    conn.autocommit = True
+    cur = conn.cursor()
+    cur.execute("create database shop owner me")
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    yield {**env, **role, "TZ": "UTC", "PYTHONWARNINGS": "error::DeprecationWarning:__main__"}
+    cur.execute(
+        "select pg_drop_replication_slot(slot_name) from pg_replication_slots"
+        " where database = 'shop' and not active"
+    )
+    cur.execute("drop database shop with (force)")
+    conn.close()
+
+
+def run(page: Path, surroundings: dict[str, str], cwd: Path, *line: str) -> None:
+    done = subprocess.run(
+        [sys.executable, str(RUNNER), str(page), *line],
+        env=surroundings,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    if done.returncode:
+        pytest.fail(f"{page.name}:\n{done.stdout}{done.stderr}", pytrace=False)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_examples_of_a_page_run(
+    page: Path, surroundings: dict[str, str], tmp_path: Path
+) -> None:
+    run(page, surroundings, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("page", "example"), ALONE, ids=lambda value: getattr(value, "name", None) or str(value.line)
+)
+def test_an_example_with_a_process_of_its_own_runs(
+    page: Path, example: Example, surroundings: dict[str, str], tmp_path: Path
+) -> None:
+    run(page, surroundings, tmp_path, str(example.line))
