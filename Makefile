@@ -3,8 +3,10 @@
 #   make demo     build, start a throwaway PostgreSQL 18, run the guided tour
 #   make test     Rust and Python tests on a throwaway PostgreSQL 15, lint, type checks
 #
+#   make push     a web page of what is NOTIFYed, on gevent       (PORT=8000)
 #   make bench    ratios against psycopg2, psycopg and asyncpg   (BENCH=all REPS=7)
 #   make parity   psycopg2's own test suite against psycoxide    (PARITY='-m test_async -v')
+#   make test-push  the page's tests, in Debian's Chromium
 #   make lint     formatting, lint, types, layering
 #   make smoke    a wheel on the oldest and the newest Python found
 #   make build    the native module, in release mode, into .venv
@@ -40,7 +42,7 @@ REPS ?= 5
 SMOKE_PYTHONS ?= 3.9 3.13
 
 .PHONY: help demo test bench parity lint build smoke clean \
-	test-rust test-python test-tools lint-rust lint-python
+	push test-push test-rust test-python test-tools lint-rust lint-python
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -61,6 +63,10 @@ $(STAMPS)/demo: pyproject.toml tools/extras.py $(STAMPS)/base
 	$(PY) tools/extras.py demo > $(STAMPS)/demo.txt && $(PY) -m pip install -q -r $(STAMPS)/demo.txt
 	@touch $@
 
+$(STAMPS)/push: pyproject.toml tools/extras.py $(STAMPS)/base
+	$(PY) tools/extras.py push > $(STAMPS)/push.txt && $(PY) -m pip install -q -r $(STAMPS)/push.txt
+	@touch $@
+
 $(STAMPS)/dev: pyproject.toml tools/extras.py $(STAMPS)/base
 	$(PY) tools/extras.py dev > $(STAMPS)/dev.txt && $(PY) -m pip install -q -r $(STAMPS)/dev.txt
 	@touch $@
@@ -75,10 +81,13 @@ $(STAMPS)/native: $(RUST_SOURCES) pyproject.toml $(STAMPS)/base
 
 build: $(STAMPS)/native
 
-# ---- the tour -------------------------------------------------------------------------------
+# ---- the examples ---------------------------------------------------------------------------
 
 demo: $(STAMPS)/demo $(STAMPS)/native
 	@$(SERVER) --server embedded -- $(PY) examples/tour
+
+push: $(STAMPS)/push $(STAMPS)/native
+	@$(SERVER) --server embedded -- $(PY) examples/push $(if $(PORT),--port $(PORT))
 
 # ---- checks ---------------------------------------------------------------------------------
 
@@ -111,6 +120,10 @@ test-tools: $(STAMPS)/dev
 
 test-python: $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) -m pytest $(PYTEST)
+
+test-push: $(STAMPS)/dev $(STAMPS)/native
+	$(PY) tools/chromium.py
+	$(SERVER) -- $(PY) -m pytest tests/examples
 
 parity: $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) tools/upstream --allow tests/parity/allowed_failures.txt $(PARITY)

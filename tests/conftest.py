@@ -16,4 +16,7 @@ pytest_plugins = [
     "fixtures.server",
     "fixtures.connections",
     "fixtures.processes",
+    "fixtures.relay",
+    "fixtures.browser",
+    "fixtures.push",
 ]

@@ -1,0 +1,356 @@
+"""The push example without a browser: its event stream, its form, and how it starts and stops."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from fixtures.push import EXAMPLE, EventStream
+
+import psycoxide
+from psycoxide.extensions import make_dsn
+from psycoxide.extras import execute_batch
+
+COLOURS = ["red", "orange", "gold", "limegreen", "teal", "dodgerblue", "orchid", "#0af123"]
+
+
+@pytest.fixture
+def notify(dsn):
+    """A function that sends payloads to the channel, in one transaction."""
+    conn = psycoxide.connect(dsn)
+
+    def send(*payloads):
+        with conn, conn.cursor() as cur:
+            execute_batch(cur, "select pg_notify('data', %s)", [(text,) for text in payloads])
+
+    yield send
+    conn.close()
+
+
+@pytest.fixture
+def follow():
+    """A function that opens an event stream of a running example."""
+    with contextlib.ExitStack() as opened:
+        yield lambda push, last="": opened.enter_context(
+            contextlib.closing(EventStream(push.url, last))
+        )
+
+
+def mixture(count, seed=1):
+    """Colours in a row that does not repeat: in a transaction, a server sends equal ones once."""
+    chosen = random.Random(seed)
+    return [f"#{chosen.randrange(1 << 24):06x}" for _ in range(count)]
+
+
+def test_two_clients_see_all_squares_in_order(push, follow, notify):
+    one, two = follow(push), follow(push)
+    sent = mixture(2000)
+    for payload in sent[:20]:
+        notify(payload)
+    notify(*sent[20:])  # more at once than are remembered
+    assert one.squares(2000) == sent
+    assert two.squares(2000) == sent
+    assert one.last == two.last
+    assert one.last.data["number"] == 2000
+
+
+def test_a_square_comes_at_once(push, follow, notify):
+    stream = follow(push)
+    stream.until("listener")
+    began = time.monotonic()
+    notify("red")
+    event = stream.next()
+    assert time.monotonic() - began < 1
+    assert event.data == {"number": 1, "name": "red", "code": "#ff0000"}
+
+
+def test_who_comes_later_sees_what_is_remembered(start_push, follow, notify):
+    push = start_push("--port", "0", "--history", "5")
+    first = follow(push)
+    notify(*COLOURS)
+    assert first.squares(8) == COLOURS
+    late = follow(push)
+    assert late.next().data == {"resumed": False, "keeps": 5}
+    assert late.squares(5) == COLOURS[-5:]
+    assert late.last.data["number"] == 8
+
+
+def test_who_was_away_gets_what_was_sent_meanwhile_and_nothing_twice(push, follow, notify):
+    stream = follow(push)
+    notify(*COLOURS[:3])
+    assert stream.squares(3) == COLOURS[:3]
+    stream.close()
+    notify(*COLOURS[3:])
+    follow(push).squares(8)
+    again = follow(push, stream.last.id)
+    start = again.next()
+    assert start.data["resumed"]
+    assert start.id == stream.last.id
+    assert again.squares(5) == COLOURS[3:]
+    notify("red")
+    assert again.squares(1) == ["red"]
+
+
+def test_who_saw_nothing_yet_resumes_too(push, follow, notify):
+    stream = follow(push)
+    start = stream.next()
+    stream.close()
+    notify(*COLOURS)
+    again = follow(push, start.id)
+    assert again.next().data["resumed"]
+    assert again.squares(8) == COLOURS
+
+
+def test_what_is_forgotten_leaves_a_gap_in_the_numbers(start_push, follow, notify):
+    push = start_push("--port", "0", "--history", "3")
+    stream = follow(push)
+    notify("red")
+    assert stream.squares(1) == ["red"]
+    seen = stream.last.id
+    notify(*mixture(10))
+    assert stream.squares(10) == mixture(10)
+    again = follow(push, seen)
+    assert again.until("square").data["number"] == 9
+    assert again.squares(2) == mixture(10)[-2:]
+
+
+@pytest.mark.parametrize("invented", ["x", "0-1", "{name}-99", "{name}--1", "{name}-²", "{name}-"])
+def test_an_id_we_never_gave_starts_over(push, follow, notify, invented):
+    stream = follow(push)
+    name = stream.next().id.partition("-")[0]
+    notify("red", "gold")
+    stream.squares(2)
+    again = follow(push, invented.format(name=name))
+    assert not again.next().data["resumed"]
+    assert again.squares(2) == ["red", "gold"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "name", "code"),
+    [
+        ("red", "red", "#ff0000"),
+        (" DarkSeaGreen ", "darkseagreen", "#8fbc8f"),
+        ("rebeccapurple", "rebeccapurple", "#663399"),
+        ("#0Af", "#00aaff", "#00aaff"),
+        ("#12AB34", "#12ab34", "#12ab34"),
+    ],
+)
+def test_a_colour_that_is_posted_goes_through_the_server(push, follow, connect, sent, name, code):
+    listener = connect()
+    listener.autocommit = True
+    listener.cursor().execute("listen data")
+    stream = follow(push)
+    assert push.post(sent) == (204, "")
+    assert stream.until("square").data == {"number": 1, "name": name, "code": code}
+    listener.cursor().execute("select 1")
+    assert [note.payload for note in listener.notifies] == [name]
+
+
+HOSTILE = [
+    "",
+    "purpel",
+    "<script>alert(1)</script>",
+    "red;background:url(//x)",
+    "url(x)",
+    "expression(alert(1))",
+    "#12345g",
+    "#1234",
+    "##fff",
+    "inherit",
+    "transparent",
+    "red\n\nevent: square\ndata: {}",
+    "\x1b[31mred",
+    "r\xe9d",
+    "r" * 500,
+]
+
+
+@pytest.mark.parametrize("sent", HOSTILE, ids=range(len(HOSTILE)))
+def test_what_is_no_colour_is_not_sent(push, follow, sent):
+    stream = follow(push)
+    status, text = push.post(sent)
+    assert (status, "is no colour" in text) == (400, True)
+    assert text.isascii()
+    assert len(text) < 300
+    push.post("red")
+    assert stream.squares(1) == ["red"]
+
+
+def test_what_is_no_colour_is_not_shown(push, follow, notify):
+    stream = follow(push)
+    stream.until("listener")
+    for payload in [*HOSTILE, "x" * 7999]:
+        notify(payload)
+        event = stream.next()
+        assert (event.name, event.id) == ("refused", "")
+        assert len(event.data["text"]) < 300
+        assert event.data["text"].isascii()
+        assert event.data["text"].isprintable()
+    notify("red")
+    assert stream.squares(1) == ["red"]
+    assert "\x1b" not in push.log.read_text()
+    # That was news, not history: who comes later is not told.
+    assert follow(push).squares(1) == ["red"]
+
+
+def test_only_the_page_itself_may_post(push):
+    host = push.url.split("/")[2]
+    assert push.post("red", Origin=f"http://{host}")[0] == 204
+    assert push.post("red", Origin="http://example.org")[0] == 403
+    assert push.post("red", Origin="null")[0] == 403
+
+
+def test_other_requests_are_refused(push):
+    assert push.request("nothing")[0] == 404
+    assert push.request("page/../hub.py")[0] == 404
+    assert push.request("squares", "DELETE")[0] == 405
+    assert push.request("", "POST", b"")[0] == 405
+    assert push.request("squares", "POST", b"colour=" + b"r" * 5000)[0] == 413
+    assert push.request("squares", "POST", b"")[0] == 400
+    assert push.request("squares", "POST", b"\xff=%ff&colour=%00red")[0] == 400
+
+
+def test_the_page_may_load_its_own_files_only(push):
+    status, page = push.request("")
+    assert status == 200
+    assert "://" not in page
+    with contextlib.closing(EventStream(push.url)) as stream:
+        policy = stream.response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert push.request("page.js")[0] == push.request("page.css")[0] == 200
+
+
+def test_the_line_to_type_works(push, follow, dsn):
+    stream = follow(push)
+    subprocess.run(
+        push.greeting["send"], shell=True, check=True, timeout=20, env={**os.environ, "DSN": dsn}
+    )
+    assert stream.squares(1) == ["red"]
+
+
+def test_a_restarted_server_is_listened_to_again(start_push, follow, restartable):
+    push = start_push("--port", "0", dsn=restartable.dsn)
+    stream = follow(push)
+    assert push.post("red")[0] == 204
+    assert stream.squares(1) == ["red"]
+    restartable.halt()
+    try:
+        assert stream.until("listener").data == {"listening": False, "attempts": 1}
+        assert stream.until("listener").data == {"listening": False, "attempts": 2}
+        status, text = push.post("gold")
+        assert (status, text) == (503, "the database cannot be reached just now\n")
+    finally:
+        restartable.resume()
+    while not stream.until("listener").data["listening"]:
+        pass
+    assert push.post("teal")[0] == 204
+    assert stream.squares(1) == ["teal"]
+    assert stream.last.data["number"] == 2
+
+
+def test_it_waits_for_a_server_that_is_not_there_yet(start_push, follow, restartable):
+    restartable.halt()
+    try:
+        push = start_push("--port", "0", dsn=restartable.dsn, listening=False)
+        stream = follow(push)
+        assert not stream.until("listener").data["listening"]
+    finally:
+        restartable.resume()
+    while not stream.until("listener").data["listening"]:
+        pass
+    push.post("red")
+    assert stream.squares(1) == ["red"]
+
+
+# The example's listener alone, with less patience than people have.
+LISTENER = """
+import sys
+
+sys.path.insert(0, sys.argv[1])
+import channel
+import green
+from hub import Hub
+
+channel.SILENCE = 0.3
+green.PATIENCE = 1
+green.install()
+channel.listen(sys.argv[2], Hub(1), lambda text: print(text, flush=True))
+"""
+
+
+def test_a_silent_death_of_the_network_is_noticed(server, relay):
+    """Nobody says so when a machine vanishes: only asking tells."""
+    parameters = server.parameters
+    if not {"host", "port"} <= set(parameters) or parameters["host"].startswith("/"):
+        pytest.skip("the given server is not reached at a host and a port, by TCP")
+    network = relay(parameters["host"], int(parameters["port"]))
+    parameters |= {"host": "127.0.0.1", "port": str(network.port)}
+    dsn = make_dsn(**parameters)
+    command = [sys.executable, "-c", LISTENER, str(EXAMPLE), dsn]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            said = iter(process.stdout.readline, "")
+            assert next(said) == "listening to channel data\n"
+            time.sleep(1)  # asking goes well, some times
+            network.stall()
+            assert next(said).startswith("asking after the server: no answer within 1 s; again in")
+            assert next(said).startswith("connecting: no answer within 1 s; again in")
+            network.flow()
+            assert "listening to channel data\n" in said
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_stops_when_told_with_streams_open(push, follow, number):
+    stream = follow(push)
+    stream.until("listener")
+    began = time.monotonic()
+    assert push.stop(number) == 0
+    assert time.monotonic() - began < 5
+    with pytest.raises(EOFError):
+        stream.until("square")
+    log = push.log.read_text()
+    assert log.endswith("[push] stopped\n")
+    assert "Traceback" not in log
+
+
+def test_its_connection_is_gone_when_it_stopped(start_push, connect):
+    push = start_push("--port", "0")
+    push.stop()
+    conn = connect()
+    conn.autocommit = True
+    cur = conn.cursor()
+    count = "select count(*) from pg_stat_activity where application_name = 'psycoxide-push'"
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        cur.execute(count)
+        if cur.fetchone() == (0,):
+            return
+        time.sleep(0.05)
+    pytest.fail("its session is still there")
+
+
+def test_a_taken_port_is_said(push, dsn):
+    taken = str(push.port)
+    env = {**os.environ, "PSYCOXIDE_TEST_DSN": dsn}
+    command = [sys.executable, str(EXAMPLE), "--port", taken]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 2
+    assert "Address already in use" in done.stderr
+
+
+def test_a_dsn_that_cannot_be_read_is_said():
+    env = {**os.environ, "PSYCOXIDE_TEST_DSN": "nonsense"}
+    command = [sys.executable, str(EXAMPLE), "--port", "0"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 2
+    assert "DSN" in done.stderr
+    assert "Traceback" not in done.stderr
