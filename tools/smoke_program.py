@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import importlib
 import os
 import select
 import sys
@@ -75,6 +76,28 @@ def wait(conn: extensions.connection) -> None:
             sys.exit("smoke: no answer within 30 s")
 
 
+def another_interpreter() -> None:
+    """It must get a plain ImportError: what Python does by itself depends on its version."""
+    try:
+        interpreters = importlib.import_module("_interpreters")
+    except ImportError:
+        interpreters = importlib.import_module("_xxsubinterpreters")
+    attempt = """
+try:
+    import psycoxide
+except ImportError as error:
+    assert "psycoxide" in str(error)
+else:
+    raise SystemExit("psycoxide could be imported twice")
+"""
+    kinds = (("legacy",), ("isolated",)) if sys.version_info >= (3, 13) else ((),)
+    for kind in kinds:
+        other = interpreters.create(*kind)
+        failed = interpreters.run_string(other, attempt)
+        expect(f"another interpreter {kind}", failed, None)
+        interpreters.destroy(other)
+
+
 if __name__ == "__main__":
-    for step in (values, named_cursor, errors_and_pool, asynchronous):
+    for step in (values, named_cursor, errors_and_pool, asynchronous, another_interpreter):
         step()

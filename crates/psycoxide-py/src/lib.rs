@@ -7,6 +7,7 @@ mod cursor;
 mod driver;
 mod error;
 mod imports;
+mod interpreter;
 mod lobject;
 mod notify;
 mod password;
@@ -21,6 +22,7 @@ use pyo3::prelude::*;
 
 #[pymodule]
 fn _psycopg(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    interpreter::claim(module.py())?;
     error::register(module)?;
     adapt::register(module)?;
     cast::register(module)?;

@@ -24,6 +24,7 @@ use pyo3::types::{PyDict, PyList, PyType};
 pub use state::{State, Status};
 
 use crate::adapt::QuoteContext;
+use crate::driver::green;
 use crate::error;
 use crate::session::Session;
 
@@ -140,6 +141,16 @@ impl Connection {
     pub fn refuse_async(&self, what: &str) -> PyResult<()> {
         if self.is_async() {
             return Err(error::programming(format!("{what} cannot be used in asynchronous mode")));
+        }
+        Ok(())
+    }
+
+    /// Refuses what a wait callback cannot wait for.
+    pub fn refuse_green(&self, py: Python<'_>, what: &str) -> PyResult<()> {
+        if green::callback(py).is_some() {
+            return Err(error::programming(format!(
+                "{what} cannot be used with an asynchronous callback."
+            )));
         }
         Ok(())
     }

@@ -19,6 +19,9 @@ use crate::error;
 use crate::imports;
 use crate::session::Session;
 
+/// So long may the server take from the end of a stream to the end of its answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// ReplicationCursor(conn, name=None) -> new cursor
 #[pyclass(extends = Cursor, module = "psycoxide.extensions", subclass, weakref, frozen)]
 pub struct ReplicationCursor {
@@ -48,7 +51,15 @@ impl ReplicationCursor {
                     }
                 }
                 Ok(Advanced::Paused(_)) | Ok(Advanced::Yield) => {}
-                Ok(Advanced::Wait(_)) => return Ok(None),
+                Ok(Advanced::Wait(_)) if session.is_streaming() => return Ok(None),
+                Ok(Advanced::Wait(_)) => {
+                    // The server has ended the stream: the rest of its answer is on its way.
+                    let outcome = py.detach(|| session.finish(PATIENCE)).ok_or_else(|| {
+                        error::operational("the server did not come to the end of the stream\n")
+                    })?;
+                    Cursor::take_outcome(slf.as_super(), outcome)?;
+                    return Ok(None);
+                }
                 Ok(Advanced::Done(outcome)) => {
                     Cursor::take_outcome(slf.as_super(), outcome)?;
                     return Ok(None);
@@ -199,6 +210,8 @@ impl ReplicationCursor {
         let connection = Self::connection(slf)?;
         let session = connection.get().open_session()?;
         connection.get().refuse_async("consume_stream")?;
+        // The callback cannot be told to come back when feedback is due.
+        connection.get().refuse_green(py, "consume_stream")?;
         if let Some(seconds) = keepalive_interval {
             slf.get().progress().status_interval = interval("keepalive_interval", seconds)?;
         }

@@ -258,16 +258,26 @@ impl Session {
             return None;
         };
         let _ = token.send(Some(patience));
-        let outcome = self.drain(until, b"canceled");
+        self.drain(until, b"canceled")
+    }
+
+    /// Takes the rest of an answer that the server has begun to end. `None`, and the link is closed,
+    /// if that does not end within `patience`.
+    pub fn finish(&self, patience: Duration) -> Option<Outcome> {
+        self.drain(Instant::now() + patience, b"over")
+    }
+
+    /// Takes the rest of an answer, refusing and discarding the data of COPY on the way. `None`,
+    /// and the link is closed, if it did not come to its end in time.
+    fn drain(&self, until: Instant, reason: &[u8]) -> Option<Outcome> {
+        let outcome = self.take_rest(until, reason);
         if outcome.is_none() {
             self.break_off();
         }
         outcome
     }
 
-    /// Takes the rest of an answer, refusing and discarding the data of COPY on the way. `None` if
-    /// it did not come to its end in time.
-    fn drain(&self, until: Instant, reason: &[u8]) -> Option<Outcome> {
+    fn take_rest(&self, until: Instant, reason: &[u8]) -> Option<Outcome> {
         loop {
             match self.drive(Some(until)) {
                 Ok(Stop::Done(outcome)) => return Some(outcome),
