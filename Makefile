@@ -86,8 +86,10 @@ build: $(STAMPS)/native
 demo: $(STAMPS)/demo $(STAMPS)/native
 	@$(SERVER) --server embedded -- $(PY) examples/tour
 
+# Ctrl-C is how this one ends: nothing that make should report.
 push: $(STAMPS)/push $(STAMPS)/native
-	@$(SERVER) --server embedded -- $(PY) examples/push $(if $(PORT),--port $(PORT))
+	@trap : INT; $(SERVER) --server embedded -- \
+		$(PY) examples/push $(if $(PORT),--port $(PORT)) || test $$? -eq 130
 
 # ---- checks ---------------------------------------------------------------------------------
 

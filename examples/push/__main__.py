@@ -92,11 +92,13 @@ def greet(url: str, dsn: str) -> None:
     statement = f"notify {channel.CHANNEL}, 'red'"
     state = os.environ.get("PSYCOXIDE_TEST_SERVER")
     psql = os.environ.get("PSYCOXIDE_TEST_PSQL") or shutil.which("psql") or "psql"
-    # A DSN of the user's own may hold a password, which is not for the screen.
-    target = shlex.quote(dsn) if state else '"$DSN"'
+    if not state:
+        # The user's own password is not for the screen: psql asks for it.
+        parameters = psycoxide.extensions.parse_dsn(dsn)
+        dsn = psycoxide.extensions.make_dsn(**{**parameters, "password": None})
     lines = [
         ("page", url),
-        ("send", f'{shlex.quote(psql)} {target} -c "{statement}"'),
+        ("send", f'{shlex.quote(psql)} {shlex.quote(dsn)} -c "{statement}"'),
     ]
     if state:
         restart = [sys.executable, "tools/pgserver.py", "restart", "--state", state]

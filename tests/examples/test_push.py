@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from fixtures.push import EXAMPLE, EventStream
 
 import psycoxide
-from psycoxide.extensions import make_dsn
+from psycoxide.extensions import make_dsn, parse_dsn
 from psycoxide.extras import execute_batch
 
 COLOURS = ["red", "orange", "gold", "limegreen", "teal", "dodgerblue", "orchid", "#0af123"]
@@ -228,11 +229,21 @@ def test_the_page_may_load_its_own_files_only(push):
 
 
 def test_the_line_to_type_works(push, follow, dsn):
+    if not (os.environ.get("PSYCOXIDE_TEST_PSQL") or shutil.which("psql")):
+        pytest.skip("no psql here")
     stream = follow(push)
-    subprocess.run(
-        push.greeting["send"], shell=True, check=True, timeout=20, env={**os.environ, "DSN": dsn}
-    )
+    env = {**os.environ, "PGPASSWORD": parse_dsn(dsn).get("password", "")}
+    subprocess.run(push.greeting["send"], shell=True, check=True, timeout=20, env=env)
     assert stream.squares(1) == ["red"]
+
+
+def test_a_password_of_yours_is_not_printed(start_push, dsn, monkeypatch):
+    monkeypatch.delenv("PSYCOXIDE_TEST_SERVER", raising=False)
+    greeting = start_push("--port", "0").greeting
+    parameters = parse_dsn(dsn)
+    assert f"dbname={parameters['dbname']}" in greeting["send"]
+    assert parameters.get("password", "password=") not in greeting["send"]
+    assert "restart" not in greeting
 
 
 def test_a_restarted_server_is_listened_to_again(start_push, follow, restartable):
