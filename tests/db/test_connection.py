@@ -257,24 +257,6 @@ def test_server_terminates_the_session(dsn):
     other.close()
 
 
-def test_forked_child_leaves_the_session_alone(conn):
-    cur = conn.cursor()
-    cur.execute("select 1")
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            conn.cursor().execute("select 2")
-        except psycoxide.InterfaceError:
-            status = 0
-        finally:
-            conn.close()
-            os._exit(status)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    cur.execute("select 3")
-    assert cur.fetchone() == (3,)
-
-
 def test_threads_share_a_connection(conn):
     failures = []
 

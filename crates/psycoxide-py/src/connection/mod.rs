@@ -82,11 +82,17 @@ impl Connection {
 
     /// The session, if it is open and this process is the one that opened it.
     pub fn open_session(&self) -> PyResult<&Session> {
+        let session = self.unclosed_session()?;
+        self.require_own_process()?;
+        Ok(session)
+    }
+
+    /// The session, if it is not closed; a forked child may look at it, but not use it.
+    pub fn unclosed_session(&self) -> PyResult<&Session> {
         let session = self.session()?;
         if session.closed() != crate::session::Closed::Open {
             return Err(error::interface("connection already closed"));
         }
-        self.require_own_process()?;
         Ok(session)
     }
 

@@ -110,6 +110,7 @@ impl Connection {
     fn poll(slf: &Bound<'_, Self>) -> PyResult<i32> {
         let this = slf.get();
         let session = this.session()?;
+        this.require_own_process()?;
         // The end of an operation is told even if it was the end of the session as well.
         if session.is_polled() && session.closed() != Closed::ByUser {
             return Self::poll_running(slf, session);

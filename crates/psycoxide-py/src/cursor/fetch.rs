@@ -66,8 +66,8 @@ impl Cursor {
 
     /// What every kind of fetch has to check first.
     fn check_fetch(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let connection = slf.get().open_connection(slf.py())?;
-        if connection.get().open_session()?.is_polled() && connection.get().is_async() {
+        let connection = slf.get().readable_connection(slf.py())?;
+        if connection.get().unclosed_session()?.is_polled() && connection.get().is_async() {
             return Err(error::programming("no results to fetch"));
         }
         Ok(())

@@ -91,6 +91,16 @@ impl Cursor {
             .ok_or_else(|| error::interface("the cursor was not initialised: call its __init__"))
     }
 
+    /// The connection, if neither it nor the cursor is closed: what it takes to read rows that are
+    /// there already, which a forked child may do.
+    fn readable_connection<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, Connection>> {
+        let connection = self.connection(py)?;
+        if self.closed.load(Ordering::Acquire) || connection.get().unclosed_session().is_err() {
+            return Err(error::interface("cursor already closed"));
+        }
+        Ok(connection)
+    }
+
     /// The connection, if the cursor may be used.
     fn open_connection<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, Connection>> {
         let connection = self.connection(py)?;

@@ -15,7 +15,7 @@ impl Cursor {
     #[pyo3(signature = (value, mode="relative"))]
     fn scroll(slf: &Bound<'_, Self>, value: i64, mode: &str) -> PyResult<()> {
         let this = slf.get();
-        this.open_connection(slf.py())?;
+        this.readable_connection(slf.py())?;
         let absolute = match mode {
             "relative" => false,
             "absolute" => true,

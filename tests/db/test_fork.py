@@ -1,0 +1,284 @@
+"""A child of fork() may do with an inherited connection what it likes, but not use it."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+
+import pytest
+
+import psycoxide
+from psycoxide import extensions, pool
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork()")
+
+
+def in_child(function: Callable[[], object], leave: Callable[[], object] | None = None) -> None:
+    """Runs `function` in a child, which then ends with `leave`; fails if the child fails."""
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            function()
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            if status == 0 and leave is not None:
+                leave()
+            os._exit(status)
+    until = time.monotonic() + 20
+    while True:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            break
+        if time.monotonic() > until:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            pytest.fail("the child hangs")
+        time.sleep(0.01)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def usable(conn) -> bool:
+    with conn.cursor() as cur:
+        cur.execute("select 42")
+        return cur.fetchone() == (42,)
+
+
+USES = {
+    "execute": lambda conn: conn.cursor().execute("select 1"),
+    "executemany": lambda conn: conn.cursor().executemany("select %s", [(1,)]),
+    "named cursor": lambda conn: conn.cursor("name").execute("select 1"),
+    "commit": lambda conn: conn.commit(),
+    "rollback": lambda conn: conn.rollback(),
+    "with": lambda conn: conn.__enter__(),
+    "cancel": lambda conn: conn.cancel(),
+    "reset": lambda conn: conn.reset(),
+    "poll": lambda conn: conn.poll(),
+    "set_client_encoding": lambda conn: conn.set_client_encoding("LATIN1"),
+    "set_session": lambda conn: conn.set_session(readonly=True),
+    "tpc_begin": lambda conn: conn.tpc_begin("x"),
+    "lobject": lambda conn: conn.lobject(),
+    "copy": lambda conn: conn.cursor().copy_expert("copy (select 1) to stdout", sys.stdout),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_using_it_is_refused(conn, use):
+    cur = conn.cursor()
+    cur.execute("select 1")  # A transaction is open: commit has something to do.
+
+    def child():
+        with pytest.raises(psycoxide.InterfaceError, match="fork"):
+            USES[use](conn)
+            if use == "with":
+                conn.commit()
+
+    in_child(child)
+    assert cur.fetchone() == (1,)
+    assert usable(conn)
+
+
+def test_a_cursor_can_be_read_but_not_used(conn):
+    cur = conn.cursor()
+    cur.execute("select generate_series(1, 3)")
+
+    def child():
+        assert cur.fetchall() == [(1,), (2,), (3,)]  # The rows are in the child's own memory.
+        with pytest.raises(psycoxide.InterfaceError, match="fork"):
+            cur.execute("select 1")
+
+    in_child(child)
+    assert len(cur.fetchall()) == 3
+    assert usable(conn)
+
+
+@pytest.mark.parametrize("state", ["idle", "transaction", "error", "named", "autocommit"])
+def test_closing_in_the_child_leaves_the_parent_alone(connect, state):
+    conn = connect()
+    conn.autocommit = state == "autocommit"
+    named = None
+    if state == "transaction":
+        conn.cursor().execute("create temporary table keep (a int)")
+    elif state == "error":
+        with contextlib.suppress(psycoxide.Error):
+            conn.cursor().execute("select 1 / 0")
+    elif state == "named":
+        named = conn.cursor("named")
+        named.itersize = 10
+        named.execute("select generate_series(1, 100)")
+        assert named.fetchone() == (1,)
+
+    def child():
+        if named is not None:
+            with contextlib.suppress(psycoxide.InterfaceError):
+                named.close()
+        conn.close()
+        assert conn.closed
+
+    in_child(child)
+    assert conn.closed == 0
+    if state == "named":
+        assert len(named.fetchall()) == 99
+    if state == "transaction":
+        conn.cursor().execute("select * from keep")
+    if state == "error":
+        conn.rollback()
+    assert usable(conn)
+
+
+def test_collecting_in_the_child_leaves_the_parent_alone(connect):
+    holder = {"conn": connect()}
+    holder["cur"] = holder["conn"].cursor("named")
+    holder["cur"].execute("select generate_series(1, 100)")
+    large = holder["conn"].lobject()
+    holder["lobject"] = large
+    kept = dict(holder)
+
+    def child():
+        nonlocal large
+        kept.clear()
+        holder.clear()
+        del large
+        gc.collect()
+
+    in_child(child)
+    assert len(kept["cur"].fetchall()) == 100
+    kept["lobject"].write("still here")
+    assert usable(kept["conn"])
+
+
+@pytest.mark.parametrize("leave", ["sys.exit", "os._exit", "return"])
+def test_the_childs_end_leaves_the_parent_alone(run_python, leave):
+    done = run_python(
+        """
+        import os, sys
+        import psycoxide
+
+        conn = psycoxide.connect(os.environ["DSN"])
+        cur = conn.cursor("named")
+        cur.execute("select generate_series(1, 5000)")
+        cur.fetchone()
+        pid = os.fork()
+        if pid == 0:
+            if sys.argv[1] == "sys.exit":
+                sys.exit(0)
+            if sys.argv[1] == "os._exit":
+                os._exit(0)
+        else:
+            assert os.waitpid(pid, 0)[1] == 0
+            assert len(cur.fetchall()) == 4999
+            conn.commit()
+            print("parent", conn.closed)
+        """,
+        leave,
+    )
+    assert "parent 0" in done.stdout
+    assert done.stderr == ""
+
+
+def test_the_child_connects_for_itself(conn, connect, dsn):
+    def child():
+        own = psycoxide.connect(dsn)
+        assert usable(own)
+        own.close()
+
+    in_child(child)
+    assert usable(conn)
+
+
+def test_many_children(conn, dsn):
+    for _ in range(20):
+        in_child(conn.close)
+    assert usable(conn)
+
+
+def test_an_asynchronous_connection(async_conn, wait_for):
+    cur = async_conn.cursor()
+    cur.execute("select pg_sleep(0.3), 42")
+
+    def child():
+        with pytest.raises(psycoxide.InterfaceError, match="fork"):
+            async_conn.poll()
+        async_conn.close()
+
+    in_child(child)
+    wait_for(async_conn)
+    assert cur.fetchone()[1] == 42
+
+
+def test_while_another_thread_waits_for_an_answer(conn):
+    """The child inherits a connection in the middle of an operation, whose thread it has not."""
+    cur = conn.cursor()
+    thread = threading.Thread(target=cur.execute, args=("select pg_sleep(0.5), 42",))
+    thread.start()
+    time.sleep(0.1)
+
+    def child():
+        with pytest.raises(psycoxide.InterfaceError, match="fork"):
+            conn.cursor().execute("select 1")
+        conn.close()
+        gc.collect()
+
+    in_child(child)
+    thread.join()
+    assert cur.fetchone()[1] == 42
+    assert usable(conn)
+
+
+def test_a_pool_in_the_child(dsn):
+    shared = pool.ThreadedConnectionPool(1, 3, dsn)
+    conn = shared.getconn()
+    in_child(shared.closeall)
+    assert usable(conn)
+    shared.putconn(conn)
+    shared.closeall()
+
+
+def test_multiprocessing(dsn, run_python):
+    done = run_python(
+        """
+        import multiprocessing, os
+        import psycoxide
+
+        conn = psycoxide.connect(os.environ["DSN"])
+
+        def work(n):
+            try:
+                conn.cursor().execute("select 1")
+            except psycoxide.InterfaceError:
+                pass
+            else:
+                return "shared"
+            own = psycoxide.connect(os.environ["DSN"])
+            cur = own.cursor()
+            cur.execute("select %s * 2", (n,))
+            return cur.fetchone()[0]
+
+        if __name__ == "__main__":
+            with multiprocessing.get_context("fork").Pool(4) as workers:
+                print(workers.map(work, range(20)) == [n * 2 for n in range(20)])
+            cur = conn.cursor()
+            cur.execute("select 1")
+            print(cur.fetchone())
+        """
+    )
+    assert done.stdout == "True\n(1,)\n"
+
+
+def test_info_needs_no_session(conn):
+    def child():
+        assert conn.info.backend_pid
+        assert conn.status == extensions.STATUS_READY
+        assert "closed: 0" in repr(conn)
+
+    in_child(child)
