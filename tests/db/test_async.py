@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import select
-import subprocess
-import sys
 import time
 
 import pytest
