@@ -161,6 +161,21 @@ def test_encoding(conn):
     assert cur.fetchone() == ("€",)
 
 
+def test_the_name_that_was_asked_for_lasts_as_long_as_its_encoding(conn):
+    conn.autocommit = True
+    cur = conn.cursor()
+    conn.set_client_encoding("Windows950")  # The server reports BIG5.
+    assert conn.encoding == "WINDOWS950"
+    # cp950, which is Windows950, has the character; Python's big5 does not.
+    assert cur.mogrify("%s", ("€",)) == b"'\xa3\xe1'"
+    cur.execute("set client_encoding to latin9")
+    assert conn.encoding == "LATIN9"
+    cur.execute("set client_encoding to big5")
+    assert conn.encoding == "BIG5"
+    with pytest.raises(UnicodeEncodeError):
+        cur.mogrify("%s", ("€",))
+
+
 def test_reset(conn):
     conn.set_session(isolation_level="serializable", readonly=True, autocommit=True)
     conn.cursor().execute("set datestyle to 'German'")

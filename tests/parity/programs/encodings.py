@@ -2,7 +2,8 @@
 
 cur = conn.cursor()
 show(conn.encoding)
-for name in ("latin1", "UTF8", "utf-8", "SQL_ASCII", "win1252", "EUC_JP", "nonsense"):
+names = "latin1 UTF8 utf-8 SQL_ASCII win1252 EUC_JP Windows950 ISO_8859_15 nonsense"
+for name in names.split():
     attempt(lambda: conn.set_client_encoding(name))
     show(conn.encoding)
     attempt(lambda: cur.mogrify("%s", ("\u00e9",)))

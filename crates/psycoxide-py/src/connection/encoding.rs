@@ -3,8 +3,9 @@
 use pyo3::prelude::*;
 
 use super::Connection;
+use super::state::AskedEncoding;
 use crate::adapt::ClientEncoding;
-use crate::driver::Operation;
+use crate::driver::{Operation, refresh};
 
 #[pymethods]
 impl Connection {
@@ -35,6 +36,17 @@ impl Connection {
         let sql = [b"SET client_encoding TO ".as_slice(), &literal].concat();
         let operation = Operation::begin(slf)?;
         Self::end_in(slf, &operation, "ROLLBACK")?;
-        Self::execute_plain(slf, &operation, sql)
+        Self::execute_plain(slf, &operation, sql)?;
+        let session = operation.session();
+        let reported =
+            session.ask(|engine| engine.parameter("client_encoding").map(<[u8]>::to_vec));
+        let mut state = this.state();
+        state.asked_encoding = reported.flatten().map(|reported| AskedEncoding {
+            name: wanted,
+            reported: String::from_utf8_lossy(&reported).into_owned(),
+        });
+        state.parameters_version = None;
+        drop(state);
+        refresh(slf.py(), this, session)
     }
 }

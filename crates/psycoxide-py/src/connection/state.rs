@@ -54,6 +54,9 @@ pub struct State {
     pub tpc: Option<String>,
     /// The client encoding as PostgreSQL names it, cleaned.
     pub encoding: String,
+    /// The name under which the program asked for the encoding, as long as the server reports the
+    /// encoding that it named: a codec may belong to the one name (cp950) and not to the other.
+    pub asked_encoding: Option<AskedEncoding>,
     /// How text is quoted for this session.
     pub quoting: QuoteContext,
     /// Which version of the session's parameters `encoding` and `quoting` were made from.
@@ -64,6 +67,13 @@ pub struct State {
     pub versions: (i64, i32),
     /// What went wrong last, as `info.error_message` shows it.
     pub error_message: Option<String>,
+}
+
+/// A name of an encoding that was set, and the name by which the server reports it.
+#[derive(Clone, Debug)]
+pub struct AskedEncoding {
+    pub name: String,
+    pub reported: String,
 }
 
 impl State {

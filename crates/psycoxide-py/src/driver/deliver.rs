@@ -61,9 +61,12 @@ pub fn refresh(py: Python<'_>, connection: &Connection, session: &Session) -> Py
         let strings = StringStyle::from_parameter(engine.parameter("standard_conforming_strings"));
         (version, String::from_utf8_lossy(encoding).into_owned(), strings)
     };
-    let client_encoding = ClientEncoding::lookup(py, &encoding)?;
+    let asked = connection.state().asked_encoding.take_if(|asked| asked.reported == encoding);
+    let name = asked.as_ref().map_or(&encoding, |asked| &asked.name);
+    let client_encoding = ClientEncoding::lookup(py, name)?;
     let mut state = connection.state();
-    state.encoding = psycoxide_sql::encoding::clean_name(&encoding);
+    state.encoding = psycoxide_sql::encoding::clean_name(name);
+    state.asked_encoding = asked;
     state.quoting = QuoteContext::new(client_encoding, strings);
     state.parameters_version = Some(version);
     Ok(())
