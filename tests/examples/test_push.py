@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -44,9 +46,8 @@ def follow():
 
 
 def mixture(count, seed=1):
-    """Colours in a row that does not repeat: in a transaction, a server sends equal ones once."""
-    chosen = random.Random(seed)
-    return [f"#{chosen.randrange(1 << 24):06x}" for _ in range(count)]
+    """Colours, none of them twice: equal notifications of a transaction arrive as one."""
+    return [f"#{number:06x}" for number in random.Random(seed).sample(range(1 << 24), count)]
 
 
 def test_two_clients_see_all_squares_in_order(push, follow, notify):
@@ -119,6 +120,29 @@ def test_what_is_forgotten_leaves_a_gap_in_the_numbers(start_push, follow, notif
     again = follow(push, seen)
     assert again.until("square").data["number"] == 9
     assert again.squares(2) == mixture(10)[-2:]
+
+
+@pytest.mark.slow
+def test_who_does_not_read_holds_up_nobody(push, follow, notify):
+    many = 40_000  # some 4 MB: more than the system's buffers hold
+    with socket.socket() as lazy:
+        lazy.settimeout(20)
+        lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        lazy.connect(("127.0.0.1", push.port))
+        lazy.sendall(b"GET /squares HTTP/1.0\r\n\r\n")
+        stream = follow(push)
+        sent = mixture(many)
+        notify(*sent)
+        assert stream.squares(many) == sent
+        # It gets what the buffers hold, and then goes on with what is remembered.
+        numbers = []
+        with lazy.makefile("rb") as lines:
+            while not numbers or numbers[-1] < many:
+                line = next(lines)
+                if line.startswith(b'data: {"number"'):
+                    numbers.append(json.loads(line[len("data: ") :])["number"])
+    assert numbers == sorted(set(numbers))
+    assert numbers[-500:] == list(range(many - 499, many + 1))
 
 
 @pytest.mark.parametrize("invented", ["x", "0-1", "{name}-99", "{name}--1", "{name}-²", "{name}-"])

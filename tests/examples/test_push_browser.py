@@ -7,6 +7,7 @@ import time
 import pytest
 
 import psycoxide
+from psycoxide.extras import execute_batch
 
 SHOWN = "[...document.querySelectorAll('#squares li')].map(item => item.lastChild.textContent)"
 COLOURS = ["red", "orange", "gold", "limegreen", "teal", "dodgerblue", "orchid", "#0af123"]
@@ -113,6 +114,21 @@ def test_a_page_shows_what_the_server_remembers(start_push, relay, open_page, no
     network.restore()
     shows(page, ["orange", "gold", "teal"])
     assert page.locator("#count").inner_text() == "5 squares"
+
+
+def test_a_flood_does_not_stall_a_page(push, open_page, restartable):
+    page = open_page(push.url)
+    says(page, "listening")
+    flood = [f"#{number:06x}" for number in range(0, 5_000_000, 1000)]
+    conn = psycoxide.connect(restartable.dsn)
+    with conn, conn.cursor() as cur:
+        execute_batch(cur, "select pg_notify('data', %s)", [(text,) for text in flood])
+    conn.close()
+    wait_for(page, "document.querySelector('#count').textContent", "5000 squares", patience=10)
+    shows(page, flood[-500:])
+    # And who looked at the newest square still does.
+    box = "document.querySelector('main')"
+    wait_for(page, f"{box}.scrollHeight - {box}.scrollTop - {box}.clientHeight < 2", True)
 
 
 def test_another_process_at_the_address_starts_over(start_push, open_page, notify, restartable):

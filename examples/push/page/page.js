@@ -12,6 +12,7 @@ const state = document.querySelector("#state");
 const message = document.querySelector("#message");
 const count = document.querySelector("#count");
 let keeps = Infinity;
+let scrolling = false;
 
 // ---- the stream
 
@@ -70,14 +71,26 @@ function tile(name, code) {
 }
 
 function add(item) {
-  const atEnd = main.scrollTop + main.clientHeight >= main.scrollHeight - 50;
+  stayAtEnd();
   squares.append(item);
   while (squares.children.length > keeps) {
     squares.firstElementChild.remove();
   }
-  if (atEnd) {
-    main.scrollTop = main.scrollHeight;
+}
+
+// Who looks at the newest square goes on to do so. Once a frame: it makes the browser lay out.
+function stayAtEnd() {
+  if (scrolling) {
+    return;
   }
+  scrolling = true;
+  const atEnd = main.scrollTop + main.clientHeight >= main.scrollHeight - 50;
+  requestAnimationFrame(() => {
+    scrolling = false;
+    if (atEnd) {
+      main.scrollTop = main.scrollHeight;
+    }
+  });
 }
 
 // ---- sending
