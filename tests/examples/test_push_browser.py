@@ -14,22 +14,17 @@ COLOURS = ["red", "orange", "gold", "limegreen", "teal", "dodgerblue", "orchid",
 
 
 @pytest.fixture
-def notify(restartable):
-    """A function that sends payloads to the channel of the server that may be restarted."""
+def notify(dsn):
+    """A function that sends payloads to the channel, one by one."""
 
-    def send(*payloads):
-        conn = psycoxide.connect(restartable.dsn)
+    def send(*payloads, dsn=dsn):
+        conn = psycoxide.connect(dsn)
         conn.autocommit = True
         for payload in payloads:
             conn.cursor().execute("select pg_notify('data', %s)", (payload,))
         conn.close()
 
     return send
-
-
-@pytest.fixture
-def push(start_push, restartable):
-    return start_push("--port", "0", dsn=restartable.dsn)
 
 
 def wait_for(page, expression, value, patience=20):
@@ -54,13 +49,14 @@ def says(page, start):
 
 
 def test_two_pages_see_the_squares_in_order_also_after_a_restart(
-    push, open_page, notify, restartable
+    start_push, open_page, notify, restartable
 ):
+    push = start_push("--port", "0", dsn=restartable.dsn)
     one, two = open_page(push.url), open_page(push.url)
     for page in (one, two):
         says(page, "listening")
     assert one.locator("#empty").is_visible()
-    notify(*COLOURS)
+    notify(*COLOURS, dsn=restartable.dsn)
     for page in (one, two):
         shows(page, COLOURS)
     assert one.locator("#empty").is_hidden()
@@ -74,7 +70,7 @@ def test_two_pages_see_the_squares_in_order_also_after_a_restart(
         restartable.resume()
     for page in (one, two):
         says(page, "listening")
-    notify("tomato", "#ABC")
+    notify("tomato", "#ABC", dsn=restartable.dsn)
     for page in (one, two):
         shows(page, [*COLOURS, "tomato", "#aabbcc"])
         colours = page.eval_on_selector_all(
@@ -102,8 +98,8 @@ def test_a_page_that_was_away_loses_nothing_and_repeats_nothing(push, relay, ope
     assert page.locator("#count").inner_text() == "25 squares"
 
 
-def test_a_page_shows_what_the_server_remembers(start_push, relay, open_page, notify, restartable):
-    push = start_push("--port", "0", "--history", "3", dsn=restartable.dsn)
+def test_a_page_shows_what_the_server_remembers(start_push, relay, open_page, notify):
+    push = start_push("--port", "0", "--history", "3")
     network = relay("127.0.0.1", push.port)
     page = open_page(f"http://127.0.0.1:{network.port}/")
     notify("black")
@@ -116,11 +112,11 @@ def test_a_page_shows_what_the_server_remembers(start_push, relay, open_page, no
     assert page.locator("#count").inner_text() == "5 squares"
 
 
-def test_a_flood_does_not_stall_a_page(push, open_page, restartable):
+def test_a_flood_does_not_stall_a_page(push, open_page, dsn):
     page = open_page(push.url)
     says(page, "listening")
     flood = [f"#{number:06x}" for number in range(0, 5_000_000, 1000)]
-    conn = psycoxide.connect(restartable.dsn)
+    conn = psycoxide.connect(dsn)
     with conn, conn.cursor() as cur:
         execute_batch(cur, "select pg_notify('data', %s)", [(text,) for text in flood])
     conn.close()
@@ -131,14 +127,14 @@ def test_a_flood_does_not_stall_a_page(push, open_page, restartable):
     wait_for(page, f"{box}.scrollHeight - {box}.scrollTop - {box}.clientHeight < 2", True)
 
 
-def test_another_process_at_the_address_starts_over(start_push, open_page, notify, restartable):
-    push = start_push("--port", "0", dsn=restartable.dsn)
+def test_another_process_at_the_address_starts_over(start_push, open_page, notify):
+    push = start_push("--port", "0")
     page = open_page(push.url)
     notify("red", "gold")
     shows(page, ["red", "gold"])
     push.stop()
     says(page, "reconnecting to the web server")
-    start_push("--port", str(push.port), dsn=restartable.dsn)
+    start_push("--port", str(push.port))
     says(page, "listening")
     shows(page, [])
     notify("teal")
