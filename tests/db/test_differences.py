@@ -85,3 +85,15 @@ def test_copy_in_execute_leaves_the_connection_usable(conn, cur):
     out = io.StringIO()
     cur.copy_expert("copy (select 1) to stdout", out)
     assert out.getvalue() == "1\n"
+
+
+def test_a_large_object_lives_in_the_transaction_of_a_with_block(conn, cur):
+    conn.autocommit = True
+    with pytest.raises(psycoxide.ProgrammingError, match="outside of transactions"):
+        conn.lobject(0, "wb")
+    with conn:
+        file = conn.lobject(0, "wb")
+        file.write(b"kept")
+    with conn:
+        assert conn.lobject(file.oid, "rb").read() == b"kept"
+        conn.lobject(file.oid, "n").unlink()
