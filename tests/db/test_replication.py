@@ -460,3 +460,33 @@ def test_with_a_wait_callback(stream, slot, numbers, admin):
             cur.consume_stream(seen.append)
     finally:
         extensions.set_wait_callback(None)
+
+
+def test_the_first_read_sends_feedback(stream, slot):
+    cur = stream()
+    cur.create_replication_slot(slot, output_plugin="test_decoding")
+    began = dt.datetime.now()
+    cur.start_replication(slot)
+    assert cur.io_timestamp >= began
+    cur.read_message()
+    first = cur.feedback_timestamp
+    assert first >= began
+    cur.read_message()
+    assert cur.feedback_timestamp == first
+    cur.send_feedback(force=True)
+    assert cur.feedback_timestamp > first
+
+
+def test_a_loop_that_waits_until_feedback_is_due_sleeps(stream, slot):
+    """As in psycopg2's manual: reckoned from `feedback_timestamp`."""
+    cur = stream()
+    cur.create_replication_slot(slot, output_plugin="test_decoding")
+    cur.start_replication(slot)
+    rounds = 0
+    until = time.monotonic() + 0.5
+    while time.monotonic() < until:
+        cur.read_message()
+        rounds += 1
+        due = 10 - (dt.datetime.now() - cur.feedback_timestamp).total_seconds()
+        select.select([cur], [], [], min(0.1, max(0, due)))
+    assert rounds < 50

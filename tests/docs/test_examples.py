@@ -70,9 +70,14 @@ def surroundings(dsn: str, role: dict[str, str]) -> Iterator[dict[str, str]]:
     cur.execute("create database shop owner me")
     env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     yield {**env, **role, "TZ": "UTC", "PYTHONWARNINGS": "error::DeprecationWarning:__main__"}
+    # A page that failed may have left a slot, which would keep the database.
+    cur.execute(
+        "select pg_terminate_backend(active_pid, 5000) from pg_replication_slots"
+        " where database = 'shop' and active"
+    )
     cur.execute(
         "select pg_drop_replication_slot(slot_name) from pg_replication_slots"
-        " where database = 'shop' and not active"
+        " where database = 'shop'"
     )
     cur.execute("drop database shop with (force)")
     conn.close()

@@ -176,8 +176,7 @@ impl ReplicationCursor {
 
     /// read_message() -> ReplicationMessage or None -- The next message, None if none has come yet.
     ///
-    /// Never waits. Raises ProgrammingError if replication is not started, and what the server
-    /// reports.
+    /// Never waits. Raises DatabaseError if replication is not started, and what the server reports.
     fn read_message(slf: &Bound<'_, Self>) -> PyResult<Option<ReplicationMessage>> {
         let connection = Self::connection(slf)?;
         let operation = Operation::begin(connection)?;

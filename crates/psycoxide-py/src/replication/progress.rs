@@ -20,8 +20,8 @@ pub struct Progress {
     pub last_io: SystemTime,
     /// When feedback was last sent.
     pub last_feedback: SystemTime,
-    /// The same, for intervals.
-    pub fed_back: Instant,
+    /// The same, for intervals; `None` before the first time.
+    fed_back: Option<Instant>,
     /// Everything before this was received, as the user says.
     write: u64,
     /// … is safe.
@@ -42,7 +42,7 @@ impl Default for Progress {
             wal_end: 0,
             last_io: UNIX_EPOCH,
             last_feedback: UNIX_EPOCH,
-            fed_back: Instant::now(),
+            fed_back: None,
             write: 0,
             flush: 0,
             apply: 0,
@@ -53,9 +53,10 @@ impl Default for Progress {
 }
 
 impl Progress {
-    /// A stream that begins now.
+    /// A stream that begins now. The first feedback is due at once, as with psycopg2: programs
+    /// reckon from its time how long they may wait for the next.
     pub fn begin(decode: bool, status_interval: Duration) -> Self {
-        Self { decode, status_interval, ..Self::default() }
+        Self { decode, status_interval, last_io: SystemTime::now(), ..Self::default() }
     }
 
     /// A message with data came.
@@ -85,17 +86,17 @@ impl Progress {
 
     /// Whether it is time to tell the server.
     pub fn is_due(&self) -> bool {
-        self.fed_back.elapsed() >= self.status_interval
+        self.due() <= Instant::now()
     }
 
     /// When it will be time.
     pub fn due(&self) -> Instant {
-        self.fed_back + self.status_interval
+        self.fed_back.map_or_else(Instant::now, |last| last + self.status_interval)
     }
 
     /// What the server is told now.
     pub fn status(&mut self, reply: bool) -> StandbyStatus {
-        self.fed_back = Instant::now();
+        self.fed_back = Some(Instant::now());
         self.last_feedback = SystemTime::now();
         StandbyStatus {
             write: self.write,
