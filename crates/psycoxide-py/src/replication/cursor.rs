@@ -187,7 +187,7 @@ impl ReplicationCursor {
         let message = Self::read(slf, session)?;
         if slf.get().progress().is_due() {
             slf.get().feed_back(session, false)?;
-            session.advance().map_err(|error| error::from_net(&error)).map(drop)?;
+            session.flush().map_err(|error| error::from_net(&error))?;
         }
         Ok(message)
     }
