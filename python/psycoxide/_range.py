@@ -6,7 +6,7 @@ See <https://www.postgresql.org/docs/current/rangetypes.html>.
 from __future__ import annotations
 
 from psycoxide._catalog import fetch_by_name, lookup
-from psycoxide._exceptions import ProgrammingError
+from psycoxide._exceptions import InterfaceError as InterfaceError, ProgrammingError
 from psycoxide._psycopg import (
     ISQLQuote,
     _range_bounds,

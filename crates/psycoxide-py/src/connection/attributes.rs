@@ -32,6 +32,15 @@ fn cursor_name<'py>(name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     Ok(PyString::new(name.py(), &text(name)?).into_any())
 }
 
+impl Connection {
+    /// The `repr()` of an object of this class of psycopg2's.
+    pub fn describe(slf: &Bound<'_, Self>, class: &str) -> String {
+        let dsn = slf.get().dsn.get().map_or("<uninitialised>", String::as_str);
+        let closed = slf.get().closed();
+        format!("<{class} object at {:p}; dsn: '{dsn}', closed: {closed}>", slf.as_ptr())
+    }
+}
+
 #[pymethods]
 impl Connection {
     /// cursor(name=None, cursor_factory=extensions.cursor, withhold=False, scrollable=None) ->
@@ -220,11 +229,11 @@ impl Connection {
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> String {
-        let dsn = slf.get().dsn.get().map_or("<uninitialised>", String::as_str);
-        format!(
-            "<connection object at {:p}; dsn: '{dsn}', closed: {}>",
-            slf.as_ptr(),
-            slf.get().closed()
-        )
+        Self::describe(slf, "connection")
+    }
+
+    /// psycopg2's, whatever `__repr__` a subclass has.
+    fn __str__(slf: &Bound<'_, Self>) -> String {
+        Self::__repr__(slf)
     }
 }

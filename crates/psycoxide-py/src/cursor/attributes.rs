@@ -257,4 +257,9 @@ impl Cursor {
         let closed = i32::from(slf.get().closed(slf.py()));
         format!("<cursor object at {:p}; closed: {closed}>", slf.as_ptr())
     }
+
+    /// psycopg2's, whatever `__repr__` a subclass has.
+    fn __str__(slf: &Bound<'_, Self>) -> String {
+        Self::__repr__(slf)
+    }
 }

@@ -3,11 +3,12 @@
 use psycoxide_proto::Column as ColumnReport;
 use psycoxide_sql::oid;
 use pyo3::basic::CompareOp;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
 /// A sequence of the seven items of PEP 249, with two more attributes of psycopg2.
-#[pyclass(module = "psycoxide.extensions", frozen, subclass)]
+#[pyclass(module = "psycoxide.extensions", subclass)]
 pub struct Column {
     /// The column's name.
     #[pyo3(get)]
@@ -141,7 +142,7 @@ impl Column {
     ) -> PyResult<Bound<'py, PyAny>> {
         let items = self.items(py)?.into_any();
         match other.cast::<Self>() {
-            Ok(other) => items.rich_compare(other.get().items(py)?, op),
+            Ok(other) => items.rich_compare(other.borrow().items(py)?, op),
             Err(_) => items.rich_compare(other, op),
         }
     }
@@ -160,6 +161,28 @@ impl Column {
     fn __reduce__<'py>(
         slf: &Bound<'py, Self>,
     ) -> PyResult<(Bound<'py, PyType>, Bound<'py, PyTuple>)> {
-        Ok((slf.get_type(), slf.get().items(slf.py())?))
+        Ok((slf.get_type(), slf.borrow().items(slf.py())?))
+    }
+
+    /// Takes the items that psycopg2 pickles: its pickles are read as well.
+    fn __setstate__(&mut self, state: &Bound<'_, PyAny>) -> PyResult<()> {
+        let Ok(state) = state.cast::<PyTuple>() else {
+            return Err(PyTypeError::new_err("state is not a tuple"));
+        };
+        let fields = [
+            &mut self.name,
+            &mut self.type_code,
+            &mut self.display_size,
+            &mut self.internal_size,
+            &mut self.precision,
+            &mut self.scale,
+            &mut self.null_ok,
+            &mut self.table_oid,
+            &mut self.table_column,
+        ];
+        for (field, item) in fields.into_iter().zip(state.iter()) {
+            *field = item.unbind();
+        }
+        Ok(())
     }
 }

@@ -293,6 +293,11 @@ impl LargeObject {
         let closed = i32::from(slf.get().closed());
         format!("<lobject object at {:p}; closed: {closed}>", slf.as_ptr())
     }
+
+    /// psycopg2's, whatever `__repr__` a subclass has.
+    fn __str__(slf: &Bound<'_, Self>) -> String {
+        Self::__repr__(slf)
+    }
 }
 
 #[pymethods]

@@ -64,6 +64,15 @@ impl ReplicationConnection {
         connection.setattr("cursor_factory", factory)
     }
 
+    fn __repr__(slf: &Bound<'_, Self>) -> String {
+        Connection::describe(slf.as_super(), "ReplicationConnection")
+    }
+
+    /// psycopg2's, whatever `__repr__` a subclass has.
+    fn __str__(slf: &Bound<'_, Self>) -> String {
+        Self::__repr__(slf)
+    }
+
     /// `REPLICATION_LOGICAL` or `REPLICATION_PHYSICAL`.
     #[getter]
     fn replication_type(&self) -> Option<i64> {

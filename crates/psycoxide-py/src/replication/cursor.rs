@@ -297,4 +297,9 @@ impl ReplicationCursor {
             i32::from(closed)
         ))
     }
+
+    /// psycopg2's, whatever `__repr__` a subclass has.
+    fn __str__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        Self::__repr__(slf)
+    }
 }

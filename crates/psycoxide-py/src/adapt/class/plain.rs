@@ -93,13 +93,13 @@ plain_adapters! {
 }
 
 /// NoneAdapter(None): `NULL`, for None inside composites. As a parameter None needs no adapter.
-#[pyclass(name = "NoneAdapter", module = "psycoxide.extensions", subclass, frozen)]
+#[pyclass(name = "NoneAdapter", module = "psycoxide.extensions", subclass, frozen, dict, weakref)]
 pub struct NoneAdapter;
 
 #[pymethods]
 impl NoneAdapter {
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs))]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(obj)")]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
         Self
     }
@@ -108,7 +108,7 @@ impl NoneAdapter {
     fn __init__(&self, _obj: &Bound<'_, PyAny>) {}
 
     /// `NULL`, or what the caller has instead.
-    #[pyo3(signature = (_null=None))]
+    #[pyo3(signature = (_null=None), text_signature = "($self, _null=b'NULL')")]
     fn getquoted<'py>(
         &self,
         py: Python<'py>,

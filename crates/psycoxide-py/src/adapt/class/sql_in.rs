@@ -8,7 +8,7 @@ use super::{Slot, quoted};
 use crate::adapt::registry::Native;
 
 /// SQL_IN(iterable): its items as `(a, b)`, for `IN` and for composites.
-#[pyclass(name = "SQL_IN", module = "psycoxide.extensions", subclass, frozen)]
+#[pyclass(name = "SQL_IN", module = "psycoxide.extensions", subclass, frozen, dict, weakref)]
 #[derive(Default)]
 pub struct SqlIn {
     seq: Slot,
@@ -18,7 +18,7 @@ pub struct SqlIn {
 #[pymethods]
 impl SqlIn {
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs))]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(seq)")]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
         Self::default()
     }
