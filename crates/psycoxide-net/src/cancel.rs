@@ -4,13 +4,17 @@
 
 use std::io;
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use psycoxide_proto::Interest;
+use psycoxide_proto::{Error as ProtoError, Interest};
 
+use crate::config::Config;
 use crate::error::{Attempt, Error, Reason};
+use crate::securing::{Secured, Securing};
 use crate::socket::place::Place;
 use crate::socket::{Stream, TcpOptions};
+use crate::tls::Failure;
 use crate::wait::{Readiness, wait};
 
 /// What it takes to cancel the operations of one session.
@@ -18,6 +22,8 @@ use crate::wait::{Readiness, wait};
 pub struct CancelToken {
     place: Place,
     message: Vec<u8>,
+    /// The configuration and the host in its list, if the session is encrypted: then this is too.
+    secure: Option<(Arc<Config>, usize)>,
 }
 
 impl std::fmt::Debug for CancelToken {
@@ -28,8 +34,12 @@ impl std::fmt::Debug for CancelToken {
 }
 
 impl CancelToken {
-    pub(crate) fn new(place: Place, message: Vec<u8>) -> Self {
-        Self { place, message }
+    pub(crate) fn new(
+        place: Place,
+        message: Vec<u8>,
+        secure: Option<(Arc<Config>, usize)>,
+    ) -> Self {
+        Self { place, message, secure }
     }
 
     /// Asks the server to cancel what the session is running, and waits until it has taken note: a
@@ -61,10 +71,30 @@ impl CancelToken {
         }
     }
 
+    /// The stream over TLS, if the session is: a cancel request holds the session's secret key. As
+    /// with libpq, there is no going back to clear text here.
+    fn secured(&self, stream: Stream, deadline: Option<Instant>) -> Result<Stream, Reason> {
+        let Some((config, host)) = &self.secure else { return Ok(stream) };
+        let (options, name) = (&config.settings().encryption, config.host_name(*host));
+        let mut securing = Securing::new(stream, options, name)?;
+        loop {
+            match securing.advance(options, name)? {
+                Secured::Wait(interest) => ready(securing.stream(), interest, deadline)?,
+                Secured::Done => return Ok(securing.into_stream()),
+                Secured::Refused => {
+                    return Err(Reason::Protocol(ProtoError::Unsupported(
+                        "server does not support SSL, but SSL was required".to_owned(),
+                    )));
+                }
+            }
+        }
+    }
+
     fn try_send(&self, deadline: Option<Instant>) -> Result<(), Reason> {
         let stream = self.connect(deadline)?;
         ready(&stream, Interest::WRITE, deadline)?;
         stream.connected().map_err(Reason::Unreachable)?;
+        let mut stream = self.secured(stream, deadline)?;
         let mut rest = self.message.as_slice();
         while !rest.is_empty() {
             match stream.send(rest) {
@@ -78,7 +108,12 @@ impl CancelToken {
             match stream.receive(&mut space) {
                 Ok(0) => return Ok(()),
                 Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
+                Err(error)
+                    if error.kind() == io::ErrorKind::ConnectionReset
+                        || Failure::of(&error).is_some() =>
+                {
+                    return Ok(());
+                }
                 Err(error) => wait_out(&error, &stream, Interest::READ, deadline)?,
             }
         }

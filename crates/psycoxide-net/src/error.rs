@@ -8,6 +8,7 @@ use psycoxide_sql::message::Message;
 
 use crate::config;
 use crate::socket::place::Place;
+use crate::tls::Failure;
 
 /// A failure of a link.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub enum Error {
     Send(io::Error),
     /// The socket failed while data were received.
     Receive(io::Error),
+    /// TLS failed, or ended without a word from the server.
+    Tls(Failure),
     /// Another failure of the operating system.
     Io(io::Error),
     /// A bound on the time has passed.
@@ -55,6 +58,10 @@ pub enum Reason {
     Unreachable(io::Error),
     /// The connection failed while the session was set up.
     Socket(io::Error),
+    /// TLS did not come about.
+    Tls(Failure),
+    /// TLS failed, or ended, while the session was set up.
+    Lost(Failure),
     /// `connect_timeout` has passed.
     Timeout,
     /// The server, or the conversation with it, ended the start-up.
@@ -72,9 +79,29 @@ impl Error {
         }
     }
 
+    /// The failure of TLS that an error of a stream carries, or else what `otherwise` makes of it.
+    pub(crate) fn tls_or(error: io::Error, otherwise: impl FnOnce(io::Error) -> Self) -> Self {
+        match Failure::of(&error) {
+            Some(failure) => Self::Tls(failure.clone()),
+            None => otherwise(error),
+        }
+    }
+
     /// The connection was closed without a word from the server.
     pub(crate) fn lost() -> Self {
         Self::Protocol(ProtoError::Terminated(None))
+    }
+}
+
+impl Reason {
+    /// What an error of a stream is while TLS is set up.
+    pub(crate) fn of_handshake(error: io::Error) -> Self {
+        let failure = Failure::of(&error).cloned();
+        Self::Tls(
+            failure.unwrap_or_else(|| {
+                Failure::Refused(format!("SSL SYSCALL error: {}", system(&error)))
+            }),
+        )
     }
 }
 
@@ -92,6 +119,7 @@ impl fmt::Display for Error {
                 Ok(())
             }
             Self::Protocol(error) => write_protocol(f, error),
+            Self::Tls(failure) => failure.fmt(f),
             Self::Send(error) => {
                 write!(f, "could not send data to server: {}", system(error))
             }
@@ -131,6 +159,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable(error) | Self::Socket(error) => f.write_str(&system(error)),
+            Self::Tls(failure) | Self::Lost(failure) => failure.fmt(f),
             Self::Timeout => f.write_str("timeout expired"),
             Self::Protocol(error) => write_protocol(f, error),
             Self::Unfit(text) => f.write_str(text),
@@ -144,6 +173,7 @@ impl std::error::Error for Error {
             Self::Send(error) | Self::Receive(error) | Self::Io(error) => Some(error),
             Self::Protocol(error) => Some(error),
             Self::Config(error) => Some(error),
+            Self::Tls(failure) => Some(failure),
             _ => None,
         }
     }

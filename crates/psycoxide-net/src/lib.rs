@@ -18,7 +18,9 @@ mod error;
 mod link;
 mod pump;
 mod resolve;
+mod securing;
 mod socket;
+mod tls;
 mod turn;
 mod wait;
 
@@ -28,5 +30,6 @@ pub use error::{Attempt, Error, Reason};
 pub use link::{Link, Progress};
 pub use psycoxide_proto::Interest;
 pub use socket::place::Place;
+pub use tls::{Failure, TlsInfo};
 pub use turn::{Turn, TurnError};
 pub use wait::{Readiness, wait};

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::pump::{self, Pumped};
 use crate::socket::Stream;
 use crate::socket::place::Place;
+use crate::tls::{Session, TlsInfo};
 
 /// How far an operation came without waiting.
 #[derive(Debug)]
@@ -90,8 +91,15 @@ impl Link {
                 }
                 Err(error) => Err(error),
             },
-            Stage::Up(up) => match pump::pump(&up.stream, &mut up.engine) {
-                Ok(Pumped::Event(Event::Done(outcome))) => Ok(Progress::Done(outcome)),
+            Stage::Up(up) => match pump::pump(&mut up.stream, &mut up.engine) {
+                Ok(Pumped::Event(Event::Done(outcome))) => {
+                    // What came with the answer would not make the socket readable again. Should
+                    // it be bad, that is for the next operation to find out.
+                    if up.stream.is_holding() {
+                        let _ = pump::poke(&mut up.stream, &mut up.engine);
+                    }
+                    Ok(Progress::Done(outcome))
+                }
                 Ok(Pumped::Event(event)) => Ok(Progress::Paused(event)),
                 Ok(Pumped::Wait(interest)) => Ok(Progress::Wait(interest)),
                 Ok(Pumped::Yield) => Ok(Progress::Yield),
@@ -111,7 +119,7 @@ impl Link {
     /// If the socket fails; the link is closed then.
     pub fn flush(&mut self) -> Result<bool, Error> {
         let Stage::Up(up) = &mut self.stage else { return Ok(true) };
-        let flushed = pump::send(&up.stream, &mut up.engine);
+        let flushed = pump::send(&mut up.stream, &mut up.engine);
         if flushed.is_err() {
             self.stage = Stage::Closed;
         }
@@ -124,7 +132,7 @@ impl Link {
     /// If the server ended the session; the link is closed then.
     pub fn poke(&mut self) -> Result<(), Error> {
         let Stage::Up(up) = &mut self.stage else { return Ok(()) };
-        let poked = pump::poke(&up.stream, &mut up.engine);
+        let poked = pump::poke(&mut up.stream, &mut up.engine);
         if poked.is_err() {
             self.stage = Stage::Closed;
         }
@@ -169,7 +177,8 @@ impl Link {
     pub fn cancel_token(&self) -> Option<CancelToken> {
         let Stage::Up(up) = &self.stage else { return None };
         let key = up.engine.cancel_key()?;
-        Some(CancelToken::new(up.place.clone(), key.request_message()))
+        let secure = up.stream.tls().map(|_| (Arc::clone(&self.config), up.host));
+        Some(CancelToken::new(up.place.clone(), key.request_message(), secure))
     }
 
     /// The host that is connected to, as libpq's `PQhost` has it: the name or socket directory that
@@ -207,7 +216,7 @@ impl Link {
     pub fn close(&mut self) {
         if let Stage::Up(up) = &mut self.stage {
             up.engine.terminate();
-            let _ = up.stream.send(up.engine.out());
+            up.stream.say_goodbye(up.engine.out());
             up.stream.shutdown();
         }
         self.stage = Stage::Closed;
@@ -215,11 +224,13 @@ impl Link {
 
     /// Closes the descriptor and nothing else: the conversation is another process's.
     pub fn abandon(&mut self) {
-        match std::mem::replace(&mut self.stage, Stage::Closed) {
-            Stage::Up(up) => up.stream.abandon(),
-            Stage::Dialing(dial) => dial.abandon(),
-            Stage::Closed => {}
-        }
+        // Closing a socket that another process shares sends nothing.
+        self.stage = Stage::Closed;
+    }
+
+    /// What is known of TLS, if it is in use.
+    pub fn tls(&self) -> Option<TlsInfo> {
+        self.up()?.stream.tls().map(Session::info)
     }
 
     fn up(&self) -> Option<&Up> {

@@ -2,10 +2,11 @@
 
 use std::io;
 
-use psycoxide_proto::{Engine, Event, Interest, Phase};
+use psycoxide_proto::{Engine, Error as ProtoError, Event, Interest, Phase};
 
 use crate::error::Error;
 use crate::socket::Stream;
+use crate::tls::Session;
 
 /// So many reads one call does before it lets its caller look around: at 256 kB each, a few
 /// megabytes, which take a millisecond or so.
@@ -33,7 +34,7 @@ pub(crate) enum Pumped {
 ///
 /// # Errors
 /// If the socket or the conversation fails, once all events before that are taken.
-pub(crate) fn pump(stream: &Stream, engine: &mut Engine) -> Result<Pumped, Error> {
+pub(crate) fn pump(stream: &mut Stream, engine: &mut Engine) -> Result<Pumped, Error> {
     for _ in 0..MAX_READS {
         // A slice at a time, so that the caller can look at the clock and at signals.
         if engine.work() {
@@ -43,11 +44,15 @@ pub(crate) fn pump(stream: &Stream, engine: &mut Engine) -> Result<Pumped, Error
         if let Some(event) = engine.poll_event() {
             return Ok(Pumped::Event(event));
         }
-        fail(engine)?;
+        fail(stream, engine)?;
         let interest = engine.interest();
         // Right after a request there is no answer yet: a read would only find that out. While data
         // are being sent the server may have something to say at any time.
-        let too_early = sent && engine.out().is_empty() && engine.phase() != Phase::CopyIn;
+        let too_early = sent
+            && engine.out().is_empty()
+            && engine.phase() != Phase::CopyIn
+            && !stream.is_holding();
+        let interest = interest | stream.interest();
         if !interest.contains(Interest::READ) || too_early {
             return Ok(Pumped::Wait(interest));
         }
@@ -58,11 +63,11 @@ pub(crate) fn pump(stream: &Stream, engine: &mut Engine) -> Result<Pumped, Error
         if let Some(event) = engine.poll_event() {
             return Ok(Pumped::Event(event));
         }
-        fail(engine)?;
+        fail(stream, engine)?;
         // What the engine has to say next goes out before anything is waited for.
         let answers = filled != Filled::Nothing && !engine.out().is_empty();
         if filled != Filled::Full && !answers {
-            return Ok(Pumped::Wait(engine.interest()));
+            return Ok(Pumped::Wait(engine.interest() | stream.interest()));
         }
     }
     Ok(Pumped::Yield)
@@ -72,9 +77,9 @@ pub(crate) fn pump(stream: &Stream, engine: &mut Engine) -> Result<Pumped, Error
 ///
 /// # Errors
 /// If the socket fails.
-pub(crate) fn send(stream: &Stream, engine: &mut Engine) -> Result<bool, Error> {
+pub(crate) fn send(stream: &mut Stream, engine: &mut Engine) -> Result<bool, Error> {
     flush(stream, engine)?;
-    fail(engine)?;
+    fail(stream, engine)?;
     Ok(engine.out().is_empty())
 }
 
@@ -82,10 +87,10 @@ pub(crate) fn send(stream: &Stream, engine: &mut Engine) -> Result<bool, Error> 
 ///
 /// # Errors
 /// If the server ended the session.
-pub(crate) fn poke(stream: &Stream, engine: &mut Engine) -> Result<(), Error> {
+pub(crate) fn poke(stream: &mut Stream, engine: &mut Engine) -> Result<(), Error> {
     for _ in 0..MAX_READS {
         let filled = fill(stream, engine)?;
-        fail(engine)?;
+        fail(stream, engine)?;
         if filled != Filled::Full {
             break;
         }
@@ -93,16 +98,17 @@ pub(crate) fn poke(stream: &Stream, engine: &mut Engine) -> Result<(), Error> {
     Ok(())
 }
 
-/// The engine's failure, if it has failed.
-fn fail(engine: &Engine) -> Result<(), Error> {
-    match engine.error() {
-        Some(error) => Err(Error::Protocol(error.clone())),
-        None => Ok(()),
+/// The engine's failure, if it has failed. Where the server is gone without a word, TLS knows how.
+fn fail(stream: &Stream, engine: &Engine) -> Result<(), Error> {
+    match (engine.error(), stream.tls().and_then(Session::end)) {
+        (Some(ProtoError::Terminated(None)), Some(end)) => Err(Error::Tls(end)),
+        (Some(error), _) => Err(Error::Protocol(error.clone())),
+        (None, _) => Ok(()),
     }
 }
 
 /// Sends what the socket takes; whether it took anything.
-fn flush(stream: &Stream, engine: &mut Engine) -> Result<bool, Error> {
+fn flush(stream: &mut Stream, engine: &mut Engine) -> Result<bool, Error> {
     let mut sent = false;
     while !engine.out().is_empty() {
         match stream.send(engine.out()) {
@@ -118,7 +124,7 @@ fn flush(stream: &Stream, engine: &mut Engine) -> Result<bool, Error> {
                     last_words(stream, engine);
                     break;
                 }
-                _ => return Err(Error::Send(error)),
+                _ => return Err(Error::tls_or(error, Error::Send)),
             },
         }
     }
@@ -138,7 +144,7 @@ enum Filled {
     End,
 }
 
-fn fill(stream: &Stream, engine: &mut Engine) -> Result<Filled, Error> {
+fn fill(stream: &mut Stream, engine: &mut Engine) -> Result<Filled, Error> {
     loop {
         let space = engine.space();
         let room = space.len();
@@ -161,14 +167,14 @@ fn fill(stream: &Stream, engine: &mut Engine) -> Result<Filled, Error> {
                     engine.receive_eof();
                     return Ok(Filled::End);
                 }
-                _ => return Err(Error::Receive(error)),
+                _ => return Err(Error::tls_or(error, Error::Receive)),
             },
         }
     }
 }
 
 /// The peer takes no more: reads why, if it said so.
-fn last_words(stream: &Stream, engine: &mut Engine) {
+fn last_words(stream: &mut Stream, engine: &mut Engine) {
     for _ in 0..MAX_LAST_READS {
         match fill(stream, engine) {
             Ok(Filled::Some | Filled::Full) => {}
@@ -184,7 +190,7 @@ mod tests {
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
 
-    use psycoxide_proto::{Error as ProtoError, Request, Startup};
+    use psycoxide_proto::{Request, Startup};
     use socket2::Socket;
 
     use super::*;
@@ -201,23 +207,23 @@ mod tests {
         engine.sent(engine.out().len());
         engine.receive(WELCOME);
         assert!(matches!(engine.poll_event(), Some(Event::Done(_))));
-        (engine, Stream::Plain(Socket::from(ours)), theirs)
+        (engine, Stream::from(Socket::from(ours)), theirs)
     }
 
     #[test]
     fn a_request_is_sent_before_an_answer_is_looked_for() {
-        let (mut engine, stream, mut server) = session();
+        let (mut engine, mut stream, mut server) = session();
         engine.submit(Request::query(b"set x".to_vec())).unwrap();
         // An answer that is there already shows whether it was read.
         server.write_all(ANSWER).unwrap();
-        let Pumped::Wait(interest) = pump(&stream, &mut engine).unwrap() else {
+        let Pumped::Wait(interest) = pump(&mut stream, &mut engine).unwrap() else {
             panic!("the first step read");
         };
         assert_eq!(interest, Interest::READ);
         let mut request = [0; 11];
         server.read_exact(&mut request).unwrap();
         assert_eq!(&request, b"Q\0\0\0\x0aset x\0");
-        let Pumped::Event(Event::Done(outcome)) = pump(&stream, &mut engine).unwrap() else {
+        let Pumped::Event(Event::Done(outcome)) = pump(&mut stream, &mut engine).unwrap() else {
             panic!("the second step did not read it all");
         };
         assert_eq!(outcome.result.unwrap().tag, b"SET");
@@ -225,12 +231,12 @@ mod tests {
 
     #[test]
     fn what_the_server_said_last_is_read_when_it_takes_no_more() {
-        let (mut engine, stream, mut server) = session();
+        let (mut engine, mut stream, mut server) = session();
         server.write_all(FAREWELL).unwrap();
         drop(server);
         engine.submit(Request::query(b"set x".to_vec())).unwrap();
         let report = loop {
-            match pump(&stream, &mut engine) {
+            match pump(&mut stream, &mut engine) {
                 Ok(Pumped::Event(Event::Done(outcome))) => break outcome.error,
                 Ok(Pumped::Wait(_) | Pumped::Yield) => {}
                 Err(Error::Protocol(ProtoError::Terminated(report))) => break report,
@@ -242,12 +248,12 @@ mod tests {
 
     #[test]
     fn a_poke_finds_the_end_and_its_reason() {
-        let (mut engine, stream, mut server) = session();
-        poke(&stream, &mut engine).unwrap();
+        let (mut engine, mut stream, mut server) = session();
+        poke(&mut stream, &mut engine).unwrap();
         server.write_all(FAREWELL).unwrap();
         drop(server);
         let error = loop {
-            if let Err(error) = poke(&stream, &mut engine) {
+            if let Err(error) = poke(&mut stream, &mut engine) {
                 break error;
             }
         };
@@ -259,11 +265,11 @@ mod tests {
 
     #[test]
     fn a_failed_engine_reads_no_more() {
-        let (mut engine, stream, mut server) = session();
+        let (mut engine, mut stream, mut server) = session();
         server.write_all(b"\xff\0\0\0\x04").unwrap();
         let violation = |error| matches!(error, Error::Protocol(ProtoError::Violation(_)));
-        assert!(violation(poke(&stream, &mut engine).unwrap_err()));
-        assert!(violation(poke(&stream, &mut engine).unwrap_err()));
-        assert!(violation(pump(&stream, &mut engine).unwrap_err()));
+        assert!(violation(poke(&mut stream, &mut engine).unwrap_err()));
+        assert!(violation(poke(&mut stream, &mut engine).unwrap_err()));
+        assert!(violation(pump(&mut stream, &mut engine).unwrap_err()));
     }
 }

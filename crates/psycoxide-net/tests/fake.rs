@@ -32,7 +32,10 @@ impl Fake {
     }
 
     fn dsn(&self) -> String {
-        format!("host=127.0.0.1 port={} user=me dbname=d connect_timeout=5", self.port)
+        format!(
+            "host=127.0.0.1 port={} user=me dbname=d connect_timeout=5 sslmode=disable",
+            self.port
+        )
     }
 }
 

@@ -84,7 +84,7 @@ fn every_way_to_authenticate() {
         if !password.is_empty() {
             let place = place(&dsn);
             assert_eq!(
-                refusal(&format!("{dsn} user={user} password=wrong")),
+                refusal(&format!("{dsn} user={user} password=wrong sslmode=disable")),
                 format!(
                     "{place} failed: FATAL:  password authentication failed for user \"{user}\""
                 )
@@ -128,7 +128,7 @@ fn refusals_are_told_as_libpq_tells_them() {
     );
     let user = option(&dsn, "user");
     assert_eq!(
-        refusal(&format!("{dsn} password=wrong")),
+        refusal(&format!("{dsn} password=wrong sslmode=disable")),
         format!("{place}FATAL:  password authentication failed for user \"{user}\"")
     );
     assert_eq!(
@@ -150,7 +150,7 @@ fn refusals_are_told_as_libpq_tells_them() {
     );
     let error = refusal(&format!("{dsn} require_auth=md5"));
     assert!(error.contains("authentication method requirement"), "{error}");
-    let error = refusal(&format!("{dsn} channel_binding=require"));
+    let error = refusal(&format!("{dsn} channel_binding=require sslmode=disable"));
     assert!(error.contains("channel binding required"), "{error}");
 }
 
@@ -193,8 +193,12 @@ fn the_next_host_is_tried() {
     assert_eq!(lines.len(), 3, "{error}");
     assert!(lines[0].contains(&dead.to_string()) && lines[2].contains("no_such_database"));
     // Who refuses a password has answered: the same server is not asked again.
-    let error = refusal(&format!("{dsn} host={host},{host} port={port},{port} password=wrong"));
+    let two = format!("{dsn} host={host},{host} port={port},{port} password=wrong");
+    let error = refusal(&format!("{two} sslmode=disable"));
     assert_eq!(error.lines().count(), 1, "{error}");
+    // Unless it may answer differently without encryption.
+    let error = refusal(&format!("{two} sslmode=allow"));
+    assert_eq!(error.lines().count(), 2, "{error}");
 }
 
 #[test]

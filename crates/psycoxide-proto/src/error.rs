@@ -67,7 +67,7 @@ pub enum AuthError {
     PasswordMissing,
     /// The server's method is not among those allowed (libpq's `require_auth`).
     NotAllowed(&'static str),
-    /// Channel binding is required and this exchange does not give it.
+    /// Channel binding is required and this exchange does not give it; how that shows.
     ChannelBinding(&'static str),
     /// The server offers no SASL mechanism that is known here.
     NoMechanism,
@@ -158,13 +158,10 @@ impl fmt::Display for AuthError {
             AuthError::NotAllowed(what) => {
                 write!(f, "authentication method requirement failed: {what}")
             }
-            AuthError::ChannelBinding(what) => {
-                write!(f, "channel binding required, but {what}")
-            }
             AuthError::NoMechanism => {
                 f.write_str("none of the server's SASL authentication mechanisms are supported")
             }
-            AuthError::OutOfOrder(what) => f.write_str(what),
+            AuthError::OutOfOrder(what) | AuthError::ChannelBinding(what) => f.write_str(what),
             AuthError::Scram(reason) => write!(f, "malformed SCRAM message ({reason})"),
             AuthError::Iterations => {
                 f.write_str("malformed SCRAM message (invalid iteration count)")

@@ -4,6 +4,7 @@
 //! and that before the defaults, as in libpq.
 
 mod dsn;
+mod encryption;
 mod env;
 mod error;
 mod hosts;
@@ -19,8 +20,9 @@ mod vectors;
 use std::path::Path;
 use std::time::Duration;
 
-use psycoxide_proto::{Secret, Startup};
+use psycoxide_proto::{ChannelBinding, Secret, Startup};
 
+pub(crate) use encryption::{Binding, CertificateMode, Encryption, Root, SslMode, TlsVersion};
 pub use env::Surroundings;
 pub(crate) use env::user_name_of;
 pub use error::Error;
@@ -71,7 +73,7 @@ impl Config {
         let hosts = hosts::list(&values)?;
         let mut warnings = Vec::new();
         let passwords = passwords(&mut values, &hosts, surroundings, &mut warnings)?;
-        let settings = Settings::read(&values)?;
+        let settings = Settings::read(&values, surroundings)?;
         let session_parameters = session_parameters(surroundings);
         Ok(Config { values, hosts, settings, passwords, session_parameters, warnings })
     }
@@ -110,6 +112,12 @@ impl Config {
         &self.hosts
     }
 
+    /// The name that a host was given by, which its certificate has to have; empty if there is only
+    /// an address.
+    pub(crate) fn host_name(&self, host: usize) -> &str {
+        self.hosts.get(host).map_or("", |host| &host.name)
+    }
+
     /// What a user should know: a password file that is ignored because others can read it.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
@@ -141,7 +149,14 @@ impl Config {
     }
 
     /// How the conversation with a host begins. The order of the parameters is libpq's.
-    pub(crate) fn startup(&self, host: usize, nonce: String) -> Startup {
+    ///
+    /// `end_point` is what TLS offers for channel binding, if TLS is in use; it may be empty.
+    pub(crate) fn startup(
+        &self,
+        host: usize,
+        nonce: String,
+        end_point: Option<Vec<u8>>,
+    ) -> Startup {
         let mut startup = Startup::new(self.user().as_bytes(), nonce);
         let mut add = |name: &str, value: Option<&str>| {
             if let Some(value) = value {
@@ -166,7 +181,11 @@ impl Config {
         startup.protocol = self.settings.protocol_wanted;
         startup.session_setup = !self.is_replication();
         startup.allowed_auth = self.settings.allowed_auth;
-        startup.channel_binding = self.settings.channel_binding.clone();
+        startup.channel_binding = match (self.settings.encryption.channel_binding, end_point) {
+            (Binding::Require, end_point) => ChannelBinding::Required(end_point),
+            (Binding::Prefer, Some(end_point)) => ChannelBinding::Preferred(end_point),
+            _ => ChannelBinding::Absent,
+        };
         startup
     }
 }

@@ -1,16 +1,15 @@
 //! The options whose values have a meaning here, read and checked.
 //!
-//! Options of encryption and authentication that cannot be met are refused: none is ignored.
+//! Options of authentication that cannot be met are refused: none is ignored.
 
 use std::time::Duration;
 
-use psycoxide_proto::{AuthMethods, ChannelBinding, ProtocolVersion};
+use psycoxide_proto::{AuthMethods, ProtocolVersion};
 
+use super::encryption::Encryption;
+use super::env::Surroundings;
 use super::error::Error;
 use super::values::Values;
-
-const NO_TLS: &str = "SSL support";
-const NO_GSS: &str = "GSSAPI support";
 
 /// What the options say, in the types that the rest of the crate works with.
 #[derive(Clone, Debug)]
@@ -26,7 +25,7 @@ pub(crate) struct Settings {
     pub(crate) protocol_wanted: ProtocolVersion,
     pub(crate) protocol_least: ProtocolVersion,
     pub(crate) allowed_auth: AuthMethods,
-    pub(crate) channel_binding: ChannelBinding,
+    pub(crate) encryption: Encryption,
     /// The operating system user that the server behind a Unix socket must run as.
     pub(crate) require_peer: Option<String>,
 }
@@ -51,15 +50,13 @@ pub(crate) enum TargetSession {
 }
 
 impl Settings {
-    pub(super) fn read(values: &Values) -> Result<Settings, Error> {
+    pub(super) fn read(
+        values: &Values,
+        surroundings: &Surroundings<'_>,
+    ) -> Result<Settings, Error> {
         let allowed_auth = require_auth(values.filled("require_auth").unwrap_or(""))?;
-        let channel_binding =
-            match one_of(values, "channel_binding", &["disable", "prefer", "require"])? {
-                // There is no TLS to bind to, which the server's request to authenticate will meet.
-                "require" => ChannelBinding::Required(None),
-                _ => ChannelBinding::Absent,
-            };
-        encryption(values)?;
+        let encryption = Encryption::read(values, surroundings)?;
+        refuse_gss(values)?;
         let (protocol_least, protocol_wanted) = protocol_versions(values)?;
         for keyword in ["scram_client_key", "scram_server_key"] {
             if values.filled(keyword).is_some() {
@@ -77,59 +74,19 @@ impl Settings {
             protocol_wanted,
             protocol_least,
             allowed_auth,
-            channel_binding,
+            encryption,
             require_peer: values.filled("requirepeer").map(str::to_owned),
         })
     }
 }
 
-/// Checks the options of TLS and GSSAPI, and refuses those that ask for either.
-fn encryption(values: &Values) -> Result<(), Error> {
-    let refuse = |keyword, value: &str, missing| {
-        Err(Error::Unsupported { keyword, value: value.to_owned(), missing })
-    };
-    let modes = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
-    let sslmode = one_of(values, "sslmode", &modes)?;
-    let strong = matches!(sslmode, "require" | "verify-ca" | "verify-full");
-    let negotiation = one_of(values, "sslnegotiation", &["postgres", "direct"])?;
-    if negotiation == "direct" && !strong {
-        return Err(Error::Conflict(format!(
-            "weak sslmode \"{sslmode}\" may not be used with sslnegotiation=direct \
-             (use \"require\", \"verify-ca\", or \"verify-full\")"
-        )));
-    }
-    if values.get("sslrootcert") == Some("system") && sslmode != "verify-full" {
-        return Err(Error::Conflict(format!(
-            "weak sslmode \"{sslmode}\" may not be used with sslrootcert=system \
-             (use \"verify-full\")"
-        )));
-    }
-    tls_versions(values)?;
-    let certificate = one_of(values, "sslcertmode", &["disable", "allow", "require"])?;
-    if strong {
-        return refuse("sslmode", sslmode, NO_TLS);
-    }
-    if certificate == "require" {
-        return refuse("sslcertmode", certificate, NO_TLS);
-    }
-    if one_of(values, "gssencmode", &["disable", "prefer", "require"])? == "require" {
-        return refuse("gssencmode", "require", NO_GSS);
-    }
-    Ok(())
-}
-
-fn tls_versions(values: &Values) -> Result<(), Error> {
-    let version = |keyword| match values.filled(keyword) {
-        None => Ok(None),
-        Some(value) => ["tlsv1", "tlsv1.1", "tlsv1.2", "tlsv1.3"]
-            .iter()
-            .position(|known| known.eq_ignore_ascii_case(value))
-            .map(Some)
-            .ok_or_else(|| Error::Value { keyword, value: value.to_owned() }),
-    };
-    match (version("ssl_min_protocol_version")?, version("ssl_max_protocol_version")?) {
-        (Some(least), Some(most)) if least > most => {
-            Err(Error::Conflict("invalid SSL protocol version range".to_owned()))
+/// GSSAPI encryption cannot be met, so it must not be asked for.
+fn refuse_gss(values: &Values) -> Result<(), Error> {
+    let keyword = "gssencmode";
+    match one_of(values, keyword, &["disable", "prefer", "require"])? {
+        "require" => {
+            let value = "require".to_owned();
+            Err(Error::Unsupported { keyword, value, missing: "GSSAPI support" })
         }
         _ => Ok(()),
     }
@@ -232,7 +189,11 @@ fn keepalive(values: &Values) -> Result<Option<Keepalive>, Error> {
 }
 
 /// The value of an option that is one of some words.
-fn one_of<'a>(values: &'a Values, keyword: &'static str, words: &[&str]) -> Result<&'a str, Error> {
+pub(super) fn one_of<'a>(
+    values: &'a Values,
+    keyword: &'static str,
+    words: &[&str],
+) -> Result<&'a str, Error> {
     match values.get(keyword) {
         Some(value) if words.contains(&value) => Ok(value),
         value => Err(Error::Value { keyword, value: value.unwrap_or_default().to_owned() }),

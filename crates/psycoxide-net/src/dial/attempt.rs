@@ -9,11 +9,13 @@ use base64::engine::general_purpose::STANDARD;
 use psycoxide_proto::{Engine, Error as ProtoError, Event, Interest, Outcome, Request};
 
 use super::target::{self, Question, Verdict};
-use crate::config::{Config, TargetSession, user_name_of};
+use crate::config::{CertificateMode, Config, SslMode, TargetSession, user_name_of};
 use crate::error::{Error, Reason};
 use crate::pump::{self, Pumped};
+use crate::securing::{Secured, Securing};
 use crate::socket::place::Place;
 use crate::socket::{Stream, TcpOptions};
+use crate::tls::{NOT_REQUESTED, Session};
 use crate::wait::{Readiness, wait};
 
 /// So many random bytes make a nonce for SCRAM, as in libpq.
@@ -29,7 +31,39 @@ const QUEUE_PAUSE: Duration = Duration::from_millis(5);
 pub(super) struct Attempt {
     place: Place,
     deadline: Option<Instant>,
+    methods: Methods,
     stage: Stage,
+}
+
+/// How to talk to a server: what is tried, and what after that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Methods {
+    now: Method,
+    later: Option<Method>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    Clear,
+    Tls,
+}
+
+impl Methods {
+    /// What `sslmode` allows for this place, in its order. Unix sockets are never encrypted.
+    pub(super) fn of(place: &Place, mode: SslMode) -> Self {
+        let (now, later) = match (place, mode) {
+            (Place::Unix { .. }, _) | (_, SslMode::Disable) => (Method::Clear, None),
+            (_, SslMode::Allow) => (Method::Clear, Some(Method::Tls)),
+            (_, SslMode::Prefer) => (Method::Tls, Some(Method::Clear)),
+            (_, SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull) => (Method::Tls, None),
+        };
+        Self { now, later }
+    }
+
+    /// What is left to be tried.
+    pub(super) fn next(self) -> Option<Self> {
+        Some(Self { now: self.later?, later: None })
+    }
 }
 
 #[derive(Debug)]
@@ -38,6 +72,8 @@ enum Stage {
     Queueing { options: TcpOptions, until: Instant },
     /// The socket is not yet connected.
     Connecting(Stream),
+    /// TLS is being set up.
+    Securing(Box<Securing>),
     /// The session is being set up.
     Starting(Stream, Box<Engine>),
     /// The session is set up, and the server is being asked what it is.
@@ -72,6 +108,7 @@ impl Attempt {
         place: Place,
         config: &Config,
         deadline: Option<Instant>,
+        methods: Methods,
     ) -> Result<Attempt, (Place, io::Error)> {
         let settings = config.settings();
         let options =
@@ -83,7 +120,7 @@ impl Attempt {
             }
             Err(error) => return Err((place, error)),
         };
-        Ok(Attempt { place, deadline, stage })
+        Ok(Attempt { place, deadline, methods, stage })
     }
 
     pub(super) fn fd(&self) -> RawFd {
@@ -106,25 +143,20 @@ impl Attempt {
         }
     }
 
+    /// The other ways to talk that are left.
+    pub(super) fn other_methods(&self) -> Option<Methods> {
+        self.methods.next()
+    }
+
     /// Ends a failed attempt, politely if the session was set up already.
     pub(super) fn give_up(mut self) -> Place {
         if let Stage::Starting(stream, engine) | Stage::Asking(stream, engine, _) = &mut self.stage
             && engine.is_idle()
         {
             engine.terminate();
-            let _ = stream.send(engine.out());
+            stream.say_goodbye(engine.out());
         }
         self.place
-    }
-
-    /// Closes the descriptor and nothing else.
-    pub(super) fn abandon(self) {
-        match self.stage {
-            Stage::Connecting(stream) | Stage::Starting(stream, _) | Stage::Asking(stream, ..) => {
-                stream.abandon();
-            }
-            Stage::Queueing { .. } | Stage::Over => {}
-        }
     }
 
     /// Goes on as far as that is possible without waiting.
@@ -159,6 +191,16 @@ impl Attempt {
                         return Ok(Step::Wait(Interest::WRITE));
                     }
                     stream.connected().map_err(Reason::Unreachable)?;
+                    self.connected(config, host)?;
+                    continue;
+                }
+                Stage::Securing(securing) => {
+                    let options = &config.settings().encryption;
+                    match securing.advance(options, config.host_name(host))? {
+                        Secured::Wait(interest) => return Ok(Step::Wait(interest)),
+                        Secured::Refused => self.methods = without_tls(self.methods)?,
+                        Secured::Done => {}
+                    }
                     self.begin_session(config, host)?;
                     continue;
                 }
@@ -177,16 +219,35 @@ impl Attempt {
         }
     }
 
-    /// The socket is connected: begins the conversation.
+    /// The socket is connected: begins TLS, or the conversation.
+    fn connected(&mut self, config: &Config, host: usize) -> Result<(), Reason> {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Connecting(stream) if self.methods.now == Method::Tls => {
+                let options = &config.settings().encryption;
+                let securing = Securing::new(stream, options, config.host_name(host))?;
+                self.stage = Stage::Securing(Box::new(securing));
+                Ok(())
+            }
+            stage => {
+                self.stage = stage;
+                self.begin_session(config, host)
+            }
+        }
+    }
+
+    /// The stream is as it should be: begins the conversation.
     fn begin_session(&mut self, config: &Config, host: usize) -> Result<(), Reason> {
-        let Stage::Connecting(stream) = std::mem::replace(&mut self.stage, Stage::Over) else {
-            return Ok(());
+        let stream = match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Connecting(stream) => stream,
+            Stage::Securing(securing) => securing.into_stream(),
+            _ => return Ok(()),
         };
         if let (Place::Unix { .. }, Some(user)) = (&self.place, &config.settings().require_peer) {
             check_peer(&stream, user)?;
         }
         let nonce = nonce().map_err(Reason::Socket)?;
-        let engine = Box::new(Engine::new(config.startup(host, nonce)));
+        let end_point = stream.tls().map(Session::end_point);
+        let engine = Box::new(Engine::new(config.startup(host, nonce, end_point)));
         self.stage = Stage::Starting(stream, engine);
         Ok(())
     }
@@ -205,7 +266,8 @@ impl Attempt {
             return Err(Reason::Protocol(ProtoError::Server(report)));
         }
         let verdict = match &self.stage {
-            Stage::Starting(_, engine) => {
+            Stage::Starting(stream, engine) => {
+                check_identity(config, stream)?;
                 check_version(config, engine)?;
                 target::judge(wanted, engine)
             }
@@ -248,9 +310,30 @@ impl Attempt {
             Stage::Connecting(stream) | Stage::Starting(stream, _) | Stage::Asking(stream, ..) => {
                 Some(stream)
             }
+            Stage::Securing(securing) => Some(securing.stream()),
             Stage::Queueing { .. } | Stage::Over => None,
         }
     }
+}
+
+/// The server has no TLS: whether to go on without it.
+fn without_tls(methods: Methods) -> Result<Methods, Reason> {
+    methods.next().filter(|methods| methods.now == Method::Clear).ok_or_else(|| {
+        Reason::Protocol(ProtoError::Unsupported(
+            "server does not support SSL, but SSL was required".to_owned(),
+        ))
+    })
+}
+
+/// `sslcertmode=require`, which a connection without TLS does not meet either.
+fn check_identity(config: &Config, stream: &Stream) -> Result<(), Reason> {
+    let mode = config.settings().encryption.certificate_mode;
+    let checked = match stream.tls() {
+        Some(tls) => tls.check_identity(mode),
+        None if mode == CertificateMode::Require => Err(NOT_REQUESTED),
+        None => Ok(()),
+    };
+    checked.map_err(|text| Reason::Protocol(ProtoError::Unsupported(text.to_owned())))
 }
 
 fn is_writable(stream: &Stream) -> io::Result<bool> {
@@ -298,6 +381,7 @@ fn nonce() -> io::Result<String> {
 fn reason(error: Error) -> Reason {
     match error {
         Error::Protocol(error) => Reason::Protocol(error),
+        Error::Tls(failure) => Reason::Lost(failure),
         Error::Send(error) | Error::Receive(error) | Error::Io(error) => Reason::Socket(error),
         _ => Reason::Timeout,
     }

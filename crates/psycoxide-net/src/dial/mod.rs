@@ -22,7 +22,7 @@ use crate::error::{Attempt as Failure, Error, Reason};
 use crate::resolve::resolve;
 use crate::socket::Stream;
 use crate::socket::place::Place;
-use attempt::{Attempt, Ready, Step};
+use attempt::{Attempt, Methods, Ready, Step};
 
 /// `cannot_connect_now`: the server is starting up or shutting down; another may be up.
 const CANNOT_CONNECT_NOW: &[u8] = b"57P03";
@@ -114,13 +114,6 @@ impl Dial {
         self.attempt.as_ref().and_then(Attempt::engine)
     }
 
-    /// Closes the descriptor and nothing else.
-    pub(crate) fn abandon(self) {
-        if let Some(attempt) = self.attempt {
-            attempt.abandon();
-        }
-    }
-
     /// Goes on as far as that is possible without waiting; a failed attempt makes room for the
     /// next.
     ///
@@ -158,7 +151,13 @@ impl Dial {
     fn failed(&mut self, attempt: Attempt, reason: Reason) -> Result<(), Error> {
         let onward = onward(&reason);
         let note = self.note(&reason, attempt.engine());
+        let other = attempt.other_methods().filter(|_| may_differ(&reason, attempt.engine()));
+        let deadline = attempt.deadline();
         let place = attempt.give_up();
+        if let Some(methods) = other {
+            self.failures.push(Failure::Place { place: place.clone(), reason, note });
+            return self.begin(place, deadline, methods).map_or_else(|| self.next(), Ok);
+        }
         self.failures.push(Failure::Place { place, reason, note });
         match onward {
             Onward::NextAddress => {}
@@ -174,15 +173,9 @@ impl Dial {
         loop {
             if let Some(place) = self.places.pop_front() {
                 let deadline = timeout.map(|timeout| Instant::now() + timeout);
-                match Attempt::begin(place, &self.config, deadline) {
-                    Ok(attempt) => {
-                        self.attempt = Some(attempt);
-                        return Ok(());
-                    }
-                    Err((place, error)) => {
-                        let reason = Reason::Unreachable(error);
-                        self.failures.push(Failure::Place { place, reason, note: None });
-                    }
+                let methods = Methods::of(&place, self.config.settings().encryption.mode);
+                if self.begin(place, deadline, methods).is_some() {
+                    return Ok(());
                 }
                 continue;
             }
@@ -206,6 +199,21 @@ impl Dial {
                     self.places = places.into();
                 }
                 Err(failure) => self.failures.push(failure),
+            }
+        }
+    }
+
+    /// Begins an attempt; nothing if that fails at once, which is noted.
+    fn begin(&mut self, place: Place, deadline: Option<Instant>, methods: Methods) -> Option<()> {
+        match Attempt::begin(place, &self.config, deadline, methods) {
+            Ok(attempt) => {
+                self.attempt = Some(attempt);
+                Some(())
+            }
+            Err((place, error)) => {
+                let reason = Reason::Unreachable(error);
+                self.failures.push(Failure::Place { place, reason, note: None });
+                None
             }
         }
     }
@@ -243,6 +251,20 @@ impl Dial {
     }
 }
 
+/// Whether the server may answer differently with encryption, or without: if TLS did not come
+/// about, or it refused us before it let us in. libpq asks the same server again then, where
+/// `sslmode` is `allow` or `prefer`.
+fn may_differ(reason: &Reason, engine: Option<&Engine>) -> bool {
+    match reason {
+        Reason::Tls(_) => true,
+        Reason::Protocol(ProtoError::Server(report)) => {
+            report.field(b'C') != Some(CANNOT_CONNECT_NOW)
+                && engine.is_some_and(|engine| !engine.is_authenticated())
+        }
+        _ => false,
+    }
+}
+
 /// Which failures leave room for another attempt: that a server cannot be reached or is not of the
 /// kind wanted does, that it said no does not.
 fn onward(reason: &Reason) -> Onward {
@@ -254,6 +276,8 @@ fn onward(reason: &Reason) -> Onward {
         {
             Onward::NextHost
         }
-        Reason::Protocol(_) | Reason::Socket(_) => Onward::Nowhere,
+        Reason::Protocol(_) | Reason::Socket(_) | Reason::Tls(_) | Reason::Lost(_) => {
+            Onward::Nowhere
+        }
     }
 }

@@ -7,17 +7,19 @@ use std::net::Shutdown;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
+use psycoxide_proto::Interest;
 use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 
 use crate::config::Keepalive;
+use crate::tls::Session;
 use place::Place;
 
 /// Sending to a peer that is gone must be an error, not a signal that ends the process.
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
+pub(crate) const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
 /// Elsewhere the socket itself is told so when it is made.
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
-const SEND_FLAGS: libc::c_int = 0;
+pub(crate) const SEND_FLAGS: libc::c_int = 0;
 
 /// What the options say of TCP sockets.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,11 +30,17 @@ pub(crate) struct TcpOptions {
     pub(crate) user_timeout: Option<Duration>,
 }
 
-/// A non-blocking stream socket. An enum, because a stream may come to be wrapped.
+/// A non-blocking stream socket, and TLS over it once that is set up.
 #[derive(Debug)]
-pub enum Stream {
-    /// Bytes go as they are.
-    Plain(Socket),
+pub struct Stream {
+    socket: Socket,
+    tls: Option<Box<Session>>,
+}
+
+impl From<Socket> for Stream {
+    fn from(socket: Socket) -> Self {
+        Self { socket, tls: None }
+    }
 }
 
 impl Stream {
@@ -54,40 +62,79 @@ impl Stream {
             Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
             _ => {}
         }
-        Ok(Self::Plain(socket))
-    }
-
-    fn socket(&self) -> &Socket {
-        match self {
-            Self::Plain(socket) => socket,
-        }
+        Ok(Self::from(socket))
     }
 
     /// What came of connecting, once the socket is writable.
     pub fn connected(&self) -> io::Result<()> {
-        match self.socket().take_error()? {
+        match self.socket.take_error()? {
             Some(error) => Err(error),
             // A socket that is merely still connecting has no peer.
-            None => self.socket().peer_addr().map(drop),
+            None => self.socket.peer_addr().map(drop),
         }
     }
 
-    /// Sends what the socket takes. A peer that is gone is an error, never a signal.
-    pub fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.socket().send_with_flags(bytes, SEND_FLAGS)
+    /// Begins TLS; [`Stream::shake_hands`] goes on with it.
+    pub(crate) fn secure(&mut self, session: Session) {
+        self.tls = Some(Box::new(session));
     }
 
-    /// Receives what the socket has; 0 at its end.
-    pub fn receive(&self, space: &mut [u8]) -> io::Result<usize> {
-        let mut socket = self.socket();
-        socket.read(space)
+    /// Goes on with TLS's handshake; what it waits for, or nothing when it is over.
+    pub(crate) fn shake_hands(&mut self) -> io::Result<Option<Interest>> {
+        match &mut self.tls {
+            Some(tls) => tls.shake_hands(&self.socket),
+            None => Ok(None),
+        }
+    }
+
+    /// The session of TLS, if there is one.
+    pub(crate) fn tls(&self) -> Option<&Session> {
+        self.tls.as_deref()
+    }
+
+    /// Sends what the socket takes. A peer that is gone is an error, never a signal.
+    ///
+    /// After `WouldBlock` the same bytes have to be given again, perhaps with more behind them.
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            Some(tls) => tls.send(&self.socket, bytes),
+            None => self.socket.send_with_flags(bytes, SEND_FLAGS),
+        }
+    }
+
+    /// Receives what has come; 0 at the end. Where that is less than there is room for, there is no
+    /// more.
+    pub fn receive(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            Some(tls) => tls.receive(&self.socket, space),
+            None => (&self.socket).read(space),
+        }
+    }
+
+    /// Whether data have left the socket and are still to be received: the socket does not become
+    /// readable for them.
+    pub fn is_holding(&self) -> bool {
+        self.tls().is_some_and(Session::is_holding)
+    }
+
+    /// What the stream itself waits for, besides who uses it.
+    pub fn interest(&self) -> Interest {
+        if self.tls().is_some_and(Session::wants_write) { Interest::WRITE } else { Interest::NONE }
+    }
+
+    /// Says last words as far as that is possible without waiting.
+    pub fn say_goodbye(&mut self, words: &[u8]) {
+        match &mut self.tls {
+            Some(tls) => tls.close(&self.socket, words),
+            None => drop(self.socket.send_with_flags(words, SEND_FLAGS)),
+        }
     }
 
     /// The user id of the process behind a Unix socket, where the system tells it.
     pub fn peer_user(&self) -> io::Result<u32> {
         #[cfg(target_os = "linux")]
         {
-            let credentials = rustix::net::sockopt::socket_peercred(self.socket())?;
+            let credentials = rustix::net::sockopt::socket_peercred(&self.socket)?;
             Ok(credentials.uid.as_raw())
         }
         #[cfg(not(target_os = "linux"))]
@@ -97,21 +144,13 @@ impl Stream {
     /// Ends the conversation before the descriptor is closed, so that the peer learns of it even
     /// if a forked child still has the descriptor.
     pub fn shutdown(&self) {
-        let _ = self.socket().shutdown(Shutdown::Both);
-    }
-
-    /// Closes the descriptor and nothing else: the conversation belongs to another process.
-    pub fn abandon(self) {
-        match self {
-            // Closing a socket that another process shares sends nothing.
-            Self::Plain(socket) => drop(socket),
-        }
+        let _ = self.socket.shutdown(Shutdown::Both);
     }
 }
 
 impl AsRawFd for Stream {
     fn as_raw_fd(&self) -> RawFd {
-        self.socket().as_raw_fd()
+        self.socket.as_raw_fd()
     }
 }
 
@@ -150,8 +189,6 @@ mod tests {
     use std::net::TcpListener;
     use std::os::fd::BorrowedFd;
 
-    use psycoxide_proto::Interest;
-
     use super::*;
     use crate::wait::wait;
 
@@ -178,7 +215,7 @@ mod tests {
         };
         let user_timeout = Some(Duration::from_millis(1234));
         let options = TcpOptions { keepalive: Some(keepalive), user_timeout };
-        let Stream::Plain(socket) = connect(&place, &options);
+        let socket = connect(&place, &options).socket;
         assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
         assert!(socket.nonblocking().unwrap());
         #[cfg(target_os = "linux")]
@@ -188,7 +225,7 @@ mod tests {
             assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
             assert_eq!(socket.tcp_user_timeout().unwrap(), user_timeout);
         }
-        let Stream::Plain(socket) = connect(&place, &TcpOptions::default());
+        let socket = connect(&place, &TcpOptions::default()).socket;
         assert!(!socket.keepalive().unwrap());
     }
 
@@ -204,7 +241,7 @@ mod tests {
     #[test]
     fn a_peer_that_is_gone_is_an_error_and_not_a_signal() {
         let (listener, place) = listener();
-        let stream = connect(&place, &TcpOptions::default());
+        let mut stream = connect(&place, &TcpOptions::default());
         drop(listener.accept().unwrap());
         let error = loop {
             match stream.send(&[0; 65536]) {

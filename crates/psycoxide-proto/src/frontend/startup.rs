@@ -7,6 +7,10 @@ use crate::wire::writer::{Refused, Writer};
 /// least significant 16 bits."
 const CANCEL_REQUEST: u32 = 1234 << 16 | 5678;
 
+/// `SSLRequest` (frontend): its length and its code, "1234 in the most significant 16 bits, and 5679
+/// in the least significant 16 bits." The answer is a single byte, `S` or `N`.
+pub const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+
 /// `StartupMessage` (frontend): the protocol's version, then names and values.
 ///
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-STARTUPMESSAGE>

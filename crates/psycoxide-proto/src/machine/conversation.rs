@@ -47,6 +47,7 @@ pub(crate) struct Conversation {
     pub(crate) failure: Option<Error>,
     /// Present until the server has let us in.
     opening: Option<Box<Opening>>,
+    authenticated: bool,
     password_used: bool,
     password_needed: bool,
     /// DateStyle is still to be looked at.
@@ -108,6 +109,7 @@ impl Conversation {
             failure: None,
             setup: startup.session_setup,
             opening: Some(Box::new(Opening::new(startup))),
+            authenticated: false,
             password_used: false,
             password_needed: false,
             internal: false,
@@ -235,6 +237,7 @@ impl Conversation {
         self.password_needed = opening.password_needed;
         if answered? {
             self.opening = None;
+            self.authenticated = true;
             self.phase = Phase::Start;
         }
         Ok(())
@@ -408,6 +411,10 @@ impl Conversation {
             self.opening = None;
             self.event = None;
         }
+    }
+
+    pub(crate) fn is_authenticated(&self) -> bool {
+        self.authenticated
     }
 
     pub(crate) fn password_used(&self) -> bool {

@@ -84,6 +84,11 @@ impl Engine {
         self.talk.session.protocol
     }
 
+    /// Whether the server has let us in (AuthenticationOk), however it went on.
+    pub fn is_authenticated(&self) -> bool {
+        self.talk.is_authenticated()
+    }
+
     /// Whether the server asked for the password and got it (libpq's `PQconnectionUsedPassword`).
     pub fn password_used(&self) -> bool {
         self.talk.password_used()

@@ -116,7 +116,7 @@ impl Opening {
         };
         if matches!(self.binding, ChannelBinding::Required(_)) && !bound {
             return Err(AuthError::ChannelBinding(
-                "server authenticated client without channel binding",
+                "channel binding required, but server authenticated client without channel binding",
             ));
         }
         Ok(())
@@ -127,7 +127,7 @@ impl Opening {
         self.first(method, demand)?;
         if matches!(self.binding, ChannelBinding::Required(_)) {
             return Err(AuthError::ChannelBinding(
-                "server did not offer an authentication method that supports it",
+                "channel binding required but not supported by server's authentication request",
             ));
         }
         Ok(())
@@ -165,9 +165,12 @@ impl Opening {
             {
                 Ok((SCRAM_PLUS, Binding::EndPoint(hash.clone())))
             }
-            ChannelBinding::Required(None) => Err(AuthError::ChannelBinding("SSL is not in use")),
+            ChannelBinding::Required(None) => {
+                Err(AuthError::ChannelBinding("channel binding required, but SSL not in use"))
+            }
             ChannelBinding::Required(_) => Err(AuthError::ChannelBinding(
-                "server did not offer an authentication method that supports it",
+                "channel binding is required, but server did not offer an authentication method that \
+                 supports channel binding",
             )),
             // An unusable hash is no support on our side.
             ChannelBinding::Preferred(hash) if plain && !plus && !hash.is_empty() => {

@@ -1,6 +1,7 @@
 //! `ConnectionInfo`: what is known about a connection (`connection.info`), and the older methods
 //! of `connection` that tell the same.
 
+use psycoxide_net::TlsInfo;
 use psycoxide_proto::{Engine, TransactionStatus};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -39,6 +40,10 @@ impl Connection {
 
     fn option(&self, keyword: &str) -> Option<String> {
         self.config.get()?.get(keyword).map(str::to_owned)
+    }
+
+    fn tls(&self) -> Option<TlsInfo> {
+        self.session.get()?.link().tls()
     }
 
     fn is_open(&self) -> bool {
@@ -227,19 +232,19 @@ impl ConnectionInfo {
     /// Whether the connection uses TLS.
     #[getter]
     fn ssl_in_use(&self) -> bool {
-        false
+        self.connection.get().tls().is_some()
     }
 
     /// ssl_attribute(name) -- an attribute of the TLS connection, or `None` without TLS.
     fn ssl_attribute(&self, name: &str) -> Option<String> {
-        let _ = name;
-        None
+        self.connection.get().tls()?.attribute(name)
     }
 
     /// The names that `ssl_attribute()` knows; none without TLS.
     #[getter]
-    fn ssl_attribute_names(&self) -> Vec<String> {
-        Vec::new()
+    fn ssl_attribute_names(&self) -> Vec<&'static str> {
+        let tls = self.connection.get().tls();
+        tls.map_or_else(Vec::new, |_| TlsInfo::NAMES.to_vec())
     }
 
     /// parameter_status(name) -- a parameter of the server as it last reported it, or `None`.

@@ -29,8 +29,9 @@ pub fn poll(session: &Session) -> Result<Option<i32>, Error> {
             }
             Ok(Progress::Yield) => {
                 if session.ask(Engine::backlog).unwrap_or_default() > 0 {
-                    // Let the caller deliver them; the socket is ready all the same.
-                    return Ok(Some(POLL_READ));
+                    // Let the caller deliver them. What is left to be read may not be in the socket
+                    // any more, with TLS; it can be written to in any case.
+                    return Ok(Some(POLL_WRITE));
                 }
             }
             Ok(Progress::Wait(interest)) if session.is_hungry(interest) => {

@@ -1,0 +1,266 @@
+//! Whether a server's certificate leads to one that is trusted, by the rules that OpenSSL applies
+//! for libpq.
+//!
+//! They differ from those of the web, which rustls' own verifier follows: certificates of version 1
+//! are common here, and so are self-signed ones that are an authority and a server's certificate at
+//! once. On the other hand trust ends at self-signed certificates only, and those expire too. What
+//! is not understood and marked as critical is refused.
+
+use std::fmt;
+use std::time::Duration;
+
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages};
+
+use super::certificate::Certificate;
+use super::constraints;
+use super::revocation::Lists;
+
+/// So many authorities may stand between a server's certificate and a trusted one.
+const MAX_LENGTH: usize = 10;
+
+/// So many signatures are looked at: a server could send many certificates of one name.
+const MAX_SIGNATURES: usize = 100;
+
+/// `id-kp-serverAuth`
+const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+
+/// The extensions that are understood, so that they may be critical.
+const KNOWN: [ObjectIdentifier; 5] = [
+    ObjectIdentifier::new_unwrap("2.5.29.15"), // keyUsage
+    ObjectIdentifier::new_unwrap("2.5.29.17"), // subjectAltName
+    ObjectIdentifier::new_unwrap("2.5.29.19"), // basicConstraints
+    ObjectIdentifier::new_unwrap("2.5.29.30"), // nameConstraints
+    ObjectIdentifier::new_unwrap("2.5.29.37"), // extKeyUsage
+];
+
+/// Why a certificate is not trusted. The texts are OpenSSL's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Distrust {
+    Unreadable,
+    UnknownIssuer,
+    SelfSigned,
+    SelfSignedInChain,
+    TooLong,
+    NotYetValid,
+    Expired,
+    NotAnAuthority,
+    PathLength,
+    KeyUsage,
+    Purpose,
+    CriticalExtension,
+    NotPermitted,
+    Excluded,
+    UnknownConstraint,
+    Revoked,
+    NoList,
+    ListExpired,
+    ListNotYetValid,
+    ListSignature,
+    ListExtension,
+}
+
+impl fmt::Display for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unreadable => "malformed certificate",
+            Self::UnknownIssuer => "unable to get local issuer certificate",
+            Self::SelfSigned => "self-signed certificate",
+            Self::SelfSignedInChain => "self-signed certificate in certificate chain",
+            Self::TooLong => "certificate chain too long",
+            Self::NotYetValid => "certificate is not yet valid",
+            Self::Expired => "certificate has expired",
+            Self::NotAnAuthority => "invalid CA certificate",
+            Self::PathLength => "path length constraint exceeded",
+            Self::KeyUsage => "key usage does not include certificate signing",
+            Self::Purpose => "unsuitable certificate purpose",
+            Self::CriticalExtension => "unhandled critical extension",
+            Self::NotPermitted => "permitted subtree violation",
+            Self::Excluded => "excluded subtree violation",
+            Self::UnknownConstraint => "unsupported name constraint type",
+            Self::Revoked => "certificate revoked",
+            Self::NoList => "unable to get certificate CRL",
+            Self::ListExpired => "CRL has expired",
+            Self::ListNotYetValid => "CRL is not yet valid",
+            Self::ListSignature => "CRL signature failure",
+            Self::ListExtension => "unhandled critical CRL extension",
+        })
+    }
+}
+
+impl std::error::Error for Distrust {}
+
+/// What a certificate is verified against.
+pub(super) struct Trust<'a> {
+    /// The certificates that the user trusts.
+    pub(super) roots: &'a [Certificate<'a>],
+    /// The lists of revoked certificates, if revocation is to be looked at.
+    pub(super) lists: Option<&'a Lists>,
+    pub(super) algorithms: &'a WebPkiSupportedAlgorithms,
+    /// Since 1970.
+    pub(super) now: Duration,
+}
+
+impl<'a> Trust<'a> {
+    /// Verifies a server's certificate; `sent` are the others that it sent.
+    pub(super) fn verify(
+        &'a self,
+        leaf: &'a Certificate<'a>,
+        sent: &'a [Certificate<'a>],
+    ) -> Result<(), Distrust> {
+        let mut search = Search { trust: self, sent, signatures: MAX_SIGNATURES, verdict: None };
+        let mut chain = vec![leaf];
+        if search.complete(&mut chain) {
+            return Ok(());
+        }
+        Err(search.verdict.unwrap_or(Distrust::UnknownIssuer))
+    }
+
+    fn is_root(&self, certificate: &Certificate<'_>) -> bool {
+        self.roots.iter().any(|root| root.der == certificate.der)
+    }
+
+    /// Looks at a whole chain, the server's certificate first, whose signatures are verified.
+    fn check(&self, chain: &[&Certificate<'_>]) -> Result<(), Distrust> {
+        for (depth, certificate) in chain.iter().enumerate() {
+            self.check_one(certificate)?;
+            if depth > 0 {
+                check_authority(certificate, chain.get(..depth).unwrap_or_default())?;
+            }
+        }
+        let Some(lists) = self.lists else { return Ok(()) };
+        for (depth, certificate) in chain.iter().enumerate() {
+            // The last one has signed itself.
+            let issuer = chain.get(depth + 1).unwrap_or(certificate);
+            lists.check(certificate, issuer, self.algorithms, self.now)?;
+        }
+        Ok(())
+    }
+
+    /// What has to be right with every certificate of a chain.
+    fn check_one(&self, certificate: &Certificate<'_>) -> Result<(), Distrust> {
+        let unknown = |extension: &x509_cert::ext::Extension| {
+            extension.critical && !KNOWN.contains(&extension.extn_id)
+        };
+        if certificate.extensions.iter().any(unknown) {
+            return Err(Distrust::CriticalExtension);
+        }
+        if self.now < certificate.not_before {
+            return Err(Distrust::NotYetValid);
+        }
+        if self.now > certificate.not_after {
+            return Err(Distrust::Expired);
+        }
+        let purposes = certificate.extension::<ExtendedKeyUsage>().map_err(unreadable)?;
+        if purposes.is_some_and(|purposes| !purposes.0.contains(&SERVER_AUTH)) {
+            return Err(Distrust::Purpose);
+        }
+        Ok(())
+    }
+}
+
+/// The search for a chain.
+struct Search<'a> {
+    trust: &'a Trust<'a>,
+    sent: &'a [Certificate<'a>],
+    /// How many more signatures may be looked at.
+    signatures: usize,
+    /// Why the first chain that was tried did not do.
+    verdict: Option<Distrust>,
+}
+
+impl<'a> Search<'a> {
+    /// Leads the chain on to a trusted end, if there is a way.
+    fn complete(&mut self, chain: &mut Vec<&'a Certificate<'a>>) -> bool {
+        let Some(last) = chain.last().copied() else { return false };
+        if last.is_self_issued() && self.trust.is_root(last) {
+            return match self.check_all(chain) {
+                Ok(()) => true,
+                Err(verdict) => self.fail(verdict),
+            };
+        }
+        if chain.len() > MAX_LENGTH {
+            return self.fail(Distrust::TooLong);
+        }
+        // A trusted certificate is the better way on than one that was sent.
+        let (trust, sent) = (self.trust, self.sent);
+        for issuer in trust.roots.iter().chain(sent) {
+            let known = |other: &&Certificate<'_>| other.der == issuer.der;
+            if issuer.subject != last.issuer || chain.iter().any(known) {
+                continue;
+            }
+            if self.signatures == 0 {
+                return self.fail(Distrust::TooLong);
+            }
+            self.signatures -= 1;
+            if !last.signed.is_by(&issuer.key, trust.algorithms) {
+                continue;
+            }
+            chain.push(issuer);
+            if self.complete(chain) {
+                return true;
+            }
+            chain.pop();
+        }
+        self.fail(match (last.is_self_issued(), chain.len()) {
+            (true, 1) => Distrust::SelfSigned,
+            (true, _) => Distrust::SelfSignedInChain,
+            (false, _) => Distrust::UnknownIssuer,
+        })
+    }
+
+    fn check_all(&self, chain: &[&Certificate<'_>]) -> Result<(), Distrust> {
+        if let Some(leaf) = chain.first() {
+            check_server(leaf)?;
+        }
+        self.trust.check(chain)
+    }
+
+    /// The first verdict is the one that is told.
+    fn fail(&mut self, verdict: Distrust) -> bool {
+        self.verdict.get_or_insert(verdict);
+        false
+    }
+}
+
+/// What has to be right with the server's own certificate.
+fn check_server(leaf: &Certificate<'_>) -> Result<(), Distrust> {
+    let usage = leaf.extension::<KeyUsage>().map_err(unreadable)?;
+    let any = KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment | KeyUsages::KeyAgreement;
+    match usage {
+        Some(usage) if usage.0.is_disjoint(any) => Err(Distrust::Purpose),
+        _ => Ok(()),
+    }
+}
+
+/// What has to be right with a certificate that signed another; `below` are those that it leads to.
+fn check_authority(
+    certificate: &Certificate<'_>,
+    below: &[&Certificate<'_>],
+) -> Result<(), Distrust> {
+    let usage = certificate.extension::<KeyUsage>().map_err(unreadable)?;
+    if usage.as_ref().is_some_and(|usage| !usage.key_cert_sign()) {
+        return Err(Distrust::KeyUsage);
+    }
+    match certificate.extension::<BasicConstraints>().map_err(unreadable)? {
+        Some(constraints) if !constraints.ca => return Err(Distrust::NotAnAuthority),
+        Some(constraints) => {
+            // The server's own certificate does not count, nor do those that only renew a key.
+            let between = below.iter().skip(1).filter(|below| !below.is_self_issued()).count();
+            if constraints.path_len_constraint.is_some_and(|most| between > most.into()) {
+                return Err(Distrust::PathLength);
+            }
+        }
+        // Before version 3 there was no way to say that one is an authority; only an end of trust
+        // may be that old.
+        None if certificate.is_self_issued() && (certificate.is_version_1() || usage.is_some()) => {
+        }
+        None => return Err(Distrust::NotAnAuthority),
+    }
+    constraints::check(certificate, below)
+}
+
+fn unreadable(_: x509_cert::der::Error) -> Distrust {
+    Distrust::Unreadable
+}

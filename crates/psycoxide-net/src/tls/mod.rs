@@ -1,0 +1,24 @@
+//! TLS: what is trusted, who we are, and the encrypted stream.
+//!
+//! <https://www.postgresql.org/docs/current/libpq-ssl.html>
+
+mod binding;
+mod certificate;
+mod chain;
+mod client;
+mod constraints;
+mod failure;
+mod info;
+mod key;
+mod key_log;
+mod name;
+mod pem;
+mod revocation;
+mod session;
+#[cfg(test)]
+mod tests;
+mod verifier;
+
+pub use failure::Failure;
+pub use info::TlsInfo;
+pub(crate) use session::{NOT_REQUESTED, Session};

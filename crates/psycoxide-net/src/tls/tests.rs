@@ -1,0 +1,362 @@
+//! Certificates and keys that OpenSSL has just made, judged here.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::slice::from_ref;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use psycoxide_proto::Secret;
+use rustls::SignatureAlgorithm;
+use rustls::crypto::ring::default_provider;
+
+use super::binding::end_point;
+use super::certificate::{AltName, Certificate};
+use super::chain::{Distrust, Trust};
+use super::revocation::Lists;
+use super::{key, name, pem};
+
+/// A folder to work in with OpenSSL's program, removed in the end.
+struct Workshop(PathBuf);
+
+impl Workshop {
+    fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("psycoxide-tls-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_string_lossy().into_owned()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.0.join(name), text).unwrap();
+    }
+
+    /// Runs `openssl` with these arguments, which are split at blanks.
+    fn run(&self, arguments: &str) -> Vec<u8> {
+        let done = Command::new("openssl")
+            .args(arguments.split_whitespace())
+            .current_dir(&self.0)
+            .output()
+            .expect("these tests need the program openssl");
+        assert!(done.status.success(), "{arguments}: {}", String::from_utf8_lossy(&done.stderr));
+        done.stdout
+    }
+
+    fn authority(&self, name: &str) {
+        self.run(&format!(
+            "req -x509 -nodes -days 30 -subj /CN={name} -newkey ec -pkeyopt \
+             ec_paramgen_curve:prime256v1 -keyout {name}.key -out {name}.crt"
+        ));
+    }
+
+    /// A certificate for `name`; no extensions at all make it one of version 1.
+    fn leaf(&self, name: &str, authority: &str, extensions: &str) {
+        self.run(&format!(
+            "req -new -nodes -subj /CN={name} -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 \
+             -keyout {name}.key -out {name}.csr"
+        ));
+        self.write("extensions", extensions);
+        let with = if extensions.is_empty() { "" } else { "-extfile extensions" };
+        self.run(&format!(
+            "x509 -req -in {name}.csr -days 20 -sha256 -CA {authority}.crt -CAkey {authority}.key \
+             -CAcreateserial {with} -out {name}.crt"
+        ));
+    }
+
+    fn der(&self, name: &str) -> Vec<u8> {
+        let text = fs::read(self.0.join(format!("{name}.crt"))).unwrap();
+        pem::blocks(&text)[0].der.to_vec()
+    }
+}
+
+impl Drop for Workshop {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
+}
+
+/// The verdict on the first of `sent`, at a time.
+fn verdict_at(
+    sent: &[Vec<u8>],
+    roots: &[Vec<u8>],
+    lists: Option<&Lists>,
+    now: Duration,
+) -> Result<(), Distrust> {
+    let read = |all: &[Vec<u8>]| -> Vec<Certificate<'static>> {
+        let leaked = all.iter().map(|der| &*der.clone().leak());
+        leaked.map(|der| Certificate::read(der).unwrap()).collect()
+    };
+    let (sent, roots) = (read(sent), read(roots));
+    let algorithms = &default_provider().signature_verification_algorithms;
+    Trust { roots: &roots, lists, algorithms, now }.verify(&sent[0], &sent[1..])
+}
+
+fn verdict(sent: &[Vec<u8>], roots: &[Vec<u8>]) -> Result<(), Distrust> {
+    verdict_at(sent, roots, None, now())
+}
+
+#[test]
+fn what_leads_to_a_trusted_certificate_is_trusted_while_it_is_valid() {
+    let workshop = Workshop::new();
+    workshop.authority("ca");
+    workshop.authority("other");
+    workshop.leaf("db", "ca", "subjectAltName=DNS:db,IP:10.0.0.1,email:me@db");
+    let (leaf, ca, other) = (workshop.der("db"), workshop.der("ca"), workshop.der("other"));
+    let at = |when| verdict_at(from_ref(&leaf), from_ref(&ca), None, when);
+    assert_eq!(at(now()), Ok(()));
+    assert_eq!(at(now() + 21 * DAY), Err(Distrust::Expired));
+    assert_eq!(at(now() - DAY), Err(Distrust::NotYetValid));
+    assert_eq!(verdict(from_ref(&leaf), &[other]), Err(Distrust::UnknownIssuer));
+    assert_eq!(verdict(from_ref(&leaf), &[]), Err(Distrust::UnknownIssuer));
+    // Trust ends at self-signed certificates.
+    assert_eq!(verdict(from_ref(&leaf), from_ref(&leaf)), Err(Distrust::UnknownIssuer));
+    let sent = [leaf.clone(), ca];
+    assert_eq!(verdict(&sent, &[]), Err(Distrust::SelfSignedInChain));
+    let certificate = Certificate::read(&leaf).unwrap();
+    let names = [AltName::Dns(b"db"), AltName::Ip(&[10, 0, 0, 1]), AltName::Other];
+    assert_eq!(certificate.alternative_names().unwrap(), names);
+    assert_eq!(certificate.common_name().unwrap(), Some(&b"db"[..]));
+    assert_eq!(name::check(&leaf, "10.0.0.1"), Ok(()));
+    assert!(name::check(&leaf, "10.0.0.2").is_err());
+}
+
+#[test]
+fn certificates_as_the_manual_of_postgresql_makes_them_are_trusted() {
+    let workshop = Workshop::new();
+    // Self-signed, an authority as far as it says; then a leaf without any extension.
+    workshop.authority("own");
+    assert_eq!(verdict(&[workshop.der("own")], &[workshop.der("own")]), Ok(()));
+    assert_eq!(verdict(&[workshop.der("own")], &[]), Err(Distrust::SelfSigned));
+    workshop.leaf("plain", "own", "");
+    let plain = workshop.der("plain");
+    assert!(Certificate::read(&plain).unwrap().is_version_1());
+    assert_eq!(verdict(from_ref(&plain), &[workshop.der("own")]), Ok(()));
+    assert_eq!(name::check(&plain, "plain"), Ok(()));
+    // Such a leaf is no authority, whoever it signs for.
+    workshop.leaf("below", "plain", "");
+    let sent = [workshop.der("below"), plain];
+    assert_eq!(verdict(&sent, &[workshop.der("own")]), Err(Distrust::NotAnAuthority));
+}
+
+#[test]
+fn authorities_in_between_have_to_be_some() {
+    let workshop = Workshop::new();
+    workshop.authority("root");
+    let root = [workshop.der("root")];
+    for (extensions, expected) in [
+        ("basicConstraints=critical,CA:TRUE", Ok(())),
+        ("basicConstraints=CA:TRUE\nkeyUsage=keyCertSign", Ok(())),
+        ("basicConstraints=CA:TRUE\nkeyUsage=digitalSignature", Err(Distrust::KeyUsage)),
+        ("basicConstraints=CA:FALSE", Err(Distrust::NotAnAuthority)),
+        ("keyUsage=keyCertSign", Err(Distrust::NotAnAuthority)),
+        ("basicConstraints=CA:TRUE\nextendedKeyUsage=clientAuth", Err(Distrust::Purpose)),
+        (
+            "basicConstraints=CA:TRUE\nnameConstraints=permitted;DNS:org",
+            Err(Distrust::NotPermitted),
+        ),
+        ("basicConstraints=CA:TRUE\nnameConstraints=excluded;DNS:leaf", Err(Distrust::Excluded)),
+        ("basicConstraints=CA:TRUE\nnameConstraints=permitted;DNS:leaf", Ok(())),
+        (
+            "basicConstraints=CA:TRUE\nnameConstraints=permitted;email:leaf",
+            Err(Distrust::UnknownConstraint),
+        ),
+        ("basicConstraints=CA:TRUE\n1.2.3.4=critical,DER:0500", Err(Distrust::CriticalExtension)),
+        ("basicConstraints=CA:TRUE\n1.2.3.4=DER:0500", Ok(())),
+    ] {
+        workshop.leaf("middle", "root", extensions);
+        workshop.leaf("leaf", "middle", "basicConstraints=CA:FALSE");
+        let sent = [workshop.der("leaf"), workshop.der("middle")];
+        assert_eq!(verdict(&sent, &root), expected, "{extensions}");
+        assert_eq!(verdict(&sent[..1], &root), Err(Distrust::UnknownIssuer));
+    }
+    workshop.leaf("middle", "root", "basicConstraints=CA:TRUE,pathlen:0");
+    workshop.leaf("lower", "middle", "basicConstraints=CA:TRUE");
+    workshop.leaf("leaf", "lower", "basicConstraints=CA:FALSE");
+    let sent = ["leaf", "lower", "middle"].map(|name| workshop.der(name));
+    assert_eq!(verdict(&sent, &root), Err(Distrust::PathLength));
+    assert_eq!(verdict(&sent[1..], &root), Ok(()));
+}
+
+#[test]
+fn a_certificate_for_another_purpose_is_no_servers() {
+    let workshop = Workshop::new();
+    workshop.authority("ca");
+    let ca = [workshop.der("ca")];
+    for (extensions, expected) in [
+        ("extendedKeyUsage=serverAuth", Ok(())),
+        ("extendedKeyUsage=clientAuth,serverAuth", Ok(())),
+        ("extendedKeyUsage=clientAuth", Err(Distrust::Purpose)),
+        ("keyUsage=digitalSignature", Ok(())),
+        ("keyUsage=keyCertSign", Err(Distrust::Purpose)),
+    ] {
+        workshop.leaf("db", "ca", extensions);
+        assert_eq!(verdict(&[workshop.der("db")], &ca), expected, "{extensions}");
+    }
+}
+
+#[test]
+fn a_forged_certificate_is_not_trusted() {
+    let workshop = Workshop::new();
+    workshop.authority("ca");
+    workshop.leaf("db", "ca", "basicConstraints=CA:FALSE");
+    let mut forged = workshop.der("db");
+    let at = forged.windows(2).position(|bytes| bytes == b"db").unwrap();
+    forged[at] = b'x';
+    assert_eq!(verdict(&[forged], &[workshop.der("ca")]), Err(Distrust::UnknownIssuer));
+}
+
+#[test]
+fn revoked_certificates_are_refused_and_so_is_doubt() {
+    let workshop = Workshop::new();
+    workshop.authority("ca");
+    workshop.leaf("good", "ca", "basicConstraints=CA:FALSE");
+    workshop.leaf("bad", "ca", "basicConstraints=CA:FALSE");
+    workshop.write("index.txt", "");
+    workshop.write("number", "01");
+    workshop.write(
+        "ca.cnf",
+        "[ca]\ndefault_ca=a\n[a]\ndatabase=index.txt\ndefault_md=sha256\ncrlnumber=number\n\
+         default_crl_days=10\n",
+    );
+    let with = "ca -config ca.cnf -keyfile ca.key -cert ca.crt";
+    workshop.run(&format!("{with} -revoke bad.crt"));
+    let list = workshop.run(&format!("{with} -gencrl"));
+    let lists = Lists::new(vec![pem::blocks(&list)[0].der.to_vec()]);
+    let ca = [workshop.der("ca")];
+    let check =
+        |name: &str, lists: &Lists, when| verdict_at(&[workshop.der(name)], &ca, Some(lists), when);
+    assert_eq!(check("good", &lists, now()), Ok(()));
+    assert_eq!(check("bad", &lists, now()), Err(Distrust::Revoked));
+    assert_eq!(check("good", &lists, now() + 11 * DAY), Err(Distrust::ListExpired));
+    assert_eq!(check("good", &Lists::default(), now()), Err(Distrust::NoList));
+    let mut forged = pem::blocks(&list)[0].der.to_vec();
+    let last = forged.len() - 1;
+    forged[last] ^= 1;
+    assert_eq!(check("good", &Lists::new(vec![forged]), now()), Err(Distrust::ListSignature));
+}
+
+#[test]
+fn channel_binding_hashes_as_the_certificate_is_signed() {
+    let workshop = Workshop::new();
+    let rsa = "req -x509 -nodes -subj /CN=x -newkey rsa:2048 -keyout x.key -out x.crt";
+    let ec = "req -x509 -nodes -subj /CN=x -newkey ec -pkeyopt ec_paramgen_curve:secp384r1 \
+              -keyout x.key -out x.crt";
+    let pss = "-sigopt rsa_padding_mode:pss";
+    for (command, hash) in [
+        (format!("{rsa} -sha1"), "sha256"),
+        (format!("{rsa} -sha256"), "sha256"),
+        (format!("{rsa} -sha384"), "sha384"),
+        (format!("{rsa} -sha512"), "sha512"),
+        (format!("{rsa} -sha256 {pss}"), "sha256"),
+        (format!("{rsa} -sha512 {pss}"), "sha512"),
+        (format!("{ec} -sha256"), "sha256"),
+        (format!("{ec} -sha384"), "sha384"),
+        (format!("{ec} -sha512"), "sha512"),
+    ] {
+        workshop.run(&command);
+        let der = workshop.der("x");
+        fs::write(workshop.0.join("x.der"), &der).unwrap();
+        let expected = workshop.run(&format!("dgst -{hash} -binary x.der"));
+        assert_eq!(end_point(&der), Some(expected), "{command}");
+    }
+    workshop.run("req -x509 -nodes -subj /CN=x -newkey ed25519 -keyout x.key -out x.crt");
+    assert_eq!(end_point(&workshop.der("x")), None);
+    assert_eq!(end_point(b"garbage"), None);
+}
+
+fn load(path: &str, password: Option<&str>) -> Result<SignatureAlgorithm, String> {
+    let password = password.map(Secret::from);
+    key::load(path, password.as_ref(), &default_provider()).map(|key| key.algorithm())
+}
+
+#[test]
+fn keys_are_read_in_every_format() {
+    use SignatureAlgorithm as Algorithm;
+    let workshop = Workshop::new();
+    workshop.run("genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -out rsa.key");
+    workshop.run("rsa -in rsa.key -traditional -out rsa1.key");
+    workshop.run("pkcs8 -topk8 -in rsa.key -outform der -nocrypt -out rsa.der");
+    workshop.run("rsa -in rsa.key -traditional -outform der -out rsa1.der");
+    workshop.run("ecparam -name prime256v1 -genkey -out sec1.key");
+    workshop.run("genpkey -algorithm ec -pkeyopt ec_paramgen_curve:secp384r1 -out ec.key");
+    workshop.run("genpkey -algorithm ed25519 -out ed.key");
+    for (name, expected) in [
+        ("rsa.key", Algorithm::RSA),
+        ("rsa1.key", Algorithm::RSA),
+        ("rsa.der", Algorithm::RSA),
+        ("rsa1.der", Algorithm::RSA),
+        ("sec1.key", Algorithm::ECDSA),
+        ("ec.key", Algorithm::ECDSA),
+        ("ed.key", Algorithm::ED25519),
+    ] {
+        allow(&workshop.0.join(name), 0o600);
+        assert_eq!(load(&workshop.path(name), None), Ok(expected), "{name}");
+        assert_eq!(load(&workshop.path(name), Some("ignored")), Ok(expected), "{name}");
+    }
+}
+
+#[test]
+fn encrypted_keys_need_their_password() {
+    let workshop = Workshop::new();
+    workshop.run("genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -out rsa.key");
+    for command in [
+        "pkcs8 -topk8 -in rsa.key -passout pass:sesame",
+        "pkcs8 -topk8 -in rsa.key -passout pass:sesame -v2 aes-128-cbc -v2prf hmacWithSHA512",
+        "pkcs8 -topk8 -in rsa.key -passout pass:sesame -v2 des3 -v2prf hmacWithSHA1",
+        "pkcs8 -topk8 -in rsa.key -passout pass:sesame -scrypt",
+        "rsa -in rsa.key -traditional -passout pass:sesame -aes256",
+        "rsa -in rsa.key -traditional -passout pass:sesame -aes192",
+        "rsa -in rsa.key -traditional -passout pass:sesame -aes128",
+        "rsa -in rsa.key -traditional -passout pass:sesame -des3",
+    ] {
+        workshop.run(&format!("{command} -out sealed.key"));
+        let path = workshop.path("sealed.key");
+        allow(Path::new(&path), 0o600);
+        assert_eq!(load(&path, Some("sesame")), Ok(SignatureAlgorithm::RSA), "{command}");
+        let text = load(&path, None).unwrap_err();
+        assert!(text.ends_with("bad password read"), "{command}: {text}");
+        let text = load(&path, Some("open")).unwrap_err();
+        assert!(text.starts_with("could not load private key file"), "{command}: {text}");
+        assert!(!text.contains("open"), "{text}");
+    }
+}
+
+#[test]
+fn a_key_that_others_can_read_is_refused() {
+    let workshop = Workshop::new();
+    workshop.run("genpkey -algorithm ed25519 -out x.key");
+    let path = workshop.path("x.key");
+    let is_root = rustix::process::geteuid().is_root();
+    for (mode, allowed) in
+        [(0o600, true), (0o400, true), (0o640, is_root), (0o660, false), (0o604, false)]
+    {
+        allow(Path::new(&path), mode);
+        let loaded = load(&path, None);
+        assert_eq!(loaded.is_ok(), allowed, "{mode:o}: {loaded:?}");
+        if let Err(text) = loaded {
+            assert!(text.contains("has group or world access"), "{text}");
+        }
+    }
+    let text = load(&workshop.path("none"), None).unwrap_err();
+    assert!(text.starts_with("certificate present, but not private key file"), "{text}");
+    let text = load(&workshop.0.to_string_lossy(), None).unwrap_err();
+    assert!(text.ends_with("is not a regular file"), "{text}");
+}
+
+fn allow(path: &Path, mode: u32) {
+    fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+}
