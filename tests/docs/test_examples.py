@@ -34,6 +34,20 @@ ALONE = [
     if example.own_process
 ]
 
+# What a page's examples need of the server, as a condition and in words.
+NEEDS = {
+    "replication.md": ("current_setting('wal_level') = 'logical'", "wal_level = logical"),
+    "transactions.md": (
+        "current_setting('max_prepared_transactions')::int > 0",
+        "max_prepared_transactions above 0",
+    ),
+    "types.md": (
+        "to_regtype('int4multirange') is not null"
+        " and exists (select from pg_available_extensions where name = 'hstore')",
+        "multiranges and hstore",
+    ),
+}
+
 
 @pytest.fixture(scope="session")
 def role(dsn: str) -> Iterator[dict[str, str]]:
@@ -46,8 +60,10 @@ def role(dsn: str) -> Iterator[dict[str, str]]:
         " or exists (select from pg_roles where rolname = 'me')"
     )
     if cur.fetchone() == (True,):
-        conn.close()
         pytest.skip("the given server has a database `shop` or a role `me` of its own")
+    cur.execute("select rolsuper from pg_roles where rolname = current_user")
+    if cur.fetchone() != (True,):
+        pytest.skip("the given role may not make the role and the databases of the pages")
     cur.execute("create role me superuser login password 'a secret'")
     known = conn.get_dsn_parameters()
     yield {
@@ -62,11 +78,17 @@ def role(dsn: str) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def surroundings(dsn: str, role: dict[str, str]) -> Iterator[dict[str, str]]:
+def surroundings(
+    dsn: str, role: dict[str, str], request: pytest.FixtureRequest
+) -> Iterator[dict[str, str]]:
     """The environment of one page, with an empty database."""
     conn = psycoxide.connect(dsn)
     conn.autocommit = True
     cur = conn.cursor()
+    condition, words = NEEDS.get(request.node.callspec.params["page"].name, ("true", ""))
+    cur.execute(f"select {condition}")
+    if cur.fetchone() != (True,):
+        pytest.skip(f"the server lacks what the page needs: {words}")
     cur.execute("create database shop owner me")
     env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     yield {**env, **role, "TZ": "UTC", "PYTHONWARNINGS": "error::DeprecationWarning:__main__"}
