@@ -37,6 +37,7 @@ ALONE = [
 # What a page's examples need of the server, as a condition and in words.
 NEEDS = {
     "replication.md": ("current_setting('wal_level') = 'logical'", "wal_level = logical"),
+    "tls.md": ("current_setting('ssl')::bool", "ssl = on"),
     "transactions.md": (
         "current_setting('max_prepared_transactions')::int > 0",
         "max_prepared_transactions above 0",
