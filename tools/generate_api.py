@@ -143,8 +143,9 @@ def native_doc(dotted: str) -> str:
 def without_signature(text: str, name: str) -> str:
     """The docstring after the signature that older tools show, and that the page has of its own."""
     shown = rf"\A{re.escape(name)}\(.*?\)(?:\s->\s[^\n]*?)?(?:\s--\s|: |\n\n|\Z)"
-    text = re.sub(shown, "", text, flags=re.DOTALL)
-    return text[:1].upper() + text[1:]
+    summary, blank, rest = re.sub(shown, "", text, flags=re.DOTALL).partition("\n\n")
+    summary = " ".join(summary.split())
+    return summary[:1].upper() + summary[1:] + blank + rest
 
 
 # ---- signatures -----------------------------------------------------------------------------

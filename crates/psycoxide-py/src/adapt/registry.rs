@@ -140,9 +140,10 @@ pub fn type_name(object: &Bound<'_, PyAny>) -> String {
         .into_owned()
 }
 
-/// Adapts an object to a protocol, which is `ISQLQuote` if none is given.
+/// The adapter of an object: something with a method `getquoted()` that gives its SQL.
 ///
-/// `alternate` is there for PEP 246's sake and never used, as in psycopg2.
+/// `protocol` is `ISQLQuote` if none is given; `alternate` is there for PEP 246's sake and never
+/// used, as in psycopg2. Raises ProgrammingError if there is no adapter.
 #[pyfunction]
 #[pyo3(signature = (obj, protocol=None, alternate=None, /))]
 fn adapt<'py>(

@@ -113,11 +113,12 @@ impl Caster {
     }
 }
 
-/// new_type(oids, name, castobj) -> typecaster
+/// new_type(values, name, castobj) -> typecaster
 ///
-/// A caster for values of the types with these oids (a tuple of int): `castobj(value, cursor)` is
-/// called with the value's text (str), or None for NULL, and returns what takes its place in the
-/// row. Use it with `register_type()`. Raises TypeError if the oids are not a tuple of int.
+/// A typecaster called `name` for the types whose oids are in `values`, a tuple of int:
+/// `castobj(text, cursor)` is called with a value's text (str), or None for NULL, and returns what
+/// takes its place in the row; it may be another typecaster. Use it with `register_type()`. Raises
+/// TypeError if the oids are not a tuple of int.
 #[pyfunction]
 #[pyo3(signature = (values, name=None, castobj=None, baseobj=None))]
 pub fn new_type<'py>(
@@ -142,10 +143,10 @@ pub fn new_type<'py>(
     Bound::new(py, Caster::new(name, values, decoder))
 }
 
-/// new_array_type(oids, name, baseobj) -> typecaster
+/// new_array_type(values, name, baseobj) -> typecaster
 ///
-/// A caster for the array types with these oids (a tuple of int), whose elements the caster
-/// `baseobj` converts. Use it with `register_type()`.
+/// A typecaster called `name` for the array types whose oids are in `values`, a tuple of int, which
+/// makes lists of what the typecaster `baseobj` makes. Use it with `register_type()`.
 #[pyfunction]
 pub fn new_array_type<'py>(
     values: &Bound<'py, PyTuple>,

@@ -19,10 +19,12 @@ pub fn string_types(py: Python<'_>) -> &Bound<'_, PyDict> {
     STRING_TYPES.get_or_init(py, || PyDict::new(py).unbind()).bind(py)
 }
 
-/// register_type(obj, conn_or_curs) -> None -- register obj with psycopg type system
+/// register_type(obj, conn_or_curs=None) -> None -- Use a typecaster for the types whose oids it
+/// has.
 ///
-/// The caster `obj` is from now on used for its types: by the cursor, by all cursors of the
-/// connection, or everywhere if the second argument is missing or None.
+/// `conn_or_curs` is the cursor or the connection to use it on; everywhere if it is None. What is
+/// nearer wins: cursor, connection, everywhere. Results that were executed before keep theirs.
+/// Raises TypeError if `obj` is no typecaster.
 #[pyfunction]
 #[pyo3(signature = (obj, conn_or_curs=None, /))]
 pub fn register_type(

@@ -7,7 +7,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
-/// A sequence of the seven items of PEP 249, with two more attributes of psycopg2.
+/// A column of a result: a sequence of the seven items of PEP 249, with two more attributes.
 #[pyclass(module = "psycoxide.extensions", subclass)]
 pub struct Column {
     /// The column's name.
@@ -19,7 +19,7 @@ pub struct Column {
     /// Always `None`: the server does not tell.
     #[pyo3(get)]
     display_size: Py<PyAny>,
-    /// The size in bytes on the server; for types of variable length the declared one, or -1.
+    /// The size in bytes on the server; of types of variable length the declared one, or -1.
     #[pyo3(get)]
     internal_size: Py<PyAny>,
     /// For `numeric`, how many digits there are.
@@ -34,7 +34,7 @@ pub struct Column {
     /// The oid of the table that the column belongs to, or `None`.
     #[pyo3(get)]
     table_oid: Py<PyAny>,
-    /// The column's number in that table, or `None`.
+    /// The column's number in its table, from 1, or `None`.
     #[pyo3(get)]
     table_column: Py<PyAny>,
 }

@@ -8,7 +8,10 @@ use super::{Slot, conform, quoted, text_of};
 use crate::adapt::registry::Native;
 use crate::connection::Connection;
 
-/// Binary(buffer): the bytes of any object with the buffer protocol, as a constant of type bytea.
+/// Binary(buffer): the bytes of any object with the buffer protocol, as a constant of type bytea:
+/// `'\x00ff'::bytea`.
+///
+/// `getquoted()` raises TypeError if the object has no such buffer.
 #[pyclass(name = "Binary", module = "psycoxide.extensions", subclass, frozen)]
 #[derive(Default)]
 pub struct Binary {

@@ -9,35 +9,38 @@ use super::datetime::{DateTime, Kind};
 
 type Adapter<'py> = PyResult<Bound<'py, DateTime>>;
 
-/// Adapts a `datetime.date`.
+/// The adapter of a `datetime.date`: `'2026-07-14'::date`. Raises TypeError for anything else.
 #[pyfunction]
 #[pyo3(name = "DateFromPy", signature = (date, /))]
 fn date_from_py(date: Bound<'_, PyDate>) -> Adapter<'_> {
     DateTime::of(date.into_any(), Kind::Date)
 }
 
-/// Adapts a `datetime.time`.
+/// The adapter of a `datetime.time`: `'12:00:00'::time`, with a `tzinfo` `::timetz`. Raises
+/// TypeError for anything else.
 #[pyfunction]
 #[pyo3(name = "TimeFromPy", signature = (time, /))]
 fn time_from_py(time: Bound<'_, PyTime>) -> Adapter<'_> {
     DateTime::of(time.into_any(), Kind::Time)
 }
 
-/// Adapts a `datetime.datetime`.
+/// The adapter of a `datetime.datetime`: `'...'::timestamp`, with a `tzinfo` `::timestamptz`.
+/// Raises TypeError for anything else.
 #[pyfunction]
 #[pyo3(name = "TimestampFromPy", signature = (timestamp, /))]
 fn timestamp_from_py(timestamp: Bound<'_, PyDateTime>) -> Adapter<'_> {
     DateTime::of(timestamp.into_any(), Kind::Timestamp)
 }
 
-/// Adapts a `datetime.timedelta`.
+/// The adapter of a `datetime.timedelta`: `'1 days 0.5 seconds'::interval`. Raises TypeError for
+/// anything else.
 #[pyfunction]
 #[pyo3(name = "IntervalFromPy", signature = (interval, /))]
 fn interval_from_py(interval: Bound<'_, PyDelta>) -> Adapter<'_> {
     DateTime::of(interval.into_any(), Kind::Interval)
 }
 
-/// An object that holds a date.
+/// The adapter of a date, to be a parameter (PEP 249). Raises ValueError if there is no such date.
 #[pyfunction]
 #[pyo3(name = "Date", signature = (year, month, day, /))]
 fn date(py: Python<'_>, year: i32, month: i32, day: i32) -> Adapter<'_> {
@@ -46,7 +49,8 @@ fn date(py: Python<'_>, year: i32, month: i32, day: i32) -> Adapter<'_> {
     DateTime::of(date, Kind::Date)
 }
 
-/// An object that holds a time; the seconds may have a fraction.
+/// The adapter of a time of day, to be a parameter (PEP 249); the seconds may have a fraction.
+/// Raises ValueError if there is no such time.
 #[pyfunction]
 #[pyo3(name = "Time", signature = (hour, minute, second, tzinfo=None, /))]
 fn time<'py>(
@@ -61,7 +65,8 @@ fn time<'py>(
     DateTime::of(time, Kind::Time)
 }
 
-/// An object that holds a timestamp; the seconds may have a fraction.
+/// The adapter of a timestamp, to be a parameter (PEP 249); the seconds may have a fraction. Raises
+/// ValueError if there is no such moment.
 #[pyfunction]
 #[pyo3(
     name = "Timestamp",
@@ -92,21 +97,21 @@ fn timestamp<'py>(
     DateTime::of(moment, Kind::Timestamp)
 }
 
-/// An object that holds the date, in local time, of so many seconds since 1970.
+/// The adapter of the date, in local time, so many seconds after 1970 began (PEP 249).
 #[pyfunction]
 #[pyo3(name = "DateFromTicks", signature = (ticks, /))]
 fn date_from_ticks(py: Python<'_>, ticks: f64) -> Adapter<'_> {
     DateTime::of(local_time(py, ticks)?.call_method0("date")?, Kind::Date)
 }
 
-/// An object that holds the time of day, in local time, of so many seconds since 1970.
+/// The adapter of the time of day, in local time, so many seconds after 1970 began (PEP 249).
 #[pyfunction]
 #[pyo3(name = "TimeFromTicks", signature = (ticks, /))]
 fn time_from_ticks(py: Python<'_>, ticks: f64) -> Adapter<'_> {
     DateTime::of(local_time(py, ticks)?.call_method0("time")?, Kind::Time)
 }
 
-/// An object that holds the moment so many seconds after 1970 began, in the local time zone.
+/// The adapter of the moment so many seconds after 1970 began, in the local time zone (PEP 249).
 #[pyfunction]
 #[pyo3(name = "TimestampFromTicks", signature = (ticks, /))]
 fn timestamp_from_ticks(py: Python<'_>, ticks: f64) -> Adapter<'_> {

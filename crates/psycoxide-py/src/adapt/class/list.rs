@@ -8,7 +8,9 @@ use super::{Slot, conform, quoted, text_of};
 use crate::adapt::registry::Native;
 use crate::connection::Connection;
 
-/// List(list): the list as an array.
+/// List(list): a list as an array, `ARRAY[1,2]`; an empty one as `'{}'`.
+///
+/// `getquoted()` raises ProgrammingError if an item cannot be adapted.
 #[pyclass(name = "List", module = "psycoxide._psycopg", subclass, frozen)]
 #[derive(Default)]
 pub struct List {

@@ -80,15 +80,17 @@ macro_rules! plain_adapters {
 }
 
 plain_adapters! {
-    /// AsIs(object): the object's `str()`, unquoted.
+    /// AsIs(object): the object's `str()`, as it is: not to be used for text from outside.
     AsIs, "AsIs", "psycoxide.extensions";
-    /// Boolean(object): `true` or `false`.
+    /// Boolean(object): `true` or `false`, by whether the object is true.
     Boolean, "Boolean", "psycoxide.extensions";
-    /// Decimal(number): its digits, or a string with a cast for NaN and the infinities.
+    /// Decimal(number): a `decimal.Decimal` by its digits; NaN and the infinities as strings with a
+    /// cast.
     Decimal, "Decimal", "psycoxide._psycopg";
-    /// Float(number): its value as a constant.
+    /// Float(number): a float by its digits; NaN and the infinities as strings with a cast. A space
+    /// stands before a minus.
     Float, "Float", "psycoxide.extensions";
-    /// Int(number): its digits.
+    /// Int(number): an int by its digits. A space stands before a minus.
     Int, "Int", "psycoxide.extensions";
 }
 

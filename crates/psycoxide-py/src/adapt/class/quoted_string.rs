@@ -14,7 +14,11 @@ use crate::connection::Connection;
 /// What `encoding` says as long as neither the user nor a connection has said anything.
 const UNSET: &str = "latin1";
 
-/// QuotedString(text): the text as a string constant.
+/// QuotedString(text): a str as a string constant, quotes and backslashes doubled as the session
+/// needs it.
+///
+/// `getquoted()` raises ValueError if there is a NUL in it, UnicodeEncodeError if the encoding
+/// lacks a character.
 #[pyclass(name = "QuotedString", module = "psycoxide.extensions", subclass, frozen)]
 #[derive(Default)]
 pub struct QuotedString {
