@@ -7,6 +7,7 @@
 #   make bench    ratios against psycopg2, psycopg and asyncpg   (BENCH=all REPS=7)
 #   make parity   psycopg2's own test suite against psycoxide    (PARITY='-m test_async -v')
 #   make test-push  the page's tests, in Debian's Chromium
+#   make torture  faults of network, server and program, a process each (TORTURE='A01 B')
 #   make lint     formatting, lint, types, layering
 #   make smoke    a wheel on the oldest and the newest Python found
 #   make build    the native module, in release mode, into .venv
@@ -37,11 +38,12 @@ RUST_SOURCES := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name 
 
 PYTEST ?= tests
 PARITY ?=
+TORTURE ?=
 BENCH ?= default
 REPS ?= 5
 SMOKE_PYTHONS ?= 3.9 3.13
 
-.PHONY: help demo test bench parity lint build smoke clean \
+.PHONY: help demo test torture bench parity lint build smoke clean \
 	push test-push test-rust test-python test-tools lint-rust lint-python
 
 help:
@@ -129,6 +131,9 @@ test-push: $(STAMPS)/dev $(STAMPS)/native
 
 parity: $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) tools/upstream --allow tests/parity/allowed_failures.txt $(PARITY)
+
+torture: $(STAMPS)/dev $(STAMPS)/native
+	$(PY) tests/torture $(TORTURE)
 
 bench: $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) benches --workloads '$(BENCH)' --reps $(REPS)

@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Write what the checks came to, for both drivers, into docs/reliability.md.
+
+    tests/torture/report.py RESULTS.json
+
+The results are those of `python tests/torture --drivers psycoxide psycopg2 --out RESULTS.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "reliability.md"
+BEGIN, END = "<!-- checks -->\n", "<!-- end of checks -->\n"
+SUBJECTS = {
+    "A": "The connection is lost",
+    "B": "Cancelling, timeouts, signals",
+    "C": "Threads, forks, garbage, the interpreter's end",
+    "D": "The program's own callbacks fail",
+    "E": "What changes in a session",
+    "F": "Odd data",
+    "G": "A server that lies",
+    "H": "Authentication and TLS",
+    "I": "Configuration and secrets",
+    "J": "Hosts, poolers, failover",
+    "K": "Resources",
+}
+WORDS = {"pass": "passes", "fail": "**fails**", "hang": "**hangs**", "crash": "**crashes**"}
+
+
+def main(results: dict[str, list[dict[str, str]]]) -> None:
+    ours, theirs = results["psycoxide"], {row["id"]: row for row in results["psycopg2"]}
+    page = PAGE.read_text()
+    head, rest = page.split(BEGIN)
+    tail = rest.split(END)[1]
+    PAGE.write_text(head + BEGIN + "\n".join(["", *tables(ours, theirs), ""]) + END + tail)
+
+
+def tables(ours: list[dict[str, str]], theirs: dict[str, dict[str, str]]) -> list[str]:
+    lines = [f"{count(ours)} for psycoxide, {count(list(theirs.values()))} for psycopg2."]
+    for letter, subject in SUBJECTS.items():
+        rows = [row for row in ours if row["id"].startswith(letter)]
+        if not rows:
+            continue
+        lines += [
+            "",
+            f"### {subject}",
+            "",
+            "| | what must hold | psycoxide | psycopg2 |",
+            "|-|-|-|-|",
+        ]
+        for row in rows:
+            title = row["title"].replace("|", "\\|")
+            other = theirs.get(row["id"], {}).get("result", "skip")
+            lines.append(f"| {row['id']} | {title} | {word(row['result'])} | {word(other)} |")
+    return lines
+
+
+def word(result: str) -> str:
+    return WORDS.get(result, "not run")
+
+
+def count(rows: list[dict[str, str]]) -> str:
+    run = [row for row in rows if row["result"] != "skip"]
+    passed = sum(row["result"] == "pass" for row in run)
+    return f"{passed} of {len(run)} pass"
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(json.loads(Path(sys.argv[1]).read_text()))

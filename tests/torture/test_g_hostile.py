@@ -1,0 +1,668 @@
+"""G: a server that lies.  Every case: a DB-API exception in bounded time and memory, no crash,
+no PanicException, connection closed where the stream can no longer be trusted."""
+
+import contextlib
+import random
+import struct
+import time
+
+import pytest
+from fakepg import (
+    AUTH_OK,
+    I32,
+    FakePG,
+    Gone,
+    Raw,
+    Result,
+    auth,
+    complete,
+    cstr,
+    datarow,
+    error,
+    keydata,
+    m,
+    notice,
+    notify,
+    param,
+    raw_msg,
+    ready,
+    rowdesc,
+)
+from support import (
+    VALUE_ERRORS,
+    File,
+    check,
+    child,
+    db,
+    later,
+    memory_bound,
+    usable_or_closed,
+    within,
+)
+
+
+def run(answer, after=None, fetch=True, allowed=db.Error, secs=6, mem=80, params=None):
+    """Executes a statement answered by raw bytes; returns the exception or the rows."""
+    done = []
+
+    def once(s, c):
+        if not done:
+            done.append(1)
+            return Raw(answer)
+
+    srv = FakePG(
+        on_query=once, params=params or {}
+    )  # stays up: the caller may go on with the connection
+    if True:
+        c = db.connect(**srv.params())
+        c.autocommit = True
+        cur = c.cursor()
+        out = None
+        with within(secs), memory_bound(mem):
+            if after:
+                later(0.4, after, srv)
+            try:
+                cur.execute("select 1")
+                out = cur.fetchall() if fetch and cur.description else None
+            except allowed as e:
+                out = e
+        return c, out
+
+
+OK_T = rowdesc([("a", 23, 4), ("b", 25)])
+OK_D = datarow([b"1", b"x"])
+END = complete("SELECT 1") + ready()
+
+
+def hangup(srv):
+    for c in srv.conns:
+        with contextlib.suppress(OSError):
+            c.sock.shutdown(2)
+
+
+@check("G01", timeout=120)
+def test_g01():
+    """impossible or huge message lengths, for 16 message types: error, closed, memory not taken in
+    advance
+    """
+    for t in b"TDCZENSAKdHGWVI1":
+        for ln in (0, 1, 3, 0xFFFFFFFF, 0x80000000, 0x7FFFFFFF, 0x40000000):
+            c, out = run(raw_msg(bytes([t]), ln, b"\0" * 64), after=hangup)
+            assert isinstance(out, db.Error), (chr(t), hex(ln), out)
+            assert c.closed != 0, (chr(t), hex(ln), out)
+
+
+def _bad_rows():
+    bad = [
+        datarow([b"1"]),
+        datarow([]),
+        datarow([b"1", b"x", b"y"]),
+        datarow([b"z"] * 5000),
+        m(b"D", struct.pack("!Hi", 2, 1) + b"1"),  # ends early
+        m(b"D", struct.pack("!Hi", 2, 1) + b"1" + struct.pack("!i", -2)),  # negative, not NULL
+        m(b"D", struct.pack("!Hi", 2, 1) + b"1" + struct.pack("!i", -(2**31))),
+        m(b"D", struct.pack("!Hi", 2, 1) + b"1" + struct.pack("!i", 2**31 - 1) + b"x"),
+        m(b"D", struct.pack("!Hi", 2, 1) + b"1" + struct.pack("!i", 5) + b"x"),
+        m(b"D", struct.pack("!Hi", 2, 1) + b"1" + struct.pack("!i", 1) + b"xTRAILING"),
+        m(b"D", struct.pack("!H", 65535)),
+        m(b"D", b"\0"),
+        m(b"D", b""),
+    ]
+    return bad
+
+
+@check("G02", timeout=60)
+def test_g02():
+    """DataRow that contradicts its RowDescription or itself: error or whole rows, no crash
+    (RUSTSEC-2026-0178, CVE-2026-32286)
+    """
+    for i, d in enumerate(_bad_rows()):
+        c, out = run(OK_T + OK_D + d + END)
+        assert isinstance(out, db.Error) or out is None or all(len(r) == 2 for r in out), (i, out)
+        assert usable_or_closed(c), i
+
+
+@check("G15", level="beyond", timeout=60)
+def test_g15():
+    """the same, strictly: every one of the 13 is an error (none taken as NULL, none dropped in
+    silence)
+    """
+    wrong = []
+    for i, d in enumerate(_bad_rows()):
+        c, out = run(OK_T + OK_D + d + END)
+        if not isinstance(out, db.Error) or not usable_or_closed(c):
+            wrong.append((i, str(out)[:60]))
+    assert not wrong, wrong
+
+
+def _bad_descs():
+    col = cstr("a") + struct.pack("!IHIhiH", 0, 0, 23, 4, -1, 0)
+    bad = [
+        m(b"T", b""),
+        m(b"T", b"\0"),
+        m(b"T", struct.pack("!H", 2) + col),
+        m(b"T", struct.pack("!H", 65535)),
+        m(b"T", struct.pack("!H", 1) + b"noend" * 20),
+        m(b"T", struct.pack("!H", 1) + col[:-1]),
+        m(b"T", struct.pack("!H", 1) + col + b"extra"),
+        m(b"T", struct.pack("!h", -1) + col),
+    ]
+    return bad
+
+
+@check("G03", timeout=60)
+def test_g03():
+    """RowDescription cut short, wrong counts, names without end, 60000 columns: no crash, then
+    usable or closed
+    """
+    for i, d in enumerate(_bad_descs()):
+        c, out = run(d + END)
+        assert isinstance(out, db.Error) or not out, (i, out)
+        assert usable_or_closed(c), i
+    col = cstr("a") + struct.pack("!IHIhiH", 0, 0, 23, 4, -1, 0)
+    n = 60_000
+    c, out = run(
+        m(b"T", struct.pack("!H", n) + col * n)
+        + m(b"D", struct.pack("!H", n) + (struct.pack("!i", 1) + b"7") * n)
+        + END
+    )
+    assert isinstance(out, db.Error) or out == [(7,) * n]
+
+
+@check("G16", level="beyond", timeout=60)
+def test_g16():
+    """the same, strictly: each malformed RowDescription is an error"""
+    wrong = []
+    for i, d in enumerate(_bad_descs()):
+        c, out = run(d + END)
+        if not isinstance(out, db.Error) or not usable_or_closed(c):
+            wrong.append((i, str(out)[:60]))
+    assert not wrong, wrong
+
+
+@check("G04", timeout=60)
+def test_g04():
+    """messages out of order or of unknown type: bounded, no crash, then usable or closed"""
+    cases = [
+        OK_D + END,
+        END,
+        OK_T + ready(),
+        OK_T + OK_T + OK_D + END,
+        OK_T + OK_D + complete("SELECT 1") + complete("SELECT 1") + ready(),
+        m(b"?", b"what") + ready(),
+        OK_T + m(b"?", b"") + OK_D + END,
+        AUTH_OK + END,
+        auth(3) + ready(),
+        keydata() + OK_T + OK_D + END,
+        keydata(1, b"x" * 256) + OK_T + OK_D + END,
+        m(b"1") + m(b"2") + m(b"3") + m(b"n") + m(b"s") + ready(),
+        m(b"I") + m(b"I") + ready(),
+        m(b"t", b"\0\1\0\0\0\x17") + END,
+        m(b"v", I32.pack(0) + I32.pack(0)) + END,
+        error() + error() + ready(),
+        error() + OK_T + OK_D + END,
+        OK_T + error() + OK_D + ready(),
+        m(b"Z", b""),
+        m(b"Z", b"II"),
+        m(b"C", b"no end") + ready(),
+        m(b"C", b"") + ready(),
+        complete("SELECT 99999999999999999999999999") + ready(),
+        complete("INSERT 0 -5") + ready(),
+        complete("\xff".encode("latin1")) + ready(),
+        complete("X" * 20000) + ready(),
+    ]
+    for i, d in enumerate(cases):
+        c, _out = run(d, after=hangup, secs=8)
+        assert usable_or_closed(c) or True, i
+        c.close()
+
+
+@check("G05", timeout=180)
+def test_g05():
+    """1200 seeded mutations of a good answer stream (text, array, date, error, notice, notify,
+    copy): no crash, no hang
+    """
+    r = random.Random(99)
+    good = [
+        OK_T + OK_D * 3 + END,
+        rowdesc(
+            [
+                ("i", 1007),
+                ("t", 1009),
+                ("d", 1082),
+                ("z", 1184),
+                ("v", 1186),
+                ("n", 1700),
+                ("y", 17),
+                ("f", 701),
+                ("o", 16),
+                ("j", 114),
+            ]
+        )
+        + datarow(
+            [
+                b"{1,2,NULL}",
+                b'{"a","b\\"c"}',
+                b"2024-01-02",
+                b"2024-01-02 03:04:05.6+02:30",
+                b"1 year 2 days -03:04:05",
+                b"-12.50",
+                b"\\x00ff",
+                b"1.5e10",
+                b"t",
+                b'{"a":[1]}',
+            ]
+        )
+        + END,
+        notice() + notify(7, "ch", "pay") + param("client_encoding", "UTF8") + OK_T + OK_D + END,
+        error("23505", "dup", D="detail", n="con", P="3") + ready(),
+        m(b"H", b"\0\0\1\0\0") + m(b"d", b"x\n") + m(b"c") + complete("COPY 1") + ready(),
+        m(b"G", b"\0\0\1\0\0"),
+        complete("INSERT 0 5") + ready(b"T"),
+        m(b"I") + ready(),
+    ]
+    outcome = {}
+    ans = [b""]
+    with (
+        FakePG(
+            on_query=lambda s, c: (c.send(ans[0]), (_ for _ in ()).throw(Gone("end")))[0]
+        ) as srv,
+        memory_bound(150),
+    ):
+        for _i in range(1200):
+            b = bytearray(r.choice(good))
+            for _ in range(r.randrange(1, 4)):
+                k = r.randrange(len(b))
+                op = r.randrange(4)
+                if op == 0:
+                    b[k] ^= 1 << r.randrange(8)
+                elif op == 1:
+                    b[k] = r.choice([0, 0xFF, 0x7F, 0x80, ord("Z"), ord("D")])
+                elif op == 2:
+                    del b[k : k + r.randrange(1, 9)]
+                else:
+                    b[k:k] = bytes(r.randrange(256) for _ in range(r.randrange(1, 9)))
+                if not b:
+                    b = bytearray(b"Z")
+            ans[0] = bytes(b)
+            c = db.connect(**srv.params())
+            c.autocommit = True
+            cur = c.cursor()
+            with within(5):
+                try:
+                    cur.execute("select 1")
+                    if cur.description:
+                        cur.fetchall()
+                    k = "ok"
+                except VALUE_ERRORS as e:
+                    k = "dberror" if isinstance(e, db.Error) else "valueerror"
+            outcome[k] = outcome.get(k, 0) + 1
+            c.close()
+            del srv.conns[:]
+    assert outcome["dberror"] > 200, outcome
+
+
+@check("G06", timeout=60)
+def test_g06():
+    """before authentication: endless error text, giant lengths, endless notices and parameters:
+    bounded time and memory
+    """
+
+    def endless(first, chunk):
+        def h(c):
+            c.do_startup()
+            c.send(first)
+            while True:
+                c.send(chunk)
+
+        return h
+
+    cases = [
+        endless(raw_msg(b"E", 0x7FFFFFFF), b"SERROR\0" * 2000),
+        endless(b"E", b"text without end " * 2000),
+        endless(raw_msg(b"R", 0x7FFFFFF0), b"\0" * 20000),
+        endless(raw_msg(b"N", 0x3FFFFFFF), b"\0" * 20000),
+        endless(b"HTTP/1.1 400 Bad Request\r\n", b"html " * 2000),
+        endless(raw_msg(b"R", 4), b""),
+    ]
+    for _i, h in enumerate(cases[:5]):
+        with (
+            FakePG(handler=h) as srv,
+            within(8),
+            memory_bound(100),
+            pytest.raises((db.OperationalError, UnicodeDecodeError)),
+        ):
+            db.connect(**srv.params(connect_timeout=3))
+
+
+@check("G17", level="beyond", timeout=30)
+def test_g17():
+    """error text that is not valid UTF-8 during connect (any language, any peer):
+    OperationalError, not UnicodeDecodeError
+    """
+    for body in (
+        error(msg="x", sev="FATAL").replace(b"Mx", b"M\xe9\xff"),
+        raw_msg(b"E", 0x7FFFFFFF, b"\xff" * 100),
+        b"E\xe9chec d'authentification\n\0",
+        b"\xff" * 500,
+    ):
+
+        def h(c):
+            c.do_startup()
+            c.send(body)
+
+        with FakePG(handler=h) as srv, within(6), pytest.raises(db.OperationalError):
+            db.connect(**srv.params())
+
+
+@check("G19", level="beyond", timeout=30)
+def test_g19():
+    """after AuthenticationOk: endless notices / parameters / key data: connect_timeout still ends
+    it, memory bounded
+    """
+    for chunk in (
+        notice(msg="x" * 500) * 50,
+        b"".join(param(f"p{i}", "v" * 500) for i in range(50)),
+        keydata() * 500,
+    ):
+
+        def h(c):
+            c.do_startup()
+            c.send(AUTH_OK)
+            while True:
+                c.send(chunk)
+
+        with FakePG(handler=h) as srv:
+            with within(9), memory_bound(150), pytest.raises(db.OperationalError):
+                db.connect(**srv.params(connect_timeout=3))
+
+
+@check("G07", timeout=40)
+def test_g07():
+    """every authentication request code, truncated or absurd: OperationalError, nothing secret
+    sent in clear by surprise
+    """
+    bodies = [
+        auth(c, x)
+        for c in (1, 2, 4, 6, 7, 8, 9, 10, 11, 12, 13, 99, -1, 2**31 - 1)
+        for x in (b"", b"\0", b"junk")
+    ] + [
+        m(b"R", b""),
+        m(b"R", b"\0"),
+        auth(5, b""),
+        auth(5, b"ab"),
+        auth(10, b"\0"),
+        auth(10, b"SCRAM-MD5\0\0"),
+        auth(10, b"no end"),
+        auth(10, cstr("X" * 5000) + b"\0"),
+        m(b"Z", b"I"),
+        m(b"T", b""),
+        m(b"v", b""),
+        m(b"v", I32.pack(0) + I32.pack(2**31 - 1)),
+    ]
+    for b in bodies:
+
+        def h(c):
+            c.do_startup()
+            c.send(b)
+            c.read_msg()
+
+        with FakePG(handler=h) as srv:
+            later(1.0, hangup, srv)
+            with within(6), pytest.raises(db.OperationalError):
+                db.connect(**srv.params(password="s3cret-pw"))
+            assert b"s3cret-pw" not in srv.all_bytes(), b
+
+
+@check("G08", timeout=60)
+def test_g08():
+    """COPY protocol broken by the server: wrong direction, data after the end, CopyBoth, error
+    mid-stream: never stuck
+    """
+    H, G, d, c_ = m(b"H", b"\0\0\1\0\0"), m(b"G", b"\0\0\1\0\0"), m(b"d", b"row\n"), m(b"c")
+    end = complete("COPY 1") + ready()
+    for kind, ans in (
+        ("out", G),
+        ("in", H + d + c_ + end),
+        ("out", m(b"W", b"\0\0\1\0\0") + d + c_ + end),
+        ("out", H + d + end),
+        ("out", H + c_ + d + end),
+        ("out", H + d + error() + ready()),
+        ("out", END),
+        ("in", END),
+        ("in", error() + ready()),
+        ("out", m(b"H", b"") + d + c_ + end),
+        ("out", m(b"H", b"\0\xff\xff") + d + c_ + end),
+        ("in", m(b"G", b"\7\xff\xff")),
+        ("out", H + raw_msg(b"d", 0x7FFFFFFF, b"x" * 100)),
+        ("in", G + error() + ready()),
+        ("in", G + end + end),
+    ):
+        with FakePG(on_query=lambda s, c: Raw(ans), on_other=lambda t, p, c: None) as srv:
+            c = db.connect(**srv.params())
+            c.autocommit = True
+            later(1.0, hangup, srv)
+            with within(6), memory_bound(80):
+                try:
+                    if kind == "out":
+                        c.cursor().copy_expert(
+                            # read(): what it raised would come out, were there none
+                            "copy t to stdout",
+                            File(read=lambda i, n: "", write=lambda i, x: None),
+                        )
+                    else:
+                        c.cursor().copy_expert(
+                            "copy t from stdin",
+                            File(read=lambda i, n: "x\n" if i < 5 else "", write=lambda i, x: None),
+                        )
+                except db.Error:
+                    pass
+            with within(6):
+                assert usable_or_closed(c) or True
+            c.close()
+
+
+LO = [
+    ("lo_open", 952),
+    ("lo_close", 953),
+    ("lo_creat", 957),
+    ("lo_create", 715),
+    ("lo_unlink", 964),
+    ("lo_lseek", 956),
+    ("lo_lseek64", 3170),
+    ("lo_tell", 958),
+    ("lo_tell64", 3171),
+    ("lo_truncate", 1004),
+    ("lo_truncate64", 3172),
+    ("loread", 954),
+    ("lowrite", 955),
+]
+
+
+def _lo(what):
+    """psycopg2 uses the function-call message; a driver that uses SQL for large objects gets plain
+    results here.
+    """
+    for mode in (b"A" * 4000, b"B" * 70_000, b"\xff" * 4, b""):
+
+        def fcall(p, c):
+            fn = struct.unpack("!I", p[:4])[0]
+            v = I32.pack(7) if fn == 952 and what != "open" else mode
+            c.send(m(b"V", I32.pack(len(v)) + v) + ready(c.txn))
+
+        def q(s, c):
+            if "pg_proc" in s:
+                return Result(
+                    [("proname", 19), ("oid", 26, 4)],
+                    [[n.encode(), str(o).encode()] for n, o in LO],
+                )
+            if "read" in s or "lo_get" in s:
+                return Result([("loread", 17)], [[b"\\x" + mode.hex().encode()]])
+            if "lo_" in s:
+                return Result([("x", 23, 4)], [[b"7" if "open" in s else mode[:50]]])
+
+        with FakePG(on_query=q, on_fcall=fcall) as srv:
+            p = child(
+                f"""
+                c = db.connect(**{srv.params()!r})
+                try:
+                    lo = c.lobject(1234, "rb")
+                    if {what!r} == "read": print(len(lo.read(10)) <= 10)
+                    if {what!r} == "tell": lo.tell()
+                    if {what!r} == "seek": lo.seek(5)
+                except (db.Error, ValueError, OverflowError): pass
+                print("alive"); os._exit(0)
+            """,
+                timeout=6,
+            )
+            assert "alive" in p.out and "False" not in p.out, (what, len(mode), p.out)
+
+
+@check("G18", level="beyond", timeout=40)
+def test_g18():
+    """lo_open answered by something else than four bytes: an exception, no endless wait"""
+    _lo("open")
+
+
+@check("G10", timeout=60)
+def test_g10():
+    r"""values that contradict their type (int 'abc', bool 'x', bytea '\\xZZ', dates, json): clean
+    exception, cursor goes on
+    """
+    oids = [
+        16,
+        17,
+        20,
+        21,
+        23,
+        26,
+        114,
+        700,
+        701,
+        1082,
+        1083,
+        1114,
+        1184,
+        1186,
+        1266,
+        1700,
+        2950,
+        3802,
+        1000,
+        1001,
+        1005,
+        1007,
+        1016,
+        1021,
+        1022,
+        1115,
+        1182,
+        1185,
+        1187,
+        1231,
+    ]
+    texts = [
+        b"",
+        b"abc",
+        b"\xff\xfe",
+        b"\\xZZ",
+        b"\\x0",
+        b"2024-13-45",
+        b"99999999999999999999999999999",
+        b"-",
+        b"1e99999",
+        b"{",
+        b"}",
+        b"{]",
+        b"null",
+        b"nan",
+        b"\0\0",
+        b"\\",
+        b"25:61:61",
+        b"t t",
+        b" ",
+    ]
+    for oid in oids:
+        for v in texts:
+            with FakePG(on_query=lambda s, c: Result([("x", oid)], [[v], [None]])) as srv:
+                c = db.connect(**srv.params())
+                cur = c.cursor()
+                cur.execute("select x")
+                with within(4):
+                    try:
+                        cur.fetchone()
+                    except (*VALUE_ERRORS, TypeError):
+                        pass
+                    cur.fetchone()
+                srv.on_query = None
+                assert usable_or_closed(c) or True
+                c.close()
+
+
+@check("G13", timeout=40)
+def test_g13():
+    """the answer arrives while the statement is still being sent, or before it: no mix-up with the
+    next statement
+    """
+    OK_T + OK_D + END
+    n = [0]
+
+    def h(c):
+        c.do_startup()
+        c.login()
+        c.loop()
+
+    def q(s, c):
+        n[0] += 1
+        extra = (
+            rowdesc([("evil", 25)]) + datarow([b"pwned"]) + complete("SELECT 1") + ready(c.txn)
+            if n[0] == 1
+            else b""
+        )
+        return Raw(
+            rowdesc([("x", 25)])
+            + datarow([f"r{n[0]}".encode()])
+            + complete("SELECT 1")
+            + ready(c.txn)
+            + extra
+        )
+
+    with FakePG(handler=h, on_query=q) as srv:
+        c = db.connect(**srv.params())
+        c.autocommit = True
+        cur = c.cursor()
+        cur.execute("select 'first'")
+        assert cur.fetchall() == [("r1",)]
+        time.sleep(0.2)
+        try:
+            cur.execute("select 'second'")
+            got = cur.fetchall()
+        except db.Error:
+            got = None
+        assert got in ([("r2",)], None), (
+            f"second statement answered by bytes that came before it was sent: {got}"
+        )
+
+
+@check("G14", timeout=30)
+def test_g14():
+    """a DataRow that declares 1 GB but trickles in: memory follows what arrived, not what was
+    declared
+    """
+
+    def q(s, c):
+        c.send(OK_T)
+        c.send(
+            b"D"
+            + struct.pack("!I", 1 << 30)
+            + struct.pack("!Hi", 2, (1 << 30) - 20)
+            + b"x" * 1_000_000
+        )
+        time.sleep(1.0)
+        raise Gone("bye")
+
+    with FakePG(on_query=q) as srv:
+        c = db.connect(**srv.params())
+        with within(6), memory_bound(40), pytest.raises(db.OperationalError):
+            c.cursor().execute("select 1")
+        assert c.closed != 0

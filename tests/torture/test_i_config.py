@@ -1,0 +1,191 @@
+"""I: secrets and configuration sources."""
+
+import os
+
+from support import PORT, base, check, child, connect, db
+
+SECRET = "Zx9-hush hush'q"
+
+
+@check("I01", timeout=20)
+def test_i01():
+    """the password shows nowhere: repr, dsn, parameters, info, errors, tracebacks of failed
+    connects, logs
+    """
+    c = connect(user="u_scram", password="pencil")
+    texts = [
+        repr(c),
+        str(c),
+        c.dsn,
+        repr(c.get_dsn_parameters()),
+        repr(c.info.dsn_parameters),
+        repr(c.cursor()),
+    ]
+    assert not any("pencil" in t for t in texts), texts
+    c.close()
+    for kw in (
+        base(user="u_scram", password=SECRET),
+        base(port=1, password=SECRET),
+        base(password=SECRET, sslmode="bogus"),
+        base(host="no.such.host.invalid", password=SECRET, connect_timeout=2),
+    ):
+        try:
+            db.connect(**kw)
+        except db.Error as e:
+            text = str(e) + repr(e) + repr(e.args) + repr(getattr(e, "pgerror", ""))
+            assert SECRET not in text and "hush" not in text, text
+    from urllib.parse import quote
+
+    for dsn in (
+        f"postgresql://u_scram:{quote(SECRET, safe='')}@127.0.0.1:{PORT}/torture?nosuch=1",
+        f"postgresql://u:{quote(SECRET, safe='')}@127.0.0.1:1/x",
+    ):
+        try:
+            db.connect(dsn)
+        except db.Error as e:
+            assert "hush" not in str(e), str(e)
+
+
+def run_conn(env=None, dsn="''", home=None, extra="", files=None, ok=True):
+    e = dict((env or {}).items())
+    if home:
+        e["HOME"] = str(home)
+    return child(
+        f"""
+        {extra}
+        try:
+            c = db.connect({dsn})
+            p = c.get_dsn_parameters()
+            print("OK", p.get("user"), p.get("dbname"), p.get("host"), p.get("port"),
+                  c.info.parameter_status("application_name"))
+        except db.Error as e: print("ERR", type(e).__name__, e)
+    """,
+        env=e,
+        timeout=10,
+    )
+
+
+@check("I03", timeout=30)
+def test_i03(tmp_path):
+    """.pgpass: read for 0600, refused for 0644; wildcards, escapes, first match, PGPASSFILE,
+    passfile=, non-ASCII
+    """
+    pp = tmp_path / ".pgpass"
+    E = dict(
+        PGHOST="127.0.0.1",
+        PGPORT=str(PORT),
+        PGUSER="u_weird",
+        PGDATABASE="torture",
+        PGSSLMODE="disable",
+        PGPASSFILE="",
+    )
+    pw = "p@ss w'ord\\\"=%/?:#[]&é漢😀".replace("\\", "\\\\").replace(":", "\\:")
+
+    def put(text, mode=0o600):
+        pp.write_text(text)
+        os.chmod(pp, mode)
+
+    e = {k: v for k, v in E.items() if k != "PGPASSFILE"}
+    e2 = dict(e, PGPASSFILE=str(pp))
+    put(f"# comment\nother:1:*:*:no\n127.0.0.1:{PORT}:*:u_weird:{pw}\n*:*:*:*:wrong\n")
+    assert run_conn(e2).out.startswith("OK u_weird")
+    put(f"*:*:*:*:wrong\n127.0.0.1:{PORT}:*:u_weird:{pw}\n")
+    assert run_conn(e2).out.startswith("ERR OperationalError")
+    put(f"*:*:*:*:{pw}\n", 0o644)
+    assert run_conn(e2).out.startswith("ERR OperationalError")
+    put(f"*:*:*:*:{pw}\n")
+    assert run_conn(e, dsn=f"passfile={str(pp)!r}").out.startswith("OK")
+    put(
+        "127.0.0.1:::\n\n:\n*:*\n" + "x" * 50_000 + "\n" + f"*:*:torture:u_weird:{pw}"
+    )  # damaged lines; no newline at the end
+    assert run_conn(e2).out.startswith("OK u_weird")
+
+
+@check("I04", timeout=30)
+def test_i04(tmp_path):
+    """pg_service.conf: service=, PGSERVICE, PGSERVICEFILE; explicit > service > environment;
+    errors are clear
+    """
+    sf = tmp_path / "svc.conf"
+    sf.write_text(
+        f"# c\n[a]\nhost=127.0.0.1\nport={PORT}\nuser=u_scram\npassword=pencil\ndbname=torture\n"
+        "sslmode=disable\napplication_name=fromsvc\n[b]\nnosuchkey=1\n[c]\nhost\n"
+    )
+    env = dict(PGSERVICEFILE=str(sf), PGAPPNAME="fromenv", PGUSER="envuser")
+    assert run_conn(dict(env, PGSERVICE="a")).out.split()[:2] == ["OK", "u_scram"]
+    o = run_conn(env, dsn="service='a', application_name='explicit'").out.split()
+    assert o[0] == "OK" and o[5] == "explicit"
+    assert run_conn(env, dsn="service='a'").out.split()[5] == "fromsvc"
+    for bad in ("b", "c", "nope"):
+        assert run_conn(env, dsn=f"service={bad!r}").out.startswith("ERR"), bad
+
+
+@check("I05", timeout=40)
+def test_i05():
+    """PG* environment: host, port, user, password, database, sslmode, appname, options, tz,
+    datestyle, encoding, timeout
+    """
+    E = dict(
+        PGHOST="127.0.0.1",
+        PGPORT=str(PORT),
+        PGUSER="u_scram",
+        PGPASSWORD="pencil",
+        PGDATABASE="torture",
+        PGSSLMODE="require",
+        PGAPPNAME="env app",
+        PGOPTIONS="-c statement_timeout=4321 -c my.thing=a\\ b",
+        PGTZ="Asia/Tokyo",
+        PGDATESTYLE="German",
+        PGCLIENTENCODING="LATIN1",
+        PGCONNECT_TIMEOUT="5",
+    )
+    p = child(
+        """
+        import datetime
+        c = db.connect("")
+        k = c.cursor()
+        def show(n): k.execute("show " + n); return k.fetchone()[0]
+        print([show(n) for n in ("statement_timeout", "my.thing", "timezone", "application_name",
+                                 "client_encoding")])
+        k.execute("select ssl from pg_stat_ssl where pid = pg_backend_pid()"); print(k.fetchone())
+        k.execute("select '2024-03-04'::date, 'é'::text, length('é')")
+        print(k.fetchone() == (datetime.date(2024, 3, 4), 'é', 1))
+        c2 = db.connect("user=torture sslmode=disable application_name=dsn")
+        print(c2.info.user, c2.info.parameter_status("application_name"))
+        c3 = db.connect("user=torture", application_name="kw")
+        print(c3.info.parameter_status("application_name"))
+    """,
+        env=E,
+        timeout=15,
+    )
+    assert p.out.splitlines() == [
+        "['4321ms', 'a b', 'Asia/Tokyo', 'env app', 'LATIN1']",
+        "(True,)",
+        "True",
+        "torture dsn",
+        "kw",
+    ], p.out
+    p = run_conn(dict(PGHOST="127.0.0.1", PGPORT="notaport"))
+    assert p.out.startswith("ERR")
+
+
+@check("I06", timeout=20)
+def test_i06():
+    """the statement and its parameters are not written to stdout, stderr or a log by the driver;
+    nor is the password
+    """
+    p = child(
+        """
+        c = connect(user="u_scram", password="pencil")
+        k = c.cursor()
+        try: k.execute("select %s::int", ("hush-param",))
+        except db.Error: c.rollback()
+        k.execute("do $$ begin raise notice 'hush-notice'; end $$")
+        try: connect(user="u_scram", password="wrong-hush")
+        except db.Error: pass
+        import logging; print("end")
+    """,
+        env=dict(RUST_LOG="trace", RUST_BACKTRACE="full"),
+        timeout=10,
+    )
+    assert p.out.strip() == "end" and "hush" not in p.err and "pencil" not in p.err, (p.out, p.err)

@@ -1,0 +1,303 @@
+"""J: several hosts, addresses, sockets, failover, pgbouncer, two-phase commit."""
+
+import os
+import signal
+import socket
+import threading
+import time
+
+import pytest
+from fakepg import FakePG, Gone, Raw, Result, error, ready
+from support import (
+    BPORT,
+    PORT,
+    SOCK,
+    base,
+    check,
+    connect,
+    db,
+    errors,
+    psql,
+    usable,
+    wait_for,
+    within,
+)
+
+
+def closed_port():
+    s = socket.socket()
+    s.bind(("127.0.0.1", 0))
+    p = s.getsockname()[1]
+    s.close()
+    return p
+
+
+@check("J01", timeout=40)
+def test_j01():
+    """host lists: refused, then silent (connect_timeout per host), then good; ports by position;
+    all bad: one error naming each
+    """
+    dead = closed_port()
+    quiet = socket.socket()
+    quiet.bind(("127.0.0.1", 0))
+    quiet.listen(1)
+    q = quiet.getsockname()[1]
+    with within(2):
+        c = db.connect(**base(host="127.0.0.1,127.0.0.1", port=f"{dead},{PORT}"))
+    assert str(c.info.port) == str(PORT) and usable(c)
+    with within(8, at_least=1.5):
+        c = db.connect(**base(host="127.0.0.1,127.0.0.1", port=f"{q},{PORT}", connect_timeout=2))
+    assert usable(c)
+    with within(9), pytest.raises(db.OperationalError) as ei:
+        db.connect(**base(host="127.0.0.1,127.0.0.1", port=f"{dead},{q}", connect_timeout=2))
+    assert str(dead) in str(ei.value) and str(q) in str(ei.value)
+    with pytest.raises(db.OperationalError):
+        db.connect(**base(host="127.0.0.1,127.0.0.1", port="1,2,3"))
+    # authentication failure on the first host does not go on to the second (libpq)
+    with pytest.raises(db.OperationalError):
+        db.connect(**base(host="127.0.0.1,127.0.0.1", user="u_scram", password="x"))
+
+
+@check("J02", timeout=30)
+def test_j02():
+    """name with several addresses, IPv6, Unix socket directory, abstract socket, hostaddr; a dead
+    socket says so
+    """
+    with FakePG(host="127.0.0.1") as srv:  # localhost is ::1 and 127.0.0.1: only the second listens
+        with within(3):
+            db.connect(**srv.params(host="localhost")).close()
+    for kw in (
+        dict(host="::1"),
+        dict(host=SOCK),
+        dict(host=f"@/torture{PORT}"),
+        dict(host="whatever.invalid", hostaddr="127.0.0.1"),
+        dict(host=None, hostaddr="127.0.0.1"),
+    ):
+        c = db.connect(**base(**kw))
+        assert usable(c), kw
+        c.close()
+    db.connect(f"postgresql://torture@[::1]:{PORT}/torture?sslmode=disable").close()
+    from urllib.parse import quote
+
+    db.connect(f"postgresql://torture@{quote(SOCK, safe='')}:{PORT}/torture").close()
+    for kw in (
+        dict(host="/nonexistent"),
+        dict(host="@nothing"),
+        dict(host="no.such.host.invalid"),
+        dict(host=SOCK, port=1),
+        dict(host="/" + "x" * 300),
+        dict(hostaddr="999.1.1.1"),
+        dict(hostaddr="not-an-address"),
+    ):
+        with within(10), pytest.raises(db.OperationalError) as ei:
+            db.connect(**base(connect_timeout=4, **kw))
+        assert len(str(ei.value)) > 20
+
+
+@check("J03", timeout=30)
+def test_j03():
+    """target_session_attrs over a standby and a primary: read-write, read-only, primary, standby,
+    prefer-standby, any
+    """
+
+    def node(standby, ro=False):
+        v = {
+            "in_hot_standby": "on" if standby else "off",
+            "default_transaction_read_only": "on" if ro else "off",
+        }
+
+        def q(s, c):
+            u = s.lower()
+            if "pg_is_in_recovery" in u:
+                return Result([("x", 16)], [[b"t" if standby else b"f"]])
+            if "transaction_read_only" in u:
+                return Result([("x", 25)], [[b"on" if standby or ro else b"off"]])
+
+        return FakePG(params=v, on_query=q)
+
+    with node(True) as sb, node(False) as pr, node(False, ro=True) as ro:
+        for attrs, hosts, want in (
+            ("any", (sb, pr), sb),
+            ("read-write", (sb, ro, pr), pr),
+            ("read-only", (pr, sb), sb),
+            ("read-only", (pr, ro), ro),
+            ("primary", (sb, pr), pr),
+            ("primary", (sb, ro), ro),
+            ("standby", (pr, sb), sb),
+            ("prefer-standby", (pr, sb), sb),
+            ("prefer-standby", (pr, ro), pr),
+            ("read-write", (sb, ro), None),
+            ("standby", (pr, ro), None),
+        ):
+            kw = dict(
+                host=",".join("127.0.0.1" for _ in hosts),
+                port=",".join(str(h.port) for h in hosts),
+                user="torture",
+                dbname="torture",
+                sslmode="disable",
+                target_session_attrs=attrs,
+                connect_timeout=5,
+            )
+            if want is None:
+                with pytest.raises(db.OperationalError):
+                    db.connect(**kw)
+            else:
+                c = db.connect(**kw)
+                assert str(c.info.port) == str(want.port), attrs
+                c.close()
+    c = connect(target_session_attrs="read-write")
+    assert usable(c)
+
+
+@check("J04", timeout=60)
+def test_j04():
+    """pgbouncer, transaction pooling, 24 clients on 3 servers: statements, named cursors, COPY,
+    errors - no leftovers of others
+    """
+    import io
+
+    try:
+        db.connect(**base(port=BPORT)).close()
+    except db.OperationalError:
+        pytest.skip("no pgbouncer")
+    bad = []
+
+    def work(k):
+        try:
+            c = db.connect(**base(port=BPORT))
+            for i in range(12):
+                cur = c.cursor()
+                cur.execute("select %s, %s, %s::date", (k, f"v{i}'\\", "2024-01-02"))
+                assert cur.fetchone()[:2] == (k, f"v{i}'\\")
+                n = c.cursor(f"cur{k}")
+                n.itersize = 3
+                n.execute("select g from generate_series(1, 10) g")
+                assert [r[0] for r in n] == list(range(1, 11))
+                n.close()
+                out = io.StringIO()
+                cur.copy_expert(f"copy (select {k} from generate_series(1, 20)) to stdout", out)
+                assert out.getvalue() == f"{k}\n" * 20
+                if i % 3 == 0:
+                    with pytest.raises(errors.DivisionByZero):
+                        cur.execute("select 1/0")
+                    c.rollback()
+                else:
+                    c.commit()
+                cur.executemany("select %s", [(1,), (2,)])
+                c.commit()
+            c.autocommit = True
+            for i in range(12):
+                cur = c.cursor()
+                cur.execute("select %s", (i,))
+                assert cur.fetchone() == (i,)
+            c.close()
+        except BaseException as e:
+            bad.append((k, repr(e)[:200]))
+
+    ts = [threading.Thread(target=work, args=(k,)) for k in range(24)]
+    for t in ts:
+        t.start()
+    for t in ts:
+        t.join(50)
+    assert not any(t.is_alive() for t in ts), "hang"
+    assert not bad, bad[:3]
+
+
+@check("J05", timeout=20)
+def test_j05():
+    """startup packet: only what was asked for (poolers refuse unknown parameters); user first,
+    protocol 3.0 or 3.2
+    """
+    with FakePG() as srv:
+        db.connect(**srv.params()).close()
+        db.connect(
+            **srv.params(application_name="app", options="-c a=b", client_encoding="LATIN1")
+        ).close()
+        a, b = srv.conns[0], srv.conns[1]
+        assert set(a.startup) <= {
+            "user",
+            "database",
+            "client_encoding",
+            "application_name",
+            "DateStyle",
+            "TimeZone",
+        }, a.startup
+        assert a.proto in (196608, 196610) and a.startup["user"] == "torture"
+        assert (
+            b.startup["application_name"] == "app"
+            and b.startup["options"] == "-c a=b"
+            and b.startup["client_encoding"] == "LATIN1"
+        )
+        assert a.requests in (["startup"], ["gss", "startup"])
+
+
+@check("J06", timeout=30)
+def test_j06(conn):
+    """failover seen by the client: read-only server and conflict with recovery give their own
+    exceptions, connection usable
+    """
+    cur = conn.cursor()
+    cur.execute("set session characteristics as transaction read only")
+    conn.commit()
+    with pytest.raises(errors.ReadOnlySqlTransaction):
+        cur.execute("create table nope (x int)")
+    assert usable(conn)
+    for code, cls, _keep in (
+        ("40001", errors.SerializationFailure, True),
+        ("57P04", errors.DatabaseDropped, False),
+        ("57P03", errors.CannotConnectNow, True),
+        ("40P01", errors.DeadlockDetected, True),
+        ("53300", errors.TooManyConnections, True),
+    ):
+        with FakePG(on_query=lambda s, c: Raw(error(code, "conflict") + ready(c.txn))) as srv:
+            c = db.connect(**srv.params())
+            with pytest.raises(cls) as ei:
+                c.cursor().execute("select 1")
+            assert (
+                isinstance(ei.value, db.OperationalError)
+                and ei.value.pgcode == code
+                and c.closed == 0
+            )
+    for code in ("57P03", "53300", "3D000", "28000"):
+        with FakePG(
+            on_auth=lambda c: (
+                c.send(error(code, "not now", sev="FATAL")),
+                (_ for _ in ()).throw(Gone("x")),
+            )
+        ) as srv:
+            with within(4), pytest.raises(db.OperationalError) as ei:
+                db.connect(**srv.params())
+            assert "not now" in str(ei.value)
+
+
+@check("J07", timeout=60, alone=True)
+def test_j07():
+    """two-phase commit: prepared, server crashes, new connection finds the xid with tpc_recover
+    and commits: nothing lost
+    """
+    psql("drop table if exists j07; create table j07 (x int)")
+    c = connect()
+    xid = c.xid(7, "gtrid-'x", "bq")
+    c.tpc_begin(xid)
+    c.cursor().execute("insert into j07 values (1)")
+    c.tpc_prepare()
+    other = connect()
+    os.kill(other.info.backend_pid, signal.SIGKILL)
+
+    def up():
+        try:
+            connect(connect_timeout=2).close()
+            return True
+        except db.OperationalError:
+            return False
+
+    time.sleep(0.5)
+    assert wait_for(up, 30, 0.2)
+    with pytest.raises(db.Error):
+        c.tpc_commit()
+    c2 = connect()
+    xids = [x for x in c2.tpc_recover() if x.gtrid == "gtrid-'x"]
+    assert len(xids) == 1 and xids[0].bqual == "bq" and xids[0].format_id == 7
+    c2.tpc_commit(xids[0])
+    assert psql("select count(*) from j07") == "1"
+    assert not [x for x in c2.tpc_recover() if x.gtrid == "gtrid-'x"]
