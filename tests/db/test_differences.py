@@ -97,3 +97,14 @@ def test_a_large_object_lives_in_the_transaction_of_a_with_block(conn, cur):
     with conn:
         assert conn.lobject(file.oid, "rb").read() == b"kept"
         conn.lobject(file.oid, "n").unlink()
+
+
+def test_a_large_object_is_closed_by_its_block(conn):
+    with conn, conn.lobject(0, "wb") as file:
+        file.write(b"gone with the wind")
+        assert not file.closed
+        file.unlink()
+    with conn.lobject(0, "wb") as file:
+        pass
+    assert file.closed
+    conn.rollback()
