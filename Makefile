@@ -6,6 +6,7 @@
 #   make push     a web page of what is NOTIFYed, on gevent       (PORT=8000)
 #   make bench    ratios against psycopg2, psycopg and asyncpg   (BENCH=all REPS=7)
 #   make parity   psycopg2's own test suite against psycoxide    (PARITY='-m test_async -v')
+#   make clients  SQLAlchemy, Django, pandas, psycogreen: their tests   (CLIENTS='django')
 #   make test-push  the page's tests, in Debian's Chromium
 #   make torture  faults of network, server and program, a process each (TORTURE='A01 B')
 #   make lint     formatting, lint, types, layering
@@ -39,11 +40,12 @@ RUST_SOURCES := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name 
 PYTEST ?= tests
 PARITY ?=
 TORTURE ?=
+CLIENTS ?=
 BENCH ?= default
 REPS ?= 5
 SMOKE_PYTHONS ?= 3.9 3.13
 
-.PHONY: help demo test torture bench parity lint build smoke clean \
+.PHONY: help demo test torture clients bench parity lint build smoke clean \
 	push test-push test-rust test-python test-tools lint-rust lint-python
 
 help:
@@ -109,7 +111,7 @@ lint-python: $(STAMPS)/dev $(STAMPS)/native
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy python/psycoxide
-	$(BIN)/mypy tools/*.py
+	$(BIN)/mypy tools/*.py tools/clients/*.py
 	cd benches && ../$(BIN)/mypy --config-file ../pyproject.toml .
 	$(PY) -m mypy.stubtest psycoxide._psycopg --allowlist tools/stubtest_allowlist.txt \
 		--ignore-unused-allowlist
@@ -134,6 +136,9 @@ parity: $(STAMPS)/dev $(STAMPS)/native
 
 torture: $(STAMPS)/dev $(STAMPS)/native
 	$(PY) tests/torture $(TORTURE)
+
+clients: $(STAMPS)/dev $(STAMPS)/native
+	$(SERVER) -- $(PY) tools/clients --allow tests/parity/clients_allowed.txt $(CLIENTS)
 
 bench: $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) benches --workloads '$(BENCH)' --reps $(REPS)

@@ -1,0 +1,148 @@
+"""The clients, and how each of them is run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from upstream.database import Scratch
+
+from .client import Client, Prepared, recreate, url
+
+INSIDE = Path(__file__).with_name("inside")
+PYTEST = ("-m", "pytest", "-p", "psycoxide_recorder", "-p", "no:cacheprovider", "-q")
+
+
+class SQLAlchemy(Client):
+    """The suites that touch the driver, with what its README.unittests asks of the database."""
+
+    name = "sqlalchemy"
+    title = "SQLAlchemy"
+    versions = (("sqlalchemy==2.1.9", "3.10"),)
+    needs = ("pytest>=8,<10", "pytest-xdist", "typing_extensions", "greenlet")
+    suites: tuple[str, ...] = ("test/dialect/postgresql", "test/engine", "test/base")
+
+    def database(self, database: Scratch, name: str) -> None:
+        recreate(
+            database,
+            name,
+            f"alter database \"{name}\" set default_text_search_config = 'pg_catalog.english'",
+            "create schema test_schema",
+            "create schema test_schema_2",
+            "create extension hstore",
+            "create extension citext",
+        )
+
+    def command(self, prepared: Prepared, database: Scratch, name: str) -> list[str]:
+        return [*PYTEST, "--maxfail=1000000", "--backend-only",
+                "--dburi", url(database, name), *self.suites]  # fmt: skip
+
+
+class SQLAlchemyORM(SQLAlchemy):
+    """The rest that is marked as depending on the database: SQL and ORM."""
+
+    name = "sqlalchemy-orm"
+    title = "SQLAlchemy (sql, orm)"
+    suites = ("test/sql", "test/orm")
+
+
+class SQLAlchemyDialect(SQLAlchemy):
+    """The part that is quick enough to be run on each change."""
+
+    name = "sqlalchemy-dialect"
+    title = "SQLAlchemy (dialect)"
+    suites = ("test/dialect/postgresql",)
+
+
+class Django(Client):
+    name = "django"
+    title = "Django"
+    versions = (("django==6.1.3", "3.12"), ("django==5.2.19", "3.10"))
+    needs = ("jinja2", "sqlparse", "tblib", "asgiref", "docutils", "PyYAML")
+    test_limit = 180.0
+    labels = (
+        "backends postgres_tests transactions transaction_hooks introspection migrations schema "
+        "queries inspectdb indexes constraints select_for_update bulk_create lookup aggregation "
+        "expressions model_fields db_functions datetimes timezones savepoints"
+    ).split()
+
+    def database(self, database: Scratch, name: str) -> None:
+        # The databases of the tests are its own to make; this one is where it starts from.
+        recreate(database, name)
+        for made in ("test_clients", "test_clients_other"):
+            database.sql(f"drop database if exists {made} with (force)")
+
+    def folder(self, prepared: Prepared) -> Path:
+        return prepared.source / "tests"
+
+    def command(self, prepared: Prepared, database: Scratch, name: str) -> list[str]:
+        tests = self.folder(prepared)
+        labels = [label for label in self.labels if (tests / label).is_dir()]
+        return ["runtests.py", "--settings", "psycoxide_django", "--noinput", "--parallel", "1",
+                "--verbosity", "0", *labels]  # fmt: skip
+
+    def environment(self, prepared: Prepared, database: Scratch, name: str) -> dict[str, str]:
+        # Django's own tree, not an installed one: its tests insist on it.
+        return {"PYTHONPATH": str(prepared.source), **connecting(database, name)}
+
+
+class Pandas(Client):
+    """`to_sql`, `read_sql` and the like: the tests of its I/O that use psycopg2."""
+
+    name = "pandas"
+    title = "pandas"
+    versions = (("pandas==3.1.1", "3.11"), ("pandas==2.3.3", "3.9"))
+    needs = ("sqlalchemy==2.1.9", "pytest>=8,<10", "hypothesis", "pyarrow")
+
+    def source(self, cache: Path, prepared: Prepared) -> Path:
+        # Its wheel brings its tests.
+        lib = Path(prepared.python).parent.parent / "lib"
+        return next(lib.glob("python*/site-packages/pandas"))
+
+    def folder(self, prepared: Prepared) -> Path:
+        return Path(prepared.python).parent.parent
+
+    def command(self, prepared: Prepared, database: Scratch, name: str) -> list[str]:
+        tests = prepared.source / "tests" / "io" / "test_sql.py"
+        return [*PYTEST, "-p", "psycoxide_pandas", "-W", "ignore", "--rootdir",
+                str(prepared.source.parent), "-k", "psycopg2", str(tests)]  # fmt: skip
+
+    def environment(self, prepared: Prepared, database: Scratch, name: str) -> dict[str, str]:
+        return {"CLIENTS_URL": url(database, name)}
+
+
+class Green(Client):
+    """psycogreen on gevent and on eventlet: its own demonstrations, and many greenlets at once."""
+
+    name = "psycogreen"
+    title = "psycogreen"
+    versions = (("psycogreen==1.0.2", "3.9"),)
+    needs = ("gevent>=24", "eventlet>=0.36", "six", "pytest>=8,<10")
+
+    def folder(self, prepared: Prepared) -> Path:
+        return INSIDE
+
+    def command(self, prepared: Prepared, database: Scratch, name: str) -> list[str]:
+        # Without the configuration of this repository, in which it lies.
+        return [*PYTEST, "-c", os.devnull, "--rootdir", str(INSIDE), "test_psycogreen.py"]
+
+    def environment(self, prepared: Prepared, database: Scratch, name: str) -> dict[str, str]:
+        return {
+            "CLIENTS_PSYCOGREEN": str(prepared.source / "tests"),
+            **connecting(database, name),
+        }
+
+
+def connecting(database: Scratch, name: str) -> dict[str, str]:
+    """libpq's variables, which every driver reads."""
+    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD"}
+    found = {names[k]: v for k, v in database.parameters.items() if k in names}
+    return {**found, "PGDATABASE": name}
+
+
+CLIENTS: dict[str, Client] = {
+    client.name: client
+    for client in (Green(), Pandas(), SQLAlchemyDialect(), SQLAlchemy(), SQLAlchemyORM(), Django())
+}
+# What `make clients` runs when nothing is chosen: each test once.
+DEFAULT = ("psycogreen", "pandas", "sqlalchemy", "sqlalchemy-orm", "django")

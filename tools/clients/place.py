@@ -1,0 +1,139 @@
+"""Where a client runs: its interpreter and virtual environment, its sources, and the drivers."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+import smoke
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PSYCOPG2 = "2.9.13"
+DRIVERS = ("psycopg2", "psycoxide")
+# Newest first: what a client is tried on that the interpreter of .venv is too old for.
+NEWER = ("3.14", "3.13", "3.12", "3.11", "3.10")
+# Seconds that one step of the set-up may take.
+STEP = 600.0
+
+
+class CannotPrepare(Exception):
+    """A client cannot be set up here; says why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Interpreter:
+    path: str
+    version: str  # "3.13"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is of the version of .venv, which has the native module already."""
+        return self.version == own_version()
+
+
+def own_version() -> str:
+    return "{}.{}".format(*sys.version_info)
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def interpreter(oldest: str) -> Interpreter | None:
+    """.venv's Python if it is new enough, else the newest of this machine that is."""
+    if numbers(own_version()) >= numbers(oldest):
+        return Interpreter(sys.executable, own_version())
+    for version in NEWER:
+        if numbers(version) >= numbers(oldest):
+            path = smoke.find(version)
+            if path:
+                return Interpreter(path, version)
+    return None
+
+
+def run(command: list[str], **options: object) -> None:
+    """Run a step of the set-up, with the time limit of one."""
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, timeout=STEP, check=False, **options  # type: ignore[call-overload]
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise CannotPrepare(f"{' '.join(command)}: not done after {STEP:.0f} s") from None
+    if done.returncode:
+        raise CannotPrepare(f"{' '.join(command)}: exit status {done.returncode}")
+
+
+def pip(*arguments: str, into: str = sys.executable) -> None:
+    """Run .venv's pip for the interpreter `into`: Debian's venvs may come without one."""
+    run([sys.executable, "-m", "pip", "-q", "--disable-pip-version-check",
+         "--python", into, *arguments])  # fmt: skip
+
+
+def venv(folder: Path, python: Interpreter, requirements: list[str]) -> str:
+    """The Python of a virtual environment with these requirements, made if it is not there yet."""
+    made = folder / "requirements.txt"
+    wanted = "\n".join([f"# Python {python.version}", *requirements, ""])
+    inside = str(folder / "bin" / "python")
+    if made.exists() and made.read_text() == wanted:
+        return inside
+    shutil.rmtree(folder, ignore_errors=True)
+    run([python.path, "-m", "venv", "--without-pip", str(folder)])
+    pip("install", *requirements, into=inside)
+    made.write_text(wanted)
+    return inside
+
+
+def sdist(folder: Path, requirement: str, python: str) -> Path:
+    """The unpacked sdist of `name==version`, downloaded with pip if it is not there yet."""
+    name, version = requirement.split("==")
+    tree = folder / f"{name}-{version}"
+    if tree.exists():
+        return tree
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        # Only this one as an sdist: what is needed to ask it for its metadata comes as wheels.
+        run([python, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps",
+             "--no-binary", name, "-d", scratch, requirement])  # fmt: skip
+        archive = next(Path(scratch).glob("*.tar.gz"))
+        with tarfile.open(archive) as tar:
+            if hasattr(tarfile, "data_filter"):
+                tar.extractall(scratch, filter="data")
+            else:
+                tar.extractall(scratch)
+        shutil.move(str(Path(scratch) / tree.name), tree)
+    return tree
+
+
+def driver(cache: Path, name: str, python: Interpreter, inside: str) -> Path:
+    """The folder to put on PYTHONPATH for this driver and interpreter."""
+    if name == "psycoxide" and python.is_ours:
+        return ROOT / "python"
+    folder = cache / "drivers" / f"{name}-{python.version}"
+    if name == "psycoxide":
+        shutil.rmtree(folder, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix="psycoxide-clients-") as out:
+            wheel = smoke.build(python.path, Path(out))
+            pip("install", "--no-deps", "--target", str(folder), str(wheel), into=inside)
+    elif not folder.exists():
+        pip("install", "--no-deps", "--target", f"{folder}.new", f"psycopg2-binary=={PSYCOPG2}",
+            into=inside)  # fmt: skip
+        os.replace(f"{folder}.new", folder)
+    return folder
+
+
+def unprivileged() -> list[str]:
+    """What goes before a command so that root runs it without root's powers.
+
+    Tests of permissions fail for root. Another account could not reach a checkout, or a Python,
+    under root's home; root without its capabilities owns those files, and is refused what an
+    account like any other is refused.
+    """
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        return []
+    return ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
