@@ -145,17 +145,29 @@ def test_two_on_one_connection_are_refused(green):
         cur = conn.cursor()
         task = spawn(cur.execute, "select pg_sleep(0.3), 7")
         sleep(0.1)
-        for use in (
-            lambda: conn.cursor().execute("select 1"),
-            conn.commit,
-            conn.rollback,
-            lambda: conn.lobject(),
-            lambda: conn.cursor().copy_expert("copy (select 1) to stdout", io.StringIO()),
+        single = "a single async query can be executed on the same connection"
+        underway = "{} cannot be used while an asynchronous query is underway"
+        for use, refusal in (
+            (lambda: conn.cursor().execute("select 1"), underway.format("execute")),
+            (lambda: conn.cursor("named").execute("select 1"), underway.format("execute")),
+            (lambda: conn.cursor().callproc("now"), underway.format("callproc")),
+            (lambda: conn.cursor().callproc("abs", [1]), underway.format("callproc")),
+            (
+                lambda: conn.cursor().executemany("select %s", [(1,)]),
+                underway.format("executemany"),
+            ),
+            (conn.commit, single),
+            (conn.rollback, single),
+            (conn.lobject, single),
+            (
+                lambda: conn.cursor().copy_expert("copy (select 1) to stdout", io.StringIO()),
+                single,
+            ),
         ):
             try:
                 use()
             except psycoxide.ProgrammingError as error:
-                assert "single async query" in str(error), error
+                assert str(error) == refusal, error
             else:
                 raise AssertionError("two greenlets on one connection")
         wait(task)

@@ -64,7 +64,7 @@ impl Cursor {
     }
 
     /// Runs `sql`, which may not contain a NUL: the server would read only what is before it.
-    pub(super) fn run(slf: &Bound<'_, Self>, sql: Vec<u8>, transaction: bool) -> PyResult<()> {
+    pub(super) fn run(slf: &Bound<'_, Self>, sql: Vec<u8>, what: &str) -> PyResult<()> {
         let this = slf.get();
         let py = slf.py();
         let connection = this.open_connection(py)?;
@@ -82,8 +82,8 @@ impl Cursor {
         if connection.get().is_async() {
             return Self::run_async(slf, connection, sql);
         }
-        let operation = Operation::begin(connection)?;
-        let outcome = Self::run_in(connection, &operation, sql, transaction)?;
+        let operation = Operation::begin_as(connection, what)?;
+        let outcome = Self::run_in(connection, &operation, sql, true)?;
         match outcome {
             Ran::Complete(outcome) => Self::take_outcome(slf, outcome),
             Ran::Copy(refusal) => {
@@ -223,7 +223,7 @@ impl Cursor {
             ));
         }
         let sql = Self::merge(slf, query, vars)?;
-        Self::run(slf, sql, true)
+        Self::run(slf, sql, "execute")
     }
 
     /// executemany(query, vars_list) -- Run a statement once for each item of an iterable.
@@ -245,7 +245,7 @@ impl Cursor {
         let mut total: i64 = 0;
         for vars in vars_list.try_iter()? {
             let sql = Self::merge(slf, query, Some(&vars?))?;
-            Self::run(slf, sql, true)?;
+            Self::run(slf, sql, "executemany")?;
             let rowcount = this.state().fetched.rowcount;
             total = if total < 0 || rowcount < 0 { -1 } else { total + rowcount };
         }
@@ -293,7 +293,7 @@ impl Cursor {
         let Some(parameters) = parameters else {
             let sql = format!("SELECT * FROM {procname}()");
             let sql = Self::query_text(slf, PyString::new(py, &sql).as_any(), connection.get())?;
-            Self::run(slf, sql, true)?;
+            Self::run(slf, sql, "callproc")?;
             return Ok(None);
         };
         let placeholders = vec!["%s"; parameters.len()?].join(",");
@@ -310,12 +310,12 @@ impl Cursor {
             let sql = format!("SELECT * FROM {procname}({})", names.join(","));
             let query = PyString::new(py, &sql).into_any();
             let sql = Self::merge(slf, &query, Some(mapping.values().as_any()))?;
-            Self::run(slf, sql, true)?;
+            Self::run(slf, sql, "callproc")?;
             return Ok(None);
         }
         let query = PyString::new(py, &format!("SELECT * FROM {procname}({placeholders})"));
         let sql = Self::merge(slf, query.as_any(), Some(&parameters))?;
-        Self::run(slf, sql, true)?;
+        Self::run(slf, sql, "callproc")?;
         Ok(Some(parameters))
     }
 }

@@ -62,7 +62,7 @@ impl Cursor {
         }
         let name = this.quoted_name(slf.py(), connection.get())?;
         let mark = connection.get().state().mark;
-        Self::run(slf, named.declaration.declare(&name, &sql), true)?;
+        Self::run(slf, named.declaration.declare(&name, &sql), "execute")?;
         let mut state = this.state();
         state.named.executed = true;
         state.named.mark = mark;

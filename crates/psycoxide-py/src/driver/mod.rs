@@ -42,8 +42,24 @@ impl<'a, 'py> Operation<'a, 'py> {
     /// `InterfaceError` if the connection is closed, `ProgrammingError` if this very thread is in
     /// the middle of an operation on it (another greenlet's, or a callback of its own).
     pub fn begin(connection: &'a Bound<'py, Connection>) -> PyResult<Self> {
+        Self::begin_or(connection, || {
+            "a single async query can be executed on the same connection".into()
+        })
+    }
+
+    /// The same for a method of the cursor that runs a statement, whose refusal names it.
+    pub fn begin_as(connection: &'a Bound<'py, Connection>, what: &str) -> PyResult<Self> {
+        Self::begin_or(connection, || {
+            format!("{what} cannot be used while an asynchronous query is underway")
+        })
+    }
+
+    fn begin_or(
+        connection: &'a Bound<'py, Connection>,
+        refusal: impl FnOnce() -> String,
+    ) -> PyResult<Self> {
         let session = connection.get().open_session()?;
-        Self::take_turn(connection, session)?;
+        Self::take_turn(connection, session).map_err(|_| error::programming(refusal()))?;
         // It may have been closed while this thread waited.
         let operation = Self { connection, session };
         connection.get().open_session()?;
@@ -55,18 +71,19 @@ impl<'a, 'py> Operation<'a, 'py> {
         connection: &'a Bound<'py, Connection>,
         session: &'a Session,
     ) -> PyResult<Self> {
-        Self::take_turn(connection, session)?;
+        Self::take_turn(connection, session)
+            .map_err(|_| error::internal("the connection is being made already"))?;
         Ok(Self { connection, session })
     }
 
-    fn take_turn(connection: &Bound<'py, Connection>, session: &Session) -> PyResult<()> {
-        let taken = match session.turn().try_acquire() {
+    fn take_turn(
+        connection: &Bound<'py, Connection>,
+        session: &Session,
+    ) -> Result<(), TurnError> {
+        match session.turn().try_acquire() {
             Err(TurnError::Busy) => connection.py().detach(|| session.turn().acquire()),
             taken => taken,
-        };
-        taken.map_err(|_| {
-            error::programming("a single async query can be executed on the same connection")
-        })
+        }
     }
 
     /// The session that the operation is on.
