@@ -67,6 +67,10 @@ class Dbapi:
             return self.module.connect(**self.tcp, sslmode="disable")
         return self.module.connect(**self.unix)
 
+    def encrypt(self) -> None:
+        """From here on connections go over TCP and TLS."""
+        self.unix = {**self.tcp, "sslmode": "require"}
+
     def cursor(self, conn: Any) -> Any:
         return conn.cursor()
 
@@ -99,6 +103,9 @@ class Asyncpg(Dbapi):
     """asyncpg: coroutines, the extended protocol, binary results."""
 
     name = module_name = "asyncpg"
+
+    def encrypt(self) -> None:
+        raise Absent("its TLS is asyncio's")
 
     async def connect(self, *, autocommit: bool = True) -> Any:
         conn = await self.connect_bare()

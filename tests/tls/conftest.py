@@ -1,0 +1,232 @@
+"""A server that shows whatever certificate a test wants, and libpq beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "tools"))
+pytest.importorskip("cryptography", reason="certificates are made with the package cryptography")
+
+psycopg2 = pytest.importorskip("psycopg2", reason="psycopg2 is the oracle")
+
+import psycoxide
+from tls.certificates import (
+    CLIENT_ONLY,
+    PASSWORD,
+    Authority,
+    hashes,
+    self_signed,
+    write,
+    write_key,
+)
+
+HOST = "db.example.test"
+
+HBA = """\
+local     all all         trust
+hostssl   all certuser    127.0.0.1/32 cert
+host      all trustuser   127.0.0.1/32 trust
+host      all clearuser   127.0.0.1/32 password
+host      all md5user     127.0.0.1/32 md5
+hostssl   all tlsuser     127.0.0.1/32 scram-sha-256
+hostnossl all plainuser   127.0.0.1/32 scram-sha-256
+host      all rejecteduser 127.0.0.1/32 reject
+hostssl   all tester      127.0.0.1/32 scram-sha-256 clientcert=verify-ca
+host      all scramuser   127.0.0.1/32 scram-sha-256
+"""
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What came of an attempt to connect: `clear`, `TLS`, or `refused` with the text."""
+
+    kind: str
+    text: str = ""
+
+
+class Lab:
+    """The server, the files, and three ways to connect."""
+
+    def __init__(self, server: Any, folder: Path) -> None:
+        self.server = server
+        self.folder = folder
+        self.own: Any = None
+        self._shown = ""
+
+    def path(self, name: str) -> str:
+        return str(self.folder / name)
+
+    def admin(self, *statements: str) -> str:
+        """Runs statements over the Unix socket; the last one's output."""
+        arguments = [part for statement in statements for part in ("-c", statement)]
+        where = ["-h", self.server.sockets, "-p", str(self.server.port), "-U", "postgres"]
+        done = subprocess.run(
+            [str(Path(self.server.bin) / "psql"), "-XAtq", *where, *arguments, "postgres"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    def show(self, name: str) -> None:
+        """Makes the server use this certificate, or no TLS at all."""
+        if name == self._shown:
+            return
+        wanted = self.path(f"{name}.crt")
+        statements = ["alter system set ssl = off"]
+        check, value = "show ssl", "off"
+        if name != "none":
+            statements = [
+                "alter system set ssl = on",
+                f"alter system set ssl_cert_file = '{wanted}'",
+                f"alter system set ssl_key_file = '{self.path(name + '.key')}'",
+            ]
+            check, value = "select current_setting('ssl') || setting from pg_settings " \
+                "where name = 'ssl_cert_file'", f"on{wanted}"
+        self.admin(*statements, "select pg_reload_conf()")
+        until = time.monotonic() + 10
+        while self.admin(check) != value:
+            assert time.monotonic() < until, f"the server does not show {name}"
+            time.sleep(0.02)
+        self._shown = name
+
+    def dsn(self, **options: Any) -> str:
+        """A connection string; options that are None are left out."""
+        given = {
+            "host": HOST,
+            "hostaddr": "127.0.0.1",
+            "port": self.server.port,
+            "dbname": "postgres",
+            "connect_timeout": 10,
+            **options,
+        }
+        return " ".join(f"{key}='{value}'" for key, value in given.items() if value is not None)
+
+    def ours(self, dsn: str) -> Outcome:
+        return attempt(psycoxide, dsn)
+
+    def psycopg2(self, dsn: str) -> Outcome:
+        return attempt(psycopg2, dsn)
+
+    def psql(self, dsn: str) -> Outcome:
+        sql = "select ssl from pg_stat_ssl where pid = pg_backend_pid()"
+        done = subprocess.run(
+            [os.environ.get("PSYCOXIDE_TEST_PSQL", "psql"), "-XAtwq", "-c", sql, dsn],
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        if done.returncode:
+            return Outcome("refused", done.stderr)
+        return Outcome("TLS" if done.stdout.strip() == "t" else "clear")
+
+
+def attempt(module: Any, dsn: str) -> Outcome:
+    try:
+        conn = module.connect(dsn)
+    except module.OperationalError as error:
+        return Outcome("refused", str(error))
+    with contextlib.closing(conn):
+        cur = conn.cursor()
+        cur.execute("select ssl from pg_stat_ssl where pid = pg_backend_pid()")
+        encrypted = cur.fetchone()[0]
+        assert conn.info.ssl_in_use == encrypted
+    return Outcome("TLS" if encrypted else "clear")
+
+
+@pytest.fixture(scope="session")
+def lab_session() -> Iterator[Lab]:
+    from pg import binaries, cluster
+
+    try:
+        found = binaries.find("debian", lambda _text: None)
+    except binaries.NoServer as error:
+        pytest.skip(str(error))
+    server = cluster.start(found, lambda _text: None)
+    try:
+        folder = Path(server.root) / "lab"
+        folder.mkdir()
+        folder.chmod(0o755)
+        make_files(folder)
+        account = cluster.unprivileged() if os.geteuid() == 0 else None
+        for path in folder.iterdir():
+            if not path.name.startswith("client"):
+                cluster.own(path, account)
+        (Path(server.root) / "data" / "pg_hba.conf").write_text(HBA)
+        lab = Lab(server, folder)
+        lab.admin(
+            "create role certuser login",
+            f"alter system set ssl_ca_file = '{folder / 'root.crt'}'",
+            "select pg_reload_conf()",
+        )
+        yield lab
+    finally:
+        cluster.stop(server)
+
+
+@pytest.fixture
+def lab(lab_session: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Lab:
+    """The lab, in surroundings that say nothing of certificates."""
+    for name in list(os.environ):
+        if name.startswith("PG") and name != "PGTZ":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    lab_session.show("good")
+    return lab_session
+
+
+def make_files(folder: Path) -> None:
+    """All certificates: NAME.crt and NAME.key, and what there is to trust."""
+    ours, other = Authority("the authority"), Authority("another authority")
+    issued = {
+        "good": ours.issue("x", HOST, "127.0.0.1"),
+        "wrong_authority": other.issue("x", HOST),
+        "wrong_name": ours.issue("x", "other.example.test", "third.example.test"),
+        "expired": ours.issue("x", HOST, days=(-3, -1)),
+        "revoked": ours.issue("x", HOST),
+        "wildcard": ours.issue("x", "*.example.test"),
+        "common_name": ours.issue(HOST),
+        "address": ours.issue(HOST, "127.0.0.1"),
+        "self_signed": self_signed("x", HOST),
+        "no_servers": ours.issue("x", HOST, purpose=CLIENT_ONLY),
+        "sha384": ours.issue("x", HOST, digest=hashes.SHA384()),
+        "sha512": ours.issue("x", HOST, digest=hashes.SHA512(), key="rsa"),
+        "ed25519": self_signed("x", HOST, key="ed25519"),
+        "client": ours.issue("certuser", key="rsa", purpose=CLIENT_ONLY),
+        "client_other": other.issue("certuser"),
+    }
+    ours.revoke(issued["revoked"][0])
+    for name, (certificate, key) in issued.items():
+        write(folder / f"{name}.crt", certificate)
+        write_key(folder / f"{name}.key", key)
+    version_1(folder, write(folder / "root.crt", ours.certificate), ours.key)
+    write(folder / "other.crt", other.certificate)
+    write(folder / "root.crl", ours.revocation_list())
+    key = issued["client"][1]
+    write_key(folder / "client_sealed.key", key, PASSWORD)
+    write_key(folder / "client_sealed_old.key", key, PASSWORD, old=True)
+
+
+def version_1(folder: Path, root: Path, key: Any) -> None:
+    """A certificate without extensions, as the manual of PostgreSQL makes it with OpenSSL."""
+    signer = write_key(folder / "client_root.key", key)
+    run = ["openssl", "req", "-new", "-nodes", "-newkey", "rsa:2048", "-subj", f"/CN={HOST}"]
+    run += ["-keyout", str(folder / "version_1.key"), "-out", str(folder / "version_1.csr")]
+    subprocess.run(run, check=True, capture_output=True)
+    run = ["openssl", "x509", "-req", "-days", "9", "-in", str(folder / "version_1.csr")]
+    run += ["-CA", str(root), "-CAkey", str(signer), "-CAcreateserial"]
+    run += ["-out", str(folder / "version_1.crt")]
+    subprocess.run(run, check=True, capture_output=True)
+    signer.unlink()
