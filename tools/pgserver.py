@@ -169,7 +169,9 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("action", choices=["run", "start", "stop", "restart"])
-    parser.add_argument("--server", default="auto", choices=["auto", "debian", "embedded", "celerp"])
+    parser.add_argument(
+        "--server", default="auto", choices=["auto", "debian", "embedded", "celerp"]
+    )
     parser.add_argument("--state", type=Path, default=Path(".cache/server.json"))
     arguments, command = split(sys.argv[1:])
     options = parser.parse_args(arguments)

@@ -12,12 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "tools"))
-pytest.importorskip("cryptography", reason="certificates are made with the package cryptography")
-
-psycopg2 = pytest.importorskip("psycopg2", reason="psycopg2 is the oracle")
 
 import psycoxide
 from tls.certificates import (
@@ -30,6 +26,7 @@ from tls.certificates import (
     write_key,
 )
 
+TOOLS = Path(__file__).resolve().parent.parent.parent / "tools"
 HOST = "db.example.test"
 
 HBA = """\
@@ -44,6 +41,7 @@ host      all rejecteduser 127.0.0.1/32 reject
 hostssl   all tester      127.0.0.1/32 scram-sha-256 clientcert=verify-ca
 host      all scramuser   127.0.0.1/32 scram-sha-256
 """
+
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
@@ -90,8 +88,11 @@ class Lab:
                 f"alter system set ssl_cert_file = '{wanted}'",
                 f"alter system set ssl_key_file = '{self.path(name + '.key')}'",
             ]
-            check, value = "select current_setting('ssl') || setting from pg_settings " \
-                "where name = 'ssl_cert_file'", f"on{wanted}"
+            check, value = (
+                "select current_setting('ssl') || setting from pg_settings "
+                "where name = 'ssl_cert_file'",
+                f"on{wanted}",
+            )
         self.admin(*statements, "select pg_reload_conf()")
         until = time.monotonic() + 10
         while self.admin(check) != value:
@@ -148,6 +149,7 @@ def attempt(module: Any, dsn: str) -> Outcome:
 
 @pytest.fixture(scope="session")
 def lab_session() -> Iterator[Lab]:
+    sys.path.insert(0, str(TOOLS))
     from pg import binaries, cluster
 
     try:

