@@ -193,6 +193,16 @@ pub(super) enum Ran {
     Copy(String),
 }
 
+/// Refuses `method` while the answer to an asynchronous query is awaited.
+fn refuse_polled(connection: &Connection, method: &str) -> PyResult<()> {
+    if connection.is_async() && connection.open_session()?.is_polled() {
+        return Err(error::programming(format!(
+            "{method} cannot be used while an asynchronous query is underway"
+        )));
+    }
+    Ok(())
+}
+
 #[pymethods]
 impl Cursor {
     /// execute(query, vars=None) -- Run a statement, or several with `;` between them.
@@ -217,11 +227,7 @@ impl Cursor {
         if this.name().is_some() {
             return Self::execute_named(slf, connection, query, vars);
         }
-        if connection.get().is_async() && connection.get().open_session()?.is_polled() {
-            return Err(error::programming(
-                "execute cannot be used while an asynchronous query is underway",
-            ));
-        }
+        refuse_polled(connection.get(), "execute")?;
         let sql = Self::merge(slf, query, vars)?;
         Self::run(slf, sql, "execute")
     }
@@ -289,6 +295,7 @@ impl Cursor {
         if this.name().is_some() {
             return Err(error::programming("can't call .callproc() on named cursors"));
         }
+        refuse_polled(connection.get(), "callproc")?;
         let parameters = parameters.filter(|parameters| !parameters.is_none());
         let Some(parameters) = parameters else {
             let sql = format!("SELECT * FROM {procname}()");
