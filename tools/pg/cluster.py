@@ -124,7 +124,7 @@ def start(found: Binaries, tell: Tell, *, outlive: bool = False) -> Server:
             folder.chmod(mode)
             own(folder, account)
         initdb(programs, data, root, account)
-        certificates = {} if found.kind == "embedded" else tls.make(root / "tls", tell)
+        certificates = tls.make(root / "tls", tell) if found.tls else {}
         for path in (root / "tls", *(root / "tls").glob("*")):
             if path.exists():
                 own(path, account)
@@ -399,7 +399,9 @@ def furnish(server: Server) -> None:
         lines.append(f"create role {role['user']} login{password}")
     psql(server, "postgres", ";\n".join(lines))
     psql(server, "postgres", f"create database {DATABASE} owner {USER}")
-    psql(server, DATABASE, "create extension hstore; grant all on schema public to public")
+    psql(server, DATABASE, "grant all on schema public to public")
+    if psql(server, DATABASE, "select 1 from pg_available_extensions where name = 'hstore'"):
+        psql(server, DATABASE, "create extension hstore")
 
 
 def psql(server: Server, database: str, sql: str) -> str:

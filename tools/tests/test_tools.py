@@ -15,7 +15,9 @@ TOOLS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOOLS))
 
 import check_layering  # noqa: E402
+import every_server  # noqa: E402
 import extras  # noqa: E402
+import parity_all  # noqa: E402
 import pgserver  # noqa: E402
 from pg import binaries, cluster  # noqa: E402
 from upstream.database import Scratch  # noqa: E402
@@ -72,8 +74,39 @@ def test_the_gist_of_a_servers_error_is_its_first_line():
     assert gist(text) == "psycoxide.errors.X: no such thing"
 
 
+def test_what_psycopg2_passes_and_we_do_not_is_lost():
+    mode = parity_all.MODES[0]
+    reference = {"a": "passed", "b": "passed", "c": "failed", "d": "passed", "e": "passed"}
+    ours = {"a": "passed", "b": "skipped", "c": "failed", "d": "failed", "f": "failed"}
+    row = parity_all.Row(mode, ours=ours, reference=reference)
+    assert row.lost([]) == ["b", "d", "e"]
+    assert row.lost(["d*"]) == ["b", "e"]
+    assert parity_all.Row(mode, ours=ours).lost(["d"]) == ["c", "f"]
+    assert parity_all.verdict([row], ["*"], {"default": 1}) == 0
+    assert parity_all.verdict([row], ["*"], {"default": 2}) == 1
+    assert parity_all.verdict([row], [], {"default": 1}) == 1
+
+
+@pytest.mark.parametrize(
+    ("why", "code"), [(parity_all.NotHere("no such Python"), 0), (parity_all.NotRun("crash"), 1)]
+)
+def test_a_mode_that_is_not_to_be_had_is_no_failure(why, code):
+    row = parity_all.Row(parity_all.MODES[0], not_run=why)
+    assert parity_all.verdict([row], [], {"default": 1}) == code
+
+
+def test_pytests_report_is_counted(tmp_path):
+    report = tmp_path / "report.xml"
+    assert every_server.outcomes(report) == {}
+    report.write_text(
+        '<testsuites><testsuite tests="9" failures="1" errors="2" skipped="3"/></testsuites>'
+    )
+    assert every_server.outcomes(report) == {"passed": 3, "failed": 3, "skipped": 3}
+
+
 needs_server = pytest.mark.skipif(
-    binaries.debian() is None and binaries.embedded() is None, reason="no PostgreSQL here"
+    binaries.debian() is None and binaries.from_wheel("embedded") is None,
+    reason="no PostgreSQL here",
 )
 
 

@@ -1,0 +1,282 @@
+#!/usr/bin/env python3
+"""Runs psycopg2's own suite in every mode, on psycoxide and on psycopg2, and prints one table.
+
+    tools/parity_all.py                             all modes
+    tools/parity_all.py --modes default,socket      these
+    tools/parity_all.py --no-reference              psycoxide only: what fails is lost, too
+
+A test is lost when psycopg2 passes it in the same mode and psycoxide does not; those in the file of
+allowed failures are not counted. The exit code is 1 when a test is lost, when one fails that is not
+allowed to, or when fewer pass than the file of minima says. psycopg2's results are kept in
+`.cache/parity/reference`, since they do not change.
+
+The modes named after a version of Python run a wheel made by that Python, in a fresh venv. A
+version that is not on this machine is named in the table as not run. Run it under
+`tools/pgserver.py run`, which says where the server is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import concurrent.futures
+import dataclasses
+import fnmatch
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import smoke
+from upstream import report, sdist
+from upstream.database import Scratch
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = ROOT / ".cache" / "parity"
+ALLOWED = ROOT / "tests" / "parity" / "allowed_failures.txt"
+MINIMA = ROOT / "tests" / "parity" / "minimum.txt"
+SUITE_TIMEOUT = 900
+
+
+@dataclasses.dataclass(frozen=True)
+class Mode:
+    """One way to run the suite."""
+
+    name: str
+    options: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    # Connect over the Unix socket instead of TCP.
+    socket: bool = False
+    # Version of Python; empty for the one that runs this.
+    python: str = ""
+
+
+MODES = (
+    Mode("default"),
+    Mode("green", ("--green", "1")),
+    Mode("eventlet", ("--green", "eventlet")),
+    Mode("socket", socket=True),
+    Mode("cleartext", environment=(("PGSSLMODE", "disable"),)),
+    Mode("python3.9", python="3.9"),
+    Mode("python3.10", python="3.10"),
+    Mode("python3.12", python="3.12"),
+    Mode("python3.13", python="3.13"),
+)
+
+
+class NotRun(Exception):
+    """The suite could not be started; says why."""
+
+
+class NotHere(NotRun):
+    """This mode needs what this machine or this server has not got: no failure."""
+
+
+@dataclasses.dataclass
+class Row:
+    """What came out of one mode: the outcome of each test, by its name."""
+
+    mode: Mode
+    ours: dict[str, str] = dataclasses.field(default_factory=dict)
+    reference: dict[str, str] = dataclasses.field(default_factory=dict)
+    not_run: NotRun | None = None
+    no_reference: str = ""
+
+    def lost(self, allowed: list[str]) -> list[str]:
+        """The tests that psycopg2 passes and we do not, or that fail, without being allowed to."""
+        wanted = {name for name, outcome in self.reference.items() if outcome == "passed"}
+        wanted -= {name for name, outcome in self.ours.items() if outcome == "passed"}
+        if not self.reference:
+            wanted = {name for name, outcome in self.ours.items() if outcome in report.BAD}
+        return sorted(n for n in wanted if not any(fnmatch.fnmatch(n, glob) for glob in allowed))
+
+
+def run_suite(mode: Mode, driver: str, python: str, out: Path) -> dict[str, str]:
+    """Run the suite once; the outcome of each test by its name.
+
+    Raises NotRun if it cannot be started.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    results = out / "results.json"
+    results.unlink(missing_ok=True)
+    command = [sys.executable, str(ROOT / "tools" / "upstream"), "--driver", driver]
+    command += ["--python", python, "--out", str(out), *mode.options]
+    if mode.socket:
+        command += ["--dsn", socket_dsn()]
+    with (out / "output.txt").open("w") as output:
+        subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **dict(mode.environment)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            timeout=SUITE_TIMEOUT,
+            check=False,
+        )
+    if not results.exists():
+        raise NotRun(report.gist((out / "output.txt").read_text()) or "the suite did not start")
+    return {test["id"]: test["outcome"] for test in json.loads(results.read_text())["tests"]}
+
+
+def socket_dsn() -> str:
+    """The server's DSN with its socket folder for a host, as only the throwaway one tells it."""
+    description = os.environ.get("PSYCOXIDE_TEST_SERVER")
+    if not description:
+        raise NotHere("the given server's socket folder is not known")
+    server = json.loads(Path(description).read_text())
+    return (
+        f"host={server['sockets']} port={server['port']} dbname={server['dbname']} "
+        f"user={server['user']} password={server['password']}"
+    )
+
+
+def interpreter(mode: Mode) -> str:
+    """The Python that has both drivers, for this mode."""
+    if not mode.python:
+        return sys.executable
+    base = smoke.find(mode.python)
+    if base is None:
+        raise NotHere(f"there is no Python {mode.python} on PATH or in pyenv")
+    folder = CACHE / mode.name / "venv"
+    shutil.rmtree(folder, ignore_errors=True)
+    subprocess.run([base, "-m", "venv", str(folder)], check=True)
+    inside = str(folder / "bin" / "python")
+    wheels = CACHE / mode.name / "dist"
+    shutil.rmtree(wheels, ignore_errors=True)
+    install(inside, str(smoke.build(base, wheels)))
+    return inside
+
+
+def install(python: str, what: str) -> None:
+    subprocess.run(
+        [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", what], check=True
+    )
+
+
+def reference(mode: Mode, python: str, server_version: str) -> dict[str, str]:
+    """psycopg2's outcomes in this mode, from an earlier run if there was one."""
+    if mode.python:
+        install(python, "psycopg2-binary==2.9.*")
+    ask = "import psycopg2; print(psycopg2.__version__.split()[0])"
+    done = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True)
+    version = done.stdout.strip()
+    name = f"{mode.name}-psycopg2-{version}-postgresql-{server_version}.json"
+    kept = CACHE / "reference" / name
+    if kept.exists():
+        found: dict[str, str] = json.loads(kept.read_text())
+        return found
+    outcomes = run_suite(mode, "psycopg2", python, CACHE / mode.name / "psycopg2")
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps(outcomes, indent=1))
+    return outcomes
+
+
+def run_mode(mode: Mode, python: str, server_version: str, compare: bool) -> Row:
+    row = Row(mode)
+    try:
+        row.ours = run_suite(mode, "psycoxide", python, CACHE / mode.name / "psycoxide")
+    except NotRun as why:
+        row.not_run = why
+        return row
+    if compare:
+        try:
+            row.reference = reference(mode, python, server_version)
+        except (NotRun, subprocess.CalledProcessError) as why:
+            row.no_reference = f"psycopg2 not run: {why}"
+    return row
+
+
+def run_modes(modes: list[Mode], server_version: str, compare: bool, jobs: int) -> list[Row]:
+    """All modes, some at a time: the tests wait more than they work. Wheels are made one by one."""
+    rows: list[Row | concurrent.futures.Future[Row]] = []
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for mode in modes:
+            try:
+                if mode.socket:
+                    socket_dsn()
+                python = interpreter(mode)
+            except NotRun as why:
+                rows.append(Row(mode, not_run=why))
+                continue
+            rows.append(pool.submit(run_mode, mode, python, server_version, compare))
+    return [row if isinstance(row, Row) else row.result() for row in rows]
+
+
+def figures(outcomes: dict[str, str]) -> list[str]:
+    """Passed, failed in any way, skipped; dashes if there is nothing to count."""
+    if not outcomes:
+        return ["-", "-", "-"]
+    count = collections.Counter(outcomes.values())
+    bad = sum(count[name] for name in report.BAD)
+    return [str(count["passed"]), str(bad), str(count["skipped"])]
+
+
+def print_table(rows: list[Row], allowed: list[str]) -> None:
+    line = "{:<11} {:>6} {:>6} {:>7}   {:>6} {:>6} {:>7}   {:>4}  {}"
+    print(f"{'':<11} {'psycoxide':<21}   psycopg2")
+    print(line.format("mode", *["passed", "failed", "skipped"] * 2, "lost", "").rstrip())
+    for row in rows:
+        if row.not_run:
+            print(f"{row.mode.name:<11} not run: {row.not_run}")
+            continue
+        lost = str(len(row.lost(allowed)))
+        print(
+            line.format(
+                row.mode.name, *figures(row.ours), *figures(row.reference), lost, row.no_reference
+            ).rstrip()
+        )
+
+
+def read_minima(path: Path) -> dict[str, int]:
+    """Lines of a mode's name and the number of tests that must pass in it."""
+    lines = [line.split("#")[0].split() for line in path.read_text().splitlines()]
+    return {fields[0]: int(fields[1]) for fields in lines if fields}
+
+
+def verdict(rows: list[Row], allowed: list[str], minima: dict[str, int]) -> int:
+    """Print what is wrong, mode by mode; the exit code."""
+    code = 0
+    for row in rows:
+        if row.not_run:
+            code |= int(not isinstance(row.not_run, NotHere))
+            continue
+        for name in row.lost(allowed):
+            code = 1
+            print(f"{row.mode.name}: lost {name} ({row.ours.get(name, 'not found')})")
+        passed = sum(outcome == "passed" for outcome in row.ours.values())
+        least = minima.get(row.mode.name, minima["default"])
+        if passed < least:
+            code = 1
+            print(f"{row.mode.name}: at least {least} passed before, now {passed}")
+    return code
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    names = ",".join(mode.name for mode in MODES)
+    parser.add_argument("--modes", default=names, help=f"of {names}")
+    parser.add_argument("--no-reference", action="store_true", help="without psycopg2's own run")
+    parser.add_argument("--jobs", type=int, default=2, help="modes at a time")
+    options = parser.parse_args()
+    chosen = [mode for mode in MODES if mode.name in options.modes.split(",")]
+    dsn = os.environ.get("PSYCOXIDE_TEST_DSN", "")
+    if not dsn or not chosen:
+        parser.error("no such mode" if dsn else "no server: run under tools/pgserver.py")
+    database = Scratch(dsn, os.environ.get("PSYCOXIDE_TEST_PSQL", "psql"))
+    server_version = database.sql("show server_version").split()[0]
+    sdist.fetch(ROOT / ".cache" / "upstream", sys.executable)
+    allowed = report.read_globs(ALLOWED)
+    rows = run_modes(chosen, server_version, not options.no_reference, options.jobs)
+    print_table(rows, allowed)
+    return verdict(rows, allowed, read_minima(MINIMA))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
