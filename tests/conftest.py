@@ -13,6 +13,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = [
+    "fixtures.scripted_server",
     "fixtures.server",
     "fixtures.connections",
     "fixtures.processes",

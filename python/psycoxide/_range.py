@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from psycoxide._catalog import Scope
 
+# The version from which servers have ranges, and the catalogue pg_range.
+_RANGES_SINCE = 90200
+
 _BOUNDS = ("[)", "(]", "()", "[]")
 
 
@@ -291,6 +294,10 @@ class RangeCaster:
         if not isinstance(pgname, str):
             raise TypeError("pgrange must be a string or a RangeAdapter strict subclass")
         with lookup(conn_or_curs) as (conn, curs):
+            if 0 < conn.info.server_version < _RANGES_SINCE:
+                raise ProgrammingError(
+                    f"range types not available in version {conn.info.server_version}"
+                )
             found = fetch_by_name(
                 conn,
                 curs,

@@ -66,6 +66,8 @@ pub enum Reason {
     Timeout,
     /// The server, or the conversation with it, ended the start-up.
     Protocol(ProtoError),
+    /// The session stands, but the statement that sets it up has failed.
+    Setup(Box<Report>),
     /// The server is not one of the kind that was asked for; in which way.
     Unfit(String),
 }
@@ -162,6 +164,7 @@ impl fmt::Display for Reason {
             Self::Tls(failure) | Self::Lost(failure) => failure.fmt(f),
             Self::Timeout => f.write_str("timeout expired"),
             Self::Protocol(error) => write_protocol(f, error),
+            Self::Setup(report) => f.write_str(&report_text(report)),
             Self::Unfit(text) => f.write_str(text),
         }
     }

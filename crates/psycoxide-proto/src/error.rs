@@ -21,6 +21,9 @@ pub enum Error {
     Auth(AuthError),
     /// The server refused the connection (ErrorResponse during start-up).
     Server(Box<Report>),
+    /// The server could not even begin the session; its words (an error without fields, as in
+    /// protocol 2).
+    Refused(String),
     /// The peer closed the connection, with its last words if it had any.
     Terminated(Option<Box<Report>>),
     /// The caller asked for something that cannot be done now, or at all. The engine has not
@@ -101,7 +104,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Violation(violation) => violation.fmt(f),
-            Error::Unsupported(what) => f.write_str(what),
+            Error::Unsupported(what) | Error::Refused(what) => f.write_str(what),
             Error::Auth(error) => error.fmt(f),
             Error::Server(report) => write!(f, "{report}"),
             Error::Terminated(Some(report)) => {

@@ -263,7 +263,10 @@ impl Attempt {
             return Err(Reason::Protocol(ProtoError::Misuse("a COPY while connecting")));
         };
         if let Some(report) = outcome.error {
-            return Err(Reason::Protocol(ProtoError::Server(report)));
+            return Err(match self.stage {
+                Stage::Starting(..) => Reason::Setup(report),
+                _ => Reason::Protocol(ProtoError::Server(report)),
+            });
         }
         let verdict = match &self.stage {
             Stage::Starting(stream, engine) => {

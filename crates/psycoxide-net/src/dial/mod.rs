@@ -154,6 +154,10 @@ impl Dial {
         let other = attempt.other_methods().filter(|_| may_differ(&reason, attempt.engine()));
         let deadline = attempt.deadline();
         let place = attempt.give_up();
+        if let Reason::Setup(report) = reason {
+            // No failure to connect any more: a statement's error, with its class.
+            return Err(Error::Protocol(ProtoError::Server(report)));
+        }
         if let Some(methods) = other {
             self.failures.push(Failure::Place { place: place.clone(), reason, note });
             return self.begin(place, deadline, methods).map_or_else(|| self.next(), Ok);
@@ -276,8 +280,10 @@ fn onward(reason: &Reason) -> Onward {
         {
             Onward::NextHost
         }
-        Reason::Protocol(_) | Reason::Socket(_) | Reason::Tls(_) | Reason::Lost(_) => {
-            Onward::Nowhere
-        }
+        Reason::Protocol(_)
+        | Reason::Socket(_)
+        | Reason::Tls(_)
+        | Reason::Lost(_)
+        | Reason::Setup(_) => Onward::Nowhere,
     }
 }

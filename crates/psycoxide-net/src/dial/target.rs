@@ -6,6 +6,9 @@ use psycoxide_proto::{Engine, QueryResult};
 
 use crate::config::TargetSession;
 
+/// The version from which a standby takes sessions; none before has a function to ask.
+const STANDBYS_SINCE: u32 = 90_000;
+
 /// A question to a server that does not say by itself what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Question {
@@ -47,7 +50,9 @@ pub(super) enum Verdict {
 /// Judges by what the server reported of itself: from PostgreSQL 14 on all that is needed.
 pub(super) fn judge(wanted: TargetSession, engine: &Engine) -> Verdict {
     let reported = |name| engine.parameter(name).map(|value| value == b"on");
-    decide(wanted, reported("in_hot_standby"), reported("default_transaction_read_only"))
+    let standby = reported("in_hot_standby")
+        .or_else(|| (engine.server_version() < STANDBYS_SINCE).then_some(false));
+    decide(wanted, standby, reported("default_transaction_read_only"))
 }
 
 fn decide(wanted: TargetSession, standby: Option<bool>, read_only: Option<bool>) -> Verdict {

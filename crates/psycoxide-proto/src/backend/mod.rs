@@ -6,3 +6,4 @@ pub(crate) mod copy;
 pub(crate) mod report;
 pub(crate) mod rows;
 pub(crate) mod session;
+pub(crate) mod version;

@@ -14,6 +14,7 @@ use std::fmt;
 
 use crate::backend::report::Report;
 use crate::backend::session::{CancelKey, Notification, TransactionStatus};
+use crate::backend::version;
 use crate::error::{Error, Violation};
 use crate::interest::Interest;
 use crate::wire::deframe::Header;
@@ -67,6 +68,12 @@ impl Engine {
     /// are spelt as the server spells them.
     pub fn parameter(&self, name: &str) -> Option<&[u8]> {
         self.talk.session.parameters.get(name)
+    }
+
+    /// The server's version as one number: 150018 is 15.18, 90305 is 9.3.5; 0 if it has not told
+    /// (libpq's `PQserverVersion`).
+    pub fn server_version(&self) -> u32 {
+        self.parameter("server_version").map_or(0, version::number)
     }
 
     /// Changes whenever a parameter does, so that what was derived from them can be kept.
@@ -277,7 +284,13 @@ impl Engine {
     /// Takes one message, or a run of rows or data; `false` when none is whole.
     fn take(&mut self) -> Result<bool, Error> {
         let phase = self.talk.phase;
-        let Some(header) = self.inbox.header(phase.is_opening())? else { return Ok(false) };
+        let header = match self.inbox.header(phase.is_opening()) {
+            Err(Violation::Length { message: b'E', .. }) if phase == Phase::Authenticate => {
+                return self.inbox.bare_error().map_or(Ok(false), |text| Err(Error::Refused(text)));
+            }
+            header => header?,
+        };
+        let Some(header) = header else { return Ok(false) };
         // A message that has no place here is not waited for, however long it claims to be.
         let message = header.message;
         let Some(rule) = rule(phase, message) else {

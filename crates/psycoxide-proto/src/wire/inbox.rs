@@ -62,6 +62,15 @@ impl Inbox {
         deframe::header(self.unread(), opening)
     }
 
+    /// The text of an error in the format of protocol 2, once it is whole: a server that cannot
+    /// even start a process for the session says so in this way: `E`, the text, a zero byte.
+    pub(crate) fn bare_error(&self) -> Option<String> {
+        let text = self.unread().get(1..)?;
+        let longest = usize::try_from(deframe::SHORT_LIMIT).unwrap_or(usize::MAX);
+        let end = memchr::memchr(0, text).or((text.len() >= longest).then_some(longest))?;
+        Some(String::from_utf8_lossy(text.get(..end)?).trim_end().to_owned())
+    }
+
     /// Whether the whole of that message has come.
     pub(crate) fn holds(&self, header: Header) -> bool {
         header.total <= self.end - self.start

@@ -70,12 +70,12 @@ impl Connection {
     }
 
     fn server_version_number(&self) -> i64 {
-        self.ask(|engine| {
-            let version = engine.parameter("server_version")?;
-            Some(version_number(std::str::from_utf8(version).ok()?))
-        })
-        .flatten()
-        .unwrap_or(0)
+        self.ask(|engine| i64::from(engine.server_version())).unwrap_or(0)
+    }
+
+    /// Whether the server says that it is older than this version.
+    pub fn is_server_before(&self, version: i64) -> bool {
+        (1..version).contains(&self.server_version_number())
     }
 
     fn backend_process(&self) -> i32 {
@@ -103,17 +103,6 @@ impl Connection {
         }
         Ok(dict)
     }
-}
-
-/// `15.18` as 150018, `9.3.5` as 90305: libpq's `PQserverVersion`.
-fn version_number(version: &str) -> i64 {
-    let numeric: &str =
-        version.split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or_default();
-    let mut parts = numeric.split('.').map(|part| part.parse::<i64>().unwrap_or(0));
-    let major = parts.next().unwrap_or(0);
-    let minor = parts.next().unwrap_or(0);
-    let patch = parts.next().unwrap_or(0);
-    if major >= 10 { major * 10_000 + minor } else { major * 10_000 + minor * 100 + patch }
 }
 
 #[pymethods]

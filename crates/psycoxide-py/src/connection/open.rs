@@ -90,6 +90,11 @@ impl Connection {
     /// The session is set up: statements can run.
     pub fn connected(&self, py: Python<'_>) -> PyResult<()> {
         let session = self.session()?;
+        if session.ask(|engine| engine.parameter("client_encoding").is_none()) == Some(true) {
+            // psycopg2's own words. To guess would be to garble text.
+            session.break_off();
+            return Err(error::operational("server didn't return client encoding"));
+        }
         refresh(py, self, session).inspect_err(|_| session.break_off())?;
         self.note_versions();
         self.state().status = Status::Ready;

@@ -65,7 +65,10 @@ impl Connection {
         let py = slf.py();
         loop {
             let polled = py.detach(|| polled::poll(session));
-            deliver(slf, session);
+            let delivered = deliver(slf, session);
+            if polled.is_ok() {
+                delivered.inspect_err(|_| session.set_polled(Polled::Idle))?;
+            }
             let connecting = slf.get().state().status == Status::Connecting;
             match polled {
                 Ok(Some(number)) => return Ok(number),
@@ -121,10 +124,10 @@ impl Connection {
         }
         let operation = Operation::begin(slf)?;
         let checked = session.link().poke();
-        deliver(slf, session);
+        let delivered = deliver(slf, session);
         drop(operation);
         match checked {
-            Ok(()) => Ok(POLL_OK),
+            Ok(()) => delivered.map(|()| POLL_OK),
             Err(error) => {
                 session.mark_broken();
                 Err(error::from_net(&error))

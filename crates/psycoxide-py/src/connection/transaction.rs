@@ -11,6 +11,9 @@ use crate::driver::Operation;
 use crate::error;
 use crate::text::text;
 
+/// The version from which transactions can be deferrable.
+const DEFERRABLE_SINCE: i64 = 90_100;
+
 /// A parameter of `set_session()` that may be left as it is.
 enum Setting<T> {
     Keep,
@@ -130,6 +133,11 @@ impl Connection {
     ) -> PyResult<()> {
         let this = slf.get();
         this.require_ready("set_session")?;
+        if matches!(deferrable, Setting::Set(_)) && this.is_server_before(DEFERRABLE_SINCE) {
+            return Err(error::programming(
+                "the 'deferrable' setting is only available from PostgreSQL 9.1",
+            ));
+        }
         let operation = Operation::begin(slf)?;
         let (mut new, was_autocommit) = {
             let state = this.state();

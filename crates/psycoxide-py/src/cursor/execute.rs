@@ -156,8 +156,9 @@ impl Cursor {
         Connection::set_executing(connection, slf)?;
         // Send what can be sent now; the answer is for poll().
         let sent = slf.py().detach(|| polled::poll(session));
-        deliver(connection, session);
-        sent.map(drop).map_err(|error| error::from_net(&error))
+        let delivered = deliver(connection, session);
+        sent.map_err(|error| error::from_net(&error))?;
+        delivered
     }
 
     /// Runs the statement that begins a replication stream, up to its beginning.

@@ -23,7 +23,7 @@ pub fn drive(connection: &Bound<'_, Connection>, session: &Session) -> PyResult<
             Ok(Stop::Done(outcome)) => return Ok(Reached::End(outcome)),
             Ok(Stop::Paused(event)) => return Ok(Reached::Pause(event)),
             Ok(Stop::Hungry) => return Ok(Reached::Hungry),
-            Ok(Stop::Backlog | Stop::Expired) => deliver(connection, session),
+            Ok(Stop::Backlog | Stop::Expired) => deliver(connection, session)?,
             Ok(Stop::Interrupted) => {
                 if let Err(raised) = py.check_signals() {
                     py.detach(|| session.cancel_and_drain(PATIENCE));

@@ -18,14 +18,15 @@ const MAX_NOTICES: usize = 50;
 /// Appends what arrived to `connection.notices` and `connection.notifies`, and notes changed
 /// parameters. What their `append` raises is ignored, as in psycopg2: it is not the statement's
 /// fault.
-pub fn deliver(connection: &Bound<'_, Connection>, session: &Session) {
+///
+/// # Errors
+/// `OperationalError`, and the connection is closed, if Python has no codec for the client encoding:
+/// text could be neither quoted nor read, and going on would be guessing.
+pub fn deliver(connection: &Bound<'_, Connection>, session: &Session) -> PyResult<()> {
     let py = connection.py();
-    if refresh(py, connection.get(), session).is_err() {
-        // Text could be neither quoted nor read: going on would be guessing.
-        session.break_off();
-    }
+    let refreshed = refresh(py, connection.get(), session).inspect_err(|_| session.break_off());
     if session.ask(Engine::backlog).unwrap_or_default() == 0 {
-        return;
+        return refreshed;
     }
     let (notices, notifications) = session
         .link()
@@ -43,6 +44,7 @@ pub fn deliver(connection: &Bound<'_, Connection>, session: &Session) {
             let _ = append_notification(&target, notification, &context);
         }
     }
+    refreshed
 }
 
 /// Takes over the parameters that the quoting and the encoding follow, if any changed.

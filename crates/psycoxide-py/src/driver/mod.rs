@@ -122,7 +122,8 @@ impl<'a, 'py> Operation<'a, 'py> {
             }
             _ => blocking::drive(self.connection, self.session),
         };
-        deliver(self.connection, self.session);
+        let delivered = deliver(self.connection, self.session);
+        let reached = reached.and_then(|reached| delivered.map(|()| reached));
         reached.inspect_err(|raised| self.connection.get().note_error(raised, self.connection.py()))
     }
 

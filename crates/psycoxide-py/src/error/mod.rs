@@ -59,10 +59,13 @@ pub fn from_net(error: &NetError) -> PyErr {
     }
 }
 
-/// What went wrong while connecting: always an `OperationalError` without a `pgcode`, as psycopg2
-/// gives.
+/// What went wrong while connecting: an `OperationalError` without a `pgcode`, as psycopg2 gives,
+/// unless the session stood already and the statement that sets it up failed.
 pub fn connecting(error: &NetError) -> PyErr {
-    operational(line(error))
+    match error.protocol() {
+        Some(ProtoError::Server(_)) => from_net(error),
+        _ => operational(line(error)),
+    }
 }
 
 /// What the engine refused.

@@ -77,12 +77,12 @@ fn build(
     Ok(PyErr::from_value(raised))
 }
 
-/// `str(exception)`: the text without the severity in front.
+/// `str(exception)`: the text without the severity in front. A translated one stays, as in psycopg2.
 fn message(text: &str) -> &str {
-    match text.split_once(":  ") {
-        Some((severity, rest)) if !severity.contains([' ', '\n']) => rest,
-        _ => text,
-    }
+    ["ERROR:  ", "FATAL:  ", "PANIC:  "]
+        .iter()
+        .find_map(|severity| text.strip_prefix(severity))
+        .unwrap_or(text)
 }
 
 /// The class of a SQLSTATE: its own, or the one that its first two characters stand for.

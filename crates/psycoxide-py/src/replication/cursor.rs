@@ -43,7 +43,7 @@ impl ReplicationCursor {
         let connection = Self::connection(slf)?;
         loop {
             let advanced = py.detach(|| session.advance());
-            deliver(connection, session);
+            deliver(connection, session)?;
             match advanced {
                 Ok(Advanced::Paused(Event::CopyData(data))) => {
                     if let Some(message) = Self::message(slf, session, &data)? {
