@@ -156,6 +156,34 @@ fn before_the_session_stands_no_message_is_long() {
 }
 
 #[test]
+fn an_error_may_come_in_the_format_of_protocol_2() {
+    let text = b"Ecould not fork new process for connection: out of memory\n\0";
+    for step in [1, 7, text.len()] {
+        let mut engine = Engine::new(startup());
+        for part in text.chunks(step) {
+            assert_eq!(engine.error(), None);
+            engine.receive(part);
+        }
+        let words = "could not fork new process for connection: out of memory";
+        assert_eq!(engine.error(), Some(&Error::Refused(words.to_owned())));
+    }
+}
+
+#[test]
+fn such_an_error_is_bounded_and_comes_first_or_not_at_all() {
+    let mut engine = Engine::new(startup());
+    engine.receive(&[b'E'; 20_000]);
+    assert_eq!(engine.error(), None);
+    engine.receive(&[b'E'; 20_000]);
+    assert_eq!(engine.error(), Some(&Error::Refused("E".repeat(30_000))));
+
+    let mut engine = Engine::new(startup());
+    engine.receive(&authentication(0, b""));
+    engine.receive(b"Eyes\0\0");
+    assert!(matches!(engine.error(), Some(Error::Violation(_))));
+}
+
+#[test]
 fn an_endless_welcome_takes_bounded_memory() {
     let mut engine = Engine::new(startup());
     engine.receive(&authentication(0, b""));

@@ -285,7 +285,10 @@ impl Engine {
     fn take(&mut self) -> Result<bool, Error> {
         let phase = self.talk.phase;
         let header = match self.inbox.header(phase.is_opening()) {
-            Err(Violation::Length { message: b'E', .. }) if phase == Phase::Authenticate => {
+            // Where a length would begin with a zero byte, there is text.
+            Err(Violation::Length { message: b'E', length: 0x0100_0000.. })
+                if phase == Phase::Authenticate =>
+            {
                 return self.inbox.bare_error().map_or(Ok(false), |text| Err(Error::Refused(text)));
             }
             header => header?,
