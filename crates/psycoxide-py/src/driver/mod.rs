@@ -76,10 +76,7 @@ impl<'a, 'py> Operation<'a, 'py> {
         Ok(Self { connection, session })
     }
 
-    fn take_turn(
-        connection: &Bound<'py, Connection>,
-        session: &Session,
-    ) -> Result<(), TurnError> {
+    fn take_turn(connection: &Bound<'py, Connection>, session: &Session) -> Result<(), TurnError> {
         match session.turn().try_acquire() {
             Err(TurnError::Busy) => connection.py().detach(|| session.turn().acquire()),
             taken => taken,
