@@ -16,7 +16,7 @@ PYTEST = ("-m", "pytest", "-p", "psycoxide_recorder", "-p", "no:cacheprovider", 
 class SQLAlchemy(Client):
     """The suites that touch the driver, with what its README.unittests asks of the database."""
 
-    name = "sqlalchemy"
+    name = family = "sqlalchemy"
     title = "SQLAlchemy"
     versions = (("sqlalchemy==2.1.9", "3.10"),)
     needs = ("pytest>=8,<10", "pytest-xdist", "typing_extensions", "greenlet")
@@ -55,16 +55,12 @@ class SQLAlchemyDialect(SQLAlchemy):
 
 
 class Django(Client):
-    name = "django"
+    name = family = "django"
     title = "Django"
     versions = (("django==6.1.3", "3.12"), ("django==5.2.19", "3.10"))
     needs = ("jinja2", "sqlparse", "tblib", "asgiref", "docutils", "PyYAML")
     test_limit = 180.0
-    labels = (
-        "backends postgres_tests transactions transaction_hooks introspection migrations schema "
-        "queries inspectdb indexes constraints select_for_update bulk_create lookup aggregation "
-        "expressions model_fields db_functions datetimes timezones savepoints"
-    ).split()
+    labels: tuple[str, ...] = ("backends", "postgres_tests", "transactions", "introspection")
 
     def database(self, database: Scratch, name: str) -> None:
         # The databases of the tests are its own to make; this one is where it starts from.
@@ -86,10 +82,22 @@ class Django(Client):
         return {"PYTHONPATH": str(prepared.source), **connecting(database, name)}
 
 
+class DjangoMore(Django):
+    """What else of Django depends most on the driver."""
+
+    name = "django-more"
+    title = "Django (more)"
+    labels = (
+        "bulk_create", "constraints", "datetimes", "db_functions", "indexes", "inspectdb",
+        "migrations", "model_fields", "queries", "schema", "select_for_update", "timezones",
+        "transaction_hooks",
+    )  # fmt: skip
+
+
 class Pandas(Client):
     """`to_sql`, `read_sql` and the like: the tests of its I/O that use psycopg2."""
 
-    name = "pandas"
+    name = family = "pandas"
     title = "pandas"
     versions = (("pandas==3.1.1", "3.11"), ("pandas==2.3.3", "3.9"))
     needs = ("sqlalchemy==2.1.9", "pytest>=8,<10", "hypothesis", "pyarrow")
@@ -114,7 +122,7 @@ class Pandas(Client):
 class Green(Client):
     """psycogreen on gevent and on eventlet: its own demonstrations, and many greenlets at once."""
 
-    name = "psycogreen"
+    name = family = "psycogreen"
     title = "psycogreen"
     versions = (("psycogreen==1.0.2", "3.9"),)
     needs = ("gevent>=24", "eventlet>=0.36", "six", "pytest>=8,<10")
@@ -142,7 +150,15 @@ def connecting(database: Scratch, name: str) -> dict[str, str]:
 
 CLIENTS: dict[str, Client] = {
     client.name: client
-    for client in (Green(), Pandas(), SQLAlchemyDialect(), SQLAlchemy(), SQLAlchemyORM(), Django())
+    for client in (
+        Green(),
+        Pandas(),
+        SQLAlchemyDialect(),
+        SQLAlchemy(),
+        SQLAlchemyORM(),
+        Django(),
+        DjangoMore(),
+    )
 }
 # What `make clients` runs when nothing is chosen: each test once.
-DEFAULT = ("psycogreen", "pandas", "sqlalchemy", "sqlalchemy-orm", "django")
+DEFAULT = ("psycogreen", "pandas", "sqlalchemy", "sqlalchemy-orm", "django", "django-more")

@@ -31,6 +31,8 @@ class Client:
 
     name: str
     title: str
+    # Clients of one family share a virtual environment.
+    family: str
     # The versions to run, the one to prefer first, each with the oldest Python it supports.
     versions: tuple[tuple[str, str], ...]
     # What else its tests need, beside the distribution itself.
@@ -47,7 +49,7 @@ class Client:
             python = place.interpreter(oldest)
             if python is None:
                 continue
-            folder = cache / "venvs" / self.name
+            folder = cache / "venvs" / self.family
             inside = place.venv(folder, python, [requirement, *self.needs])
             prepared = Prepared(self, requirement, python, inside, Path())
             prepared.source = self.source(cache, prepared)

@@ -112,11 +112,13 @@ def sdist(folder: Path, requirement: str, python: str) -> Path:
 
 def driver(cache: Path, name: str, python: Interpreter, inside: str) -> Path:
     """The folder to put on PYTHONPATH for this driver and interpreter."""
-    if name == "psycoxide" and python.is_ours:
-        return ROOT / "python"
     folder = cache / "drivers" / f"{name}-{python.version}"
     if name == "psycoxide":
         shutil.rmtree(folder, ignore_errors=True)
+    if name == "psycoxide" and python.is_ours:
+        # A copy: the checkout may be built anew while the tests run.
+        shutil.copytree(ROOT / "python" / name, folder / name)
+    elif name == "psycoxide":
         with tempfile.TemporaryDirectory(prefix="psycoxide-clients-") as out:
             wheel = smoke.build(python.path, Path(out))
             pip("install", "--no-deps", "--target", str(folder), str(wheel), into=inside)

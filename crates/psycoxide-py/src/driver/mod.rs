@@ -35,6 +35,9 @@ pub struct Operation<'a, 'py> {
     session: &'a Session,
 }
 
+/// What psycopg2 says of an operation in the middle of another.
+const UNDERWAY: &str = "a single async query can be executed on the same connection";
+
 impl<'a, 'py> Operation<'a, 'py> {
     /// Waits until it is this thread's turn on an open connection.
     ///
@@ -42,9 +45,7 @@ impl<'a, 'py> Operation<'a, 'py> {
     /// `InterfaceError` if the connection is closed, `ProgrammingError` if this very thread is in
     /// the middle of an operation on it (another greenlet's, or a callback of its own).
     pub fn begin(connection: &'a Bound<'py, Connection>) -> PyResult<Self> {
-        Self::begin_or(connection, || {
-            "a single async query can be executed on the same connection".into()
-        })
+        Self::begin_or(connection, || UNDERWAY.into())
     }
 
     /// The same for a method of the cursor that runs a statement, whose refusal names it.
@@ -71,8 +72,7 @@ impl<'a, 'py> Operation<'a, 'py> {
         connection: &'a Bound<'py, Connection>,
         session: &'a Session,
     ) -> PyResult<Self> {
-        Self::take_turn(connection, session)
-            .map_err(|_| error::internal("the connection is being made already"))?;
+        Self::take_turn(connection, session).map_err(|_| error::programming(UNDERWAY))?;
         Ok(Self { connection, session })
     }
 
