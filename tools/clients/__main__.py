@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -22,6 +23,8 @@ from clients.compare import Comparison, Outcome
 
 def main() -> int:
     options = arguments()
+    # So that what was started is ended, too.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     allowed = compare.read_allowed(options.allow) if options.allow else []
     database = Scratch(options.dsn, options.psql)
     server = database.sql("show server_version").strip()

@@ -103,9 +103,13 @@ class Pandas(Client):
     needs = ("sqlalchemy==2.1.9", "pytest>=8,<10", "hypothesis", "pyarrow")
 
     def source(self, cache: Path, prepared: Prepared) -> Path:
-        # Its wheel brings its tests.
+        # Its wheel brings its tests, but not their data.
         lib = Path(prepared.python).parent.parent / "lib"
-        return next(lib.glob("python*/site-packages/pandas"))
+        package = next(lib.glob("python*/site-packages/pandas"))
+        data = package / "tests" / "io" / "data" / "csv" / "iris.csv"
+        data.parent.mkdir(parents=True, exist_ok=True)
+        data.write_text(flowers())
+        return package
 
     def folder(self, prepared: Prepared) -> Path:
         return Path(prepared.python).parent.parent
@@ -117,6 +121,16 @@ class Pandas(Client):
 
     def environment(self, prepared: Prepared, database: Scratch, name: str) -> dict[str, str]:
         return {"CLIENTS_URL": url(database, name)}
+
+
+def flowers() -> str:
+    """A table that looks like Fisher's irises: 150 rows, the first one of them as it was."""
+    lines = ["SepalLength,SepalWidth,PetalLength,PetalWidth,Name", "5.1,3.5,1.4,0.2,Iris-setosa"]
+    for number in range(1, 150):
+        name = ("setosa", "versicolor", "virginica")[number // 50]
+        sizes = (4.3 + number % 36 / 10, 2.0 + number % 24 / 10, 1.0 + number % 59 / 10)
+        lines.append(",".join([*(f"{size:.1f}" for size in sizes), "0.3", f"Iris-{name}"]))
+    return "\n".join([*lines, ""])
 
 
 class Green(Client):
