@@ -2,9 +2,10 @@
 //!
 //! <https://www.postgresql.org/docs/current/libpq-ssl.html>
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use psycoxide_proto::Secret;
+use rustls_native_certs::{CertificateResult, load_certs_from_paths};
 
 use super::env::Surroundings;
 use super::error::Error;
@@ -70,11 +71,45 @@ pub(crate) enum Binding {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Root {
     /// What the operating system trusts.
-    System,
+    System(SystemStore),
     /// The certificates in a file; without the file, nothing is verified where that may be.
     File(String),
     /// There is no home directory to look in.
     Nowhere,
+}
+
+/// Where the operating system has the certificates that it trusts.
+///
+/// It is looked up with the other options, since that reads the environment; the files are read
+/// when a connection needs them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SystemStore {
+    file: Option<PathBuf>,
+    folders: Vec<PathBuf>,
+}
+
+impl SystemStore {
+    /// What `SSL_CERT_FILE` and `SSL_CERT_DIR` say, else the usual places.
+    fn find() -> Self {
+        let found = openssl_probe::probe();
+        Self { file: found.cert_file, folders: found.cert_dir }
+    }
+
+    /// Reads the certificates.
+    pub(crate) fn load(&self) -> CertificateResult {
+        #[cfg(target_os = "macos")]
+        if self.file.is_none() && self.folders.is_empty() {
+            // They are in the keychain.
+            return rustls_native_certs::load_native_certs();
+        }
+        let mut all = load_certs_from_paths(self.file.as_deref(), None);
+        for folder in &self.folders {
+            let found = load_certs_from_paths(None, Some(folder));
+            all.certs.extend(found.certs);
+            all.errors.extend(found.errors);
+        }
+        all
+    }
 }
 
 /// A version of TLS.
@@ -133,7 +168,7 @@ impl Encryption {
             mode,
             direct,
             root: match file("sslrootcert", "root.crt") {
-                Some(path) if path == "system" => Root::System,
+                Some(path) if path == "system" => Root::System(SystemStore::find()),
                 Some(path) => Root::File(path),
                 None => Root::Nowhere,
             },

@@ -22,7 +22,9 @@ use std::time::Duration;
 
 use psycoxide_proto::{ChannelBinding, Secret, Startup};
 
-pub(crate) use encryption::{Binding, CertificateMode, Encryption, Root, SslMode, TlsVersion};
+pub(crate) use encryption::{
+    Binding, CertificateMode, Encryption, Root, SslMode, SystemStore, TlsVersion,
+};
 pub use env::Surroundings;
 pub(crate) use env::user_name_of;
 pub use error::Error;

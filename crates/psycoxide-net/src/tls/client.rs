@@ -18,7 +18,7 @@ use super::key_log::KeyLogFile;
 use super::revocation::Lists;
 use super::verifier::{Anchors, Verifier};
 use super::{key, pem};
-use crate::config::{CertificateMode, Encryption, Root, SslMode, TlsVersion};
+use crate::config::{CertificateMode, Encryption, Root, SslMode, SystemStore, TlsVersion};
 use crate::error::system;
 
 /// The protocol's name inside TLS.
@@ -122,7 +122,7 @@ fn versions(options: &Encryption) -> Result<Vec<&'static SupportedProtocolVersio
 fn anchors(options: &Encryption) -> Result<Option<Anchors>, String> {
     let must_verify = matches!(options.mode, SslMode::VerifyCa | SslMode::VerifyFull);
     match &options.root {
-        Root::System => system_anchors().map(Some),
+        Root::System(store) => system_anchors(store).map(Some),
         Root::File(path) if fs::metadata(path).is_ok() => {
             let failed =
                 |why: &str| format!("could not read root certificate file \"{path}\": {why}");
@@ -143,8 +143,8 @@ fn anchors(options: &Encryption) -> Result<Option<Anchors>, String> {
     }
 }
 
-fn system_anchors() -> Result<Anchors, String> {
-    let found = rustls_native_certs::load_native_certs();
+fn system_anchors(store: &SystemStore) -> Result<Anchors, String> {
+    let found = store.load();
     if let (true, Some(error)) = (found.certs.is_empty(), found.errors.first()) {
         return Err(format!("could not load system root certificate paths: {error}"));
     }
