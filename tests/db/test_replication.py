@@ -485,6 +485,7 @@ def test_with_a_wait_callback(stream, slot, numbers, admin):
         extensions.set_wait_callback(None)
 
 
+@pytest.mark.usefixtures("decoding_plugin")
 def test_the_first_read_sends_feedback(stream, slot):
     cur = stream()
     cur.create_replication_slot(slot, output_plugin="test_decoding")
@@ -500,6 +501,7 @@ def test_the_first_read_sends_feedback(stream, slot):
     assert cur.feedback_timestamp > first
 
 
+@pytest.mark.usefixtures("decoding_plugin")
 def test_a_loop_that_waits_until_feedback_is_due_sleeps(stream, slot):
     """As in psycopg2's manual: reckoned from `feedback_timestamp`."""
     cur = stream()
@@ -515,6 +517,7 @@ def test_a_loop_that_waits_until_feedback_is_due_sleeps(stream, slot):
     assert rounds < 1000  # Without a pause it would be some ten thousand.
 
 
+@pytest.mark.usefixtures("decoding_plugin")
 def test_feedback_loses_no_message(stream, slot, numbers, admin):
     """The first read sends feedback while other messages are there already."""
     cur = stream()

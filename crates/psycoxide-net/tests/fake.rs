@@ -207,7 +207,7 @@ fn a_server_that_says_no_ends_the_search() {
 fn old_servers_are_asked_what_they_are() {
     let fake = Fake::play(3, |visit, stream| {
         read_untyped(stream);
-        welcome(stream, &[]);
+        welcome(stream, &[("server_version", "13.14")]);
         let (kind, sql) = read_typed(stream);
         assert_eq!(kind, b'Q');
         let wants_writable = sql == b"SHOW transaction_read_only\0";
