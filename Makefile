@@ -140,7 +140,6 @@ test-push: $(STAMPS)/dev $(STAMPS)/native
 	$(PY) tools/chromium.py
 	$(SERVER) -- $(PY) -m pytest tests/examples
 
-# tests/examples has a server of its own, and a browser to itself.
 test-servers: $(STAMPS)/dev $(STAMPS)/servers $(STAMPS)/native
 	$(PY) tools/every_server.py $(SERVERS) -- $(PYTEST)
 
