@@ -36,7 +36,12 @@ ALONE = [
 
 # What a page's examples need of the server, as a condition and in words.
 NEEDS = {
-    "replication.md": ("current_setting('wal_level') = 'logical'", "wal_level = logical"),
+    "replication.md": (
+        "current_setting('wal_level') = 'logical' and exists (select"
+        " from pg_config c, pg_ls_dir(c.setting) file"
+        " where c.name = 'PKGLIBDIR' and file like 'test_decoding.%')",
+        "wal_level = logical and the output plugin test_decoding",
+    ),
     "tls.md": ("current_setting('ssl')::bool", "ssl = on"),
     "transactions.md": (
         "current_setting('max_prepared_transactions')::int > 0",
