@@ -97,8 +97,12 @@ def _with_adoption(spec: ModuleSpec | None) -> ModuleSpec | None:
 
 
 def _adopt(module: ModuleType) -> None:
-    """Enter the module under its other name, and rename what is in it."""
-    sys.modules[_NAMES[module.__name__]] = module
+    """Enter the module under its other name, and rename it and what is in it."""
+    theirs = _NAMES[module.__name__]
+    sys.modules[theirs] = module
+    # Programs compare it with where an exception's class says it is from. The import system goes by
+    # the module's spec, which stays.
+    module.__name__ = theirs
     for found in list(vars(module).values()):
         name = _NAMES.get(str(getattr(found, "__module__", None)))
         if name is not None and (isinstance(found, type) or callable(found)):

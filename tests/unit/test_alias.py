@@ -151,3 +151,29 @@ import psycoxide
 print(*(set(sys.modules) - before) & set({heavy.split()}))
 """
     assert run(program) == [""]
+
+
+@pytest.mark.parametrize("early", ["", "import psycoxide.extras, psycoxide.sql\n"])
+def test_the_modules_report_psycopg2_s_names(early):
+    """As SQLAlchemy expects: an exception's class is from where the driver's module is."""
+    assert run(
+        early
+        + INSTALL
+        + """
+import importlib, sys
+import psycopg2, psycopg2.extras, psycopg2.pool, psycopg2.errors
+from psycoxide import sql, tz
+for module in (psycopg2, psycopg2.extras, psycopg2.pool, psycopg2._psycopg, sql, tz):
+    print(module.__name__, sys.modules[module.__name__] is module)
+assert psycopg2.errors.SyntaxError.__module__.startswith(psycopg2.__name__)
+assert importlib.reload(psycopg2.tz) is tz
+assert psycopg2.__spec__.name == "psycoxide"
+"""
+    ) == [
+        "psycopg2 True",
+        "psycopg2.extras True",
+        "psycopg2.pool True",
+        "psycopg2._psycopg True",
+        "psycopg2.sql True",
+        "psycopg2.tz True",
+    ]

@@ -1,6 +1,7 @@
 """`python -m psycoxide run`: programs run as `python` runs them, psycopg2 being psycoxide."""
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -112,7 +113,26 @@ def test_a_child_process_is_given_the_alias(run):
         subprocess.run([sys.executable, "-c", grandchild], check=True)
     """
     done = run("run", "script.py", files={"script.py": source})
-    assert done.stdout.splitlines() == ["psycoxide psycopg2"] * 2
+    assert done.stdout.splitlines() == ["psycopg2 psycopg2"] * 2
+
+
+def test_a_child_process_executes_it_once(run):
+    source = '''
+        import subprocess, sys
+        child = """if True:
+            import sys, psycopg2, psycoxide
+            print(psycopg2 is psycoxide, psycopg2.Error.__module__, psycopg2.connect.__module__)
+            found = [getattr(module, "__spec__", None) for module in set(sys.modules.values())]
+            print(sum(spec.name == "psycoxide" for spec in found if spec))
+        """
+        subprocess.run([sys.executable, "-v", "-c", child], check=True)
+    '''
+    done = run("run", "script.py", files={"script.py": source})
+    assert done.stdout == "True psycopg2 psycopg2\n1\n"
+    assert done.stderr.count("import 'psycoxide' #") == 1
+    executed = re.findall("code object from .*psycoxide/__init__.py", done.stderr)
+    executed += re.findall("psycoxide/__pycache__/__init__[^ ]* matches", done.stderr)
+    assert len(executed) == 1, executed
 
 
 def test_a_child_process_that_does_not_import_it_pays_nothing(run):
@@ -135,7 +155,7 @@ def test_spawned_processes(run, start):
                 print(pool.map(name, [1]))
     """
     what = ["spawning.py"] if start == "script" else ["-m", "spawning"]
-    assert run("run", *what, files={"spawning.py": source}).stdout == "['psycoxide']\n"
+    assert run("run", *what, files={"spawning.py": source}).stdout == "['psycopg2']\n"
 
 
 def test_another_sitecustomize_still_runs(run, tmp_path):
@@ -148,7 +168,7 @@ def test_another_sitecustomize_still_runs(run, tmp_path):
         """,
     }
     done = run("run", "script.py", files=files, env={"PYTHONPATH": str(tmp_path / "site")})
-    assert done.stdout == "True psycoxide\n"
+    assert done.stdout == "True psycopg2\n"
 
 
 @pytest.mark.parametrize(

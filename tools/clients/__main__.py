@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import signal
@@ -93,7 +94,10 @@ def with_driver(
     command = client.command(prepared, database, "DATABASE")
     key = {
         "versions": [prepared.requirement, prepared.interpreter.version, server, place.PSYCOPG2],
-        # Which tests: all that does not change with the place and the server's port.
+        # How the tests are run, and which: all that does not change with the server's port.
+        "inside": hashlib.sha256(
+            b"".join(path.read_bytes() for path in sorted(INSIDE.glob("*.py")))
+        ).hexdigest(),
         "tests": [part for part in command if "/" not in part or part.startswith("test/")],
     }
     if driver == "psycopg2" and not options.fresh and path.exists():
@@ -111,8 +115,14 @@ def run(driver: str, prepared: Prepared, database: Scratch, cache: Path) -> Outc
     client = prepared.client
     name = f"clients_{client.name.replace('-', '_')}_{os.getpid()}"
     folder = place.driver(cache, driver, prepared.interpreter, prepared.python)
+    python = place.with_driver(
+        cache / "venvs" / f"{client.name}-with-{driver}",
+        prepared.interpreter,
+        prepared.python,
+        folder,
+    )
     variables = client.environment(prepared, database, name)
-    paths = [str(INSIDE), str(folder), *filter(None, [variables.pop("PYTHONPATH", None)])]
+    paths = [str(INSIDE), *filter(None, [variables.pop("PYTHONPATH", None)])]
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
     env = {
         **{key: os.environ[key] for key in kept if key in os.environ},
@@ -123,7 +133,7 @@ def run(driver: str, prepared: Prepared, database: Scratch, cache: Path) -> Outc
         "PYTHONFAULTHANDLER": "1",
     }
     alias = ["-m", "psycoxide", "run"] if driver == "psycoxide" else []
-    command = [*place.unprivileged(), prepared.python, *alias,
+    command = [*place.unprivileged(), python, *alias,
                *client.command(prepared, database, name)]  # fmt: skip
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="psycoxide-clients-") as scratch:

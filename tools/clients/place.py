@@ -111,7 +111,7 @@ def sdist(folder: Path, requirement: str, python: str) -> Path:
 
 
 def driver(cache: Path, name: str, python: Interpreter, inside: str) -> Path:
-    """The folder to put on PYTHONPATH for this driver and interpreter."""
+    """The folder of this driver, for this interpreter."""
     folder = cache / "drivers" / f"{name}-{python.version}"
     if name == "psycoxide":
         shutil.rmtree(folder, ignore_errors=True)
@@ -127,6 +127,16 @@ def driver(cache: Path, name: str, python: Interpreter, inside: str) -> Path:
             into=inside)  # fmt: skip
         os.replace(f"{folder}.new", folder)
     return folder
+
+
+def with_driver(folder: Path, python: Interpreter, client: str, driver: Path) -> str:
+    """The Python of a virtual environment that has all of the client's, and the driver."""
+    shutil.rmtree(folder, ignore_errors=True)
+    run([python.path, "-m", "venv", "--without-pip", str(folder)])
+    (theirs,) = (Path(client).parent.parent / "lib").glob("python*/site-packages")
+    (ours,) = (folder / "lib").glob("python*/site-packages")
+    (ours / "client.pth").write_text(f"{driver}\n{theirs}\n")
+    return str(folder / "bin" / "python")
 
 
 def unprivileged() -> list[str]:

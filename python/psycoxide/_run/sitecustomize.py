@@ -26,6 +26,9 @@ class _InstallAtFirstImport(MetaPathFinder):
             # Another environment's interpreter: there psycopg2 is what it always was.
             return None
         install_as_psycopg2()
+        # The import system takes a module that appeared while it looked for a spec to be a reason
+        # to load that one's spec: psycoxide would be executed a second time.
+        sys.modules.pop("psycopg2", None)
         # The finder that has just been put first knows the alias.
         return sys.meta_path[0].find_spec(fullname, path, target)
 
