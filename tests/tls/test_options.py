@@ -164,7 +164,19 @@ def test_what_the_system_trusts(lab: Any, monkeypatch: pytest.MonkeyPatch) -> No
         connect(lab, sslmode=None, sslrootcert="system")
 
 
-def test_intermediate_authorities(lab: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["require", "verify-ca", "verify-full"])
+@pytest.mark.parametrize("shown", ["self_signed", "ed25519", "good"])
+def test_a_servers_own_certificate_can_be_trusted(lab: Any, shown: str, mode: str) -> None:
+    """If it is self-signed: trust does not end elsewhere."""
+    lab.show(shown)
+    dsn = lab.dsn(
+        **SCRAM, sslmode=mode, sslrootcert=lab.path(f"{shown}.crt"), channel_binding="disable"
+    )
+    ours = lab.ours(dsn)
+    assert ours.kind == lab.psycopg2(dsn).kind == ("refused" if shown == "good" else "TLS")
+
+
+def test_one_of_several_authorities(lab: Any, tmp_path: Path) -> None:
     """A bundle of several authorities is searched for the one."""
     strangers = [Authority(f"stranger {number}").certificate for number in range(5)]
     bundle = write(tmp_path / "bundle.crt", *strangers)
@@ -174,13 +186,13 @@ def test_intermediate_authorities(lab: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
-@pytest.mark.parametrize("shown", ["good", "sha512"])
+@pytest.mark.parametrize("shown", ["good", "sha512", "version_1", "ed25519"])
 def test_versions_and_what_is_told_of_them(lab: Any, version: str, shown: str) -> None:
     import psycopg2
 
     lab.show(shown)
     limits = {"ssl_min_protocol_version": version, "ssl_max_protocol_version": version}
-    dsn = lab.dsn(**SCRAM, sslmode="require", **limits)
+    dsn = lab.dsn(**SCRAM, sslmode="require", channel_binding="disable", **limits)
     told = []
     for module in (psycoxide, psycopg2):
         conn = module.connect(dsn)

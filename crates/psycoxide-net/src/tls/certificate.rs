@@ -67,7 +67,7 @@ impl<'a> Signed<'a> {
         let mut reader = SliceReader::new(der)?;
         let signed = reader.sequence(|reader| {
             let body = reader.tlv_bytes()?;
-            let algorithm = content(reader.tlv_bytes()?)?;
+            let algorithm = algorithm(reader)?;
             let signature = BitStringRef::decode(reader)?;
             Ok::<_, der::Error>(Self { body, algorithm, signature: whole(signature)? })
         })?;
@@ -89,7 +89,7 @@ impl<'a> Signed<'a> {
 impl<'a> PublicKey<'a> {
     pub(super) fn read(der: &'a [u8]) -> der::Result<Self> {
         SliceReader::new(der)?.sequence(|reader| {
-            let algorithm = content(reader.tlv_bytes()?)?;
+            let algorithm = algorithm(reader)?;
             let bits = whole(BitStringRef::decode(reader)?)?;
             Ok::<_, der::Error>(Self { algorithm, bits })
         })
@@ -107,7 +107,10 @@ impl<'a> Certificate<'a> {
                 None => VERSION_1,
             };
             let serial = content(reader.tlv_bytes()?)?;
-            let _algorithm = reader.tlv_bytes()?;
+            // It stands in the signed part and beside the signature, and has to be the same.
+            if algorithm(reader)? != signed.algorithm {
+                return Err(ErrorKind::Failed.into());
+            }
             let issuer = reader.tlv_bytes()?;
             let (not_before, not_after) = reader.sequence(|reader| {
                 let not_before = Time::decode(reader)?.to_unix_duration();
@@ -223,6 +226,12 @@ fn explicit<'a>(reader: &mut SliceReader<'a>, number: u32) -> der::Result<Option
         }
         _ => Ok(None),
     }
+}
+
+/// The AlgorithmIdentifier that comes next, without its header.
+fn algorithm<'a>(reader: &mut SliceReader<'a>) -> der::Result<&'a [u8]> {
+    Tag::peek(reader)?.assert_eq(Tag::Sequence)?;
+    content(reader.tlv_bytes()?)
 }
 
 /// What is behind the header of a value.
