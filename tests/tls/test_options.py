@@ -57,7 +57,8 @@ def test_a_certificate_without_a_hash_is_not_bound_to(lab: Any) -> None:
 @pytest.mark.parametrize("mode", ["disable", "allow", "require"])
 @pytest.mark.parametrize("certificate", ["client", "client_other", "none"])
 @pytest.mark.parametrize("user", ["scramuser", "certuser", "tester"])
-def test_sslcertmode(lab: Any, mode: str, certificate: str, user: str) -> None:
+@pytest.mark.parametrize("sslmode", ["prefer", "require"])
+def test_sslcertmode(lab: Any, sslmode: str, mode: str, certificate: str, user: str) -> None:
     """`tester` has to show a certificate besides the password, `certuser` needs nothing else."""
     passwords = {"scramuser": "scrampw", "tester": "testerpw", "certuser": None}
     files = {"sslcert": lab.path(f"{certificate}.crt"), "sslkey": lab.path(f"{certificate}.key")}
@@ -369,3 +370,29 @@ def test_an_older_server_refuses_direct_negotiation(lab: Any) -> None:
     dsn = lab.dsn(**SCRAM, sslmode="require", sslnegotiation="direct")
     assert lab.ours(dsn) == lab.psycopg2(dsn)
     assert lab.ours(dsn).kind == "refused"
+
+
+@pytest.mark.parametrize("mode", ["allow", "prefer", "require", "verify-full"])
+@pytest.mark.parametrize("user", ["scramuser", "rejecteduser", "nobody"])
+@pytest.mark.parametrize("attributes", ["any", "standby"])
+def test_each_of_several_hosts_is_asked_both_ways(
+    lab: Any, mode: str, user: str, attributes: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        dead = listener.getsockname()[1]
+    port = lab.server.port
+    dsn = lab.dsn(
+        host=",".join(["db.example.test", "other.example.test", "db.example.test"]),
+        hostaddr="127.0.0.1,127.0.0.1,127.0.0.1",
+        port=f"{dead},{port},{port}",
+        user=user,
+        password="scrampw",
+        sslmode=mode,
+        sslrootcert=lab.path("root.crt"),
+        target_session_attrs=attributes,
+    )
+    ours, psycopg2 = lab.ours(dsn), lab.psycopg2(dsn)
+    assert ours == psycopg2
+    assert (ours.kind == "refused") == (
+        user != "scramuser" or mode == "verify-full" or attributes == "standby"
+    )
