@@ -38,7 +38,7 @@ def find(version: str) -> str | None:
     return next((c for c in candidates if c and runs(c, version)), None)
 
 
-def build(python: str, out: Path) -> Path:
+def build(python: str, out: Path, timeout: float | None = None) -> Path:
     """A wheel made by this interpreter, in a target folder of its own: sharing one would make
     cargo rebuild PyO3 at each change of interpreter."""
     env = {**os.environ, "PYO3_PYTHON": python, "CARGO_TARGET_DIR": str(target_folder())}
@@ -49,6 +49,7 @@ def build(python: str, out: Path) -> Path:
         env=env,
         stdin=subprocess.DEVNULL,
         check=True,
+        timeout=timeout,
     )  # fmt: skip
     return next(out.glob("*.whl"))
 

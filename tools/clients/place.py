@@ -20,6 +20,8 @@ DRIVERS = ("psycopg2", "psycoxide")
 NEWER = ("3.14", "3.13", "3.12", "3.11", "3.10")
 # Seconds that one step of the set-up may take.
 STEP = 600.0
+# Compiling, in release mode, from nothing.
+BUILD = 1800.0
 
 
 class CannotPrepare(Exception):
@@ -120,7 +122,10 @@ def driver(cache: Path, name: str, python: Interpreter, inside: str) -> Path:
         shutil.copytree(ROOT / "python" / name, folder / name)
     elif name == "psycoxide":
         with tempfile.TemporaryDirectory(prefix="psycoxide-clients-") as out:
-            wheel = smoke.build(python.path, Path(out))
+            try:
+                wheel = smoke.build(python.path, Path(out), BUILD)
+            except subprocess.SubprocessError as error:
+                raise CannotPrepare(f"no wheel for Python {python.version}: {error}") from None
             pip("install", "--no-deps", "--target", str(folder), str(wheel), into=inside)
     elif not folder.exists():
         pip("install", "--no-deps", "--target", f"{folder}.new", f"psycopg2-binary=={PSYCOPG2}",
