@@ -19,5 +19,6 @@ pytest_plugins = [
     "fixtures.processes",
     "fixtures.relay",
     "fixtures.browser",
+    "fixtures.properties",
     "fixtures.push",
 ]

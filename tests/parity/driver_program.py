@@ -1,8 +1,10 @@
 """The program that the differential tests run under both drivers.
 
-`driver_program.py DRIVER DSN` reads a list of cases from standard input and answers each with what
-the driver did: rows with their types, the description, the status, or the error's class and words.
-Values travel as `repr` with their type's name, because JSON would make 1 and 1.0 and True alike.
+`driver_program.py DRIVER DSN [LOG]` reads a list of cases from standard input and answers each with
+what the driver did: rows with their types, the description, the status, or the error's class and
+words, the state the connection is left in, and with the server's log the statements that reached
+the server. Values travel as `repr` with their type's name, because JSON would make 1 and 1.0 and
+True alike.
 
 psycoxide runs under its alias, so the very same source runs twice.
 """
@@ -15,7 +17,12 @@ import json
 import re
 import sys
 import uuid
+from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import server_log
 
 
 def describe(value: Any) -> Any:
@@ -64,7 +71,7 @@ def describe_error(error: BaseException) -> dict[str, Any]:
 ARGUMENT_ERRORS = re.compile(
     r"must be [\w.]+, not |is not an instance of|missing (1 )?required|takes at most \d"
     r"|takes from \d|invalid keyword argument|unexpected keyword argument|readonly attribute"
-    r"|is not writable"
+    r"|is not writable|a bytes-like object is required"
 )
 
 
@@ -149,7 +156,23 @@ def run_script(connection: Any, case: dict[str, Any], dsn: str) -> dict[str, Any
     return {**told, "out": out}
 
 
-def main(driver: str, dsn: str) -> None:
+def state(connection: Any) -> list[Any]:
+    """What a case leaves the connection in."""
+    return [
+        connection.closed,
+        connection.status,
+        connection.info.transaction_status,
+        connection.autocommit,
+        connection.isolation_level,
+        connection.readonly,
+        connection.deferrable,
+        connection.encoding,
+        list(connection.notices),
+        len(connection.notifies),
+    ]
+
+
+def main(driver: str, dsn: str, log: str = "") -> None:
     if driver == "psycoxide":
         import psycoxide
 
@@ -159,14 +182,21 @@ def main(driver: str, dsn: str) -> None:
 
     psycopg2.extras.register_uuid()
     connection = psycopg2.connect(dsn)
+    sent = server_log.ServerLog(log)
     answers = []
     for case in json.load(sys.stdin):
         if connection.closed:
             connection = psycopg2.connect(dsn)
+        connection.notices.clear()
+        connection.notifies.clear()
+        sent.mark()
         if "script" in case:
-            answers.append(run_script(connection, case, dsn))
+            told = run_script(connection, case, dsn)
         else:
-            answers.append(run_query(connection, case))
+            told = run_query(connection, case)
+        told["state"] = state(connection)
+        told["sql"] = sent.statements()
+        answers.append(told)
     json.dump(answers, sys.stdout)
 
 

@@ -20,6 +20,8 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import cases  # noqa: E402
+import server_log  # noqa: E402
+from fixtures.server import ServerUnderTest  # noqa: E402
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("psycopg2") is None,
@@ -34,6 +36,12 @@ KNOWN: dict[str, str] = {
     "query 'select \\x00 1'": "psycopg2 cuts a query off at a NUL, and runs what is before it",
     "query \"select 'a\\x00b'\"": "psycopg2 cuts a query off at a NUL, and runs what is before it",
     "program copy_from_a_file_that_fails": "psycopg2 loses what read() raised",
+    "query 'commit'": "psycopg2 ends a transaction that is over, and the server warns",
+    "query 'rollback'": "psycopg2 ends a transaction that is over, and the server warns",
+    "query 'rollback; select 1'": "psycopg2 ends a transaction that is over, and the server warns",
+    "program characteristics_set_before_autocommit": "psycopg2 does not apply them",
+    "program scroll_mode_of_named_cursors": "psycopg2 takes any word for 'relative'",
+    "program transaction_ids_of_others": "psycopg2 reads what is not base64 as an empty string",
     "program malformed_array": "psycopg2 takes it for an empty array, without a word",
 }
 
@@ -59,10 +67,10 @@ def table() -> dict[str, dict[str, Any]]:
 CASES = table()
 
 
-def answers(driver: str, dsn: str) -> dict[str, Any]:
+def answers(driver: str, dsn: str, log: str) -> dict[str, Any]:
     """What a driver does with all cases, in a process of its own."""
     done = subprocess.run(
-        [sys.executable, str(HERE / "driver_program.py"), driver, dsn],
+        [sys.executable, str(HERE / "driver_program.py"), driver, dsn, log],
         input=json.dumps(list(CASES.values())),
         capture_output=True,
         text=True,
@@ -75,10 +83,11 @@ def answers(driver: str, dsn: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def both(dsn: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    # psycoxide connects in clear; so does psycopg2, or its errors and speeds would not compare.
-    clear = f"{dsn} sslmode=disable"
-    return answers("psycopg2", clear), answers("psycoxide", clear)
+def both(server: ServerUnderTest) -> tuple[dict[str, Any], dict[str, Any]]:
+    # In clear, because errors name the kind of connection.
+    dsn = f"{server.dsn} sslmode=disable options='{server_log.OPTIONS}'"
+    log = f"{server.root}/server.log" if server.root else ""
+    return answers("psycopg2", dsn, log), answers("psycoxide", dsn, log)
 
 
 @pytest.mark.parametrize("name", CASES)

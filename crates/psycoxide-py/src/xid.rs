@@ -1,6 +1,6 @@
 //! `Xid`: a transaction identifier of two-phase commit (X/Open XA, PEP 249).
 
-use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyIndexError, PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
@@ -120,9 +120,15 @@ fn check(name: &str, value: &str) -> PyResult<()> {
 impl Xid {
     #[new]
     fn new(format_id: i64, gtrid: String, bqual: String) -> PyResult<Self> {
-        let format_id = i32::try_from(format_id).ok().filter(|id| *id >= 0).ok_or_else(|| {
-            PyValueError::new_err("format_id must be a non-negative 32-bit integer")
+        let format_id = i32::try_from(format_id).map_err(|_| {
+            PyOverflowError::new_err(match format_id {
+                0.. => "signed integer is greater than maximum",
+                _ => "signed integer is less than minimum",
+            })
         })?;
+        if format_id < 0 {
+            return Err(PyValueError::new_err("format_id must be a non-negative 32-bit integer"));
+        }
         check("gtrid", &gtrid)?;
         check("bqual", &bqual)?;
         Ok(Self {

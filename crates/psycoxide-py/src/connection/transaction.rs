@@ -144,6 +144,13 @@ impl Connection {
             (state.characteristics, state.autocommit)
         };
         let old = new;
+        // In autocommit mode what is set is sent, changed or not: SQL may have changed it meanwhile.
+        let said = [
+            matches!(level, Setting::Set(_)),
+            matches!(readonly, Setting::Set(_)),
+            matches!(deferrable, Setting::Set(_)),
+        ]
+        .map(|given| given && autocommit.unwrap_or(was_autocommit));
         if let Setting::Set(level) = level {
             new.isolation = level;
         }
@@ -162,13 +169,13 @@ impl Connection {
             (true, false) => (old, nothing),
         };
         let mut commands = Vec::new();
-        if before.isolation != after.isolation {
+        if said[0] || before.isolation != after.isolation {
             commands.push(SessionDefault::Isolation(after.isolation));
         }
-        if before.readonly != after.readonly {
+        if said[1] || before.readonly != after.readonly {
             commands.push(SessionDefault::ReadOnly(after.readonly));
         }
-        if before.deferrable != after.deferrable {
+        if said[2] || before.deferrable != after.deferrable {
             commands.push(SessionDefault::Deferrable(after.deferrable));
         }
         for command in commands {
@@ -327,7 +334,7 @@ impl Connection {
 
     /// set_isolation_level(level=None) -- Set the isolation level, rolling back first.
     ///
-    /// 0 (`ISOLATION_LEVEL_AUTOCOMMIT`) turns autocommit on; 1 to 4 and None turn it off.
+    /// 0 (`ISOLATION_LEVEL_AUTOCOMMIT`) turns autocommit on; 1 to 4, a name and None turn it off.
     /// `autocommit` and `isolation_level` do the same without rolling back. Raises ValueError for
     /// another level, ProgrammingError on asynchronous connections.
     #[pyo3(signature = (level=None))]
@@ -339,23 +346,20 @@ impl Connection {
         this.open_session()?;
         this.refuse_async("\"isolation_level\"")?;
         this.refuse_tpc("set_isolation_level")?;
-        let level = match level.filter(|level| !level.is_none()) {
-            None => None,
-            Some(level) => match level.extract::<i64>() {
-                Ok(number) if (0..=4).contains(&number) => Some(number),
-                Ok(_) => {
+        let (level, autocommit) = match level.filter(|level| !level.is_none()) {
+            None => (Setting::Set(None), false),
+            Some(level) if level.is_instance_of::<PyInt>() => match level.extract::<i64>()? {
+                // The level is kept for when autocommit ends.
+                0 => (Setting::Keep, true),
+                number @ 1..=4 => (Setting::Set(IsolationLevel::from_number(number)), false),
+                _ => {
                     return Err(PyValueError::new_err("isolation level must be between 0 and 4"));
                 }
-                Err(error) => return Err(error),
             },
+            Some(level) => (Setting::Set(parse_level(level)?), false),
         };
         Self::end_transaction(slf, "ROLLBACK")?;
-        if level == Some(0) {
-            let default = Setting::Set(None);
-            return Self::change_session(slf, default, Setting::Keep, Setting::Keep, Some(true));
-        }
-        let level = Setting::Set(level.and_then(IsolationLevel::from_number));
-        Self::change_session(slf, level, Setting::Keep, Setting::Keep, Some(false))
+        Self::change_session(slf, level, Setting::Keep, Setting::Keep, Some(autocommit))
     }
 
     /// reset() -- Return the session to its defaults.
@@ -368,7 +372,7 @@ impl Connection {
         this.open_session()?;
         this.refuse_async("reset")?;
         let operation = Operation::begin(slf)?;
-        Self::end_in(slf, &operation, "ROLLBACK")?;
+        Self::end_in(slf, &operation, "ABORT")?;
         Self::execute_plain(slf, &operation, b"DISCARD ALL".to_vec())?;
         let mut state = this.state();
         state.mark += 1;

@@ -99,7 +99,8 @@ impl Cursor {
 
     /// fetchmany(size=None) -> list of tuple -- The next `size` rows, `arraysize` if it is None.
     ///
-    /// All that remain if it is negative; an empty list at the end. Raises what `fetchone()` does.
+    /// All that remain if it is negative, but a named cursor goes back then; an empty list at the
+    /// end. Raises what `fetchone()` does.
     #[pyo3(signature = (size=None))]
     fn fetchmany<'py>(slf: &Bound<'py, Self>, size: Option<i64>) -> PyResult<Bound<'py, PyList>> {
         Self::check_fetch(slf)?;

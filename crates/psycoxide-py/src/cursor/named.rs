@@ -85,7 +85,7 @@ impl Cursor {
         }
     }
 
-    /// Fetches the next rows; all that remain when there is no count, or a negative one.
+    /// Fetches the next rows, all that remain when there is no count; a negative one goes back.
     pub(super) fn fetch_named(slf: &Bound<'_, Self>, count: Option<i64>) -> PyResult<()> {
         let this = slf.get();
         let connection = this.open_connection(slf.py())?;
@@ -94,7 +94,7 @@ impl Cursor {
             return Err(error::programming("can't use a named cursor outside of transactions"));
         }
         let name = this.quoted_name(slf.py(), connection.get())?;
-        Self::run_named(slf, named::fetch(&name, count.filter(|count| *count >= 0)))
+        Self::run_named(slf, named::fetch(&name, count))
     }
 
     /// Moves the server's cursor.

@@ -102,9 +102,7 @@ impl Default {
     /// The `SET` that makes it so; `None` goes back to the session's own default.
     pub fn set(self) -> String {
         let (name, value) = match self {
-            Self::Isolation(level) => {
-                ("isolation", level.map(|level| level.name().to_ascii_lowercase()))
-            }
+            Self::Isolation(level) => ("isolation", level.map(|level| level.name().to_owned())),
             Self::ReadOnly(value) => ("read_only", value.map(on_off)),
             Self::Deferrable(value) => ("deferrable", value.map(on_off)),
         };
@@ -157,7 +155,7 @@ mod tests {
     fn defaults_are_set_and_reset() {
         assert_eq!(
             Default::Isolation(Some(IsolationLevel::RepeatableRead)).set(),
-            "SET default_transaction_isolation TO 'repeatable read'"
+            "SET default_transaction_isolation TO 'REPEATABLE READ'"
         );
         assert_eq!(
             Default::ReadOnly(Some(true)).set(),

@@ -17,12 +17,12 @@ pub struct Table<'a> {
 }
 
 impl Table<'_> {
-    /// `COPY name (columns) FROM stdin WITH DELIMITER AS separator NULL AS null`
+    /// `COPY name(columns) FROM stdin WITH DELIMITER AS separator NULL AS null`
     pub fn copy_from(&self) -> Vec<u8> {
         self.copy(b" FROM stdin")
     }
 
-    /// `COPY name (columns) TO stdout WITH DELIMITER AS separator NULL AS null`
+    /// `COPY name(columns) TO stdout WITH DELIMITER AS separator NULL AS null`
     pub fn copy_to(&self) -> Vec<u8> {
         self.copy(b" TO stdout")
     }
@@ -30,7 +30,7 @@ impl Table<'_> {
     fn copy(&self, direction: &[u8]) -> Vec<u8> {
         let mut sql = [b"COPY ", self.name].concat();
         if !self.columns.is_empty() {
-            sql.extend_from_slice(b" (");
+            sql.extend_from_slice(b"(");
             sql.extend_from_slice(&self.columns.join(b",".as_slice()));
             sql.push(b')');
         }
@@ -53,7 +53,7 @@ mod tests {
         let table = Table { name: b"\"t\"", columns: &columns, separator: b"'\t'", null: b"'\\N'" };
         assert_eq!(
             table.copy_from(),
-            b"COPY \"t\" (\"a\",\"b\") FROM stdin WITH DELIMITER AS '\t' NULL AS '\\N'"
+            b"COPY \"t\"(\"a\",\"b\") FROM stdin WITH DELIMITER AS '\t' NULL AS '\\N'"
         );
         let table = Table { columns: &[], ..table };
         assert_eq!(table.copy_to(), b"COPY \"t\" TO stdout WITH DELIMITER AS '\t' NULL AS '\\N'");

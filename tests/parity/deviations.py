@@ -1,0 +1,103 @@
+"""Where psycoxide may answer otherwise than psycopg2, for values: all of it, and nothing wider.
+
+Each stands in docs/differences.md. What no function here knows has to be the same.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from two_drivers import Custom, Outcome, Recipe
+
+# What PostgreSQL prints. A text of another form reaches a typecaster from the program only.
+DATE = r"(?!0000)\d{4,6}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+CLOCK = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?"
+OFFSET = r"[-+](0\d|1[0-5])(:[0-5]\d){0,2}"
+SPECIAL = r"-?infinity"
+INTERVAL = (
+    r"(?=.)((^|(?<=.) ?)-?\d+ years?)?((^|(?<=.) )-?(\d|1[01]) mons?)?((^|(?<=.) )[-+]?\d+ days?)?"
+    r"((^|(?<=.) )[-+]?\d{2,}:[0-5]\d:[0-5]\d(\.\d{1,6})?)?"
+)
+PRINTED = {
+    "DATE": rf"{DATE}( BC)?|{SPECIAL}",
+    "TIME": rf"({CLOCK}|24:00:00)({OFFSET})?",
+    "DATETIME": rf"{DATE} {CLOCK}( BC)?|{SPECIAL}",
+    "DATETIMETZ": rf"{DATE} {CLOCK}({OFFSET})?( BC)?|{SPECIAL}",
+    "INTERVAL": INTERVAL,
+    "NUMBER": r"-?(\d+|\d*\.\d+|\d\.?\d*e[-+]\d+)|NaN|-?Infinity",
+    "BOOLEAN": r"[tf]",
+    "BINARY": r"\\x([0-9a-f]{2})*",
+}
+
+
+def check_written(recipe: Any, theirs: Outcome, ours: Outcome) -> None:
+    if ours == theirs:
+        return
+    if holds(recipe, is_infinite) and without_infinity(ours) == without_infinity(theirs):
+        return
+    # NUL cuts an identifier off; ours refuses it.
+    if holds(recipe, lambda part: isinstance(part, str) and "\0" in part) and "NUL" in ours.words:
+        return
+    assert ours == theirs, recipe
+
+
+def check_quoted(recipe: Any, theirs: Outcome, ours: Outcome) -> None:
+    """Without a connection."""
+    # Some adapters of psycopg2's need one without saying so.
+    if theirs.error == "AttributeError" and re.search(r"attribute '_?conn'", theirs.words):
+        return
+    # psycopg2 writes Latin-1, as libpq reads it in UTF-8: garbage.
+    if ours != theirs and not repr(recipe).isascii():
+        return
+    check_written(recipe, theirs, ours)
+
+
+def check_read(name: str, text: str | None, theirs: Outcome, ours: Outcome) -> None:
+    if ours == theirs:
+        return
+    # What the server does not print is refused, whatever psycopg2 makes of it; intervals are read
+    # in all of the server's styles, of which psycopg2 misreads two.
+    refused = ours.error in ("DataError", "ValueError", "InterfaceError") or "INTERVAL" in name
+    if text is not None and refused and not printed(name, text):
+        return
+    assert ours == theirs, (name, text)
+
+
+def check_returned(kind: str, theirs: Outcome, ours: Outcome) -> None:
+    assert ours == theirs, kind
+
+
+def printed(name: str, text: str) -> bool:
+    """Whether the server would print this value of the typecaster's type."""
+    kind = name.removeprefix("PY").removesuffix("ARRAY")
+    kind = {"INTEGER": "NUMBER", "LONGINTEGER": "NUMBER", "FLOAT": "NUMBER"}.get(kind, kind)
+    kind = {"DECIMAL": "NUMBER"}.get(kind, kind)
+    if kind not in PRINTED:
+        return not name.startswith("oid ")
+    values = [text]
+    if name.endswith("ARRAY"):
+        values = [part.strip('{}"') for part in text.rpartition("=")[2].split(",")]
+    return all(re.fullmatch(PRINTED[kind], value) for value in values)
+
+
+def is_infinite(value: Any) -> bool:
+    return isinstance(value, Decimal) and value.is_infinite()
+
+
+def without_infinity(outcome: Outcome) -> str:
+    return re.sub(r"-?Infinity|NaN", "<special>", repr(outcome))
+
+
+def holds(recipe: Any, wanted: Any) -> bool:
+    """Whether something in a recipe is `wanted`."""
+    if isinstance(recipe, Recipe):
+        return holds(recipe.arguments, wanted)
+    if isinstance(recipe, Custom):
+        return holds(recipe.inner, wanted)
+    if isinstance(recipe, dict):
+        return any(holds(part, wanted) for part in recipe.values())
+    if isinstance(recipe, (list, tuple)):
+        return any(holds(part, wanted) for part in recipe)
+    return bool(wanted(recipe))

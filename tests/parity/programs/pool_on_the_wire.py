@@ -1,0 +1,45 @@
+"""Connections given back to the pool in each state."""
+
+from psycopg2 import pool
+
+for kind in (pool.SimpleConnectionPool, pool.ThreadedConnectionPool):
+    p = kind(1, 3, dsn)
+
+    def use(action, **putting):
+        c = p.getconn()
+        attempt(lambda: action(c))
+        before = (c.status, c.info.transaction_status)
+        attempt(lambda: p.putconn(c, **putting))
+        show((before, c.closed))
+
+    use(lambda c: None)
+    use(lambda c: c.cursor().execute("select 1"))
+    use(lambda c: c.cursor().execute("select 1/0"))
+    use(lambda c: setattr(c, "autocommit", True))
+    use(lambda c: c.cursor().execute("begin"))
+    use(lambda c: c.set_session(readonly=True))
+    use(lambda c: c.tpc_begin("pooled"))
+    use(lambda c: c.close())
+    use(lambda c: None, close=True)
+    a, b, d = p.getconn(), p.getconn("k"), p.getconn()
+    show(p.getconn("k") is b)
+    attempt(p.getconn)
+    attempt(lambda: p.putconn(conn))
+    attempt(lambda: p.putconn(None))
+    p.putconn(b, "k")
+    show(b.closed)
+    p.putconn(a)
+    p.putconn(d)
+    show((a.closed, b.closed, d.closed))
+    attempt(lambda: p.putconn(a))
+    a = p.getconn()
+    p.closeall()
+    show((a.closed, p.closed))
+    attempt(p.getconn)
+    attempt(lambda: p.putconn(a))
+    attempt(p.closeall)
+attempt(lambda: pool.SimpleConnectionPool(5, 3, dsn))
+attempt(lambda: pool.SimpleConnectionPool(1, 3, "nonsense"))
+attempt(lambda: pool.SimpleConnectionPool("x", 3, dsn))
+attempt(lambda: pool.AbstractConnectionPool(0, 1, dsn).getconn())
+show([base.__name__ for base in pool.PoolError.__mro__])
