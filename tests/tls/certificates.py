@@ -39,7 +39,7 @@ def new_key(kind: str = "p256") -> Any:
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
     if kind == "ed25519":
         return ed25519.Ed25519PrivateKey.generate()
-    return ec.generate_private_key(ec.SECP384R1() if kind == "p384" else ec.SECP256R1())
+    return ec.generate_private_key(ec.SECP521R1() if kind == "p521" else ec.SECP256R1())
 
 
 class Authority:

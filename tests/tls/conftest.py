@@ -205,6 +205,7 @@ def make_files(folder: Path) -> None:
         "no_servers": ours.issue("x", HOST, purpose=CLIENT_ONLY),
         "sha384": ours.issue("x", HOST, digest=hashes.SHA384()),
         "sha512": ours.issue("x", HOST, digest=hashes.SHA512(), key="rsa"),
+        "p521": ours.issue("x", HOST, digest=hashes.SHA512(), key="p521"),
         "ed25519": self_signed("x", HOST, key="ed25519"),
         "client": ours.issue("certuser", key="rsa", purpose=CLIENT_ONLY),
         "client_other": other.issue("certuser"),

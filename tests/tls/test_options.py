@@ -187,7 +187,7 @@ def test_one_of_several_authorities(lab: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
-@pytest.mark.parametrize("shown", ["good", "sha512", "version_1", "ed25519"])
+@pytest.mark.parametrize("shown", ["good", "sha512", "version_1", "ed25519", "p521"])
 def test_versions_and_what_is_told_of_them(lab: Any, version: str, shown: str) -> None:
     import psycopg2
 

@@ -12,6 +12,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, SignatureScheme, SupportedProtocolVersion, version};
 
+use super::algorithms::algorithms;
 use super::certificate::{Certificate, PublicKey};
 use super::failure::Failure;
 use super::key_log::KeyLogFile;
@@ -85,7 +86,7 @@ pub(super) fn client(options: &Encryption) -> Result<Client, Failure> {
     let key = identity(options, &provider).map_err(Failure::Refused)?;
     let (requested, sent) = (AtomicBool::new(false), AtomicBool::new(false));
     let identity = Arc::new(Identity { key, requested, sent });
-    let algorithms = provider.signature_verification_algorithms;
+    let algorithms = algorithms();
     let builder =
         ClientConfig::builder_with_provider(provider).with_protocol_versions(&versions)?;
     let mut config = builder

@@ -2,6 +2,7 @@
 //!
 //! <https://www.postgresql.org/docs/current/libpq-ssl.html>
 
+mod algorithms;
 mod binding;
 mod certificate;
 mod chain;

@@ -12,6 +12,7 @@ use psycoxide_proto::Secret;
 use rustls::SignatureAlgorithm;
 use rustls::crypto::ring::default_provider;
 
+use super::algorithms::algorithms;
 use super::binding::end_point;
 use super::certificate::{AltName, Certificate};
 use super::chain::{Distrust, Trust};
@@ -101,7 +102,7 @@ fn verdict_at(
         leaked.map(|der| Certificate::read(der).unwrap()).collect()
     };
     let (sent, roots) = (read(sent), read(roots));
-    let algorithms = &default_provider().signature_verification_algorithms;
+    let algorithms = &algorithms();
     Trust { roots: &roots, lists, algorithms, now }.verify(&sent[0], &sent[1..])
 }
 
@@ -192,6 +193,34 @@ fn authorities_in_between_have_to_be_some() {
 }
 
 #[test]
+fn every_kind_of_signature_of_today_is_verified() {
+    let workshop = Workshop::new();
+    for (key, hashes) in [
+        ("ec -pkeyopt ec_paramgen_curve:prime256v1", &["sha256", "sha384", "sha512"][..]),
+        ("ec -pkeyopt ec_paramgen_curve:secp384r1", &["sha256", "sha384", "sha512"]),
+        ("ec -pkeyopt ec_paramgen_curve:secp521r1", &["sha384", "sha512"]),
+        ("rsa:2048", &["sha256", "sha384", "sha512"]),
+    ] {
+        workshop.run(&format!(
+            "req -x509 -nodes -subj /CN=ca -newkey {key} -keyout ca.key -out ca.crt"
+        ));
+        for hash in hashes {
+            workshop.run("req -new -nodes -subj /CN=db -newkey ed25519 -keyout db.key -out db.csr");
+            workshop.run(&format!(
+                "x509 -req -in db.csr -{hash} -CA ca.crt -CAkey ca.key -CAcreateserial -out db.crt"
+            ));
+            let (leaf, ca) = (workshop.der("db"), workshop.der("ca"));
+            assert_eq!(verdict(from_ref(&leaf), from_ref(&ca)), Ok(()), "{key} {hash}");
+            let mut forged = leaf;
+            let at = forged.windows(2).position(|bytes| bytes == b"db").unwrap();
+            forged[at] = b'x';
+            let expected = Err(Distrust::UnknownIssuer);
+            assert_eq!(verdict(&[forged], &[ca]), expected, "{key} {hash}");
+        }
+    }
+}
+
+#[test]
 fn a_certificate_for_another_purpose_is_no_servers() {
     let workshop = Workshop::new();
     workshop.authority("ca");
@@ -216,7 +245,7 @@ fn no_certificate_is_trusted_of_which_a_byte_was_changed() {
     let (genuine, ca) = (workshop.der("db"), workshop.der("ca"));
     assert_eq!(verdict(from_ref(&genuine), from_ref(&ca)), Ok(()));
     let roots = [Certificate::read(&ca).unwrap()];
-    let algorithms = &default_provider().signature_verification_algorithms;
+    let algorithms = &algorithms();
     let trust = Trust { roots: &roots, lists: None, algorithms, now: now() };
     for at in 0..genuine.len() {
         for change in [1, 0x80] {
