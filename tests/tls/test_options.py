@@ -191,6 +191,10 @@ def test_one_of_several_authorities(lab: Any, tmp_path: Path) -> None:
 def test_versions_and_what_is_told_of_them(lab: Any, version: str, shown: str) -> None:
     import psycopg2
 
+    if (shown, version) == ("p521", "TLSv1.2"):
+        pytest.skip(
+            "TLS 1.2 allows the curves of key exchange only, and P-521 is not offered there"
+        )
     lab.show(shown)
     limits = {"ssl_min_protocol_version": version, "ssl_max_protocol_version": version}
     dsn = lab.dsn(**SCRAM, sslmode="require", channel_binding="disable", **limits)
