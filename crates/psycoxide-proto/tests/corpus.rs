@@ -4,19 +4,39 @@
 #[allow(dead_code)]
 mod play;
 
+#[path = "../../../fuzz/src/commands.rs"]
+mod commands;
+
 use std::path::Path;
 
-/// All inputs, by name.
+/// All inputs of the conversations, by name.
 fn corpus() -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/conversation");
+    let inputs = corpus_of("conversation");
+    assert!(inputs.len() >= 10, "the corpus is missing");
+    inputs
+}
+
+fn corpus_of(target: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
     let mut inputs: Vec<(String, Vec<u8>)> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .map(|path| (path.display().to_string(), std::fs::read(&path).unwrap()))
         .collect();
     inputs.sort();
-    assert!(inputs.len() >= 10, "the corpus is missing");
     inputs
+}
+
+#[test]
+fn commands_in_any_order_are_obeyed_or_refused() {
+    let inputs = corpus_of("engine");
+    assert!(inputs.len() >= 3, "the corpus is missing");
+    for (name, input) in inputs {
+        println!("{name}");
+        for end in 0..=input.len() {
+            commands::engine(&input[..end]);
+        }
+    }
 }
 
 #[test]

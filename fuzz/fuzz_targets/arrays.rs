@@ -1,0 +1,4 @@
+//! Array texts.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::texts::arrays(data));

@@ -1,0 +1,4 @@
+//! Dates, times and timestamps.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::texts::dates(data));

@@ -1,0 +1,4 @@
+//! hstore texts.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::texts::hstore(data));

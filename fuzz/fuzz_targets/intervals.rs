@@ -1,0 +1,4 @@
+//! Intervals in every style.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::texts::intervals(data));

@@ -1,0 +1,4 @@
+//! Numbers and bytea.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::texts::scalars(data));

@@ -1,0 +1,4 @@
+//! The placeholders of a query.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::texts::template(data));

@@ -1,0 +1,73 @@
+//! A protocol engine under any commands in any order, between any bytes of a server.
+
+use psycoxide_proto::{Engine, Request, Secret, Startup};
+
+/// So many slices of a password's stretching are done: more is only slow.
+const SLICES: usize = 4;
+
+/// Obeys an input: each byte is a command, some of which take what follows as their data.
+pub fn engine(mut input: &[u8]) {
+    let mut startup = Startup::new(b"tester", "fyko+d2lbbFgONRv9qkxdawL".to_owned());
+    startup.password = Some(Secret::from("testerpw"));
+    let mut engine = Engine::new(startup);
+    let mut slices = 0;
+    while let Some((&command, rest)) = input.split_first() {
+        input = rest;
+        let length = usize::from(command >> 4);
+        match command & 15 {
+            // Most of the time the server speaks.
+            0..=3 => engine.receive(take(&mut input, 1 + length * length)),
+            4 => {
+                let bytes = take(&mut input, 1 + length);
+                let space = engine.space();
+                let count = bytes.len().min(space.len());
+                space[..count].copy_from_slice(&bytes[..count]);
+                engine.filled(count);
+            }
+            5 => drop(engine.submit(request(length, take(&mut input, length)))),
+            6 => drop(engine.copy_chunk(take(&mut input, length))),
+            7 => drop(engine.copy_done()),
+            8 => drop(engine.copy_fail(take(&mut input, length))),
+            9 => engine.sent(engine.out().len().min(length)),
+            10 => engine.sent(engine.out().len()),
+            11 => drop(engine.poll_event()),
+            12 if slices < SLICES => {
+                slices += usize::from(engine.work());
+            }
+            13 => drop((engine.take_notices(), engine.take_notifications())),
+            14 if length == 15 => engine.receive_eof(),
+            15 if length == 15 => engine.terminate(),
+            _ => while engine.poll_event().is_some() {},
+        }
+        look(&mut engine);
+    }
+}
+
+/// Asks what a driver asks at any time. What has failed says so for ever.
+fn look(engine: &mut Engine) {
+    let error = engine.error().cloned();
+    let _ = (engine.phase(), engine.interest(), engine.backlog(), engine.transaction_status());
+    let _ = (engine.parameter("client_encoding"), engine.cancel_key(), engine.password_needed());
+    if error.is_some() {
+        assert!(engine.submit(request(0, b"")).is_err());
+        assert_eq!(engine.error().cloned(), error);
+    }
+}
+
+fn take<'a>(input: &mut &'a [u8], length: usize) -> &'a [u8] {
+    let (taken, rest) = input.split_at(length.min(input.len()));
+    *input = rest;
+    taken
+}
+
+fn request(kind: usize, text: &[u8]) -> Request {
+    let sql = text.to_vec();
+    match kind % 6 {
+        0 => Request::query(sql),
+        1 => Request::query(sql).begin(b"BEGIN"),
+        2 => Request::script(vec![sql.clone(), sql]),
+        3 => Request::function(952, vec![sql]),
+        4 => Request::prepare(b"s".to_vec(), sql, vec![]),
+        _ => Request::close_statement(sql),
+    }
+}

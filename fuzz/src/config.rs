@@ -1,0 +1,42 @@
+//! Connection strings: what is read, written again as keywords and values and read again, is the
+//! same.
+
+use psycoxide_net::Config;
+use psycoxide_net::config::Surroundings;
+
+/// Every target of this file, by its name.
+pub const TARGETS: &[(&str, fn(&[u8]))] = &[("dsn", dsn), ("uri", uri)];
+
+pub fn dsn(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    let pairs = match Config::parse_dsn(text) {
+        Ok(pairs) => pairs,
+        Err(error) => {
+            assert!(error.is_syntax() && !error.to_string().is_empty());
+            return;
+        }
+    };
+    assert_eq!(Config::parse_dsn(&written(&pairs)).as_ref(), Ok(&pairs));
+    if !pairs.iter().any(|(name, _)| reads_files(name)) {
+        let nothing = Surroundings { variable: &|_| None, user: &|| Ok("somebody".to_owned()) };
+        if let Ok(config) = Config::parse_in(text, &nothing) {
+            assert!(!config.hosts().is_empty());
+        }
+    }
+}
+
+pub fn uri(input: &[u8]) {
+    dsn(&[b"postgresql://", input].concat());
+}
+
+/// An input is not to choose which files are read.
+fn reads_files(name: &str) -> bool {
+    name.starts_with("ssl") || matches!(name, "service" | "passfile")
+}
+
+fn written(pairs: &[(String, String)]) -> String {
+    let quoted = |value: &str| value.replace('\\', "\\\\").replace('\'', "\\'");
+    let pairs: Vec<_> =
+        pairs.iter().map(|(name, value)| format!("{name}='{}'", quoted(value))).collect();
+    pairs.join(" ")
+}

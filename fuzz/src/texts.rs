@@ -1,0 +1,279 @@
+//! PostgreSQL's text formats: what is read, written again and read again, is the same.
+
+use psycoxide_sql::template::{Piece, Placeholder, Template};
+use psycoxide_sql::text::array::{Item, Items, unescape};
+use psycoxide_sql::text::date::{Date, date};
+use psycoxide_sql::text::hstore::Pairs;
+use psycoxide_sql::text::interval::{Interval, interval};
+use psycoxide_sql::text::range::{Range, multirange, range};
+use psycoxide_sql::text::time::{Time, time};
+use psycoxide_sql::text::timestamp::timestamp;
+use psycoxide_sql::text::{Malformed, Moment, bytea, composite, number};
+
+/// Every target of this file, by its name.
+pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+    ("arrays", arrays),
+    ("composites", composites),
+    ("dates", dates),
+    ("hstore", hstore),
+    ("intervals", intervals),
+    ("ranges", ranges),
+    ("scalars", scalars),
+    ("template", template),
+];
+
+#[derive(Debug, PartialEq)]
+enum Token {
+    Open,
+    Close,
+    Null,
+    Text(Vec<u8>),
+}
+
+pub fn arrays(input: &[u8]) {
+    let Ok(tokens) = array_tokens(input) else { return };
+    let mut written = Vec::new();
+    let mut previous: Option<&Token> = None;
+    for token in &tokens {
+        let apart = !matches!(previous, None | Some(Token::Open));
+        if apart && *token != Token::Close {
+            written.push(b',');
+        }
+        match token {
+            Token::Open => written.push(b'{'),
+            Token::Close => written.push(b'}'),
+            Token::Null => written.extend(b"NULL"),
+            Token::Text(text) => quote(text, &mut written),
+        }
+        previous = Some(token);
+    }
+    assert_eq!(array_tokens(&written).as_ref(), Ok(&tokens));
+}
+
+fn array_tokens(text: &[u8]) -> Result<Vec<Token>, Malformed> {
+    let mut items = Items::new(text);
+    let mut tokens = Vec::new();
+    while let Some(item) = items.step()? {
+        tokens.push(match item {
+            Item::Open => Token::Open,
+            Item::Close => Token::Close,
+            Item::Null => Token::Null,
+            Item::Plain(text) => Token::Text(text.to_vec()),
+            Item::Escaped(text) => {
+                let mut plain = Vec::new();
+                unescape(text, &mut plain);
+                Token::Text(plain)
+            }
+        });
+    }
+    Ok(tokens)
+}
+
+pub fn composites(input: &[u8]) {
+    let Ok(fields) = composite::fields(input) else { return };
+    let mut written = vec![b'('];
+    for (index, field) in fields.iter().enumerate() {
+        if index > 0 {
+            written.push(b',');
+        }
+        if let Some(text) = field {
+            quote(text, &mut written);
+        }
+    }
+    written.push(b')');
+    assert_eq!(composite::fields(&written), Ok(fields));
+}
+
+pub fn hstore(input: &[u8]) {
+    let Ok(pairs) = hstore_pairs(input) else { return };
+    let mut written = Vec::new();
+    for (key, value) in &pairs {
+        if !written.is_empty() {
+            written.extend(b", ");
+        }
+        quote(key, &mut written);
+        written.extend(b"=>");
+        match value {
+            Some(text) => quote(text, &mut written),
+            None => written.extend(b"NULL"),
+        }
+    }
+    assert_eq!(hstore_pairs(&written), Ok(pairs));
+}
+
+type Pair = (Vec<u8>, Option<Vec<u8>>);
+
+fn hstore_pairs(text: &[u8]) -> Result<Vec<Pair>, Malformed> {
+    let mut walk = Pairs::new(text);
+    let mut pairs = Vec::new();
+    while let Some((key, value)) = walk.step()? {
+        pairs.push((key.into_owned(), value.map(|value| value.into_owned())));
+    }
+    Ok(pairs)
+}
+
+pub fn ranges(input: &[u8]) {
+    if let Ok(read) = range(input) {
+        assert_eq!(range(&write_range(&read)), Ok(read));
+    }
+    let Ok(parts) = multirange(input) else { return };
+    for part in &parts {
+        assert!(range(part).is_ok(), "a part of a multirange is a range");
+    }
+    let written = [b"{", parts.join(&b',').as_slice(), b"}"].concat();
+    assert_eq!(multirange(&written), Ok(parts));
+}
+
+fn write_range(range: &Range) -> Vec<u8> {
+    let Range::Between { lower, upper, lower_inclusive, upper_inclusive } = range else {
+        return b"empty".to_vec();
+    };
+    let mut written = vec![if *lower_inclusive { b'[' } else { b'(' }];
+    if let Some(text) = lower {
+        quote(text, &mut written);
+    }
+    written.push(b',');
+    if let Some(text) = upper {
+        quote(text, &mut written);
+    }
+    written.push(if *upper_inclusive { b']' } else { b')' });
+    written
+}
+
+pub fn intervals(input: &[u8]) {
+    let Ok(read) = interval(input) else { return };
+    let Interval { months, days, microseconds } = read;
+    if [months, days, microseconds].contains(&i64::MIN) {
+        return; // its figures without the sign are too large to be read
+    }
+    let sign = if microseconds < 0 { "-" } else { "" };
+    let (seconds, fraction) =
+        (microseconds.unsigned_abs() / 1_000_000, microseconds.unsigned_abs() % 1_000_000);
+    for written in [
+        format!("P{months}M{days}DT{sign}{seconds}.{fraction:06}S"),
+        format!("@ {months} mons {days} days {sign}{seconds}.{fraction:06} secs"),
+        format!("{months} mons {days} days {sign}0:00:{seconds}.{fraction:06}"),
+    ] {
+        assert_eq!(interval(written.as_bytes()), Ok(read), "{written}");
+    }
+}
+
+pub fn dates(input: &[u8]) {
+    if let Ok(Moment::Finite(read)) = date(input) {
+        let (figures, era) = write_date(read);
+        assert_eq!(date(format!("{figures}{era}").as_bytes()), Ok(Moment::Finite(read)));
+    }
+    if let Ok((read, offset)) = time(input) {
+        let _ = read.normalized();
+        if let Some(zone) = write_offset(offset) {
+            let written = write_time(read) + &zone;
+            assert_eq!(time(written.as_bytes()), Ok((read, offset)), "{written}");
+        }
+    }
+    if let Ok(Moment::Finite(read)) = timestamp(input)
+        && let Some(zone) = write_offset(read.offset)
+    {
+        let (figures, era) = write_date(read.date);
+        let written = format!("{figures} {}{zone}{era}", write_time(read.time));
+        assert_eq!(timestamp(written.as_bytes()), Ok(Moment::Finite(read)), "{written}");
+    }
+}
+
+fn write_date(date: Date) -> (String, &'static str) {
+    let era = if date.year < 0 { " BC" } else { "" };
+    (format!("{:04}-{:02}-{:02}", date.year.unsigned_abs(), date.month, date.day), era)
+}
+
+fn write_time(time: Time) -> String {
+    let Time { hour, minute, second, microsecond } = time;
+    format!("{hour:02}:{minute:02}:{second:02}.{microsecond:06}")
+}
+
+/// `None` for an offset of a hundred hours or more, which two figures cannot say.
+fn write_offset(offset: Option<i32>) -> Option<String> {
+    let Some(seconds) = offset else { return Some(String::new()) };
+    let sign = if seconds < 0 { '-' } else { '+' };
+    let (hours, rest) = (seconds.unsigned_abs() / 3600, seconds.unsigned_abs() % 3600);
+    (hours < 100).then(|| format!("{sign}{hours:02}:{:02}:{:02}", rest / 60, rest % 60))
+}
+
+pub fn scalars(input: &[u8]) {
+    if let Some(read) = number::integer(input) {
+        assert_eq!(number::integer(read.to_string().as_bytes()), Some(read));
+    }
+    if let Some(read) = number::float(input).filter(|read| !read.is_nan()) {
+        assert_eq!(number::float(read.to_string().as_bytes()), Some(read));
+    }
+    if let Ok(read) = bytea::bytes(input) {
+        let hex: String = read.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(bytea::bytes(format!("\\x{hex}").as_bytes()), Ok(read));
+    }
+}
+
+/// A query whose placeholders can be merged, written again from its pieces, has the same ones in
+/// the same places.
+pub fn template(input: &[u8]) {
+    let read = Template::parse(input);
+    let parts = template_parts(input, &read);
+    if read.reading_fault().is_some() || read.merging_fault().is_some() {
+        return;
+    }
+    let mut written = Vec::new();
+    for part in &parts {
+        match part {
+            Part::Text(text) => {
+                for byte in text {
+                    written.extend(std::iter::repeat_n(*byte, 1 + usize::from(*byte == b'%')));
+                }
+            }
+            Part::Placeholder(placeholder) => written.extend(placeholder),
+        }
+    }
+    let again = Template::parse(&written);
+    assert_eq!((again.reading_fault(), again.merging_fault()), (None, None));
+    assert_eq!(template_parts(&written, &again), parts);
+}
+
+#[derive(Debug, PartialEq)]
+enum Part {
+    Text(Vec<u8>),
+    Placeholder(Vec<u8>),
+}
+
+/// Text between placeholders, and the placeholders as they are written.
+fn template_parts(query: &[u8], template: &Template) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for piece in template.pieces() {
+        match piece {
+            Piece::Text(place) => {
+                let text = query.get(place.clone()).expect("pieces lie within the query");
+                match parts.last_mut() {
+                    Some(Part::Text(before)) => before.extend(text),
+                    _ => parts.push(Part::Text(text.to_vec())),
+                }
+            }
+            Piece::Value(index) => {
+                let placeholder = template.placeholders().get(*index).expect("pieces have values");
+                parts.push(Part::Placeholder(match placeholder {
+                    Placeholder::Position => b"%s".to_vec(),
+                    Placeholder::Name(place) => {
+                        let name = query.get(place.clone()).expect("names lie within the query");
+                        [b"%(", name, b")s"].concat()
+                    }
+                }));
+            }
+        }
+    }
+    parts
+}
+
+fn quote(text: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    for byte in text {
+        if matches!(byte, b'"' | b'\\') {
+            out.push(b'\\');
+        }
+        out.push(*byte);
+    }
+    out.push(b'"');
+}
