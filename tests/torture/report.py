@@ -26,6 +26,7 @@ SUBJECTS = {
     "I": "Configuration and secrets",
     "J": "Hosts, poolers, failover",
     "K": "Resources",
+    "L": "Bounds on time, and signals",
 }
 WORDS = {"pass": "passes", "fail": "**fails**", "hang": "**hangs**", "crash": "**crashes**"}
 

@@ -43,21 +43,27 @@ impl CancelToken {
     }
 
     /// Asks the server to cancel what the session is running, and waits until it has taken note: a
-    /// statement that is run afterwards is not hit.
+    /// statement that is run afterwards is not hit. When a signal arrives meanwhile, `go_on` is asked
+    /// whether to wait any longer.
     ///
     /// # Errors
-    /// If the server cannot be reached within `timeout`.
-    pub fn send(&self, timeout: Option<Duration>) -> Result<(), Error> {
+    /// If the server cannot be reached within `timeout`, or `go_on` said no: the request may still
+    /// be on its way then.
+    pub fn send(
+        &self,
+        timeout: Option<Duration>,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<(), Error> {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
-        self.try_send(deadline).map_err(|reason| {
+        self.try_send(&mut Waiting { deadline, go_on }).map_err(|reason| {
             Error::Connect(vec![Attempt::Place { place: self.place.clone(), reason, note: None }])
         })
     }
 
     /// Begins to connect; over a Unix socket the server's queue may be full for a moment.
-    fn connect(&self, deadline: Option<Instant>) -> Result<Stream, Reason> {
+    fn connect(&self, waiting: &mut Waiting<'_>) -> Result<Stream, Reason> {
         let patience = Instant::now() + QUEUE_PATIENCE;
-        let until = deadline.map_or(patience, |deadline| deadline.min(patience));
+        let until = waiting.deadline.map_or(patience, |deadline| deadline.min(patience));
         loop {
             match Stream::connect(&self.place, &TcpOptions::default()) {
                 Ok(stream) => return Ok(stream),
@@ -73,13 +79,13 @@ impl CancelToken {
 
     /// The stream over TLS, if the session is: a cancel request holds the session's secret key. As
     /// with libpq, there is no going back to clear text here.
-    fn secured(&self, stream: Stream, deadline: Option<Instant>) -> Result<Stream, Reason> {
+    fn secured(&self, stream: Stream, waiting: &mut Waiting<'_>) -> Result<Stream, Reason> {
         let Some((config, host)) = &self.secure else { return Ok(stream) };
         let (options, name) = (&config.settings().encryption, config.host_name(*host));
         let mut securing = Securing::new(stream, options, name)?;
         loop {
             match securing.advance(options, name)? {
-                Secured::Wait(interest) => ready(securing.stream(), interest, deadline)?,
+                Secured::Wait(interest) => waiting.ready(securing.stream(), interest)?,
                 Secured::Done => return Ok(securing.into_stream()),
                 Secured::Refused => {
                     return Err(Reason::Protocol(ProtoError::Unsupported(
@@ -90,16 +96,16 @@ impl CancelToken {
         }
     }
 
-    fn try_send(&self, deadline: Option<Instant>) -> Result<(), Reason> {
-        let stream = self.connect(deadline)?;
-        ready(&stream, Interest::WRITE, deadline)?;
+    fn try_send(&self, waiting: &mut Waiting<'_>) -> Result<(), Reason> {
+        let stream = self.connect(waiting)?;
+        waiting.ready(&stream, Interest::WRITE)?;
         stream.connected().map_err(Reason::Unreachable)?;
-        let mut stream = self.secured(stream, deadline)?;
+        let mut stream = self.secured(stream, waiting)?;
         let mut rest = self.message.as_slice();
         while !rest.is_empty() {
             match stream.send(rest) {
                 Ok(count) => rest = rest.get(count..).unwrap_or_default(),
-                Err(error) => wait_out(&error, &stream, Interest::WRITE, deadline)?,
+                Err(error) => waiting.out(&error, &stream, Interest::WRITE)?,
             }
         }
         // The server closes the connection when it has sent the signal.
@@ -114,7 +120,7 @@ impl CancelToken {
                 {
                     return Ok(());
                 }
-                Err(error) => wait_out(&error, &stream, Interest::READ, deadline)?,
+                Err(error) => waiting.out(&error, &stream, Interest::READ)?,
             }
         }
     }
@@ -124,31 +130,40 @@ impl CancelToken {
 const QUEUE_PATIENCE: Duration = Duration::from_secs(2);
 const QUEUE_PAUSE: Duration = Duration::from_millis(5);
 
-/// Waits where an error says that this is all there is to do.
-fn wait_out(
-    error: &io::Error,
-    stream: &Stream,
-    interest: Interest,
+/// How long to wait, and whether to.
+struct Waiting<'a> {
     deadline: Option<Instant>,
-) -> Result<(), Reason> {
-    match error.kind() {
-        io::ErrorKind::WouldBlock => ready(stream, interest, deadline),
-        io::ErrorKind::Interrupted => Ok(()),
-        kind => Err(Reason::Socket(
-            error
-                .raw_os_error()
-                .map_or_else(|| io::Error::from(kind), io::Error::from_raw_os_error),
-        )),
-    }
+    /// Asked when a signal arrived.
+    go_on: &'a mut dyn FnMut() -> bool,
 }
 
-fn ready(stream: &Stream, interest: Interest, deadline: Option<Instant>) -> Result<(), Reason> {
-    loop {
-        match wait(stream.as_raw_fd(), interest, deadline) {
-            Ok(Readiness::Ready) => return Ok(()),
-            Ok(Readiness::Expired) => return Err(Reason::Timeout),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Reason::Socket(error)),
+impl Waiting<'_> {
+    /// Waits where an error says that this is all there is to do.
+    fn out(
+        &mut self,
+        error: &io::Error,
+        stream: &Stream,
+        interest: Interest,
+    ) -> Result<(), Reason> {
+        match error.kind() {
+            io::ErrorKind::WouldBlock => self.ready(stream, interest),
+            io::ErrorKind::Interrupted => Ok(()),
+            kind => Err(Reason::Socket(
+                error
+                    .raw_os_error()
+                    .map_or_else(|| io::Error::from(kind), io::Error::from_raw_os_error),
+            )),
+        }
+    }
+
+    fn ready(&mut self, stream: &Stream, interest: Interest) -> Result<(), Reason> {
+        loop {
+            match wait(stream.as_raw_fd(), interest, self.deadline) {
+                Ok(Readiness::Ready) => return Ok(()),
+                Ok(Readiness::Expired) => return Err(Reason::Timeout),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted && (self.go_on)() => {}
+                Err(error) => return Err(Reason::Socket(error)),
+            }
         }
     }
 }

@@ -55,7 +55,7 @@ impl Link {
     /// Begins to connect to the first of the configured hosts.
     ///
     /// # Errors
-    /// [`Error::Connect`] if no host's name has an address.
+    /// [`Error::Connect`] if no host can even be tried.
     pub fn dial(config: Arc<Config>) -> Result<Self, Error> {
         let dial = Dial::new(Arc::clone(&config))?;
         Ok(Self { config, stage: Stage::Dialing(Box::new(dial)) })
@@ -163,6 +163,11 @@ impl Link {
             Stage::Up(up) => up.stream.as_raw_fd(),
             Stage::Closed => -1,
         }
+    }
+
+    /// Whether the name of a host is being looked up: what [`Link::fd`] gives is no socket then.
+    pub fn is_looking_up(&self) -> bool {
+        matches!(&self.stage, Stage::Dialing(dial) if dial.is_looking_up())
     }
 
     /// When the attempt under way has to be given up: [`Link::advance`] does that.

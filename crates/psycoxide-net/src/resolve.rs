@@ -2,8 +2,10 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::time::Instant;
 
 use crate::config::{FALLBACK_SOCKET_DIRECTORY, Host, socket_path};
@@ -16,31 +18,40 @@ const MAX_SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 }
 /// What the resolver says of a name that it does not know.
 const UNKNOWN_NAME: &str = "Name or service not known";
 
-/// All addresses of a host, in the resolver's order.
+/// The addresses of a host, or how to wait for them.
+#[derive(Debug)]
+pub(crate) enum Resolved {
+    /// In the resolver's order.
+    Places(Vec<Place>),
+    /// A name has to be looked up.
+    Asking(Lookup),
+}
+
+/// All addresses of a host. Where a name has to be looked up that begins here.
 ///
-/// Waits while a name is looked up, as libpq does, but not past `deadline`.
-pub(crate) fn resolve(host: &Host, deadline: Option<Instant>) -> Result<Vec<Place>, Attempt> {
+/// # Errors
+/// If it has no address.
+pub(crate) fn resolve(host: &Host, deadline: Option<Instant>) -> Result<Resolved, Attempt> {
     if host.is_local() {
-        return local(host).map(|place| vec![place]);
+        return local(host).map(|place| Resolved::Places(vec![place]));
     }
     if let Some(text) = &host.address {
         let address = numeric(text, host.port).ok_or_else(|| {
             Attempt::Host(format!("could not parse network address \"{text}\": {UNKNOWN_NAME}"))
         })?;
-        return Ok(vec![Place::Tcp { host: text.clone(), address }]);
+        return Ok(Resolved::Places(vec![Place::Tcp { host: text.clone(), address }]));
     }
     let name = &host.name;
-    let failed = |reason: &str| {
-        Attempt::Host(format!("could not translate host name \"{name}\" to address: {reason}"))
-    };
-    let found = match numeric(name, host.port) {
-        Some(address) => vec![address],
-        None => look_up(name, host.port, deadline).map_err(|error| failed(&words(&error)))?,
-    };
-    if found.is_empty() {
-        return Err(failed(UNKNOWN_NAME));
+    match numeric(name, host.port) {
+        Some(address) => Ok(Resolved::Places(vec![Place::Tcp { host: name.clone(), address }])),
+        None => Lookup::begin(name, host.port, deadline)
+            .map(Resolved::Asking)
+            .map_err(|error| untranslated(name, &words(&error))),
     }
-    Ok(found.into_iter().map(|address| Place::Tcp { host: name.clone(), address }).collect())
+}
+
+fn untranslated(name: &str, reason: &str) -> Attempt {
+    Attempt::Host(format!("could not translate host name \"{name}\" to address: {reason}"))
 }
 
 /// The Unix socket of a host.
@@ -72,23 +83,56 @@ fn numeric(text: &str, port: u16) -> Option<SocketAddr> {
     (text, port).to_socket_addrs().ok()?.next()
 }
 
-/// Looks a name up. The system's resolver cannot be interrupted, so when there is a deadline it
-/// runs in a thread, which is left to itself when the deadline passes.
-fn look_up(name: &str, port: u16, deadline: Option<Instant>) -> io::Result<Vec<SocketAddr>> {
-    let Some(deadline) = deadline else {
-        return Ok((name, port).to_socket_addrs()?.collect());
-    };
-    let (sender, receiver) = mpsc::sync_channel(1);
-    let name = name.to_owned();
-    std::thread::Builder::new().name("psycoxide-resolve".to_owned()).spawn(move || {
-        let found = (name.as_str(), port).to_socket_addrs();
-        // Nobody listens any more when the deadline has passed.
-        let _ = sender.send(found.map(Iterator::collect));
-    })?;
-    match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-        Ok(found) => found,
-        Err(RecvTimeoutError::Timeout) => Err(io::Error::other("timeout expired")),
-        Err(RecvTimeoutError::Disconnected) => Err(io::Error::other(UNKNOWN_NAME)),
+/// A name that is being looked up.
+///
+/// The system's resolver can be neither interrupted nor bounded, so it runs in a thread, which is
+/// left to itself when nobody wants to know any more.
+#[derive(Debug)]
+pub(crate) struct Lookup {
+    name: String,
+    found: Receiver<io::Result<Vec<SocketAddr>>>,
+    /// Its other end is closed when the lookup is over, which makes this one readable.
+    bell: UnixStream,
+    deadline: Option<Instant>,
+}
+
+impl Lookup {
+    fn begin(name: &str, port: u16, deadline: Option<Instant>) -> io::Result<Lookup> {
+        let (sender, found) = mpsc::sync_channel(1);
+        let (bell, rope) = UnixStream::pair()?;
+        let asked = name.to_owned();
+        std::thread::Builder::new().name("psycoxide-resolve".to_owned()).spawn(move || {
+            let found = (asked.as_str(), port).to_socket_addrs();
+            let _ = sender.send(found.map(Iterator::collect));
+            drop(rope);
+        })?;
+        Ok(Lookup { name: name.to_owned(), found, bell, deadline })
+    }
+
+    /// What to wait for, to be readable.
+    pub(crate) fn fd(&self) -> RawFd {
+        self.bell.as_raw_fd()
+    }
+
+    /// When the lookup is given up.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// The addresses, in the resolver's order. `None` while they are not known.
+    pub(crate) fn poll(&self) -> Option<Result<Vec<Place>, Attempt>> {
+        let failed = |reason: &str| Some(Err(untranslated(&self.name, reason)));
+        let place = |address| Place::Tcp { host: self.name.clone(), address };
+        match self.found.try_recv() {
+            Ok(Ok(found)) if found.is_empty() => failed(UNKNOWN_NAME),
+            Ok(Ok(found)) => Some(Ok(found.into_iter().map(place).collect())),
+            Ok(Err(error)) => failed(&words(&error)),
+            Err(TryRecvError::Disconnected) => failed(UNKNOWN_NAME),
+            Err(TryRecvError::Empty) if self.deadline.is_some_and(|at| at <= Instant::now()) => {
+                failed("timeout expired")
+            }
+            Err(TryRecvError::Empty) => None,
+        }
     }
 }
 
@@ -100,8 +144,12 @@ fn words(error: &io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::time::Duration;
+
+    use psycoxide_proto::Interest;
+
+    use super::*;
+    use crate::wait::wait;
 
     fn host(name: &str, address: Option<&str>) -> Host {
         let address = address.map(str::to_owned);
@@ -112,13 +160,32 @@ mod tests {
         resolve(host, None).unwrap_err().to_string()
     }
 
+    fn at_once(host: &Host) -> Vec<Place> {
+        match resolve(host, None).unwrap() {
+            Resolved::Places(places) => places,
+            Resolved::Asking(_) => panic!("a resolver was asked"),
+        }
+    }
+
+    fn patiently(name: &str, deadline: Option<Instant>) -> Result<Vec<Place>, Attempt> {
+        let Resolved::Asking(lookup) = resolve(&host(name, None), deadline).unwrap() else {
+            panic!("no resolver was asked");
+        };
+        loop {
+            wait(lookup.fd(), Interest::READ, lookup.deadline()).unwrap();
+            if let Some(found) = lookup.poll() {
+                return found;
+            }
+        }
+    }
+
     #[test]
     fn figures_need_no_resolver() {
-        let places = resolve(&host("127.0.0.1", None), None).unwrap();
+        let places = at_once(&host("127.0.0.1", None));
         assert_eq!(places[0].to_string(), "at \"127.0.0.1\", port 5432");
-        let places = resolve(&host("::1", None), None).unwrap();
+        let places = at_once(&host("::1", None));
         assert_eq!(places[0].to_string(), "at \"::1\", port 5432");
-        let places = resolve(&host("whatever.invalid", Some("127.0.0.1")), None).unwrap();
+        let places = at_once(&host("whatever.invalid", Some("127.0.0.1")));
         assert_eq!(places[0].to_string(), "at \"127.0.0.1\", port 5432");
     }
 
@@ -126,7 +193,7 @@ mod tests {
     fn names_have_addresses() {
         let soon = Some(Instant::now() + Duration::from_secs(5));
         for deadline in [None, soon] {
-            let places = resolve(&host("localhost", None), deadline).unwrap();
+            let places = patiently("localhost", deadline).unwrap();
             assert!(places.iter().any(|place| place.to_string().contains("(127.0.0.1)")));
         }
     }
@@ -148,7 +215,9 @@ mod tests {
 
     #[test]
     fn a_lookup_ends_with_its_deadline() {
-        let error = look_up("no.such.host.invalid", 1, Some(Instant::now())).unwrap_err();
-        assert!(!words(&error).is_empty());
+        let began = Instant::now();
+        let error = patiently("no.such.host.invalid", Some(began)).unwrap_err().to_string();
+        assert!(error.starts_with("could not translate host name"), "{error}");
+        assert!(began.elapsed() < Duration::from_secs(2));
     }
 }

@@ -5,6 +5,7 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
 
 /// Why the turn was not given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,19 +52,25 @@ impl Turn {
         }
     }
 
-    /// Waits for the turn.
+    /// Waits for the turn, for about as long as `patience`.
     ///
     /// # Errors
-    /// [`TurnError::Reentrant`] if the calling thread has it.
-    pub fn acquire(&self) -> Result<(), TurnError> {
+    /// [`TurnError::Busy`] if it did not come, [`TurnError::Reentrant`] if the calling thread has it.
+    pub fn acquire(&self, patience: Duration) -> Result<(), TurnError> {
         let me = thread::current().id();
+        let until = Instant::now() + patience;
         let mut state = self.state();
         while let Some(id) = state.owner {
             if id == me {
                 return Err(TurnError::Reentrant);
             }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(TurnError::Busy);
+            }
             state.waiting += 1;
-            state = self.released.wait(state).unwrap_or_else(PoisonError::into_inner);
+            let waited = self.released.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
             state.waiting -= 1;
         }
         state.owner = Some(me);
@@ -91,6 +98,8 @@ mod tests {
 
     use super::*;
 
+    const LONG: Duration = Duration::from_secs(60);
+
     #[test]
     fn one_at_a_time() {
         let turn = Arc::new(Turn::new());
@@ -100,7 +109,7 @@ mod tests {
                 let (turn, inside) = (Arc::clone(&turn), Arc::clone(&inside));
                 thread::spawn(move || {
                     for _ in 0..200 {
-                        turn.acquire().unwrap();
+                        turn.acquire(LONG).unwrap();
                         assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
                         inside.fetch_sub(1, Ordering::SeqCst);
                         turn.release();
@@ -116,8 +125,8 @@ mod tests {
     #[test]
     fn nobody_waits_for_himself() {
         let turn = Turn::new();
-        turn.acquire().unwrap();
-        assert_eq!(turn.acquire(), Err(TurnError::Reentrant));
+        turn.acquire(LONG).unwrap();
+        assert_eq!(turn.acquire(LONG), Err(TurnError::Reentrant));
         assert_eq!(turn.try_acquire(), Err(TurnError::Reentrant));
         thread::scope(|scope| {
             scope.spawn(|| assert_eq!(turn.try_acquire(), Err(TurnError::Busy)));

@@ -346,9 +346,9 @@ fn a_cancel_request_is_bounded() {
     });
     let link = connect(&fake.dsn()).unwrap();
     let token = link.cancel_token().unwrap();
-    token.send(Some(Duration::from_secs(5))).unwrap();
+    token.send(Some(Duration::from_secs(5)), &mut || true).unwrap();
     let start = Instant::now();
-    let error = token.send(Some(Duration::from_millis(300))).unwrap_err();
+    let error = token.send(Some(Duration::from_millis(300)), &mut || true).unwrap_err();
     assert!(error.to_string().ends_with("failed: timeout expired"), "{error}");
     assert!(start.elapsed() < Duration::from_secs(2));
     fake.player.join().unwrap();

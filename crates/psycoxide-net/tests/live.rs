@@ -290,7 +290,7 @@ fn another_thread_cancels() {
     let start = Instant::now();
     let canceller = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(200));
-        token.send(Some(Duration::from_secs(5)))
+        token.send(Some(Duration::from_secs(5)), &mut || true)
     });
     let outcome = query(&mut link, "select pg_sleep(20)").unwrap();
     assert_eq!(outcome.error.unwrap().field(b'C'), Some(&b"57014"[..]));
@@ -300,7 +300,7 @@ fn another_thread_cancels() {
     // A request that the server took note of before it answered hits no later statement.
     let token = link.cancel_token().unwrap();
     for _ in 0..20 {
-        token.send(Some(Duration::from_secs(5))).unwrap();
+        token.send(Some(Duration::from_secs(5)), &mut || true).unwrap();
         assert_eq!(value(&mut link, "select 1"), "1");
     }
 }

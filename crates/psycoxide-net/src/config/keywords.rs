@@ -1,4 +1,4 @@
-//! The options of a connection: every one of libpq 18.
+//! The options of a connection: every one of libpq 18, and what we add to them.
 //!
 //! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS>
 
@@ -27,7 +27,7 @@ const fn secret(name: &'static str, env: Option<&'static str>) -> Keyword {
     Keyword { name, env, default: None, secret: true }
 }
 
-/// Every option, in the order in which libpq lists them (`PQconndefaults`).
+/// Every option, in the order in which libpq lists them (`PQconndefaults`), our own last.
 ///
 /// `user` and `dbname` have defaults that are found out at run time.
 #[rustfmt::skip]
@@ -82,6 +82,7 @@ pub static KEYWORDS: &[Keyword] = &[
     secret("oauth_client_secret", None),
     option("oauth_scope", None, None),
     option("sslkeylogfile", None, None),
+    option("operation_timeout", None, None),
 ];
 
 /// Whether an option's value must not be shown.

@@ -109,6 +109,11 @@ impl Config {
         self.settings.connect_timeout
     }
 
+    /// How long an operation may take; for ever if there is no bound.
+    pub fn operation_timeout(&self) -> Option<Duration> {
+        self.settings.operation_timeout
+    }
+
     /// The servers to try, in the order given.
     pub fn hosts(&self) -> &[Host] {
         &self.hosts

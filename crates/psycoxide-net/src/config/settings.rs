@@ -16,6 +16,8 @@ use super::values::Values;
 pub(crate) struct Settings {
     /// How long an attempt to connect may take; for ever if there is none.
     pub(crate) connect_timeout: Option<Duration>,
+    /// How long an operation may take, connecting included; for ever if there is none.
+    pub(crate) operation_timeout: Option<Duration>,
     pub(crate) keepalive: Option<Keepalive>,
     /// How long sent data may stay unacknowledged.
     pub(crate) tcp_user_timeout: Option<Duration>,
@@ -66,6 +68,7 @@ impl Settings {
         }
         Ok(Settings {
             connect_timeout: positive(values, "connect_timeout")?.map(seconds),
+            operation_timeout: fraction(values, "operation_timeout")?,
             keepalive: keepalive(values)?,
             tcp_user_timeout: positive(values, "tcp_user_timeout")?
                 .map(|number| Duration::from_millis(number.into())),
@@ -205,6 +208,15 @@ fn positive(values: &Values, keyword: &'static str) -> Result<Option<u32>, Error
     let Some(value) = values.get(keyword) else { return Ok(None) };
     let number = u32::try_from(integer(keyword, value)?).unwrap_or(0);
     Ok(Some(number).filter(|number| *number > 0))
+}
+
+/// The value of an option that is a number of seconds, perhaps with a fraction; zero stands for none.
+fn fraction(values: &Values, keyword: &'static str) -> Result<Option<Duration>, Error> {
+    let Some(value) = values.filled(keyword) else { return Ok(None) };
+    let seconds =
+        value.trim().parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let duration = seconds.ok_or_else(|| Error::Value { keyword, value: value.to_owned() })?;
+    Ok(Some(duration).filter(|duration| !duration.is_zero()))
 }
 
 /// A 32-bit integer as C's `strtol` reads it, with nothing but blanks around it.

@@ -19,7 +19,7 @@ use psycoxide_proto::{Engine, Error as ProtoError, Interest, Outcome};
 
 use crate::config::{Config, TargetSession};
 use crate::error::{Attempt as Failure, Error, Reason};
-use crate::resolve::resolve;
+use crate::resolve::{Lookup, Resolved, resolve};
 use crate::socket::Stream;
 use crate::socket::place::Place;
 use attempt::{Attempt, Methods, Ready, Step};
@@ -40,6 +40,8 @@ pub(crate) struct Dial {
     host: usize,
     /// Its addresses still to be tried.
     places: VecDeque<Place>,
+    /// Its name is being looked up.
+    lookup: Option<Lookup>,
     attempt: Option<Attempt>,
     failures: Vec<Failure>,
     wanted: TargetSession,
@@ -79,7 +81,7 @@ enum Onward {
 }
 
 impl Dial {
-    /// Begins with the first host that has an address.
+    /// Begins with the first host that has an address, or a name that may have one.
     ///
     /// # Errors
     /// [`Error::Connect`] if there is none, or none of them can even be tried.
@@ -89,6 +91,7 @@ impl Dial {
             hosts: VecDeque::new(),
             host: 0,
             places: VecDeque::new(),
+            lookup: None,
             attempt: None,
             failures: Vec::new(),
             wanted,
@@ -101,12 +104,19 @@ impl Dial {
 
     /// The descriptor of the attempt under way, or -1.
     pub(crate) fn fd(&self) -> RawFd {
-        self.attempt.as_ref().map_or(-1, Attempt::fd)
+        let attempt = self.attempt.as_ref().map_or(-1, Attempt::fd);
+        self.lookup.as_ref().map_or(attempt, Lookup::fd)
+    }
+
+    /// Whether a name is being looked up.
+    pub(crate) fn is_looking_up(&self) -> bool {
+        self.lookup.is_some()
     }
 
     /// When the attempt under way is given up.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.attempt.as_ref().and_then(Attempt::deadline)
+        let attempt = self.attempt.as_ref().and_then(Attempt::deadline);
+        self.lookup.as_ref().map_or(attempt, Lookup::deadline)
     }
 
     /// The engine of the attempt under way, once it has one.
@@ -121,6 +131,15 @@ impl Dial {
     /// [`Error::Connect`] with what every attempt came to, when all have failed.
     pub(crate) fn advance(&mut self) -> Result<Dialing, Error> {
         loop {
+            if let Some(lookup) = self.lookup.take() {
+                let Some(found) = lookup.poll() else {
+                    self.lookup = Some(lookup);
+                    return Ok(Dialing::Wait(Interest::READ));
+                };
+                self.found(found)?;
+                self.next()?;
+                continue;
+            }
             let Some(mut attempt) = self.attempt.take() else {
                 return Err(self.give_up());
             };
@@ -171,7 +190,7 @@ impl Dial {
         self.next()
     }
 
-    /// Begins the next attempt.
+    /// Begins the next attempt, or the lookup of the next host's name.
     fn next(&mut self) -> Result<(), Error> {
         let timeout = self.config.settings().connect_timeout;
         loop {
@@ -196,15 +215,28 @@ impl Dial {
             let Some(given) = self.config.hosts().get(host) else { continue };
             let deadline = timeout.map(|timeout| Instant::now() + timeout);
             match resolve(given, deadline) {
-                Ok(mut places) => {
-                    if self.config.settings().load_balance {
-                        order::shuffle(&mut places)?;
-                    }
-                    self.places = places.into();
+                Ok(Resolved::Places(places)) => self.found(Ok(places))?,
+                Ok(Resolved::Asking(lookup)) => {
+                    self.lookup = Some(lookup);
+                    return Ok(());
                 }
-                Err(failure) => self.failures.push(failure),
+                Err(failure) => self.found(Err(failure))?,
             }
         }
+    }
+
+    /// Takes over the addresses of a host, or notes why it has none.
+    fn found(&mut self, found: Result<Vec<Place>, Failure>) -> Result<(), Error> {
+        match found {
+            Ok(mut places) => {
+                if self.config.settings().load_balance {
+                    order::shuffle(&mut places)?;
+                }
+                self.places = places.into();
+            }
+            Err(failure) => self.failures.push(failure),
+        }
+        Ok(())
     }
 
     /// Begins an attempt; nothing if that fails at once, which is noted.

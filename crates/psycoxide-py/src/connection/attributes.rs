@@ -1,6 +1,8 @@
 //! What can be read from a connection, what of it can be replaced, and its end.
 
-use pyo3::exceptions::PyTypeError;
+use std::time::Duration;
+
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyString};
 
@@ -211,6 +213,26 @@ impl Connection {
     #[getter]
     fn binary_types(&self, py: Python<'_>) -> Py<PyDict> {
         self.binary_types.clone_ref(py)
+    }
+
+    /// The most seconds that an operation may take, a float; `None` if there is no bound.
+    ///
+    /// An operation that takes longer raises OperationalError and closes the connection; the server
+    /// is told to stop. Connecting is bounded by the option of this name. Does not bound what a wait
+    /// callback or the program itself waits for. Not in psycopg2.
+    #[getter]
+    fn operation_timeout(&self) -> PyResult<Option<f64>> {
+        Ok(self.open_session()?.timeout().map(|timeout| timeout.as_secs_f64()))
+    }
+
+    #[setter]
+    fn set_operation_timeout(&self, seconds: Option<f64>) -> PyResult<()> {
+        let timeout = seconds
+            .map(Duration::try_from_secs_f64)
+            .transpose()
+            .map_err(|_| PyValueError::new_err("operation_timeout must be a positive number"))?;
+        self.open_session()?.set_timeout(timeout.filter(|timeout| !timeout.is_zero()));
+        Ok(())
     }
 
     /// Always `None`: there is no libpq below.

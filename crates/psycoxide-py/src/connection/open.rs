@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use psycoxide_net::{Config, Link};
+use psycoxide_net::{Config, Interest, Link, wait};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -61,11 +61,16 @@ impl Connection {
             state.autocommit = asynchronous;
             state.status = if asynchronous { Status::Connecting } else { Status::Setup };
         }
-        let link =
+        let timeout = config.operation_timeout();
+        let mut link =
             slf.py().detach(|| Link::dial(config)).map_err(|error| error::connecting(&error))?;
-        let session = this.session.get_or_init(|| Session::new(link));
         if asynchronous {
-            session.set_polled(Polled::Running { wants: psycoxide_net::Interest::WRITE });
+            look_up(slf.py(), &mut link)?;
+        }
+        let session = this.session.get_or_init(|| Session::new(link));
+        session.set_timeout(timeout);
+        if asynchronous {
+            session.set_polled(Polled::Running { wants: Interest::WRITE });
             return Ok(());
         }
         let operation = Operation::connecting(slf, session)?;
@@ -106,6 +111,22 @@ impl Connection {
         let seconds: i64 = self.config.get()?.get("connect_timeout")?.trim().parse().ok()?;
         u64::try_from(seconds).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs)
     }
+}
+
+/// Waits until the names of hosts are looked up, which libpq does before it first returns: what
+/// `fileno()` gives is a socket from the start.
+fn look_up(py: Python<'_>, link: &mut Link) -> PyResult<()> {
+    while link.is_looking_up() {
+        let (fd, deadline) = (link.fd(), link.deadline());
+        match py.detach(|| wait(fd, Interest::READ, deadline)) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => py.check_signals()?,
+            Err(error) => return Err(error::operational(format!("{error}\n"))),
+            Ok(_) => {
+                link.advance().map_err(|error| error::connecting(&error))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn dsn_text(dsn: &Bound<'_, PyAny>) -> PyResult<String> {

@@ -163,7 +163,19 @@ impl Connection {
         let Some(token) = session.cancel_token() else {
             return Err(error::operational("the server gave no key to cancel with"));
         };
-        let timeout = this.connect_timeout();
-        slf.py().detach(|| token.send(timeout)).map_err(|error| error::connecting(&error))
+        let timeout = match (this.connect_timeout(), session.timeout()) {
+            (Some(connecting), Some(any)) => Some(connecting.min(any)),
+            (connecting, any) => connecting.or(any),
+        };
+        let mut raised = None;
+        let mut go_on = || {
+            raised = Python::attach(|py| py.check_signals()).err();
+            raised.is_none()
+        };
+        let sent = slf.py().detach(|| token.send(timeout, &mut go_on));
+        match raised {
+            Some(raised) => Err(raised),
+            None => sent.map_err(|error| error::connecting(&error)),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The driver waits itself, with the interpreter released.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
@@ -16,20 +16,43 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// When a signal's handler raises (Ctrl-C), the query is cancelled on the server and the rest of
 /// its answer taken, so that the connection stays usable; then the handler's exception goes on.
+/// When the connection's `operation_timeout` has passed, it is closed.
 pub fn drive(connection: &Bound<'_, Connection>, session: &Session) -> PyResult<Reached> {
     let py = connection.py();
+    let until = session.until();
     loop {
-        match py.detach(|| session.drive(None)) {
+        match py.detach(|| session.drive(until)) {
             Ok(Stop::Done(outcome)) => return Ok(Reached::End(outcome)),
             Ok(Stop::Paused(event)) => return Ok(Reached::Pause(event)),
             Ok(Stop::Hungry) => return Ok(Reached::Hungry),
-            Ok(Stop::Backlog | Stop::Expired) => deliver(connection, session)?,
+            Ok(Stop::Backlog) => deliver(connection, session)?,
+            Ok(Stop::Expired) => {}
             Ok(Stop::Interrupted) => {
                 if let Err(raised) = py.check_signals() {
                     py.detach(|| session.cancel_and_drain(PATIENCE));
                     return Err(raised);
                 }
             }
+            Err(error) => return Err(error::from_net(&error)),
+        }
+        if until.is_some_and(|until| until <= Instant::now()) {
+            session.expire();
+            return Err(error::timed_out());
+        }
+    }
+}
+
+/// Sends what is to be sent of a stream, whose answers are for later.
+pub fn flush(py: Python<'_>, session: &Session) -> PyResult<()> {
+    let until = session.until();
+    loop {
+        match py.detach(|| session.flush(until)) {
+            Ok(None) => return Ok(()),
+            Ok(Some(Stop::Expired)) => {
+                session.expire();
+                return Err(error::timed_out());
+            }
+            Ok(Some(_)) => py.check_signals()?,
             Err(error) => return Err(error::from_net(&error)),
         }
     }

@@ -4,10 +4,12 @@
 //! An [`Operation`] is one thread's turn on a connection: `run()` hands a request over and comes
 //! back when it is complete or has to pause for the caller (COPY), `resume()` goes on after that.
 
-mod blocking;
+pub mod blocking;
 mod deliver;
 pub mod green;
 pub mod polled;
+
+use std::time::Duration;
 
 use psycoxide_net::TurnError;
 use psycoxide_proto::{Engine, Event, Outcome, Request};
@@ -38,6 +40,9 @@ pub struct Operation<'a, 'py> {
 /// What psycopg2 says of an operation in the middle of another.
 const UNDERWAY: &str = "a single async query can be executed on the same connection";
 
+/// So long another thread's operation is waited for before signals are looked at.
+const GLANCE: Duration = Duration::from_millis(100);
+
 impl<'a, 'py> Operation<'a, 'py> {
     /// Waits until it is this thread's turn on an open connection.
     ///
@@ -60,7 +65,7 @@ impl<'a, 'py> Operation<'a, 'py> {
         refusal: impl FnOnce() -> String,
     ) -> PyResult<Self> {
         let session = connection.get().open_session()?;
-        Self::take_turn(connection, session).map_err(|_| error::programming(refusal()))?;
+        Self::take_turn(connection, session, refusal)?;
         // It may have been closed while this thread waited.
         let operation = Self { connection, session };
         connection.get().open_session()?;
@@ -72,15 +77,23 @@ impl<'a, 'py> Operation<'a, 'py> {
         connection: &'a Bound<'py, Connection>,
         session: &'a Session,
     ) -> PyResult<Self> {
-        Self::take_turn(connection, session).map_err(|_| error::programming(UNDERWAY))?;
+        Self::take_turn(connection, session, || UNDERWAY.into())?;
         Ok(Self { connection, session })
     }
 
-    fn take_turn(connection: &Bound<'py, Connection>, session: &Session) -> Result<(), TurnError> {
-        match session.turn().try_acquire() {
-            Err(TurnError::Busy) => connection.py().detach(|| session.turn().acquire()),
-            taken => taken,
+    /// Waits for the turn, and for signals, whose handlers may raise.
+    fn take_turn(
+        connection: &Bound<'py, Connection>,
+        session: &Session,
+        refusal: impl FnOnce() -> String,
+    ) -> PyResult<()> {
+        let py = connection.py();
+        let mut taken = session.turn().try_acquire();
+        while taken == Err(TurnError::Busy) {
+            py.check_signals()?;
+            taken = py.detach(|| session.turn().acquire(GLANCE));
         }
+        taken.map_err(|_| error::programming(refusal()))
     }
 
     /// The session that the operation is on.

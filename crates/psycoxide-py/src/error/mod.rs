@@ -68,6 +68,11 @@ pub fn connecting(error: &NetError) -> PyErr {
     }
 }
 
+/// An operation took longer than the connection allows.
+pub fn timed_out() -> PyErr {
+    operational("timeout expired: the operation took longer than operation_timeout\n")
+}
+
 /// What the engine refused.
 pub fn from_proto(error: &ProtoError) -> PyErr {
     match error {

@@ -14,7 +14,7 @@ use super::message::ReplicationMessage;
 use super::progress::{Progress, unix_seconds};
 use crate::connection::Connection;
 use crate::cursor::Cursor;
-use crate::driver::{Operation, deliver};
+use crate::driver::{Operation, blocking, deliver};
 use crate::error;
 use crate::imports;
 use crate::session::Session;
@@ -187,7 +187,7 @@ impl ReplicationCursor {
         let message = Self::read(slf, session)?;
         if slf.get().progress().is_due() {
             slf.get().feed_back(session, false)?;
-            session.flush().map_err(|error| error::from_net(&error))?;
+            blocking::flush(slf.py(), session)?;
         }
         Ok(message)
     }
@@ -264,7 +264,7 @@ impl ReplicationCursor {
         this.progress().confirm(write_lsn, flush_lsn, apply_lsn);
         if (reply || force) && session.is_streaming() {
             this.feed_back(session, reply)?;
-            session.flush().map_err(|error| error::from_net(&error))?;
+            blocking::flush(slf.py(), session)?;
         }
         Ok(())
     }

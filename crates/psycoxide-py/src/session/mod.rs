@@ -5,11 +5,11 @@
 mod fork;
 
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use psycoxide_net::{CancelToken, Error, Interest, Link, Progress, Turn, wait};
+use psycoxide_net::{CancelToken, Error, Interest, Link, Progress, Readiness, Turn, wait};
 use psycoxide_proto::{Engine, Event, Outcome, Phase, Request};
 
 /// So many notices and notifications may queue up before a running operation stops to deliver
@@ -18,6 +18,9 @@ const MAX_BACKLOG: usize = 1000;
 
 /// So long a busy operation goes on before signals, and bounds on its time, are looked at.
 const LONGEST_UNSEEN: Duration = Duration::from_millis(100);
+
+/// The longest bound on an operation, a hundred years: the clock can be trusted to reach it.
+const MOST_MICROSECONDS: u128 = 100 * 365 * 86_400 * 1_000_000;
 
 /// Whether a connection is open, as `connection.closed` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +74,8 @@ pub struct Session {
     polled: Mutex<Polled>,
     /// Whether that is anything but idle: asked for each row that is fetched.
     polling: AtomicBool,
+    /// How long an operation may take, in microseconds; 0 is for ever.
+    timeout: AtomicU64,
     /// The process that opened the link: a forked child must not touch it.
     generation: u32,
 }
@@ -84,6 +89,7 @@ impl Session {
             closed: AtomicU8::new(Closed::Open as u8),
             polled: Mutex::default(),
             polling: AtomicBool::new(false),
+            timeout: AtomicU64::new(0),
             generation: fork::generation(),
         }
     }
@@ -91,6 +97,24 @@ impl Session {
     /// Whether the session was opened by this very process.
     pub fn is_ours(&self) -> bool {
         self.generation == fork::generation()
+    }
+
+    /// How long an operation may take.
+    pub fn timeout(&self) -> Option<Duration> {
+        let microseconds = self.timeout.load(Ordering::Relaxed);
+        (microseconds > 0).then(|| Duration::from_micros(microseconds))
+    }
+
+    /// Sets how long an operation may take, from the next one on.
+    pub fn set_timeout(&self, timeout: Option<Duration>) {
+        let microseconds =
+            timeout.map_or(0, |timeout| timeout.as_micros().clamp(1, MOST_MICROSECONDS));
+        self.timeout.store(u64::try_from(microseconds).unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// When an operation that begins now has to be over.
+    pub fn until(&self) -> Option<Instant> {
+        self.timeout().map(|timeout| Instant::now() + timeout)
     }
 
     /// Whose operation it is.
@@ -180,19 +204,23 @@ impl Session {
         self.ask(Engine::phase) == Some(Phase::CopyBoth)
     }
 
-    /// Sends what is to be sent, waiting where it must; what comes meanwhile stays for later.
-    pub fn flush(&self) -> Result<(), Error> {
+    /// Sends what is to be sent, waiting where it must; what comes meanwhile stays for later. What
+    /// stopped it, if there is still something to send.
+    pub fn flush(&self, until: Option<Instant>) -> Result<Option<Stop>, Error> {
         loop {
             let (flushed, fd) = {
                 let mut link = self.link();
                 (link.flush()?, link.fd())
             };
             if flushed {
-                return Ok(());
+                return Ok(None);
             }
-            match wait(fd, Interest::WRITE, None) {
-                Ok(_) => {}
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            match wait(fd, Interest::WRITE, until) {
+                Ok(Readiness::Ready) => {}
+                Ok(Readiness::Expired) => return Ok(Some(Stop::Expired)),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
+                    return Ok(Some(Stop::Interrupted));
+                }
                 Err(error) => return Err(Error::Io(error)),
             }
         }
@@ -251,14 +279,27 @@ impl Session {
     /// Has the server cancel the operation under way, then takes the rest of its answer. `None`,
     /// and the link is closed, if that does not end within `patience`.
     pub fn cancel_and_drain(&self, patience: Duration) -> Option<Outcome> {
+        let patience = self.timeout().map_or(patience, |timeout| timeout.min(patience));
         let until = Instant::now() + patience;
-        let Some(token) = self.cancel_token() else {
-            // There is no session yet that could be kept.
+        // Without a token there is no session yet that could be kept. A request that may still be on
+        // its way could hit whatever is run next.
+        let sent = self.cancel_token().map(|token| token.send(Some(patience), &mut || true));
+        if !matches!(sent, Some(Ok(()))) {
             self.break_off();
             return None;
-        };
-        let _ = token.send(Some(patience));
+        }
         self.drain(until, b"canceled")
+    }
+
+    /// Gives up an operation that took too long: the connection is closed, and the server is told to
+    /// stop, by a thread, since it may not be there any more.
+    pub fn expire(&self) {
+        let (token, patience) = (self.cancel_token(), self.timeout());
+        self.break_off();
+        if let Some(token) = token {
+            let tell = move || drop(token.send(patience, &mut || true));
+            let _ = std::thread::Builder::new().name("psycoxide-cancel".to_owned()).spawn(tell);
+        }
     }
 
     /// Takes the rest of an answer that the server has begun to end. `None`, and the link is closed,

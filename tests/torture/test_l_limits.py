@@ -1,0 +1,257 @@
+"""L: bounds on time, and signals, in every call that blocks."""
+
+import subprocess
+import time
+
+import pytest
+from fakepg import FakePG, Result
+from faultproxy import FaultProxy
+from support import (
+    DRIVER,
+    PORT,
+    File,
+    check,
+    child,
+    connect,
+    db,
+    psql,
+    usable,
+    wait_for,
+    within,
+)
+
+ours = pytest.mark.skipif(DRIVER != "psycoxide", reason="psycopg2 has no operation_timeout")
+
+OPERATIONS = {
+    "execute": lambda c, named: c.cursor().execute("select 1"),
+    "fetch": lambda c, named: named.fetchall(),
+    "copy to": lambda c, named: c.cursor().copy_expert(
+        "copy t to stdout", File(write=lambda i, data: None)
+    ),
+    "copy from": lambda c, named: c.cursor().copy_expert(
+        "copy t from stdin", File(read=lambda i, n: "x" * 100_000 if i < 1000 else "")
+    ),
+    "commit": lambda c, named: c.commit(),
+    "large object": lambda c, named: c.lobject(0, "w"),
+}
+
+
+@ours
+@check("L01", level="beyond", timeout=40)
+def test_l01():
+    """operation_timeout ends execute, fetch, COPY both ways, commit and large objects on a network
+    that went silent: OperationalError, closed
+    """
+    for name, operate in OPERATIONS.items():
+        with FaultProxy("127.0.0.1", PORT) as p:
+            c = connect(port=p.port, operation_timeout=0.7)
+            assert c.operation_timeout == 0.7
+            named = c.cursor("n")
+            named.execute("select generate_series(1, 100)")
+            c.cursor().execute("create temp table t (x text)")
+            p.stall()
+            with within(3, at_least=0.5), pytest.raises(db.OperationalError) as ei:
+                operate(c, named)
+            assert "timeout expired" in str(ei.value), name
+            assert c.closed == 2, name
+            with within(1):
+                c.close()
+
+
+@ours
+@check("L02", level="beyond", timeout=30)
+def test_l02():
+    """operation_timeout bounds connecting and cancel() as well; a slow query is cancelled on the
+    server; the bound can be changed and taken away
+    """
+    with FakePG(handler=lambda c: c.recv_exact(1 << 30)) as srv:
+        with within(3, at_least=0.5), pytest.raises(db.OperationalError) as ei:
+            db.connect(**srv.params(connect_timeout=None, operation_timeout=0.7))
+        assert "timeout expired" in str(ei.value)
+    with FakePG(on_cancel=lambda c: c.recv_exact(1 << 30)) as srv:
+        c = db.connect(**srv.params(connect_timeout=None, operation_timeout=0.7))
+        with within(3, at_least=0.5), pytest.raises(db.OperationalError):
+            c.cancel()
+    c = connect(application_name="t_l02")
+    assert c.operation_timeout is None
+    c.operation_timeout = 0.7
+    with within(2, at_least=0.5), pytest.raises(db.OperationalError):
+        c.cursor().execute("select pg_sleep(20)")
+    running = "select count(*) from pg_stat_activity where application_name = 't_l02'"
+    assert wait_for(lambda: psql(running) == "0", 5)
+    c = connect(operation_timeout=0.3)
+    c.operation_timeout = None
+    c.cursor().execute("select pg_sleep(0.6)")
+    assert usable(c)
+    for wrong in (-1, float("nan")):
+        with pytest.raises(ValueError):
+            c.operation_timeout = wrong
+    for wrong in ("x", "-1", "1s"):
+        with pytest.raises(db.OperationalError):
+            connect(operation_timeout=wrong)
+
+
+SILENT_DNS = """
+    import socket, subprocess
+    subprocess.check_call(["ip", "link", "set", "lo", "up"])
+    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silent.bind(("127.0.0.1", 53))
+    conf = "/tmp/torture-resolv-%d.conf" % os.getpid()
+    with open(conf, "w") as f: f.write("nameserver 127.0.0.1\\n")
+    subprocess.check_call(["mount", "--bind", conf, os.path.realpath("/etc/resolv.conf")])
+    os.unlink(conf)
+    {arrange}
+    t0 = time.monotonic()
+    try:
+        c = db.connect(host="db.torture.test", user="x", dbname="x", sslmode="disable", {options})
+    except BaseException as e:
+        print(type(e).__name__, time.monotonic() - t0, flush=True)
+    os._exit(0)
+"""
+
+
+@check("L03", level="beyond", timeout=60)
+def test_l03():
+    """a name server that never answers: Ctrl-C, connect_timeout and operation_timeout end the
+    connecting
+    """
+    prefix = ("unshare", "-n", "-m")
+    if subprocess.run([*prefix, "true"], capture_output=True).returncode:
+        pytest.skip("no namespaces here")
+    interrupt = "later(0.5, os.kill, os.getpid(), signal.SIGINT)"
+    cases = [("KeyboardInterrupt", interrupt, ""), ("OperationalError", "", "connect_timeout=2")]
+    if DRIVER == "psycoxide":
+        cases.append(("OperationalError", "", "operation_timeout=0.5"))
+        cases.append(("KeyboardInterrupt", interrupt, "async_=1"))
+    for expected, arrange, options in cases:
+        source = SILENT_DNS.format(arrange=arrange, options=options)
+        p = child(source, timeout=25, prefix=prefix)
+        assert p.out.startswith(expected), (options, p.out, p.err)
+        assert float(p.out.split()[1]) < 3.5, (options, p.out)
+
+
+BLOCKED = {
+    "execute": "c.cursor().execute('select pg_sleep(20)')",
+    "fetch": "named.fetchall()",
+    "copy to": "c.cursor().copy_expert('copy (select pg_sleep(20)) to stdout', File(write=len))",
+    "commit": "c.commit()",
+    "turn": (
+        "threading.Thread(target=lambda: quiet(c.cursor().execute, 'select pg_sleep(6)'), "
+        "daemon=True).start(); time.sleep(0.3); c.cursor().execute('select 1')"
+    ),
+}
+
+
+@check("L04", level="beyond", timeout=90)
+def test_l04():
+    """Ctrl-C, and a handler of SIGTERM that raises, in execute, fetch of a named cursor, COPY,
+    commit, and while another thread has the connection: within two seconds, usable or closed
+    """
+    for name, blocked in BLOCKED.items():
+        for number in ("SIGINT", "SIGTERM"):
+            p = child(
+                f"""
+                class Told(Exception): pass
+                def on_term(*a): raise Told
+                def quiet(f, *a):
+                    try: f(*a)
+                    except BaseException: pass
+                signal.signal(signal.SIGTERM, on_term)
+                c = connect()
+                named = c.cursor("n")
+                named.execute("select pg_sleep(20)")
+                k = c.cursor()
+                k.execute('''create temp table d (x int);
+                    create function pg_temp.f() returns trigger
+                    language plpgsql as 'begin perform pg_sleep(20); return null; end';
+                    create constraint trigger t after insert on d deferrable initially deferred
+                    for each row execute function pg_temp.f(); insert into d values (1)''')
+                later(0.8, os.kill, os.getpid(), signal.{number})
+                t0 = time.monotonic()
+                try:
+                    {blocked}
+                except BaseException as e:
+                    print(type(e).__name__, time.monotonic() - t0)
+                print({name!r} == "turn" or usable_or_closed(c), flush=True)
+                os._exit(0)
+                """,
+                timeout=25,
+            )
+            said = p.out.split()
+            wanted = "KeyboardInterrupt" if number == "SIGINT" else "Told"
+            assert said and said[0] == wanted, (name, number, p.out, p.err)
+            assert float(said[1]) < 2.0 and said[2] == "True", (name, number, p.out)
+
+
+@check("L05", level="beyond", timeout=60)
+def test_l05():
+    """Ctrl-C around short queries, 120 times: the statement after it is never the victim of a
+    cancel that came late
+    """
+    p = child(
+        """
+        c = connect()
+        c.autocommit = True
+        k = c.cursor()
+        interrupts = stray = 0
+        for i in range(120):
+            try:
+                timer = later(0.001 * (i % 7), os.kill, os.getpid(), signal.SIGINT)
+                k.execute("select pg_sleep(0.005)")
+                timer.join()
+                time.sleep(0.001)
+            except KeyboardInterrupt:
+                interrupts += 1
+            try:
+                k.execute("select %s", (i,))
+                assert k.fetchone() == (i,)
+            except errors.QueryCanceled:
+                stray += 1
+        print(interrupts, stray, c.closed)
+        """,
+        timeout=50,
+    )
+    interrupts, stray, closed = map(int, p.out.split())
+    assert interrupts == 120 and stray == 0 and closed == 0, p.out
+
+
+@check("L06", level="beyond", timeout=30)
+def test_l06():
+    """Ctrl-C while cancel() waits for a peer that stays silent: KeyboardInterrupt, soon"""
+    with FakePG(on_cancel=lambda c: c.recv_exact(1 << 30)) as srv:
+        p = child(
+            f"""
+            c = db.connect(**{srv.params(connect_timeout=None)!r})
+            later(0.7, os.kill, os.getpid(), signal.SIGINT)
+            t0 = time.monotonic()
+            try: c.cancel()
+            except BaseException as e: print(type(e).__name__, time.monotonic() - t0, flush=True)
+            os._exit(0)
+            """,
+            timeout=12,
+        )
+    assert p.out.startswith("KeyboardInterrupt") and float(p.out.split()[1]) < 2, p.out
+
+
+@check("L07", level="beyond", timeout=30)
+def test_l07():
+    """after Ctrl-C a cancel that was not acknowledged cannot hit a later query: closed"""
+
+    def slow(sql, conn):
+        time.sleep(1.5)
+        return Result([("x", 23, 4)], [[b"1"]])
+
+    with FakePG(on_cancel=lambda c: c.recv_exact(1 << 30), on_query=slow) as srv:
+        p = child(
+            f"""
+            c = db.connect(**{srv.params()!r})
+            c.autocommit = True
+            later(0.5, os.kill, os.getpid(), signal.SIGINT)
+            t0 = time.monotonic()
+            try: c.cursor().execute("select 1")
+            except KeyboardInterrupt: print(c.closed, time.monotonic() - t0)
+            """,
+            timeout=20,
+        )
+    closed, seconds = p.out.split()
+    assert closed == "2" and float(seconds) < 8, p.out
