@@ -47,6 +47,7 @@ mod result;
 mod secret;
 mod wire;
 
+pub use auth::key_cache::KeyCache;
 pub use backend::copy::CopyFormat;
 pub use backend::report::Report;
 pub use backend::session::{CancelKey, Notification, TransactionStatus};

@@ -18,9 +18,10 @@ mod values;
 mod vectors;
 
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use psycoxide_proto::{ChannelBinding, Secret, Startup};
+use psycoxide_proto::{ChannelBinding, KeyCache, Secret, Startup};
 
 pub(crate) use encryption::{
     Binding, CertificateMode, Encryption, Root, SslMode, SystemStore, TlsVersion,
@@ -185,6 +186,7 @@ impl Config {
             add(name, Some(value));
         }
         startup.password = self.password(host).cloned();
+        startup.keys = scram_keys();
         startup.protocol = self.settings.protocol_wanted;
         startup.session_setup = !self.is_replication();
         startup.allowed_auth = self.settings.allowed_auth;
@@ -301,6 +303,12 @@ fn session_parameters(surroundings: &Surroundings<'_>) -> Vec<(&'static str, Str
             (!value.eq_ignore_ascii_case("default")).then_some((parameter, value))
         })
         .collect()
+}
+
+/// The SCRAM keys of this process: connections to the same role stretch its password once.
+fn scram_keys() -> KeyCache {
+    static KEYS: OnceLock<KeyCache> = OnceLock::new();
+    KEYS.get_or_init(KeyCache::default).clone()
 }
 
 #[cfg(test)]

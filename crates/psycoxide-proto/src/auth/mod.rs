@@ -1,5 +1,7 @@
 //! Proving who one is, and making the server prove it too: MD5 and SCRAM-SHA-256.
 
+mod derivation;
+pub(crate) mod key_cache;
 pub mod md5;
 pub(crate) mod saslprep;
 pub mod scram;

@@ -2,6 +2,8 @@
 //!
 //! <https://www.postgresql.org/docs/current/sasl-authentication.html>
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -9,18 +11,14 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::derivation::{Derivation, Key};
+use super::key_cache::{KeyCache, Label};
 use super::saslprep::saslprep;
 use crate::error::AuthError;
 
 /// The most rounds that a server may ask for. Its own default is 4096; a hostile one could keep a
 /// client busy for hours (CVE-2026-42198).
 pub const MAX_ITERATIONS: u32 = 10_000_000;
-
-/// How many rounds one call of [`Derivation::work`] does: about a millisecond, and all that a
-/// server's default asks for.
-const SLICE: u32 = 4096;
-
-type Key = Zeroizing<[u8; 32]>;
 
 /// What the client says about channel binding, RFC 5802's `gs2-cbind-flag` and its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,25 +54,37 @@ impl Binding {
 pub(crate) struct Exchange {
     binding: Binding,
     nonce: String,
+    cache: KeyCache,
     step: Step,
 }
 
 enum Step {
     /// The first message is out; it holds the password.
     First(Zeroizing<Vec<u8>>),
-    /// The password is being stretched.
-    Deriving { derivation: Box<Derivation>, auth_message: String, final_bare: String },
+    /// The password is being stretched, unless its keys are known.
+    Deriving { source: Box<Source>, label: Label, auth_message: String, final_bare: String },
     /// The final message is out; the server must answer with this signature.
-    Final([u8; 32]),
+    Final { expected: [u8; 32], label: Label, keys: Arc<Keys> },
     /// The server has proved that it knows the password.
     Verified,
 }
 
+/// Where the keys come from.
+enum Source {
+    Known(Arc<Keys>),
+    Derived(Derivation),
+}
+
 impl Exchange {
-    /// `nonce` must be printable ASCII without a comma.
-    pub(crate) fn new(password: &[u8], nonce: String, binding: Binding) -> Exchange {
+    /// `nonce` must be printable ASCII without a comma. `cache` may know the keys already.
+    pub(crate) fn new(
+        password: &[u8],
+        nonce: String,
+        binding: Binding,
+        cache: KeyCache,
+    ) -> Exchange {
         let password = Zeroizing::new(saslprep(password).into_owned());
-        Exchange { binding, nonce, step: Step::First(password) }
+        Exchange { binding, nonce, cache, step: Step::First(password) }
     }
 
     /// `client-first-message`. PostgreSQL takes the user from the StartupMessage and ignores the
@@ -94,10 +104,14 @@ impl Exchange {
         if nonce.len() <= self.nonce.len() || !nonce.starts_with(&self.nonce) {
             return Err(AuthError::Nonce);
         }
-        let derivation = Box::new(Derivation::new(password, &salt, iterations)?);
+        let label = Label::new(password, &salt, iterations);
+        let source = Box::new(match self.cache.get(&label) {
+            Some(keys) => Source::Known(keys),
+            None => Source::Derived(Derivation::new(password, &salt, iterations)?),
+        });
         let final_bare = format!("c={},r={nonce}", self.binding.encoded());
         let auth_message = format!("n=,r={},{message},{final_bare}", self.nonce);
-        self.step = Step::Deriving { derivation, auth_message, final_bare };
+        self.step = Step::Deriving { source, label, auth_message, final_bare };
         Ok(())
     }
 
@@ -108,11 +122,13 @@ impl Exchange {
 
     /// Does a slice of rounds; answers the `client-final-message` after the last.
     pub(crate) fn work(&mut self) -> Option<String> {
-        let Step::Deriving { derivation, auth_message, final_bare } = &mut self.step else {
+        let Step::Deriving { source, label, auth_message, final_bare } = &mut self.step else {
             return None;
         };
-        let salted = derivation.work()?;
-        let keys = Keys::new(&salted);
+        let keys = match &mut **source {
+            Source::Known(keys) => Arc::clone(keys),
+            Source::Derived(derivation) => Arc::new(Keys::new(&derivation.work()?)),
+        };
         let signature = mac(&*keys.stored, auth_message.as_bytes());
         let mut proof = *keys.client;
         for (byte, other) in proof.iter_mut().zip(signature) {
@@ -120,13 +136,14 @@ impl Exchange {
         }
         let message = format!("{final_bare},p={}", STANDARD.encode(proof));
         proof.zeroize();
-        self.step = Step::Final(mac(&*keys.server, auth_message.as_bytes()));
+        let expected = mac(&*keys.server, auth_message.as_bytes());
+        self.step = Step::Final { expected, label: *label, keys };
         Some(message)
     }
 
     /// Takes the `server-final-message` and checks the server's signature.
     pub(crate) fn server_final(&mut self, message: &[u8]) -> Result<(), AuthError> {
-        let Step::Final(expected) = &self.step else {
+        let Step::Final { expected, label, keys } = &self.step else {
             return Err(AuthError::OutOfOrder("unexpected end of the SASL exchange from server"));
         };
         let message =
@@ -141,6 +158,8 @@ impl Exchange {
         if !bool::from(signature.as_slice().ct_eq(expected.as_slice())) {
             return Err(AuthError::ServerSignature);
         }
+        // Only now: nobody but a server that knows the password can fill the cache.
+        self.cache.keep(*label, keys);
         self.step = Step::Verified;
         Ok(())
     }
@@ -215,54 +234,15 @@ fn iterations(text: &str) -> Result<u32, AuthError> {
     number.filter(|number| (1..=MAX_ITERATIONS).contains(number)).ok_or(AuthError::Iterations)
 }
 
-/// PBKDF2 with HMAC-SHA-256 and one block of output, done in slices so that a caller can look at
-/// its clock in between.
-struct Derivation {
-    keyed: Hmac<Sha256>,
-    block: Key,
-    sum: Key,
-    left: u32,
-}
-
-impl Derivation {
-    fn new(password: &[u8], salt: &[u8], iterations: u32) -> Result<Derivation, AuthError> {
-        if !(1..=MAX_ITERATIONS).contains(&iterations) {
-            return Err(AuthError::Iterations);
-        }
-        let keyed = keyed(password);
-        let mut first = keyed.clone();
-        first.update(salt);
-        first.update(&1_u32.to_be_bytes());
-        let block = Zeroizing::new(first.finalize().into_bytes().into());
-        let sum = Key::clone(&block);
-        Ok(Derivation { keyed, block, sum, left: iterations - 1 })
-    }
-
-    /// Does up to [`SLICE`] rounds; answers the salted password after the last.
-    fn work(&mut self) -> Option<Key> {
-        let rounds = self.left.min(SLICE);
-        for _ in 0..rounds {
-            let mut round = self.keyed.clone();
-            round.update(&*self.block);
-            *self.block = round.finalize().into_bytes().into();
-            for (byte, other) in self.sum.iter_mut().zip(*self.block) {
-                *byte ^= other;
-            }
-        }
-        self.left -= rounds;
-        if self.left == 0 { Some(Key::clone(&self.sum)) } else { None }
-    }
-}
-
 /// RFC 5802's ClientKey, StoredKey and ServerKey.
-struct Keys {
+pub(crate) struct Keys {
     client: Key,
     stored: Key,
     server: Key,
 }
 
 impl Keys {
-    fn new(salted: &Key) -> Keys {
+    pub(super) fn new(salted: &Key) -> Keys {
         let client = Zeroizing::new(mac(&**salted, b"Client Key"));
         let stored = Zeroizing::new(Sha256::digest(*client).into());
         let server = Zeroizing::new(mac(&**salted, b"Server Key"));
@@ -278,7 +258,7 @@ fn mac(key: &[u8], message: &[u8]) -> [u8; 32] {
 
 /// HMAC takes a key of any length; the error that its constructor can give does not happen. Should
 /// it, a key of zeros makes authentication fail.
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
+pub(super) fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default()))
 }
 
@@ -320,18 +300,52 @@ mod tests {
     }
 
     fn exchange() -> Exchange {
-        Exchange::new(b"pencil", "rOprNGfwEbeRWgbNEkqO".to_owned(), Binding::Unsupported)
+        exchange_with(&KeyCache::default(), b"pencil")
+    }
+
+    fn exchange_with(cache: &KeyCache, password: &[u8]) -> Exchange {
+        let nonce = "rOprNGfwEbeRWgbNEkqO".to_owned();
+        Exchange::new(password, nonce, Binding::Unsupported, cache.clone())
     }
 
     const FIRST: &[u8] = b"r=rOprNGfwEbeRWgbNEkqO%hvYDp,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
 
-    /// Plays the server, which knows the password, to the end.
+    /// The second exchange finds the keys of the first, and says the same.
     #[test]
     fn a_whole_exchange() {
-        let mut exchange = exchange();
+        let cache = KeyCache::default();
+        for known in [false, true] {
+            play(exchange_with(&cache, b"pencil"), known);
+        }
+    }
+
+    #[test]
+    fn keys_are_kept_when_the_server_has_proved_that_it_knows_them() {
+        let cache = KeyCache::default();
+        let mut refused = exchange_with(&cache, b"pencil");
+        refused.server_first(FIRST).unwrap();
+        refused.work().unwrap();
+        assert!(refused.server_final(b"v=AAAA").is_err());
+        play(exchange_with(&cache, b"pencil"), false);
+        for (password, first) in [
+            (&b"pencils"[..], FIRST),
+            (b"pencil", b"r=rOprNGfwEbeRWgbNEkqO%hvYDp,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4097"),
+            (b"pencil", b"r=rOprNGfwEbeRWgbNEkqO%hvYDp,s=W22ZaJ0SNY7soEsUEjb6gA==,i=4096"),
+        ] {
+            let mut other = exchange_with(&cache, password);
+            other.server_first(first).unwrap();
+            let Step::Deriving { source, .. } = &other.step else { panic!() };
+            assert!(matches!(**source, Source::Derived(_)));
+        }
+    }
+
+    /// Plays the server, which knows the password, to the end.
+    fn play(mut exchange: Exchange, known: bool) {
         assert_eq!(exchange.first_message(), "n,,n=,r=rOprNGfwEbeRWgbNEkqO");
         exchange.server_first(FIRST).unwrap();
         assert!(exchange.is_working() && !exchange.is_verified());
+        let Step::Deriving { source, .. } = &exchange.step else { panic!() };
+        assert_eq!(matches!(**source, Source::Known(_)), known);
         let message = exchange.work().unwrap();
         assert!(message.starts_with("c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDp,p="), "{message}");
         let salt = STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();

@@ -1,5 +1,6 @@
 //! Authentication: one answer to each request of the server, in the order that is safe.
 
+use crate::auth::key_cache::KeyCache;
 use crate::auth::md5;
 use crate::auth::scram::{Binding, Exchange};
 use crate::backend::auth::Authentication;
@@ -20,6 +21,7 @@ pub(crate) struct Opening {
     nonce: String,
     allowed: AuthMethods,
     binding: ChannelBinding,
+    keys: KeyCache,
     progress: Progress,
     pub(crate) password_used: bool,
     pub(crate) password_needed: bool,
@@ -44,6 +46,7 @@ impl Opening {
             nonce: startup.nonce,
             allowed: startup.allowed_auth,
             binding: startup.channel_binding,
+            keys: startup.keys,
             progress: Progress::Fresh,
             password_used: false,
             password_needed: false,
@@ -147,7 +150,9 @@ impl Opening {
     fn begin_scram(&mut self, offered: &[&[u8]], out: &mut Outbox) -> Result<(), Error> {
         self.first(AuthMethods::SCRAM_SHA_256, "server requested SASL authentication")?;
         let (mechanism, binding) = self.choose(offered)?;
-        let exchange = Exchange::new(self.password()?.expose(), self.nonce.clone(), binding);
+        let password = self.password()?;
+        let (nonce, keys) = (self.nonce.clone(), self.keys.clone());
+        let exchange = Exchange::new(password.expose(), nonce, binding, keys);
         let first = exchange.first_message();
         self.progress = Progress::Scram(Box::new(exchange));
         out.append(|out| send::sasl_initial(out, mechanism, first.as_bytes()))

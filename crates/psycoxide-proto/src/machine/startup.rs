@@ -1,5 +1,6 @@
 //! How a conversation begins: what the caller gives.
 
+use crate::auth::key_cache::KeyCache;
 use crate::secret::Secret;
 
 /// A version of the protocol.
@@ -45,6 +46,8 @@ pub struct Startup {
     pub allowed_auth: AuthMethods,
     /// What TLS offers for SCRAM's channel binding.
     pub channel_binding: ChannelBinding,
+    /// Where SCRAM's keys are looked for and kept; one of its own if it is not shared.
+    pub keys: KeyCache,
 }
 
 impl Startup {
@@ -59,6 +62,7 @@ impl Startup {
             session_setup: true,
             allowed_auth: AuthMethods::ALL,
             channel_binding: ChannelBinding::Absent,
+            keys: KeyCache::default(),
         }
     }
 }
