@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use common::*;
 use psycoxide_proto::{
-    Engine, Error, Event, Extended, Interest, Parameter, Phase, Request, ResultKind,
+    Batch, Engine, Error, Event, Extended, Interest, Parameter, Phase, Request, ResultKind, Tally,
     TransactionStatus, Violation,
 };
 
@@ -464,4 +464,69 @@ fn a_done_event_holds_nothing_back_but_reading_on() {
     assert_eq!(engine.backlog(), 0);
     assert!(matches!(engine.poll_event(), Some(Event::Done(_))));
     assert_eq!(engine.backlog(), 1);
+}
+
+fn batch(statements: &[&str]) -> Request {
+    let mut batch = Batch::default();
+    for sql in statements {
+        batch.text().extend_from_slice(sql.as_bytes());
+        batch.end_statement();
+    }
+    batch.text().extend_from_slice(b"half");
+    assert_eq!(batch.rest(), b"half");
+    assert_eq!(batch.take_rest(), b"half");
+    assert!(batch.iter().eq(statements.iter().map(|sql| sql.as_bytes())));
+    assert_eq!(batch.len(), statements.len());
+    Request::batch(batch)
+}
+
+#[test]
+fn a_batch_counts_and_drops_rows() {
+    let mut engine = idle();
+    let answer = [
+        message(b'1', b""),
+        message(b'2', b""),
+        complete("BEGIN"),
+        message(b'1', b""),
+        message(b'2', b""),
+        complete("INSERT 0 2"),
+        message(b'1', b""),
+        notice("in between"),
+        message(b'2', b""),
+        data_row(&[Some(b"1"), None]),
+        data_row(&[]),
+        complete("SELECT 2"),
+        ready(b'T'),
+    ];
+    ask(&mut engine, batch(&["a", "b"]).begin(b"BEGIN"), "PBEPBEPBES", &answer);
+    let done = outcome(&mut engine);
+    assert_eq!(done.batch, Tally { statements: 2, affected: 4, uncounted: false });
+    let result = done.result.unwrap();
+    assert_eq!((result.kind, result.tag.as_slice()), (ResultKind::Command, &b"SELECT 2"[..]));
+    assert!(result.rows.is_empty() && engine.is_idle());
+    let answer = [message(b'1', b""), message(b'2', b""), complete("SET"), ready(b'T')];
+    ask(&mut engine, batch(&["a"]), "PBES", &answer);
+    let tally = Tally { statements: 1, affected: 0, uncounted: true };
+    assert_eq!(outcome(&mut engine).batch, tally);
+}
+
+#[test]
+fn a_batch_ends_at_the_first_error() {
+    for fails_at in 0..3 {
+        let mut engine = idle();
+        let mut answer = vec![message(b'1', b""), message(b'2', b""), complete("INSERT 0 1")];
+        answer.extend([message(b'1', b""), message(b'2', b"")].into_iter().take(fails_at));
+        answer.extend([error("ERROR", "22012", "no"), ready(b'E')]);
+        ask(&mut engine, batch(&["a", "b", "c"]), "PBEPBEPBES", &answer);
+        let done = outcome(&mut engine);
+        assert_eq!(done.batch, Tally { statements: 1, affected: 1, uncounted: false });
+        assert!(done.error.is_some() && done.result.is_none());
+        assert!(engine.is_idle());
+    }
+    // Where the BEGIN fails, nothing runs, and the Sync is there already.
+    let mut engine = idle();
+    let answer = [error("ERROR", "25001", "no"), ready(b'I')];
+    ask(&mut engine, batch(&["a"]).begin(b"BEGIN"), "PBEPBES", &answer);
+    assert_eq!(outcome(&mut engine).batch, Tally::default());
+    assert!(engine.out().is_empty());
 }

@@ -33,6 +33,7 @@ fn _psycopg(module: &Bound<'_, PyModule>) -> PyResult<()> {
     notify::register(module)?;
     password::register(module)?;
     replication::register(module)?;
+    row::register(module)?;
     version::register(module)?;
     xid::register(module)
 }

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from psycoxide._psycopg import encodings
+from psycoxide._psycopg import cursor, encodings
 
 
 def execute_batch(cur: Any, sql: Any, argslist: Iterable[Any], page_size: int = 100) -> None:
@@ -17,7 +17,7 @@ def execute_batch(cur: Any, sql: Any, argslist: Iterable[Any], page_size: int = 
     what `cur.execute()` does.
     """
     for page in _paginate(argslist, page_size):
-        cur.execute(b";".join([cur.mogrify(sql, arguments) for arguments in page]))
+        cur.execute(_merge(cur, sql, page, b";"))
 
 
 def execute_values(
@@ -47,11 +47,21 @@ def execute_values(
     for page in _paginate(argslist, page_size):
         if template is None:
             template = b"(" + b",".join([b"%s"] * len(page[0])) + b")"
-        rows = b",".join([cur.mogrify(template, arguments) for arguments in page])
+        rows = _merge(cur, template, page, b",")
         cur.execute(b"".join([*before, rows, *after]))
         if fetch:
             result.extend(cur.fetchall())
     return result if fetch else None
+
+
+def _merge(cur: Any, sql: Any, page: list[Any], separator: bytes) -> bytes:
+    """What `cur.mogrify()` makes of `sql` for each item, joined."""
+    # A mogrify() of somebody else's has to be called, be it a class's or an object's.
+    ours = getattr(type(cur), "mogrify", None) is cursor.mogrify
+    if ours and "mogrify" not in getattr(cur, "__dict__", ()):
+        merged: bytes = cur._mogrify_many(sql, page, separator)
+        return merged
+    return separator.join([cur.mogrify(sql, arguments) for arguments in page])
 
 
 def _paginate(seq: Iterable[Any], page_size: int) -> Iterator[list[Any]]:

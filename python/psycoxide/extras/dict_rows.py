@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, Callable
 
-from psycoxide._psycopg import connection, cursor
+from psycoxide._psycopg import _dict_rows, _real_dict_rows, connection, cursor
 
 
 class DictCursorBase(cursor):
@@ -125,14 +125,8 @@ class DictCursor(DictCursorBase):
     def _convert(self, rows: list[Any]) -> list[Any]:
         if self.row_factory is not DictRow:
             return rows
-        index = self.index
-        converted = []
-        for values in rows:
-            row = _new_list(DictRow)
-            _fill_list(row, values)
-            row._index = index
-            converted.append(row)
-        return converted
+        _dict_rows(rows, DictRow, self.index)
+        return rows
 
 
 class DictRow(list[Any]):
@@ -238,14 +232,8 @@ class RealDictCursor(DictCursorBase):
     def _convert(self, rows: list[Any]) -> list[Any]:
         if self.row_factory is not RealDictRow:
             return rows
-        names = self.column_mapping
-        converted: list[Any] = []
-        for values in rows:
-            # Filled as a class without a __setitem__ of its own, which is what takes long.
-            row: Any = _Filled(zip(names, values))
-            row.__class__ = RealDictRow
-            converted.append(row)
-        return converted
+        _real_dict_rows(rows, RealDictRow, OrderedDict, tuple(self.column_mapping))
+        return rows
 
 
 class RealDictRow(OrderedDict[Any, Any]):
@@ -277,11 +265,5 @@ class RealDictRow(OrderedDict[Any, Any]):
             del self[RealDictRow]
 
 
-class _Filled(OrderedDict[Any, Any]):
-    """A `RealDictRow` in the making."""
-
-
-_new_list = list.__new__
-_fill_list = list.__init__
 DictCursor._quick_factory = DictRow
 RealDictCursor._quick_factory = RealDictRow

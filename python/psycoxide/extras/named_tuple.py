@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache, partial
 from typing import Any, Callable
 
-from psycoxide._psycopg import connection, cursor
+from psycoxide._psycopg import _named_rows, connection, cursor
 
 # What cannot stand in an identifier: all ASCII that is printable, but no letter, digit or "_".
 _re_clean = re.compile("[" + re.escape(" !\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~") + "]")
@@ -56,13 +56,11 @@ class NamedTupleCursor(cursor):
 
     def fetchmany(self, size: int | None = None) -> list[Any]:
         """The next `size` rows, `arraysize` unless given, as a list."""
-        rows = super().fetchmany(size)
-        return list(map(self._maker(), rows))
+        return self._convert(super().fetchmany(size))
 
     def fetchall(self) -> list[Any]:
         """All the rows that are left, as a list."""
-        rows = super().fetchall()
-        return list(map(self._maker(), rows))
+        return self._convert(super().fetchall())
 
     def __iter__(self) -> Iterator[Any]:
         # Not iter(self), which is this very method.
@@ -72,6 +70,14 @@ class NamedTupleCursor(cursor):
             make = self._maker()
             yield make(first)
             yield from map(make, rows)
+
+    def _convert(self, rows: list[Any]) -> list[Any]:
+        """The records for rows, which must have been fetched already."""
+        make = self._maker()
+        if isinstance(make, partial):
+            _named_rows(rows, self.Record)
+            return rows
+        return list(map(make, rows))
 
     def _maker(self) -> Callable[[Any], Any]:
         """What makes a record of a row, which must have been fetched already."""

@@ -168,8 +168,9 @@ impl Conversation {
             | Action::Value => {
                 return self.result(rule.action, body);
             }
-            // These two are read in place, in the in buffer.
-            Action::Rows | Action::CopyData => {}
+            Action::BatchComplete => self.task.complete_in_batch(command_complete(body)?),
+            // The first two are read in place, in the in buffer.
+            Action::Rows | Action::CopyData | Action::DropRow => {}
         }
         Ok(Effect::Nothing)
     }
@@ -384,7 +385,7 @@ impl Conversation {
         let error = self.task.error().cloned().map(Box::new);
         let busy = self.phase.is_waiting() && !self.phase.is_opening();
         if busy && error.is_some() {
-            self.event = Some(Event::Done(Outcome { result: None, error: error.clone() }));
+            self.event = Some(Event::Done(Outcome { error: error.clone(), ..Outcome::default() }));
         }
         self.fail(Error::Terminated(words.or(error)));
     }

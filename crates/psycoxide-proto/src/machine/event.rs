@@ -29,4 +29,17 @@ pub struct Outcome {
     pub result: Option<QueryResult>,
     /// The first error.
     pub error: Option<Box<Report>>,
+    /// What the statements of a batch came to.
+    pub batch: Tally,
+}
+
+/// What the statements of a batch came to, up to the first error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How many succeeded.
+    pub statements: usize,
+    /// How many rows all of them affected.
+    pub affected: u64,
+    /// Whether some told no number of rows.
+    pub uncounted: bool,
 }

@@ -2,7 +2,7 @@
 
 use crate::frontend::extended::{self, Target};
 use crate::frontend::query;
-use crate::machine::request::{Extended, Request, Work};
+use crate::machine::request::{Batch, Extended, Request, Work};
 use crate::machine::transitions::Phase;
 use crate::wire::outbox::Outbox;
 use crate::wire::writer::Refused;
@@ -29,10 +29,10 @@ impl Script {
     pub(crate) fn start(request: Request, out: &mut Outbox) -> Result<(Phase, Script), Refused> {
         let mut script = Script::default();
         let begin = request.begin;
-        let mut synced = false;
+        let mut synced = matches!(request.work, Work::Batch(_));
         out.append(|out| {
             if let Some(sql) = &begin {
-                begin_unsynced(out, sql)?;
+                run_unsynced(out, sql)?;
             }
             script.work = match request.work {
                 Work::Query(sql) => simple(out, &sql)?,
@@ -41,6 +41,7 @@ impl Script {
                     let first = script.queries.next().ok_or("a script without a query")?;
                     simple(out, &first)?
                 }
+                Work::Batch(batch) => many(out, &batch)?,
                 Work::Function { oid, args } => {
                     query::function_call(out, oid, &args)?;
                     Phase::Function
@@ -65,9 +66,9 @@ impl Script {
     }
 }
 
-/// A statement without rows, with no Sync after it: what follows is skipped by the server if it
-/// fails, so that nothing ever runs outside the transaction.
-fn begin_unsynced(out: &mut Vec<u8>, sql: &[u8]) -> Result<(), Refused> {
+/// A statement with no Sync after it: what follows is skipped by the server if it fails, so that
+/// nothing ever runs outside the transaction.
+fn run_unsynced(out: &mut Vec<u8>, sql: &[u8]) -> Result<(), Refused> {
     extended::parse(out, b"", sql, &[])?;
     extended::bind(out, b"", &[], 0)?;
     extended::execute(out);
@@ -77,6 +78,18 @@ fn begin_unsynced(out: &mut Vec<u8>, sql: &[u8]) -> Result<(), Refused> {
 fn simple(out: &mut Vec<u8>, sql: &[u8]) -> Result<Phase, Refused> {
     query::query(out, sql)?;
     Ok(Phase::Query)
+}
+
+/// Statement after statement with no Sync in between: after an error the server skips the rest.
+fn many(out: &mut Vec<u8>, batch: &Batch) -> Result<Phase, Refused> {
+    if batch.is_empty() {
+        return Err("a batch without a statement");
+    }
+    for sql in batch.iter() {
+        run_unsynced(out, sql)?;
+    }
+    extended::sync(out);
+    Ok(Phase::BatchParse)
 }
 
 /// The messages of the extended query protocol, up to the Sync.
@@ -100,7 +113,7 @@ fn separate(out: &mut Vec<u8>, work: Work) -> Result<Phase, Refused> {
             extended::close(out, Target::Statement, &name)?;
             Ok(Phase::Close)
         }
-        Work::Query(_) | Work::Script(_) | Work::Function { .. } => {
+        Work::Query(_) | Work::Script(_) | Work::Batch(_) | Work::Function { .. } => {
             Err("not a request of the extended query protocol")
         }
     }
@@ -131,7 +144,13 @@ mod tests {
     fn each_request_has_its_messages_and_its_phase() {
         let params = Extended { sql: Some(b"SELECT 1".to_vec()), ..Extended::default() };
         let again = Extended { statement: b"s".to_vec(), ..Extended::default() };
+        let mut batch = Batch::default();
+        for sql in [b"a", b"b"] {
+            batch.text().extend_from_slice(sql);
+            batch.end_statement();
+        }
         for (request, phase, messages) in [
+            (Request::batch(batch), Phase::BatchParse, "PBEPBES"),
             (Request::query(b"SELECT 1".to_vec()), Phase::Query, "Q"),
             (Request::script(vec![b"a".to_vec(), b"b".to_vec()]), Phase::Query, "Q"),
             (Request::function(1, vec![]), Phase::Function, "F"),
@@ -154,6 +173,7 @@ mod tests {
         for request in [
             Request::query(b"SELECT 1\0".to_vec()).begin(b"BEGIN"),
             Request::query(b"SELECT 1".to_vec()).begin(b"BEGIN\0"),
+            Request::batch(Batch::default()),
             Request::script(vec![]).begin(b"BEGIN"),
             Request::prepare(b"\0".to_vec(), vec![], vec![]),
         ] {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::backend::report::Report;
 use crate::backend::rows::row_description;
-use crate::machine::event::Outcome;
+use crate::machine::event::{Outcome, Tally};
 use crate::result::columns::Columns;
 use crate::result::rows::Rows;
-use crate::result::{QueryResult, ResultKind};
+use crate::result::{QueryResult, ResultKind, tag};
 use crate::wire::reader::Malformed;
 
 /// A RowDescription longer than this is not remembered.
@@ -22,6 +22,7 @@ pub(crate) struct Task {
     last: Option<QueryResult>,
     /// The first error.
     error: Option<Box<Report>>,
+    batch: Tally,
     /// How many fields each row must have.
     pub(crate) width: u16,
     /// The last RowDescription and what it said. It outlives the request: a statement that runs
@@ -68,6 +69,18 @@ impl Task {
         rows
     }
 
+    /// A statement of a batch is complete, with this tag.
+    pub(crate) fn complete_in_batch(&mut self, tag: &[u8]) {
+        self.batch.statements += 1;
+        match tag::affected(tag) {
+            Some(rows) => self.batch.affected = self.batch.affected.saturating_add(rows),
+            None => self.batch.uncounted = true,
+        }
+        let last = self.last.get_or_insert_default();
+        last.tag.clear();
+        last.tag.extend_from_slice(tag);
+    }
+
     /// The text held no statement.
     pub(crate) fn empty(&mut self) {
         self.last = Some(QueryResult { kind: ResultKind::Empty, ..QueryResult::default() });
@@ -93,7 +106,8 @@ impl Task {
         {
             result.rows = rows;
         }
-        Outcome { result, error: self.error.take() }
+        let batch = std::mem::take(&mut self.batch);
+        Outcome { result, error: self.error.take(), batch }
     }
 
     fn describe(&mut self, body: &[u8]) -> Result<Arc<Columns>, Malformed> {

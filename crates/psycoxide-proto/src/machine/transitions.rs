@@ -9,6 +9,7 @@
 //!   BeginParse ► BeginBind ► BeginExecute ► any of these
 //!                                         Parse ► Bind ► Describe ► Execute… ► Sync
 //!                                         Parse ► DescribeParameters ► DescribeRows ► Sync
+//!                                         BatchParse ► BatchBind ► BatchExecute ► BatchParse …
 //!                                         Close ► Sync
 //!                                         Function ► Sync
 //!   Query/Execute ► CopyIn ─copy_done─► CopyEnd;  CopyOut ► CopyEnd;  CopyBoth (► CopyBothEnd)
@@ -51,6 +52,12 @@ pub enum Phase {
     Execute,
     /// Extended query: rows arrive.
     ExecuteRows,
+    /// A batch: the next statement's ParseComplete is awaited, or the end.
+    BatchParse,
+    /// … its BindComplete.
+    BatchBind,
+    /// … its rows, which are dropped, and its CommandComplete.
+    BatchExecute,
     /// Preparing a statement: ParseComplete is awaited.
     PrepareParse,
     /// Preparing a statement: ParameterDescription is awaited.
@@ -187,6 +194,10 @@ pub(crate) enum Action {
     Rows,
     /// A statement is complete.
     Complete,
+    /// A row that nobody asked to see.
+    DropRow,
+    /// A statement of a batch is complete.
+    BatchComplete,
     /// A COPY is complete: on to `Query` or `Sync`.
     CopyComplete,
     /// The text held no statement.
@@ -306,6 +317,13 @@ fn request(phase: Phase, message: Message) -> Entry {
         (Phase::Execute, M::EmptyQueryResponse) => Some((Action::Empty, Phase::Sync)),
         (Phase::Execute, M::CopyInResponse) => Some((Action::RefuseCopyIn, Phase::CopyEnd)),
 
+        (Phase::BatchParse, M::ParseComplete) => Some((Action::Acknowledge, Phase::BatchBind)),
+        (Phase::BatchBind, M::BindComplete) => Some((Action::Acknowledge, Phase::BatchExecute)),
+        (Phase::BatchExecute, M::DataRow) => Some((Action::DropRow, phase)),
+        (Phase::BatchExecute, M::CommandComplete) => {
+            Some((Action::BatchComplete, Phase::BatchParse))
+        }
+
         (Phase::PrepareParse, M::ParseComplete) => {
             Some((Action::Acknowledge, Phase::DescribeParameters))
         }
@@ -329,7 +347,7 @@ fn request(phase: Phase, message: Message) -> Entry {
             Some((Action::Complete, Phase::Query))
         }
 
-        (Phase::Query | Phase::Sync | Phase::Drain, M::ReadyForQuery) => {
+        (Phase::Query | Phase::BatchParse | Phase::Sync | Phase::Drain, M::ReadyForQuery) => {
             Some((Action::Ready, Phase::Idle))
         }
         _ => None,
@@ -391,6 +409,12 @@ mod tests {
             Phase::ExecuteRows,
             &[(b'D', Phase::ExecuteRows), (b'C', Phase::Sync), (b'E', Phase::Drain)],
         ),
+        (Phase::BatchParse, &[(b'1', Phase::BatchBind), (b'E', Phase::Drain), (b'Z', Phase::Idle)]),
+        (Phase::BatchBind, &[(b'2', Phase::BatchExecute), (b'E', Phase::Drain)]),
+        (
+            Phase::BatchExecute,
+            &[(b'D', Phase::BatchExecute), (b'C', Phase::BatchParse), (b'E', Phase::Drain)],
+        ),
         (Phase::PrepareParse, &[(b'1', Phase::DescribeParameters), (b'E', Phase::Drain)]),
         (Phase::DescribeParameters, &[(b't', Phase::DescribeRows), (b'E', Phase::Drain)]),
         (Phase::DescribeRows, &[(b'T', Phase::Sync), (b'n', Phase::Sync), (b'E', Phase::Drain)]),
@@ -447,13 +471,14 @@ mod tests {
                 Phase::Authenticate | Phase::Start | Phase::Idle | Phase::BeginParse => {}
                 Phase::BeginBind | Phase::BeginExecute | Phase::Query | Phase::QueryRows => {}
                 Phase::Parse | Phase::Bind | Phase::Describe | Phase::Execute => {}
+                Phase::BatchParse | Phase::BatchBind | Phase::BatchExecute => {}
                 Phase::ExecuteRows | Phase::PrepareParse | Phase::DescribeParameters => {}
                 Phase::DescribeRows | Phase::Close | Phase::Sync | Phase::Function => {}
                 Phase::CopyIn | Phase::CopyOut | Phase::CopyBoth | Phase::CopyBothEnd => {}
                 Phase::CopyEnd | Phase::Drain | Phase::Failed | Phase::Closed => {}
             }
         }
-        assert_eq!(LEGAL.len(), 27);
+        assert_eq!(LEGAL.len(), 30);
     }
 
     #[test]

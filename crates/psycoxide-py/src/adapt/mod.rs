@@ -22,7 +22,7 @@ use pyo3::prelude::*;
 #[allow(unused_imports)] // The connection's and the cursor's side of the house.
 pub use self::{
     context::{ClientEncoding, Encoded, QuoteContext},
-    mogrify::{mogrify, mogrify_into},
+    mogrify::{Merger, mogrify},
     quoter::quote_value,
 };
 

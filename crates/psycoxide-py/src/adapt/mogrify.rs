@@ -1,6 +1,7 @@
 //! Merging parameters into a query.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use psycoxide_sql::quote::StringStyle;
 use psycoxide_sql::template::{Fault, Piece, Style};
@@ -44,26 +45,64 @@ pub fn mogrify_into(
         out.extend_from_slice(query);
         return Ok(());
     }
-    let prepared = Prepared::of(py, query, context.encoding())?;
-    let quoter = Quoter::new(conn, context)?;
-    match prepared.template.style() {
-        Some(Style::Names) => merge_names(&prepared, args, quoter, out),
-        Some(Style::Positions) => merge_positions(&prepared, args, quoter, out),
-        None => {
-            for piece in prepared.pieces() {
-                if let Piece::Text(range) = piece {
-                    out.extend_from_slice(prepared.text(range));
-                }
-            }
-            Ok(())
+    Merger::new(py, query, conn, context)?.merge(args, out)
+}
+
+/// Merges parameters into the same query again and again.
+///
+/// To be made anew when the interpreter was released: only Python code that runs while values are
+/// written is expected to change the registry of adapters.
+pub struct Merger<'a, 'py> {
+    prepared: Arc<Prepared>,
+    quoter: Quoter<'a, 'py>,
+}
+
+impl<'a, 'py> Merger<'a, 'py> {
+    /// `query`, `conn` and `context` are as for [`mogrify`].
+    pub fn new(
+        py: Python<'py>,
+        query: &[u8],
+        conn: &'a Bound<'py, PyAny>,
+        context: &'a QuoteContext,
+    ) -> PyResult<Self> {
+        let prepared = Prepared::of(py, query, context.encoding())?;
+        Ok(Self { prepared, quoter: Quoter::new(conn, context)? })
+    }
+
+    /// Appends the query with these parameters. After an error `out` may hold a part.
+    pub fn merge(&mut self, args: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
+        let (prepared, quoter) = (&*self.prepared, &mut self.quoter);
+        if args.is_none() {
+            out.extend_from_slice(prepared.query());
+            return Ok(());
         }
+        let plain = args.is_exact_instance_of::<PyTuple>()
+            || args.is_exact_instance_of::<PyList>()
+            || args.is_exact_instance_of::<PyDict>();
+        let merged = match prepared.template.style() {
+            Some(Style::Names) => merge_names(prepared, args, quoter, out),
+            Some(Style::Positions) => merge_positions(prepared, args, quoter, out),
+            None => {
+                for piece in prepared.pieces() {
+                    if let Piece::Text(range) = piece {
+                        out.extend_from_slice(prepared.text(range));
+                    }
+                }
+                Ok(())
+            }
+        };
+        if !plain {
+            // A sequence or mapping of the user's may do anything when it is asked for an item.
+            quoter.forget();
+        }
+        merged
     }
 }
 
 fn merge_positions<'py>(
     prepared: &Prepared,
     args: &Bound<'py, PyAny>,
-    mut quoter: Quoter<'_, 'py>,
+    quoter: &mut Quoter<'_, 'py>,
     out: &mut Vec<u8>,
 ) -> PyResult<()> {
     let mut given = None;
@@ -89,7 +128,7 @@ fn merge_positions<'py>(
 fn merge_names<'py>(
     prepared: &Prepared,
     args: &Bound<'py, PyAny>,
-    mut quoter: Quoter<'_, 'py>,
+    quoter: &mut Quoter<'_, 'py>,
     out: &mut Vec<u8>,
 ) -> PyResult<()> {
     let is_dict = args.is_exact_instance_of::<PyDict>();

@@ -12,6 +12,14 @@ use pyo3::types::{
     PyTzInfo, PyTzInfoAccess,
 };
 
+/// Whether this is a datetime or a time of Python's own class that has no `tzinfo`.
+pub fn is_naive(object: &Bound<'_, PyAny>) -> bool {
+    match object.cast_exact::<PyDateTime>() {
+        Ok(moment) => moment.get_tzinfo().is_none(),
+        Err(_) => object.cast_exact::<PyTime>().is_ok_and(|time| time.get_tzinfo().is_none()),
+    }
+}
+
 pub fn date(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
     match object.cast_exact::<PyDate>() {
         Ok(date) => {

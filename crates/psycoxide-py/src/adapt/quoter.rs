@@ -28,7 +28,7 @@ pub fn quote_value(
     Quoter::new(conn, context)?.value(object, out)
 }
 
-/// Writes the values of one statement.
+/// Writes the values of a statement, or of several between which no Python code runs.
 pub struct Quoter<'a, 'py> {
     registry: &'py Registry,
     conn: &'a Bound<'py, PyAny>,
@@ -43,6 +43,11 @@ impl<'a, 'py> Quoter<'a, 'py> {
     pub fn new(conn: &'a Bound<'py, PyAny>, context: &'a QuoteContext) -> PyResult<Self> {
         let registry = Registry::bind(conn.py())?;
         Ok(Self { registry, conn, context, confirmed: 0, depth: 0 })
+    }
+
+    /// Python code may have run meanwhile, and changed the registry.
+    pub fn forget(&mut self) {
+        self.confirmed = 0;
     }
 
     /// Writes a parameter. None is always NULL, whatever adapter it has.
@@ -60,7 +65,7 @@ impl<'a, 'py> Quoter<'a, 'py> {
             && let Some(native) = self.confirm(number)?
         {
             let result = self.native(native, object, out);
-            if matches!(native, Native::Timestamp | Native::Time) {
+            if matches!(native, Native::Timestamp | Native::Time) && !moment::is_naive(object) {
                 // The tzinfo may be written in Python.
                 self.confirmed = 0;
             }

@@ -69,6 +69,11 @@ impl Prepared {
         Ok(Self { template, query: query.to_vec(), encoding, names })
     }
 
+    /// The query itself.
+    pub fn query(&self) -> &[u8] {
+        &self.query
+    }
+
     /// The text of a piece.
     pub fn text(&self, range: &Range<usize>) -> &[u8] {
         self.query.get(range.clone()).unwrap_or_default()

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use psycoxide_proto::{Engine, Event, Outcome};
+use psycoxide_proto::{Engine, Event, Outcome, Request};
 use psycoxide_sql::command::copy::Table;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -190,13 +190,11 @@ impl Cursor {
         if memchr::memchr(0, &sql).is_some() {
             return Err(PyValueError::new_err("a query cannot contain NUL (0x00) characters"));
         }
-        let query = PyBytes::new(py, &sql).into_any().unbind();
-        let old = std::mem::replace(&mut this.objects().query, query);
-        drop(old);
+        this.note_query(py, &sql);
         this.reset();
         let operation = Operation::begin(connection)?;
         let context = connection.get().quote_context();
-        let reached = Self::start_in(connection, &operation, sql, true)?;
+        let reached = Self::start_in(connection, &operation, Request::query(sql), true)?;
         let copy = Copy { connection, operation, file, context };
         let outcome = match reached {
             Reached::End(outcome) => outcome,

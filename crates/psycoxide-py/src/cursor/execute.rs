@@ -6,6 +6,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
+use super::many::Total;
 use super::{Cursor, copy_refusal};
 use crate::adapt;
 use crate::connection::{Connection, Status};
@@ -45,6 +46,21 @@ impl Cursor {
         )))
     }
 
+    /// As [`Cursor::merge`], for a query that is run next: until it is, there is none.
+    fn merge_to_run(
+        slf: &Bound<'_, Self>,
+        query: &Bound<'_, PyAny>,
+        vars: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Vec<u8>> {
+        let py = slf.py();
+        let connection = slf.get().connection(py)?;
+        let text = Self::query_text(slf, query, connection.get())?;
+        let Some(vars) = vars.filter(|vars| !vars.is_none()) else { return Ok(text) };
+        let context = connection.get().quote_context();
+        adapt::mogrify(py, &text, vars, connection.as_any(), &context)
+            .inspect_err(|_| slf.get().forget_query(py))
+    }
+
     /// The query with its parameters merged in.
     pub(super) fn merge(
         slf: &Bound<'_, Self>,
@@ -76,9 +92,7 @@ impl Cursor {
             return Err(PyValueError::new_err("a query cannot contain NUL (0x00) characters"));
         }
         connection.get().refuse_prepared("execute")?;
-        let query = PyBytes::new(py, &sql).into_any().unbind();
-        let old = std::mem::replace(&mut this.objects().query, query);
-        drop(old);
+        this.note_query(py, &sql);
         if connection.get().is_async() {
             return Self::run_async(slf, connection, sql);
         }
@@ -100,7 +114,7 @@ impl Cursor {
         sql: Vec<u8>,
         transaction: bool,
     ) -> PyResult<Ran> {
-        match Self::start_in(connection, operation, sql, transaction)? {
+        match Self::start_in(connection, operation, Request::query(sql), transaction)? {
             Reached::End(outcome) => Ok(Ran::Complete(outcome)),
             Reached::Pause(event) => {
                 operation.refuse(&event)?;
@@ -117,11 +131,10 @@ impl Cursor {
     pub(super) fn start_in(
         connection: &Bound<'_, Connection>,
         operation: &Operation<'_, '_>,
-        sql: Vec<u8>,
+        mut request: Request,
         transaction: bool,
     ) -> PyResult<Reached> {
         let begin = if transaction { connection.get().state().begin() } else { None };
-        let mut request = Request::query(sql);
         let begun = begin.is_some();
         if let Some(begin) = begin {
             request = request.begin(begin.as_bytes());
@@ -137,6 +150,21 @@ impl Cursor {
             }
         }
         reached
+    }
+
+    /// `executemany()`, a round trip an item: the sum of the row counts, -1 if one is not known.
+    fn run_singly(
+        slf: &Bound<'_, Self>,
+        query: &Bound<'_, PyAny>,
+        vars_list: &Bound<'_, PyAny>,
+    ) -> PyResult<i64> {
+        let mut total = Total::default();
+        for vars in vars_list.try_iter()? {
+            let sql = Self::merge_to_run(slf, query, Some(&vars?))?;
+            Self::run(slf, sql, "executemany")?;
+            total.add(slf.get().state().fetched.rowcount);
+        }
+        Ok(total.rowcount())
     }
 
     fn run_async(
@@ -177,6 +205,19 @@ impl Cursor {
             }
             Reached::Hungry => Err(error::internal("a COPY went on before it began")),
         }
+    }
+
+    /// Notes what is sent, for `cursor.query`.
+    pub(super) fn note_query(&self, py: Python<'_>, sql: &[u8]) {
+        let query = PyBytes::new(py, sql).into_any().unbind();
+        let old = std::mem::replace(&mut self.objects().query, query);
+        drop(old);
+    }
+
+    /// `cursor.query` is None.
+    pub(super) fn forget_query(&self, py: Python<'_>) {
+        let old = std::mem::replace(&mut self.objects().query, py.None());
+        drop(old);
     }
 
     /// The query as it was last sent.
@@ -229,15 +270,17 @@ impl Cursor {
             return Self::execute_named(slf, connection, query, vars);
         }
         refuse_polled(connection.get(), "execute")?;
-        let sql = Self::merge(slf, query, vars)?;
+        let sql = Self::merge_to_run(slf, query, vars)?;
         Self::run(slf, sql, "execute")
     }
 
     /// executemany(query, vars_list) -- Run a statement once for each item of an iterable.
     ///
-    /// A loop over `execute()`: a round trip an item. `extras.execute_batch()` and
-    /// `extras.execute_values()` take fewer. `rowcount` is the sum; rows are thrown away. Raises
-    /// what `execute()` does, ProgrammingError on named cursors and asynchronous connections.
+    /// The same as a loop over `execute()`, up to the first error. In a transaction, if the items
+    /// are a list or a tuple and the statement is a plain INSERT, UPDATE or the like, hundreds of
+    /// statements share a round trip; else each has its own, which `extras.execute_batch()` and
+    /// `extras.execute_values()` avoid. `rowcount` is the sum; rows are thrown away. Raises what
+    /// `execute()` does, ProgrammingError on named cursors and asynchronous connections.
     fn executemany(
         slf: &Bound<'_, Self>,
         query: &Bound<'_, PyAny>,
@@ -249,13 +292,11 @@ impl Cursor {
         if this.name().is_some() {
             return Err(error::programming("can't call .executemany() on named cursors"));
         }
-        let mut total: i64 = 0;
-        for vars in vars_list.try_iter()? {
-            let sql = Self::merge(slf, query, Some(&vars?))?;
-            Self::run(slf, sql, "executemany")?;
-            let rowcount = this.state().fetched.rowcount;
-            total = if total < 0 || rowcount < 0 { -1 } else { total + rowcount };
-        }
+        this.state().fetched.rowcount = -1;
+        let total = match Self::run_together(slf, query, vars_list)? {
+            Some(total) => total,
+            None => Self::run_singly(slf, query, vars_list)?,
+        };
         let tuples = {
             let mut state = this.state();
             state.fetched.rowcount = total;

@@ -7,6 +7,7 @@ mod column;
 mod copy;
 mod execute;
 mod fetch;
+mod many;
 mod named;
 mod result;
 mod scroll;

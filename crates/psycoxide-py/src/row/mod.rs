@@ -1,6 +1,7 @@
 //! From the raw rows of a result to Python rows.
 
 mod collector;
+mod convert;
 mod fill;
 
 use psycoxide_proto::{Position, Row, Rows};
@@ -9,6 +10,8 @@ use pyo3::types::{PyAny, PyList};
 
 use crate::cast::{CastPlan, Kept};
 use crate::cursor::Cursor;
+
+pub use convert::register;
 
 /// The Python object for one row.
 ///

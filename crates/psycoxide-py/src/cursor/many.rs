@@ -1,0 +1,183 @@
+//! `executemany()` with hundreds of statements a round trip.
+//!
+//! What a program can see is that of a loop over `execute()`: each statement is parsed, planned and
+//! run by itself, one after another, and after the first error the server skips the rest. So this
+//! is only done where that holds: in a transaction, for statements that cannot end it, over items
+//! whose iteration runs no code of the program's.
+
+use psycoxide_proto::{Batch, Request, TransactionStatus};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyTuple};
+
+use super::Cursor;
+use crate::adapt;
+use crate::driver::{Operation, Reached};
+use crate::error;
+
+/// So many statements are sent together at most.
+const MOST_STATEMENTS: usize = 1000;
+
+/// So many bytes of statements, or a little more, are sent together.
+const MOST_BYTES: usize = 128 << 10;
+
+/// The sum of row counts, of which one may be unknown.
+#[derive(Default)]
+pub(super) struct Total {
+    rows: i64,
+    unknown: bool,
+}
+
+impl Total {
+    pub(super) fn add(&mut self, rowcount: i64) {
+        self.unknown |= rowcount < 0;
+        self.rows = self.rows.saturating_add(rowcount);
+    }
+
+    /// The sum as `cursor.rowcount` has it.
+    pub(super) fn rowcount(&self) -> i64 {
+        if self.unknown { -1 } else { self.rows }
+    }
+}
+
+/// Whether a query is one statement that leaves the transaction open, with no parameters of the
+/// server's kind. It may say no too often, never yes.
+fn is_plain(query: &[u8]) -> bool {
+    const PLAIN: [&[u8]; 7] =
+        [b"insert", b"update", b"delete", b"merge", b"select", b"values", b"with"];
+    let start = query.trim_ascii_start();
+    let length = start.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let word = start.get(..length).unwrap_or_default();
+    PLAIN.iter().any(|plain| plain.eq_ignore_ascii_case(word))
+        && memchr::memchr2(b';', b'$', query).is_none()
+}
+
+/// An item of an exact list or tuple; a list may change while it is gone through.
+fn item<'py>(items: &Bound<'py, PyAny>, index: usize) -> Option<Bound<'py, PyAny>> {
+    match items.cast_exact::<PyTuple>() {
+        Ok(tuple) => tuple.get_item(index).ok(),
+        Err(_) => items.cast_exact::<PyList>().ok()?.get_item(index).ok(),
+    }
+}
+
+impl Cursor {
+    /// `executemany()` in batches, if that makes no difference: the sum of the row counts.
+    pub(super) fn run_together(
+        slf: &Bound<'_, Self>,
+        query: &Bound<'_, PyAny>,
+        items: &Bound<'_, PyAny>,
+    ) -> PyResult<Option<i64>> {
+        if !items.is_exact_instance_of::<PyList>() && !items.is_exact_instance_of::<PyTuple>() {
+            return Ok(None);
+        }
+        let py = slf.py();
+        let connection = slf.get().open_connection(py)?;
+        // A query to be refused is refused at the first item, and not if there is none.
+        let Ok(text) = Self::query_text(slf, query, connection.get()) else { return Ok(None) };
+        if !is_plain(&text) {
+            return Ok(None);
+        }
+        let mut total = Total::default();
+        let mut index = 0;
+        loop {
+            // All of it anew: while a batch ran, the session and the adapters may have changed.
+            let context = connection.get().quote_context();
+            let mut merger = adapt::Merger::new(py, &text, connection.as_any(), &context)?;
+            let mut batch = Batch::default();
+            let mut other = None;
+            while batch.len() < MOST_STATEMENTS && batch.size() < MOST_BYTES {
+                let Some(vars) = item(items, index) else { break };
+                index += 1;
+                if let Err(raised) = merger.merge(&vars, batch.text()) {
+                    other = Some(Err(raised));
+                    break;
+                }
+                if memchr::memchr2(b';', 0, batch.rest()).is_some() {
+                    // Perhaps two statements, if an adapter wrote what it liked.
+                    other = Some(Ok(batch.take_rest()));
+                    break;
+                }
+                batch.end_statement();
+            }
+            let finished = batch.is_empty() && other.is_none();
+            batch.take_rest();
+            // What stands before comes first, and may fail.
+            Self::run_batch(slf, batch, &mut total)?;
+            match other {
+                Some(Ok(sql)) => {
+                    Self::run(slf, sql, "executemany")?;
+                    total.add(slf.get().state().fetched.rowcount);
+                }
+                Some(Err(raised)) => {
+                    slf.get().forget_query(py);
+                    return Err(raised);
+                }
+                None if finished => return Ok(Some(total.rowcount())),
+                None => {}
+            }
+        }
+    }
+
+    /// Runs the statements of a batch, together if the server is in a transaction or will be.
+    fn run_batch(slf: &Bound<'_, Self>, batch: Batch, total: &mut Total) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let connection = this.open_connection(py)?;
+        connection.get().refuse_prepared("execute")?;
+        let operation = Operation::begin_as(connection, "executemany")?;
+        let status = operation.session().ask(|engine| engine.transaction_status());
+        let begins = connection.get().state().begin().is_some();
+        if !begins && !matches!(status, Some(TransactionStatus::InTransaction)) {
+            drop(operation);
+            for sql in batch.iter() {
+                Self::run(slf, sql.to_vec(), "executemany")?;
+                total.add(this.state().fetched.rowcount);
+            }
+            return Ok(());
+        }
+        let request = Request::batch(batch.clone());
+        let outcome = match Self::start_in(connection, &operation, request, true) {
+            Ok(Reached::End(outcome)) => outcome,
+            Ok(_) => return Err(error::internal("a COPY that was not asked for")),
+            Err(raised) => {
+                this.note_query(py, batch.iter().next_back().unwrap_or_default());
+                return Err(raised);
+            }
+        };
+        drop(operation);
+        let done = outcome.batch;
+        let last = if outcome.error.is_some() { done.statements } else { batch.len() - 1 };
+        this.note_query(py, batch.iter().nth(last).unwrap_or_default());
+        let affected = i64::try_from(done.affected).unwrap_or(i64::MAX);
+        total.add(if done.uncounted { -1 } else { affected });
+        Self::take_outcome(slf, outcome)
+    }
+}
+
+#[pymethods]
+impl Cursor {
+    /// The query with each item's parameters merged in, the texts joined by `separator`.
+    ///
+    /// As `separator.join(self.mogrify(query, item) for item in items)`.
+    fn _mogrify_many<'py>(
+        slf: &Bound<'py, Self>,
+        query: &Bound<'py, PyAny>,
+        items: &Bound<'py, PyList>,
+        separator: &[u8],
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let py = slf.py();
+        let connection = slf.get().connection(py)?;
+        let text = Self::query_text(slf, query, connection.get())?;
+        let context = connection.get().quote_context();
+        let mut merger = adapt::Merger::new(py, &text, connection.as_any(), &context)?;
+        let mut out = Vec::new();
+        for (index, vars) in items.iter().enumerate() {
+            if index > 0 {
+                out.extend_from_slice(separator);
+            }
+            merger.merge(&vars, &mut out)?;
+        }
+        Ok(PyBytes::new(py, &out))
+    }
+}
