@@ -30,22 +30,18 @@ impl Cursor {
 
     /// The next row that the client has.
     fn next_row<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let (tuples, mut position) = {
-            let mut state = slf.get().state();
-            let fetched = &mut state.fetched;
-            let Some(tuples) = fetched.tuples.clone() else {
-                drop(state);
-                return Err(error::programming("no results to fetch"));
-            };
-            let start = fetched.position;
-            if tuples.result.rows.next_row(&mut fetched.position).is_none() {
-                return Ok(None);
-            }
-            // A row that cannot be decoded is passed over: the next fetch goes on behind it.
-            fetched.row += 1;
-            (tuples, start)
+        let mut state = slf.get().state();
+        let fetched = &mut state.fetched;
+        let Some(tuples) = fetched.tuples.clone() else {
+            drop(state);
+            return Err(error::programming("no results to fetch"));
         };
-        let Some(raw) = tuples.result.rows.next_row(&mut position) else { return Ok(None) };
+        let Some(raw) = tuples.result.rows.next_row(&mut fetched.position) else {
+            return Ok(None);
+        };
+        // A row that cannot be decoded is passed over: the next fetch goes on behind it.
+        fetched.row += 1;
+        drop(state);
         row::build_row(slf, &raw, &tuples.plan).map(Some)
     }
 

@@ -4,7 +4,7 @@
 use psycoxide_proto::{Engine, Notification, Report};
 use psycoxide_sql::quote::StringStyle;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString};
+use pyo3::types::{PyInt, PyList, PyString};
 
 use crate::adapt::{ClientEncoding, QuoteContext};
 use crate::connection::Connection;
@@ -40,9 +40,7 @@ pub fn deliver(connection: &Bound<'_, Connection>, session: &Session) -> PyResul
     }
     if !notifications.is_empty() {
         let target = connection.get().notifies(py).into_bound(py);
-        for notification in &notifications {
-            let _ = append_notification(&target, notification, &context);
-        }
+        append_notifications(&target, &notifications, &context);
     }
     refreshed
 }
@@ -92,18 +90,33 @@ fn append_notices(
     Ok(())
 }
 
-fn append_notification(
+/// Many in a row come from one session over one channel: these share their objects.
+fn append_notifications(
     target: &Bound<'_, PyAny>,
-    notification: &Notification,
+    notifications: &[Notification],
     context: &QuoteContext,
-) -> PyResult<()> {
+) {
     let py = target.py();
-    let text = |bytes: &[u8]| -> Py<PyAny> {
-        PyString::new(py, &context.decode_lossy(py, bytes)).into_any().unbind()
-    };
-    let pid = notification.pid.into_pyobject(py)?.into_any().unbind();
-    let notify =
-        Notify::new(py, pid, text(&notification.channel), Some(text(&notification.payload)))?;
-    target.call_method1("append", (Bound::new(py, notify)?,))?;
-    Ok(())
+    let text = |bytes: &[u8]| PyString::new(py, &context.decode_lossy(py, bytes)).into_any();
+    let list = target.cast_exact::<PyList>().ok();
+    let mut last: Option<(&Notification, Bound<'_, PyAny>, Bound<'_, PyAny>)> = None;
+    for notification in notifications {
+        let (pid, channel) = match last.take() {
+            Some((seen, pid, channel))
+                if seen.pid == notification.pid && seen.channel == notification.channel =>
+            {
+                (pid, channel)
+            }
+            _ => (PyInt::new(py, notification.pid).into_any(), text(&notification.channel)),
+        };
+        let payload = text(&notification.payload).unbind();
+        let (sender, name) = (pid.clone().unbind(), channel.clone().unbind());
+        let _ = Notify::new(py, sender, name, Some(payload))
+            .and_then(|notify| Bound::new(py, notify))
+            .and_then(|notify| match list {
+                Some(list) => list.append(notify),
+                None => target.call_method1("append", (notify,)).map(drop),
+            });
+        last = Some((notification, pid, channel));
+    }
 }
