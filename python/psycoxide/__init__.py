@@ -19,7 +19,6 @@ from psycoxide import (
     _json as _json,
     _psycopg,
     _range as _range,
-    errors as errors,
     extensions as _ext,
 )
 from psycoxide._exceptions import (
@@ -61,6 +60,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from psycoxide import errors as errors
+
+
+def __getattr__(name: str) -> Any:
+    """`psycoxide.errors` is there without an import of its own, as in psycopg2.
+
+    Its hundreds of classes are made when they are first needed: by a program, or for an error.
+    """
+    if name == "errors":
+        from importlib import import_module
+
+        return import_module("psycoxide.errors")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _share_exceptions() -> None:
