@@ -21,6 +21,7 @@ class Meter:
 
     def __enter__(self) -> Meter:
         gc.collect()
+        self.figures["rss_before"] = memory("VmRSS")
         self.server = server_cpu(self.pids)
         self.usage = resource.getrusage(resource.RUSAGE_SELF)
         self.clock = time.perf_counter()

@@ -42,6 +42,8 @@ def workload(name: str, about: str, runs: Runs, absent: dict[str, str]) -> None:
             line += "".join(f"{value:8.2f}" for value in compared(base, own))
         if "rss_fetched" in own[0]:
             line += f"  {memory_note(own)}"
+        if "rss_each" in own[0]:
+            line += f"  {median(own, 'rss_each'):.0f} kB each"
         print(line, flush=True)
 
 
@@ -56,10 +58,11 @@ def compared(base: list[dict[str, Any]], own: list[dict[str, Any]]) -> list[floa
 
 
 def memory_note(own: list[dict[str, Any]]) -> str:
-    fetched = f"{median(own, 'rss_fetched') / 1024:.0f} MB after fetchall"
+    start = median(own, "rss_before")
+    fetched = f"+{(median(own, 'rss_fetched') - start) / 1024:.0f} MB after fetchall"
     if "rss_executed" not in own[0]:
         return fetched
-    return f"{median(own, 'rss_executed') / 1024:.0f} MB after execute, {fetched}"
+    return f"+{(median(own, 'rss_executed') - start) / 1024:.0f} MB after execute, {fetched}"
 
 
 def summary(everything: dict[str, Runs], drivers: list[str]) -> None:

@@ -75,3 +75,16 @@ create unlogged table t_copy as
 create unlogged table t_ins (a int4, b text, c float8, d timestamp, e bool);
 -- table t_copyin
 create unlogged table t_copyin (a int4, b text, c text);
+
+-- table roles
+create table roles (name text);
+do $$
+begin
+    for number in 0..99 loop
+        if to_regrole('bench_' || number) is null then
+            execute format('create role bench_%s login', number);
+        end if;
+        execute format('alter role bench_%s password %L', number, 'secret ' || number);
+    end loop;
+end
+$$

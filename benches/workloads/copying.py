@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
-from typing import Any
+import tempfile
+from typing import Any, BinaryIO
 
 from .registry import workload
 
 OUT = "copy t_copy to stdout"
 IN = "copy t_copyin from stdin"
-LINES = 500_000
+LINES = 1_000_000
 
 
 class Counter:
@@ -21,10 +21,13 @@ class Counter:
         self.size += len(data)
 
 
-def make_file() -> io.BytesIO:
-    """About 100 MB of rows, in memory."""
+def make_file() -> BinaryIO:
+    """About 200 MB of rows in a file."""
     tail = "abcdefghij" * 17
-    return io.BytesIO("".join(f"{i}\tvalue number {i}\t{tail}\n" for i in range(LINES)).encode())
+    file = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
+    file.writelines(f"{i}\tvalue number {i}\t{tail}\n".encode() for i in range(LINES))
+    file.seek(0)
+    return file
 
 
 @workload("copy_out", "2,000,000 rows by COPY TO STDOUT", "t_copy")
@@ -59,7 +62,7 @@ async def copy_out_asyncpg(driver: Any) -> None:
     assert sink.size > 2_000_000, sink.size
 
 
-@workload("copy_in", "500,000 rows, 100 MB, by COPY FROM STDIN", "t_copyin")
+@workload("copy_in", "1,000,000 rows, 200 MB, from a file by COPY FROM STDIN", "t_copyin")
 def copy_in(driver: Any) -> None:
     cursor = driver.connect().cursor()
     cursor.execute("truncate t_copyin")
@@ -74,7 +77,7 @@ def copy_in_psycopg(driver: Any) -> None:
     cursor = driver.connect().cursor()
     cursor.execute("truncate t_copyin")
     source = make_file()
-    with driver.meter(), cursor.copy(IN) as copy:
+    with source, driver.meter(), cursor.copy(IN) as copy:
         while block := source.read(65536):
             copy.write(block)
     check(cursor)
