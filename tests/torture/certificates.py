@@ -53,6 +53,9 @@ def make(folder: Path) -> None:
     sign(folder, "server", "server384", "ca", digest="-sha384")
     copy(folder, "server.key", "server384.key")
     expire_and_revoke(folder)
+    # Its signature names no hash, so there is nothing to bind a channel to.
+    own = ("req", "-x509", "-newkey", "ed25519", "-nodes", "-days", DAYS, "-subj", f"/CN={NAME}")
+    run(folder, *own, "-keyout", "edself.key", "-out", "edself.crt")
     password = ("-passout", "pass:s3kr1t")
     run(folder, "pkcs8", "-topk8", "-in", "client.key", "-out", "client_enc8.key", *password)
     old = ("-aes128", "-traditional", *password)

@@ -20,7 +20,7 @@ from support import (
     within,
 )
 
-ours = pytest.mark.skipif(DRIVER != "psycoxide", reason="psycopg2 has no operation_timeout")
+ours = pytest.mark.skipif(DRIVER != "psycoxide", reason="psycopg2 has no such thing")
 
 OPERATIONS = {
     "execute": lambda c, named: c.cursor().execute("select 1"),
@@ -233,6 +233,7 @@ def test_l06():
     assert p.out.startswith("KeyboardInterrupt") and float(p.out.split()[1]) < 2, p.out
 
 
+@ours
 @check("L07", level="beyond", timeout=30)
 def test_l07():
     """after Ctrl-C a cancel that was not acknowledged cannot hit a later query: closed"""
