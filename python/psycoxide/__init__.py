@@ -15,6 +15,7 @@ API this is, because such programs compare it, and `__psycoxide_version__` is th
 from __future__ import annotations
 
 from psycoxide import (
+    _credentials,
     _exceptions,
     _json as _json,
     _psycopg,
@@ -111,6 +112,13 @@ def connect(
     `host`, `port` and all the others. What neither says comes from the environment and the
     defaults; no argument at all is fine.
 
+    `password` may also be a callable without arguments that returns the password, a str or None:
+    it is called whenever a server asks for it, once for each attempt, so that tokens which rotate
+    are fresh; what the string, the environment and the password file say does not count then.
+    `oauth_token` is a callable as well: it is called with an `extensions.OAuthRequest` when the
+    server asks for a bearer token of OAuth, and returns the token as a str. What they raise is
+    raised from here. (psycopg2 has neither.)
+
     `connection_factory(dsn)`, usually a subclass of `extensions.connection`, makes what is
     returned; `cursor_factory` becomes its attribute of that name. With `async` or `async_` true the
     connection is asynchronous and has to be polled: `connection_factory(dsn, async=1)`.
@@ -119,9 +127,13 @@ def connect(
     keyword is not valid.
     """
     asynchronous = {name: kwargs.pop(name) for name in ("async", "async_") if name in kwargs}
-    conn = _connect(
-        _ext.make_dsn(dsn, **kwargs), connection_factory=connection_factory, **asynchronous
-    )
+    on_demand = {
+        name: kwargs.pop(name) for name in ("password", "oauth_token") if callable(kwargs.get(name))
+    }
+    dsn = _ext.make_dsn(dsn, **kwargs)
+    if on_demand:
+        dsn = _credentials.CredentialDSN.carrying(dsn, _credentials.Credentials(**on_demand))
+    conn = _connect(dsn, connection_factory=connection_factory, **asynchronous)
     if cursor_factory is not None:
         conn.cursor_factory = cursor_factory
     return conn

@@ -6,6 +6,7 @@ re-exported; the registration of adapters and the building of connection strings
 
 from __future__ import annotations
 
+from psycoxide._credentials import OAuthRequest as OAuthRequest
 from psycoxide._exceptions import (
     Diagnostics as Diagnostics,
     QueryCanceledError as QueryCanceledError,

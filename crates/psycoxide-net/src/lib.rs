@@ -25,7 +25,7 @@ mod turn;
 mod wait;
 
 pub use cancel::CancelToken;
-pub use config::Config;
+pub use config::{Config, OnDemand};
 pub use error::{Attempt, Error, Reason};
 pub use link::{Link, Progress};
 pub use psycoxide_proto::Interest;

@@ -4,7 +4,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-use psycoxide_proto::{Engine, Event, Interest, Outcome, Request};
+use psycoxide_proto::{Answer, Engine, Event, Interest, Outcome, Request};
 
 use crate::cancel::CancelToken;
 use crate::config::Config;
@@ -20,7 +20,7 @@ use crate::tls::{Session, TlsInfo};
 pub enum Progress {
     /// The operation (or connecting) is complete.
     Done(Outcome),
-    /// The caller has to act before it goes on: COPY.
+    /// The caller has to act before it goes on: COPY, or something that authentication needs.
     Paused(Event),
     /// Nothing more can be done before the socket is ready.
     Wait(Interest),
@@ -84,6 +84,7 @@ impl Link {
             Stage::Dialing(dial) => match dial.advance() {
                 Ok(Dialing::Wait(interest)) => Ok(Progress::Wait(interest)),
                 Ok(Dialing::Yield) => Ok(Progress::Yield),
+                Ok(Dialing::Ask(ask)) => Ok(Progress::Paused(Event::Ask(ask))),
                 Ok(Dialing::Connected(connected)) => {
                     let Connected { stream, engine, place, host, outcome } = *connected;
                     self.stage = Stage::Up(Box::new(Up { stream, engine, place, host }));
@@ -111,6 +112,33 @@ impl Link {
             self.stage = Stage::Closed;
         }
         advanced
+    }
+
+    /// Gives what [`Event::Ask`] asked for; [`Link::advance`] goes on with it.
+    ///
+    /// # Errors
+    /// If that was not asked for.
+    pub fn answer(&mut self, answer: Answer) -> Result<(), Error> {
+        match &mut self.stage {
+            Stage::Dialing(dial) => dial.answer(answer),
+            _ => Err(Error::lost()),
+        }
+    }
+
+    /// The host that is being tried: its name, or else its address.
+    pub fn dialed_host(&self) -> Option<&str> {
+        match &self.stage {
+            Stage::Dialing(dial) => dial.host(),
+            _ => None,
+        }
+    }
+
+    /// What the server said about where to get a bearer token, if it was asked.
+    pub fn token_discovery(&self) -> Option<&[u8]> {
+        match &self.stage {
+            Stage::Dialing(dial) => dial.discovered(),
+            _ => None,
+        }
     }
 
     /// Sends what the socket takes of what is to be sent; whether that was all.

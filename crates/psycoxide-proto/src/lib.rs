@@ -56,7 +56,7 @@ pub use frontend::extended::Parameter;
 pub use frontend::startup::SSL_REQUEST;
 pub use interest::Interest;
 pub use machine::Engine;
-pub use machine::event::{Event, Outcome, Tally};
+pub use machine::event::{Answer, Ask, Event, Outcome, Tally, TokenRefusal};
 pub use machine::request::{Batch, Extended, Request};
 pub use machine::startup::{AuthMethods, ChannelBinding, ProtocolVersion, Startup};
 pub use machine::transitions::Phase;

@@ -44,6 +44,16 @@ pub struct Config {
     passwords: Passwords,
     session_parameters: Vec<(&'static str, String)>,
     warnings: Vec<String>,
+    on_demand: OnDemand,
+}
+
+/// What the caller gives when a server asks for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OnDemand {
+    /// The password; that of the options, the environment and the password file does not count then.
+    pub password: bool,
+    /// A bearer token of OAuth.
+    pub token: bool,
 }
 
 /// Which password goes to which host.
@@ -62,7 +72,23 @@ impl Config {
     /// # Errors
     /// When the string cannot be read or an option has no acceptable value.
     pub fn parse(dsn: &str) -> Result<Config, Error> {
-        Surroundings::of_process(|surroundings| Config::parse_in(dsn, surroundings))
+        Config::parse_with(dsn, OnDemand::default())
+    }
+
+    /// The same for a caller that gives some things when a server asks for them.
+    ///
+    /// # Errors
+    /// When the string cannot be read or an option has no acceptable value.
+    pub fn parse_with(dsn: &str, on_demand: OnDemand) -> Result<Config, Error> {
+        Surroundings::of_process(|surroundings| {
+            let mut config = Config::parse_in(dsn, surroundings)?;
+            if on_demand.password {
+                config.passwords = Passwords::Given(None);
+                config.values.unset("password");
+            }
+            config.on_demand = on_demand;
+            Ok(config)
+        })
     }
 
     /// The same in given surroundings.
@@ -78,7 +104,15 @@ impl Config {
         let passwords = passwords(&mut values, &hosts, surroundings, &mut warnings)?;
         let settings = Settings::read(&values, surroundings)?;
         let session_parameters = session_parameters(surroundings);
-        Ok(Config { values, hosts, settings, passwords, session_parameters, warnings })
+        Ok(Config {
+            values,
+            hosts,
+            settings,
+            passwords,
+            session_parameters,
+            warnings,
+            on_demand: OnDemand::default(),
+        })
     }
 
     /// The options that a connection string gives, in the order of [`KEYWORDS`], and nothing else.
@@ -187,6 +221,8 @@ impl Config {
         }
         startup.password = self.password(host).cloned();
         startup.keys = scram_keys();
+        startup.ask_password = self.on_demand.password;
+        startup.ask_token = self.on_demand.token;
         startup.protocol = self.settings.protocol_wanted;
         startup.session_setup = !self.is_replication();
         startup.allowed_auth = self.settings.allowed_auth;

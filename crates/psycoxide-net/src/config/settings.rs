@@ -144,9 +144,10 @@ fn require_auth(text: &str) -> Result<AuthMethods, Error> {
                 "password" => AuthMethods::PASSWORD,
                 "md5" => AuthMethods::MD5,
                 "scram-sha-256" => AuthMethods::SCRAM_SHA_256,
+                "gss" => AuthMethods::GSS,
+                "sspi" => AuthMethods::SSPI,
+                "oauth" => AuthMethods::OAUTH,
                 "none" => AuthMethods::NONE,
-                // Known methods that are never done here: allowing them allows nothing.
-                "gss" | "sspi" | "oauth" => nothing,
                 _ => {
                     let value = method.to_owned();
                     return Err(Error::Value { keyword: "require_auth", value });

@@ -272,8 +272,12 @@ fn settings_are_read() {
     let auth = |dsn| settings(dsn).allowed_auth;
     assert_eq!(auth(""), AuthMethods::ALL);
     assert_eq!(auth("require_auth=md5,none"), AuthMethods::MD5 | AuthMethods::NONE);
-    assert_eq!(auth("require_auth=!md5,!none"), AuthMethods::PASSWORD | AuthMethods::SCRAM_SHA_256);
-    assert_eq!(auth("require_auth=gss"), AuthMethods::ALL - AuthMethods::ALL);
+    assert_eq!(
+        auth("require_auth=!md5,!none,!gss,!sspi,!oauth"),
+        AuthMethods::PASSWORD | AuthMethods::SCRAM_SHA_256
+    );
+    assert_eq!(auth("require_auth=gss"), AuthMethods::GSS);
+    assert_eq!(auth("require_auth=sspi,oauth"), AuthMethods::SSPI | AuthMethods::OAUTH);
     assert_eq!(auth("require_auth=''"), AuthMethods::ALL);
     assert_eq!(
         settings("target_session_attrs=prefer-standby").target_session,

@@ -51,6 +51,17 @@ impl Values {
         if self.get(name).is_some() { Ok(()) } else { self.put(name, value) }
     }
 
+    /// Takes the value of an option away.
+    pub(super) fn unset(&mut self, name: &str) {
+        let slot = keywords::position(name).and_then(|position| self.0.get_mut(position));
+        if let Some(old) = slot.and_then(Option::as_mut) {
+            old.zeroize();
+        }
+        if let Some(slot) = keywords::position(name).and_then(|position| self.0.get_mut(position)) {
+            *slot = None;
+        }
+    }
+
     /// The value of an option, if it has one.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(keywords::position(name)?)?.as_deref()

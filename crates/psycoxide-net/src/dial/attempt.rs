@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use psycoxide_proto::{Engine, Error as ProtoError, Event, Interest, Outcome, Request};
+use psycoxide_proto::{
+    Answer, Ask, Engine, Error as ProtoError, Event, Interest, Outcome, Request,
+};
 
 use super::target::{self, Question, Verdict};
 use crate::config::{CertificateMode, Config, SslMode, TargetSession, user_name_of};
@@ -87,6 +89,7 @@ enum Stage {
 pub(super) enum Step {
     Wait(Interest),
     Yield,
+    Ask(Ask),
     Ready(Box<Ready>),
 }
 
@@ -141,6 +144,19 @@ impl Attempt {
             Stage::Starting(_, engine) | Stage::Asking(_, engine, _) => Some(engine),
             _ => None,
         }
+    }
+
+    /// Gives what the server's way to authenticate needs.
+    pub(super) fn answer(&mut self, answer: Answer) -> Result<(), ProtoError> {
+        match &mut self.stage {
+            Stage::Starting(_, engine) => engine.answer(answer),
+            _ => Err(ProtoError::Misuse("nothing was asked for")),
+        }
+    }
+
+    /// How to talk to the server, and what to try after that.
+    pub(super) fn methods(&self) -> Methods {
+        self.methods
     }
 
     /// The other ways to talk that are left.
@@ -259,8 +275,10 @@ impl Attempt {
         config: &Config,
         wanted: TargetSession,
     ) -> Result<Option<Step>, Reason> {
-        let Event::Done(outcome) = event else {
-            return Err(Reason::Protocol(ProtoError::Misuse("a COPY while connecting")));
+        let outcome = match event {
+            Event::Done(outcome) => outcome,
+            Event::Ask(ask) => return Ok(Some(Step::Ask(ask))),
+            _ => return Err(Reason::Protocol(ProtoError::Misuse("a COPY while connecting"))),
         };
         if let Some(report) = outcome.error {
             return Err(match self.stage {

@@ -15,7 +15,7 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Instant;
 
-use psycoxide_proto::{Engine, Error as ProtoError, Interest, Outcome};
+use psycoxide_proto::{Answer, Ask, AuthError, Engine, Error as ProtoError, Interest, Outcome};
 
 use crate::config::{Config, TargetSession};
 use crate::error::{Attempt as Failure, Error, Reason};
@@ -43,6 +43,8 @@ pub(crate) struct Dial {
     /// Its name is being looked up.
     lookup: Option<Lookup>,
     attempt: Option<Attempt>,
+    /// What the host said about where to get a bearer token.
+    discovered: Option<Vec<u8>>,
     failures: Vec<Failure>,
     wanted: TargetSession,
 }
@@ -54,6 +56,8 @@ pub(crate) enum Dialing {
     Wait(Interest),
     /// There is more to do; this call has done its share.
     Yield,
+    /// Authentication needs something that the caller has to get.
+    Ask(Ask),
     /// A session is set up.
     Connected(Box<Connected>),
 }
@@ -93,6 +97,7 @@ impl Dial {
             places: VecDeque::new(),
             lookup: None,
             attempt: None,
+            discovered: None,
             failures: Vec::new(),
             wanted,
             config,
@@ -122,6 +127,29 @@ impl Dial {
     /// The engine of the attempt under way, once it has one.
     pub(crate) fn engine(&self) -> Option<&Engine> {
         self.attempt.as_ref().and_then(Attempt::engine)
+    }
+
+    /// The name, or else the address, of the host that is being tried.
+    pub(crate) fn host(&self) -> Option<&str> {
+        let host = self.config.hosts().get(self.host)?;
+        let name = Some(host.name.as_str()).filter(|name| !name.is_empty());
+        name.or(host.address.as_deref())
+    }
+
+    /// What the host said about where to get a bearer token, if it was asked.
+    pub(crate) fn discovered(&self) -> Option<&[u8]> {
+        self.discovered.as_deref()
+    }
+
+    /// Gives what authentication needs.
+    ///
+    /// # Errors
+    /// When that was not asked for.
+    pub(crate) fn answer(&mut self, answer: Answer) -> Result<(), Error> {
+        match &mut self.attempt {
+            Some(attempt) => attempt.answer(answer).map_err(Error::Protocol),
+            None => Err(Error::lost()),
+        }
     }
 
     /// Goes on as far as that is possible without waiting; a failed attempt makes room for the
@@ -157,6 +185,10 @@ impl Dial {
                     self.attempt = Some(attempt);
                     return Ok(Dialing::Wait(interest));
                 }
+                Ok(Step::Ask(ask)) => {
+                    self.attempt = Some(attempt);
+                    return Ok(Dialing::Ask(ask));
+                }
                 Ok(Step::Yield) => {
                     self.attempt = Some(attempt);
                     return Ok(Dialing::Yield);
@@ -168,7 +200,18 @@ impl Dial {
 
     /// Notes a failure, and begins the next attempt if it leaves room for one.
     fn failed(&mut self, attempt: Attempt, reason: Reason) -> Result<(), Error> {
+        let reason = self.name_requirement(reason);
         let onward = onward(&reason);
+        let discovered = attempt.engine().and_then(Engine::token_refusal).filter(|_| {
+            // Once: the second time something else has to happen.
+            self.discovered.is_none()
+        });
+        if let Some(refusal) = discovered.filter(|refusal| refusal.asked) {
+            self.discovered = Some(refusal.document.clone());
+            let (deadline, methods) = (attempt.deadline(), attempt.methods());
+            let place = attempt.give_up();
+            return self.begin(place, deadline, methods).map_or_else(|| self.next(), Ok);
+        }
         let note = self.note(&reason, attempt.engine());
         let other = attempt.other_methods().filter(|_| may_differ(&reason, attempt.engine()));
         let deadline = attempt.deadline();
@@ -212,6 +255,7 @@ impl Dial {
                 continue;
             };
             self.host = host;
+            self.discovered = None;
             let Some(given) = self.config.hosts().get(host) else { continue };
             let deadline = timeout.map(|timeout| Instant::now() + timeout);
             match resolve(given, deadline) {
@@ -268,8 +312,24 @@ impl Dial {
         Error::Connect(std::mem::take(&mut self.failures))
     }
 
-    /// What to add to a failure that has to do with the password file.
+    /// A method that `require_auth` does not allow, in libpq's words, which quote it.
+    fn name_requirement(&self, reason: Reason) -> Reason {
+        match reason {
+            Reason::Protocol(ProtoError::Auth(AuthError::NotAllowed(why))) => {
+                let required = self.config.get("require_auth").unwrap_or_default();
+                Reason::Protocol(ProtoError::Unsupported(format!(
+                    "authentication method requirement \"{required}\" failed: {why}"
+                )))
+            }
+            reason => reason,
+        }
+    }
+
+    /// What to add to a failure that has to do with the password file, or with a bearer token.
     fn note(&self, reason: &Reason, engine: Option<&Engine>) -> Option<String> {
+        if let Some(refusal) = engine.and_then(Engine::token_refusal) {
+            return Some(format!("server's answer to the token: {}", shown(&refusal.document)));
+        }
         match reason {
             Reason::Protocol(ProtoError::Server(report))
                 if report.field(b'C') == Some(INVALID_PASSWORD)
@@ -278,13 +338,25 @@ impl Dial {
                 let file = self.config.password_file(self.host)?;
                 Some(format!("password retrieved from file \"{file}\""))
             }
-            Reason::Protocol(ProtoError::Auth(psycoxide_proto::AuthError::PasswordMissing)) => {
+            Reason::Protocol(ProtoError::Auth(AuthError::PasswordMissing)) => {
                 let warnings = self.config.warnings();
                 (!warnings.is_empty()).then(|| warnings.join("\n"))
             }
             _ => None,
         }
     }
+}
+
+/// A server's document as it can stand in an error's text.
+fn shown(document: &[u8]) -> String {
+    const MOST: usize = 1000;
+    let text = String::from_utf8_lossy(document);
+    let mut shown: String =
+        text.chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(MOST).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// Whether the server may answer differently with encryption, or without: if TLS did not come

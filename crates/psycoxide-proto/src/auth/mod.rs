@@ -1,5 +1,6 @@
 //! Proving who one is, and making the server prove it too: MD5 and SCRAM-SHA-256.
 
+pub(crate) mod bearer;
 mod derivation;
 pub(crate) mod key_cache;
 pub mod md5;

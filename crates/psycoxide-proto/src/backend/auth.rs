@@ -13,13 +13,19 @@ pub(crate) enum Authentication<'a> {
     CleartextPassword,
     /// 5: send the password hashed with this salt.
     Md5Password([u8; 4]),
+    /// 7: begin GSSAPI.
+    Gss,
+    /// 8: GSSAPI, or SSPI, goes on with this token.
+    GssContinue(&'a [u8]),
+    /// 9: begin SSPI, which GSSAPI can answer.
+    Sspi,
     /// 10: choose one of these SASL mechanisms.
     Sasl(Vec<&'a [u8]>),
     /// 11: the SASL exchange goes on.
     SaslContinue(&'a [u8]),
     /// 12: the SASL exchange ends.
     SaslFinal(&'a [u8]),
-    /// Any other number; the most usual ones are 7 (GSSAPI) and 9 (SSPI).
+    /// Any other number.
     Other(i32),
 }
 
@@ -33,6 +39,9 @@ impl<'a> Authentication<'a> {
                 let salt = reader.bytes(4)?.first_chunk::<4>().copied();
                 Authentication::Md5Password(salt.ok_or("a salt that is not 4 bytes long")?)
             }
+            7 => Authentication::Gss,
+            8 => Authentication::GssContinue(reader.rest()),
+            9 => Authentication::Sspi,
             10 => Authentication::Sasl(mechanisms(&mut reader)?),
             11 => Authentication::SaslContinue(reader.rest()),
             12 => Authentication::SaslFinal(reader.rest()),
@@ -74,8 +83,10 @@ mod tests {
             (b"\0\0\0\x0a\0", Authentication::Sasl(vec![])),
             (b"\0\0\0\x0br=x", Authentication::SaslContinue(b"r=x")),
             (b"\0\0\0\x0cv=x", Authentication::SaslFinal(b"v=x")),
-            (b"\0\0\0\x07", Authentication::Other(7)),
-            (b"\0\0\0\x08token", Authentication::Other(8)),
+            (b"\0\0\0\x07", Authentication::Gss),
+            (b"\0\0\0\x08token", Authentication::GssContinue(b"token")),
+            (b"\0\0\0\x09", Authentication::Sspi),
+            (b"\0\0\0\x06token", Authentication::Other(6)),
         ] {
             assert_eq!(Authentication::parse(body), Ok(expected));
         }

@@ -10,7 +10,7 @@ use crate::backend::session::{
 };
 use crate::error::{Error, Violation};
 use crate::frontend::{copy, extended, query, startup as first};
-use crate::machine::event::{Event, Outcome};
+use crate::machine::event::{Answer, Event, Outcome, TokenRefusal};
 use crate::machine::opening::Opening;
 use crate::machine::request::Request;
 use crate::machine::script::Script;
@@ -50,6 +50,7 @@ pub(crate) struct Conversation {
     authenticated: bool,
     password_used: bool,
     password_needed: bool,
+    token_refusal: Option<TokenRefusal>,
     /// DateStyle is still to be looked at.
     setup: bool,
     /// The request under way is the session's set-up, not the driver's.
@@ -112,6 +113,7 @@ impl Conversation {
             authenticated: false,
             password_used: false,
             password_needed: false,
+            token_refusal: None,
             internal: false,
             script: Script::default(),
             last_words: None,
@@ -236,12 +238,40 @@ impl Conversation {
         let answered = opening.step(request, &mut self.out);
         self.password_used = opening.password_used;
         self.password_needed = opening.password_needed;
+        self.token_refusal = opening.token_refusal.take();
+        self.event = opening.asks().map(Event::Ask);
         if answered? {
             self.opening = None;
             self.authenticated = true;
             self.phase = Phase::Start;
         }
         Ok(())
+    }
+
+    /// Gives what the server's way to authenticate needs.
+    pub(crate) fn answer(&mut self, answer: Answer) -> Result<(), Error> {
+        if let Some(error) = &self.failure {
+            return Err(error.clone());
+        }
+        let Some(opening) = self.opening.as_mut().filter(|opening| opening.is_asking()) else {
+            return Err(Error::Misuse("nothing was asked for"));
+        };
+        let answered = opening.answer(answer, &mut self.out);
+        self.password_used = opening.password_used;
+        self.password_needed = opening.password_needed;
+        if let Err(error) = answered {
+            self.fail(error);
+        }
+        Ok(())
+    }
+
+    /// Whether the driver has to give something before it goes on.
+    pub(crate) fn is_asking(&self) -> bool {
+        self.opening.as_ref().is_some_and(|opening| opening.is_asking())
+    }
+
+    pub(crate) fn token_refusal(&self) -> Option<&TokenRefusal> {
+        self.token_refusal.as_ref()
     }
 
     /// Whether the password is still being stretched.

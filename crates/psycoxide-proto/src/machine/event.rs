@@ -3,6 +3,7 @@
 use crate::backend::copy::CopyFormat;
 use crate::backend::report::Report;
 use crate::result::QueryResult;
+use crate::secret::Secret;
 
 /// Something that the driver must hear of, in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,9 +18,48 @@ pub enum Event {
     /// COPY TO: a block of whole CopyData payloads, one after another. Streaming replication:
     /// exactly one message's payload.
     CopyData(Vec<u8>),
+    /// Authentication needs something that only the driver can get: give it with
+    /// [`Engine::answer`](crate::Engine::answer).
+    Ask(Ask),
     /// The request (or the start-up) is complete: the server is ready for the next one, or it
     /// has closed the connection after an ErrorResponse.
     Done(Outcome),
+}
+
+/// What authentication needs from the driver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// The password.
+    Password,
+    /// The next token of a GSSAPI context. What the server sent last goes in; empty at first.
+    GssToken(Vec<u8>),
+    /// A bearer token of OAuth.
+    BearerToken,
+}
+
+/// What the driver got.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// The password, if there is one.
+    Password(Option<Secret>),
+    /// What the GSSAPI context gave.
+    GssToken {
+        /// What to send; there may be nothing left.
+        token: Option<Secret>,
+        /// Whether the context is established: the server has proved who it is.
+        complete: bool,
+    },
+    /// The bearer token; without one the server is asked where to get it.
+    BearerToken(Option<Secret>),
+}
+
+/// How a server refused a bearer token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRefusal {
+    /// The server's document about that, which ought to be JSON (RFC 7628, section 3.2.2).
+    pub document: Vec<u8>,
+    /// Whether there was no token: the document was what was wanted.
+    pub asked: bool,
 }
 
 /// How a request ended.

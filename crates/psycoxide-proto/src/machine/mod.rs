@@ -20,7 +20,7 @@ use crate::interest::Interest;
 use crate::wire::deframe::Header;
 use crate::wire::inbox::Inbox;
 use conversation::{Conversation, Effect};
-use event::Event;
+use event::{Answer, Event, TokenRefusal};
 use request::Request;
 use startup::{ProtocolVersion, Startup};
 use transitions::{Action, Phase, Rule, rule};
@@ -76,6 +76,11 @@ impl Engine {
         self.parameter("server_version").map_or(0, version::number)
     }
 
+    /// How the server refused a bearer token, if it did.
+    pub fn token_refusal(&self) -> Option<&TokenRefusal> {
+        self.talk.token_refusal()
+    }
+
     /// Changes whenever a parameter does, so that what was derived from them can be kept.
     pub fn parameters_version(&self) -> u64 {
         self.talk.session.parameters.version()
@@ -123,7 +128,7 @@ impl Engine {
         if !self.out().is_empty() {
             interest = interest | Interest::WRITE;
         }
-        if self.talk.phase.is_waiting() && self.talk.event.is_none() {
+        if self.talk.phase.is_waiting() && self.talk.event.is_none() && !self.talk.is_asking() {
             interest = interest | Interest::READ;
         }
         interest
@@ -204,7 +209,7 @@ impl Engine {
         }
         let event = self.talk.event.take()?;
         // Where data are to be given, the driver's answer comes before what else was received.
-        if !matches!(event, Event::CopyIn(_) | Event::CopyBoth(_)) {
+        if !matches!(event, Event::CopyIn(_) | Event::CopyBoth(_) | Event::Ask(_)) {
             self.run();
         }
         Some(event)
@@ -230,6 +235,17 @@ impl Engine {
     /// engine's own error.
     pub fn submit(&mut self, request: Request) -> Result<(), Error> {
         self.talk.submit(request)
+    }
+
+    /// Gives what [`Event::Ask`] asked for.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when that was not asked for. What cannot be sent, or is missing, fails the
+    /// engine.
+    pub fn answer(&mut self, answer: Answer) -> Result<(), Error> {
+        self.talk.answer(answer)?;
+        self.run();
+        Ok(())
     }
 
     /// Sends data of a COPY FROM, however long, or one message of a replication stream.
@@ -267,7 +283,11 @@ impl Engine {
 
     /// Reads messages as far as they are whole, until the driver has an event to see to.
     fn run(&mut self) {
-        while self.talk.event.is_none() && self.talk.failure.is_none() && !self.talk.is_working() {
+        while self.talk.event.is_none()
+            && self.talk.failure.is_none()
+            && !self.talk.is_working()
+            && !self.talk.is_asking()
+        {
             if self.talk.phase == Phase::Closed {
                 return;
             }

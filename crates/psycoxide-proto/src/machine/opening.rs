@@ -1,11 +1,13 @@
 //! Authentication: one answer to each request of the server, in the order that is safe.
 
+use crate::auth::bearer;
 use crate::auth::key_cache::KeyCache;
 use crate::auth::md5;
 use crate::auth::scram::{Binding, Exchange};
 use crate::backend::auth::Authentication;
 use crate::error::{AuthError, Error};
 use crate::frontend::auth as send;
+use crate::machine::event::{Answer, Ask, TokenRefusal};
 use crate::machine::startup::{AuthMethods, ChannelBinding, Startup};
 use crate::secret::Secret;
 use crate::wire::outbox::Outbox;
@@ -17,14 +19,21 @@ const SCRAM_PLUS: &[u8] = b"SCRAM-SHA-256-PLUS";
 /// it.
 pub(crate) struct Opening {
     password: Option<Secret>,
+    ask_password: bool,
+    ask_token: bool,
     user: Vec<u8>,
     nonce: String,
     allowed: AuthMethods,
     binding: ChannelBinding,
     keys: KeyCache,
     progress: Progress,
+    /// What is done with the driver's answer.
+    pending: Option<Pending>,
+    /// The question to the driver, until it is put.
+    ask: Option<Ask>,
     pub(crate) password_used: bool,
     pub(crate) password_needed: bool,
+    pub(crate) token_refusal: Option<TokenRefusal>,
 }
 
 /// How far authentication has come.
@@ -35,6 +44,30 @@ enum Progress {
     PasswordSent,
     /// SCRAM is under way, or over.
     Scram(Box<Exchange>),
+    /// GSSAPI is under way, or its context is established.
+    Gss { established: bool },
+    /// The bearer token was sent, or the question where to get one.
+    Bearer { token: bool, refused: bool },
+}
+
+/// What waits for something from the driver.
+enum Pending {
+    Password(PasswordUse),
+    Gss,
+    Bearer,
+}
+
+/// What a password is for.
+enum PasswordUse {
+    Clear,
+    Md5([u8; 4]),
+    Scram(&'static [u8], Binding),
+}
+
+/// What is chosen among the SASL mechanisms that a server offers.
+enum Mechanism {
+    Scram(&'static [u8], Binding),
+    Bearer,
 }
 
 impl Opening {
@@ -42,14 +75,19 @@ impl Opening {
         Opening {
             // libpq takes an empty password for none.
             password: startup.password.filter(|password| !password.is_empty()),
+            ask_password: startup.ask_password,
+            ask_token: startup.ask_token,
             user: startup.user,
             nonce: startup.nonce,
             allowed: startup.allowed_auth,
             binding: startup.channel_binding,
             keys: startup.keys,
             progress: Progress::Fresh,
+            pending: None,
+            ask: None,
             password_used: false,
             password_needed: false,
+            token_refusal: None,
         }
     }
 
@@ -66,26 +104,62 @@ impl Opening {
             }
             Authentication::CleartextPassword => {
                 self.plain(AuthMethods::PASSWORD, "server requested a cleartext password")?;
-                let password = self.password()?;
-                self.progress = Progress::PasswordSent;
-                secretly(out, |out| send::password(out, password.expose()))?;
+                self.with_password(PasswordUse::Clear, out)?;
             }
             Authentication::Md5Password(salt) => {
                 self.plain(AuthMethods::MD5, "server requested a hashed password")?;
-                let password = self.password()?;
-                let hashed = md5::answer(&self.user, password.expose(), salt);
-                self.progress = Progress::PasswordSent;
-                secretly(out, |out| send::password(out, hashed.as_bytes()))?;
+                self.with_password(PasswordUse::Md5(salt), out)?;
             }
-            Authentication::Sasl(offered) => self.begin_scram(&offered, out)?,
-            Authentication::SaslContinue(message) => {
-                self.scram()?.server_first(message)?;
-                self.work(out)?;
+            Authentication::Gss => {
+                self.plain(AuthMethods::GSS, "server requested GSSAPI authentication")?;
+                self.ask_gss(&[]);
             }
+            Authentication::Sspi => {
+                self.plain(AuthMethods::SSPI, "server requested SSPI authentication")?;
+                self.ask_gss(&[]);
+            }
+            Authentication::GssContinue(token) => match self.progress {
+                Progress::Gss { established: false } => self.ask_gss(token),
+                _ => {
+                    return Err(AuthError::OutOfOrder("unexpected GSS message from server").into());
+                }
+            },
+            Authentication::Sasl(offered) => self.begin_sasl(&offered, out)?,
+            Authentication::SaslContinue(message) => self.sasl_continue(message, out)?,
             Authentication::SaslFinal(message) => self.scram()?.server_final(message)?,
             Authentication::Other(method) => return Err(unsupported(method)),
         }
         Ok(false)
+    }
+
+    /// The question to the driver, if there is one: once.
+    pub(crate) fn asks(&mut self) -> Option<Ask> {
+        self.ask.take()
+    }
+
+    /// Whether the driver's answer has to come before what else the server sent.
+    pub(crate) fn is_asking(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// Goes on with what the driver got.
+    pub(crate) fn answer(&mut self, answer: Answer, out: &mut Outbox) -> Result<(), Error> {
+        match (self.pending.take(), answer) {
+            (Some(Pending::Password(what)), Answer::Password(password)) => {
+                self.ask_password = false;
+                self.password = password.filter(|password| !password.is_empty());
+                self.with_password(what, out)
+            }
+            (Some(Pending::Gss), Answer::GssToken { token, complete }) => {
+                self.progress = Progress::Gss { established: complete };
+                match token.filter(|token| !token.is_empty()) {
+                    Some(token) => secretly(out, |out| send::sasl_response(out, token.expose())),
+                    None => Ok(()),
+                }
+            }
+            (Some(Pending::Bearer), Answer::BearerToken(token)) => self.send_token(token, out),
+            _ => Err(Error::Misuse("an answer to another question")),
+        }
     }
 
     /// Whether the password is still being stretched.
@@ -110,6 +184,16 @@ impl Opening {
                 return Err(AuthError::NotAllowed("server did not complete authentication"));
             }
             Progress::Fresh | Progress::PasswordSent => false,
+            Progress::Gss { established: true } => false,
+            Progress::Gss { established: false } => {
+                return Err(AuthError::OutOfOrder(
+                    "server did not complete the GSSAPI exchange: it has not proved its identity",
+                ));
+            }
+            Progress::Bearer { token: true, refused: false } => false,
+            Progress::Bearer { .. } => {
+                return Err(AuthError::OutOfOrder("server did not complete authentication"));
+            }
             Progress::Scram(exchange) if !exchange.is_verified() => {
                 return Err(AuthError::OutOfOrder(
                     "server did not complete the SCRAM exchange: it has not proved its identity",
@@ -147,28 +231,82 @@ impl Opening {
         Ok(())
     }
 
-    fn begin_scram(&mut self, offered: &[&[u8]], out: &mut Outbox) -> Result<(), Error> {
-        self.first(AuthMethods::SCRAM_SHA_256, "server requested SASL authentication")?;
-        let (mechanism, binding) = self.choose(offered)?;
-        let password = self.password()?;
-        let (nonce, keys) = (self.nonce.clone(), self.keys.clone());
-        let exchange = Exchange::new(password.expose(), nonce, binding, keys);
-        let first = exchange.first_message();
-        self.progress = Progress::Scram(Box::new(exchange));
-        out.append(|out| send::sasl_initial(out, mechanism, first.as_bytes()))
-            .map_err(Error::Misuse)
+    /// Sends the password as it is asked for, once there is one.
+    fn with_password(&mut self, what: PasswordUse, out: &mut Outbox) -> Result<(), Error> {
+        let Some(password) = self.password.clone() else {
+            if self.ask_password {
+                self.pending = Some(Pending::Password(what));
+                self.ask = Some(Ask::Password);
+                return Ok(());
+            }
+            self.password_needed = true;
+            return Err(AuthError::PasswordMissing.into());
+        };
+        self.password_used = true;
+        match what {
+            PasswordUse::Clear => {
+                self.progress = Progress::PasswordSent;
+                secretly(out, |out| send::password(out, password.expose()))
+            }
+            PasswordUse::Md5(salt) => {
+                let hashed = md5::answer(&self.user, password.expose(), salt);
+                self.progress = Progress::PasswordSent;
+                secretly(out, |out| send::password(out, hashed.as_bytes()))
+            }
+            PasswordUse::Scram(mechanism, binding) => {
+                let (nonce, keys) = (self.nonce.clone(), self.keys.clone());
+                let exchange = Exchange::new(password.expose(), nonce, binding, keys);
+                let first = exchange.first_message();
+                self.progress = Progress::Scram(Box::new(exchange));
+                out.append(|out| send::sasl_initial(out, mechanism, first.as_bytes()))
+                    .map_err(Error::Misuse)
+            }
+        }
+    }
+
+    fn ask_gss(&mut self, token: &[u8]) {
+        self.progress = Progress::Gss { established: false };
+        self.pending = Some(Pending::Gss);
+        self.ask = Some(Ask::GssToken(token.to_vec()));
+    }
+
+    fn begin_sasl(&mut self, offered: &[&[u8]], out: &mut Outbox) -> Result<(), Error> {
+        let (scram, oauth) = (AuthMethods::SCRAM_SHA_256, AuthMethods::OAUTH);
+        // Neither is allowed: it does not matter which of them is offered.
+        if !self.allowed.contains(scram) && !self.allowed.contains(oauth) {
+            return Err(AuthError::NotAllowed("server requested SASL authentication").into());
+        }
+        match self.choose(offered)? {
+            Mechanism::Scram(mechanism, binding) => {
+                self.first(scram, "server requested SCRAM-SHA-256 authentication")?;
+                self.with_password(PasswordUse::Scram(mechanism, binding), out)
+            }
+            Mechanism::Bearer => {
+                self.first(oauth, "server requested OAUTHBEARER authentication")?;
+                if !self.ask_token {
+                    return Err(Error::Unsupported(
+                        "server requires OAuth authentication, but there is nothing that gives a \
+                         token"
+                            .to_owned(),
+                    ));
+                }
+                self.pending = Some(Pending::Bearer);
+                self.ask = Some(Ask::BearerToken);
+                Ok(())
+            }
+        }
     }
 
     /// The mechanism, and what to say about channel binding: RFC 5802, section 6, has the client
     /// say so when it could bind but is not offered to, which uncovers a downgrade.
-    fn choose(&self, offered: &[&[u8]]) -> Result<(&'static [u8], Binding), AuthError> {
+    fn choose(&self, offered: &[&[u8]]) -> Result<Mechanism, AuthError> {
         let plus = offered.contains(&SCRAM_PLUS);
         let plain = offered.contains(&SCRAM);
         match &self.binding {
             ChannelBinding::Preferred(hash) | ChannelBinding::Required(Some(hash))
                 if plus && !hash.is_empty() =>
             {
-                Ok((SCRAM_PLUS, Binding::EndPoint(hash.clone())))
+                Ok(Mechanism::Scram(SCRAM_PLUS, Binding::EndPoint(hash.clone())))
             }
             ChannelBinding::Required(None) => {
                 Err(AuthError::ChannelBinding("channel binding required, but SSL not in use"))
@@ -179,30 +317,44 @@ impl Opening {
             )),
             // An unusable hash is no support on our side.
             ChannelBinding::Preferred(hash) if plain && !plus && !hash.is_empty() => {
-                Ok((SCRAM, Binding::NotOffered))
+                Ok(Mechanism::Scram(SCRAM, Binding::NotOffered))
             }
-            _ if plain => Ok((SCRAM, Binding::Unsupported)),
+            _ if plain => Ok(Mechanism::Scram(SCRAM, Binding::Unsupported)),
+            _ if offered.contains(&bearer::MECHANISM) => Ok(Mechanism::Bearer),
             _ => Err(AuthError::NoMechanism),
         }
+    }
+
+    fn sasl_continue(&mut self, message: &[u8], out: &mut Outbox) -> Result<(), Error> {
+        if let Progress::Bearer { token, refused: false } = self.progress {
+            // The mechanism has no other message: this is why not.
+            self.token_refusal = Some(TokenRefusal { document: message.to_vec(), asked: !token });
+            self.progress = Progress::Bearer { token, refused: true };
+            return out
+                .append(|out| send::sasl_response(out, bearer::DISMISSAL))
+                .map_err(Error::Misuse);
+        }
+        self.scram()?.server_first(message)?;
+        self.work(out)
+    }
+
+    fn send_token(&mut self, token: Option<Secret>, out: &mut Outbox) -> Result<(), Error> {
+        let token = token.as_ref().map(Secret::expose);
+        if token.is_some_and(|token| !bearer::is_token(token)) {
+            // Not what it is: it may be a good one with something around it.
+            return Err(Error::Unsupported(
+                "the OAuth token has characters that no bearer token may have".to_owned(),
+            ));
+        }
+        self.progress = Progress::Bearer { token: token.is_some(), refused: false };
+        let first = bearer::first_message(token);
+        secretly(out, |out| send::sasl_initial(out, bearer::MECHANISM, &first))
     }
 
     fn scram(&mut self) -> Result<&mut Exchange, AuthError> {
         match &mut self.progress {
             Progress::Scram(exchange) => Ok(exchange),
             _ => Err(AuthError::OutOfOrder("unexpected SASL message from server")),
-        }
-    }
-
-    fn password(&mut self) -> Result<Secret, AuthError> {
-        match &self.password {
-            Some(password) => {
-                self.password_used = true;
-                Ok(password.clone())
-            }
-            None => {
-                self.password_needed = true;
-                Err(AuthError::PasswordMissing)
-            }
         }
     }
 }
@@ -219,8 +371,6 @@ fn secretly(
 fn unsupported(method: i32) -> Error {
     Error::Unsupported(match method {
         2 => "Kerberos 5 authentication is not supported".to_owned(),
-        7 | 8 => "GSSAPI authentication is not supported".to_owned(),
-        9 => "SSPI authentication is not supported".to_owned(),
         _ => format!("authentication method {method} not supported"),
     })
 }
@@ -247,6 +397,10 @@ mod tests {
 
     fn scram() -> Authentication<'static> {
         Authentication::Sasl(vec![SCRAM])
+    }
+
+    fn bearer() -> Authentication<'static> {
+        Authentication::Sasl(vec![b"OAUTHBEARER"])
     }
 
     fn scram_plus() -> Authentication<'static> {
@@ -327,6 +481,9 @@ mod tests {
             (AuthMethods::PASSWORD, Authentication::CleartextPassword),
             (AuthMethods::MD5, Authentication::Md5Password([0; 4])),
             (AuthMethods::SCRAM_SHA_256, scram()),
+            (AuthMethods::GSS, Authentication::Gss),
+            (AuthMethods::SSPI, Authentication::Sspi),
+            (AuthMethods::OAUTH, bearer()),
         ] {
             let mut opening = opening(|startup| startup.allowed_auth = AuthMethods::ALL - method);
             assert!(matches!(fails(&mut opening, request), Error::Auth(AuthError::NotAllowed(_))));
@@ -376,11 +533,97 @@ mod tests {
 
     #[test]
     fn what_is_not_done_is_said() {
-        for method in [2, 6, 7, 8, 9, 13, -1] {
+        for method in [2, 6, 13, -1] {
             let error = fails(&mut opening(|_| {}), Authentication::Other(method));
             assert!(matches!(error, Error::Unsupported(_)), "{method}");
         }
         let offered = Authentication::Sasl(vec![b"OAUTHBEARER"]);
-        assert_eq!(fails(&mut opening(|_| {}), offered), AuthError::NoMechanism.into());
+        assert!(matches!(fails(&mut opening(|_| {}), offered), Error::Unsupported(_)));
+    }
+
+    #[test]
+    fn a_password_is_asked_for_when_it_is_wanted() {
+        for (request, sent) in [
+            (Authentication::CleartextPassword, &b"p\0\0\0\x0dtesterpw\0"[..]),
+            (
+                Authentication::Md5Password(*b"salt"),
+                b"p\0\0\0\x28md59cbabb9c30dc365fd4d56559d6bd1ed9\0",
+            ),
+        ] {
+            let mut out = Outbox::default();
+            let mut opening = opening(|startup| {
+                startup.password = None;
+                startup.ask_password = true;
+            });
+            assert_eq!(opening.step(request, &mut out), Ok(false));
+            assert_eq!(opening.asks(), Some(Ask::Password));
+            assert!(opening.is_asking() && out.pending().is_empty());
+            let answer = Answer::Password(Some(Secret::from("testerpw")));
+            opening.answer(answer, &mut out).unwrap();
+            assert_eq!(out.pending(), sent);
+            assert!(!opening.is_asking() && opening.password_used);
+        }
+        let mut nothing = opening(|startup| {
+            startup.password = None;
+            startup.ask_password = true;
+        });
+        let mut out = Outbox::default();
+        nothing.step(scram(), &mut out).unwrap();
+        let error = nothing.answer(Answer::Password(None), &mut out).unwrap_err();
+        assert_eq!(error, AuthError::PasswordMissing.into());
+    }
+
+    #[test]
+    fn gssapi_goes_to_and_fro_until_the_server_has_proved_itself() {
+        let mut out = Outbox::default();
+        let mut opening = opening(|_| {});
+        let token = |bytes: &[u8], complete| Answer::GssToken {
+            token: (!bytes.is_empty()).then(|| Secret::new(bytes.to_vec())),
+            complete,
+        };
+        opening.step(Authentication::Gss, &mut out).unwrap();
+        assert_eq!(opening.asks(), Some(Ask::GssToken(vec![])));
+        opening.answer(token(b"one", false), &mut out).unwrap();
+        assert_eq!(out.pending(), b"p\0\0\0\x07one");
+        out.sent(8);
+        assert!(matches!(
+            fails(&mut opening, Authentication::Ok),
+            Error::Auth(AuthError::OutOfOrder(_))
+        ));
+        opening.step(Authentication::GssContinue(b"theirs"), &mut out).unwrap();
+        assert_eq!(opening.asks(), Some(Ask::GssToken(b"theirs".to_vec())));
+        opening.answer(token(b"", true), &mut out).unwrap();
+        assert!(out.pending().is_empty());
+        assert!(opening.step(Authentication::GssContinue(b"more"), &mut out).is_err());
+        assert_eq!(opening.step(Authentication::Ok, &mut out), Ok(true));
+    }
+
+    #[test]
+    fn a_bearer_token_is_sent_and_its_refusal_kept() {
+        let mut out = Outbox::default();
+        let mut opening = opening(|startup| startup.ask_token = true);
+        opening.step(bearer(), &mut out).unwrap();
+        assert_eq!(opening.asks(), Some(Ask::BearerToken));
+        let token = Answer::BearerToken(Some(Secret::from("abc")));
+        opening.answer(token, &mut out).unwrap();
+        let sent = b"p\0\0\0\x29OAUTHBEARER\0\0\0\0\x15n,,\x01auth=Bearer abc\x01\x01";
+        assert_eq!(out.pending(), sent);
+        out.sent(sent.len());
+        opening.step(Authentication::SaslContinue(b"{}"), &mut out).unwrap();
+        assert_eq!(out.pending(), b"p\0\0\0\x05\x01");
+        let refusal = TokenRefusal { document: b"{}".to_vec(), asked: false };
+        assert_eq!(opening.token_refusal, Some(refusal));
+        assert!(opening.step(Authentication::Ok, &mut out).is_err());
+    }
+
+    #[test]
+    fn nobody_gets_in_without_a_token() {
+        let mut out = Outbox::default();
+        let mut opening = opening(|startup| startup.ask_token = true);
+        opening.step(bearer(), &mut out).unwrap();
+        opening.answer(Answer::BearerToken(None), &mut out).unwrap();
+        assert!(opening.step(Authentication::Ok, &mut out).is_err());
+        opening.step(Authentication::SaslContinue(b"{}"), &mut out).unwrap();
+        assert!(opening.token_refusal.is_some_and(|refusal| refusal.asked));
     }
 }

@@ -33,6 +33,11 @@ pub struct Startup {
     pub parameters: Vec<(Vec<u8>, Vec<u8>)>,
     /// The password, if there is one.
     pub password: Option<Secret>,
+    /// Where there is no password: whether to ask the driver for it, by
+    /// [`Ask::Password`](crate::Ask), when the server wants one.
+    pub ask_password: bool,
+    /// Whether the driver has bearer tokens to give ([`Ask::BearerToken`](crate::Ask)).
+    pub ask_token: bool,
     /// The role's name, which MD5 authentication needs.
     pub user: Vec<u8>,
     /// The client's nonce for SCRAM: printable ASCII without a comma, fresh for each connection.
@@ -56,6 +61,8 @@ impl Startup {
         Startup {
             parameters: vec![(b"user".to_vec(), user.to_vec())],
             password: None,
+            ask_password: false,
+            ask_token: false,
             user: user.to_vec(),
             nonce,
             protocol: ProtocolVersion::V3_0,
@@ -80,8 +87,14 @@ impl AuthMethods {
     pub const MD5: AuthMethods = AuthMethods(4);
     /// SCRAM-SHA-256, with or without channel binding.
     pub const SCRAM_SHA_256: AuthMethods = AuthMethods(8);
+    /// GSSAPI.
+    pub const GSS: AuthMethods = AuthMethods(16);
+    /// SSPI, answered by GSSAPI.
+    pub const SSPI: AuthMethods = AuthMethods(32);
+    /// A bearer token of OAuth.
+    pub const OAUTH: AuthMethods = AuthMethods(64);
     /// Whatever the server asks for.
-    pub const ALL: AuthMethods = AuthMethods(15);
+    pub const ALL: AuthMethods = AuthMethods(127);
 
     /// Whether all of `other` is in this set.
     pub fn contains(self, other: AuthMethods) -> bool {

@@ -4,6 +4,7 @@
 //! subject they are about.
 
 mod attributes;
+mod credentials;
 mod encoding;
 mod info;
 mod open;
@@ -52,6 +53,8 @@ struct Objects {
     cursor_factory: Py<PyAny>,
     /// A weak reference to the cursor whose query an asynchronous connection is running.
     executing: Option<Py<PyAny>>,
+    /// What gives passwords and tokens, until the session stands.
+    credentials: Option<Py<PyAny>>,
 }
 
 impl Connection {
@@ -67,6 +70,7 @@ impl Connection {
                 notifies: PyList::empty(py).into_any().unbind(),
                 cursor_factory: py.None(),
                 executing: None,
+                credentials: None,
             }),
             string_types: PyDict::new(py).unbind(),
             binary_types: PyDict::new(py).unbind(),
@@ -196,6 +200,7 @@ impl Connection {
             visit.call(&objects.notifies)?;
             visit.call(&objects.cursor_factory)?;
             visit.call(&objects.executing)?;
+            visit.call(&objects.credentials)?;
         }
         visit.call(&self.string_types)?;
         visit.call(&self.binary_types)
@@ -207,6 +212,7 @@ impl Connection {
             notifies: py.None(),
             cursor_factory: py.None(),
             executing: None,
+            credentials: None,
         };
         let old = std::mem::replace(&mut *self.objects(), cleared);
         // Dropped after the lock: a destructor may come back here.

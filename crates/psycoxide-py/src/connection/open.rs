@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use psycoxide_net::{Config, Interest, Link, wait};
+use psycoxide_net::{Config, Interest, Link, OnDemand, wait};
+use psycoxide_proto::Event;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::{Connection, Status};
+use super::{Connection, Status, credentials};
 use crate::driver::{Operation, Reached, refresh};
 use crate::error;
 use crate::session::{Polled, Session};
@@ -25,15 +26,17 @@ impl Connection {
         r#async: i64,
         async_: i64,
     ) -> PyResult<()> {
-        Self::initialise(slf, dsn, r#async != 0 || async_ != 0)
+        Self::initialise(slf, dsn, dsn, r#async != 0 || async_ != 0)
     }
 }
 
 impl Connection {
-    /// What `__init__` does, for subclasses in Rust as well.
+    /// What `__init__` does, for subclasses in Rust as well. `given` is the connection string that
+    /// the factory was called with, which may carry credentials.
     pub fn initialise(
         slf: &Bound<'_, Self>,
         dsn: &Bound<'_, PyAny>,
+        given: &Bound<'_, PyAny>,
         asynchronous: bool,
     ) -> PyResult<()> {
         let this = slf.get();
@@ -41,8 +44,10 @@ impl Connection {
             return Err(error::programming("the connection is already initialised"));
         }
         let text = dsn_text(dsn)?;
+        let given = credentials::carried_by(given)?;
         let _ = this.dsn.set(hide_password(&text));
-        Self::open(slf, &text, asynchronous).inspect_err(|raised| this.note_error(raised, slf.py()))
+        let opened = Self::open(slf, &text, given, asynchronous);
+        opened.inspect_err(|raised| this.note_error(raised, slf.py()))
     }
 
     /// No transaction is ever begun: a replication session has none.
@@ -50,10 +55,24 @@ impl Connection {
         self.state().replication = true;
     }
 
-    fn open(slf: &Bound<'_, Self>, dsn: &str, asynchronous: bool) -> PyResult<()> {
+    fn open(
+        slf: &Bound<'_, Self>,
+        dsn: &str,
+        given: Option<Bound<'_, PyAny>>,
+        asynchronous: bool,
+    ) -> PyResult<()> {
         let this = slf.get();
-        let config =
-            Arc::new(Config::parse(dsn).map_err(|error| error::operational(format!("{error}\n")))?);
+        let on_demand = match &given {
+            Some(given) => OnDemand {
+                password: given.getattr("gives_password")?.is_truthy()?,
+                token: given.getattr("gives_token")?.is_truthy()?,
+            },
+            None => OnDemand::default(),
+        };
+        let config = Config::parse_with(dsn, on_demand)
+            .map_err(|error| error::operational(format!("{error}\n")))?;
+        let config = Arc::new(config);
+        this.objects().credentials = given.map(Bound::unbind);
         let _ = this.config.set(Arc::clone(&config));
         {
             let mut state = this.state();
@@ -74,17 +93,20 @@ impl Connection {
             return Ok(());
         }
         let operation = Operation::connecting(slf, session)?;
-        match operation.resume() {
-            Ok(Reached::End(_)) => this.connected(slf.py()),
-            Ok(_) => {
-                session.break_off();
-                Err(error::operational("the server began a COPY while connecting"))
+        let opened = loop {
+            match operation.resume() {
+                Ok(Reached::End(_)) => return this.connected(slf.py()),
+                Ok(Reached::Pause(Event::Ask(ask))) => {
+                    if let Err(raised) = credentials::give(slf, session, ask) {
+                        break Err(raised);
+                    }
+                }
+                Ok(_) => break Err(error::operational("the server began a COPY while connecting")),
+                Err(raised) => break Err(raised),
             }
-            Err(raised) => {
-                session.break_off();
-                Err(raised)
-            }
-        }
+        };
+        session.break_off();
+        opened
     }
 
     /// Keeps the text of what went wrong, for `info.error_message`.
@@ -102,6 +124,8 @@ impl Connection {
         }
         refresh(py, self, session).inspect_err(|_| session.break_off())?;
         self.note_versions();
+        let used = self.objects().credentials.take();
+        drop(used);
         self.state().status = Status::Ready;
         Ok(())
     }

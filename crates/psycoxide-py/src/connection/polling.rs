@@ -5,7 +5,7 @@ use psycoxide_proto::{Engine, Event, Outcome};
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
-use super::{Connection, Status};
+use super::{Connection, Status, credentials};
 use crate::cursor::{Cursor, copy_refusal};
 use crate::driver::polled::{self, POLL_OK};
 use crate::driver::{Operation, deliver};
@@ -92,6 +92,10 @@ impl Connection {
                     let executing = slf.get().objects().executing.take();
                     drop(executing);
                     return Ok(POLL_OK);
+                }
+                Polled::Ended(Stop::Paused(Event::Ask(ask))) => {
+                    credentials::give(slf, session, ask).inspect_err(|_| session.break_off())?;
+                    session.set_polled(Polled::Running { wants: Interest::WRITE });
                 }
                 Polled::Ended(Stop::Paused(event)) => {
                     slf.get().refuse_polled_copy(session, &event)?

@@ -55,11 +55,11 @@ impl ReplicationConnection {
                 ));
             }
         }
-        let dsn = imports::MAKE_DSN.bind(py)?.call((dsn,), Some(&options))?;
+        let completed = imports::MAKE_DSN.bind(py)?.call((dsn,), Some(&options))?;
         let _ = slf.get().replication_type.set(replication_type.unwrap_or_default());
         let connection = slf.as_super();
         connection.get().never_begins();
-        Connection::initialise(connection, &dsn, r#async != 0 || async_ != 0)?;
+        Connection::initialise(connection, &completed, dsn, r#async != 0 || async_ != 0)?;
         let factory = imports::REPLICATION_CURSOR.bind(py)?;
         connection.setattr("cursor_factory", factory)
     }

@@ -1,0 +1,78 @@
+//! What a server asks for in mid-connect and only Python can give: a password or a token that is
+//! fetched anew each time, and GSSAPI.
+
+use psycoxide_proto::{Answer, Ask, Secret};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use super::Connection;
+use crate::error;
+use crate::imports::Lazy;
+use crate::session::Session;
+use crate::text;
+
+static CREDENTIALS: Lazy = Lazy::new("psycoxide._credentials", "Credentials");
+
+/// The options that say how to get a token.
+const TOKEN_OPTIONS: [&str; 4] =
+    ["oauth_issuer", "oauth_client_id", "oauth_client_secret", "oauth_scope"];
+
+/// The `Credentials` that a connection string of `connect()` carries.
+pub fn carried_by<'py>(dsn: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    dsn.getattr_opt("credentials")
+}
+
+/// Calls into Python for what was asked, and hands it on.
+///
+/// # Errors
+/// What Python raised, as it is.
+pub fn give(connection: &Bound<'_, Connection>, session: &Session, ask: Ask) -> PyResult<()> {
+    let py = connection.py();
+    let this = connection.get();
+    let (host, discovered) = {
+        let link = session.link();
+        (link.dialed_host().map(str::to_owned), link.token_discovery().map(<[u8]>::to_vec))
+    };
+    let option = |name: &str| this.config.get().and_then(|config| config.get(name));
+    let credentials = credentials(this, py)?;
+    let answer = match ask {
+        Ask::Password => Answer::Password(secret(&credentials.call_method0("password")?)?),
+        Ask::GssToken(theirs) => {
+            let service = option("krbsrvname");
+            let delegate = option("gssdelegation") == Some("1");
+            let arguments = (host, service, delegate, PyBytes::new(py, &theirs));
+            let (token, complete): (Option<Vec<u8>>, bool) =
+                credentials.call_method1("gss_token", arguments)?.extract()?;
+            Answer::GssToken { token: token.map(Secret::new), complete }
+        }
+        Ask::BearerToken => {
+            let options = PyDict::new(py);
+            for name in TOKEN_OPTIONS.into_iter().chain(["user"]) {
+                options.set_item(name, option(name).filter(|value| !value.is_empty()))?;
+            }
+            let discovered = discovered.map(|document| PyBytes::new(py, &document));
+            let token = credentials.call_method1("bearer_token", (host, options, discovered))?;
+            Answer::BearerToken(secret(&token)?)
+        }
+    };
+    session.link().answer(answer).map_err(|error| error::connecting(&error))
+}
+
+/// The connection's own; a connection string that is a plain str has given none.
+fn credentials<'py>(connection: &Connection, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    if let Some(found) = &connection.objects().credentials {
+        return Ok(found.bind(py).clone());
+    }
+    // Outside of the lock: this runs Python.
+    let made = CREDENTIALS.bind(py)?.call0()?;
+    connection.objects().credentials = Some(made.clone().unbind());
+    Ok(made)
+}
+
+/// A str or bytes that must not be shown; `None` if it is None.
+fn secret(value: &Bound<'_, PyAny>) -> PyResult<Option<Secret>> {
+    if value.is_none() {
+        return Ok(None);
+    }
+    text::text(value).map(|text| Some(Secret::from(text)))
+}
