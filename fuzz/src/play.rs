@@ -3,7 +3,8 @@
 //! Shared by the fuzz targets and by the ordinary tests that replay their corpus.
 
 use psycoxide_proto::{
-    CancelKey, Engine, Error, Event, Extended, Outcome, Parameter, Request, Secret, Startup,
+    Answer, Ask, CancelKey, Engine, Error, Event, Extended, Outcome, Parameter, Request, Secret,
+    Startup,
 };
 
 /// The nonce of every conversation, so that a recorded SCRAM exchange can be replayed.
@@ -110,6 +111,7 @@ impl Player {
     fn new(choice: u8) -> Player {
         let mut startup = Startup::new(USER.as_bytes(), NONCE.to_owned());
         startup.password = Some(Secret::from(PASSWORD));
+        startup.ask_token = true;
         let mut engine = Engine::new(startup);
         // The highest bit leaves the start-up to the input.
         if choice & 0x80 == 0 {
@@ -175,6 +177,17 @@ impl Player {
                 if self.eager {
                     self.ask();
                 }
+            }
+            Event::Ask(ask) => {
+                let token = || Some(Secret::from("token"));
+                let answer = match ask {
+                    Ask::Password => Answer::Password(token()),
+                    Ask::GssToken(theirs) => {
+                        Answer::GssToken { token: token(), complete: !theirs.is_empty() }
+                    }
+                    Ask::BearerToken => Answer::BearerToken(token()),
+                };
+                assert_eq!(engine.answer(answer), Ok(()));
             }
             Event::CopyOut(_) | Event::CopyBoth(_) | Event::CopyData(_) => {}
         }

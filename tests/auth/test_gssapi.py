@@ -157,10 +157,11 @@ def test_without_a_ticket_nobody_gets_in(dsn, realm):
 
 
 def test_the_package_is_imported_only_when_a_server_asks(dsn, served):
+    trusted = f"host={served.server.sockets} port={served.server.port} user=tester dbname=postgres"
     program = f"""
         import sys
         import psycoxide
-        psycoxide.connect("host={served.server.sockets} port={served.server.port} user=tester dbname=postgres")
+        psycoxide.connect({trusted!r})
         assert "gssapi" not in sys.modules
         psycoxide.connect({dsn()!r})
         assert "gssapi" in sys.modules

@@ -1,4 +1,4 @@
-"""OAuth: bearer tokens by OAUTHBEARER (RFC 7628), against a server that plays PostgreSQL 18's part."""
+"""OAuth: bearer tokens by OAUTHBEARER (RFC 7628), with a server that plays PostgreSQL 18's part."""
 
 from __future__ import annotations
 
