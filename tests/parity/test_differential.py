@@ -46,6 +46,13 @@ KNOWN: dict[str, str] = {
 }
 
 
+# Cases of which the server's log is not compared, with the reason.
+LOGGED_OTHERWISE: dict[str, str] = {
+    "program executemany_in_batches": "in the extended protocol a statement that fails while it is "
+    "analysed is logged with its error only, not as a statement that ran",
+}
+
+
 def table() -> dict[str, dict[str, Any]]:
     """All cases by name."""
     found: dict[str, dict[str, Any]] = {}
@@ -93,6 +100,8 @@ def both(server: ServerUnderTest) -> tuple[dict[str, Any], dict[str, Any]]:
 @pytest.mark.parametrize("name", CASES)
 def test_as_psycopg2(both: tuple[dict[str, Any], dict[str, Any]], name: str) -> None:
     theirs, ours = both[0][name], both[1][name]
+    if name in LOGGED_OTHERWISE:
+        theirs, ours = ({**told, "sql": None} for told in (theirs, ours))
     if name in KNOWN:
         assert ours != theirs, f"no difference any more: {KNOWN[name]}"
         return
