@@ -5,6 +5,7 @@
 #
 #   make push     a web page of what is NOTIFYed, on gevent       (PORT=8000)
 #   make bench    ratios against psycopg2, psycopg and asyncpg   (BENCH=all REPS=7)
+#   make bench-instr  instructions of ten hot paths, against reference values (UPDATE=1)
 #   make parity   psycopg2's own test suite against psycoxide    (PARITY='-m test_async -v')
 #   make clients  SQLAlchemy, Django, pandas, psycogreen: their tests   (CLIENTS='django')
 #   make test-push  the page's tests, in Debian's Chromium
@@ -52,8 +53,8 @@ BENCH ?= default
 REPS ?= 5
 SMOKE_PYTHONS ?= 3.9 3.13
 
-.PHONY: help demo test torture soak deny clients bench parity parity-all lint build smoke clean \
-	push test-push test-rust test-python test-servers test-tools lint-rust lint-python
+.PHONY: help demo test torture soak deny clients bench bench-instr parity parity-all lint build \
+	smoke clean push test-push test-rust test-python test-servers test-tools lint-rust lint-python
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -174,6 +175,9 @@ parity-all: $(STAMPS)/dev $(STAMPS)/native
 
 bench: $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) benches --workloads '$(BENCH)' --reps $(REPS)
+
+bench-instr: $(STAMPS)/native
+	$(SERVER) -- $(PY) benches/instructions.py $(if $(UPDATE),--update)
 
 smoke: $(STAMPS)/base
 	$(SERVER) -- $(PY) tools/smoke.py $(SMOKE_PYTHONS)

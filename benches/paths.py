@@ -1,0 +1,97 @@
+"""The hot paths whose instructions are counted: `paths.py NAME` runs one.
+
+Large enough that importing and connecting do not matter; over a Unix socket where there is one.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, Callable
+
+AT = datetime.datetime(2024, 5, 17, 12, 34, 56, 123456)
+VALUES = (42, 3.25, "plain text", "it's quoted\\ text", None, True, AT, AT.date(),
+          decimal.Decimal("12345.6789"), [1, 2, 3])  # fmt: skip
+MIXED = """select n, n * 1000000000::bigint, n / 7.0::float8, n / 3.0, n % 2 = 0,
+    'text of row ' || n, date '2024-05-17' + n % 1000,
+    timestamp '2024-05-17 12:34:56' + n * interval '1 s',
+    timestamptz '2024-05-17 12:34:56+00' + n * interval '1 s', nullif(n % 5, 0)
+    from generate_series(1, 10000) n"""
+
+
+def connect() -> Any:
+    import psycoxide
+
+    description = os.environ.get("PSYCOXIDE_TEST_SERVER")
+    dsn = os.environ["PSYCOXIDE_TEST_DSN"]
+    if description:
+        return psycoxide.connect(dsn, host=json.loads(Path(description).read_text())["sockets"])
+    return psycoxide.connect(dsn)
+
+
+def fetch(query: str, factory: str | None = None) -> None:
+    from psycoxide import extras
+
+    conn = connect()
+    cur = conn.cursor(cursor_factory=getattr(extras, factory) if factory else None)
+    cur.execute(query)
+    assert cur.fetchall()
+
+
+def iterate(name: str | None = None) -> None:
+    cur = connect().cursor(name)
+    cur.execute("select n, n from generate_series(1, 30000) n")
+    assert sum(1 for _row in cur) == 30_000
+
+
+def statements() -> None:
+    cur = connect().cursor()
+    for number in range(1500):
+        cur.execute("select %s::int, %s::int, %s::text", (number, 42, "some text"))
+        cur.fetchone()
+
+
+def executemany() -> None:
+    cur = connect().cursor()
+    cur.execute("create temporary table many (a int, b text, c float8, d timestamp, e bool)")
+    rows = [(n, f"it's row {n}", n * 0.5, AT, n % 2 == 0) for n in range(3000)]
+    cur.executemany("insert into many values (%s, %s, %s, %s, %s)", rows)
+
+
+def mogrify() -> None:
+    cur = connect().cursor()
+    for _ in range(5000):
+        cur.mogrify("insert into t values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)", VALUES)
+
+
+def copy_out() -> None:
+    class Sink:
+        def write(self, data: bytes) -> None:
+            pass
+
+    query = "copy (select n, 'row ' || n from generate_series(1, 100000) n) to stdout"
+    connect().cursor().copy_expert(query, Sink())
+
+
+ALL: dict[str, Callable[[], None]] = {
+    "integers": lambda: fetch("select n from generate_series(1, 50000) n"),
+    "floats": lambda: fetch("select n / 7.0::float8 from generate_series(1, 30000) n"),
+    "mixed": lambda: fetch(MIXED),
+    "dicts": lambda: fetch(MIXED, "RealDictCursor"),
+    "json": lambda: fetch(
+        "select jsonb_build_object('id', n, 'name', 'n ' || n, 'tags', array[n, n + 1]) "
+        "from generate_series(1, 5000) n"
+    ),
+    "iteration": iterate,
+    "statements": statements,
+    "executemany": executemany,
+    "mogrify": mogrify,
+    "copy_out": copy_out,
+}
+
+if __name__ == "__main__":
+    ALL[sys.argv[1]]()
