@@ -71,7 +71,7 @@ phases(
 )
 phases(lambda: c.tpc_begin(x), c.tpc_prepare, c.tpc_rollback)
 phases(lambda: c.tpc_begin(x), run("select 1/0"), c.tpc_prepare, c.tpc_rollback)
-c.rollback()
+attempt(c.rollback)
 phases(lambda: c.tpc_begin(x), run(), c.tpc_prepare)
 show(
     sorted(
@@ -84,14 +84,16 @@ show((other.status, other.info.transaction_status))
 attempt(lambda: other.tpc_commit(x))
 attempt(lambda: other.tpc_commit("no such"))
 attempt(lambda: other.tpc_rollback("no 'such'"))
-other.cursor().execute("select 1")
+attempt(lambda: other.cursor().execute("select 1"))
 attempt(lambda: other.tpc_rollback(x))
 attempt(lambda: other.tpc_begin(x))
 attempt(other.tpc_recover)
 show(other.status)
-other.rollback()
+attempt(other.rollback)
 attempt(lambda: c.tpc_rollback())
 look()
+c.close()
+c = psycopg2.connect(dsn)
 c.autocommit = True
 phases(
     lambda: c.tpc_begin(x), lambda: c.tpc_rollback(x), lambda: c.tpc_begin(3), lambda: c.tpc_begin()
@@ -99,6 +101,15 @@ phases(
 c.autocommit = False
 c.isolation_level = 3
 phases(lambda: c.tpc_begin(x), c.tpc_commit)
+# What the refusals above left prepared would keep replication slots from being made.
+last = psycopg2.connect(dsn)
+last.autocommit = True
+sweep = last.cursor()
+sweep.execute("select gid from pg_prepared_xacts where database = current_database() order by gid")
+for (gid,) in sweep.fetchall():
+    show(gid)
+    sweep.execute("rollback prepared %s", (gid,))
+last.close()
 c.close()
 other.close()
 phases_after = [
