@@ -263,7 +263,8 @@ def main() -> int:
     names = ",".join(mode.name for mode in MODES)
     parser.add_argument("--modes", default=names, help=f"of {names}")
     parser.add_argument("--no-reference", action="store_true", help="without psycopg2's own run")
-    parser.add_argument("--jobs", type=int, default=2, help="modes at a time")
+    # One by one: names of prepared transactions are the cluster's, and two modes would clash.
+    parser.add_argument("--jobs", type=int, default=1, help="modes at a time")
     options = parser.parse_args()
     chosen = [mode for mode in MODES if mode.name in options.modes.split(",")]
     dsn = os.environ.get("PSYCOXIDE_TEST_DSN", "")

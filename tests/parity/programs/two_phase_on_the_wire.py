@@ -95,9 +95,7 @@ look()
 c.close()
 c = psycopg2.connect(dsn)
 c.autocommit = True
-phases(
-    lambda: c.tpc_begin(x), lambda: c.tpc_rollback(x), lambda: c.tpc_begin(3), lambda: c.tpc_begin()
-)
+phases(lambda: c.tpc_begin(x), lambda: c.tpc_rollback(x), lambda: c.tpc_begin(3))
 c.autocommit = False
 c.isolation_level = 3
 phases(lambda: c.tpc_begin(x), c.tpc_commit)
