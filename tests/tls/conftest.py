@@ -119,9 +119,10 @@ class Lab:
         return attempt(psycopg2, dsn)
 
     def psql(self, dsn: str) -> Outcome:
+        # That of this lab's server: those of the wheels cannot do TLS.
         sql = "select ssl from pg_stat_ssl where pid = pg_backend_pid()"
         done = subprocess.run(
-            [os.environ.get("PSYCOXIDE_TEST_PSQL", "psql"), "-XAtwq", "-c", sql, dsn],
+            [str(Path(self.server.bin) / "psql"), "-XAtwq", "-c", sql, dsn],
             env={**os.environ, "LC_ALL": "C.UTF-8"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
