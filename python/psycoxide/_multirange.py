@@ -12,16 +12,13 @@ from typing import Any, overload
 from psycoxide._catalog import fetch_by_name, lookup
 from psycoxide._exceptions import ProgrammingError
 from psycoxide._psycopg import (
-    ISQLQuote,
     _multirange_ranges,
     _range_bounds,
-    adapt,
-    connection,
     new_array_type,
     new_type,
     register_type,
 )
-from psycoxide._range import Range, _class_or_new
+from psycoxide._range import Range, RangeAdapter, _class_or_new
 from psycoxide.extensions import register_adapter
 
 TYPE_CHECKING = False
@@ -109,24 +106,13 @@ class DateTimeTZMultirange(Multirange):
     __slots__ = ()
 
 
-class MultirangeAdapter:
+class MultirangeAdapter(RangeAdapter):
     """Adapts a `Multirange` to a call of the multirange's constructor function.
 
     A subclass says in `name` which multirange type it is, or overrides `getquoted()`.
     """
 
-    name: str | None = None
-
-    def __init__(self, adapted: Multirange) -> None:
-        self.adapted = adapted
-        self._conn: connection | None = None
-
-    def __conform__(self, proto: object) -> MultirangeAdapter | None:
-        return self if proto is ISQLQuote else None
-
-    def prepare(self, conn: connection) -> None:
-        """Adapt the ranges for `conn`."""
-        self._conn = conn
+    adapted: Multirange  # type: ignore[assignment]
 
     def getquoted(self) -> bytes:
         """The SQL of the multirange. Raises NotImplementedError if the class has no `name`."""
@@ -134,16 +120,8 @@ class MultirangeAdapter:
             raise NotImplementedError(
                 "MultirangeAdapter must be subclassed overriding its name or the getquoted() method"
             )
-        return b"%s(%s)" % (self.name.encode("utf8"), b", ".join(self._quoted_ranges()))
-
-    def _quoted_ranges(self) -> list[bytes]:
-        quoted = []
-        for one in self.adapted:
-            adapter = adapt(one)
-            if self._conn is not None and hasattr(adapter, "prepare"):
-                adapter.prepare(self._conn)
-            quoted.append(adapter.getquoted())
-        return quoted
+        ranges = b", ".join(map(self._bound, self.adapted))
+        return b"%s(%s)" % (self.name.encode("utf8"), ranges)
 
 
 class NumberMultirangeAdapter(MultirangeAdapter):
@@ -154,7 +132,8 @@ class NumberMultirangeAdapter(MultirangeAdapter):
 
     def getquoted(self) -> bytes:
         """The SQL of the multirange: a literal such as `'{[1,5),[7,)}'`."""
-        ranges = (quoted.removeprefix(b"'").removesuffix(b"'") for quoted in self._quoted_ranges())
+        quoted = map(self._bound, self.adapted)
+        ranges = (one.removeprefix(b"'").removesuffix(b"'") for one in quoted)
         return b"'{%s}'" % b",".join(ranges)
 
 
