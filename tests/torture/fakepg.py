@@ -18,6 +18,8 @@ import struct
 import threading
 
 I32 = struct.Struct("!i")
+# So long a connection's thread may take to notice that its socket was shut down.
+GRACE = 2.0
 SSL_REQ, GSS_REQ, CANCEL = 80877103, 80877104, 80877102
 
 
@@ -136,6 +138,17 @@ class FakeConn:
         self.txn = b"I"
         self.sni = None
 
+    def hang_up(self):
+        """End the conversation, from any thread; the connection's own thread closes the socket.
+
+        Were it closed here, its number could be the next connection's by the time OpenSSL, which
+        knows but the number, reads from it in that thread: a record of another conversation would
+        be swallowed, and the client there would tell of a "bad record mac".
+        """
+        with contextlib.suppress(OSError):
+            # Not SSLSocket's own, which takes the session away from under that thread.
+            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+
     def recv_exact(self, n):
         while len(self.buf) < n:
             try:
@@ -183,7 +196,11 @@ class FakeConn:
                     continue
                 self.send(b"S")
                 try:
-                    self.sock = s.tls.wrap_socket(self.sock, server_side=True)
+                    # In two steps, so that what close() sees is always the socket in use.
+                    self.sock = s.tls.wrap_socket(
+                        self.sock, server_side=True, do_handshake_on_connect=False
+                    )
+                    self.sock.do_handshake()
                 except (OSError, ValueError) as e:
                     s.tls_errors.append(str(e))
                     raise Gone(f"tls: {e}") from e
@@ -376,8 +393,9 @@ class FakePG:
                 return
             c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             fc = FakeConn(self, c, len(self.conns))
+            fc.thread = threading.Thread(target=self._serve, args=(fc,), daemon=True)
             self.conns.append(fc)
-            threading.Thread(target=self._serve, args=(fc,), daemon=True).start()
+            fc.thread.start()
 
     def _serve(self, fc):
         try:
@@ -400,10 +418,9 @@ class FakePG:
             self.sock.shutdown(socket.SHUT_RDWR)
         self.sock.close()
         for c in self.conns:
-            with contextlib.suppress(OSError):
-                c.sock.shutdown(socket.SHUT_RDWR)
-            with contextlib.suppress(OSError):
-                c.sock.close()
+            c.hang_up()
+        for c in self.conns:
+            c.thread.join(GRACE)
 
     def __enter__(self):
         return self
