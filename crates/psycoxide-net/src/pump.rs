@@ -66,7 +66,7 @@ pub(crate) fn pump(stream: &mut Stream, engine: &mut Engine) -> Result<Pumped, E
         fail(stream, engine)?;
         // What the engine has to say next goes out before anything is waited for.
         let answers = filled != Filled::Nothing && !engine.out().is_empty();
-        if filled != Filled::Full && !answers {
+        if filled != Filled::Full && !answers && !stream.is_holding() {
             return Ok(Pumped::Wait(engine.interest() | stream.interest()));
         }
     }

@@ -4,6 +4,7 @@
 
 mod algorithms;
 mod binding;
+mod buffers;
 mod certificate;
 mod chain;
 mod client;
@@ -16,6 +17,8 @@ mod name;
 mod pem;
 mod revocation;
 mod session;
+#[cfg(test)]
+mod session_tests;
 #[cfg(test)]
 mod tests;
 mod verifier;

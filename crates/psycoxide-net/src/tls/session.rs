@@ -4,29 +4,21 @@
 //! reader's room, what leaves is encrypted into one buffer and sent with one call. libpq with
 //! OpenSSL makes two system calls a record.
 
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 
 use psycoxide_proto::Interest;
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
-use rustls::unbuffered::{
-    ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus,
-};
+use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
 use socket2::Socket;
 
+use super::buffers::{Held, Incoming, Outgoing};
 use super::client::{ALPN, Client, Identity, client};
 use super::failure::Failure;
 use super::info::TlsInfo;
 use super::{binding, name};
 use crate::config::{CertificateMode, Encryption, SslMode, TlsVersion};
-use crate::socket::SEND_FLAGS;
-
-/// Room for what arrives: several records, of at most 16 kB and a bit each. PostgreSQL's are 8 kB.
-const INCOMING: usize = 64 << 10;
-
-/// The room grows to this for a message of the handshake that is longer, as rustls allows.
-const MOST_INCOMING: usize = 256 << 10;
 
 /// So much is encrypted at once. The rest waits unencrypted until that is sent.
 const PORTION: usize = 64 << 10;
@@ -181,9 +173,9 @@ impl Session {
         }
     }
 
-    /// Whether there are data that the socket does not have any more.
+    /// Whether there are data, or a failure, that the socket does not have any more.
     pub(crate) fn is_holding(&self) -> bool {
-        !self.held.is_empty() || self.incoming.is_unread()
+        !self.held.is_empty() || self.incoming.is_unread() || self.failure.is_some()
     }
 
     /// Whether something of the session's own waits to be sent.
@@ -228,7 +220,8 @@ impl Session {
             if self.wants_write() && self.sealed == 0 {
                 let _ = self.outgoing.flush(socket);
             }
-            if self.closed || filled == space.len() || (drained && filled > 0) {
+            let failed = self.failure.is_some();
+            if self.closed || failed || filled == space.len() || (drained && filled > 0) {
                 return Ok(filled);
             }
             match self.incoming.read(socket) {
@@ -244,12 +237,15 @@ impl Session {
     }
 
     /// Sends last words and the news that there are no more, as far as the socket takes them now.
+    /// After `WouldBlock` the words are to begin with what was given to [`Session::send`].
     pub(crate) fn close(&mut self, socket: &Socket, words: &[u8]) {
-        if self.failure.is_some() || self.outgoing.flush(socket).is_err() {
-            return;
+        let mut rest = words;
+        while !rest.is_empty() {
+            let Ok(count) = self.send(socket, rest) else { return };
+            rest = rest.get(count..).unwrap_or_default();
         }
-        let said = words.is_empty() || self.process(&mut [], Write::Data(words)).is_ok();
-        if said && self.process(&mut [], Write::Goodbye).is_ok() {
+        let sent = self.outgoing.flush(socket);
+        if sent.is_ok() && self.process(&mut [], Write::Goodbye).is_ok() {
             let _ = self.outgoing.flush(socket);
         }
     }
@@ -321,20 +317,23 @@ impl Session {
             match step {
                 Ok(None) => {}
                 Ok(Some(reached)) => break reached,
-                // Once more, for the alert that tells the server; then there is an error again.
-                Err(error) if failed.is_none() => failed = Some(error),
-                Err(_) => break Reached::Open,
+                Err(error) => failed = failed.or(Some(error)),
+            }
+            // After an error there is the alert to encode that tells the server, and no more.
+            if failed.is_some() && !self.connection.wants_write() {
+                break Reached::Open;
             }
         };
         self.incoming.stall();
-        match failed {
-            Some(error) => {
-                let failure = Failure::from(error);
-                self.failure = Some(failure.clone());
-                Err(failure)
+        if let Some(error) = failed {
+            let failure = Failure::from(error);
+            self.failure = Some(failure.clone());
+            // What came before it is read first.
+            if filled == 0 {
+                return Err(failure);
             }
-            None => Ok((reached, filled)),
         }
+        Ok((reached, filled))
     }
 }
 
@@ -350,179 +349,5 @@ fn server_name(host: &str) -> ServerName<'static> {
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Session").field("info", &self.info()).finish_non_exhaustive()
-    }
-}
-
-/// What arrived and is not decrypted: `start..end` of the buffer.
-#[derive(Default)]
-struct Incoming {
-    data: Vec<u8>,
-    start: usize,
-    end: usize,
-    /// There is no whole record in it.
-    stalled: bool,
-    /// The last read filled all its room.
-    full: bool,
-}
-
-impl Incoming {
-    fn unread(&mut self) -> &mut [u8] {
-        self.data.get_mut(self.start..self.end).unwrap_or_default()
-    }
-
-    /// Whether there may be a whole record.
-    fn is_unread(&self) -> bool {
-        self.start < self.end && !self.stalled
-    }
-
-    fn is_full(&self) -> bool {
-        self.full
-    }
-
-    fn discard(&mut self, count: usize) {
-        self.start = self.end.min(self.start + count);
-    }
-
-    fn stall(&mut self) {
-        self.stalled = true;
-    }
-
-    /// Reads what the socket has, as far as there is room.
-    fn read(&mut self, mut socket: &Socket) -> io::Result<usize> {
-        let tail = self.end - self.start;
-        self.data.copy_within(self.start..self.end, 0);
-        (self.start, self.end) = (0, tail);
-        if self.data.is_empty() {
-            self.data = vec![0; INCOMING];
-        } else if tail == self.data.len() {
-            if tail >= MOST_INCOMING {
-                return Err(Failure::from(rustls::Error::PeerSentOversizedRecord).into());
-            }
-            self.data.resize(tail * 2, 0);
-        }
-        let room = self.data.get_mut(tail..).unwrap_or_default();
-        let count = socket.read(room)?;
-        self.full = count == room.len();
-        self.end += count;
-        self.stalled = false;
-        Ok(count)
-    }
-}
-
-/// What is encrypted and not sent.
-#[derive(Default)]
-struct Outgoing {
-    bytes: Vec<u8>,
-    sent: usize,
-}
-
-impl Outgoing {
-    fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    /// Appends what `write` writes, which needs about `size` bytes.
-    fn append<E: NeedsRoom>(
-        &mut self,
-        size: usize,
-        mut write: impl FnMut(&mut [u8]) -> Result<usize, E>,
-    ) -> Result<(), rustls::Error> {
-        let end = self.bytes.len();
-        self.bytes.resize(end + size, 0);
-        loop {
-            match write(self.bytes.get_mut(end..).unwrap_or_default()) {
-                Ok(count) => {
-                    self.bytes.truncate(end + count);
-                    return Ok(());
-                }
-                Err(error) => match error.room() {
-                    Some(room) => self.bytes.resize(end + room, 0),
-                    None => {
-                        self.bytes.truncate(end);
-                        return Err(rustls::Error::EncryptError);
-                    }
-                },
-            }
-        }
-    }
-
-    /// Sends it all.
-    ///
-    /// # Errors
-    /// `WouldBlock` when the socket takes no more of it.
-    fn flush(&mut self, socket: &Socket) -> io::Result<()> {
-        while let Some(rest) = self.bytes.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match socket.send_with_flags(rest, SEND_FLAGS) {
-                Ok(count) => self.sent += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        self.bytes.clear();
-        self.sent = 0;
-        Ok(())
-    }
-}
-
-/// The errors of rustls that say how much room is missing.
-trait NeedsRoom {
-    fn room(&self) -> Option<usize>;
-}
-
-impl NeedsRoom for EncodeError {
-    fn room(&self) -> Option<usize> {
-        match self {
-            Self::InsufficientSize(InsufficientSizeError { required_size }) => Some(*required_size),
-            Self::AlreadyEncoded => None,
-        }
-    }
-}
-
-impl NeedsRoom for EncryptError {
-    fn room(&self) -> Option<usize> {
-        match self {
-            Self::InsufficientSize(InsufficientSizeError { required_size }) => Some(*required_size),
-            Self::EncryptExhausted => None,
-        }
-    }
-}
-
-/// What is decrypted and not handed over.
-#[derive(Default)]
-struct Held {
-    bytes: Vec<u8>,
-    taken: usize,
-}
-
-impl Held {
-    fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    /// Copies `payload` to `room`, and keeps what does not fit; how much did.
-    fn pour(&mut self, payload: &[u8], room: &mut [u8]) -> usize {
-        let fits = if self.is_empty() { payload.len().min(room.len()) } else { 0 };
-        if let (Some((head, tail)), Some(room)) =
-            (payload.split_at_checked(fits), room.get_mut(..fits))
-        {
-            room.copy_from_slice(head);
-            self.bytes.extend_from_slice(tail);
-        }
-        fits
-    }
-
-    /// Hands over what fits into `room`.
-    fn take(&mut self, room: &mut [u8]) -> usize {
-        let rest = self.bytes.get(self.taken..).unwrap_or_default();
-        let count = rest.len().min(room.len());
-        if let (Some(rest), Some(room)) = (rest.get(..count), room.get_mut(..count)) {
-            room.copy_from_slice(rest);
-        }
-        self.taken += count;
-        if self.taken == self.bytes.len() {
-            self.bytes.clear();
-            self.taken = 0;
-        }
-        count
     }
 }

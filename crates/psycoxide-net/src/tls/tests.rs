@@ -20,10 +20,10 @@ use super::revocation::Lists;
 use super::{key, name, pem};
 
 /// A folder to work in with OpenSSL's program, removed in the end.
-struct Workshop(PathBuf);
+pub(super) struct Workshop(PathBuf);
 
 impl Workshop {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("psycoxide-tls-{}-{number}", std::process::id());
@@ -32,7 +32,7 @@ impl Workshop {
         Self(folder)
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(super) fn path(&self, name: &str) -> String {
         self.0.join(name).to_string_lossy().into_owned()
     }
 
@@ -41,7 +41,7 @@ impl Workshop {
     }
 
     /// Runs `openssl` with these arguments, which are split at blanks.
-    fn run(&self, arguments: &str) -> Vec<u8> {
+    pub(super) fn run(&self, arguments: &str) -> Vec<u8> {
         let done = Command::new("openssl")
             .args(arguments.split_whitespace())
             .current_dir(&self.0)
@@ -51,7 +51,7 @@ impl Workshop {
         done.stdout
     }
 
-    fn authority(&self, name: &str) {
+    pub(super) fn authority(&self, name: &str) {
         self.run(&format!(
             "req -x509 -nodes -days 30 -subj /CN={name} -newkey ec -pkeyopt \
              ec_paramgen_curve:prime256v1 -keyout {name}.key -out {name}.crt"
@@ -59,7 +59,7 @@ impl Workshop {
     }
 
     /// A certificate for `name`; no extensions at all make it one of version 1.
-    fn leaf(&self, name: &str, authority: &str, extensions: &str) {
+    pub(super) fn leaf(&self, name: &str, authority: &str, extensions: &str) {
         self.run(&format!(
             "req -new -nodes -subj /CN={name} -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 \
              -keyout {name}.key -out {name}.csr"
@@ -72,7 +72,7 @@ impl Workshop {
         ));
     }
 
-    fn der(&self, name: &str) -> Vec<u8> {
+    pub(super) fn der(&self, name: &str) -> Vec<u8> {
         let text = fs::read(self.0.join(format!("{name}.crt"))).unwrap();
         pem::blocks(&text)[0].der.to_vec()
     }

@@ -1,0 +1,189 @@
+//! The buffers of a session of TLS: what arrived, what is to be sent, what is decrypted.
+
+use std::io::{self, Read};
+
+use rustls::unbuffered::{EncodeError, EncryptError, InsufficientSizeError};
+use socket2::Socket;
+
+use super::failure::Failure;
+use crate::socket::SEND_FLAGS;
+
+/// Room for what arrives: several records, of at most 16 kB and a bit each. PostgreSQL's are 8 kB.
+const INCOMING: usize = 64 << 10;
+
+/// The room grows to this for a message of the handshake that is longer, as rustls allows.
+const MOST_INCOMING: usize = 256 << 10;
+
+/// What arrived and is not decrypted: `start..end` of the buffer.
+#[derive(Default)]
+pub(super) struct Incoming {
+    data: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// There is no whole record in it.
+    stalled: bool,
+    /// The last read filled all its room.
+    full: bool,
+}
+
+impl Incoming {
+    pub(super) fn unread(&mut self) -> &mut [u8] {
+        self.data.get_mut(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Whether there may be a whole record.
+    pub(super) fn is_unread(&self) -> bool {
+        self.start < self.end && !self.stalled
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.full
+    }
+
+    pub(super) fn discard(&mut self, count: usize) {
+        self.start = self.end.min(self.start + count);
+    }
+
+    pub(super) fn stall(&mut self) {
+        self.stalled = true;
+    }
+
+    /// Reads what the socket has, as far as there is room.
+    pub(super) fn read(&mut self, mut socket: &Socket) -> io::Result<usize> {
+        let tail = self.end - self.start;
+        self.data.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, tail);
+        if self.data.is_empty() {
+            self.data = vec![0; INCOMING];
+        } else if tail == self.data.len() {
+            if tail >= MOST_INCOMING {
+                return Err(Failure::from(rustls::Error::PeerSentOversizedRecord).into());
+            }
+            self.data.resize(tail * 2, 0);
+        }
+        let room = self.data.get_mut(tail..).unwrap_or_default();
+        let count = socket.read(room)?;
+        self.full = count == room.len();
+        self.end += count;
+        self.stalled = false;
+        Ok(count)
+    }
+}
+
+/// What is encrypted and not sent.
+#[derive(Default)]
+pub(super) struct Outgoing {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+impl Outgoing {
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Appends what `write` writes, which needs about `size` bytes.
+    pub(super) fn append<E: NeedsRoom>(
+        &mut self,
+        size: usize,
+        mut write: impl FnMut(&mut [u8]) -> Result<usize, E>,
+    ) -> Result<(), rustls::Error> {
+        let end = self.bytes.len();
+        self.bytes.resize(end + size, 0);
+        loop {
+            match write(self.bytes.get_mut(end..).unwrap_or_default()) {
+                Ok(count) => {
+                    self.bytes.truncate(end + count);
+                    return Ok(());
+                }
+                Err(error) => match error.room() {
+                    Some(room) => self.bytes.resize(end + room, 0),
+                    None => {
+                        self.bytes.truncate(end);
+                        return Err(rustls::Error::EncryptError);
+                    }
+                },
+            }
+        }
+    }
+
+    /// Sends it all.
+    ///
+    /// # Errors
+    /// `WouldBlock` when the socket takes no more of it.
+    pub(super) fn flush(&mut self, socket: &Socket) -> io::Result<()> {
+        while let Some(rest) = self.bytes.get(self.sent..).filter(|rest| !rest.is_empty()) {
+            match socket.send_with_flags(rest, SEND_FLAGS) {
+                Ok(count) => self.sent += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.bytes.clear();
+        self.sent = 0;
+        Ok(())
+    }
+}
+
+/// The errors of rustls that say how much room is missing.
+pub(super) trait NeedsRoom {
+    fn room(&self) -> Option<usize>;
+}
+
+impl NeedsRoom for EncodeError {
+    fn room(&self) -> Option<usize> {
+        match self {
+            Self::InsufficientSize(InsufficientSizeError { required_size }) => Some(*required_size),
+            Self::AlreadyEncoded => None,
+        }
+    }
+}
+
+impl NeedsRoom for EncryptError {
+    fn room(&self) -> Option<usize> {
+        match self {
+            Self::InsufficientSize(InsufficientSizeError { required_size }) => Some(*required_size),
+            Self::EncryptExhausted => None,
+        }
+    }
+}
+
+/// What is decrypted and not handed over.
+#[derive(Default)]
+pub(super) struct Held {
+    bytes: Vec<u8>,
+    taken: usize,
+}
+
+impl Held {
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Copies `payload` to `room`, and keeps what does not fit; how much did.
+    pub(super) fn pour(&mut self, payload: &[u8], room: &mut [u8]) -> usize {
+        let fits = if self.is_empty() { payload.len().min(room.len()) } else { 0 };
+        if let (Some((head, tail)), Some(room)) =
+            (payload.split_at_checked(fits), room.get_mut(..fits))
+        {
+            room.copy_from_slice(head);
+            self.bytes.extend_from_slice(tail);
+        }
+        fits
+    }
+
+    /// Hands over what fits into `room`.
+    pub(super) fn take(&mut self, room: &mut [u8]) -> usize {
+        let rest = self.bytes.get(self.taken..).unwrap_or_default();
+        let count = rest.len().min(room.len());
+        if let (Some(rest), Some(room)) = (rest.get(..count), room.get_mut(..count)) {
+            room.copy_from_slice(rest);
+        }
+        self.taken += count;
+        if self.taken == self.bytes.len() {
+            self.bytes.clear();
+            self.taken = 0;
+        }
+        count
+    }
+}

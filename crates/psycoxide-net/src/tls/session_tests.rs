@@ -1,0 +1,335 @@
+//! Whole sessions with a server in the same process, over a socket that gives and takes in pieces.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use psycoxide_proto::Interest;
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{
+    AlertDescription, Error, ServerConfig, ServerConnection, SupportedProtocolVersion, version,
+};
+use socket2::Socket;
+
+use super::failure::Failure;
+use super::session::Session;
+use super::tests::Workshop;
+use crate::config::{Binding, CertificateMode, Encryption, Root, SslMode, TlsVersion};
+
+const BOTH: [&SupportedProtocolVersion; 2] = [&version::TLS12, &version::TLS13];
+
+/// A server's certificate, and what a client is told about it.
+struct Stage {
+    config: ServerConfig,
+    options: Encryption,
+    _workshop: Workshop,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let workshop = Workshop::new();
+        workshop.authority("db");
+        let key = super::pem::blocks(&fs::read(workshop.path("db.key")).unwrap())[0].der.to_vec();
+        let chain = vec![CertificateDer::from(workshop.der("db"))];
+        let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_protocol_versions(&BOTH)
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, PrivateKeyDer::try_from(key).unwrap())
+            .unwrap();
+        // Data then come with the end of the handshake.
+        config.send_half_rtt_data = true;
+        let options = Encryption {
+            mode: SslMode::VerifyFull,
+            direct: false,
+            root: Root::File(workshop.path("db.crt")),
+            crl_file: None,
+            crl_folder: None,
+            certificate: None,
+            key: None,
+            key_password: None,
+            certificate_mode: CertificateMode::Disable,
+            send_name: true,
+            least: TlsVersion::V1_2,
+            most: TlsVersion::V1_3,
+            channel_binding: Binding::Disable,
+            key_log: None,
+        };
+        Self { config, options, _workshop: workshop }
+    }
+
+    fn raise(&self, only: &'static SupportedProtocolVersion) -> Pair {
+        let mut options = self.options.clone();
+        if only.version == rustls::ProtocolVersion::TLSv1_2 {
+            options.most = TlsVersion::V1_2;
+        }
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        theirs.set_nonblocking(true).unwrap();
+        let server = ServerConnection::new(Arc::new(self.config.clone())).unwrap();
+        Pair {
+            client: Session::new(&options, "db").unwrap(),
+            ours: Socket::from(ours),
+            server,
+            theirs,
+            wire: Vec::new(),
+            gone: 0,
+            heard: Vec::new(),
+        }
+    }
+}
+
+/// A client and its server.
+struct Pair {
+    client: Session,
+    ours: Socket,
+    server: ServerConnection,
+    theirs: UnixStream,
+    /// What the server has sent, of which so much was let through.
+    wire: Vec<u8>,
+    gone: usize,
+    /// What the server has read.
+    heard: Vec<u8>,
+}
+
+impl Pair {
+    /// The server reads at most so much of what has come, and answers.
+    fn serve(&mut self, most: usize) -> Result<(), Error> {
+        let mut space = vec![0; most];
+        let mut came = match self.theirs.read(&mut space) {
+            Ok(count) => &space[..count],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => &[],
+            Err(error) => panic!("{error}"),
+        };
+        while !came.is_empty() {
+            self.server.read_tls(&mut came).unwrap();
+            let state = self.server.process_new_packets()?;
+            let mut plain = vec![0; state.plaintext_bytes_to_read()];
+            self.server.reader().read_exact(&mut plain).unwrap();
+            self.heard.extend_from_slice(&plain);
+        }
+        self.collect();
+        Ok(())
+    }
+
+    fn collect(&mut self) {
+        while self.server.wants_write() {
+            self.server.write_tls(&mut self.wire).unwrap();
+        }
+    }
+
+    /// The server says something, in records of its own.
+    fn say(&mut self, words: &[u8]) {
+        self.server.writer().write_all(words).unwrap();
+        self.collect();
+    }
+
+    /// Lets what the server has sent through, up to this byte of all.
+    fn let_through(&mut self, end: usize) {
+        let end = end.min(self.wire.len());
+        if self.gone < end {
+            self.theirs.write_all(&self.wire[self.gone..end]).unwrap();
+            self.gone = end;
+        }
+    }
+
+    /// What the client can read now, in bites of this size.
+    fn read(&mut self, bite: usize) -> Result<Vec<u8>, Failure> {
+        let mut all = Vec::new();
+        let mut space = vec![0; bite];
+        loop {
+            match self.client.receive(&self.ours, &mut space) {
+                Ok(count) => all.extend_from_slice(&space[..count]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(all),
+                Err(error) => return Err(Failure::of(&error).unwrap().clone()),
+            }
+        }
+    }
+
+    /// Goes through the handshake and reads so much, where what the server sends is let through as
+    /// `pace` says: up to which byte, if so many are gone.
+    fn meet(&mut self, expected: usize, bite: usize, pace: impl Fn(usize) -> usize) -> Vec<u8> {
+        let (mut is_open, mut all) = (false, Vec::new());
+        for _ in 0..1_000_000 {
+            if !is_open {
+                is_open = match self.client.shake_hands(&self.ours).unwrap() {
+                    Some(interest) => {
+                        assert_eq!(interest, Interest::READ);
+                        false
+                    }
+                    None => true,
+                };
+            }
+            if is_open {
+                all.extend(self.read(bite).unwrap());
+                if all.len() >= expected && self.gone == self.wire.len() {
+                    return all;
+                }
+            }
+            self.serve(1 << 20).unwrap();
+            self.let_through(pace(self.gone));
+        }
+        panic!("they do not come together");
+    }
+
+    fn shake_hands(&mut self) {
+        self.meet(0, 100, |_| usize::MAX);
+        while self.server.is_handshaking() {
+            self.serve(1 << 20).unwrap();
+        }
+    }
+}
+
+/// What a server says at first, in several records; it goes out as soon as it may.
+fn greet(pair: &mut Pair) -> Vec<u8> {
+    pair.server.writer().write_all(b"welcome").unwrap();
+    pair.server.writer().write_all(&[b'.'; 300]).unwrap();
+    [&b"welcome"[..], &[b'.'; 300]].concat()
+}
+
+#[test]
+fn wherever_the_bytes_of_a_handshake_are_parted_it_comes_about() {
+    let stage = Stage::new();
+    for only in BOTH {
+        let mut length = None;
+        let mut cut = 0;
+        while length.is_none_or(|length| cut <= length) {
+            let mut pair = stage.raise(only);
+            let words = greet(&mut pair);
+            let heard =
+                pair.meet(words.len(), 100, |gone| if gone < cut { cut } else { usize::MAX });
+            assert_eq!(heard, words, "{:?} parted at {cut}", only.version);
+            length = Some(pair.wire.len());
+            cut += 1;
+        }
+        for step in [1, 2, 3, 5, 7, 64] {
+            let mut pair = stage.raise(only);
+            let words = greet(&mut pair);
+            assert_eq!(pair.meet(words.len(), 1000, |gone| gone + step), words, "steps of {step}");
+        }
+    }
+}
+
+#[test]
+fn wherever_data_are_parted_they_are_read_in_bites_of_any_size() {
+    let stage = Stage::new();
+    let words: Vec<u8> = (0..60_000_u32).map(|i| (i % 251) as u8).collect();
+    for only in BOTH {
+        for (step, bite) in
+            [(1, 8192), (7, 1), (100, 16_384), (5000, 3), (1 << 20, 100), (9, 65_536)]
+        {
+            let mut pair = stage.raise(only);
+            pair.shake_hands();
+            let mut parts = words.chunks(7001);
+            let mut said = 0;
+            let mut heard = Vec::new();
+            while heard.len() < words.len() {
+                if let Some(part) = parts.next() {
+                    pair.say(part);
+                    said += part.len();
+                    if only.version == version::TLS13.version {
+                        pair.server.refresh_traffic_keys().unwrap();
+                        pair.collect();
+                    }
+                }
+                while pair.gone < pair.wire.len() {
+                    pair.let_through(pair.gone + step);
+                    heard.extend(pair.read(bite).unwrap());
+                }
+                assert_eq!(heard.len(), said);
+                // The answers to the changes of keys are understood.
+                pair.serve(1 << 20).unwrap();
+            }
+            assert_eq!(heard, words, "{:?}: steps of {step}, bites of {bite}", only.version);
+        }
+    }
+}
+
+#[test]
+fn what_the_socket_takes_in_pieces_arrives_once() {
+    let stage = Stage::new();
+    let words: Vec<u8> = (0..400_000_u32).map(|i| (i % 241) as u8).collect();
+    for only in BOTH {
+        for most in [313, 1009, 70_000] {
+            let mut pair = stage.raise(only);
+            pair.shake_hands();
+            pair.ours.set_send_buffer_size(1).unwrap();
+            let (mut sent, mut blocked) = (0, 0);
+            while sent < words.len() {
+                // The rest grows between the calls, as a program's would.
+                let end = words.len().min(sent + 90_000 + blocked % 7);
+                match pair.client.send(&pair.ours, &words[sent..end]) {
+                    Ok(count) => sent += count,
+                    Err(error) => {
+                        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                        assert!(pair.client.wants_write());
+                        blocked += 1;
+                        if blocked % 50 == 0 && only.version == version::TLS13.version {
+                            // Asks for new keys while half a record is on its way.
+                            pair.server.refresh_traffic_keys().unwrap();
+                        }
+                        pair.say(b"yes");
+                        pair.let_through(usize::MAX);
+                        assert_eq!(pair.read(64).unwrap(), b"yes");
+                        pair.serve(most).unwrap();
+                    }
+                }
+            }
+            assert!(blocked > 3);
+            while pair.heard.len() < words.len() {
+                pair.serve(1 << 20).unwrap();
+            }
+            assert_eq!(pair.heard, words, "{:?}: reads of {most}", only.version);
+        }
+    }
+}
+
+#[test]
+fn last_words_go_on_where_the_socket_took_no_more() {
+    let stage = Stage::new();
+    let words: Vec<u8> = (0..100_000_u32).map(|i| (i % 239) as u8).collect();
+    for only in BOTH {
+        let mut pair = stage.raise(only);
+        pair.shake_hands();
+        pair.ours.set_send_buffer_size(1).unwrap();
+        let blocked = pair.client.send(&pair.ours, &words).unwrap_err();
+        assert_eq!(blocked.kind(), ErrorKind::WouldBlock);
+        pair.ours.set_send_buffer_size(1 << 20).unwrap();
+        pair.client.close(&pair.ours, &[&words[..], b"X"].concat());
+        while pair.heard.len() <= words.len() {
+            pair.serve(1 << 20).unwrap();
+        }
+        assert_eq!(pair.heard.len(), words.len() + 1);
+        assert_eq!(&pair.heard[..words.len()], words);
+        // That was the end, and it was said.
+        assert_eq!(pair.server.reader().read(&mut [0]).unwrap(), 0);
+    }
+}
+
+#[test]
+fn what_came_before_a_bad_record_is_read_and_the_server_is_told_of_it() {
+    let stage = Stage::new();
+    for only in BOTH {
+        let mut pair = stage.raise(only);
+        pair.shake_hands();
+        pair.say(b"last words");
+        let good = pair.wire.len();
+        pair.say(b"altered");
+        pair.say(b"never read");
+        pair.wire[good + 10] ^= 1;
+        pair.let_through(usize::MAX);
+        let mut space = [0; 100];
+        assert_eq!(pair.client.receive(&pair.ours, &mut space).unwrap(), 10);
+        assert!(pair.client.is_holding());
+        for _ in 0..2 {
+            let failure = pair.read(100).unwrap_err();
+            assert_eq!(failure.to_string(), "SSL error: decryption failed or bad record mac");
+        }
+        let told = pair.serve(1 << 20).unwrap_err();
+        assert_eq!(told, Error::AlertReceived(AlertDescription::BadRecordMac));
+        // And is told once.
+        assert_eq!(pair.theirs.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    }
+}
