@@ -64,6 +64,9 @@ pub(crate) fn pump(stream: &mut Stream, engine: &mut Engine) -> Result<Pumped, E
             return Ok(Pumped::Event(event));
         }
         fail(stream, engine)?;
+        if engine.offers_rows() {
+            return Ok(Pumped::Yield);
+        }
         // What the engine has to say next goes out before anything is waited for.
         let answers = filled != Filled::Nothing && !engine.out().is_empty();
         if filled != Filled::Full && !answers && !stream.is_holding() {

@@ -42,6 +42,8 @@ pub(crate) struct Conversation {
     pub(crate) session: Session,
     pub(crate) out: Outbox,
     pub(crate) task: Task,
+    /// From which length of fields on, in bytes, the request under way offers rows.
+    pub(crate) offering: Option<usize>,
     /// At most one event waits; nothing is read on behind it.
     pub(crate) event: Option<Event>,
     pub(crate) failure: Option<Error>,
@@ -115,6 +117,7 @@ impl Conversation {
             password_needed: false,
             token_refusal: None,
             internal: false,
+            offering: None,
             script: Script::default(),
             last_words: None,
         };
@@ -351,9 +354,11 @@ impl Conversation {
         if self.phase != Phase::Idle || self.event.is_some() {
             return Err(Error::Misuse("another request is under way"));
         }
+        let offering = request.offering;
         let (phase, script) = Script::start(request, &mut self.out).map_err(Error::Misuse)?;
         self.phase = phase;
         self.script = script;
+        self.offering = offering;
         Ok(())
     }
 

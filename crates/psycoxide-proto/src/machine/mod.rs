@@ -11,12 +11,15 @@ mod task;
 pub(crate) mod transitions;
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::backend::report::Report;
 use crate::backend::session::{CancelKey, Notification, TransactionStatus};
 use crate::backend::version;
 use crate::error::{Error, Violation};
 use crate::interest::Interest;
+use crate::result::columns::Columns;
+use crate::result::rows::Rows;
 use crate::wire::deframe::Header;
 use crate::wire::inbox::Inbox;
 use conversation::{Conversation, Effect};
@@ -223,6 +226,38 @@ impl Engine {
     /// The notifications since the last call, all of them, in order.
     pub fn take_notifications(&mut self) -> Vec<Notification> {
         self.talk.session.take_notifications()
+    }
+
+    /// Whether there are rows to be had by [`Engine::take_rows`] that the request offers: see
+    /// [`Request::offering`].
+    pub fn offers_rows(&self) -> bool {
+        let Some(long) = self.talk.offering else { return false };
+        let rows = self.inbox.full_rows();
+        let width = usize::from(self.talk.task.width);
+        !rows.is_empty()
+            && rows.memory() / rows.len() >= long.saturating_mul(width)
+            && self.talk.task.columns_under_way().is_some()
+    }
+
+    /// The request under way offers no more rows.
+    pub fn keep_rows(&mut self) {
+        self.talk.offering = None;
+    }
+
+    /// Takes rows of a result that is not complete, and its columns.
+    ///
+    /// They are rows of the outcome only if no other statement of the request follows, and none
+    /// fails: its rows say then, in [`Rows::before`], how many were taken. Rows that are taken with
+    /// none before them begin another statement's result.
+    pub fn take_rows(&mut self) -> Option<(Arc<Columns>, Rows)> {
+        let columns = Arc::clone(self.talk.task.columns_under_way()?);
+        let rows = self.inbox.take_full_rows();
+        (!rows.is_empty()).then_some((columns, rows))
+    }
+
+    /// Gives rows back that were taken and read: their memory is used again.
+    pub fn give_back(&mut self, rows: Rows) {
+        self.inbox.give_back(rows);
     }
 
     // Commands.

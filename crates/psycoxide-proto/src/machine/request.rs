@@ -7,6 +7,7 @@ use crate::frontend::extended::Parameter;
 pub struct Request {
     pub(crate) begin: Option<Vec<u8>>,
     pub(crate) work: Work,
+    pub(crate) offering: Option<usize>,
 }
 
 /// What to do once a transaction is open.
@@ -104,13 +105,13 @@ impl Batch {
 impl Request {
     /// A simple query: one or more statements in one text.
     pub fn query(sql: Vec<u8>) -> Request {
-        Request { begin: None, work: Work::Query(sql) }
+        Request::of(Work::Query(sql))
     }
 
     /// Simple queries, one after another: each is sent when the one before succeeded, and the
     /// first error ends the script. The outcome is the last one's.
     pub fn script(queries: Vec<Vec<u8>>) -> Request {
-        Request { begin: None, work: Work::Script(queries) }
+        Request::of(Work::Script(queries))
     }
 
     /// Statements that are sent together: the first that fails ends the batch, as if each had been
@@ -120,29 +121,42 @@ impl Request {
     /// In a transaction only: outside of one the statements would be a transaction together. Each
     /// text holds exactly one statement, which is no COPY.
     pub fn batch(batch: Batch) -> Request {
-        Request { begin: None, work: Work::Batch(batch) }
+        Request::of(Work::Batch(batch))
     }
 
     /// The fast-path call of a function by its object identifier, arguments and result in binary.
     ///
     /// <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-FUNCTION-CALL>
     pub fn function(oid: u32, args: Vec<Vec<u8>>) -> Request {
-        Request { begin: None, work: Work::Function { oid, args } }
+        Request::of(Work::Function { oid, args })
     }
 
     /// A statement by the extended query protocol.
     pub fn extended(mut extended: Extended) -> Request {
-        Request { begin: extended.begin.take(), work: Work::Extended(extended) }
+        let begin = extended.begin.take();
+        Request { begin, ..Request::of(Work::Extended(extended)) }
     }
 
     /// Prepares a named statement; the result has its columns and its parameters' types.
     pub fn prepare(name: Vec<u8>, sql: Vec<u8>, types: Vec<u32>) -> Request {
-        Request { begin: None, work: Work::Prepare { name, sql, types } }
+        Request::of(Work::Prepare { name, sql, types })
     }
 
     /// Forgets a named prepared statement. It is no error when there is none.
     pub fn close_statement(name: Vec<u8>) -> Request {
-        Request { begin: None, work: Work::Close { name } }
+        Request::of(Work::Close { name })
+    }
+
+    /// Offers the rows of results while they arrive, if their fields take this many bytes on
+    /// average: [`Engine::offers_rows`](crate::Engine::offers_rows) tells when there are some.
+    #[must_use]
+    pub fn offering(mut self, long: usize) -> Request {
+        self.offering = Some(long);
+        self
+    }
+
+    fn of(work: Work) -> Request {
+        Request { begin: None, work, offering: None }
     }
 
     /// Opens a transaction with this statement first, in the same flush: when it fails, nothing

@@ -60,6 +60,12 @@ impl Task {
         });
     }
 
+    /// The columns of the result with rows that is under way.
+    pub(crate) fn columns_under_way(&self) -> Option<&Arc<Columns>> {
+        let open = self.open.as_ref().filter(|open| open.kind == ResultKind::Tuples)?;
+        open.columns.as_ref()
+    }
+
     /// The statement is complete, with this tag. Answers whether the rows on hand are its own.
     pub(crate) fn complete(&mut self, tag: &[u8]) -> bool {
         let mut result = self.open.take().unwrap_or_default();

@@ -15,6 +15,8 @@ const HEADER: usize = 7;
 pub struct Rows {
     blocks: Vec<Block>,
     count: usize,
+    /// How many rows of the result came before these.
+    before: usize,
 }
 
 /// A buffer and the DataRow messages in it.
@@ -65,6 +67,11 @@ impl Rows {
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.count == 0
+    }
+
+    /// How many rows of the result the driver took before these: see `Engine::take_rows`.
+    pub fn before(&self) -> usize {
+        self.before
     }
 
     /// How many bytes the rows hold in memory.
@@ -122,9 +129,24 @@ impl Rows {
         }
     }
 
+    /// Adds the rows that follow these.
+    pub fn append(&mut self, rows: Rows) {
+        self.count += rows.count;
+        self.blocks.extend(rows.blocks);
+    }
+
     pub(crate) fn push(&mut self, block: Block) {
         self.count += block.runs.rows;
         self.blocks.push(block);
+    }
+
+    pub(crate) fn set_before(&mut self, before: usize) {
+        self.before = before;
+    }
+
+    /// The buffers, for other use.
+    pub(crate) fn into_buffers(self) -> impl Iterator<Item = Vec<u8>> {
+        self.blocks.into_iter().map(|block| block.bytes)
     }
 }
 

@@ -29,6 +29,10 @@ pub(crate) struct Inbox {
     runs: Runs,
     /// Rows of the result under way that lie in buffers filled before.
     rows: Rows,
+    /// How many rows of the result under way were taken before it was complete.
+    taken: usize,
+    /// A buffer whose rows were taken and read.
+    spare: Vec<u8>,
     /// The last read filled all its room: the peer has more.
     eager: bool,
 }
@@ -144,12 +148,35 @@ impl Inbox {
     pub(crate) fn forget_rows(&mut self) {
         self.runs = Runs::default();
         self.rows = Rows::default();
+        self.taken = 0;
+    }
+
+    /// The rows of the result under way that lie in buffers filled before.
+    pub(crate) fn full_rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    /// Takes these rows out of the result.
+    pub(crate) fn take_full_rows(&mut self) -> Rows {
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.set_before(self.taken);
+        self.taken += rows.len();
+        rows
+    }
+
+    /// Takes a buffer back whose rows have been read: memory that is mapped and in the cache.
+    pub(crate) fn give_back(&mut self, rows: Rows) {
+        if let Some(buffer) = rows.into_buffers().find(|buffer| buffer.len() == MEDIUM) {
+            self.spare = buffer;
+        }
     }
 
     /// The rows of the result under way: the buffers that they fill go with them, few rows are
     /// copied out instead.
     pub(crate) fn seal_rows(&mut self) -> Rows {
-        let mut rows = std::mem::take(&mut self.rows);
+        self.spare = Vec::new();
+        let mut rows = self.take_full_rows();
+        self.taken = 0;
         let used = self.runs.bytes();
         if used == 0 {
             self.slim();
@@ -215,7 +242,10 @@ impl Inbox {
     /// Starts a new buffer of this size with what is not read yet; the old one and the rows in it
     /// are the answer.
     fn replace(&mut self, size: usize) -> Block {
-        let mut data = vec![0; size];
+        let mut data = match std::mem::take(&mut self.spare) {
+            spare if spare.len() == size => spare,
+            _ => vec![0; size],
+        };
         let tail = self.unread();
         let length = tail.len();
         if let Some(head) = data.get_mut(..length) {

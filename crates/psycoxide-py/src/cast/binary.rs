@@ -7,7 +7,7 @@ use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::object::{Decoded, Raised, Value};
+use super::object::{Decoded, Raised, Value, decoded};
 use crate::error;
 
 /// The memory behind a `memoryview` that a `bytea` gives: read-only, of format `c`.
@@ -51,19 +51,31 @@ impl Chunk {
 
 /// A `memoryview` of the bytes that the text stands for: a new one each time.
 pub fn binary(py: Python<'_>, text: &[u8]) -> Decoded {
-    match bytea::bytes(text) {
-        Ok(bytes) => view(py, bytes),
-        Err(fault) => Err(Raised::from_error(py, error::data(fault.0))),
-    }
+    view_of(&chunk(py, text)?.into_bound(py))
 }
 
 /// A `memoryview` of these bytes.
 pub fn view(py: Python<'_>, bytes: Vec<u8>) -> Decoded {
-    match Bound::new(py, Chunk { bytes }) {
-        // SAFETY: `chunk` is a valid object; the view takes a reference of its own.
-        Ok(chunk) => unsafe { Value::from_owned(ffi::PyMemoryView_FromObject(chunk.as_ptr())) },
-        Err(error) => Err(Raised::from_error(py, error)),
+    view_of(&memory(py, bytes)?.into_bound(py))
+}
+
+/// The memory behind such a `memoryview`, with the bytes that the text stands for.
+pub fn chunk(py: Python<'_>, text: &[u8]) -> Decoded {
+    match bytea::bytes(text) {
+        Ok(bytes) => memory(py, bytes),
+        Err(fault) => Err(Raised::from_error(py, error::data(fault.0))),
     }
+}
+
+/// The memory behind such a `memoryview`, with these bytes.
+pub fn memory(py: Python<'_>, bytes: Vec<u8>) -> Decoded {
+    decoded(py, Bound::new(py, Chunk { bytes }).map(Bound::into_any))
+}
+
+/// A new `memoryview` of this memory.
+pub fn view_of(chunk: &Bound<'_, PyAny>) -> Decoded {
+    // SAFETY: `chunk` is a valid object; the view takes a reference of its own.
+    unsafe { Value::from_owned(ffi::PyMemoryView_FromObject(chunk.as_ptr())) }
 }
 
 /// The caster of `bytea` under the C symbol that psycopg2 exports, for callers through `ctypes`.

@@ -176,7 +176,8 @@ impl Decoder {
     }
 }
 
-fn bytes(_py: Python<'_>, text: &[u8]) -> Decoded {
+/// A `bytes` of the field as it came.
+pub fn bytes(_py: Python<'_>, text: &[u8]) -> Decoded {
     // SAFETY: `text` is valid for its length, and copied.
     unsafe {
         let length = text.len() as ffi::Py_ssize_t;

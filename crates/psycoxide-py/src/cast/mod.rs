@@ -12,6 +12,7 @@ mod builtin;
 mod caster;
 mod datetime;
 mod decoder;
+pub mod early;
 mod fields;
 mod hstore;
 mod json;
@@ -28,8 +29,9 @@ mod uuid;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+pub use decoder::Decoder;
 pub use kept::Kept;
-pub use object::{Raised, Value};
+pub use object::{Decoded, Raised, Value};
 pub use plan::{CastPlan, cast};
 pub use scene::Scene;
 

@@ -56,6 +56,16 @@ impl CastPlan {
         }
     }
 
+    /// The same plan in the encoding that the connection has now.
+    pub fn in_encoding_of(self, cursor: &Bound<'_, Cursor>) -> Self {
+        Self::new(self.decoders, surroundings::encoding(cursor.as_any()))
+    }
+
+    /// Whether text is in UTF-8.
+    pub fn is_utf8(&self) -> bool {
+        self.encoding.is_utf8()
+    }
+
     /// The decoder of each column.
     pub fn decoders(&self) -> &[Decoder] {
         &self.decoders

@@ -4,6 +4,7 @@ use std::ffi::CString;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyAny;
 
 use super::object::{Decoded, Value};
 use crate::adapt::ClientEncoding;
@@ -51,6 +52,11 @@ impl TextDecoder {
         !matches!(self, Self::Codec { ascii_safe: false, .. })
     }
 
+    /// Whether this is UTF-8.
+    pub fn is_utf8(&self) -> bool {
+        matches!(self, Self::Utf8)
+    }
+
     /// Whether decoding runs none of Python's codecs, some of which are written in Python.
     pub fn is_native(&self) -> bool {
         matches!(self, Self::Utf8 | Self::Latin1)
@@ -82,6 +88,21 @@ impl TextDecoder {
                 Value::from_owned(ffi::PyUnicode_Decode(start, length, codec, strict))
             },
         }
+    }
+}
+
+/// How many bytes a `str`'s characters take; 0 for anything else.
+pub fn size(value: &Bound<'_, PyAny>) -> usize {
+    let value = value.as_ptr();
+    // SAFETY: `value` is a valid object, and of the right type where that matters; every `str` that
+    // the interpreter hands out is in its final form.
+    unsafe {
+        if ffi::PyUnicode_Check(value) == 0 {
+            return 0;
+        }
+        // The kind is the number of bytes of a character.
+        let length = usize::try_from(ffi::PyUnicode_GET_LENGTH(value)).unwrap_or(0);
+        length.saturating_mul(ffi::PyUnicode_KIND(value) as usize)
     }
 }
 

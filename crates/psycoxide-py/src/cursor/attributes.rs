@@ -79,7 +79,7 @@ impl Cursor {
     /// The number of the next row, from 0.
     #[getter]
     fn rownumber(&self) -> usize {
-        self.state().fetched.row
+        self.state().fetched.place.row
     }
 
     /// The oid of the last row inserted, if the table has oids; else 0.

@@ -194,7 +194,7 @@ impl Cursor {
         this.reset();
         let operation = Operation::begin(connection)?;
         let context = connection.get().quote_context();
-        let reached = Self::start_in(connection, &operation, Request::query(sql), true)?;
+        let reached = Self::start_in(connection, &operation, Request::query(sql), true, None)?;
         let copy = Copy { connection, operation, file, context };
         let outcome = match reached {
             Reached::End(outcome) => outcome,

@@ -11,9 +11,10 @@ use super::{Cursor, copy_refusal};
 use crate::adapt;
 use crate::connection::{Connection, Status};
 use crate::driver::polled;
-use crate::driver::{Operation, Reached, deliver};
+use crate::driver::{Operation, Reached, Reader, deliver};
 use crate::error;
 use crate::imports;
+use crate::row::{Early, LONG};
 use crate::session::Polled;
 use crate::text::text;
 
@@ -97,9 +98,10 @@ impl Cursor {
             return Self::run_async(slf, connection, sql);
         }
         let operation = Operation::begin_as(connection, what)?;
-        let outcome = Self::run_in(connection, &operation, sql, true)?;
+        let mut reader = Reader { cursor: slf, rows: Early::default() };
+        let outcome = Self::run_in(connection, &operation, sql, true, Some(&mut reader))?;
         match outcome {
-            Ran::Complete(outcome) => Self::take_outcome(slf, outcome),
+            Ran::Complete(outcome) => Self::take_rows(slf, outcome, reader.rows),
             Ran::Copy(refusal) => {
                 this.reset();
                 Err(error::programming(refusal))
@@ -113,8 +115,11 @@ impl Cursor {
         operation: &Operation<'_, '_>,
         sql: Vec<u8>,
         transaction: bool,
+        reader: Option<&mut Reader<'_, '_>>,
     ) -> PyResult<Ran> {
-        match Self::start_in(connection, operation, Request::query(sql), transaction)? {
+        let request = Request::query(sql);
+        let request = if reader.is_some() { request.offering(LONG) } else { request };
+        match Self::start_in(connection, operation, request, transaction, reader)? {
             Reached::End(outcome) => Ok(Ran::Complete(outcome)),
             Reached::Pause(event) => {
                 operation.refuse(&event)?;
@@ -133,6 +138,7 @@ impl Cursor {
         operation: &Operation<'_, '_>,
         mut request: Request,
         transaction: bool,
+        reader: Option<&mut Reader<'_, '_>>,
     ) -> PyResult<Reached> {
         let begin = if transaction { connection.get().state().begin() } else { None };
         let begun = begin.is_some();
@@ -140,7 +146,7 @@ impl Cursor {
             request = request.begin(begin.as_bytes());
             connection.get().state().status = Status::Begin;
         }
-        let reached = operation.run(request);
+        let reached = operation.run_into(request, reader);
         let ended = !matches!(reached, Ok(Reached::Pause(_) | Reached::Hungry));
         if begun && ended && !connection.get().in_transaction() {
             // The BEGIN itself failed, or the connection is gone.

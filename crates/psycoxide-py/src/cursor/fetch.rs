@@ -2,30 +2,23 @@
 
 use std::sync::Arc;
 
-use psycoxide_proto::Position;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use super::Cursor;
-use super::result::Tuples;
+use super::result::{Place, Tuples};
 use crate::error;
 use crate::row;
 
 impl Cursor {
     /// Refuses to fetch where there is nothing that could be fetched.
-    fn tuples(&self) -> PyResult<(Arc<Tuples>, Position, usize)> {
+    fn tuples(&self) -> PyResult<(Arc<Tuples>, Place)> {
         let state = self.state();
         let fetched = &state.fetched;
         match &fetched.tuples {
-            Some(tuples) => Ok((tuples.clone(), fetched.position, fetched.row)),
+            Some(tuples) => Ok((tuples.clone(), fetched.place)),
             None => Err(error::programming("no results to fetch")),
         }
-    }
-
-    fn moved(&self, position: Position, rows: usize) {
-        let mut state = self.state();
-        state.fetched.position = position;
-        state.fetched.row += rows;
     }
 
     /// The next row that the client has.
@@ -36,27 +29,19 @@ impl Cursor {
             drop(state);
             return Err(error::programming("no results to fetch"));
         };
-        let Some(raw) = tuples.result.rows.next_row(&mut fetched.position) else {
-            return Ok(None);
-        };
         // A row that cannot be decoded is passed over: the next fetch goes on behind it.
-        fetched.row += 1;
+        let Some(source) = tuples.next_row(&mut fetched.place) else { return Ok(None) };
         drop(state);
-        row::build_row(slf, &raw, &tuples.plan).map(Some)
+        row::build_row(slf, &source, &tuples.plan).map(Some)
     }
 
     /// The next `count` rows that the client has, or as many as there are.
     fn next_rows<'py>(slf: &Bound<'py, Self>, count: usize) -> PyResult<Bound<'py, PyList>> {
         let this = slf.get();
-        let (tuples, mut position, row) = this.tuples()?;
-        let count = count.min(tuples.result.rows.len().saturating_sub(row));
-        let start = position;
-        let built = row::build_rows(slf, &tuples.result.rows, &mut position, count, &tuples.plan);
-        let passed = match &built {
-            Ok(_) => count,
-            Err(_) => rows_between(&tuples, start, position),
-        };
-        this.moved(position, passed);
+        let (tuples, mut place) = this.tuples()?;
+        let count = count.min(tuples.len().saturating_sub(place.row));
+        let built = row::build_rows(slf, count, || tuples.next_row(&mut place), &tuples.plan);
+        this.state().fetched.place = place;
         built
     }
 
@@ -68,16 +53,6 @@ impl Cursor {
         }
         Ok(())
     }
-}
-
-/// How many rows were passed before one could not be decoded.
-fn rows_between(tuples: &Tuples, start: Position, end: Position) -> usize {
-    let mut position = start;
-    let mut passed = 0;
-    while position != end && tuples.result.rows.next_row(&mut position).is_some() {
-        passed += 1;
-    }
-    passed
 }
 
 #[pymethods]

@@ -137,7 +137,7 @@ impl Cursor {
             return Ok(());
         }
         let request = Request::batch(batch.clone());
-        let outcome = match Self::start_in(connection, &operation, request, true) {
+        let outcome = match Self::start_in(connection, &operation, request, true, None) {
             Ok(Reached::End(outcome)) => outcome,
             Ok(_) => return Err(error::internal("a COPY that was not asked for")),
             Err(raised) => {

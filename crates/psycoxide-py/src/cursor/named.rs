@@ -79,7 +79,7 @@ impl Cursor {
         let withhold = this.state().named.declaration.withhold;
         connection.get().refuse_prepared("fetch")?;
         let operation = Operation::begin(connection)?;
-        match Self::run_in(connection, &operation, sql, !withhold)? {
+        match Self::run_in(connection, &operation, sql, !withhold, None)? {
             Ran::Complete(outcome) => Self::take_outcome(slf, outcome),
             Ran::Copy(_) => Err(error::internal("the server answered FETCH with a COPY")),
         }

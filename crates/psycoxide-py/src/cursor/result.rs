@@ -10,23 +10,58 @@ use super::Cursor;
 use super::column::Column;
 use crate::cast::CastPlan;
 use crate::error;
+use crate::row::{Early, Source};
 
 /// A result with the casters chosen for it; shared, so that rows can be built while no lock is held.
 pub struct Tuples {
-    /// The raw rows and their columns.
+    /// The first rows, if they were made as they came.
+    pub early: Early,
+    /// The other rows, raw, and the columns.
     pub result: QueryResult,
     /// How each column becomes an object: chosen when the statement was executed.
     pub plan: CastPlan,
+}
+
+/// Which row is next.
+#[derive(Clone, Copy, Default)]
+pub struct Place {
+    /// Its number, from 0.
+    pub row: usize,
+    /// Where it starts, if it is raw.
+    pub position: Position,
+}
+
+impl Tuples {
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.early.len() + self.result.rows.len()
+    }
+
+    /// The row at a place, which then moves on to the next one; `None` at the end.
+    #[inline]
+    pub fn next_row(&self, place: &mut Place) -> Option<Source<'_>> {
+        let source = if place.row < self.early.len() {
+            Source::Early(self.early.row(place.row, self.plan.decoders().len()))
+        } else {
+            Source::Raw(self.result.rows.next_row(&mut place.position)?)
+        };
+        place.row += 1;
+        Some(source)
+    }
+
+    /// The place of a row counted from 0.
+    pub fn seek(&self, row: usize) -> Place {
+        let raw = row.saturating_sub(self.early.len());
+        Place { row, position: self.result.rows.seek(raw) }
+    }
 }
 
 /// The state of a cursor after a statement.
 pub struct Fetched {
     /// The rows, if the statement gave any kind of table.
     pub tuples: Option<Arc<Tuples>>,
-    /// Where the next row starts.
-    pub position: Position,
-    /// `cursor.rownumber`
-    pub row: usize,
+    /// Which row is next; its number is `cursor.rownumber`.
+    pub place: Place,
     /// `cursor.rowcount`
     pub rowcount: i64,
     /// `cursor.statusmessage`
@@ -39,8 +74,7 @@ impl Default for Fetched {
     fn default() -> Self {
         Self {
             tuples: None,
-            position: Position::default(),
-            row: 0,
+            place: Place::default(),
             rowcount: -1,
             statusmessage: None,
             lastrowid: 0,
@@ -62,6 +96,14 @@ impl Cursor {
     /// # Errors
     /// The server's error as its exception; `ProgrammingError` for an empty query.
     pub fn take_outcome(slf: &Bound<'_, Self>, outcome: Outcome) -> PyResult<()> {
+        Self::take_rows(slf, outcome, Early::default())
+    }
+
+    /// The same, if rows were taken before the outcome.
+    ///
+    /// # Errors
+    /// As above.
+    pub(super) fn take_rows(slf: &Bound<'_, Self>, outcome: Outcome, early: Early) -> PyResult<()> {
         let py = slf.py();
         let this = slf.get();
         this.reset();
@@ -73,7 +115,7 @@ impl Cursor {
             let cursor = slf.as_any();
             return Err(error::from_report(py, &report, query, connection.get(), Some(cursor)));
         }
-        let Some(result) = outcome.result else { return Ok(()) };
+        let Some(mut result) = outcome.result else { return Ok(()) };
         let mut fetched = Fetched {
             statusmessage: Some(String::from_utf8_lossy(&result.tag).into_owned()),
             lastrowid: result.inserted_oid(),
@@ -85,12 +127,16 @@ impl Cursor {
                 return Err(error::programming("can't execute an empty query"));
             }
             ResultKind::Tuples => {
-                fetched.rowcount = i64::try_from(result.rows.len()).unwrap_or(i64::MAX);
-                let plan = match result.columns.as_ref() {
-                    Some(columns) => CastPlan::resolve(slf, columns)?,
-                    None => return Err(error::internal("a table without columns")),
+                let Some(columns) = result.columns.as_ref() else {
+                    return Err(error::internal("a table without columns"));
                 };
-                fetched.tuples = Some(Arc::new(Tuples { result, plan }));
+                let (early, plan) = match early.complete(&mut result.rows) {
+                    Some((early, plan)) => (early, plan.in_encoding_of(slf)),
+                    None => (Early::default(), CastPlan::resolve(slf, columns)?),
+                };
+                let tuples = Tuples { early, result, plan };
+                fetched.rowcount = i64::try_from(tuples.len()).unwrap_or(i64::MAX);
+                fetched.tuples = Some(Arc::new(tuples));
             }
             ResultKind::CopyIn | ResultKind::CopyOut | ResultKind::CopyBoth => {
                 fetched.rowcount = affected(&result);

@@ -32,13 +32,12 @@ impl Cursor {
             drop(state);
             return Err(error::programming("scroll destination out of bounds"));
         };
-        let row = i64::try_from(fetched.row).unwrap_or(i64::MAX);
+        let row = i64::try_from(fetched.place.row).unwrap_or(i64::MAX);
         let wanted = if absolute { Some(value) } else { row.checked_add(value) };
         let wanted = wanted.and_then(|row| usize::try_from(row).ok());
-        match wanted.filter(|row| *row < tuples.result.rows.len()) {
+        match wanted.filter(|row| *row < tuples.len()) {
             Some(row) => {
-                fetched.position = tuples.result.rows.seek(row);
-                fetched.row = row;
+                fetched.place = tuples.seek(row);
                 Ok(())
             }
             None => {

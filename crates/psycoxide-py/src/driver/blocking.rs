@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
-use super::{Reached, deliver};
+use super::{Reached, Reader, deliver};
 use crate::connection::Connection;
 use crate::error;
 use crate::session::{Session, Stop};
@@ -17,7 +17,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// When a signal's handler raises (Ctrl-C), the query is cancelled on the server and the rest of
 /// its answer taken, so that the connection stays usable; then the handler's exception goes on.
 /// When the connection's `operation_timeout` has passed, it is closed.
-pub fn drive(connection: &Bound<'_, Connection>, session: &Session) -> PyResult<Reached> {
+///
+/// Rows that the request offers go to `reader` as they come.
+pub fn drive(
+    connection: &Bound<'_, Connection>,
+    session: &Session,
+    mut reader: Option<&mut Reader<'_, '_>>,
+) -> PyResult<Reached> {
     let py = connection.py();
     let until = session.until();
     loop {
@@ -27,7 +33,13 @@ pub fn drive(connection: &Bound<'_, Connection>, session: &Session) -> PyResult<
             Ok(Stop::Hungry) => return Ok(Reached::Hungry),
             Ok(Stop::Backlog) => deliver(connection, session)?,
             Ok(Stop::Expired) => {}
-            Ok(Stop::Interrupted) => {
+            Ok(stop @ (Stop::Interrupted | Stop::Rows)) => {
+                if matches!(stop, Stop::Rows) {
+                    let reader = reader.as_mut();
+                    if !reader.is_some_and(|reader| reader.rows.take(reader.cursor, session)) {
+                        session.keep_rows();
+                    }
+                }
                 if let Err(raised) = py.check_signals() {
                     py.detach(|| session.cancel_and_drain(PATIENCE));
                     return Err(raised);

@@ -39,7 +39,7 @@ pub fn drive(
         Polled::Ended(Stop::Paused(event)) => Ok(Reached::Pause(event)),
         Polled::Ended(Stop::Hungry) => Ok(Reached::Hungry),
         // The callback came back too early.
-        _ => blocking::drive(connection, session),
+        _ => blocking::drive(connection, session, None),
     }
 }
 

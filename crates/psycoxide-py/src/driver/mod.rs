@@ -18,7 +18,9 @@ use pyo3::prelude::*;
 pub use deliver::{deliver, refresh};
 
 use crate::connection::Connection;
+use crate::cursor::Cursor;
 use crate::error;
+use crate::row::Early;
 use crate::session::Session;
 
 /// How far an operation came.
@@ -29,6 +31,14 @@ pub enum Reached {
     Pause(Event),
     /// COPY FROM goes on: the data given so far were sent, the server waits for more.
     Hungry,
+}
+
+/// Takes rows of a result that is still coming.
+pub struct Reader<'a, 'py> {
+    /// The cursor that the result is for.
+    pub cursor: &'a Bound<'py, Cursor>,
+    /// What was taken.
+    pub rows: Early,
 }
 
 /// One thread's turn on a connection. Given back when dropped.
@@ -103,12 +113,21 @@ impl<'a, 'py> Operation<'a, 'py> {
 
     /// Sends a request and comes back at its end or its first pause.
     pub fn run(&self, request: Request) -> PyResult<Reached> {
+        self.run_into(request, None)
+    }
+
+    /// The same; rows that the request offers go to `reader` as they come.
+    pub fn run_into(
+        &self,
+        request: Request,
+        reader: Option<&mut Reader<'_, '_>>,
+    ) -> PyResult<Reached> {
         if self.session.is_streaming() {
             return Err(error::operational("PQexec not allowed during COPY BOTH\n"));
         }
         self.connection.get().state().error_message = None;
         self.session.start(request).map_err(|error| error::from_net(&error))?;
-        self.resume()
+        self.resume_into(reader)
     }
 
     /// Runs a request that never pauses.
@@ -126,11 +145,15 @@ impl<'a, 'py> Operation<'a, 'py> {
 
     /// Goes on after a pause.
     pub fn resume(&self) -> PyResult<Reached> {
+        self.resume_into(None)
+    }
+
+    fn resume_into(&self, reader: Option<&mut Reader<'_, '_>>) -> PyResult<Reached> {
         let reached = match green::callback(self.connection.py()) {
             Some(callback) if !self.connection.get().is_async() => {
                 green::drive(self.connection, self.session, &callback)
             }
-            _ => blocking::drive(self.connection, self.session),
+            _ => blocking::drive(self.connection, self.session, reader),
         };
         let delivered = deliver(self.connection, self.session);
         let reached = reached.and_then(|reached| delivered.map(|()| reached));

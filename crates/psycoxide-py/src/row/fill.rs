@@ -1,23 +1,47 @@
 //! Tuples and lists, filled in place.
 
-use psycoxide_proto::Row;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use crate::cast::{CastPlan, Raised, Scene, Value};
+use super::Source;
+use crate::cast::{CastPlan, Decoded, Decoder, Raised, Scene, Value, early};
 
 /// A row: a tuple, or what `factory` makes of the cursor, filled item by item.
 #[inline]
 pub fn row(
     scene: &Scene<'_, '_>,
     plan: &CastPlan,
-    row: &Row<'_>,
+    row: &Source<'_>,
+    factory: Option<&Bound<'_, PyAny>>,
+) -> Result<Value, Raised> {
+    match row {
+        Source::Raw(row) => {
+            let mut fields = row.fields();
+            let value = |decoder: &Decoder| decoder.decode(scene, fields.next().flatten());
+            filled(scene, plan, value, factory)
+        }
+        Source::Early(kept) => {
+            let mut kept = kept.iter();
+            let value = |decoder: &Decoder| match kept.next() {
+                Some(kept) => early::finish(decoder, scene, kept),
+                None => decoder.decode(scene, None),
+            };
+            filled(scene, plan, value, factory)
+        }
+    }
+}
+
+#[inline]
+fn filled(
+    scene: &Scene<'_, '_>,
+    plan: &CastPlan,
+    value: impl FnMut(&Decoder) -> Decoded,
     factory: Option<&Bound<'_, PyAny>>,
 ) -> Result<Value, Raised> {
     match factory {
-        None => tuple(scene, plan, row),
-        Some(factory) => sequence(scene, plan, row, factory),
+        None => tuple(scene, plan, value),
+        Some(factory) => sequence(scene, plan, value, factory),
     }
 }
 
@@ -27,7 +51,11 @@ pub fn row(
 /// a caster runs cannot find it; and not afterwards if its values are never tracked either, which
 /// is what the collector would find out at its first pass.
 #[inline]
-fn tuple(scene: &Scene<'_, '_>, plan: &CastPlan, row: &Row<'_>) -> Result<Value, Raised> {
+fn tuple(
+    _scene: &Scene<'_, '_>,
+    plan: &CastPlan,
+    mut value: impl FnMut(&Decoder) -> Decoded,
+) -> Result<Value, Raised> {
     let decoders = plan.decoders();
     // SAFETY: the GIL is held, as `scene.py` shows. The tuple has a place for each decoder. Each
     // place is filled once, with a reference of its own; if a value cannot be made the tuple is
@@ -38,9 +66,8 @@ fn tuple(scene: &Scene<'_, '_>, plan: &CastPlan, row: &Row<'_>) -> Result<Value,
             return Value::from_owned(tuple);
         }
         ffi::PyObject_GC_UnTrack(tuple.cast());
-        let mut fields = row.fields();
         for (place, decoder) in decoders.iter().enumerate() {
-            match decoder.decode(scene, fields.next().flatten()) {
+            match value(decoder) {
                 Ok(value) => {
                     ffi::PyTuple_SET_ITEM(tuple, place as ffi::Py_ssize_t, value.into_ptr());
                 }
@@ -61,14 +88,13 @@ fn tuple(scene: &Scene<'_, '_>, plan: &CastPlan, row: &Row<'_>) -> Result<Value,
 fn sequence(
     scene: &Scene<'_, '_>,
     plan: &CastPlan,
-    row: &Row<'_>,
+    mut value: impl FnMut(&Decoder) -> Decoded,
     factory: &Bound<'_, PyAny>,
 ) -> Result<Value, Raised> {
     let raise = |error| Raised::from_error(scene.py, error);
     let sequence = factory.call1((scene.cursor,)).map_err(raise)?;
-    let mut fields = row.fields();
     for (place, decoder) in plan.decoders().iter().enumerate() {
-        let value = decoder.decode(scene, fields.next().flatten())?.into_bound(scene.py);
+        let value = value(decoder)?.into_bound(scene.py);
         // SAFETY: both are valid objects; the sequence takes a reference of its own.
         let status = unsafe {
             let place = place as ffi::Py_ssize_t;

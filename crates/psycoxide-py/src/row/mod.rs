@@ -2,9 +2,10 @@
 
 mod collector;
 mod convert;
+mod early;
 mod fill;
 
-use psycoxide_proto::{Position, Row, Rows};
+use psycoxide_proto::Row;
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyList};
 
@@ -12,6 +13,15 @@ use crate::cast::{CastPlan, Kept};
 use crate::cursor::Cursor;
 
 pub use convert::register;
+pub use early::{Early, LONG};
+
+/// What a row is made from.
+pub enum Source<'a> {
+    /// What came.
+    Raw(Row<'a>),
+    /// What is kept of each field since it came.
+    Early(&'a [Py<PyAny>]),
+}
 
 /// The Python object for one row.
 ///
@@ -19,7 +29,7 @@ pub use convert::register;
 /// What a caster raised: a value that it cannot make, or whatever user code raises.
 pub fn build_row<'py>(
     cursor: &Bound<'py, Cursor>,
-    row: &Row<'_>,
+    row: &Source<'_>,
     plan: &CastPlan,
 ) -> PyResult<Bound<'py, PyAny>> {
     let factory = cursor.get().row_maker(cursor.py());
@@ -32,15 +42,14 @@ pub fn build_row<'py>(
     }
 }
 
-/// A list of the next `count` rows, or of as many as are left.
+/// A list of the `count` rows that `next_row` gives, or of as many as it gives.
 ///
 /// # Errors
-/// As [`build_row`]; the position is then behind the row that failed, so that a cursor can go on.
-pub fn build_rows<'py>(
+/// As [`build_row`]; the row that failed is the last one asked for, so that a cursor can go on.
+pub fn build_rows<'a, 'py>(
     cursor: &Bound<'py, Cursor>,
-    rows: &Rows,
-    position: &mut Position,
     count: usize,
+    mut next_row: impl FnMut() -> Option<Source<'a>>,
     plan: &CastPlan,
 ) -> PyResult<Bound<'py, PyList>> {
     let factory = cursor.get().row_maker(cursor.py());
@@ -48,9 +57,6 @@ pub fn build_rows<'py>(
     let kept = Kept::new(cursor);
     let scene = plan.scene(cursor, &kept);
     let _paused = (factory.is_none() && plan.is_native(&kept)).then(collector::pause);
-    let next = || {
-        let row = rows.next_row(position)?;
-        Some(fill::row(&scene, plan, &row, factory.as_ref()))
-    };
-    fill::list(cursor.py(), count.min(rows.len()), next)
+    let next = || Some(fill::row(&scene, plan, &next_row()?, factory.as_ref()));
+    fill::list(cursor.py(), count, next)
 }

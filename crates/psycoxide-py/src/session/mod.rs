@@ -44,6 +44,8 @@ pub enum Stop {
     Hungry,
     /// There are notices or notifications to deliver before it goes on.
     Backlog,
+    /// The request offers rows: they are to be taken before it goes on.
+    Rows,
     /// A signal arrived while waiting, or may have while there was no wait; the interpreter should
     /// look at it.
     Interrupted,
@@ -199,6 +201,13 @@ impl Session {
         progress
     }
 
+    /// The operation under way offers no more rows before it is over.
+    pub fn keep_rows(&self) {
+        if let Some(engine) = self.link().engine_mut() {
+            engine.keep_rows();
+        }
+    }
+
     /// Whether a replication stream is open.
     pub fn is_streaming(&self) -> bool {
         self.ask(Engine::phase) == Some(Phase::CopyBoth)
@@ -235,16 +244,19 @@ impl Session {
     pub fn drive(&self, until: Option<Instant>) -> Result<Stop, Error> {
         let mut busy_since = None;
         loop {
-            let (progress, fd, deadline, backlog, phase) = {
+            let (progress, fd, deadline, backlog, phase, rows) = {
                 let mut link = self.link();
                 let progress = self.advance_link(&mut link)?;
                 let backlog = link.engine().map_or(0, Engine::backlog);
-                (progress, link.fd(), link.deadline(), backlog, link.engine().map(Engine::phase))
+                let rows = link.engine().is_some_and(Engine::offers_rows);
+                let phase = link.engine().map(Engine::phase);
+                (progress, link.fd(), link.deadline(), backlog, phase, rows)
             };
             let interest = match progress {
                 Progress::Done(outcome) => return Ok(Stop::Done(outcome)),
                 Progress::Paused(event) => return Ok(Stop::Paused(event)),
                 _ if backlog > MAX_BACKLOG => return Ok(Stop::Backlog),
+                _ if rows => return Ok(Stop::Rows),
                 Progress::Yield => {
                     // Where there is always more to read no wait is ever interrupted.
                     let since = *busy_since.get_or_insert_with(Instant::now);
@@ -347,6 +359,7 @@ impl Session {
                         return None;
                     }
                 }
+                Ok(Stop::Rows) => self.keep_rows(),
                 Ok(Stop::Interrupted) => {}
                 Ok(Stop::Expired) | Err(_) => return None,
             }

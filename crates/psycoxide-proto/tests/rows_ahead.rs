@@ -1,0 +1,133 @@
+//! Rows that a request offers while they arrive.
+
+mod common;
+
+use common::*;
+use psycoxide_proto::{Engine, Request, Rows};
+
+const LONG: usize = 100;
+
+fn submit(engine: &mut Engine) {
+    engine.submit(Request::query(b"SELECT 1".to_vec()).offering(LONG)).unwrap();
+    engine.sent(engine.out().len());
+}
+
+/// A row whose one field has this length and begins with its number.
+fn row(number: usize, length: usize) -> Vec<u8> {
+    let mut field = number.to_string().into_bytes();
+    field.resize(field.len().max(length), b'x');
+    data_row(&[Some(&field)])
+}
+
+fn values(rows: &Rows) -> Vec<usize> {
+    let mut position = rows.start();
+    std::iter::from_fn(|| rows.next_row(&mut position))
+        .map(|row| {
+            let field = row.fields().next().unwrap().unwrap();
+            let digits = field.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            std::str::from_utf8(&field[..digits]).unwrap().parse().unwrap()
+        })
+        .collect()
+}
+
+/// Feeds rows, taking all that are offered; checks how they say what came before them.
+fn feed(engine: &mut Engine, numbers: std::ops::Range<usize>, length: usize) -> Vec<usize> {
+    let mut taken = Vec::new();
+    for number in numbers {
+        engine.receive(&row(number, length));
+        if engine.offers_rows() {
+            let (columns, rows) = engine.take_rows().unwrap();
+            assert_eq!(columns.len(), 1);
+            if rows.before() == 0 {
+                taken.clear();
+            }
+            assert_eq!(rows.before(), taken.len());
+            taken.extend(values(&rows));
+            engine.give_back(rows);
+            assert!(!engine.offers_rows() && engine.take_rows().is_none());
+        }
+    }
+    taken
+}
+
+#[test]
+fn what_is_taken_and_what_is_left_is_the_result() {
+    for length in [LONG, 5_000, 300_000] {
+        let mut engine = idle();
+        for count in [3_000_000 / length, 1_000_000 / length] {
+            submit(&mut engine);
+            engine.receive(&row_description(&["a"]));
+            let mut taken = feed(&mut engine, 0..count, length);
+            assert!(!taken.is_empty());
+            engine.receive(&[complete("SELECT"), ready(b'I')].concat());
+            assert!(!engine.offers_rows());
+            let rest = outcome(&mut engine).result.unwrap().rows;
+            assert_eq!(rest.before(), taken.len());
+            taken.extend(values(&rest));
+            assert!(taken.into_iter().eq(0..count), "{length}");
+        }
+    }
+}
+
+#[test]
+fn rows_of_another_statement_have_none_before_them() {
+    let mut engine = idle();
+    submit(&mut engine);
+    for _ in 0..2 {
+        engine.receive(&row_description(&["a"]));
+        assert!(!feed(&mut engine, 0..200, 5_000).is_empty());
+        engine.receive(&complete("SELECT"));
+        assert!(!engine.offers_rows(), "the statement is complete");
+    }
+    engine.receive(&row_description(&["a"]));
+    engine.receive(&[row(7, 10), complete("SELECT"), ready(b'I')].concat());
+    let rows = outcome(&mut engine).result.unwrap().rows;
+    assert_eq!((rows.before(), values(&rows)), (0, vec![7]));
+}
+
+#[test]
+fn rows_before_an_error_are_nobodys() {
+    let mut engine = idle();
+    submit(&mut engine);
+    engine.receive(&row_description(&["a"]));
+    assert!(!feed(&mut engine, 0..200, 5_000).is_empty());
+    engine.receive(&[error("ERROR", "22012", "division by zero"), ready(b'I')].concat());
+    let failed = outcome(&mut engine);
+    assert!(failed.error.is_some() && failed.result.is_none());
+    submit(&mut engine);
+    engine.receive(&row_description(&["a"]));
+    engine.receive(&[row(1, 10), complete("SELECT"), ready(b'I')].concat());
+    assert_eq!(outcome(&mut engine).result.unwrap().rows.before(), 0);
+}
+
+#[test]
+fn only_long_fields_are_offered_and_only_where_that_was_asked_for() {
+    let mut engine = idle();
+    submit(&mut engine);
+    engine.receive(&row_description(&["a"]));
+    for number in 0..50_000 {
+        engine.receive(&row(number, LONG - 20));
+        assert!(!engine.offers_rows());
+    }
+    engine.receive(&[complete("SELECT"), ready(b'I')].concat());
+    assert_eq!(outcome(&mut engine).result.unwrap().rows.len(), 50_000);
+
+    engine.submit(Request::query(b"SELECT 1".to_vec())).unwrap();
+    engine.receive(&row_description(&["a"]));
+    assert!(feed(&mut engine, 0..500, 5_000).is_empty());
+    engine.receive(&[complete("SELECT"), ready(b'I')].concat());
+    assert_eq!(outcome(&mut engine).result.unwrap().rows.len(), 500);
+}
+
+#[test]
+fn an_offer_can_be_declined() {
+    let mut engine = idle();
+    submit(&mut engine);
+    engine.receive(&row_description(&["a"]));
+    while !engine.offers_rows() {
+        engine.receive(&row(1, 5_000));
+    }
+    engine.keep_rows();
+    assert!(!engine.offers_rows());
+    assert!(feed(&mut engine, 0..500, 5_000).is_empty());
+}

@@ -1,0 +1,74 @@
+//! Fields decoded in two steps: what can be done when they come, and the rest at the fetch.
+//!
+//! In between stands an immutable object that no user sees: the value itself, the memory behind a
+//! `memoryview`, or, as `bytes`, the field as it came.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyAny, PyBytes, PyString};
+
+use super::binary;
+use super::decoder::{Decoder, bytes};
+use super::object::{Decoded, Raised, Value};
+use super::scene::Scene;
+use super::text;
+
+/// Whether most of the work can be done before the fetch.
+pub fn is_early(decoder: &Decoder) -> bool {
+    matches!(decoder, Decoder::Text | Decoder::Binary | Decoder::Verbatim)
+}
+
+/// The first step. The scene's encoding is UTF-8.
+///
+/// Fails only when memory runs out.
+pub fn keep(decoder: &Decoder, scene: &Scene<'_, '_>, field: Option<&[u8]>) -> Decoded {
+    let Some(text) = field else { return Value::none(scene.py) };
+    let kept = match decoder {
+        Decoder::Text | Decoder::Integer | Decoder::Float | Decoder::Boolean => {
+            decoder.decode(scene, field)
+        }
+        Decoder::Binary => binary::chunk(scene.py, text),
+        Decoder::Verbatim => binary::memory(scene.py, text.to_vec()),
+        _ => return bytes(scene.py, text),
+    };
+    match kept {
+        Ok(value) => {
+            let value = value.into_bound(scene.py);
+            // Two or four bytes for each character, where the server sent mostly one.
+            if text::size(&value) > text.len() {
+                return bytes(scene.py, text);
+            }
+            Ok(Value::from(value))
+        }
+        // It is raised again when the row is fetched.
+        Err(raised) => {
+            drop(raised.into_error(scene.py));
+            bytes(scene.py, text)
+        }
+    }
+}
+
+/// The second step, in the scene of a fetch. Should the encoding not be UTF-8 by now, text is
+/// decoded again.
+#[inline]
+pub fn finish(decoder: &Decoder, scene: &Scene<'_, '_>, kept: &Py<PyAny>) -> Decoded {
+    let kept = kept.bind(scene.py);
+    if kept.is_none() {
+        return decoder.decode(scene, None);
+    }
+    if let Ok(field) = kept.cast_exact::<PyBytes>() {
+        return decoder.decode(scene, Some(field.as_bytes()));
+    }
+    match decoder {
+        Decoder::Text if !scene.encoding.is_utf8() => match text_of(kept) {
+            Ok(text) => decoder.decode(scene, Some(text.as_bytes())),
+            Err(error) => Err(Raised::from_error(scene.py, error)),
+        },
+        Decoder::Binary | Decoder::Verbatim => binary::view_of(kept),
+        _ => Ok(Value::from(kept.clone())),
+    }
+}
+
+/// The bytes from which UTF-8 made a `str`: there is only one way.
+fn text_of<'a>(kept: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
+    kept.cast::<PyString>()?.to_str()
+}
