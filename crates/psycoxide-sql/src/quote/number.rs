@@ -49,7 +49,38 @@ pub fn write_float(out: &mut Vec<u8>, value: f64) {
         *slot = digit;
         count += 1;
     }
-    lay_out(out, digits.get(..count).unwrap_or_default(), exponent);
+    let digits = digits.get_mut(..count).unwrap_or_default();
+    break_tie(value.abs(), digits, exponent);
+    lay_out(out, digits, exponent);
+}
+
+/// Where two shortest texts are equally near (562949953421312.25: .2 and .3), Python takes the even
+/// one, Rust the greater.
+fn break_tie(value: f64, digits: &mut [u8], exponent: i32) {
+    // No tie has more decimals: with so many binary places there are more digits than 17.
+    const MOST: u32 = 24;
+    let places = i32::try_from(digits.len()).unwrap_or(0) - 1 - exponent;
+    let Some(places) = u32::try_from(places).ok().filter(|&places| places <= MOST) else { return };
+    // The value is odd / 2^binary. Its decimal digits end in a 5 that many places behind the point.
+    let bits = value.to_bits();
+    let significand = (bits & ((1 << 52) - 1)) | 1 << 52;
+    let scale = 1075 - i32::try_from(bits >> 52).unwrap_or(0);
+    let zeros = significand.trailing_zeros();
+    if scale - i32::try_from(zeros).unwrap_or(0) != i32::try_from(places).unwrap_or(0) + 1 {
+        return;
+    }
+    let odd = u128::from(significand >> zeros);
+    let Some(doubled) = odd.checked_mul(5_u128.pow(places)) else { return };
+    let lower = doubled / 2;
+    let mut even = lower + lower % 2;
+    // Below a power of two the numbers are closer: only the upper neighbour may read back the same.
+    if format!("{even}e-{places}").parse() != Ok(value) {
+        return;
+    }
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(even % 10).unwrap_or(0);
+        even /= 10;
+    }
 }
 
 /// Places the point, or writes an exponent where Python would: below 1e-4 and from 1e16 on.
@@ -175,6 +206,18 @@ mod tests {
             (f64::INFINITY, "'Infinity'::float"),
             (f64::NEG_INFINITY, "'-Infinity'::float"),
             (f64::NAN, "'NaN'::float"),
+            // As near to one neighbour as to the other: the even one.
+            (562949953421312.0 + 0.25, "562949953421312.2"),
+            (562949953421312.0 + 0.75, "562949953421312.8"),
+            (-1125899906842623.0 - 0.75, " -1125899906842623.8"),
+            (1125899906842624.0 + 0.25, "1125899906842624.2"),
+            (140737488355328.0 + 0.125, "140737488355328.12"),
+            (140737488355328.0 + 0.375, "140737488355328.38"),
+            (4398046511104.0 + 0.03125, "4398046511104.031"),
+            (5.960_464_477_539_063e-8, "5.960464477539063e-08"),
+            (0.5, "0.5"),
+            (2.5, "2.5"),
+            (0.125, "0.125"),
         ];
         for (value, text) in cases {
             assert_eq!(float(value), text);
