@@ -18,6 +18,7 @@ pub enum Function {
     Read = 954,
     Write = 955,
     Create = 715,
+    Creat = 957,
     Unlink = 964,
     Seek = 3170,
     Tell = 3171,

@@ -12,7 +12,7 @@ use pyo3::types::{PyBytes, PyString};
 use crate::connection::Connection;
 use crate::error;
 use function::{Function, call, call_int4, call_int8};
-use mode::Mode;
+use mode::{Mode, READ_AND_WRITE};
 
 /// How much is moved in one call: the server and the client hold a chunk whole in memory.
 const CHUNK: usize = 1 << 20;
@@ -132,8 +132,12 @@ impl LargeObject {
         let mut oid = oid;
         if created {
             mode = mode.created();
-            oid = call_int4(conn, Function::Create, vec![new_oid.to_be_bytes().to_vec()])?
-                .cast_unsigned();
+            // The function that libpq calls: the server's messages name it.
+            let created = match new_oid {
+                0 => call_int4(conn, Function::Creat, vec![int4(READ_AND_WRITE)]),
+                oid => call_int4(conn, Function::Create, vec![oid.to_be_bytes().to_vec()]),
+            };
+            oid = created?.cast_unsigned();
         }
         let descriptor = if mode.opens() {
             let arguments = vec![oid.to_be_bytes().to_vec(), int4(mode.flags())];

@@ -6,6 +6,8 @@ use pyo3::prelude::*;
 /// `INV_WRITE` and `INV_READ` of `libpq/libpq-fs.h`.
 const INV_WRITE: i32 = 0x0002_0000;
 const INV_READ: i32 = 0x0004_0000;
+/// What libpq makes large objects with.
+pub const READ_AND_WRITE: i32 = INV_READ | INV_WRITE;
 
 /// The mode given to `connection.lobject()`: `[r|w|rw|n][b|t]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
