@@ -107,11 +107,12 @@ class Credentials:
         return self._oauth_token(request)
 
     def gss_token(
-        self, host: str | None, service: str, delegate: bool, theirs: bytes
+        self, host: str | None, place: str, service: str, delegate: bool, theirs: bytes
     ) -> tuple[bytes | None, bool]:
         """The next token of a GSSAPI context, and whether the context is established.
 
-        `theirs` is what the server sent; nothing begins a context.
+        `theirs` is what the server sent; nothing begins a context. `place` is the server's address
+        as messages name it.
         """
         import importlib
 
@@ -128,7 +129,7 @@ class Credentials:
             token = self._context.step(theirs or None)
         except gssapi.exceptions.GSSError as error:
             raise OperationalError(
-                f'connection to server at "{host}" failed: GSSAPI continuation error: {error}\n'
+                f"connection to server {place} failed: GSSAPI continuation error: {error}\n"
             ) from error
         return token, self._context.complete
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -45,6 +46,14 @@ KDC = """\
 [logging]
     kdc = FILE:{folder}/kdc.log
 """
+
+
+def worded(outcome: str) -> str:
+    """An outcome without the words of Kerberos' library, which differ from version to version."""
+    # Where a ticket does not help, libpq tells of all its attempts, and psycoxide of the last.
+    last = "refused: " + outcome.splitlines()[-1].removeprefix("refused: ")
+    outcome = last if outcome.startswith("refused") else outcome
+    return re.sub(r"(GSSAPI [a-z ]+error|GSSAPI security context): [^\n]*", r"\1", outcome)
 
 
 def require() -> None:

@@ -7,11 +7,12 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use psycoxide_proto::{Error as ProtoError, Interest};
+use psycoxide_proto::Interest;
 
 use crate::config::Config;
 use crate::error::{Attempt, Error, Reason};
-use crate::securing::{Secured, Securing};
+use crate::gss;
+use crate::securing::{How, Secured, Securing};
 use crate::socket::place::Place;
 use crate::socket::{Stream, TcpOptions};
 use crate::tls::Failure;
@@ -22,8 +23,9 @@ use crate::wait::{Readiness, wait};
 pub struct CancelToken {
     place: Place,
     message: Vec<u8>,
-    /// The configuration and the host in its list, if the session is encrypted: then this is too.
-    secure: Option<(Arc<Config>, usize)>,
+    /// How the session is encrypted, with the configuration and the host in its list: then this is
+    /// too.
+    secure: Option<(How, Arc<Config>, usize)>,
 }
 
 impl std::fmt::Debug for CancelToken {
@@ -37,7 +39,7 @@ impl CancelToken {
     pub(crate) fn new(
         place: Place,
         message: Vec<u8>,
-        secure: Option<(Arc<Config>, usize)>,
+        secure: Option<(How, Arc<Config>, usize)>,
     ) -> Self {
         Self { place, message, secure }
     }
@@ -77,20 +79,17 @@ impl CancelToken {
         }
     }
 
-    /// The stream over TLS, if the session is: a cancel request holds the session's secret key. As
+    /// The stream encrypted as the session is: a cancel request holds the session's secret key. As
     /// with libpq, there is no going back to clear text here.
     fn secured(&self, stream: Stream, waiting: &mut Waiting<'_>) -> Result<Stream, Reason> {
-        let Some((config, host)) = &self.secure else { return Ok(stream) };
-        let (options, name) = (&config.settings().encryption, config.host_name(*host));
-        let mut securing = Securing::new(stream, options, name)?;
+        let Some((how, config, host)) = &self.secure else { return Ok(stream) };
+        let mut securing = Securing::new(stream, *how, config, *host)?;
         loop {
-            match securing.advance(options, name)? {
+            match securing.advance(config, *host)? {
                 Secured::Wait(interest) => waiting.ready(securing.stream(), interest)?,
                 Secured::Done => return Ok(securing.into_stream()),
                 Secured::Refused => {
-                    return Err(Reason::Protocol(ProtoError::Unsupported(
-                        "server does not support SSL, but SSL was required".to_owned(),
-                    )));
+                    return Err(how.refused());
                 }
             }
         }
@@ -116,7 +115,8 @@ impl CancelToken {
                 Ok(_) => {}
                 Err(error)
                     if error.kind() == io::ErrorKind::ConnectionReset
-                        || Failure::of(&error).is_some() =>
+                        || Failure::of(&error).is_some()
+                        || gss::Failure::of(&error).is_some() =>
                 {
                     return Ok(());
                 }

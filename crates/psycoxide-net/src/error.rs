@@ -7,6 +7,8 @@ use psycoxide_proto::{Error as ProtoError, Report};
 use psycoxide_sql::message::Message;
 
 use crate::config;
+use crate::gss;
+use crate::securing::How;
 use crate::socket::place::Place;
 use crate::tls::Failure;
 
@@ -27,6 +29,8 @@ pub enum Error {
     Receive(io::Error),
     /// TLS failed, or ended without a word from the server.
     Tls(Failure),
+    /// Encryption by GSSAPI failed.
+    Gss(gss::Failure),
     /// Another failure of the operating system.
     Io(io::Error),
     /// A bound on the time has passed.
@@ -62,6 +66,8 @@ pub enum Reason {
     Tls(Failure),
     /// TLS failed, or ended, while the session was set up.
     Lost(Failure),
+    /// Encryption by GSSAPI did not come about, or failed while the session was set up.
+    Gss(gss::Failure),
     /// `connect_timeout` has passed.
     Timeout,
     /// The server, or the conversation with it, ended the start-up.
@@ -81,11 +87,13 @@ impl Error {
         }
     }
 
-    /// The failure of TLS that an error of a stream carries, or else what `otherwise` makes of it.
-    pub(crate) fn tls_or(error: io::Error, otherwise: impl FnOnce(io::Error) -> Self) -> Self {
-        match Failure::of(&error) {
-            Some(failure) => Self::Tls(failure.clone()),
-            None => otherwise(error),
+    /// The failure of encryption that an error of a stream carries, or else what `otherwise` makes
+    /// of it.
+    pub(crate) fn of_stream(error: io::Error, otherwise: impl FnOnce(io::Error) -> Self) -> Self {
+        match (Failure::of(&error), gss::Failure::of(&error)) {
+            (Some(failure), _) => Self::Tls(failure.clone()),
+            (_, Some(failure)) => Self::Gss(failure.clone()),
+            _ => otherwise(error),
         }
     }
 
@@ -96,8 +104,17 @@ impl Error {
 }
 
 impl Reason {
-    /// What an error of a stream is while TLS is set up.
-    pub(crate) fn of_handshake(error: io::Error) -> Self {
+    /// What an error of a stream is while encryption is set up.
+    pub(crate) fn of_handshake(error: io::Error, how: How) -> Self {
+        if let Some(failure) = gss::Failure::of(&error) {
+            return Self::Gss(failure.clone());
+        }
+        if how == How::Gss {
+            return match error.kind() {
+                io::ErrorKind::ConnectionReset => Self::Protocol(ProtoError::Terminated(None)),
+                _ => Self::Socket(error),
+            };
+        }
         let failure = Failure::of(&error).cloned();
         Self::Tls(
             failure.unwrap_or_else(|| {
@@ -122,6 +139,7 @@ impl fmt::Display for Error {
             }
             Self::Protocol(error) => write_protocol(f, error),
             Self::Tls(failure) => failure.fmt(f),
+            Self::Gss(failure) => failure.fmt(f),
             Self::Send(error) => {
                 write!(f, "could not send data to server: {}", system(error))
             }
@@ -162,6 +180,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Unreachable(error) | Self::Socket(error) => f.write_str(&system(error)),
             Self::Tls(failure) | Self::Lost(failure) => failure.fmt(f),
+            Self::Gss(failure) => failure.fmt(f),
             Self::Timeout => f.write_str("timeout expired"),
             Self::Protocol(error) => write_protocol(f, error),
             Self::Setup(report) => f.write_str(&report_text(report)),
@@ -177,6 +196,7 @@ impl std::error::Error for Error {
             Self::Protocol(error) => Some(error),
             Self::Config(error) => Some(error),
             Self::Tls(failure) => Some(failure),
+            Self::Gss(failure) => Some(failure),
             _ => None,
         }
     }

@@ -141,6 +141,14 @@ impl Link {
         }
     }
 
+    /// The address that is being tried.
+    pub fn dialed_place(&self) -> Option<&Place> {
+        match &self.stage {
+            Stage::Dialing(dial) => dial.place(),
+            _ => None,
+        }
+    }
+
     /// Sends what the socket takes of what is to be sent; whether that was all.
     ///
     /// # Errors
@@ -210,7 +218,7 @@ impl Link {
     pub fn cancel_token(&self) -> Option<CancelToken> {
         let Stage::Up(up) = &self.stage else { return None };
         let key = up.engine.cancel_key()?;
-        let secure = up.stream.tls().map(|_| (Arc::clone(&self.config), up.host));
+        let secure = up.stream.encrypted().map(|how| (how, Arc::clone(&self.config), up.host));
         Some(CancelToken::new(up.place.clone(), key.request_message(), secure))
     }
 

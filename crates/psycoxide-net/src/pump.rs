@@ -127,7 +127,7 @@ fn flush(stream: &mut Stream, engine: &mut Engine) -> Result<bool, Error> {
                     last_words(stream, engine);
                     break;
                 }
-                _ => return Err(Error::tls_or(error, Error::Send)),
+                _ => return Err(Error::of_stream(error, Error::Send)),
             },
         }
     }
@@ -170,7 +170,7 @@ fn fill(stream: &mut Stream, engine: &mut Engine) -> Result<Filled, Error> {
                     engine.receive_eof();
                     return Ok(Filled::End);
                 }
-                _ => return Err(Error::tls_or(error, Error::Receive)),
+                _ => return Err(Error::of_stream(error, Error::Receive)),
             },
         }
     }

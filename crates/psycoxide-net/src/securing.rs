@@ -1,14 +1,16 @@
-//! From a connected socket to a stream over TLS.
+//! From a connected socket to a stream that is encrypted: by TLS, or by GSSAPI.
 //!
-//! <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL>
+//! <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL>, and the section
+//! behind it.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
-use psycoxide_proto::{Error as ProtoError, Interest, SSL_REQUEST};
+use psycoxide_proto::{Error as ProtoError, GSS_ENC_REQUEST, Interest, SSL_REQUEST};
 
-use crate::config::Encryption;
+use crate::config::Config;
 use crate::error::Reason;
+use crate::gss;
 use crate::socket::Stream;
 use crate::tls::Session;
 
@@ -16,7 +18,52 @@ use crate::tls::Session;
 #[derive(Debug)]
 pub(crate) struct Securing {
     stream: Stream,
+    how: How,
     step: Step,
+}
+
+/// What encrypts a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    Tls,
+    Gss,
+}
+
+impl How {
+    /// What asks the server for it.
+    fn request(self) -> &'static [u8; 8] {
+        match self {
+            Self::Tls => &SSL_REQUEST,
+            Self::Gss => &GSS_ENC_REQUEST,
+        }
+    }
+
+    /// The server's yes.
+    fn consent(self) -> u8 {
+        match self {
+            Self::Tls => b'S',
+            Self::Gss => b'G',
+        }
+    }
+
+    /// What the server's no comes to where there is no other way.
+    pub(crate) fn refused(self) -> Reason {
+        Reason::Protocol(ProtoError::Unsupported(
+            match self {
+                Self::Tls => "server does not support SSL, but SSL was required",
+                Self::Gss => "server doesn't support GSSAPI encryption, but it was required",
+            }
+            .to_owned(),
+        ))
+    }
+
+    /// As libpq's messages name it, where the server answers and where it goes on.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Tls => ("SSL", "SSL"),
+            Self::Gss => ("GSSAPI encryption", "GSS encryption"),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -32,21 +79,26 @@ enum Step {
 pub(crate) enum Secured {
     /// The socket has to be ready for this first.
     Wait(Interest),
-    /// The server has no TLS; the conversation can go on in clear.
+    /// The server does not do that; the conversation can go on in another way.
     Refused,
-    /// TLS is set up.
+    /// The stream is encrypted.
     Done,
 }
 
 impl Securing {
-    /// Begins; `host` is the name that was asked for, or empty.
+    /// Begins; `host` is a position in the configuration's list.
     ///
     /// # Errors
     /// Where TLS is begun at once, if a file that the options name is unfit.
-    pub(crate) fn new(stream: Stream, options: &Encryption, host: &str) -> Result<Self, Reason> {
-        let mut securing = Self { stream, step: Step::Asking(0) };
-        if options.direct {
-            securing.begin(options, host)?;
+    pub(crate) fn new(
+        stream: Stream,
+        how: How,
+        config: &Config,
+        host: usize,
+    ) -> Result<Self, Reason> {
+        let mut securing = Self { stream, how, step: Step::Asking(0) };
+        if how == How::Tls && config.settings().encryption.direct {
+            securing.begin(config, host)?;
         }
         Ok(securing)
     }
@@ -62,13 +114,13 @@ impl Securing {
     /// Goes on as far as that is possible without waiting.
     ///
     /// # Errors
-    /// [`Reason::Tls`] if TLS did not come about; others where there is no point in going on
-    /// without it.
-    pub(crate) fn advance(&mut self, options: &Encryption, host: &str) -> Result<Secured, Reason> {
+    /// [`Reason::Tls`] or [`Reason::Gss`] if that did not come about; others where there is no point
+    /// in going on without it.
+    pub(crate) fn advance(&mut self, config: &Config, host: usize) -> Result<Secured, Reason> {
         loop {
             match self.step {
                 Step::Asking(sent) => {
-                    let rest = SSL_REQUEST.get(sent..).unwrap_or_default();
+                    let rest = self.how.request().get(sent..).unwrap_or_default();
                     if rest.is_empty() {
                         self.step = Step::Awaiting;
                         continue;
@@ -86,12 +138,12 @@ impl Securing {
                         Err(error) => return blocked(error, Interest::READ),
                     }
                     match answer {
-                        [b'S'] => {
+                        [yes] if yes == self.how.consent() => {
                             self.refuse_more()?;
-                            self.begin(options, host)?;
+                            self.begin(config, host)?;
                         }
                         [b'N'] => return Ok(Secured::Refused),
-                        [other] => return Err(unexpected(other)),
+                        [other] => return Err(self.unexpected(other)),
                     }
                 }
                 Step::ShakingHands => {
@@ -99,20 +151,33 @@ impl Securing {
                         Ok(Some(interest)) => Ok(Secured::Wait(interest)),
                         Ok(None) => {
                             if let Some(tls) = self.stream.tls() {
-                                tls.check_server(options, host).map_err(Reason::Tls)?;
+                                let options = &config.settings().encryption;
+                                tls.check_server(options, config.host_name(host))
+                                    .map_err(Reason::Tls)?;
                             }
                             Ok(Secured::Done)
                         }
                         Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                        Err(error) => Err(Reason::of_handshake(error)),
+                        Err(error) => Err(Reason::of_handshake(error, self.how)),
                     };
                 }
             }
         }
     }
 
-    fn begin(&mut self, options: &Encryption, host: &str) -> Result<(), Reason> {
-        self.stream.secure(Session::new(options, host).map_err(Reason::Tls)?);
+    fn begin(&mut self, config: &Config, host: usize) -> Result<(), Reason> {
+        match self.how {
+            How::Tls => {
+                let options = &config.settings().encryption;
+                let session = Session::new(options, config.host_name(host));
+                self.stream.secure(session.map_err(Reason::Tls)?);
+            }
+            How::Gss => {
+                let name = config.name_or_address(host).unwrap_or_default();
+                let session = gss::Session::new(&config.settings().gss, name);
+                self.stream.secure_by_gss(session.map_err(Reason::Gss)?);
+            }
+        }
         self.step = Step::ShakingHands;
         Ok(())
     }
@@ -121,10 +186,33 @@ impl Securing {
     /// in between who wants it to be taken for encrypted (CVE-2021-23222).
     fn refuse_more(&mut self) -> Result<(), Reason> {
         match self.stream.receive(&mut [0]) {
-            Ok(count) if count > 0 => Err(Reason::Protocol(ProtoError::Unsupported(
-                "received unencrypted data after SSL response".to_owned(),
-            ))),
+            Ok(count) if count > 0 => {
+                let (name, _) = self.how.names();
+                Err(Reason::Protocol(ProtoError::Unsupported(format!(
+                    "received unencrypted data after {name} response"
+                ))))
+            }
             _ => Ok(()),
+        }
+    }
+
+    /// An answer that is neither yes nor no. The text of an error is not looked at: nobody has
+    /// proved yet to be the server (CVE-2024-10977).
+    fn unexpected(&self, answer: u8) -> Reason {
+        let (_, exchange) = self.how.names();
+        let text = match (answer, self.how) {
+            (b'E', _) => format!("server sent an error response during {exchange} exchange"),
+            (other, How::Tls) => {
+                format!("received invalid response to SSL negotiation: {}", char::from(other))
+            }
+            (other, How::Gss) => {
+                format!("received invalid response to GSSAPI negotiation: {}", char::from(other))
+            }
+        };
+        match self.how {
+            How::Tls => Reason::Protocol(ProtoError::Unsupported(text)),
+            // Servers from before 12 do not know the request: there are other ways left.
+            How::Gss => Reason::Gss(gss::Failure::new(text)),
         }
     }
 }
@@ -145,15 +233,4 @@ fn blocked(error: io::Error, interest: Interest) -> Result<Secured, Reason> {
         }
         _ => Err(Reason::Socket(error)),
     }
-}
-
-/// An answer that is neither yes nor no. The text of an error is not looked at: nobody has proved
-/// yet to be the server (CVE-2024-10977).
-fn unexpected(answer: u8) -> Reason {
-    Reason::Protocol(ProtoError::Unsupported(match answer {
-        b'E' => "server sent an error response during SSL exchange".to_owned(),
-        other => {
-            format!("received invalid response to SSL negotiation: {}", char::from(other))
-        }
-    }))
 }

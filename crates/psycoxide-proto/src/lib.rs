@@ -53,7 +53,7 @@ pub use backend::report::Report;
 pub use backend::session::{CancelKey, Notification, TransactionStatus};
 pub use error::{AuthError, Error, Violation};
 pub use frontend::extended::Parameter;
-pub use frontend::startup::SSL_REQUEST;
+pub use frontend::startup::{GSS_ENC_REQUEST, SSL_REQUEST};
 pub use interest::Interest;
 pub use machine::Engine;
 pub use machine::event::{Answer, Ask, Event, Outcome, Tally, TokenRefusal};

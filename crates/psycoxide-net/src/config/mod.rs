@@ -32,7 +32,7 @@ pub use error::Error;
 pub use hosts::Host;
 pub(crate) use hosts::{FALLBACK_SOCKET_DIRECTORY, socket_path};
 pub use keywords::{KEYWORDS, Keyword, is_secret};
-pub(crate) use settings::{Keepalive, Settings, TargetSession};
+pub(crate) use settings::{Gss, GssMode, Keepalive, Settings, TargetSession};
 use values::Values;
 
 /// Everything that is needed to connect, checked.
@@ -158,6 +158,14 @@ impl Config {
     /// an address.
     pub(crate) fn host_name(&self, host: usize) -> &str {
         self.hosts.get(host).map_or("", |host| &host.name)
+    }
+
+    /// The host's name or else its address, which is libpq's `PQhost` before there is a connection:
+    /// what its service is called in Kerberos.
+    pub(crate) fn name_or_address(&self, host: usize) -> Option<&str> {
+        let host = self.hosts.get(host)?;
+        let name = Some(host.name.as_str()).filter(|name| !name.is_empty());
+        name.or(host.address.as_deref())
     }
 
     /// What a user should know: a password file that is ignored because others can read it.

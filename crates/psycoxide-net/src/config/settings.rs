@@ -28,6 +28,7 @@ pub(crate) struct Settings {
     pub(crate) protocol_least: ProtocolVersion,
     pub(crate) allowed_auth: AuthMethods,
     pub(crate) encryption: Encryption,
+    pub(crate) gss: Gss,
     /// The operating system user that the server behind a Unix socket must run as.
     pub(crate) require_peer: Option<String>,
 }
@@ -38,6 +39,24 @@ pub(crate) struct Keepalive {
     pub(crate) idle: Option<Duration>,
     pub(crate) interval: Option<Duration>,
     pub(crate) count: Option<u32>,
+}
+
+/// What the options say of encryption by GSSAPI.
+#[derive(Clone, Debug)]
+pub(crate) struct Gss {
+    pub(crate) mode: GssMode,
+    /// The server's name in Kerberos, before the host's.
+    pub(crate) service: String,
+    /// Whether the server may act on the user's behalf elsewhere.
+    pub(crate) delegate: bool,
+}
+
+/// `gssencmode`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GssMode {
+    Disable,
+    Prefer,
+    Require,
 }
 
 /// What a server must be to be taken (`target_session_attrs`).
@@ -58,7 +77,6 @@ impl Settings {
     ) -> Result<Settings, Error> {
         let allowed_auth = require_auth(values.filled("require_auth").unwrap_or(""))?;
         let encryption = Encryption::read(values, surroundings)?;
-        refuse_gss(values)?;
         let (protocol_least, protocol_wanted) = protocol_versions(values)?;
         for keyword in ["scram_client_key", "scram_server_key"] {
             if values.filled(keyword).is_some() {
@@ -78,21 +96,23 @@ impl Settings {
             protocol_least,
             allowed_auth,
             encryption,
+            gss: gss(values)?,
             require_peer: values.filled("requirepeer").map(str::to_owned),
         })
     }
 }
 
-/// GSSAPI encryption cannot be met, so it must not be asked for.
-fn refuse_gss(values: &Values) -> Result<(), Error> {
-    let keyword = "gssencmode";
-    match one_of(values, keyword, &["disable", "prefer", "require"])? {
-        "require" => {
-            let value = "require".to_owned();
-            Err(Error::Unsupported { keyword, value, missing: "GSSAPI support" })
-        }
-        _ => Ok(()),
-    }
+fn gss(values: &Values) -> Result<Gss, Error> {
+    let mode = match one_of(values, "gssencmode", &["disable", "prefer", "require"])? {
+        "disable" => GssMode::Disable,
+        "require" => GssMode::Require,
+        _ => GssMode::Prefer,
+    };
+    Ok(Gss {
+        mode,
+        service: values.filled("krbsrvname").unwrap_or_default().to_owned(),
+        delegate: values.get("gssdelegation") == Some("1"),
+    })
 }
 
 /// The least and the wanted version of the protocol.

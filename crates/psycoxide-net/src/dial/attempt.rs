@@ -11,10 +11,13 @@ use psycoxide_proto::{
 };
 
 use super::target::{self, Question, Verdict};
-use crate::config::{CertificateMode, Config, SslMode, TargetSession, user_name_of};
+use crate::config::{
+    CertificateMode, Config, GssMode, Settings, SslMode, TargetSession, user_name_of,
+};
 use crate::error::{Error, Reason};
+use crate::gss;
 use crate::pump::{self, Pumped};
-use crate::securing::{Secured, Securing};
+use crate::securing::{How, Secured, Securing};
 use crate::socket::place::Place;
 use crate::socket::{Stream, TcpOptions};
 use crate::tls::{NOT_REQUESTED, Session};
@@ -41,30 +44,51 @@ pub(super) struct Attempt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Methods {
     now: Method,
-    later: Option<Method>,
+    later: &'static [Method],
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Method {
-    Clear,
-    Tls,
-}
+/// How a stream is encrypted, if it is.
+type Method = Option<How>;
+const CLEAR: Method = None;
+const TLS: Method = Some(How::Tls);
+const GSS: Method = Some(How::Gss);
 
 impl Methods {
-    /// What `sslmode` allows for this place, in its order. Unix sockets are never encrypted.
-    pub(super) fn of(place: &Place, mode: SslMode) -> Self {
-        let (now, later) = match (place, mode) {
-            (Place::Unix { .. }, _) | (_, SslMode::Disable) => (Method::Clear, None),
-            (_, SslMode::Allow) => (Method::Clear, Some(Method::Tls)),
-            (_, SslMode::Prefer) => (Method::Tls, Some(Method::Clear)),
-            (_, SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull) => (Method::Tls, None),
+    /// What the options allow for this place, in libpq's order. Unix sockets are never encrypted.
+    ///
+    /// # Errors
+    /// If GSSAPI is required where there can be none.
+    pub(super) fn of(place: &Place, settings: &Settings) -> Result<Self, gss::Failure> {
+        let unfit = |text: &str| Err(gss::Failure::new(text));
+        let without: &[Method] = match (place, settings.encryption.mode) {
+            (Place::Unix { .. }, _) | (_, SslMode::Disable) => &[CLEAR],
+            (_, SslMode::Allow) => &[CLEAR, TLS],
+            (_, SslMode::Prefer) => &[TLS, CLEAR],
+            (_, SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull) => &[TLS],
         };
-        Self { now, later }
+        let later = match (place, settings.gss.mode) {
+            (Place::Unix { .. }, GssMode::Require) => {
+                return unfit(
+                    "GSSAPI encryption required but it is not supported over a local socket",
+                );
+            }
+            (Place::Unix { .. }, _) | (_, GssMode::Disable) => without,
+            (_, GssMode::Prefer) if gss::has_credentials() => {
+                return Ok(Self { now: GSS, later: without });
+            }
+            (_, GssMode::Prefer) => without,
+            (_, GssMode::Require) if gss::has_credentials() => &[GSS],
+            (_, GssMode::Require) => {
+                return unfit("GSSAPI encryption required but no credential cache");
+            }
+        };
+        Ok(Self { now: CLEAR, later }.next().unwrap_or(Self { now: CLEAR, later: &[] }))
     }
 
     /// What is left to be tried.
     pub(super) fn next(self) -> Option<Self> {
-        Some(Self { now: self.later?, later: None })
+        let (now, later) = self.later.split_first()?;
+        Some(Self { now: *now, later })
     }
 }
 
@@ -74,7 +98,7 @@ enum Stage {
     Queueing { options: TcpOptions, until: Instant },
     /// The socket is not yet connected.
     Connecting(Stream),
-    /// TLS is being set up.
+    /// Encryption is being set up.
     Securing(Box<Securing>),
     /// The session is being set up.
     Starting(Stream, Box<Engine>),
@@ -128,6 +152,10 @@ impl Attempt {
 
     pub(super) fn fd(&self) -> RawFd {
         self.stream().map_or(-1, AsRawFd::as_raw_fd)
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -211,13 +239,11 @@ impl Attempt {
                     continue;
                 }
                 Stage::Securing(securing) => {
-                    let options = &config.settings().encryption;
-                    match securing.advance(options, config.host_name(host))? {
+                    match securing.advance(config, host)? {
                         Secured::Wait(interest) => return Ok(Step::Wait(interest)),
-                        Secured::Refused => self.methods = without_tls(self.methods)?,
-                        Secured::Done => {}
+                        Secured::Refused => self.refused(config, host)?,
+                        Secured::Done => self.begin_session(config, host)?,
                     }
-                    self.begin_session(config, host)?;
                     continue;
                 }
                 Stage::Starting(stream, engine) | Stage::Asking(stream, engine, _) => {
@@ -235,18 +261,34 @@ impl Attempt {
         }
     }
 
-    /// The socket is connected: begins TLS, or the conversation.
+    /// The socket is connected: begins encryption, or the conversation.
     fn connected(&mut self, config: &Config, host: usize) -> Result<(), Reason> {
-        match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Connecting(stream) if self.methods.now == Method::Tls => {
-                let options = &config.settings().encryption;
-                let securing = Securing::new(stream, options, config.host_name(host))?;
-                self.stage = Stage::Securing(Box::new(securing));
-                Ok(())
-            }
+        let Some(how) = self.methods.now else { return self.begin_session(config, host) };
+        let stream = match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Connecting(stream) => stream,
+            Stage::Securing(securing) => securing.into_stream(),
             stage => {
                 self.stage = stage;
-                self.begin_session(config, host)
+                return Ok(());
+            }
+        };
+        let securing = Securing::new(stream, how, config, host)?;
+        self.stage = Stage::Securing(Box::new(securing));
+        Ok(())
+    }
+
+    /// The server does not encrypt so: whether to go on in another way, over the same socket.
+    fn refused(&mut self, config: &Config, host: usize) -> Result<(), Reason> {
+        let how = self.methods.now.unwrap_or(How::Tls);
+        let Some(next) = self.methods.next() else { return Err(how.refused()) };
+        match next.now {
+            // TLS without asking has to come first.
+            TLS if config.settings().encryption.direct => {
+                Err(Reason::Gss(gss::Failure::new("server doesn't support GSSAPI encryption")))
+            }
+            _ => {
+                self.methods = next;
+                self.connected(config, host)
             }
         }
     }
@@ -263,7 +305,9 @@ impl Attempt {
         }
         let nonce = nonce().map_err(Reason::Socket)?;
         let end_point = stream.tls().map(Session::end_point);
-        let engine = Box::new(Engine::new(config.startup(host, nonce, end_point)));
+        let mut startup = config.startup(host, nonce, end_point);
+        startup.gss_encrypted = stream.encrypted() == GSS;
+        let engine = Box::new(Engine::new(startup));
         self.stage = Stage::Starting(stream, engine);
         Ok(())
     }
@@ -337,15 +381,6 @@ impl Attempt {
     }
 }
 
-/// The server has no TLS: whether to go on without it.
-fn without_tls(methods: Methods) -> Result<Methods, Reason> {
-    methods.next().filter(|methods| methods.now == Method::Clear).ok_or_else(|| {
-        Reason::Protocol(ProtoError::Unsupported(
-            "server does not support SSL, but SSL was required".to_owned(),
-        ))
-    })
-}
-
 /// `sslcertmode=require`, which a connection without TLS does not meet either.
 fn check_identity(config: &Config, stream: &Stream) -> Result<(), Reason> {
     let mode = config.settings().encryption.certificate_mode;
@@ -403,6 +438,7 @@ fn reason(error: Error) -> Reason {
     match error {
         Error::Protocol(error) => Reason::Protocol(error),
         Error::Tls(failure) => Reason::Lost(failure),
+        Error::Gss(failure) => Reason::Gss(failure),
         Error::Send(error) | Error::Receive(error) | Error::Io(error) => Reason::Socket(error),
         _ => Reason::Timeout,
     }

@@ -131,9 +131,12 @@ impl Dial {
 
     /// The name, or else the address, of the host that is being tried.
     pub(crate) fn host(&self) -> Option<&str> {
-        let host = self.config.hosts().get(self.host)?;
-        let name = Some(host.name.as_str()).filter(|name| !name.is_empty());
-        name.or(host.address.as_deref())
+        self.config.name_or_address(self.host)
+    }
+
+    /// The address that is being tried.
+    pub(crate) fn place(&self) -> Option<&Place> {
+        self.attempt.as_ref().map(Attempt::place)
     }
 
     /// What the host said about where to get a bearer token, if it was asked.
@@ -239,9 +242,16 @@ impl Dial {
         loop {
             if let Some(place) = self.places.pop_front() {
                 let deadline = timeout.map(|timeout| Instant::now() + timeout);
-                let methods = Methods::of(&place, self.config.settings().encryption.mode);
-                if self.begin(place, deadline, methods).is_some() {
-                    return Ok(());
+                match Methods::of(&place, self.config.settings()) {
+                    Ok(methods) => {
+                        if self.begin(place, deadline, methods).is_some() {
+                            return Ok(());
+                        }
+                    }
+                    Err(failure) => {
+                        self.failures.push(Failure::Host(failure.to_string()));
+                        return Err(self.give_up());
+                    }
                 }
                 continue;
             }
@@ -359,12 +369,12 @@ fn shown(document: &[u8]) -> String {
     shown
 }
 
-/// Whether the server may answer differently with encryption, or without: if TLS did not come
+/// Whether the server may answer differently with encryption, or without: if that did not come
 /// about, or it refused us before it let us in. libpq asks the same server again then, where
 /// `sslmode` is `allow` or `prefer`.
 fn may_differ(reason: &Reason, engine: Option<&Engine>) -> bool {
     match reason {
-        Reason::Tls(_) => true,
+        Reason::Tls(_) | Reason::Gss(_) => true,
         Reason::Protocol(ProtoError::Server(report)) => {
             report.field(b'C') != Some(CANNOT_CONNECT_NOW)
                 && engine.is_some_and(|engine| !engine.is_authenticated())
@@ -387,6 +397,7 @@ fn onward(reason: &Reason) -> Onward {
         Reason::Protocol(_)
         | Reason::Socket(_)
         | Reason::Tls(_)
+        | Reason::Gss(_)
         | Reason::Lost(_)
         | Reason::Setup(_) => Onward::Nowhere,
     }

@@ -11,7 +11,8 @@ use psycoxide_proto::Interest;
 use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 
 use crate::config::Keepalive;
-use crate::tls::Session;
+use crate::securing::How;
+use crate::{gss, tls};
 use place::Place;
 
 /// Sending to a peer that is gone must be an error, not a signal that ends the process.
@@ -30,16 +31,23 @@ pub(crate) struct TcpOptions {
     pub(crate) user_timeout: Option<Duration>,
 }
 
-/// A non-blocking stream socket, and TLS over it once that is set up.
+/// A non-blocking stream socket, and what encrypts it once that is set up.
 #[derive(Debug)]
 pub struct Stream {
     socket: Socket,
-    tls: Option<Box<Session>>,
+    cover: Cover,
+}
+
+#[derive(Debug)]
+enum Cover {
+    Clear,
+    Tls(Box<tls::Session>),
+    Gss(Box<gss::Session>),
 }
 
 impl From<Socket> for Stream {
     fn from(socket: Socket) -> Self {
-        Self { socket, tls: None }
+        Self { socket, cover: Cover::Clear }
     }
 }
 
@@ -75,58 +83,88 @@ impl Stream {
     }
 
     /// Begins TLS; [`Stream::shake_hands`] goes on with it.
-    pub(crate) fn secure(&mut self, session: Session) {
-        self.tls = Some(Box::new(session));
+    pub(crate) fn secure(&mut self, session: tls::Session) {
+        self.cover = Cover::Tls(Box::new(session));
     }
 
-    /// Goes on with TLS's handshake; what it waits for, or nothing when it is over.
+    /// Begins encryption by GSSAPI; [`Stream::shake_hands`] goes on with it.
+    pub(crate) fn secure_by_gss(&mut self, session: gss::Session) {
+        self.cover = Cover::Gss(Box::new(session));
+    }
+
+    /// Goes on setting encryption up; what it waits for, or nothing when it is over.
     pub(crate) fn shake_hands(&mut self) -> io::Result<Option<Interest>> {
-        match &mut self.tls {
-            Some(tls) => tls.shake_hands(&self.socket),
-            None => Ok(None),
+        match &mut self.cover {
+            Cover::Tls(session) => session.shake_hands(&self.socket),
+            Cover::Gss(session) => session.shake_hands(&self.socket),
+            Cover::Clear => Ok(None),
         }
     }
 
     /// The session of TLS, if there is one.
-    pub(crate) fn tls(&self) -> Option<&Session> {
-        self.tls.as_deref()
+    pub(crate) fn tls(&self) -> Option<&tls::Session> {
+        match &self.cover {
+            Cover::Tls(session) => Some(session),
+            _ => None,
+        }
+    }
+
+    /// How it is encrypted, if it is.
+    pub(crate) fn encrypted(&self) -> Option<How> {
+        match &self.cover {
+            Cover::Clear => None,
+            Cover::Tls(_) => Some(How::Tls),
+            Cover::Gss(_) => Some(How::Gss),
+        }
     }
 
     /// Sends what the socket takes. A peer that is gone is an error, never a signal.
     ///
     /// After `WouldBlock` the same bytes have to be given again, perhaps with more behind them.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.tls {
-            Some(tls) => tls.send(&self.socket, bytes),
-            None => self.socket.send_with_flags(bytes, SEND_FLAGS),
+        match &mut self.cover {
+            Cover::Clear => self.socket.send_with_flags(bytes, SEND_FLAGS),
+            Cover::Tls(session) => session.send(&self.socket, bytes),
+            Cover::Gss(session) => session.send(&self.socket, bytes),
         }
     }
 
     /// Receives what has come; 0 at the end. Where that is less than there is room for, there is no
     /// more.
     pub fn receive(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        match &mut self.tls {
-            Some(tls) => tls.receive(&self.socket, space),
-            None => (&self.socket).read(space),
+        match &mut self.cover {
+            Cover::Clear => (&self.socket).read(space),
+            Cover::Tls(session) => session.receive(&self.socket, space),
+            Cover::Gss(session) => session.receive(&self.socket, space),
         }
     }
 
     /// Whether data have left the socket and are still to be received: the socket does not become
     /// readable for them.
     pub fn is_holding(&self) -> bool {
-        self.tls().is_some_and(Session::is_holding)
+        match &self.cover {
+            Cover::Clear => false,
+            Cover::Tls(session) => session.is_holding(),
+            Cover::Gss(session) => session.is_holding(),
+        }
     }
 
     /// What the stream itself waits for, besides who uses it.
     pub fn interest(&self) -> Interest {
-        if self.tls().is_some_and(Session::wants_write) { Interest::WRITE } else { Interest::NONE }
+        let wants_write = match &self.cover {
+            Cover::Clear => false,
+            Cover::Tls(session) => session.wants_write(),
+            Cover::Gss(session) => session.wants_write(),
+        };
+        if wants_write { Interest::WRITE } else { Interest::NONE }
     }
 
     /// Says last words as far as that is possible without waiting.
     pub fn say_goodbye(&mut self, words: &[u8]) {
-        match &mut self.tls {
-            Some(tls) => tls.close(&self.socket, words),
-            None => drop(self.socket.send_with_flags(words, SEND_FLAGS)),
+        match &mut self.cover {
+            Cover::Clear => drop(self.socket.send_with_flags(words, SEND_FLAGS)),
+            Cover::Tls(session) => session.close(&self.socket, words),
+            Cover::Gss(session) => session.close(&self.socket, words),
         }
     }
 

@@ -11,6 +11,9 @@ const CANCEL_REQUEST: u32 = 1234 << 16 | 5678;
 /// in the least significant 16 bits." The answer is a single byte, `S` or `N`.
 pub const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
+/// `GSSENCRequest` (frontend): the same with 5680. The answer is a single byte, `G` or `N`.
+pub const GSS_ENC_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x30];
+
 /// `StartupMessage` (frontend): the protocol's version, then names and values.
 ///
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-STARTUPMESSAGE>

@@ -24,6 +24,7 @@ pub(crate) struct Opening {
     user: Vec<u8>,
     nonce: String,
     allowed: AuthMethods,
+    gss_encrypted: bool,
     binding: ChannelBinding,
     keys: KeyCache,
     progress: Progress,
@@ -80,6 +81,7 @@ impl Opening {
             user: startup.user,
             nonce: startup.nonce,
             allowed: startup.allowed_auth,
+            gss_encrypted: startup.gss_encrypted,
             binding: startup.channel_binding,
             keys: startup.keys,
             progress: Progress::Fresh,
@@ -180,6 +182,9 @@ impl Opening {
     /// AuthenticationOk counts only where nothing that was demanded is missing.
     fn check_ok(&self) -> Result<(), AuthError> {
         let bound = match &self.progress {
+            Progress::Fresh if self.gss_encrypted && self.allowed.contains(AuthMethods::GSS) => {
+                false
+            }
             Progress::Fresh if !self.allowed.contains(AuthMethods::NONE) => {
                 return Err(AuthError::NotAllowed("server did not complete authentication"));
             }

@@ -49,6 +49,9 @@ pub struct Startup {
     pub session_setup: bool,
     /// The authentication methods that the server may ask for (libpq's `require_auth`).
     pub allowed_auth: AuthMethods,
+    /// Whether GSSAPI encrypts the connection: both sides have proved who they are, and the server
+    /// need not ask for authentication by GSSAPI again.
+    pub gss_encrypted: bool,
     /// What TLS offers for SCRAM's channel binding.
     pub channel_binding: ChannelBinding,
     /// Where SCRAM's keys are looked for and kept; one of its own if it is not shared.
@@ -68,6 +71,7 @@ impl Startup {
             protocol: ProtocolVersion::V3_0,
             session_setup: true,
             allowed_auth: AuthMethods::ALL,
+            gss_encrypted: false,
             channel_binding: ChannelBinding::Absent,
             keys: KeyCache::default(),
         }
