@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import itertools
 import os
 import pwd
@@ -221,3 +224,31 @@ def test_a_password_file_is_read_as_libpq_reads_it(served, tmp_path):
         path.write_text(text)
         path.chmod(0o600)
         same(user)
+
+
+def scram_keys(cluster: clusters.Cluster, role: str, password: str) -> dict[str, str]:
+    """RFC 5802's keys, from what the server stores of the password."""
+    stored = cluster.sql(f"select rolpassword from pg_authid where rolname = '{role}'")
+    rounds, _, salt = stored.split("$")[1].partition(":")
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(salt), int(rounds))
+    keys = {
+        name: hmac.new(salted, label, "sha256").digest()
+        for name, label in {"client": b"Client Key", "server": b"Server Key"}.items()
+    }
+    return {f"scram_{name}_key": base64.b64encode(key).decode() for name, key in keys.items()}
+
+
+def test_scrams_keys_stand_for_the_password(served):
+    keys = scram_keys(served, "scram-sha-256", PASSWORD)
+    user = keywords(served, user="scram-sha-256")
+    conn = psycoxide.connect(**user, **keys)
+    assert not conn.info.used_password
+    assert not [key for key in keys.values() if key in conn.dsn]
+    conn.close()
+    wrong = scram_keys(served, "scram-sha-256", "another")
+    with pytest.raises(psycoxide.OperationalError, match="password authentication failed"):
+        psycoxide.connect(**user, **wrong)
+    # The server has to know its part as well.
+    half = {**keys, "scram_server_key": wrong["scram_server_key"]}
+    with pytest.raises(psycoxide.OperationalError, match="incorrect server signature"):
+        psycoxide.connect(**user, **half)

@@ -70,9 +70,7 @@ OPTIONS: dict[str, tuple[str | None, str | None]] = {
 SETTABLE = {name: value for name, (_, value) in OPTIONS.items() if value is not None}
 SECRET = ("password", "sslpassword", "oauth_client_secret")
 REFUSED = {
-    "gssencmode": "require",
-    "scram_client_key": "a2V5",
-    "scram_server_key": "a2V5",
+    "gssencmode": "sometimes",
     "sslmode": "sometimes",
     "require_auth": "magic",
     "channel_binding": "maybe",

@@ -36,15 +36,6 @@ pub enum Error {
     },
     /// Values that contradict each other; in which way.
     Conflict(String),
-    /// A demand that this build cannot meet, and that must not be ignored.
-    Unsupported {
-        /// The option.
-        keyword: &'static str,
-        /// Its value.
-        value: String,
-        /// What is missing.
-        missing: &'static str,
-    },
     /// No user was named, and the operating system knows no name for this user id.
     NoLocalUser(u32),
 }
@@ -88,9 +79,6 @@ impl fmt::Display for Error {
             },
             Error::Integer { keyword, value } => {
                 write!(f, "invalid integer value \"{value}\" for connection option \"{keyword}\"")
-            }
-            Error::Unsupported { keyword, value, missing } => {
-                write!(f, "{keyword} value \"{value}\" invalid when {missing} is not compiled in")
             }
             Error::NoLocalUser(uid) => write!(f, "local user with ID {uid} does not exist"),
         }

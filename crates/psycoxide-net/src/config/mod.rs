@@ -230,6 +230,7 @@ impl Config {
         startup.password = self.password(host).cloned();
         startup.keys = scram_keys();
         startup.ask_password = self.on_demand.password;
+        startup.scram_keys = self.settings.scram_keys.clone();
         startup.ask_token = self.on_demand.token;
         startup.protocol = self.settings.protocol_wanted;
         startup.session_setup = !self.is_replication();

@@ -4,7 +4,10 @@
 
 use std::time::Duration;
 
-use psycoxide_proto::{AuthMethods, ProtocolVersion};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use psycoxide_proto::{AuthMethods, ProtocolVersion, Secret};
+use zeroize::Zeroizing;
 
 use super::encryption::Encryption;
 use super::env::Surroundings;
@@ -29,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) allowed_auth: AuthMethods,
     pub(crate) encryption: Encryption,
     pub(crate) gss: Gss,
+    /// SCRAM's keys for the client and for the server, instead of a password.
+    pub(crate) scram_keys: Option<(Secret, Secret)>,
     /// The operating system user that the server behind a Unix socket must run as.
     pub(crate) require_peer: Option<String>,
 }
@@ -40,6 +45,9 @@ pub(crate) struct Keepalive {
     pub(crate) interval: Option<Duration>,
     pub(crate) count: Option<u32>,
 }
+
+/// So many bytes are a key of SCRAM-SHA-256.
+const SCRAM_KEY: usize = 32;
 
 /// What the options say of encryption by GSSAPI.
 #[derive(Clone, Debug)]
@@ -78,12 +86,6 @@ impl Settings {
         let allowed_auth = require_auth(values.filled("require_auth").unwrap_or(""))?;
         let encryption = Encryption::read(values, surroundings)?;
         let (protocol_least, protocol_wanted) = protocol_versions(values)?;
-        for keyword in ["scram_client_key", "scram_server_key"] {
-            if values.filled(keyword).is_some() {
-                let (value, missing) = ("***".to_owned(), "SCRAM pass-through");
-                return Err(Error::Unsupported { keyword, value, missing });
-            }
-        }
         Ok(Settings {
             connect_timeout: positive(values, "connect_timeout")?.map(seconds),
             operation_timeout: fraction(values, "operation_timeout")?,
@@ -96,9 +98,36 @@ impl Settings {
             protocol_least,
             allowed_auth,
             encryption,
+            scram_keys: scram_keys(values)?,
             gss: gss(values)?,
             require_peer: values.filled("requirepeer").map(str::to_owned),
         })
+    }
+}
+
+/// `scram_client_key` and `scram_server_key`, in base64.
+fn scram_keys(values: &Values) -> Result<Option<(Secret, Secret)>, Error> {
+    let key = |keyword, side| {
+        let Some(text) = values.filled(keyword) else { return Ok(None) };
+        let key = Zeroizing::new(
+            STANDARD
+                .decode(text)
+                .map_err(|_| Error::Conflict(format!("invalid SCRAM {side} key")))?,
+        );
+        match key.len() {
+            SCRAM_KEY => Ok(Some(Secret::new(key.to_vec()))),
+            length => {
+                Err(Error::Conflict(format!("invalid SCRAM {side} key length: {length}")))
+            }
+        }
+    };
+    match (key("scram_client_key", "client")?, key("scram_server_key", "server")?) {
+        (Some(client), Some(server)) => Ok(Some((client, server))),
+        (None, None) => Ok(None),
+        // libpq takes one of them, and fails when it needs the other.
+        _ => Err(Error::Conflict(
+            "scram_client_key and scram_server_key have to be given together".to_owned(),
+        )),
     }
 }
 

@@ -224,8 +224,13 @@ fn values_are_checked() {
 }
 
 #[test]
-fn what_cannot_be_met_is_refused() {
-    assert!(!refusal("scram_client_key=hush").contains("hush"));
+fn scrams_keys_come_together_and_are_whole() {
+    let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let dsn = format!("scram_client_key={key} scram_server_key={key}");
+    assert!(config(&dsn, &[]).unwrap().settings().scram_keys.is_some());
+    assert_eq!(refusal("scram_client_key=?hush"), "invalid SCRAM client key");
+    assert_eq!(refusal("scram_server_key=aHVzaA=="), "invalid SCRAM server key length: 4");
+    assert!(refusal(&format!("scram_client_key={key}")).contains("given together"));
 }
 
 #[test]

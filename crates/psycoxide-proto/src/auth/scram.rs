@@ -59,14 +59,21 @@ pub(crate) struct Exchange {
 }
 
 enum Step {
-    /// The first message is out; it holds the password.
-    First(Zeroizing<Vec<u8>>),
+    /// The first message is out.
+    First(Origin),
     /// The password is being stretched, unless its keys are known.
-    Deriving { source: Box<Source>, label: Label, auth_message: String, final_bare: String },
+    Deriving { source: Box<Source>, label: Option<Label>, auth_message: String, final_bare: String },
     /// The final message is out; the server must answer with this signature.
-    Final { expected: [u8; 32], label: Label, keys: Arc<Keys> },
+    Final { expected: [u8; 32], label: Option<Label>, keys: Arc<Keys> },
     /// The server has proved that it knows the password.
     Verified,
+}
+
+/// What the client has to show.
+enum Origin {
+    Password(Zeroizing<Vec<u8>>),
+    /// The keys of a password that somebody else knows.
+    Keys(Arc<Keys>),
 }
 
 /// Where the keys come from.
@@ -84,7 +91,13 @@ impl Exchange {
         cache: KeyCache,
     ) -> Exchange {
         let password = Zeroizing::new(saslprep(password).into_owned());
-        Exchange { binding, nonce, cache, step: Step::First(password) }
+        Exchange { binding, nonce, cache, step: Step::First(Origin::Password(password)) }
+    }
+
+    /// The same with keys instead of a password.
+    pub(crate) fn with_keys(keys: Arc<Keys>, nonce: String, binding: Binding) -> Exchange {
+        let step = Step::First(Origin::Keys(keys));
+        Exchange { binding, nonce, cache: KeyCache::default(), step }
     }
 
     /// `client-first-message`. PostgreSQL takes the user from the StartupMessage and ignores the
@@ -95,7 +108,7 @@ impl Exchange {
 
     /// Takes the `server-first-message`; the password is then to be stretched by [`Self::work`].
     pub(crate) fn server_first(&mut self, message: &[u8]) -> Result<(), AuthError> {
-        let Step::First(password) = &self.step else {
+        let Step::First(origin) = &self.step else {
             return Err(AuthError::OutOfOrder("unexpected SASL continuation from server"));
         };
         let message =
@@ -104,11 +117,18 @@ impl Exchange {
         if nonce.len() <= self.nonce.len() || !nonce.starts_with(&self.nonce) {
             return Err(AuthError::Nonce);
         }
-        let label = Label::new(password, &salt, iterations);
-        let source = Box::new(match self.cache.get(&label) {
-            Some(keys) => Source::Known(keys),
-            None => Source::Derived(Derivation::new(password, &salt, iterations)?),
-        });
+        let (label, source) = match origin {
+            Origin::Keys(keys) => (None, Source::Known(Arc::clone(keys))),
+            Origin::Password(password) => {
+                let label = Label::new(password, &salt, iterations);
+                let source = match self.cache.get(&label) {
+                    Some(keys) => Source::Known(keys),
+                    None => Source::Derived(Derivation::new(password, &salt, iterations)?),
+                };
+                (Some(label), source)
+            }
+        };
+        let source = Box::new(source);
         let final_bare = format!("c={},r={nonce}", self.binding.encoded());
         let auth_message = format!("n=,r={},{message},{final_bare}", self.nonce);
         self.step = Step::Deriving { source, label, auth_message, final_bare };
@@ -159,7 +179,9 @@ impl Exchange {
             return Err(AuthError::ServerSignature);
         }
         // Only now: nobody but a server that knows the password can fill the cache.
-        self.cache.keep(*label, keys);
+        if let Some(label) = label {
+            self.cache.keep(*label, keys);
+        }
         self.step = Step::Verified;
         Ok(())
     }
@@ -248,6 +270,12 @@ impl Keys {
         let server = Zeroizing::new(mac(&**salted, b"Server Key"));
         Keys { client, stored, server }
     }
+
+    /// The keys of a password that is not known.
+    pub(crate) fn given(client: Key, server: Key) -> Keys {
+        let stored = Zeroizing::new(Sha256::digest(*client).into());
+        Keys { client, stored, server }
+    }
 }
 
 fn mac(key: &[u8], message: &[u8]) -> [u8; 32] {
@@ -284,6 +312,19 @@ mod tests {
             STANDARD.encode(mac(&*keys.server, auth.as_bytes())),
             "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
         );
+    }
+
+    /// The keys that a stretched password gives serve as well as the password.
+    #[test]
+    fn keys_stand_for_a_password() {
+        let mut derivation =
+            Derivation::new(b"pencil", &STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap(), 4096)
+                .unwrap();
+        let keys = Keys::new(&derivation.work().unwrap());
+        let given = Keys::given(keys.client.clone(), keys.server.clone());
+        assert_eq!(given.stored, keys.stored);
+        let nonce = "rOprNGfwEbeRWgbNEkqO".to_owned();
+        play(Exchange::with_keys(Arc::new(given), nonce, Binding::Unsupported), true);
     }
 
     /// What a PostgreSQL 15 server stored for `ALTER ROLE … PASSWORD 'testerpw'`.

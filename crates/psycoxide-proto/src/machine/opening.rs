@@ -1,9 +1,13 @@
 //! Authentication: one answer to each request of the server, in the order that is safe.
 
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
 use crate::auth::bearer;
 use crate::auth::key_cache::KeyCache;
 use crate::auth::md5;
-use crate::auth::scram::{Binding, Exchange};
+use crate::auth::scram::{Binding, Exchange, Keys};
 use crate::backend::auth::Authentication;
 use crate::error::{AuthError, Error};
 use crate::frontend::auth as send;
@@ -20,6 +24,7 @@ const SCRAM_PLUS: &[u8] = b"SCRAM-SHA-256-PLUS";
 pub(crate) struct Opening {
     password: Option<Secret>,
     ask_password: bool,
+    scram_keys: Option<Arc<Keys>>,
     ask_token: bool,
     user: Vec<u8>,
     nonce: String,
@@ -78,6 +83,10 @@ impl Opening {
             password: startup.password.filter(|password| !password.is_empty()),
             ask_password: startup.ask_password,
             ask_token: startup.ask_token,
+            scram_keys: startup.scram_keys.as_ref().and_then(|(client, server)| {
+                let key = |secret: &Secret| secret.expose().try_into().ok().map(Zeroizing::new);
+                Some(Arc::new(Keys::given(key(client)?, key(server)?)))
+            }),
             user: startup.user,
             nonce: startup.nonce,
             allowed: startup.allowed_auth,
@@ -261,12 +270,21 @@ impl Opening {
             PasswordUse::Scram(mechanism, binding) => {
                 let (nonce, keys) = (self.nonce.clone(), self.keys.clone());
                 let exchange = Exchange::new(password.expose(), nonce, binding, keys);
-                let first = exchange.first_message();
-                self.progress = Progress::Scram(Box::new(exchange));
-                out.append(|out| send::sasl_initial(out, mechanism, first.as_bytes()))
-                    .map_err(Error::Misuse)
+                self.begin_scram(mechanism, exchange, out)
             }
         }
+    }
+
+    fn begin_scram(
+        &mut self,
+        mechanism: &'static [u8],
+        exchange: Exchange,
+        out: &mut Outbox,
+    ) -> Result<(), Error> {
+        let first = exchange.first_message();
+        self.progress = Progress::Scram(Box::new(exchange));
+        out.append(|out| send::sasl_initial(out, mechanism, first.as_bytes()))
+            .map_err(Error::Misuse)
     }
 
     fn ask_gss(&mut self, token: &[u8]) {
@@ -284,6 +302,11 @@ impl Opening {
         match self.choose(offered)? {
             Mechanism::Scram(mechanism, binding) => {
                 self.first(scram, "server requested SCRAM-SHA-256 authentication")?;
+                if let Some(keys) = &self.scram_keys {
+                    let nonce = self.nonce.clone();
+                    let exchange = Exchange::with_keys(Arc::clone(keys), nonce, binding);
+                    return self.begin_scram(mechanism, exchange, out);
+                }
                 self.with_password(PasswordUse::Scram(mechanism, binding), out)
             }
             Mechanism::Bearer => {

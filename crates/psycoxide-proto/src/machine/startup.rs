@@ -36,6 +36,9 @@ pub struct Startup {
     /// Where there is no password: whether to ask the driver for it, by
     /// [`Ask::Password`](crate::Ask), when the server wants one.
     pub ask_password: bool,
+    /// RFC 5802's ClientKey and ServerKey, where they are known and the password is not (libpq's
+    /// `scram_client_key` and `scram_server_key`).
+    pub scram_keys: Option<(Secret, Secret)>,
     /// Whether the driver has bearer tokens to give ([`Ask::BearerToken`](crate::Ask)).
     pub ask_token: bool,
     /// The role's name, which MD5 authentication needs.
@@ -65,6 +68,7 @@ impl Startup {
             parameters: vec![(b"user".to_vec(), user.to_vec())],
             password: None,
             ask_password: false,
+            scram_keys: None,
             ask_token: false,
             user: user.to_vec(),
             nonce,
