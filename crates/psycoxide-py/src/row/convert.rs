@@ -67,8 +67,18 @@ fn _real_dict_rows(
     let Some(assign) = assign else {
         return Err(PyTypeError::new_err("OrderedDict takes no items"));
     };
+    // A row is first made a copy of this as a plain dict, its entries all in one piece, instead of
+    // growing with each key. The order of an OrderedDict comes with the assignments.
+    let template = PyDict::new(rows.py());
+    for name in &names {
+        template.set_item(name, rows.py().None())?;
+    }
     replace(rows, |values| {
         let row = new_object(cls, &none)?;
+        // SAFETY: both are valid dicts, and the keys are exact `str`.
+        if unsafe { ffi::PyDict_Update(row.as_ptr(), template.as_ptr()) } != 0 {
+            return Err(PyErr::fetch(rows.py()));
+        }
         for (name, value) in names.iter().zip(values.iter_borrowed()) {
             // SAFETY: all three are valid objects, the first of the slot's class.
             if unsafe { assign(row.as_ptr(), name.as_ptr(), value.as_ptr()) } != 0 {
