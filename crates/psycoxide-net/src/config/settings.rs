@@ -116,9 +116,7 @@ fn scram_keys(values: &Values) -> Result<Option<(Secret, Secret)>, Error> {
         );
         match key.len() {
             SCRAM_KEY => Ok(Some(Secret::new(key.to_vec()))),
-            length => {
-                Err(Error::Conflict(format!("invalid SCRAM {side} key length: {length}")))
-            }
+            length => Err(Error::Conflict(format!("invalid SCRAM {side} key length: {length}"))),
         }
     };
     match (key("scram_client_key", "client")?, key("scram_server_key", "server")?) {
