@@ -70,16 +70,17 @@ impl Incoming {
     }
 }
 
-/// What is encrypted and not sent.
+/// What is encrypted and not sent: `sent..end` of the buffer.
 #[derive(Default)]
 pub(super) struct Outgoing {
-    bytes: Vec<u8>,
+    data: Vec<u8>,
     sent: usize,
+    end: usize,
 }
 
 impl Outgoing {
     pub(super) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.end == 0
     }
 
     /// Appends what `write` writes, which needs about `size` bytes.
@@ -88,22 +89,22 @@ impl Outgoing {
         size: usize,
         mut write: impl FnMut(&mut [u8]) -> Result<usize, E>,
     ) -> Result<(), rustls::Error> {
-        let end = self.bytes.len();
-        self.bytes.resize(end + size, 0);
+        self.make_room(size);
         loop {
-            match write(self.bytes.get_mut(end..).unwrap_or_default()) {
+            match write(self.data.get_mut(self.end..).unwrap_or_default()) {
                 Ok(count) => {
-                    self.bytes.truncate(end + count);
+                    self.end += count;
                     return Ok(());
                 }
-                Err(error) => match error.room() {
-                    Some(room) => self.bytes.resize(end + room, 0),
-                    None => {
-                        self.bytes.truncate(end);
-                        return Err(rustls::Error::EncryptError);
-                    }
-                },
+                Err(error) => self.make_room(error.room().ok_or(rustls::Error::EncryptError)?),
             }
+        }
+    }
+
+    /// Room once made is kept, so that it is wiped once only.
+    fn make_room(&mut self, size: usize) {
+        if self.data.len() < self.end + size {
+            self.data.resize(self.end + size, 0);
         }
     }
 
@@ -112,15 +113,14 @@ impl Outgoing {
     /// # Errors
     /// `WouldBlock` when the socket takes no more of it.
     pub(super) fn flush(&mut self, socket: &Socket) -> io::Result<()> {
-        while let Some(rest) = self.bytes.get(self.sent..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = self.data.get(self.sent..self.end).filter(|rest| !rest.is_empty()) {
             match socket.send_with_flags(rest, SEND_FLAGS) {
                 Ok(count) => self.sent += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        self.bytes.clear();
-        self.sent = 0;
+        (self.sent, self.end) = (0, 0);
         Ok(())
     }
 }
