@@ -16,6 +16,10 @@ const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 /// `id-ce-subjectAltName`
 const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 
+/// `nsCertType`, Netscape's way to say what a certificate is for. OpenSSL still looks at it.
+pub(super) const NETSCAPE_TYPE: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("2.16.840.1.113730.1.1");
+
 const VERSION_1: u8 = 0;
 
 /// What somebody signed: a certificate, or a list of revoked ones.
@@ -169,6 +173,13 @@ impl<'a> Certificate<'a> {
             (_, Some(_)) => Err(ErrorKind::Failed.into()),
             (found, None) => Ok(found),
         }
+    }
+
+    /// The bits of Netscape's extension, the first the highest.
+    pub(super) fn netscape_type(&self) -> der::Result<Option<u8>> {
+        let Some(extension) = self.raw_extension(NETSCAPE_TYPE)? else { return Ok(None) };
+        let bits = BitStringRef::from_der(extension.extn_value.as_bytes())?;
+        Ok(Some(bits.raw_bytes().first().copied().unwrap_or_default()))
     }
 
     /// The names of the subjectAltName extension, in their order.

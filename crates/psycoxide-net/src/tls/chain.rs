@@ -13,7 +13,7 @@ use rustls::crypto::WebPkiSupportedAlgorithms;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages};
 
-use super::certificate::Certificate;
+use super::certificate::{Certificate, NETSCAPE_TYPE};
 use super::constraints;
 use super::revocation::Lists;
 
@@ -26,13 +26,24 @@ const MAX_SIGNATURES: usize = 100;
 /// `id-kp-serverAuth`
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 
-/// The extensions that are understood, so that they may be critical.
-const KNOWN: [ObjectIdentifier; 5] = [
+/// In Netscape's extension: for servers, for authorities of servers.
+const NETSCAPE_SERVER: u8 = 0x40;
+const NETSCAPE_AUTHORITY: u8 = 0x04;
+
+/// The extensions that may be critical. Policies say what a certificate is worth to those who ask
+/// for some, which libpq does not; where to get lists of revoked certificates is up to the user.
+const KNOWN: [ObjectIdentifier; 11] = [
     ObjectIdentifier::new_unwrap("2.5.29.15"), // keyUsage
     ObjectIdentifier::new_unwrap("2.5.29.17"), // subjectAltName
     ObjectIdentifier::new_unwrap("2.5.29.19"), // basicConstraints
     ObjectIdentifier::new_unwrap("2.5.29.30"), // nameConstraints
+    ObjectIdentifier::new_unwrap("2.5.29.31"), // cRLDistributionPoints
+    ObjectIdentifier::new_unwrap("2.5.29.32"), // certificatePolicies
+    ObjectIdentifier::new_unwrap("2.5.29.33"), // policyMappings
+    ObjectIdentifier::new_unwrap("2.5.29.36"), // policyConstraints
     ObjectIdentifier::new_unwrap("2.5.29.37"), // extKeyUsage
+    ObjectIdentifier::new_unwrap("2.5.29.54"), // inhibitAnyPolicy
+    NETSCAPE_TYPE,
 ];
 
 /// Why a certificate is not trusted. The texts are OpenSSL's.
@@ -228,8 +239,11 @@ impl<'a> Search<'a> {
 fn check_server(leaf: &Certificate<'_>) -> Result<(), Distrust> {
     let usage = leaf.extension::<KeyUsage>().map_err(unreadable)?;
     let any = KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment | KeyUsages::KeyAgreement;
-    match usage {
-        Some(usage) if usage.0.is_disjoint(any) => Err(Distrust::Purpose),
+    if usage.is_some_and(|usage| usage.0.is_disjoint(any)) {
+        return Err(Distrust::Purpose);
+    }
+    match leaf.netscape_type().map_err(unreadable)? {
+        Some(bits) if bits & NETSCAPE_SERVER == 0 => Err(Distrust::Purpose),
         _ => Ok(()),
     }
 }
@@ -240,7 +254,7 @@ fn check_authority(
     below: &[&Certificate<'_>],
 ) -> Result<(), Distrust> {
     let usage = certificate.extension::<KeyUsage>().map_err(unreadable)?;
-    if usage.as_ref().is_some_and(|usage| !usage.key_cert_sign()) {
+    if usage.is_some_and(|usage| !usage.key_cert_sign()) {
         return Err(Distrust::KeyUsage);
     }
     match certificate.extension::<BasicConstraints>().map_err(unreadable)? {
@@ -252,13 +266,20 @@ fn check_authority(
                 return Err(Distrust::PathLength);
             }
         }
-        // Before version 3 there was no way to say that one is an authority; only an end of trust
-        // may be that old.
-        None if certificate.is_self_issued() && (certificate.is_version_1() || usage.is_some()) => {
-        }
+        None if certificate.is_self_issued() && is_old_authority(certificate)? => {}
         None => return Err(Distrust::NotAnAuthority),
     }
     constraints::check(certificate, below)
+}
+
+/// Whether a certificate is an authority's without saying so as one does today; only an end of
+/// trust may be that old. Before version 3 there was no way to say it.
+fn is_old_authority(certificate: &Certificate<'_>) -> Result<bool, Distrust> {
+    let usage = certificate.extension::<KeyUsage>().map_err(unreadable)?;
+    let netscape = certificate.netscape_type().map_err(unreadable)?;
+    Ok(certificate.is_version_1()
+        || usage.is_some_and(|usage| usage.key_cert_sign())
+        || netscape.is_some_and(|bits| bits & NETSCAPE_AUTHORITY != 0))
 }
 
 fn unreadable(_: x509_cert::der::Error) -> Distrust {

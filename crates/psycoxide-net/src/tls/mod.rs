@@ -22,6 +22,8 @@ mod session_tests;
 #[cfg(test)]
 mod tests;
 mod verifier;
+#[cfg(test)]
+mod workshop;
 
 pub use failure::Failure;
 pub use info::TlsInfo;

@@ -15,7 +15,7 @@ use socket2::Socket;
 
 use super::failure::Failure;
 use super::session::Session;
-use super::tests::Workshop;
+use super::workshop::Workshop;
 use crate::config::{Binding, CertificateMode, Encryption, Root, SslMode, TlsVersion};
 
 const BOTH: [&SupportedProtocolVersion; 2] = [&version::TLS12, &version::TLS13];

@@ -2,10 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::slice::from_ref;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use psycoxide_proto::Secret;
@@ -17,72 +15,8 @@ use super::binding::end_point;
 use super::certificate::{AltName, Certificate};
 use super::chain::{Distrust, Trust};
 use super::revocation::Lists;
+use super::workshop::Workshop;
 use super::{key, name, pem};
-
-/// A folder to work in with OpenSSL's program, removed in the end.
-pub(super) struct Workshop(PathBuf);
-
-impl Workshop {
-    pub(super) fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("psycoxide-tls-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        fs::create_dir(&folder).unwrap();
-        Self(folder)
-    }
-
-    pub(super) fn path(&self, name: &str) -> String {
-        self.0.join(name).to_string_lossy().into_owned()
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.0.join(name), text).unwrap();
-    }
-
-    /// Runs `openssl` with these arguments, which are split at blanks.
-    pub(super) fn run(&self, arguments: &str) -> Vec<u8> {
-        let done = Command::new("openssl")
-            .args(arguments.split_whitespace())
-            .current_dir(&self.0)
-            .output()
-            .expect("these tests need the program openssl");
-        assert!(done.status.success(), "{arguments}: {}", String::from_utf8_lossy(&done.stderr));
-        done.stdout
-    }
-
-    pub(super) fn authority(&self, name: &str) {
-        self.run(&format!(
-            "req -x509 -nodes -days 30 -subj /CN={name} -newkey ec -pkeyopt \
-             ec_paramgen_curve:prime256v1 -keyout {name}.key -out {name}.crt"
-        ));
-    }
-
-    /// A certificate for `name`; no extensions at all make it one of version 1.
-    pub(super) fn leaf(&self, name: &str, authority: &str, extensions: &str) {
-        self.run(&format!(
-            "req -new -nodes -subj /CN={name} -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 \
-             -keyout {name}.key -out {name}.csr"
-        ));
-        self.write("extensions", extensions);
-        let with = if extensions.is_empty() { "" } else { "-extfile extensions" };
-        self.run(&format!(
-            "x509 -req -in {name}.csr -days 20 -sha256 -CA {authority}.crt -CAkey {authority}.key \
-             -CAcreateserial {with} -out {name}.crt"
-        ));
-    }
-
-    pub(super) fn der(&self, name: &str) -> Vec<u8> {
-        let text = fs::read(self.0.join(format!("{name}.crt"))).unwrap();
-        pem::blocks(&text)[0].der.to_vec()
-    }
-}
-
-impl Drop for Workshop {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -200,6 +134,7 @@ fn every_kind_of_signature_of_today_is_verified() {
         ("ec -pkeyopt ec_paramgen_curve:secp384r1", &["sha256", "sha384", "sha512"]),
         ("ec -pkeyopt ec_paramgen_curve:secp521r1", &["sha384", "sha512"]),
         ("rsa:2048", &["sha256", "sha384", "sha512"]),
+        ("rsa:2048", &["sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:-1"]),
     ] {
         workshop.run(&format!(
             "req -x509 -nodes -subj /CN=ca -newkey {key} -keyout ca.key -out ca.crt"
@@ -235,6 +170,106 @@ fn a_certificate_for_another_purpose_is_no_servers() {
         workshop.leaf("db", "ca", extensions);
         assert_eq!(verdict(&[workshop.der("db")], &ca), expected, "{extensions}");
     }
+}
+
+/// Extensions of a server's certificate, and of an authority's.
+const OF_LEAVES: &[&str] = &[
+    "basicConstraints=CA:FALSE",
+    "basicConstraints=critical,CA:TRUE",
+    "keyUsage=critical,digitalSignature",
+    "keyUsage=keyAgreement",
+    "keyUsage=keyEncipherment,dataEncipherment",
+    "keyUsage=nonRepudiation",
+    "keyUsage=cRLSign",
+    "extendedKeyUsage=critical,serverAuth",
+    "extendedKeyUsage=anyExtendedKeyUsage",
+    "extendedKeyUsage=codeSigning",
+    "extendedKeyUsage=clientAuth,timeStamping",
+    "nsCertType=client",
+    "nsCertType=server",
+    "nsCertType=critical,client,server",
+    "nsCertType=objCA",
+    "subjectAltName=critical,DNS:leaf",
+    "certificatePolicies=critical,1.2.3.4",
+    "crlDistributionPoints=critical,URI:http://localhost/x",
+    "inhibitAnyPolicy=critical,0",
+    "policyConstraints=critical,requireExplicitPolicy:0",
+    "subjectKeyIdentifier=critical,hash",
+    "issuerAltName=critical,DNS:ca",
+    "authorityInfoAccess=critical,OCSP;URI:http://localhost/",
+    "tlsfeature=critical,status_request",
+    "1.2.3.4=critical,DER:0500",
+];
+const OF_AUTHORITIES: &[&str] = &[
+    "",
+    "basicConstraints=CA:TRUE",
+    "basicConstraints=critical,CA:TRUE,pathlen:0",
+    "basicConstraints=critical,CA:FALSE",
+    "subjectKeyIdentifier=hash",
+    "keyUsage=keyCertSign",
+    "keyUsage=cRLSign",
+    "nsCertType=sslCA",
+    "basicConstraints=CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign",
+    "basicConstraints=CA:TRUE\nkeyUsage=cRLSign",
+    "basicConstraints=CA:TRUE\nnsCertType=client",
+    "basicConstraints=CA:TRUE\nnsCertType=emailCA",
+    "basicConstraints=CA:TRUE\nnsCertType=sslCA",
+    "basicConstraints=CA:TRUE\nextendedKeyUsage=serverAuth",
+    "basicConstraints=CA:TRUE\nextendedKeyUsage=anyExtendedKeyUsage",
+    "basicConstraints=CA:TRUE\nextendedKeyUsage=emailProtection",
+    "basicConstraints=CA:TRUE\ncertificatePolicies=critical,1.2.3.4",
+    "basicConstraints=CA:TRUE\npolicyConstraints=critical,requireExplicitPolicy:0",
+    "basicConstraints=CA:TRUE\npolicyMappings=critical,1.2.3.4:1.2.3.5",
+    "basicConstraints=CA:TRUE\ninhibitAnyPolicy=critical,0",
+    "basicConstraints=CA:TRUE\nnameConstraints=critical,permitted;DNS:org",
+    "basicConstraints=CA:TRUE\nnameConstraints=critical,permitted;DNS:.leaf.org",
+    "basicConstraints=CA:TRUE\nnameConstraints=critical,excluded;DNS:LEAF.ORG",
+    "basicConstraints=CA:TRUE\nnameConstraints=critical,excluded;DNS:other",
+    "basicConstraints=CA:TRUE\nnameConstraints=permitted;IP:10.0.0.0/255.0.0.0",
+    "basicConstraints=CA:TRUE\nnameConstraints=excluded;IP:10.0.0.0/255.0.0.0",
+    "basicConstraints=CA:TRUE\n1.2.3.4=critical,DER:0500",
+];
+
+#[test]
+fn verdicts_are_those_of_openssl() {
+    let workshop = Workshop::new();
+    workshop.authority("root");
+    workshop.run("x509 -x509toreq -in root.crt -signkey root.key -out root.csr");
+    workshop.leaf("middle", "root", "basicConstraints=CA:TRUE");
+    let named = [
+        "subjectAltName=DNS:leaf.org",
+        "subjectAltName=IP:10.0.0.1",
+        "keyUsage=critical,digitalSignature",
+    ];
+    workshop.leaf("leaf.org", "middle", "");
+    let file = |number: usize| format!("leaf{number}");
+    for (number, extensions) in named.iter().chain(OF_LEAVES).enumerate() {
+        workshop.sign("leaf.org", "middle", extensions);
+        fs::rename(workshop.path("leaf.org.crt"), workshop.path(&file(number)) + ".crt").unwrap();
+    }
+    let mut differences = Vec::new();
+    let mut compare = |what: &str, leaves: usize| {
+        let with = "verify -purpose sslserver -CAfile root.crt -untrusted middle.crt";
+        for leaf in (0..leaves).map(file) {
+            let theirs = workshop.runs(&format!("{with} {leaf}.crt"));
+            let sent = [workshop.der(&leaf), workshop.der("middle")];
+            let ours = verdict(&sent, &[workshop.der("root")]);
+            if ours.is_ok() != theirs {
+                differences.push(format!("{what}, {leaf}: {ours:?}, OpenSSL: {theirs}"));
+            }
+        }
+    };
+    compare("nothing odd", named.len() + OF_LEAVES.len());
+    for extensions in OF_AUTHORITIES {
+        workshop.sign("middle", "root", extensions);
+        compare(&format!("authority with {extensions:?}"), named.len());
+    }
+    workshop.sign("middle", "root", "basicConstraints=CA:TRUE");
+    for extensions in OF_AUTHORITIES {
+        workshop.sign("root", "root", extensions);
+        compare(&format!("root with {extensions:?}"), named.len());
+    }
+    assert!(differences.is_empty(), "{differences:#?}");
 }
 
 #[test]
