@@ -146,8 +146,8 @@ impl Engine {
 
     /// Where to read into: never empty, unless the engine has failed or was terminated.
     ///
-    /// The room grows with what arrived (64 kB, 256 kB, then 1 MB for the rows of a large result,
-    /// or twice what there is of a long message), never with what a message declares.
+    /// The room grows with what arrived (64 kB, 256 kB, 1 MB, then 2 MB for the rows of a large
+    /// result, or twice what there is of a long message), never with what a message declares.
     pub fn space(&mut self) -> &mut [u8] {
         if matches!(self.talk.phase, Phase::Failed | Phase::Closed) {
             return &mut [];

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::wire::buffer::Buffer;
+
 /// The bytes before a DataRow's first field: type, length, number of fields.
 const HEADER: usize = 7;
 
@@ -22,7 +24,7 @@ pub struct Rows {
 /// A buffer and the DataRow messages in it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Block {
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Buffer,
     pub(crate) runs: Runs,
 }
 
@@ -76,7 +78,7 @@ impl Rows {
 
     /// How many bytes the rows hold in memory.
     pub fn memory(&self) -> usize {
-        self.blocks.iter().map(|block| block.bytes.capacity()).sum()
+        self.blocks.iter().map(|block| block.bytes.len()).sum()
     }
 
     /// The position of the first row.
@@ -145,7 +147,7 @@ impl Rows {
     }
 
     /// The buffers, for other use.
-    pub(crate) fn into_buffers(self) -> impl Iterator<Item = Vec<u8>> {
+    pub(crate) fn into_buffers(self) -> impl Iterator<Item = Buffer> {
         self.blocks.into_iter().map(|block| block.bytes)
     }
 }
@@ -247,21 +249,22 @@ mod tests {
 
     /// DataRows of one field, each with a byte of something else before it.
     fn block(values: &[&[u8]], together: bool) -> Block {
-        let mut block = Block::default();
+        let mut bytes = Vec::new();
+        let mut runs = Runs::default();
         for value in values {
             if !together {
-                block.bytes.push(b'?');
+                bytes.push(b'?');
             }
-            let start = block.bytes.len();
+            let start = bytes.len();
             let length = u32::try_from(value.len()).unwrap();
-            block.bytes.push(b'D');
-            block.bytes.extend_from_slice(&(length + 10).to_be_bytes());
-            block.bytes.extend_from_slice(&[0, 1]);
-            block.bytes.extend_from_slice(&length.to_be_bytes());
-            block.bytes.extend_from_slice(value);
-            block.runs.add(start..block.bytes.len(), 1);
+            bytes.push(b'D');
+            bytes.extend_from_slice(&(length + 10).to_be_bytes());
+            bytes.extend_from_slice(&[0, 1]);
+            bytes.extend_from_slice(&length.to_be_bytes());
+            bytes.extend_from_slice(value);
+            runs.add(start..bytes.len(), 1);
         }
-        block
+        Block { bytes: bytes.into(), runs }
     }
 
     fn rows(blocks: impl IntoIterator<Item = Block>) -> Rows {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::buffer::{Buffer, HUGE};
 use super::deframe::{self, Header};
 use crate::backend::rows::check_row;
 use crate::error::Violation;
@@ -14,6 +15,8 @@ const SMALL: usize = 64 << 10;
 const MEDIUM: usize = 256 << 10;
 /// The buffer once a result fills several: fewer, larger allocations.
 const LARGE: usize = 1 << 20;
+/// A result of more than this goes on in huge pages.
+const MANY: usize = 4 * LARGE;
 /// A read into less room than this is not worth a system call while the tail is cheap to move.
 const ROOM: usize = 4 << 10;
 /// Rows up to this size are copied out at the end of a result; the buffer stays.
@@ -22,7 +25,7 @@ const COPIED: usize = 16 << 10;
 /// The in buffer. `start..end` came and is not read yet; `runs` are rows before `start`.
 #[derive(Default)]
 pub(crate) struct Inbox {
-    data: Vec<u8>,
+    data: Buffer,
     start: usize,
     end: usize,
     /// Rows of the result under way that lie in `data`.
@@ -32,7 +35,7 @@ pub(crate) struct Inbox {
     /// How many rows of the result under way were taken before it was complete.
     taken: usize,
     /// A buffer whose rows were taken and read.
-    spare: Vec<u8>,
+    spare: Buffer,
     /// The last read filled all its room: the peer has more.
     eager: bool,
 }
@@ -174,7 +177,7 @@ impl Inbox {
     /// The rows of the result under way: the buffers that they fill go with them, few rows are
     /// copied out instead.
     pub(crate) fn seal_rows(&mut self) -> Rows {
-        self.spare = Vec::new();
+        self.spare = Buffer::default();
         let mut rows = self.take_full_rows();
         self.taken = 0;
         let used = self.runs.bytes();
@@ -205,7 +208,7 @@ impl Inbox {
         }
         let mut exact = Runs::default();
         exact.add(0..bytes.len(), runs.rows);
-        Block { bytes, runs: exact }
+        Block { bytes: bytes.into(), runs: exact }
     }
 
     /// Gives a buffer back that a large answer made, once there is nothing in it.
@@ -218,6 +221,7 @@ impl Inbox {
     fn make_room(&mut self) {
         let tail = self.end - self.start;
         let level = match (self.eager, self.rows.is_empty()) {
+            (_, false) if self.rows.memory() >= MANY => HUGE,
             (true, false) if self.data.len() >= MEDIUM => LARGE,
             (true, _) => MEDIUM,
             (false, _) => SMALL,
@@ -244,7 +248,7 @@ impl Inbox {
     fn replace(&mut self, size: usize) -> Block {
         let mut data = match std::mem::take(&mut self.spare) {
             spare if spare.len() == size => spare,
-            _ => vec![0; size],
+            _ => Buffer::zeroed(size),
         };
         let tail = self.unread();
         let length = tail.len();
@@ -255,8 +259,7 @@ impl Inbox {
         let runs = std::mem::take(&mut self.runs);
         let used = runs.iter().last().map_or(0, |run| run.end);
         if used < bytes.len() / 4 * 3 {
-            bytes.truncate(used);
-            bytes.shrink_to_fit();
+            bytes.cut(used);
         }
         self.start = 0;
         self.end = length;
@@ -313,6 +316,22 @@ mod tests {
             assert!(values(&rows) == expected, "width {width}");
             assert_eq!(inbox.seal_rows().len(), 0);
         }
+    }
+
+    #[test]
+    fn many_rows_fill_huge_pages_and_leave_no_rest_of_one() {
+        let mut inbox = Inbox::default();
+        let message = row(&[b'x'; 1000]);
+        let count = 9_000;
+        for _ in 0..count {
+            feed(&mut inbox, &message);
+            inbox.walk_rows(1).unwrap();
+        }
+        assert_eq!(inbox.data.len(), HUGE);
+        let rows = inbox.seal_rows();
+        assert_eq!((rows.len(), values(&rows).len()), (count, count));
+        assert!(rows.memory() < count * message.len() + LARGE, "{}", rows.memory());
+        assert_eq!(inbox.data.len(), SMALL);
     }
 
     #[test]
