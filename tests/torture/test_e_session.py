@@ -11,7 +11,20 @@ from fakepg import (
     m,
     ready,
 )
-from support import check, connect, db, errors, ext, memory_bound, sql, usable, wait_for, within
+from support import (
+    check,
+    connect,
+    db,
+    errors,
+    ext,
+    extras,
+    memory_bound,
+    psql,
+    sql,
+    usable,
+    wait_for,
+    within,
+)
 
 
 @check("E01", timeout=60)
@@ -174,6 +187,89 @@ def test_e04(conn):
         cur.execute(sql.SQL("select {}::text").format(sql.Literal(NASTY[3])))
         assert cur.fetchone() == (NASTY[3],)
         conn.commit()
+
+
+# Ways to turn standard_conforming_strings {v}.
+FLIPS = {
+    "set_config()": "select set_config('standard_conforming_strings', '{v}', false)",
+    "a DO block": (
+        "do $$ begin perform set_config('standard_conforming_strings', '{v}', false); end $$"
+    ),
+    "functions": """
+        create or replace function pg_temp.flip() returns void language plpgsql as
+        $$ begin perform set_config('standard_conforming_strings', '{v}', false); end $$;
+        create or replace function pg_temp.other() returns int language sql
+        set standard_conforming_strings to {v} as 'select 1';
+        select pg_temp.flip(), pg_temp.other()""",
+    "one of several statements": "select 1; set standard_conforming_strings to {v}; select 2",
+    "SET SESSION": "set session standard_conforming_strings = '{v}'",
+    "SET LOCAL": "set local standard_conforming_strings = '{v}'",
+    "pg_settings": (
+        "update pg_settings set setting = '{v}' where name = 'standard_conforming_strings'"
+    ),
+}
+
+
+def quoting_is_right(cur, where):
+    """What would end a literal in one of the two modes, sent and read, by one and by many."""
+    for text in NASTY:
+        cur.execute("select %s::text, %s::bytea", (text, db.Binary(text.encode())))
+        a, b = cur.fetchone()
+        assert (a, bytes(b)) == (text, text.encode()), (where, text)
+    cur.execute("create temp table if not exists many (x text); truncate many")
+    cur.executemany("insert into many values (%s)", [(text,) for text in NASTY])
+    extras.execute_values(cur, "insert into many values %s", [(text,) for text in NASTY])
+    cur.execute("select x from many")
+    assert sorted(x for (x,) in cur) == sorted(NASTY * 2), where
+    named = cur.connection.cursor("n")
+    named.execute("select %s::text", (NASTY[3],))
+    assert named.fetchall() == [(NASTY[3],)], where
+    named.close()
+
+
+@check("E09", timeout=60)
+def test_e09():
+    """standard_conforming_strings turned by functions, DO blocks, SET LOCAL, pg_settings, inside
+    several statements, undone by rollbacks and savepoints, set by role and options: quoting follows
+    """
+    conn = connect()
+    cur = conn.cursor()
+    cur.execute("set escape_string_warning to off")
+    conn.commit()
+    for name, flip in FLIPS.items():
+        for value in ("off", "on", "off"):
+            cur.execute(flip.replace("{v}", value))
+            quoting_is_right(cur, (name, value))
+            other = "on" if value == "off" else "off"
+            cur.execute(f"savepoint s; set local standard_conforming_strings to {other}")
+            quoting_is_right(cur, (name, value, "in a savepoint"))
+            cur.execute("rollback to s")
+            quoting_is_right(cur, (name, value, "after the savepoint"))
+        conn.rollback()
+        quoting_is_right(cur, (name, "after the rollback"))
+        conn.commit()
+    for undo in ("reset standard_conforming_strings", "reset all", "discard all"):
+        conn.autocommit = True
+        cur.execute("set standard_conforming_strings to off")
+        cur.execute(undo)
+        conn.autocommit = False
+        quoting_is_right(cur, undo)
+        conn.rollback()
+    conn.close()
+    psql(
+        "create role r_e09 superuser login; alter role r_e09 set standard_conforming_strings to off"
+    )
+    try:
+        for how in ({"user": "r_e09"}, {"options": "-c standard_conforming_strings=off"}):
+            conn = connect(**how)
+            cur = conn.cursor()
+            cur.execute("set escape_string_warning to off")
+            quoting_is_right(cur, how)
+            conn.reset()
+            quoting_is_right(conn.cursor(), (how, "after reset()"))
+            conn.close()
+    finally:
+        psql("drop role r_e09")
 
 
 @check("E07", timeout=40)

@@ -9,6 +9,7 @@ import hashlib
 import math
 import os
 import random
+import struct
 
 import pytest
 from fakepg import FakePG
@@ -575,6 +576,60 @@ def test_f14():
     with pytest.raises((db.Error, MemoryError, OverflowError, ValueError)):
         c.cursor().execute("select length('" + "x" * ((1 << 30) + 10) + "')")
     assert usable_or_closed(c)
+
+
+class Sink:
+    """A server that measures the first statement it is sent, and what comes behind that."""
+
+    def __init__(self):
+        self.declared, self.arrived, self.behind = None, 0, b""
+
+    def __call__(self, c):
+        c.do_startup()
+        c.login()
+        header = c.recv_exact(5)
+        self.declared = struct.unpack("!I", header[1:])[0]
+        left = self.declared - 4 - len(c.buf)
+        self.arrived, space = len(c.buf), bytearray(1 << 20)
+        while left > 0:
+            count = c.sock.recv_into(space, min(left, len(space)))
+            if not count:
+                return
+            self.arrived, left = self.arrived + count, left - count
+        c.buf = b""
+        c.sock.settimeout(2)
+        with contextlib.suppress(OSError):
+            self.behind = c.sock.recv(100)
+
+
+@check("F15", timeout=240, alone=True)
+def test_f15():
+    """statements of 2 and of 4 GiB: whole, with their true length, or an exception before the first
+    byte; no length that wraps around, no rest that is read as messages (CVE-2024-27304)
+    """
+    with open("/proc/meminfo") as lines:
+        free = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+    for size in (1 << 31, (1 << 32) - 5, (1 << 32) + 100):
+        # The statement, the driver's copy of it, and some room.
+        if free < 3 * size // 1024:
+            pytest.skip(f"a statement of {size >> 20} MB needs {3 * size >> 20} MB of memory")
+        sink = Sink()
+        with FakePG(handler=sink) as srv:
+            done = child(
+                f"""
+                c = db.connect(**{srv.params()!r})
+                c.autocommit = True
+                try: c.cursor().execute(b" " * {size})
+                except (db.Error, ValueError, OverflowError, MemoryError) as e: print(repr(e))
+                os._exit(0)
+                """,
+                timeout=100,
+            )
+        if sink.declared is None:
+            assert "Error" in done.out, (size, done.out)
+        else:
+            whole = (sink.declared, sink.arrived, sink.behind)
+            assert whole == (size + 5, size + 1, b""), (size, whole, done.out)
 
 
 @check("F16", timeout=30)

@@ -34,6 +34,7 @@ from support import (
     check,
     child,
     db,
+    extras,
     later,
     memory_bound,
     usable_or_closed,
@@ -518,6 +519,15 @@ def _lo(what):
             assert "alive" in p.out and "False" not in p.out, (what, len(mode), p.out)
 
 
+@check("G09", timeout=80)
+def test_g09():
+    """large objects: answers of 4000 and 70 000 bytes, of four and of none, to read, tell and seek:
+    no crash, and no more than what was asked for (CVE-2026-6477)
+    """
+    for what in ("read", "tell", "seek"):
+        _lo(what)
+
+
 @check("G18", level="beyond", timeout=40)
 def test_g18():
     """lo_open answered by something else than four bytes: an exception, no endless wait"""
@@ -597,6 +607,86 @@ def test_g10():
                 srv.on_query = None
                 assert usable_or_closed(c) or True
                 c.close()
+
+
+CANARY = "torture-g11-canary"
+HOSTILE_NAMES = [
+    "__class__",
+    "__init__",
+    "__new__",
+    "_fields",
+    "_make",
+    "count",
+    "index",
+    "self",
+    "cls",
+    "def",
+    "None",
+    "_",
+    "",
+    " ",
+    "1",
+    "a b",
+    "a\nb",
+    "é漢😀",
+    "%s",
+    "{0.__class__}",
+    "'",
+    '"',
+    "\\",
+    "x" * 200_000,
+    "\u2028",
+    "ª",
+    f"a=open('{CANARY}', 'w')",
+    f"a'); open('{CANARY}', 'w'); ('",
+    f"a):\n  open('{CANARY}', 'w')\n#",
+    f"__import__('os').system('touch {CANARY}')",
+]
+
+
+def _named(factory, names):
+    """The row that a cursor of this class gives for columns of these names; `None` if refused."""
+    answer = rowdesc([(name, 23, 4) for name in names])
+    answer += datarow([b"%d" % i for i in range(len(names))]) + complete("SELECT 1") + ready()
+    with FakePG(on_query=lambda s, c: Raw(answer)) as srv:
+        c = db.connect(**srv.params(), cursor_factory=factory)
+        c.autocommit = True
+        cur = c.cursor()
+        try:
+            cur.execute("select 1")
+            row = cur.fetchone()
+            repr(cur.description), repr(row), [repr(column) for column in cur.description]
+            found = [column.name for column in cur.description]
+            assert found == names or isinstance(names[0], bytes)
+        except (*VALUE_ERRORS, TypeError, LookupError):
+            row = None
+        c.close()
+    return row
+
+
+@check("G11", timeout=60)
+def test_g11(tmp_path, monkeypatch):
+    """column names that are Python's own, code, empty, equal, or long: plain, named tuple and dict
+    rows have the values, and no name is ever run (CVE-2017-16082)
+    """
+    monkeypatch.chdir(tmp_path)
+    groups = [[name] for name in HOSTILE_NAMES]
+    groups += [[name, name] for name in HOSTILE_NAMES[:12]]
+    groups += [[name for name in HOSTILE_NAMES if len(name) < 100]]
+    for names in groups:
+        values = tuple(range(len(names)))
+        assert _named(None, names) == values
+        last = {name: i for i, name in enumerate(names)}
+        row = _named(extras.DictCursor, names)
+        assert tuple(row) == values and {name: row[name] for name in names} == last
+        assert dict(_named(extras.RealDictCursor, names)) == last
+        row = _named(extras.NamedTupleCursor, names)
+        assert row is None or (tuple(row) == values and type(row).__mro__[1] is tuple)
+        assert row is None or all(field.isidentifier() for field in row._fields)
+    for bad in (b"\xff", b"\xc3", b"a\xe9b"):
+        for factory in (None, extras.DictCursor, extras.RealDictCursor, extras.NamedTupleCursor):
+            _named(factory, [bad])
+    assert not list(tmp_path.iterdir())
 
 
 @check("G13", timeout=40)

@@ -189,3 +189,78 @@ def test_i06():
         timeout=10,
     )
     assert p.out.strip() == "end" and "hush" not in p.err and "pencil" not in p.err, (p.out, p.err)
+
+
+SECRETIVE = """
+    import logging, pickle, traceback, warnings
+    logging.basicConfig(level=logging.DEBUG)
+    warnings.simplefilter("always")
+    def tell(e):
+        while e is not None:
+            print(repr(e), e, e.args, getattr(e, "pgerror", None), getattr(e, "diag", None))
+            print(traceback.format_exception_only(type(e), e), vars(e))
+            e = e.__cause__ or e.__context__
+    def look(c):
+        print(repr(c), c, c.dsn, c.get_dsn_parameters(), c.info.dsn_parameters, c.notices, vars(c))
+        print([(name, getattr(c.info, name)) for name in dir(c.info)
+               if name[0] != "_" and name not in ("password",)])
+        k = c.cursor()
+        print(repr(k), vars(k) if hasattr(k, "__dict__") else "", k.query)
+        try: pickle.dumps(c)
+        except Exception as e: tell(e)
+    for how in {attempts!r}:
+        try:
+            c = db.connect(*how[0], **how[1])
+            look(c)
+            try: c.cursor().execute("select 1/0")
+            except db.Error as e: tell(e)
+            c.close()
+            look(c)
+        except (db.Error, ValueError, TypeError, AttributeError) as e: tell(e)
+    print("told", flush=True)
+"""
+
+
+@check("I02", level="beyond", timeout=40)
+def test_i02(tmp_path):
+    """passwords, keys' passwords, keys of SCRAM, secrets of OAuth, wherever they stand (keywords,
+    URI, list of hosts, service, password file, environment), right, wrong or malformed: in no text
+    """
+    good, hush = base(user="u_scram", password="pencil"), "hush-hush"
+    where = f"127.0.0.1:{PORT}/torture"
+    service, passfile = tmp_path / "service.conf", tmp_path / "pass"
+    service.write_text(f"[a]\nhost=127.0.0.1\nport={PORT}\npassword={hush}\n[b]\n{hush}\n")
+    passfile.write_text(f"*:*:*:*:{hush}\n")
+    passfile.chmod(0o600)
+    attempts = [
+        ((), good),
+        ((f"postgresql://u_scram:pencil@{where}",), {}),
+        ((f"postgresql://u_scram@{where}?password=pencil",), {}),
+        ((f"postgresql://u_scram:{hush}@{where}",), {}),
+        ((f"postgresql://u_scram:{hush}@{where}?nosuch=1",), {}),
+        ((f"postgresql://u_scram:{hush}@[::1/torture",), {}),
+        ((f"postgresql://u_scram:{hush}%zz@{where}",), {}),
+        ((f"postgresql://u_scram:{hush}@127.0.0.1:99999999/torture",), {}),
+        ((f"host=127.0.0.1 password={hush} nosuch",), {}),
+        ((f"host=127.0.0.1 password='{hush}",), {}),
+        ((f"host=127.0.0.1 password={hush} port=x",), {}),
+        ((), base(host="127.0.0.1,::1", port=f"{PORT},1", user="u_scram", password=hush)),
+        ((), base(user="u_scram", password=hush, sslmode="verify-full", sslrootcert="/nowhere")),
+        ((), base(user="u_scram", password=hush, channel_binding="require")),
+        ((), base(user="u_scram", passfile=str(passfile))),
+        ((), dict(service="a", user="u_scram", dbname="torture")),
+        ((), dict(service="b", user="u_scram")),
+        ((), dict(good, sslpassword=hush)),
+        ((), base(user="u_cert", sslmode="require", sslpassword=hush, sslkey="/nowhere")),
+        ((), dict(good, oauth_client_secret=hush)),
+        ((), dict(good, oauth_client_secret=hush, oauth_issuer="x y", sslmode="bogus")),
+        ((), dict(base(user="u_scram"), scram_client_key=hush, scram_server_key=hush)),
+    ]
+    env = {"PGSERVICEFILE": str(service)}
+    for more in ({}, {"PGPASSWORD": hush, "PGSSLMODE": "bogus"}):
+        source = SECRETIVE.replace("{attempts!r}", repr(attempts))
+        done = child(source, env={**env, **more}, timeout=30)
+        assert done.out.endswith("told\n"), done.err
+        for secret in ("pencil", hush):
+            shown = [line for line in (done.out + done.err).splitlines() if secret in line]
+            assert not shown, shown[:3]

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -14,6 +15,7 @@ from support import (
     SOCK,
     base,
     check,
+    child,
     connect,
     db,
     errors,
@@ -301,3 +303,59 @@ def test_j07():
     c2.tpc_commit(xids[0])
     assert psql("select count(*) from j07") == "1"
     assert not [x for x in c2.tpc_recover() if x.gtrid == "gtrid-'x"]
+
+
+# A name with these addresses, in a file of its own: nobody else sees it.
+SEVERAL = """
+    import socket, subprocess
+    hosts = "/tmp/torture-hosts-%d" % os.getpid()
+    with open(hosts, "w") as f:
+        for address in {addresses!r}: f.write(address + " db.torture.test\\n")
+    subprocess.check_call(["mount", "--bind", hosts, "/etc/hosts"])
+    os.unlink(hosts)
+    silent = []
+    for address in {silent!r}:
+        s = socket.socket()
+        s.bind((address, PORT))
+        s.listen(5)
+        silent.append(s)
+    t0 = time.monotonic()
+    try:
+        c = db.connect(**base(host="db.torture.test", **{options!r}))
+        if {options!r}.get("async_"): extras.wait_select(c)
+        k = c.cursor()
+        k.execute("select host(inet_server_addr())")
+        if {options!r}.get("async_"): extras.wait_select(c)
+        print("OK", time.monotonic() - t0, k.fetchone()[0])
+    except db.OperationalError as e:
+        print("OperationalError", time.monotonic() - t0, " ".join(str(e).split()))
+    os._exit(0)
+"""
+
+
+@check("J08", timeout=60)
+def test_j08():
+    """a name with several addresses: each is tried, with connect_timeout for itself, refusing and
+    silent ones alike; if none is good the error names them all
+    """
+    prefix = ("unshare", "-m")
+    if subprocess.run([*prefix, "true"], capture_output=True).returncode:
+        pytest.skip("no namespaces here")
+    quiet, refusing, good = ["127.0.0.3", "127.0.0.4"], "127.0.0.2", "127.0.0.1"
+    cases = [
+        ([refusing, good], [], {}, "OK", (0, 2)),
+        ([good, refusing], [], {"async_": 1}, "OK", (0, 2)),
+        ([refusing, good], [], {"async_": 1}, "OK", (0, 2)),
+        ([*quiet, refusing, good], quiet, {"connect_timeout": 2}, "OK", (0, 6)),
+        ([*quiet, refusing], quiet, {"connect_timeout": 2}, "OperationalError", (3.5, 6)),
+        ([refusing, good], [], {"load_balance_hosts": "random"}, "OK", (0, 2)),
+    ]
+    for addresses, silent, options, expected, (least, most) in cases:
+        source = SEVERAL.format(addresses=addresses, silent=silent, options=options)
+        said = child(source, timeout=20, prefix=prefix).out.split()
+        assert said[0] == expected, (addresses, said)
+        assert least <= float(said[1]) <= most, (addresses, options, said)
+        if expected == "OK":
+            assert said[2] == good, said
+        else:
+            assert all(f"({address})" in " ".join(said) for address in addresses), said

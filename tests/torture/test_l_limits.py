@@ -1,10 +1,11 @@
 """L: bounds on time, and signals, in every call that blocks."""
 
+import struct
 import subprocess
 import time
 
 import pytest
-from fakepg import FakePG, Result
+from fakepg import FakePG, Result, m
 from faultproxy import FaultProxy
 from support import (
     DRIVER,
@@ -14,6 +15,8 @@ from support import (
     child,
     connect,
     db,
+    ext,
+    extras,
     psql,
     usable,
     wait_for,
@@ -256,3 +259,95 @@ def test_l07():
         )
     closed, seconds = p.out.split()
     assert closed == "2" and float(seconds) < 8, p.out
+
+
+def waited(c, operate, polled):
+    """The seconds after which an operation was given up."""
+    t0 = time.monotonic()
+    with pytest.raises(db.OperationalError) as ei:
+        operate()
+        if polled:
+            extras.wait_select(c)
+    assert "operation_timeout" in str(ei.value) and (c is None or c.closed == 2)
+    return time.monotonic() - t0
+
+
+@ours
+@check("L08", level="beyond", timeout=60)
+def test_l08():
+    """operation_timeout holds where a wait callback waits: on a network that went silent, for a
+    slow query (which is cancelled on the server), for connecting
+    """
+    ext.set_wait_callback(extras.wait_select)
+    bounded(polled=False)
+
+
+@ours
+@check("L10", level="beyond", timeout=60)
+def test_l10():
+    """the same where the program's own loop waits for an asynchronous connection"""
+    bounded(polled=True)
+
+
+def bounded(polled):
+    how = {"async_": 1} if polled else {}
+    for silent, statement in ((True, "select 1"), (False, "select pg_sleep(20) -- t_l08")):
+        with FaultProxy("127.0.0.1", PORT) as p:
+            c = connect(port=p.port if silent else PORT, operation_timeout=0.7, **how)
+            extras.wait_select(c)
+            k = c.cursor()
+            for pause in (0, 0, 1, 0):
+                # Idle time does not count, and each operation has its own.
+                time.sleep(pause)
+                k.execute("select pg_sleep(0.3)")
+                extras.wait_select(c)
+            if silent:
+                p.stall()
+            seconds = waited(c, lambda k=k, statement=statement: k.execute(statement), polled)
+            assert 0.5 < seconds < 3, (silent, seconds)
+    running = "select count(*) from pg_stat_activity where query like '%-- t_l08' "
+    running += "and state = 'active' and pid <> pg_backend_pid()"
+    assert wait_for(lambda: psql(running) == "0", 5)
+    with FakePG(handler=lambda c: c.recv_exact(1 << 30)) as srv:
+        options = srv.params(connect_timeout=None, operation_timeout=0.7)
+
+        def dial():
+            c = db.connect(**options, **how)
+            extras.wait_select(c)
+
+        assert 0.5 < waited(None, dial, False) < 3
+
+
+@ours
+@check("L09", level="beyond", timeout=40)
+def test_l09():
+    """operation_timeout bounds consume_stream(): a server that answers when asked is kept, however
+    quiet the stream, one that does not is given up
+    """
+    asked = []
+
+    def stream(answers):
+        def on_query(statement, c):
+            if "START_REPLICATION" not in statement.upper():
+                return None
+            c.send(m(b"W", b"\0\0\0"))
+            while True:
+                kind, payload = c.read_msg()
+                # A status update; its last byte asks for an answer.
+                if kind == b"d" and payload[:1] == b"r" and payload[-1:] == b"\1":
+                    asked.append(time.monotonic())
+                    if len(asked) <= answers:
+                        c.send(m(b"d", b"k" + struct.pack("!QqB", 200, 0, 0)))
+
+        return on_query
+
+    with FakePG(on_query=stream(answers=4)) as srv:
+        options = srv.params(operation_timeout=0.8)
+        c = db.connect(**options, connection_factory=extras.LogicalReplicationConnection)
+        k = c.cursor()
+        k.start_replication(slot_name="s", decode=False)
+        # Four halves with an answer, and one without, and the rest of it.
+        with within(6, at_least=2.2), pytest.raises(db.OperationalError) as ei:
+            k.consume_stream(lambda message: None)
+        assert "operation_timeout" in str(ei.value) and c.closed == 2
+        assert len(asked) == 5

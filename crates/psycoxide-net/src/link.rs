@@ -14,6 +14,7 @@ use crate::pump::{self, Pumped};
 use crate::socket::Stream;
 use crate::socket::place::Place;
 use crate::tls::{Session, TlsInfo};
+use crate::wait;
 
 /// How far an operation came without waiting.
 #[derive(Debug)]
@@ -199,6 +200,11 @@ impl Link {
             Stage::Up(up) => up.stream.as_raw_fd(),
             Stage::Closed => -1,
         }
+    }
+
+    /// Ends the traffic, so that whoever waits for [`Link::fd`] wakes up and finds out.
+    pub fn interrupt(&self) {
+        wait::wake(self.fd());
     }
 
     /// Whether the name of a host is being looked up: what [`Link::fd`] gives is no socket then.

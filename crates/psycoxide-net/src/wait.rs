@@ -44,6 +44,12 @@ pub fn wait(fd: RawFd, interest: Interest, deadline: Option<Instant>) -> io::Res
     }
 }
 
+/// Ends the traffic of the socket `fd`, which makes it ready for whatever is waited for.
+pub(crate) fn wake(fd: RawFd) {
+    // SAFETY: shutdown(2) takes any number as a descriptor, and refuses what is no socket of ours.
+    unsafe { libc::shutdown(fd, libc::SHUT_RDWR) };
+}
+
 /// A duration in poll's unit, rounded up so that a wait never ends before its deadline.
 fn milliseconds(duration: Duration) -> i32 {
     i32::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
@@ -72,6 +78,18 @@ mod tests {
         let (here, there) = UnixStream::pair().unwrap();
         drop(here);
         assert_eq!(wait(there.as_raw_fd(), Interest::READ, None).unwrap(), Readiness::Ready);
+    }
+
+    #[test]
+    fn who_waits_can_be_woken() {
+        let (_here, there) = UnixStream::pair().unwrap();
+        let fd = there.as_raw_fd();
+        let waker = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(20));
+            wake(fd);
+        });
+        assert_eq!(wait(fd, Interest::READ, None).unwrap(), Readiness::Ready);
+        waker.join().unwrap();
     }
 
     #[test]

@@ -218,8 +218,9 @@ impl Connection {
     /// The most seconds that an operation may take, a float; `None` if there is no bound.
     ///
     /// An operation that takes longer raises OperationalError and closes the connection; the server
-    /// is told to stop. Connecting is bounded by the option of this name. Does not bound what a wait
-    /// callback or the program itself waits for. Not in psycopg2.
+    /// is told to stop. Connecting is bounded by the option of this name. Where a wait callback or the
+    /// program itself waits, the socket becomes ready when the time is over, and `poll()` raises. Not
+    /// in psycopg2.
     #[getter]
     fn operation_timeout(&self) -> PyResult<Option<f64>> {
         Ok(self.open_session()?.timeout().map(|timeout| timeout.as_secs_f64()))

@@ -1,7 +1,7 @@
 //! Connecting, and what a connection string says.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use psycoxide_net::{Config, Interest, Link, OnDemand, wait};
 use psycoxide_proto::Event;
@@ -12,7 +12,7 @@ use pyo3::types::PyDict;
 use super::{Connection, Status, credentials};
 use crate::driver::{Operation, Reached, refresh};
 use crate::error;
-use crate::session::{Polled, Session};
+use crate::session::Session;
 use crate::text;
 
 #[pymethods]
@@ -84,12 +84,12 @@ impl Connection {
         let mut link =
             slf.py().detach(|| Link::dial(config)).map_err(|error| error::connecting(&error))?;
         if asynchronous {
-            look_up(slf.py(), &mut link)?;
+            look_up(slf.py(), &mut link, timeout)?;
         }
         let session = this.session.get_or_init(|| Session::new(link));
         session.set_timeout(timeout);
         if asynchronous {
-            session.set_polled(Polled::Running { wants: Interest::WRITE });
+            session.begin_polled();
             return Ok(());
         }
         let operation = Operation::connecting(slf, session)?;
@@ -139,9 +139,14 @@ impl Connection {
 
 /// Waits until the names of hosts are looked up, which libpq does before it first returns: what
 /// `fileno()` gives is a socket from the start.
-fn look_up(py: Python<'_>, link: &mut Link) -> PyResult<()> {
+fn look_up(py: Python<'_>, link: &mut Link, timeout: Option<Duration>) -> PyResult<()> {
+    let until = timeout.map(|timeout| Instant::now() + timeout);
     while link.is_looking_up() {
-        let (fd, deadline) = (link.fd(), link.deadline());
+        let deadline = [link.deadline(), until].into_iter().flatten().min();
+        let fd = link.fd();
+        if until.is_some_and(|until| until <= Instant::now()) {
+            return Err(error::timed_out());
+        }
         match py.detach(|| wait(fd, Interest::READ, deadline)) {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => py.check_signals()?,
             Err(error) => return Err(error::operational(format!("{error}\n"))),

@@ -64,6 +64,9 @@ impl Connection {
     fn poll_running(slf: &Bound<'_, Self>, session: &Session) -> PyResult<i32> {
         let py = slf.py();
         loop {
+            if session.expire_polled() {
+                return Err(error::timed_out());
+            }
             let polled = py.detach(|| polled::poll(session));
             let delivered = deliver(slf, session);
             if polled.is_ok() {
@@ -71,6 +74,8 @@ impl Connection {
             }
             let connecting = slf.get().state().status == Status::Connecting;
             match polled {
+                // The watch ended what this step was about.
+                Err(_) if session.expire_polled() => return Err(error::timed_out()),
                 Ok(Some(number)) => return Ok(number),
                 Err(error) if connecting => return Err(error::connecting(&error)),
                 Err(error) => return Err(error::from_net(&error)),
@@ -82,6 +87,9 @@ impl Connection {
             }
             match session.take_polled() {
                 Polled::Ended(Stop::Done(outcome)) => {
+                    if !session.end_polled() {
+                        return Err(error::timed_out());
+                    }
                     Self::finish_polled(slf, outcome)?;
                     return Ok(POLL_OK);
                 }
@@ -89,6 +97,9 @@ impl Connection {
                     if slf.get().state().replication =>
                 {
                     // The stream has begun: its cursor reads it.
+                    if !session.end_polled() {
+                        return Err(error::timed_out());
+                    }
                     let executing = slf.get().objects().executing.take();
                     drop(executing);
                     return Ok(POLL_OK);

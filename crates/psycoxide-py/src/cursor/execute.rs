@@ -1,6 +1,5 @@
 //! Running statements.
 
-use psycoxide_net::Interest;
 use psycoxide_proto::{Event, Outcome, Request};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -14,8 +13,11 @@ use crate::driver::polled;
 use crate::driver::{Operation, Reached, Reader, deliver};
 use crate::error;
 use crate::imports;
+<<<<<<< Updated upstream
 use crate::row::{Early, LONG};
 use crate::session::Polled;
+=======
+>>>>>>> Stashed changes
 use crate::text::text;
 
 impl Cursor {
@@ -186,7 +188,7 @@ impl Cursor {
         }
         slf.get().reset();
         session.start(Request::query(sql)).map_err(|error| error::from_net(&error))?;
-        session.set_polled(Polled::Running { wants: Interest::WRITE });
+        session.begin_polled();
         Connection::set_executing(connection, slf)?;
         // Send what can be sent now; the answer is for poll().
         let sent = slf.py().detach(|| polled::poll(session));

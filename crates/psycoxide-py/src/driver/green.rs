@@ -2,11 +2,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use psycoxide_net::Interest;
 use pyo3::prelude::*;
 
 use super::{Reached, blocking};
 use crate::connection::Connection;
+use crate::error;
 use crate::session::{Polled, Session, Stop};
 
 static CALLBACK: Mutex<Option<Py<PyAny>>> = Mutex::new(None);
@@ -28,11 +28,17 @@ pub fn drive(
 ) -> PyResult<Reached> {
     let py = connection.py();
     // Often the answer is there, or the request can be sent, at once; and psycopg2 sends first.
-    session.set_polled(Polled::Running { wants: Interest::WRITE });
-    if let Err(raised) = callback.bind(py).call1((connection,)) {
+    session.begin_polled();
+    let waited = callback.bind(py).call1((connection,));
+    let in_time = session.end_polled();
+    if let Err(raised) = waited {
         session.set_polled(Polled::Idle);
         session.break_off();
         return Err(raised);
+    }
+    if !in_time {
+        session.set_polled(Polled::Idle);
+        return Err(error::timed_out());
     }
     match session.take_polled() {
         Polled::Ended(Stop::Done(outcome)) => Ok(Reached::End(outcome)),

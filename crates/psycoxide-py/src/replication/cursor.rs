@@ -1,7 +1,7 @@
 //! `ReplicationCursor`: starts and reads a replication stream.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use psycoxide_net::{Interest, Progress as Advanced, wait};
 use psycoxide_proto::replication::ServerMessage;
@@ -12,6 +12,7 @@ use pyo3::types::{PyBytes, PyDict, PyType};
 
 use super::message::ReplicationMessage;
 use super::progress::{Progress, unix_seconds};
+use super::silence::{Next, Silence};
 use crate::connection::Connection;
 use crate::cursor::Cursor;
 use crate::driver::{Operation, blocking, deliver};
@@ -196,7 +197,9 @@ impl ReplicationCursor {
     /// `consumer(message)` for each, until it raises.
     ///
     /// Every `keepalive_interval` seconds (by default the `status_interval` of
-    /// `start_replication()`) feedback is sent, messages or not. Raises what the consumer raises
+    /// `start_replication()`) feedback is sent, messages or not. Where `operation_timeout` is set, a
+    /// server that says nothing for half of it is asked for an answer, and one that says nothing for
+    /// all of it is given up: OperationalError, and the connection is closed. Raises what the consumer raises
     /// (`StopReplication`, for instance) and what the server reports; ProgrammingError if
     /// replication is not started.
     #[pyo3(signature = (consumer, keepalive_interval=None))]
@@ -224,15 +227,35 @@ impl ReplicationCursor {
                 "the consumer of a replication stream must be callable",
             ));
         }
+        let mut silence = Silence::default();
         while session.is_streaming() {
+            let heard = slf.get().progress().received;
             let message = Self::read_message(slf)?;
             if let Some(message) = message {
                 consumer.call1((message,))?;
+                silence = Silence::default();
                 continue;
             }
-            let due = slf.get().progress().due().max(Instant::now());
+            if slf.get().progress().received != heard {
+                silence = Silence::default();
+            }
+            let due = slf.get().progress().due();
+            let bounded = session.timeout().map(|timeout| silence.next(timeout));
+            let until = match bounded {
+                Some(Next::Wait(until)) => due.min(until),
+                Some(Next::Ask(until)) => {
+                    slf.get().feed_back(session, true)?;
+                    blocking::flush(py, session)?;
+                    due.min(until)
+                }
+                Some(Next::GiveUp) => {
+                    session.expire();
+                    return Err(error::timed_out());
+                }
+                None => due,
+            };
             let fd = session.fd();
-            let waited = py.detach(|| wait(fd, Interest::READ, Some(due)));
+            let waited = py.detach(|| wait(fd, Interest::READ, Some(until)));
             match waited {
                 Ok(_) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {

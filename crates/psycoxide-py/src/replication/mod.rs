@@ -6,6 +6,7 @@ mod connection;
 mod cursor;
 mod message;
 mod progress;
+mod silence;
 
 use pyo3::prelude::*;
 

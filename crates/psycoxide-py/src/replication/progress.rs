@@ -18,6 +18,8 @@ pub struct Progress {
     pub wal_end: u64,
     /// When something was last received.
     pub last_io: SystemTime,
+    /// So many messages were received, keepalives included.
+    pub received: u64,
     /// When feedback was last sent.
     pub last_feedback: SystemTime,
     /// The same, for intervals; `None` before the first time.
@@ -41,6 +43,7 @@ impl Default for Progress {
             status_interval: Duration::from_secs(10),
             wal_end: 0,
             last_io: UNIX_EPOCH,
+            received: 0,
             last_feedback: UNIX_EPOCH,
             fed_back: None,
             write: 0,
@@ -62,6 +65,7 @@ impl Progress {
     /// A message with data came.
     pub fn data(&mut self, data_start: u64, wal_end: u64) {
         self.last_io = SystemTime::now();
+        self.received += 1;
         self.last_data_start = data_start;
         self.wal_end = wal_end;
     }
@@ -70,6 +74,7 @@ impl Progress {
     /// there was nothing for us in it, and a server must not keep it for ever.
     pub fn keepalive(&mut self, wal_end: u64) {
         self.last_io = SystemTime::now();
+        self.received += 1;
         self.wal_end = wal_end;
         if self.confirmed >= self.last_data_start && self.flush < wal_end && self.flush > 0 {
             self.flush = wal_end;

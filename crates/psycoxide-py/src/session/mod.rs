@@ -3,14 +3,17 @@
 //! Nothing here knows Python: all of it runs with the interpreter released.
 
 mod fork;
+mod watch;
 
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use psycoxide_net::{CancelToken, Error, Interest, Link, Progress, Readiness, Turn, wait};
 use psycoxide_proto::{Engine, Event, Outcome, Phase, Request};
+
+use watch::Watch;
 
 /// So many notices and notifications may queue up before a running operation stops to deliver
 /// them: a flood of them must not fill the memory.
@@ -70,7 +73,7 @@ pub enum Polled {
 
 /// A link that several threads may hold.
 pub struct Session {
-    link: Mutex<Link>,
+    link: Arc<Mutex<Link>>,
     turn: Turn,
     closed: AtomicU8,
     polled: Mutex<Polled>,
@@ -78,6 +81,8 @@ pub struct Session {
     polling: AtomicBool,
     /// How long an operation may take, in microseconds; 0 is for ever.
     timeout: AtomicU64,
+    /// Bounds the operations that somebody `poll()`s.
+    watch: Watch,
     /// The process that opened the link: a forked child must not touch it.
     generation: u32,
 }
@@ -86,12 +91,13 @@ impl Session {
     /// A session over a link that may still be dialing.
     pub fn new(link: Link) -> Self {
         Self {
-            link: Mutex::new(link),
+            link: Arc::new(Mutex::new(link)),
             turn: Turn::new(),
             closed: AtomicU8::new(Closed::Open as u8),
             polled: Mutex::default(),
             polling: AtomicBool::new(false),
             timeout: AtomicU64::new(0),
+            watch: Watch::default(),
             generation: fork::generation(),
         }
     }
@@ -136,6 +142,41 @@ impl Session {
     /// The link, for one step. Never hold this across a wait or a call into Python.
     pub fn link(&self) -> MutexGuard<'_, Link> {
         self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An operation begins that somebody `poll()`s: its time runs.
+    pub fn begin_polled(&self) {
+        if let Some(timeout) = self.timeout() {
+            self.watch.arm(timeout, &self.link);
+        }
+        self.set_polled(Polled::Running { wants: Interest::WRITE });
+    }
+
+    /// The operation that somebody `poll()`s has ended. `false`, and the link is closed, if that took
+    /// longer than it may.
+    pub fn end_polled(&self) -> bool {
+        self.watch.disarm();
+        let in_time = !self.watch.is_spent();
+        if !in_time {
+            self.break_off();
+        }
+        in_time
+    }
+
+    /// Gives up the operation that somebody `poll()`s if it has taken too long; whether it has.
+    pub fn expire_polled(&self) -> bool {
+        if !self.watch.is_overdue() {
+            return false;
+        }
+        // Where the watch has come first the server is told already.
+        if self.watch.is_spent() {
+            self.break_off()
+        } else {
+            self.expire()
+        }
+        self.set_polled(Polled::Idle);
+        self.watch.disarm();
+        true
     }
 
     /// Notes how far an operation is that somebody `poll()`s.
@@ -406,10 +447,14 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        let ours = self.is_ours();
-        let link = self.link.get_mut().unwrap_or_else(PoisonError::into_inner);
-        // A forked child leaves its parent's conversation alone.
-        if ours { link.close() } else { link.abandon() }
+        if self.is_ours() {
+            self.watch.end();
+            self.link().close();
+        } else if let Ok(mut link) = self.link.try_lock() {
+            // A forked child leaves its parent's conversation alone, and waits for none of its
+            // parent's threads: what one of them held when it forked is held for ever.
+            link.abandon();
+        }
     }
 }
 

@@ -1,0 +1,79 @@
+//! How long the server of a stream may say nothing.
+//!
+//! A stream without changes is silent by nature, for ever if the server is not asked. So it is asked,
+//! and a server that is there answers.
+
+use std::time::{Duration, Instant};
+
+/// The time since the server was last heard.
+pub struct Silence {
+    since: Instant,
+    asked: bool,
+}
+
+/// What is to be done about it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Wait until then.
+    Wait(Instant),
+    /// Ask the server for a sign of life, and wait until then.
+    Ask(Instant),
+    /// There is nobody any more.
+    GiveUp,
+}
+
+impl Default for Silence {
+    fn default() -> Self {
+        Self { since: Instant::now(), asked: false }
+    }
+}
+
+impl Silence {
+    /// What to do where the server may be silent for `timeout`. It is asked at half of that.
+    pub fn next(&mut self, timeout: Duration) -> Next {
+        self.next_at(timeout, Instant::now())
+    }
+
+    fn next_at(&mut self, timeout: Duration, now: Instant) -> Next {
+        let (ask, end) = (self.since + timeout / 2, self.since + timeout);
+        if !self.asked && now < ask {
+            return Next::Wait(ask);
+        }
+        if !self.asked {
+            // It has the other half to answer, however late the question is.
+            self.asked = true;
+            self.since += now - ask;
+            return Next::Ask(self.since + timeout);
+        }
+        if now < end { Next::Wait(end) } else { Next::GiveUp }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_secs(10);
+
+    fn after(since: Instant, seconds: u64) -> Instant {
+        since + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn the_server_is_asked_once_then_given_up() {
+        let mut silence = Silence::default();
+        let since = silence.since;
+        assert_eq!(silence.next_at(TIMEOUT, after(since, 1)), Next::Wait(after(since, 5)));
+        assert_eq!(silence.next_at(TIMEOUT, after(since, 5)), Next::Ask(after(since, 10)));
+        assert_eq!(silence.next_at(TIMEOUT, after(since, 6)), Next::Wait(after(since, 10)));
+        assert_eq!(silence.next_at(TIMEOUT, after(since, 10)), Next::GiveUp);
+    }
+
+    #[test]
+    fn nobody_is_given_up_who_was_not_asked() {
+        let mut silence = Silence::default();
+        let since = silence.since;
+        assert_eq!(silence.next_at(TIMEOUT, after(since, 60)), Next::Ask(after(since, 65)));
+        assert_eq!(silence.next_at(TIMEOUT, after(since, 65)), Next::GiveUp);
+    }
+}
