@@ -13,11 +13,7 @@ use crate::driver::polled;
 use crate::driver::{Operation, Reached, Reader, deliver};
 use crate::error;
 use crate::imports;
-<<<<<<< Updated upstream
 use crate::row::{Early, LONG};
-use crate::session::Polled;
-=======
->>>>>>> Stashed changes
 use crate::text::text;
 
 impl Cursor {
