@@ -105,7 +105,30 @@ fn shown_address(bytes: &[u8]) -> Result<String, String> {
 
 /// The address that a host is, if it is one and no name.
 fn address(host: &str) -> Option<IpAddr> {
-    host.parse().ok()
+    host.parse().ok().or_else(|| inet_aton(host).map(IpAddr::V4))
+}
+
+/// An address in one of the forms that C's function of this name takes: `127.1`, `0x7f000001`.
+fn inet_aton(host: &str) -> Option<Ipv4Addr> {
+    let numbers: Vec<u32> = host.split('.').map(number).collect::<Option<_>>()?;
+    let (last, first) = numbers.split_last()?;
+    let room = 32_usize.checked_sub(first.len() * 8).filter(|room| *room > 0)?;
+    if first.iter().any(|byte| *byte > 255) || u64::from(*last) >> room != 0 {
+        return None;
+    }
+    let first = first.iter().fold(0, |all, byte| all << 8 | u64::from(*byte));
+    u32::try_from(first << room | u64::from(*last)).ok().map(Ipv4Addr::from)
+}
+
+/// A number as C writes it: `0x` begins a hexadecimal one, `0` an octal one.
+fn number(text: &str) -> Option<u32> {
+    let (digits, radix) = match text.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (text.get(2..)?, 16),
+        [b'0', _, ..] => (text.get(1..)?, 8),
+        _ => (text, 10),
+    };
+    let is_plain = digits.starts_with(|first: char| first.is_digit(radix));
+    u32::from_str_radix(digits, radix).ok().filter(|_| is_plain)
 }
 
 #[cfg(test)]
@@ -162,6 +185,14 @@ mod tests {
         assert!(fits(&[AltName::Ip(&[10, 0, 0, 1])], None, "10.0.0.1"));
         assert!(fits(&[AltName::Ip(&six)], None, "0:0::1"));
         assert!(!fits(&[AltName::Ip(&[10, 0, 0, 1])], None, "db"));
+        for host in ["10.1", "0xa.0.1", "012.0.0.1", "167772161", "0XA000001"] {
+            assert!(fits(&[AltName::Ip(&[10, 0, 0, 1])], None, host), "{host}");
+        }
+        for host in
+            ["", ".", "10.", "256.1", "10.0.0.256", "1.2.3.4.5", "4294967296", "+1", "0x", "08"]
+        {
+            assert_eq!(address(host), None, "{host}");
+        }
         assert!(fits(&[dns("10.0.0.1")], None, "10.0.0.1"), "libpq compares the texts too");
         assert!(examine(&[AltName::Ip(&[1])], None, "x").unwrap_err().contains("length 1"));
     }

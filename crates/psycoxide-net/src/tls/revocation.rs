@@ -10,13 +10,16 @@ use x509_cert::certificate::Raw;
 use x509_cert::crl::CertificateList;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::{Decode, Encode};
-use x509_cert::ext::pkix::KeyUsage;
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::crl::dp::IssuingDistributionPoint;
+use x509_cert::ext::pkix::name::DistributionPointName;
+use x509_cert::ext::pkix::{BasicConstraints, CrlDistributionPoints, KeyUsage};
 
 use super::certificate::{Certificate, Signed};
 use super::chain::Distrust;
 
-/// `removeFromCRL`, the reason of an entry of a list of changes that takes one back.
-const REASON_CODE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.21");
+/// `id-ce-issuingDistributionPoint`: which certificates a list is about.
+const SCOPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.28");
 
 /// Lists of revoked certificates, as they were read from files.
 #[derive(Debug, Default)]
@@ -36,25 +39,73 @@ impl Lists {
         now: Duration,
     ) -> Result<(), Distrust> {
         let mut verdict = Err(Distrust::NoList);
+        let mut newest = None;
         for der in &self.0 {
-            let Some(list) = about(der, issuer) else { continue };
-            match check_list(der, &list, issuer, algorithms, now) {
-                // One list that names it is enough, whatever another says.
-                Ok(()) if names(&list, certificate) => return Err(Distrust::Revoked),
-                Ok(()) => verdict = Ok(()),
-                Err(why) if verdict == Err(Distrust::NoList) => verdict = Err(why),
-                Err(_) => {}
+            let Some(list) = about(der, certificate, issuer) else { continue };
+            if let Err(why) = check_list(der, &list, issuer, algorithms, now) {
+                if verdict == Err(Distrust::NoList) {
+                    verdict = Err(why);
+                }
+                continue;
+            }
+            // The newest of them knows best: a certificate may only have been on hold. Of two that
+            // are as new one that names it is enough.
+            let written = list.tbs_cert_list.this_update.to_unix_duration();
+            let is_revoked = names(&list, certificate);
+            let of_now = (written, is_revoked);
+            if newest.is_none_or(|newest| of_now > newest) {
+                newest = Some(of_now);
+                verdict = if is_revoked { Err(Distrust::Revoked) } else { Ok(()) };
             }
         }
         verdict
     }
 }
 
-/// The list, if it can be read and is this issuer's.
-fn about(der: &[u8], issuer: &Certificate<'_>) -> Option<CertificateList<Raw>> {
+/// The list, if it can be read, is this issuer's and about such certificates.
+fn about(
+    der: &[u8],
+    certificate: &Certificate<'_>,
+    issuer: &Certificate<'_>,
+) -> Option<CertificateList<Raw>> {
     let list = CertificateList::<Raw>::from_der(der).ok()?;
     let name = list.tbs_cert_list.issuer.to_der().ok()?;
-    (name == issuer.subject).then_some(list)
+    (name == issuer.subject && covers(&list, certificate)?).then_some(list)
+}
+
+/// Whether a list that is for some certificates only is for this one; nothing if that cannot be
+/// read.
+fn covers(list: &CertificateList<Raw>, certificate: &Certificate<'_>) -> Option<bool> {
+    let mut extensions = list.tbs_cert_list.crl_extensions.iter().flatten();
+    let Some(scope) = extensions.find(|it| it.extn_id == SCOPE) else { return Some(true) };
+    let scope = IssuingDistributionPoint::from_der(scope.extn_value.as_bytes()).ok()?;
+    let is_authority = certificate.extension::<BasicConstraints>().ok()?.is_some_and(|it| it.ca);
+    let kept_out =
+        if is_authority { scope.only_contains_user_certs } else { scope.only_contains_ca_certs };
+    let is_named = match &scope.distribution_point {
+        None => true,
+        Some(DistributionPointName::FullName(places)) => {
+            let points = certificate.extension::<CrlDistributionPoints>().ok()?;
+            let points = points.iter().flat_map(|points| &points.0);
+            let mut own = points.filter_map(|point| match &point.distribution_point {
+                Some(DistributionPointName::FullName(own)) => Some(own),
+                _ => None,
+            });
+            own.any(|own| own.iter().any(|place| places.contains(place)))
+        }
+        Some(DistributionPointName::NameRelativeToCRLIssuer(_)) => false,
+    };
+    Some(is_named && !kept_out)
+}
+
+/// Whether a critical extension of a list is one that [`covers`] knows all about.
+fn is_understood(extension: &Extension) -> bool {
+    extension.extn_id == SCOPE
+        && IssuingDistributionPoint::from_der(extension.extn_value.as_bytes()).is_ok_and(|scope| {
+            !scope.indirect_crl
+                && !scope.only_contains_attribute_certs
+                && scope.only_some_reasons.is_none()
+        })
 }
 
 /// Whether a list is genuine and speaks of today.
@@ -74,11 +125,11 @@ fn check_list(
         return Err(Distrust::ListSignature);
     }
     let body = &list.tbs_cert_list;
-    // Lists for some certificates only, of changes, or of several issuers say so critically.
+    // Lists of changes, of several issuers or for some reasons only say so critically.
     let of_list = body.crl_extensions.iter().flatten();
     let entries = body.revoked_certificates.iter().flatten();
     let of_entries = entries.flat_map(|entry| entry.crl_entry_extensions.iter().flatten());
-    if of_list.chain(of_entries).any(|it| it.critical && it.extn_id != REASON_CODE) {
+    if of_list.chain(of_entries).any(|it| it.critical && !is_understood(it)) {
         return Err(Distrust::ListExtension);
     }
     if now < body.this_update.to_unix_duration() {

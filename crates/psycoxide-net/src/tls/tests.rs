@@ -309,9 +309,17 @@ fn revoked_certificates_are_refused_and_so_is_doubt() {
     workshop.write(
         "ca.cnf",
         "[ca]\ndefault_ca=a\n[a]\ndatabase=index.txt\ndefault_md=sha256\ncrlnumber=number\n\
-         default_crl_days=10\n",
+         default_crl_days=10\n[users]\nissuingDistributionPoint=critical,@users_only\n[users_only]\n\
+         onlyuser=TRUE\n[cas]\nissuingDistributionPoint=critical,@cas_only\n[cas_only]\nonlyCA=TRUE\n\
+         [place]\nissuingDistributionPoint=critical,@named\n[named]\nfullname=URI:http://x/\n",
     );
     let with = "ca -config ca.cnf -keyfile ca.key -cert ca.crt";
+    let made = |how: &str| {
+        let list = workshop.run(&format!("{with} -gencrl {how}"));
+        pem::blocks(&list)[0].der.to_vec()
+    };
+    let of_old = "-crl_lastupdate 20240101000000Z -crl_nextupdate 20990101000000Z";
+    let (empty, old_empty) = (made(""), made(of_old));
     workshop.run(&format!("{with} -revoke bad.crt"));
     let list = workshop.run(&format!("{with} -gencrl"));
     let lists = Lists::new(vec![pem::blocks(&list)[0].der.to_vec()]);
@@ -326,6 +334,26 @@ fn revoked_certificates_are_refused_and_so_is_doubt() {
     let last = forged.len() - 1;
     forged[last] ^= 1;
     assert_eq!(check("good", &Lists::new(vec![forged]), now()), Err(Distrust::ListSignature));
+
+    let bad = |lists: &[&Vec<u8>]| {
+        let forth = check("bad", &Lists::new(lists.iter().copied().cloned().collect()), now());
+        let back = Lists::new(lists.iter().rev().copied().cloned().collect());
+        assert_eq!(check("bad", &back, now()), forth);
+        forth
+    };
+    let (full, old) = (made(""), made(of_old));
+    assert_eq!(bad(&[&full, &old_empty]), Err(Distrust::Revoked));
+    assert_eq!(bad(&[&old, &empty]), Ok(()), "it was on hold");
+    assert_eq!(bad(&[&old, &old_empty]), Err(Distrust::Revoked));
+    let [users, cas, place] = ["users", "cas", "place"].map(|of| made(&format!("-crlexts {of}")));
+    assert_eq!(bad(&[&users, &cas]), Err(Distrust::Revoked));
+    assert_eq!(bad(&[&users]), Err(Distrust::Revoked));
+    assert_eq!(bad(&[&cas]), Err(Distrust::NoList));
+    assert_eq!(bad(&[&place]), Err(Distrust::NoList));
+    let checked =
+        |lists: [&Vec<u8>; 2]| check("good", &Lists::new(lists.map(Clone::clone).to_vec()), now());
+    assert_eq!(checked([&users, &cas]), Ok(()));
+    assert_eq!(checked([&users, &place]), Err(Distrust::NoList), "nothing about the authority");
 }
 
 #[test]
