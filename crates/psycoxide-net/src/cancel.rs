@@ -68,7 +68,7 @@ impl CancelToken {
         let until = waiting.deadline.map_or(patience, |deadline| deadline.min(patience));
         loop {
             match Stream::connect(&self.place, &TcpOptions::default()) {
-                Ok(stream) => return Ok(stream),
+                Ok((stream, _)) => return Ok(stream),
                 Err(error)
                     if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < until =>
                 {

@@ -96,8 +96,8 @@ impl Methods {
 enum Stage {
     /// The server's queue was full; there is no socket until there is room.
     Queueing { options: TcpOptions, until: Instant },
-    /// The socket is not yet connected.
-    Connecting(Stream),
+    /// The socket is connected, or will be.
+    Connecting { stream: Stream, done: bool },
     /// Encryption is being set up.
     Securing(Box<Securing>),
     /// The session is being set up.
@@ -141,7 +141,7 @@ impl Attempt {
         let options =
             TcpOptions { keepalive: settings.keepalive, user_timeout: settings.tcp_user_timeout };
         let stage = match Stream::connect(&place, &options) {
-            Ok(stream) => Stage::Connecting(stream),
+            Ok((stream, done)) => Stage::Connecting { stream, done },
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 Stage::Queueing { options, until: Instant::now() + QUEUE_PATIENCE }
             }
@@ -217,7 +217,7 @@ impl Attempt {
             let event = match &mut self.stage {
                 Stage::Queueing { options, until } => {
                     match Stream::connect(&self.place, options) {
-                        Ok(stream) => self.stage = Stage::Connecting(stream),
+                        Ok((stream, done)) => self.stage = Stage::Connecting { stream, done },
                         Err(error)
                             if error.kind() == io::ErrorKind::WouldBlock
                                 && Instant::now() < *until =>
@@ -230,11 +230,14 @@ impl Attempt {
                     }
                     continue;
                 }
-                Stage::Connecting(stream) => {
-                    if !is_writable(stream).map_err(Reason::Unreachable)? {
-                        return Ok(Step::Wait(Interest::WRITE));
+                Stage::Connecting { stream, done } => {
+                    // A Unix socket is connected at once.
+                    if !*done {
+                        if !is_writable(stream).map_err(Reason::Unreachable)? {
+                            return Ok(Step::Wait(Interest::WRITE));
+                        }
+                        stream.connected().map_err(Reason::Unreachable)?;
                     }
-                    stream.connected().map_err(Reason::Unreachable)?;
                     self.connected(config, host)?;
                     continue;
                 }
@@ -265,7 +268,7 @@ impl Attempt {
     fn connected(&mut self, config: &Config, host: usize) -> Result<(), Reason> {
         let Some(how) = self.methods.now else { return self.begin_session(config, host) };
         let stream = match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Connecting(stream) => stream,
+            Stage::Connecting { stream, .. } => stream,
             Stage::Securing(securing) => securing.into_stream(),
             stage => {
                 self.stage = stage;
@@ -296,7 +299,7 @@ impl Attempt {
     /// The stream is as it should be: begins the conversation.
     fn begin_session(&mut self, config: &Config, host: usize) -> Result<(), Reason> {
         let stream = match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Connecting(stream) => stream,
+            Stage::Connecting { stream, .. } => stream,
             Stage::Securing(securing) => securing.into_stream(),
             _ => return Ok(()),
         };
@@ -372,9 +375,9 @@ impl Attempt {
 
     fn stream(&self) -> Option<&Stream> {
         match &self.stage {
-            Stage::Connecting(stream) | Stage::Starting(stream, _) | Stage::Asking(stream, ..) => {
-                Some(stream)
-            }
+            Stage::Connecting { stream, .. }
+            | Stage::Starting(stream, _)
+            | Stage::Asking(stream, ..) => Some(stream),
             Stage::Securing(securing) => Some(securing.stream()),
             Stage::Queueing { .. } | Stage::Over => None,
         }

@@ -52,25 +52,32 @@ impl From<Socket> for Stream {
 }
 
 impl Stream {
-    /// Begins to connect; the socket becomes writable when that has succeeded or failed.
+    /// Begins to connect, and whether that is done. If not, the socket becomes writable when it has
+    /// succeeded or failed.
     ///
     /// A Unix socket whose queue is full fails with `WouldBlock`: it is worth another try.
-    pub fn connect(place: &Place, options: &TcpOptions) -> io::Result<Self> {
+    pub fn connect(place: &Place, options: &TcpOptions) -> io::Result<(Self, bool)> {
         let (domain, address) = match place {
             Place::Tcp { address, .. } => (Domain::for_address(*address), SockAddr::from(*address)),
             Place::Unix { path } => (Domain::UNIX, unix_address(path)?),
         };
-        let socket = Socket::new(domain, Type::STREAM, None)?;
-        socket.set_nonblocking(true)?;
+        #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+        let socket = Socket::new(domain, Type::STREAM.nonblocking(), None)?;
+        #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+        let socket = {
+            let socket = Socket::new(domain, Type::STREAM, None)?;
+            socket.set_nonblocking(true)?;
+            socket
+        };
         if let Place::Tcp { .. } = place {
             socket.set_tcp_nodelay(true)?;
             set_options(&socket, options)?;
         }
-        match socket.connect(&address) {
+        let done = match socket.connect(&address) {
             Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
-            _ => {}
-        }
-        Ok(Self::from(socket))
+            connected => connected.is_ok(),
+        };
+        Ok((Self::from(socket), done))
     }
 
     /// What came of connecting, once the socket is writable.
@@ -237,7 +244,7 @@ mod tests {
     }
 
     fn connect(place: &Place, options: &TcpOptions) -> Stream {
-        let stream = Stream::connect(place, options).unwrap();
+        let (stream, _) = Stream::connect(place, options).unwrap();
         wait(stream.as_raw_fd(), Interest::WRITE, None).unwrap();
         stream.connected().unwrap();
         stream
@@ -296,7 +303,7 @@ mod tests {
         drop(listener);
         let error = match Stream::connect(&place, &TcpOptions::default()) {
             Err(error) => error,
-            Ok(stream) => {
+            Ok((stream, _)) => {
                 wait(stream.as_raw_fd(), Interest::WRITE, None).unwrap();
                 stream.connected().unwrap_err()
             }

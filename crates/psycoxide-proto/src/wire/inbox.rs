@@ -9,7 +9,10 @@ use crate::error::Violation;
 use crate::machine::transitions::Message;
 use crate::result::rows::{Block, Rows, Runs};
 
-/// The first buffer of a connection, and the one between large results: most answers fit.
+/// The first buffer of a connection: what a server says at the start fits, and many connections never
+/// see more.
+const FIRST: usize = 8 << 10;
+/// The one between large results: most answers fit.
 const SMALL: usize = 64 << 10;
 /// The buffer once a read filled the small one: about what a socket hands over at once.
 const MEDIUM: usize = 256 << 10;
@@ -223,8 +226,9 @@ impl Inbox {
         let level = match (self.eager, self.rows.is_empty()) {
             (_, false) if self.rows.memory() >= MANY => HUGE,
             (true, false) if self.data.len() >= MEDIUM => LARGE,
-            (true, _) => MEDIUM,
-            (false, _) => SMALL,
+            (true, _) if self.data.len() >= SMALL => MEDIUM,
+            (false, _) if self.data.is_empty() => FIRST,
+            _ => SMALL,
         };
         let level = level.max(self.data.len().min(LARGE));
         // A message that is longer than the buffer: double, but not past its end.
@@ -341,7 +345,7 @@ mod tests {
         inbox.walk_rows(1).unwrap();
         let rows = inbox.seal_rows();
         assert_eq!(rows.memory(), 14);
-        assert_eq!(inbox.data.len(), SMALL);
+        assert_eq!(inbox.data.len(), FIRST);
         feed(&mut inbox, &row(&[b'x'; 20_000]));
         inbox.walk_rows(1).unwrap();
         let rows = inbox.seal_rows();
