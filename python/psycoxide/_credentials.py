@@ -6,6 +6,8 @@ native module calls this between two steps of connecting, never inside one.
 
 from __future__ import annotations
 
+import os
+
 from psycoxide._exceptions import OperationalError
 
 TYPE_CHECKING = False
@@ -80,10 +82,6 @@ class Credentials:
     def gives_password(self) -> bool:
         return self._password is not None
 
-    @property
-    def gives_token(self) -> bool:
-        return self._oauth_token is not None
-
     def password(self) -> str | None:
         """The password, from the callable."""
         return self._password() if self._password else None
@@ -91,9 +89,11 @@ class Credentials:
     def bearer_token(
         self, host: str, options: Mapping[str, str | None], discovered: bytes | None
     ) -> str | None:
-        """A bearer token, from the callable."""
-        if self._oauth_token is None:
-            return None
+        """A bearer token, from the callable, or else by the device flow.
+
+        `discovered` is the document that the server sent about where to get one, if it was asked.
+        None has it asked.
+        """
         request = OAuthRequest(
             host=host,
             user=options["user"] or "",
@@ -102,9 +102,20 @@ class Credentials:
             client_secret=options["oauth_client_secret"],
             scope=options["oauth_scope"],
         )
+        if self._oauth_token is None and not (request.issuer and request.client_id):
+            raise OperationalError(
+                "server requires OAuth authentication, but oauth_issuer and oauth_client_id are "
+                "not both set\n"
+            )
         if discovered is not None:
             _discover(request, discovered)
-        return self._oauth_token(request)
+        if self._oauth_token is not None:
+            return self._oauth_token(request)
+        if request.openid_configuration is None:
+            return None
+        from psycoxide import _device_flow
+
+        return _device_flow.token(request, _issuer(request.openid_configuration))
 
     def gss_token(
         self, host: str | None, place: str, service: str, delegate: bool, theirs: bytes
@@ -158,6 +169,17 @@ def _gss_context(gssapi: Any, host: str | None, service: str, delegate: bool) ->
     return gssapi.SecurityContext(name=name, usage="initiate", flags=flags)
 
 
+def is_unsafe() -> bool:
+    """Whether `PGOAUTHDEBUG` allows plain HTTP, and issuers without a pause: for tests only."""
+    return os.environ.get("PGOAUTHDEBUG") == "UNSAFE"
+
+
+def is_secure(url: str) -> bool:
+    """Whether secrets may be sent to this address."""
+    url = url.lower()
+    return url.startswith("https://") or (url.startswith("http://") and is_unsafe())
+
+
 def _discover(request: OAuthRequest, document: bytes) -> None:
     """Add what the server's document says; libpq checks the same."""
     import json
@@ -194,7 +216,7 @@ def _issuer(url: str) -> str:
     """The issuer whose discovery document is at this address (RFC 8414, section 3)."""
     before, found, after = url.partition(_WELL_KNOWN)
     endpoint, slash, path = after.partition("/")
-    secure = url.lower().startswith("https://")
+    secure = is_secure(url)
     if not (found and secure and endpoint in _ENDPOINTS) or "?" in url or "#" in url:
         raise OperationalError(f'OAuth discovery URI "{url}" is not a well-known one\n')
     return before + slash + path

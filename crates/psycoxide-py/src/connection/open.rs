@@ -62,13 +62,12 @@ impl Connection {
         asynchronous: bool,
     ) -> PyResult<()> {
         let this = slf.get();
-        let on_demand = match &given {
-            Some(given) => OnDemand {
-                password: given.getattr("gives_password")?.is_truthy()?,
-                token: given.getattr("gives_token")?.is_truthy()?,
-            },
-            None => OnDemand::default(),
+        let password = match &given {
+            Some(given) => given.getattr("gives_password")?.is_truthy()?,
+            None => false,
         };
+        // Python is asked for a token in any case: where there is no callable it knows a flow.
+        let on_demand = OnDemand { password, token: true };
         let config = Config::parse_with(dsn, on_demand)
             .map_err(|error| error::operational(format!("{error}\n")))?;
         let config = Arc::new(config);
