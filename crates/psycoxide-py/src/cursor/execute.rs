@@ -13,7 +13,7 @@ use crate::driver::polled;
 use crate::driver::{Operation, Reached, Reader, deliver};
 use crate::error;
 use crate::imports;
-use crate::row::{Early, LONG};
+use crate::row::LONG;
 use crate::text::text;
 
 impl Cursor {
@@ -96,7 +96,7 @@ impl Cursor {
             return Self::run_async(slf, connection, sql);
         }
         let operation = Operation::begin_as(connection, what)?;
-        let mut reader = Reader { cursor: slf, rows: Early::default() };
+        let mut reader = Reader { cursor: slf, rows: None };
         let outcome = Self::run_in(connection, &operation, sql, true, Some(&mut reader))?;
         match outcome {
             Ran::Complete(outcome) => Self::take_rows(slf, outcome, reader.rows),

@@ -15,7 +15,7 @@ use crate::row::{Early, Source};
 /// A result with the casters chosen for it; shared, so that rows can be built while no lock is held.
 pub struct Tuples {
     /// The first rows, if they were made as they came.
-    pub early: Early,
+    pub early: Option<Box<Early>>,
     /// The other rows, raw, and the columns.
     pub result: QueryResult,
     /// How each column becomes an object: chosen when the statement was executed.
@@ -34,16 +34,21 @@ pub struct Place {
 impl Tuples {
     /// How many rows there are.
     pub fn len(&self) -> usize {
-        self.early.len() + self.result.rows.len()
+        self.ahead() + self.result.rows.len()
+    }
+
+    fn ahead(&self) -> usize {
+        self.early.as_ref().map_or(0, |early| early.len())
     }
 
     /// The row at a place, which then moves on to the next one; `None` at the end.
     #[inline]
     pub fn next_row(&self, place: &mut Place) -> Option<Source<'_>> {
-        let source = if place.row < self.early.len() {
-            Source::Early(self.early.row(place.row, self.plan.decoders().len()))
-        } else {
-            Source::Raw(self.result.rows.next_row(&mut place.position)?)
+        let source = match &self.early {
+            Some(early) if place.row < early.len() => {
+                Source::Early(early.row(place.row, self.plan.decoders().len()))
+            }
+            _ => Source::Raw(self.result.rows.next_row(&mut place.position)?),
         };
         place.row += 1;
         Some(source)
@@ -51,7 +56,7 @@ impl Tuples {
 
     /// The place of a row counted from 0.
     pub fn seek(&self, row: usize) -> Place {
-        let raw = row.saturating_sub(self.early.len());
+        let raw = row.saturating_sub(self.ahead());
         Place { row, position: self.result.rows.seek(raw) }
     }
 }
@@ -96,14 +101,18 @@ impl Cursor {
     /// # Errors
     /// The server's error as its exception; `ProgrammingError` for an empty query.
     pub fn take_outcome(slf: &Bound<'_, Self>, outcome: Outcome) -> PyResult<()> {
-        Self::take_rows(slf, outcome, Early::default())
+        Self::take_rows(slf, outcome, None)
     }
 
     /// The same, if rows were taken before the outcome.
     ///
     /// # Errors
     /// As above.
-    pub(super) fn take_rows(slf: &Bound<'_, Self>, outcome: Outcome, early: Early) -> PyResult<()> {
+    pub(super) fn take_rows(
+        slf: &Bound<'_, Self>,
+        outcome: Outcome,
+        early: Option<Box<Early>>,
+    ) -> PyResult<()> {
         let py = slf.py();
         let this = slf.get();
         this.reset();
@@ -130,9 +139,9 @@ impl Cursor {
                 let Some(columns) = result.columns.as_ref() else {
                     return Err(error::internal("a table without columns"));
                 };
-                let (early, plan) = match early.complete(&mut result.rows) {
-                    Some((early, plan)) => (early, plan.in_encoding_of(slf)),
-                    None => (Early::default(), CastPlan::resolve(slf, columns)?),
+                let (early, plan) = match early.and_then(|early| early.complete(&mut result.rows)) {
+                    Some((early, plan)) => (Some(early), plan.in_encoding_of(slf)),
+                    None => (None, CastPlan::resolve(slf, columns)?),
                 };
                 let tuples = Tuples { early, result, plan };
                 fetched.rowcount = i64::try_from(tuples.len()).unwrap_or(i64::MAX);

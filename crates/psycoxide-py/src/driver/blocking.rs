@@ -35,8 +35,10 @@ pub fn drive(
             Ok(Stop::Expired) => {}
             Ok(stop @ (Stop::Interrupted | Stop::Rows)) => {
                 if matches!(stop, Stop::Rows) {
-                    let reader = reader.as_mut();
-                    if !reader.is_some_and(|reader| reader.rows.take(reader.cursor, session)) {
+                    let taken = reader.as_mut().is_some_and(|reader| {
+                        reader.rows.get_or_insert_default().take(reader.cursor, session)
+                    });
+                    if !taken {
                         session.keep_rows();
                     }
                 }

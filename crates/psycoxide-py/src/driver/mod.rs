@@ -37,8 +37,8 @@ pub enum Reached {
 pub struct Reader<'a, 'py> {
     /// The cursor that the result is for.
     pub cursor: &'a Bound<'py, Cursor>,
-    /// What was taken.
-    pub rows: Early,
+    /// What was taken; nothing, nearly always.
+    pub rows: Option<Box<Early>>,
 }
 
 /// One thread's turn on a connection. Given back when dropped.

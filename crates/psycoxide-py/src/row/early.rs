@@ -66,7 +66,7 @@ impl Early {
 
     /// The same rows, with the plan that they were made by, and all others of the result: `rest`
     /// are the last ones. Nothing if they were another result's.
-    pub fn complete(mut self, rest: &mut Rows) -> Option<(Self, CastPlan)> {
+    pub fn complete(mut self: Box<Self>, rest: &mut Rows) -> Option<(Box<Self>, CastPlan)> {
         if self.rows + self.raw.len() != rest.before() {
             return None;
         }
