@@ -5,6 +5,8 @@
 #
 #   make push     a web page of what is NOTIFYed, on gevent       (PORT=8000)
 #   make bench    ratios against psycopg2, psycopg and asyncpg   (BENCH=all REPS=7)
+#   make bench-growth  how the time grows with the size; slopes
+#   make bench-page   writes both into docs/performance.md
 #   make bench-instr  instructions of ten hot paths, against reference values (UPDATE=1)
 #   make parity   psycopg2's own test suite against psycoxide    (PARITY='-m test_async -v')
 #   make clients  SQLAlchemy, Django, pandas, psycogreen: their tests   (CLIENTS='django')
@@ -53,8 +55,8 @@ BENCH ?= default
 REPS ?= 5
 SMOKE_PYTHONS ?= 3.9 3.13
 
-.PHONY: help demo test torture soak deny clients bench bench-instr parity parity-all lint build \
-	smoke clean push test-push test-rust test-python test-servers test-tools lint-rust lint-python
+.PHONY: help demo test torture soak deny clients bench bench-growth bench-instr bench-page \
+	parity parity-all lint build smoke clean push test-push test-rust test-python test-servers test-tools lint-rust lint-python
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -175,6 +177,12 @@ parity-all: $(STAMPS)/dev $(STAMPS)/native
 
 bench: $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) benches --workloads '$(BENCH)' --reps $(REPS)
+
+bench-growth: $(STAMPS)/dev $(STAMPS)/native
+	$(SERVER) -- $(PY) benches/growth.py
+
+bench-page: $(STAMPS)/dev
+	$(PY) benches/plot.py
 
 bench-instr: $(STAMPS)/native
 	$(SERVER) -- $(PY) benches/instructions.py $(if $(UPDATE),--update)

@@ -6,6 +6,7 @@ import statistics
 from typing import Any
 
 from drivers import BASELINE
+from targets import TARGETS
 
 Runs = dict[str, list[dict[str, Any]]]
 
@@ -71,8 +72,8 @@ def summary(everything: dict[str, Runs], drivers: list[str]) -> None:
     print(
         f"\n{BASELINE}'s figure over the driver's (more is better): cpu median (least), wall, rss\n"
     )
-    print(f"| workload | {' | '.join(others)} |")
-    print("|---" * (len(others) + 1) + "|")
+    print(f"| workload | {' | '.join(others)} | wanted |")
+    print("|---" * (len(others) + 2) + "|")
     for name, runs in everything.items():
         base = runs.get(BASELINE)
         if not base:
@@ -85,4 +86,12 @@ def summary(everything: dict[str, Runs], drivers: list[str]) -> None:
                 cells.append(f"{cpu:.2f} ({best:.2f}), {wall:.2f}, {rss:.2f}")
             else:
                 cells.append("—")
-        print(f"| {name} | {' | '.join(cells)} |")
+        print(f"| {name} | {' | '.join(cells)} | {verdict(name, base, runs.get('psycoxide'))} |")
+
+
+def verdict(name: str, base: list[dict[str, Any]], own: list[dict[str, Any]] | None) -> str:
+    """What is wanted of psycoxide's least CPU, and whether that is so."""
+    wanted = TARGETS.get(name)
+    if not wanted or not own:
+        return ""
+    return f"{wanted:g}" if compared(base, own)[1] >= wanted else f"{wanted:g}: behind"

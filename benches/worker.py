@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import importlib.util
 import inspect
 import json
 import sys
+from collections.abc import Coroutine
+from typing import Any
 
 import workloads
 from drivers import DRIVERS, Absent
+
+
+def run(coroutine: Coroutine[Any, Any, None]) -> None:
+    """On uvloop, with which asyncpg is at its best, where that is installed."""
+    if importlib.util.find_spec("uvloop"):
+        importlib.import_module("uvloop").install()
+    asyncio.run(coroutine)
 
 
 def main(driver_name: str, workload_name: str) -> None:
@@ -17,7 +28,7 @@ def main(driver_name: str, workload_name: str) -> None:
         driver = DRIVERS[driver_name]()
         outcome = body(driver)
         if inspect.isawaitable(outcome):
-            asyncio.run(outcome)  # type: ignore[arg-type]
+            run(outcome)  # type: ignore[arg-type]
     except (Absent, ImportError) as error:
         print(json.dumps({"absent": str(error)}))
         return
