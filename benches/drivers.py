@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,63 @@ class Asyncpg(Dbapi):
         return await self.module.connect(**where, ssl=False)
 
 
+class Psqlpy(Asyncpg):
+    """psqlpy: coroutines over Rust's tokio-postgres; it runs what asyncpg runs."""
+
+    name = module_name = "psqlpy"
+
+    async def connect(self, *, autocommit: bool = True) -> Any:
+        conn = await self.connect_bare()
+        self.pids.append(await conn.fetchval("select pg_backend_pid()"))
+        return conn
+
+    async def connect_bare(self, *, tcp: bool = False) -> Any:
+        where = self.tcp if tcp else self.unix
+        given = {
+            "host": where["host"],
+            "port": where["port"],
+            "username": where["user"],
+            "db_name": where["dbname"],
+            "password": where.get("password"),
+        }
+        return PsqlpyConnection(await self.module.connect(**given))
+
+
+class PsqlpyConnection:
+    """A connection of psqlpy's with asyncpg's names, as far as it has the counterparts."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.target = connection
+
+    async def fetch(self, query: str, *parameters: Any) -> Any:
+        result = await self.target.fetch(query, list(parameters))
+        return result.result(as_tuple=True)
+
+    execute = fetch
+
+    async def fetchval(self, query: str) -> Any:
+        return (await self.fetch(query))[0][0]
+
+    async def executemany(self, query: str, rows: list[Any]) -> None:
+        await self.target.execute_many(query, [list(row) for row in rows])
+
+    async def set_type_codec(self, *_given: Any, **_options: Any) -> None:
+        """It reads JSON by itself."""
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        async with self.connection.transaction() as self.target:
+            yield
+        self.target = self.connection
+
+    async def close(self) -> None:
+        self.connection.close()
+
+    def __getattr__(self, name: str) -> Any:
+        raise Absent(f"no {name}")
+
+
 DRIVERS: dict[str, Callable[[], Dbapi]] = {
-    driver.name: driver for driver in (Dbapi, Psycoxide, Psycopg, PsycopgBinary, Asyncpg)
+    driver.name: driver for driver in (Dbapi, Psycoxide, Psycopg, PsycopgBinary, Asyncpg, Psqlpy)
 }

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from drivers import Absent, Asyncpg
+from drivers import Absent, Asyncpg, Psqlpy
 
 Body = Callable[..., Any]
 
@@ -36,8 +36,10 @@ class Workload:
 
     def body(self, driver: str) -> Body:
         found = self.own.get(driver)
+        if found is None and driver == Psqlpy.name:
+            found = self.own.get(Asyncpg.name)
         if found is None:
-            if driver == Asyncpg.name:
+            if driver in (Asyncpg.name, Psqlpy.name):
                 raise Absent("no counterpart")
             found = self.default
         return found
