@@ -12,9 +12,12 @@ from __future__ import annotations
 def lookup(code: str, _cache: dict[str, str] = {}) -> str:  # noqa: B006 (it is a cache)
     """The name of a condition's or a class's code. Raises KeyError if unknown."""
     if not _cache:
+        found = {}
         for name, value in globals().items():
             if name.isupper() and isinstance(value, str):
-                _cache[value] = name.rstrip("_")
+                found[value] = name.rstrip("_")
+        # All at once: another thread must not find a part of it.
+        _cache.update(found)
     return _cache[code]
 
 

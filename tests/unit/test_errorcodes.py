@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,28 @@ def test_lookup_names_a_code(code, name):
 def test_an_unknown_code_is_a_key_error(lookup):
     with pytest.raises(KeyError, match="XXXXX"):
         lookup("XXXXX")
+
+
+def test_threads_find_the_whole_table_or_none():
+    """The first look-up makes the table; one that comes meanwhile must not see a part of it."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    failed = []
+
+    def look() -> None:
+        try:
+            errorcodes.lookup("XX002")
+        except KeyError as error:
+            failed.append(error)
+
+    try:
+        for _ in range(300):
+            errorcodes.lookup.__defaults__[0].clear()
+            threads = [threading.Thread(target=look) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert not failed
