@@ -116,7 +116,10 @@ def bars(bench: dict[str, Any], drivers: list[str]) -> str:
                 f'height="{bar - 1}" fill="{COLOURS[driver]}"/>'
             )
             if driver == "psycoxide":
-                out.append(text(max(end, at(1)) + 4, y + bar, f"{value:.1f}", "start", 10))
+                # Behind the mark of what is wanted, where that is near.
+                mark = at(TARGETS.get(name, 1))
+                clear = mark if 0 <= mark - end < 28 else end
+                out.append(text(max(clear, at(1)) + 4, y + bar, f"{value:.1f}", "start", 10))
             y += bar
         if wanted := TARGETS.get(name):
             x, upper = at(wanted), y - bar * len(own)
