@@ -5,8 +5,8 @@
 Each line is timed at sizes that are a factor apart, in one process, the least of a few tries; the
 slope is that of a line through the upper half of the points, both axes logarithmic. 1 is linear
 growth (caches that are outgrown make it 1.1 or 1.2), 2 a quadratic step somewhere: more than 1.4 is
-said, and is the exit status. Sizes that
-would need more than a third of the memory that is free are left out, and that is said too.
+said, and is the exit status. Sizes that would need more than a third of the memory that is free are
+left out, and that is said too.
 """
 
 from __future__ import annotations
