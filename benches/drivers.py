@@ -75,12 +75,24 @@ class Dbapi:
     def cursor(self, conn: Any) -> Any:
         return conn.cursor()
 
+    binary_cursor = cursor
+
     def meter(self) -> Meter:
         return Meter(self.figures, self.pids)
 
 
 class Psycoxide(Dbapi):
     name = module_name = "psycoxide"
+
+    def binary_cursor(self, conn: Any) -> Any:
+        return conn.cursor(binary=True)
+
+
+class PsycoxideBinary(Psycoxide):
+    """The same, its cursors asking for binary results."""
+
+    name = "psycoxide-binary"
+    cursor = Psycoxide.binary_cursor
 
 
 class Psycopg(Dbapi):
@@ -91,6 +103,9 @@ class Psycopg(Dbapi):
 
     def cursor(self, conn: Any) -> Any:
         return conn.cursor(binary=self.binary)
+
+    def binary_cursor(self, conn: Any) -> Any:
+        return conn.cursor(binary=True)
 
 
 class PsycopgBinary(Psycopg):
@@ -177,5 +192,6 @@ class PsqlpyConnection:
 
 
 DRIVERS: dict[str, Callable[[], Dbapi]] = {
-    driver.name: driver for driver in (Dbapi, Psycoxide, Psycopg, PsycopgBinary, Asyncpg, Psqlpy)
+    driver.name: driver
+    for driver in (Dbapi, Psycoxide, PsycoxideBinary, Psycopg, PsycopgBinary, Asyncpg, Psqlpy)
 }

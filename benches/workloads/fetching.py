@@ -21,6 +21,7 @@ WHOLE: dict[str, tuple[str, str, str, int]] = {
     "f_jsonb": ("50,000 jsonb documents", "t_jsonb", "a", 50_000),
     "f_intarr": ("100,000 arrays of ten int4", "t_intarr", "a", 100_000),
     "f_bytea": ("10,000 byte strings of 10 kB", "t_bytea", "a", 10_000),
+    "f_bytea_binary": ("the same, in binary where one may ask for that", "t_bytea", "a", 10_000),
     "f_float8": ("1,000,000 float8", "t_float8", "a", 1_000_000),
     "f_hstore": ("50,000 hstores, as dict", "t_hstore", "a", 50_000),
     "f_wide": ("10,000 rows of 100 columns, a fifth NULL", "t_wide", "*", 10_000),
@@ -31,7 +32,7 @@ def fetch(driver: Any, name: str) -> None:
     _about, table, columns, count = WHOLE[name]
     conn = driver.connect()
     teach(driver, conn, name)
-    cursor = driver.cursor(conn)
+    cursor = driver.binary_cursor(conn) if name.endswith("_binary") else driver.cursor(conn)
     query = f"select {columns} from {table}"
     cursor.execute(f"{query} limit 50")
     cursor.fetchall()

@@ -377,6 +377,8 @@ class connection(_Exceptions):
         cursor_factory: Callable[..., Any] | None = None,
         withhold: bool | None = None,
         scrollable: bool | None = None,
+        *,
+        binary: bool = False,
     ) -> Any: ...
     def fileno(self) -> int: ...
     def get_backend_pid(self) -> int: ...
@@ -500,6 +502,7 @@ class cursor:
     tzinfo_factory: Callable[..., datetime.tzinfo] | None
     scrollable: bool | None
     withhold: bool
+    binary: bool
     def __init__(self, conn: _Connection, name: str | bytes | None = None) -> None: ...
     def _mogrify_many(self, query: Any, items: list[Any], separator: bytes) -> bytes: ...
     @property

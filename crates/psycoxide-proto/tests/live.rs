@@ -219,7 +219,7 @@ fn the_extended_protocol() {
     let outcome = session.run(Request::extended(Extended {
         statement: b"s".to_vec(),
         params: vec![Parameter { value: Some(b"7".to_vec()), format: 0 }],
-        result_format: 1,
+        result_formats: vec![1],
         ..Extended::default()
     }));
     let result = outcome.result.unwrap();

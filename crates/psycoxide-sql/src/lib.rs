@@ -1,6 +1,7 @@
-//! SQL text for PostgreSQL: quoting, templates, text formats, the driver's own statements.
+//! SQL text for PostgreSQL: quoting, templates, the driver's own statements; the types' formats.
 #![forbid(unsafe_code)]
 
+pub mod binary;
 pub mod command;
 pub mod encoding;
 pub mod message;

@@ -51,7 +51,7 @@ pub(crate) fn bind(
     out: &mut Vec<u8>,
     statement: &[u8],
     params: &[Parameter],
-    result_format: i16,
+    result_formats: &[i16],
 ) -> Result<(), Refused> {
     let mut message = Writer::message(out, b'B');
     message.string(b"")?;
@@ -64,8 +64,10 @@ pub(crate) fn bind(
     for param in params {
         message.nullable(param.value.as_deref())?;
     }
-    message.count(1)?; // one format for all columns
-    message.int16(result_format);
+    message.count(result_formats.len())?;
+    for format in result_formats {
+        message.int16(*format);
+    }
     message.finish()
 }
 
@@ -110,7 +112,7 @@ mod tests {
             Parameter { value: Some(b"7".to_vec()), format: 0 },
             Parameter { value: None, format: 1 },
         ];
-        bind(&mut out, b"s", &params, 1).unwrap();
+        bind(&mut out, b"s", &params, &[1]).unwrap();
         assert_eq!(
             out,
             b"B\0\0\0\x1c\0s\0\0\x02\0\0\0\x01\0\x02\0\0\0\x017\xff\xff\xff\xff\0\x01\0\x01"

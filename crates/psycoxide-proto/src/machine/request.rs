@@ -44,8 +44,9 @@ pub struct Extended {
     pub types: Vec<u32>,
     /// The parameters' values.
     pub params: Vec<Parameter>,
-    /// The format of the results: 0 is text, 1 is binary.
-    pub result_format: i16,
+    /// The formats of the columns: 0 is text, 1 is binary. One is for all of them; none, and all
+    /// are text.
+    pub result_formats: Vec<i16>,
 }
 
 /// Statements without parameters, one after another in one buffer.

@@ -70,7 +70,7 @@ impl Script {
 /// nothing ever runs outside the transaction.
 fn run_unsynced(out: &mut Vec<u8>, sql: &[u8]) -> Result<(), Refused> {
     extended::parse(out, b"", sql, &[])?;
-    extended::bind(out, b"", &[], 0)?;
+    extended::bind(out, b"", &[], &[])?;
     extended::execute(out);
     Ok(())
 }
@@ -95,11 +95,11 @@ fn many(out: &mut Vec<u8>, batch: &Batch) -> Result<Phase, Refused> {
 /// The messages of the extended query protocol, up to the Sync.
 fn separate(out: &mut Vec<u8>, work: Work) -> Result<Phase, Refused> {
     match work {
-        Work::Extended(Extended { statement, sql, types, params, result_format, .. }) => {
+        Work::Extended(Extended { statement, sql, types, params, result_formats, .. }) => {
             if let Some(sql) = &sql {
                 extended::parse(out, &statement, sql, &types)?;
             }
-            extended::bind(out, &statement, &params, result_format)?;
+            extended::bind(out, &statement, &params, &result_formats)?;
             extended::describe(out, Target::Portal, b"")?;
             extended::execute(out);
             Ok(if sql.is_some() { Phase::Parse } else { Phase::Bind })

@@ -8,7 +8,8 @@ use std::ffi::c_int;
 use psycoxide_sql::text::date::{self, Date};
 use psycoxide_sql::text::interval::{self, Interval};
 use psycoxide_sql::text::time::{self, Time};
-use psycoxide_sql::text::timestamp::{self, Timestamp};
+use psycoxide_sql::text::timestamp;
+pub use psycoxide_sql::text::timestamp::Timestamp;
 use psycoxide_sql::text::{Malformed, Moment};
 use pyo3::exceptions::PyOverflowError;
 use pyo3::ffi;
@@ -47,13 +48,21 @@ pub fn import(py: Python<'_>) -> PyResult<()> {
 /// A `date`; the infinities are `date.max` and `date.min`.
 #[inline]
 pub fn date(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
-    let date = match date::date(text) {
-        Ok(Moment::Finite(date)) => date,
-        Ok(Moment::Infinity) => LAST,
-        Ok(Moment::MinusInfinity) => FIRST,
-        Err(fault) => return Err(malformed(scene, fault)),
+    match date::date(text) {
+        Ok(date) => date_of(scene.py, date),
+        Err(fault) => Err(malformed(scene, fault)),
+    }
+}
+
+/// The `date` of what was read.
+#[inline]
+pub fn date_of(py: Python<'_>, date: Moment<Date>) -> Decoded {
+    let date = match date {
+        Moment::Finite(date) => date,
+        Moment::Infinity => LAST,
+        Moment::MinusInfinity => FIRST,
     };
-    let api = api(scene.py);
+    let api = api(py);
     let (month, day) = (c_int::from(date.month), c_int::from(date.day));
     // SAFETY: the function checks its numbers; the class is its own.
     unsafe { Value::from_owned((api.Date_FromDate)(date.year, month, day, api.DateType)) }
@@ -62,25 +71,37 @@ pub fn date(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
 /// A `datetime`, aware if its text has an offset and the cursor a `tzinfo_factory`.
 #[inline]
 pub fn timestamp(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
-    special_or_finite(scene, text, None)
+    read(scene, text, None)
 }
 
 /// As [`timestamp`], but the infinities are aware too: in UTC.
 #[inline]
 pub fn timestamptz(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
-    special_or_finite(scene, text, Some(0))
+    read(scene, text, Some(0))
 }
 
 #[inline]
-fn special_or_finite(scene: &Scene<'_, '_>, text: &[u8], special_offset: Option<i32>) -> Decoded {
-    let (date, time) = match timestamp::timestamp(text) {
-        Ok(Moment::Finite(Timestamp { date, time, offset })) => {
+fn read(scene: &Scene<'_, '_>, text: &[u8], special_offset: Option<i32>) -> Decoded {
+    match timestamp::timestamp(text) {
+        Ok(moment) => timestamp_of(scene, moment, special_offset),
+        Err(fault) => Err(malformed(scene, fault)),
+    }
+}
+
+/// The `datetime` of what was read; the infinities are aware, in UTC, if they have an offset.
+#[inline]
+pub fn timestamp_of(
+    scene: &Scene<'_, '_>,
+    moment: Moment<Timestamp>,
+    special_offset: Option<i32>,
+) -> Decoded {
+    let (date, time) = match moment {
+        Moment::Finite(Timestamp { date, time, offset }) => {
             let zone = zone(scene, offset)?;
             return datetime(scene.py, date, time.normalized(), zone);
         }
-        Ok(Moment::Infinity) => (LAST, LAST_TIME),
-        Ok(Moment::MinusInfinity) => (FIRST, Time::default()),
-        Err(fault) => return Err(malformed(scene, fault)),
+        Moment::Infinity => (LAST, LAST_TIME),
+        Moment::MinusInfinity => (FIRST, Time::default()),
     };
     let zone = match special_offset {
         // SAFETY: the API is imported, and its UTC lives for ever.
@@ -121,11 +142,16 @@ fn datetime(py: Python<'_>, date: Date, time: Time, zone: Value) -> Decoded {
 
 /// A `time`, aware if its text has an offset. `24:00`, which Python lacks, is midnight.
 pub fn time(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
-    let (time, offset) = match time::time(text) {
-        Ok((time, offset)) => (time.normalized(), offset),
-        Err(fault) => return Err(malformed(scene, fault)),
-    };
-    let time = match time {
+    match time::time(text) {
+        Ok((time, offset)) => time_of(scene, time, offset),
+        Err(fault) => Err(malformed(scene, fault)),
+    }
+}
+
+/// The `time` of what was read.
+#[inline]
+pub fn time_of(scene: &Scene<'_, '_>, time: Time, offset: Option<i32>) -> Decoded {
+    let time = match time.normalized() {
         Time { hour: 24, minute: 0, second: 0, .. } => Time { hour: 0, ..time },
         time => time,
     };

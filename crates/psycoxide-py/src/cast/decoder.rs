@@ -7,6 +7,7 @@ use pyo3::{PyTraverseError, ffi};
 use super::object::{Decoded, Raised, Value};
 use super::scene::Scene;
 use super::text::UTF8;
+use super::wire::Wire;
 use super::{array, binary, datetime, hstore, json, number, uuid};
 use crate::imports::Lazy;
 
@@ -45,8 +46,8 @@ pub enum Decoder {
     Json,
     /// `dict` of `str` to `str` or `None`.
     Hstore,
-    /// `memoryview` of the field as it came (a binary cursor's `bytea`).
-    Verbatim,
+    /// What another decoder makes of the text, made of the binary form.
+    Wire(Wire),
     /// `list`, nested as the array is, of what the element's decoder gives.
     Array(Box<Decoder>),
     /// Whatever a callable gives for `(str or None, cursor)`.
@@ -77,7 +78,7 @@ impl Decoder {
             Self::Json => json::json(scene, text),
             Self::Hstore => hstore::hstore(scene, text),
             Self::Bytes => bytes(scene.py, text),
-            Self::Verbatim => binary::view(scene.py, text.to_vec()),
+            Self::Wire(wire) => wire.decode(scene, text),
             Self::Python(function) => {
                 let value = scene.encoding.decode(scene.py, text)?;
                 call(scene, function, value)
@@ -107,6 +108,7 @@ impl Decoder {
     pub fn uses_zones(&self) -> bool {
         match self {
             Self::Array(element) => element.uses_zones(),
+            Self::Wire(wire) => wire.has_zone(),
             decoder => matches!(decoder, Self::Timestamp | Self::TimestampTz | Self::Time),
         }
     }
@@ -121,16 +123,16 @@ impl Decoder {
 
     /// Whether values are objects that the garbage collector does not track, or need not.
     pub fn is_atomic(&self) -> bool {
-        !matches!(
-            self,
+        match self {
+            Self::Wire(wire) => wire.is_atomic(),
             Self::Array(_)
-                | Self::Binary
-                | Self::Verbatim
-                | Self::Json
-                | Self::Hstore
-                | Self::Python(_)
-                | Self::Missing
-        )
+            | Self::Binary
+            | Self::Json
+            | Self::Hstore
+            | Self::Python(_)
+            | Self::Missing => false,
+            _ => true,
+        }
     }
 
     /// How many arrays of arrays this is.
@@ -159,7 +161,7 @@ impl Decoder {
             Self::Uuid => Self::Uuid,
             Self::Json => Self::Json,
             Self::Hstore => Self::Hstore,
-            Self::Verbatim => Self::Verbatim,
+            Self::Wire(wire) => Self::Wire(wire.clone()),
             Self::Array(element) => Self::Array(Box::new(element.clone_ref(py))),
             Self::Python(function) => Self::Python(function.clone_ref(py)),
             Self::Missing => Self::Missing,

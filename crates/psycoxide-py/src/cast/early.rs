@@ -11,10 +11,11 @@ use super::decoder::{Decoder, bytes};
 use super::object::{Decoded, Raised, Value};
 use super::scene::Scene;
 use super::text;
+use super::wire::Wire;
 
 /// Whether most of the work can be done before the fetch.
 pub fn is_early(decoder: &Decoder) -> bool {
-    matches!(decoder, Decoder::Text | Decoder::Binary | Decoder::Verbatim)
+    matches!(decoder, Decoder::Text | Decoder::Binary | Decoder::Wire(Wire::Bytea))
 }
 
 /// The first step. The scene's encoding is UTF-8.
@@ -27,7 +28,7 @@ pub fn keep(decoder: &Decoder, scene: &Scene<'_, '_>, field: Option<&[u8]>) -> D
             decoder.decode(scene, field)
         }
         Decoder::Binary => binary::chunk(scene.py, text),
-        Decoder::Verbatim => binary::memory(scene.py, text.to_vec()),
+        Decoder::Wire(Wire::Bytea) => binary::memory(scene.py, text.to_vec()),
         _ => return bytes(scene.py, text),
     };
     match kept {
@@ -63,7 +64,7 @@ pub fn finish(decoder: &Decoder, scene: &Scene<'_, '_>, kept: &Py<PyAny>) -> Dec
             Ok(text) => decoder.decode(scene, Some(text.as_bytes())),
             Err(error) => Err(Raised::from_error(scene.py, error)),
         },
-        Decoder::Binary | Decoder::Verbatim => binary::view_of(kept),
+        Decoder::Binary | Decoder::Wire(Wire::Bytea) => binary::view_of(kept),
         _ => Ok(Value::from(kept.clone())),
     }
 }

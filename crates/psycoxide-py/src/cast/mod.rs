@@ -25,6 +25,7 @@ mod scene;
 mod surroundings;
 mod text;
 mod uuid;
+mod wire;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;

@@ -10,8 +10,13 @@ use super::decoder::Decoder;
 use super::kept::Kept;
 use super::scene::Scene;
 use super::text::TextDecoder;
+use super::wire::Wire;
 use super::{registry, surroundings};
 use crate::cursor::Cursor;
+
+/// The formats of values, as the protocol numbers them.
+const TEXT: i16 = 0;
+const BINARY: i16 = 1;
 
 /// One decoder for each column, and what is known of all of them together.
 ///
@@ -37,12 +42,25 @@ impl CastPlan {
         let mut decoders = Vec::with_capacity(columns.len());
         for column in columns.iter() {
             let oid = PyInt::new(py, column.type_oid);
-            decoders.push(match registry::decoder(&registries, oid.as_any())? {
-                Decoder::Binary if column.format == 1 => Decoder::Verbatim,
-                decoder => decoder,
-            });
+            let decoder = registry::decoder(&registries, oid.as_any())?;
+            let wire = (column.format == BINARY).then(|| Wire::of(column.type_oid, &decoder));
+            decoders.push(wire.flatten().map_or(decoder, Decoder::Wire));
         }
         Ok(Self::new(decoders, surroundings::encoding(cursor)))
+    }
+
+    /// The format in which each column should come, 0 for text and 1 for binary: binary where its
+    /// typecaster gives the same for both. `utc` tells whether the session's time zone is UTC.
+    pub fn formats(cursor: &Bound<'_, Cursor>, columns: &Columns, utc: bool) -> PyResult<Vec<i16>> {
+        let py = cursor.py();
+        let registries = surroundings::registries(cursor.as_any());
+        let registries: Vec<_> = registries.iter().collect();
+        let format = |oid| {
+            let decoder = registry::decoder(&registries, PyInt::new(py, oid).as_any())?;
+            let wire = Wire::of(oid, &decoder).filter(|wire| utc || !wire.has_zone());
+            Ok(if wire.is_some() { BINARY } else { TEXT })
+        };
+        columns.iter().map(|column| format(column.type_oid)).collect()
     }
 
     fn new(decoders: Vec<Decoder>, encoding: TextDecoder) -> Self {

@@ -14,11 +14,19 @@ use crate::imports;
 /// A `uuid.UUID`.
 pub fn uuid(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
     let py = scene.py;
-    let made = || match (canonical(text), Maker::bind(py)?) {
-        (Some(value), Some(maker)) => maker.make(py, value),
-        _ => call(py, text),
+    let made = match canonical(text) {
+        Some(value) => numbered(py, value),
+        None => call(py, text),
     };
-    decoded(py, made())
+    decoded(py, made)
+}
+
+/// The `uuid.UUID` of a number.
+pub fn numbered(py: Python<'_>, value: u128) -> PyResult<Bound<'_, PyAny>> {
+    match Maker::bind(py)? {
+        Some(maker) => maker.make(py, value),
+        None => call(py, format!("{value:032x}").as_bytes()),
+    }
 }
 
 /// `UUID(text)`, for what is not written as the server does.

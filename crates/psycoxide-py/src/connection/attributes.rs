@@ -45,24 +45,25 @@ impl Connection {
 
 #[pymethods]
 impl Connection {
-    /// cursor(name=None, cursor_factory=extensions.cursor, withhold=False, scrollable=None) ->
-    /// cursor
+    /// cursor(name=None, cursor_factory=extensions.cursor, withhold=False, scrollable=None, *,
+    /// binary=False) -> cursor
     ///
     /// A new cursor of this connection. With a `name` (str or bytes) it is one on the server, which
     /// `withhold` lets outlive the transaction and `scrollable` lets (True), forbids (False) or
     /// leaves to the server (None) to move backwards. `cursor_factory(connection, name)` makes it:
-    /// by default the connection's `cursor_factory`, else `extensions.cursor`. Returns what the
-    /// factory made.
+    /// by default the connection's `cursor_factory`, else `extensions.cursor`. `binary` (not in
+    /// psycopg2) is the cursor's attribute of that name. Returns what the factory made.
     ///
     /// Raises InterfaceError if the connection is closed, ProgrammingError if `withhold` or
-    /// `scrollable` are given without a name, TypeError if the factory's product is no cursor.
-    #[pyo3(signature = (name=None, cursor_factory=None, withhold=None, scrollable=None))]
+    /// `scrollable` are given without a name or `binary` with one, TypeError if the factory's product is no cursor.
+    #[pyo3(signature = (name=None, cursor_factory=None, withhold=None, scrollable=None, *, binary=false))]
     fn cursor<'py>(
         slf: &Bound<'py, Self>,
         name: Option<Bound<'py, PyAny>>,
         cursor_factory: Option<Bound<'py, PyAny>>,
         withhold: Option<Bound<'py, PyAny>>,
         scrollable: Option<Bound<'py, PyAny>>,
+        binary: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let this = slf.get();
@@ -99,6 +100,9 @@ impl Connection {
         }
         if let Some(scrollable) = scrollable.filter(|value| !value.is_none()) {
             cursor.setattr("scrollable", scrollable)?;
+        }
+        if binary {
+            cursor.setattr("binary", true)?;
         }
         Ok(cursor)
     }

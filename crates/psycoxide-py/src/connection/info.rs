@@ -69,6 +69,12 @@ impl Connection {
         Some(context.decode_lossy(py, &value).into_owned())
     }
 
+    /// Whether the session's time zone has no offset from UTC, ever.
+    pub fn is_in_utc(&self) -> bool {
+        let utc = |name: &[u8]| matches!(name, b"UTC" | b"Etc/UTC" | b"GMT" | b"Etc/GMT");
+        self.ask(|engine| engine.parameter("TimeZone").is_some_and(utc)).unwrap_or(false)
+    }
+
     fn server_version_number(&self) -> i64 {
         self.ask(|engine| i64::from(engine.server_version())).unwrap_or(0)
     }

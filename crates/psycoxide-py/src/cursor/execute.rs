@@ -5,6 +5,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
+use super::binary::Chosen;
 use super::many::Total;
 use super::{Cursor, copy_refusal};
 use crate::adapt;
@@ -97,8 +98,18 @@ impl Cursor {
         }
         let operation = Operation::begin_as(connection, what)?;
         let mut reader = Reader { cursor: slf, rows: None };
-        let outcome = Self::run_in(connection, &operation, sql, true, Some(&mut reader))?;
-        match outcome {
+        let ran = if this.prefers_binary(&sql) {
+            match Self::choose_formats(slf, connection, &operation, sql)? {
+                Chosen::Run(request) => {
+                    Self::run_in(connection, &operation, request, false, Some(&mut reader))?
+                }
+                Chosen::Refused(reached) => Self::ran(&operation, reached)?,
+            }
+        } else {
+            let request = Request::query(sql);
+            Self::run_in(connection, &operation, request, true, Some(&mut reader))?
+        };
+        match ran {
             Ran::Complete(outcome) => Self::take_rows(slf, outcome, reader.rows),
             Ran::Copy(refusal) => {
                 this.reset();
@@ -111,13 +122,17 @@ impl Cursor {
     pub(super) fn run_in(
         connection: &Bound<'_, Connection>,
         operation: &Operation<'_, '_>,
-        sql: Vec<u8>,
+        request: Request,
         transaction: bool,
         reader: Option<&mut Reader<'_, '_>>,
     ) -> PyResult<Ran> {
-        let request = Request::query(sql);
         let request = if reader.is_some() { request.offering(LONG) } else { request };
-        match Self::start_in(connection, operation, request, transaction, reader)? {
+        let reached = Self::start_in(connection, operation, request, transaction, reader)?;
+        Self::ran(operation, reached)
+    }
+
+    fn ran(operation: &Operation<'_, '_>, reached: Reached) -> PyResult<Ran> {
+        match reached {
             Reached::End(outcome) => Ok(Ran::Complete(outcome)),
             Reached::Pause(event) => {
                 operation.refuse(&event)?;

@@ -3,6 +3,7 @@
 //! The class itself stands here; its methods stand with the subject they are about.
 
 mod attributes;
+mod binary;
 mod column;
 mod copy;
 mod execute;
@@ -38,6 +39,8 @@ pub struct Cursor {
     closed: AtomicBool,
     /// Whether rows are made by the row factory: asked for each row.
     makes_rows: AtomicBool,
+    /// Whether columns are to come in binary: asked for each statement.
+    binary: AtomicBool,
     objects: Mutex<Objects>,
     string_types: OnceLock<Py<PyDict>>,
     binary_types: OnceLock<Py<PyDict>>,
@@ -73,6 +76,7 @@ impl Cursor {
             }),
             closed: AtomicBool::new(false),
             makes_rows: AtomicBool::new(false),
+            binary: AtomicBool::new(false),
             objects: Mutex::new(Objects {
                 tzinfo_factory: crate::imports::TIMEZONE.bind(py)?.clone().unbind(),
                 row_factory: py.None(),

@@ -1,5 +1,6 @@
 //! Named cursors: the result stays on the server and comes in pieces.
 
+use psycoxide_proto::Request;
 use psycoxide_sql::command::named::{self, Declaration};
 use pyo3::prelude::*;
 
@@ -79,7 +80,7 @@ impl Cursor {
         let withhold = this.state().named.declaration.withhold;
         connection.get().refuse_prepared("fetch")?;
         let operation = Operation::begin(connection)?;
-        match Self::run_in(connection, &operation, sql, !withhold, None)? {
+        match Self::run_in(connection, &operation, Request::query(sql), !withhold, None)? {
             Ran::Complete(outcome) => Self::take_outcome(slf, outcome),
             Ran::Copy(_) => Err(error::internal("the server answered FETCH with a COPY")),
         }

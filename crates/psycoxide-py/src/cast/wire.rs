@@ -1,0 +1,217 @@
+//! Values in the types' binary formats, where these say the same as the text does.
+//!
+//! What comes out is what the text decoder of the type makes of the text form of the same value:
+//! the tests compare the two. Types that are not here are asked for in text, whatever the cursor
+//! prefers: those whose binary form says less (a `timestamptz` has no offset, unless the session is
+//! in UTC anyway; a `real` not its digits), and those for which the user has another typecaster.
+
+use psycoxide_sql::binary::array::Array;
+use psycoxide_sql::binary::{self, FAULT, datetime, fixed};
+use psycoxide_sql::oid::{self, Oid};
+use psycoxide_sql::text::{Malformed, Moment};
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::decoder::Decoder;
+use super::object::{Decoded, Raised, Value, decoded};
+use super::scene::Scene;
+use super::{binary as bytea, datetime as moments, uuid};
+use crate::error;
+
+/// A type's binary format, and with it the object that becomes of a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// `int` of a `smallint`
+    Int2,
+    /// `int` of an `integer`
+    Int4,
+    /// `int` of a `bigint`
+    Int8,
+    /// `int` of an `oid`
+    Oid,
+    /// `float` of a `double precision`
+    Float8,
+    /// `bool`
+    Boolean,
+    /// `datetime.date`
+    Date,
+    /// `datetime.time` of a `time without time zone`
+    Time,
+    /// `datetime.datetime` of a `timestamp without time zone`
+    Timestamp,
+    /// `datetime.datetime` of a `timestamp with time zone`, in UTC
+    TimestampTz,
+    /// `uuid.UUID`
+    Uuid,
+    /// `memoryview` of a `bytea`
+    Bytea,
+    /// `list` of elements of this type
+    Array(Oid, Box<Wire>),
+}
+
+impl Wire {
+    /// The binary format of a type that gives what this decoder gives; none if there is none.
+    pub fn of(oid: Oid, decoder: &Decoder) -> Option<Self> {
+        Some(match (oid, decoder) {
+            (oid::INT2, Decoder::Integer) => Self::Int2,
+            (oid::INT4, Decoder::Integer) => Self::Int4,
+            (oid::INT8, Decoder::Integer) => Self::Int8,
+            (oid::OID, Decoder::Integer) => Self::Oid,
+            (oid::FLOAT8, Decoder::Float) => Self::Float8,
+            (oid::BOOL, Decoder::Boolean) => Self::Boolean,
+            (oid::DATE, Decoder::Date) => Self::Date,
+            (oid::TIME, Decoder::Time) => Self::Time,
+            (oid::TIMESTAMP, Decoder::Timestamp) => Self::Timestamp,
+            (oid::TIMESTAMPTZ, Decoder::TimestampTz) => Self::TimestampTz,
+            (oid::UUID, Decoder::Uuid) => Self::Uuid,
+            (oid::BYTEA, Decoder::Binary) => Self::Bytea,
+            (array, Decoder::Array(decoder)) => {
+                let element = element(array)?;
+                Self::Array(element, Box::new(Self::of(element, decoder)?))
+            }
+            _ => return None,
+        })
+    }
+
+    /// Whether this is about `timestamp with time zone`, whose text has the session's offset.
+    pub fn has_zone(&self) -> bool {
+        match self {
+            Self::Array(_, element) => element.has_zone(),
+            wire => *wire == Self::TimestampTz,
+        }
+    }
+
+    /// Whether values are objects that the garbage collector does not track, or need not.
+    pub fn is_atomic(&self) -> bool {
+        !matches!(self, Self::Bytea | Self::Array(..))
+    }
+
+    /// The object for a value.
+    #[inline]
+    pub fn decode(&self, scene: &Scene<'_, '_>, bytes: &[u8]) -> Decoded {
+        let py = scene.py;
+        let value = match self {
+            Self::Int2 => fixed(bytes).map(|bytes| integer(py, i16::from_be_bytes(bytes))),
+            Self::Int4 => fixed(bytes).map(|bytes| integer(py, i32::from_be_bytes(bytes))),
+            Self::Int8 => fixed(bytes).map(|bytes| integer(py, i64::from_be_bytes(bytes))),
+            Self::Oid => fixed(bytes).map(|bytes| integer(py, u32::from_be_bytes(bytes))),
+            Self::Float8 => fixed(bytes).map(|bytes| float(py, f64::from_be_bytes(bytes))),
+            Self::Boolean => binary::boolean(bytes).map(|value| Value::boolean(py, value)),
+            Self::Date => datetime::date(bytes).map(|date| moments::date_of(py, date)),
+            Self::Time => datetime::time(bytes).map(|time| moments::time_of(scene, time, None)),
+            Self::Timestamp => {
+                datetime::timestamp(bytes).map(|moment| moments::timestamp_of(scene, moment, None))
+            }
+            Self::TimestampTz => datetime::timestamp(bytes)
+                .map(|moment| moments::timestamp_of(scene, in_utc(moment), Some(0))),
+            Self::Uuid => fixed(bytes)
+                .map(|bytes| decoded(py, uuid::numbered(py, u128::from_be_bytes(bytes)))),
+            Self::Bytea => Ok(bytea::view(py, bytes.to_vec())),
+            Self::Array(oid, element) => return array(scene, *oid, element, bytes),
+        };
+        value.unwrap_or_else(|fault| Err(malformed(py, fault)))
+    }
+}
+
+/// The element's type of an array's.
+fn element(array: Oid) -> Option<Oid> {
+    Some(match array {
+        oid::INT2_ARRAY => oid::INT2,
+        oid::INT4_ARRAY => oid::INT4,
+        oid::INT8_ARRAY => oid::INT8,
+        oid::OID_ARRAY => oid::OID,
+        oid::FLOAT8_ARRAY => oid::FLOAT8,
+        oid::BOOL_ARRAY => oid::BOOL,
+        oid::DATE_ARRAY => oid::DATE,
+        oid::TIME_ARRAY => oid::TIME,
+        oid::TIMESTAMP_ARRAY => oid::TIMESTAMP,
+        oid::TIMESTAMPTZ_ARRAY => oid::TIMESTAMPTZ,
+        oid::UUID_ARRAY => oid::UUID,
+        oid::BYTEA_ARRAY => oid::BYTEA,
+        _ => return None,
+    })
+}
+
+#[inline]
+fn integer(_py: Python<'_>, value: impl Into<i64>) -> Decoded {
+    // SAFETY: the GIL is held.
+    unsafe { Value::from_owned(ffi::PyLong_FromLongLong(value.into())) }
+}
+
+#[inline]
+fn float(_py: Python<'_>, value: f64) -> Decoded {
+    // SAFETY: the GIL is held.
+    unsafe { Value::from_owned(ffi::PyFloat_FromDouble(value)) }
+}
+
+fn in_utc(moment: Moment<moments::Timestamp>) -> Moment<moments::Timestamp> {
+    match moment {
+        Moment::Finite(timestamp) => {
+            Moment::Finite(moments::Timestamp { offset: Some(0), ..timestamp })
+        }
+        special => special,
+    }
+}
+
+/// A list, nested as the array is; lower bounds are dropped.
+fn array(scene: &Scene<'_, '_>, oid: Oid, element: &Wire, bytes: &[u8]) -> Decoded {
+    let py = scene.py;
+    let mut array = Array::parse(bytes).map_err(|fault| malformed(py, fault))?;
+    if array.element != oid {
+        return Err(malformed(py, FAULT));
+    }
+    let shape = array;
+    let list = match shape.sizes() {
+        [] => list(py, 0, || Err(malformed(py, FAULT)))?,
+        sizes => nested(scene, element, sizes, &mut array)?,
+    };
+    if array.is_at_end() {
+        return Ok(list);
+    }
+    drop(list.into_bound(py));
+    Err(malformed(py, FAULT))
+}
+
+/// As deep as there are dimensions, of which there are a handful.
+fn nested(
+    scene: &Scene<'_, '_>,
+    element: &Wire,
+    sizes: &[usize],
+    array: &mut Array<'_>,
+) -> Decoded {
+    let py = scene.py;
+    match sizes {
+        [] => match array.next_element() {
+            Ok(Some(bytes)) => element.decode(scene, bytes),
+            Ok(None) => Value::none(py),
+            Err(fault) => Err(malformed(py, fault)),
+        },
+        [size, inner @ ..] => list(py, *size, || nested(scene, element, inner, array)),
+    }
+}
+
+/// A list of so many items. It is made when all of them are there, so that no half-filled list can
+/// be seen by Python code that an item needs (a `tzinfo_factory`).
+#[inline]
+fn list(py: Python<'_>, size: usize, mut item: impl FnMut() -> Decoded) -> Decoded {
+    let mut items = Vec::with_capacity(size);
+    for _ in 0..size {
+        items.push(item()?.into_bound(py));
+    }
+    // SAFETY: the GIL is held. The list has as many places as there are items; each is filled once,
+    // with a reference that is given up here; the list is not seen before.
+    unsafe {
+        let list = ffi::PyList_New(size as ffi::Py_ssize_t);
+        if !list.is_null() {
+            for (place, item) in items.into_iter().enumerate() {
+                ffi::PyList_SET_ITEM(list, place as ffi::Py_ssize_t, item.into_ptr());
+            }
+        }
+        Value::from_owned(list)
+    }
+}
+
+#[cold]
+fn malformed(py: Python<'_>, fault: Malformed) -> Raised {
+    Raised::from_error(py, error::data(fault.0))
+}

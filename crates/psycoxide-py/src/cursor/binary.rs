@@ -1,0 +1,96 @@
+//! Statements whose results come in the types' binary formats, for a cursor that prefers them.
+//!
+//! Which columns can come in binary is known only when the server has told their types: such a
+//! statement is described first, and run in a second round trip by the extended query protocol.
+//! Its text has the parameters merged in, as always. What gives no rows, or only columns that come
+//! in text anyway, and what that protocol would not take, is run as without all this.
+
+use std::sync::atomic::Ordering;
+
+use psycoxide_proto::{Extended, Request};
+use pyo3::prelude::*;
+
+use super::Cursor;
+use crate::cast::CastPlan;
+use crate::connection::Connection;
+use crate::driver::{Operation, Reached};
+use crate::error;
+
+/// How a statement is to be run.
+pub(super) enum Chosen {
+    /// With this request; a transaction is open by now if there is to be one.
+    Run(Request),
+    /// Not at all: the server refused to describe it, and this is what it said.
+    Refused(Reached),
+}
+
+/// Whether a text is one statement, with no parameters of the server's kind. It may say no too
+/// often (the signs are in a constant), never yes.
+fn is_single(sql: &[u8]) -> bool {
+    let closing = |byte: &u8| byte.is_ascii_whitespace() || *byte == b';';
+    let end = sql.iter().rposition(|byte| !closing(byte));
+    let statement = end.and_then(|end| sql.get(..=end)).unwrap_or_default();
+    memchr::memchr2(b';', b'$', statement).is_none()
+}
+
+impl Cursor {
+    /// Whether this statement's columns are to come in binary where they can.
+    pub(super) fn prefers_binary(&self, sql: &[u8]) -> bool {
+        self.binary.load(Ordering::Acquire) && is_single(sql)
+    }
+
+    /// Has a statement described, in a transaction if there is to be one, and answers how to run it.
+    pub(super) fn choose_formats(
+        slf: &Bound<'_, Self>,
+        connection: &Bound<'_, Connection>,
+        operation: &Operation<'_, '_>,
+        sql: Vec<u8>,
+    ) -> PyResult<Chosen> {
+        let describe = Request::prepare(Vec::new(), sql.clone(), Vec::new());
+        let outcome = match Self::start_in(connection, operation, describe, true, None)? {
+            Reached::End(outcome) if outcome.error.is_none() => outcome,
+            reached => return Ok(Chosen::Refused(reached)),
+        };
+        let columns = outcome.result.and_then(|result| result.columns);
+        let result_formats = match columns {
+            Some(columns) => CastPlan::formats(slf, &columns, connection.get().is_in_utc())?,
+            None => Vec::new(),
+        };
+        if result_formats.iter().all(|format| *format == 0) {
+            return Ok(Chosen::Run(Request::query(sql)));
+        }
+        // Parsed again: between two transactions a pooler may change the server's process.
+        let statement = Extended { sql: Some(sql), result_formats, ..Extended::default() };
+        Ok(Chosen::Run(Request::extended(statement)))
+    }
+}
+
+#[pymethods]
+impl Cursor {
+    /// Whether columns come in their types' binary formats, where that makes no difference to their
+    /// values: a bool, False at first. Not in psycopg2.
+    ///
+    /// It saves time for large `bytea` values, floats, timestamps and the like, and costs each
+    /// statement that gives rows a second round trip. Text with a `;` or a `$` in it is run as
+    /// without. Raises ProgrammingError when set on a named or asynchronous cursor.
+    #[getter(binary)]
+    fn binary_attribute(&self) -> bool {
+        self.binary.load(Ordering::Acquire)
+    }
+
+    #[setter]
+    fn set_binary(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let this = slf.get();
+        let binary = value.is_truthy()?;
+        if binary && this.name().is_some() {
+            return Err(error::programming(
+                "a named cursor has no binary results: leave out the name, or binary",
+            ));
+        }
+        if binary && this.connection(slf.py())?.get().is_async() {
+            return Err(error::programming("binary cannot be used in asynchronous mode"));
+        }
+        this.binary.store(binary, Ordering::Release);
+        Ok(())
+    }
+}

@@ -1,0 +1,159 @@
+//! Dates and times: days and microseconds from the midnight at which the year 2000 began.
+//!
+//! <https://www.postgresql.org/docs/current/datatype-datetime.html>: with `integer_datetimes` on,
+//! as every server since PostgreSQL 10 has it.
+
+use super::{FAULT, fixed};
+use crate::text::date::Date;
+use crate::text::time::Time;
+use crate::text::timestamp::Timestamp;
+use crate::text::{Malformed, Moment};
+
+const DAY: i64 = 86_400_000_000;
+
+/// Days between the beginning of the year 2000 and the first of March of the year 0, from which
+/// on leap days are the last days of years.
+const SHIFT: i64 = 730_425;
+
+/// A `date`.
+#[inline]
+pub fn date(bytes: &[u8]) -> Result<Moment<Date>, Malformed> {
+    Ok(match i32::from_be_bytes(fixed(bytes)?) {
+        i32::MAX => Moment::Infinity,
+        i32::MIN => Moment::MinusInfinity,
+        days => Moment::Finite(day(i64::from(days))),
+    })
+}
+
+/// A `timestamp`, or a `timestamptz` in UTC. It has no offset.
+#[inline]
+pub fn timestamp(bytes: &[u8]) -> Result<Moment<Timestamp>, Malformed> {
+    Ok(match i64::from_be_bytes(fixed(bytes)?) {
+        i64::MAX => Moment::Infinity,
+        i64::MIN => Moment::MinusInfinity,
+        micros => Moment::Finite(Timestamp {
+            date: day(micros.div_euclid(DAY)),
+            time: time_of_day(micros.rem_euclid(DAY)),
+            offset: None,
+        }),
+    })
+}
+
+/// A `time`, up to 24:00.
+#[inline]
+pub fn time(bytes: &[u8]) -> Result<Time, Malformed> {
+    match i64::from_be_bytes(fixed(bytes)?) {
+        micros @ 0..=DAY => Ok(time_of_day(micros)),
+        _ => Err(FAULT),
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+#[inline]
+fn time_of_day(micros: i64) -> Time {
+    // At most a day's worth, and not negative.
+    let seconds = micros / 1_000_000;
+    Time {
+        hour: (seconds / 3600) as u8,
+        minute: (seconds / 60 % 60) as u8,
+        second: (seconds % 60) as u8,
+        microsecond: (micros % 1_000_000) as u32,
+    }
+}
+
+/// The day so many days after the first one of the year 2000.
+///
+/// Eras of 400 years have the same number of days, and years that begin in March the same months.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+#[inline]
+fn day(days: i64) -> Date {
+    const ERA: i64 = 146_097;
+    let days = days + SHIFT;
+    let (era, rest) = (days.div_euclid(ERA), days.rem_euclid(ERA));
+    let year = (rest - rest / 1460 + rest / 36_524 - rest / 146_096) / 365;
+    let of_year = rest - (365 * year + year / 4 - year / 100);
+    let march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * march + 2) / 5 + 1;
+    let month = if march < 10 { march + 3 } else { march - 9 };
+    let year = year + era * 400 + i64::from(month <= 2);
+    // There is no year zero: 1 BC comes before it.
+    let year = if year <= 0 { year - 1 } else { year };
+    // A 64-bit number of microseconds has 300 000 years, a date's 32 bits of days 6 million.
+    Date { year: year as i32, month: month as u8, day: day as u8 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn on(days: i32) -> (i32, u8, u8) {
+        match date(&days.to_be_bytes()) {
+            Ok(Moment::Finite(Date { year, month, day })) => (year, month, day),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn at(micros: i64) -> String {
+        match timestamp(&micros.to_be_bytes()) {
+            Ok(Moment::Finite(Timestamp { date: d, time: t, offset: None })) => format!(
+                "{}-{}-{} {}:{}:{}.{:06}",
+                d.year, d.month, d.day, t.hour, t.minute, t.second, t.microsecond
+            ),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn days_have_their_dates() {
+        assert_eq!(on(0), (2000, 1, 1));
+        assert_eq!(on(-1), (1999, 12, 31));
+        assert_eq!(on(59), (2000, 2, 29));
+        assert_eq!(on(60), (2000, 3, 1));
+        assert_eq!(on(366 + 365 + 365), (2003, 1, 1));
+        assert_eq!(on(-730_119), (1, 1, 1));
+        assert_eq!(on(-730_120), (-1, 12, 31));
+        assert_eq!(on(2_921_939), (9999, 12, 31));
+        assert_eq!(on(2_921_940), (10_000, 1, 1));
+        // What the type ends with, on both sides.
+        assert_eq!(on(2_145_031_948), (5_874_897, 12, 31));
+        assert_eq!(on(-2_451_507), (-4713, 1, 1));
+        assert_eq!(date(&i32::MAX.to_be_bytes()), Ok(Moment::Infinity));
+        assert_eq!(date(&i32::MIN.to_be_bytes()), Ok(Moment::MinusInfinity));
+        assert_eq!(date(b"\0\0\0"), Err(FAULT));
+    }
+
+    #[test]
+    fn each_day_follows_the_one_before() {
+        let mut last = on(-800_000);
+        for days in -799_999..800_000 {
+            let next = on(days);
+            let (year, month, day) = last;
+            let new_year = if year == -1 { 1 } else { year + 1 };
+            assert!(
+                next == (year, month, day + 1)
+                    || next == (year, month + 1, 1) && day >= 28
+                    || next == (new_year, 1, 1) && (month, day) == (12, 31),
+                "{last:?} {next:?}"
+            );
+            last = next;
+        }
+    }
+
+    #[test]
+    fn moments_have_their_days_and_times() {
+        assert_eq!(at(0), "2000-1-1 0:0:0.000000");
+        assert_eq!(at(-1), "1999-12-31 23:59:59.999999");
+        assert_eq!(at(151_496_634_250_000), "2004-10-19 10:23:54.250000");
+        assert_eq!(at(i64::MAX), "Ok(Infinity)");
+        assert_eq!(at(i64::MIN), "Ok(MinusInfinity)");
+        assert!(timestamp(&(i64::MAX - 1).to_be_bytes()).is_ok());
+        assert!(timestamp(&(i64::MIN + 1).to_be_bytes()).is_ok());
+        assert_eq!(timestamp(b""), Err(FAULT));
+        let clock = |micros: i64| time(&micros.to_be_bytes());
+        let last = Time { hour: 23, minute: 59, second: 59, microsecond: 999_999 };
+        assert_eq!(clock(DAY - 1), Ok(last));
+        assert_eq!(clock(DAY), Ok(Time { hour: 24, ..Time::default() }));
+        assert_eq!(clock(-1), Err(FAULT));
+        assert_eq!(clock(DAY + 1), Err(FAULT));
+    }
+}
