@@ -60,10 +60,17 @@ impl QuoteContext {
 }
 
 /// A client encoding together with the Python codec for it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub struct ClientEncoding {
     encoding: &'static Encoding,
     codec: Codec,
+}
+
+impl PartialEq for ClientEncoding {
+    fn eq(&self, other: &Self) -> bool {
+        // There is one description of each.
+        std::ptr::eq(self.encoding, other.encoding) && self.codec == other.codec
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -15,6 +15,9 @@ use super::quoter::Quoter;
 use super::template::Prepared;
 use crate::error;
 
+/// So many bytes most values take at the most.
+const USUAL: usize = 32;
+
 /// The query with its parameters merged in.
 ///
 /// `query` is in the session's encoding. `args` None means that it is not a template at all.
@@ -27,25 +30,14 @@ pub fn mogrify(
     conn: &Bound<'_, PyAny>,
     context: &QuoteContext,
 ) -> PyResult<Vec<u8>> {
-    let mut out = Vec::with_capacity(query.len() + 64);
-    mogrify_into(py, query, args, conn, context, &mut out)?;
-    Ok(out)
-}
-
-/// Appends the query with its parameters merged in. After an error `out` may hold a part.
-pub fn mogrify_into(
-    py: Python<'_>,
-    query: &[u8],
-    args: &Bound<'_, PyAny>,
-    conn: &Bound<'_, PyAny>,
-    context: &QuoteContext,
-    out: &mut Vec<u8>,
-) -> PyResult<()> {
     if args.is_none() {
-        out.extend_from_slice(query);
-        return Ok(());
+        return Ok(query.to_vec());
     }
-    Merger::new(py, query, conn, context)?.merge(args, out)
+    let mut merger = Merger::new(py, query, conn, context)?;
+    let values = merger.prepared.template.placeholders().len();
+    let mut out = Vec::with_capacity(query.len() + values * USUAL);
+    merger.merge(args, &mut out)?;
+    Ok(out)
 }
 
 /// Merges parameters into the same query again and again.
@@ -105,11 +97,19 @@ fn merge_positions<'py>(
     quoter: &mut Quoter<'_, 'py>,
     out: &mut Vec<u8>,
 ) -> PyResult<()> {
-    let mut given = None;
+    // A tuple keeps what is in it.
+    let tuple = args.cast_exact::<PyTuple>().ok();
+    let mut given = tuple.map(|tuple| tuple.len());
     for piece in prepared.pieces() {
         match piece {
             Piece::Text(range) => out.extend_from_slice(prepared.text(range)),
             Piece::Value(number) => {
+                if let Some(tuple) = tuple
+                    && let Ok(value) = tuple.get_borrowed_item(*number)
+                {
+                    quoter.value(&value, out)?;
+                    continue;
+                }
                 let value = item(args, *number)?;
                 if given.is_none() {
                     given = Some(args.len()?);
@@ -160,11 +160,6 @@ fn merge_names<'py>(
 
 /// The value at `index` of a sequence, or the error that Python has for what is not one.
 fn item<'py>(args: &Bound<'py, PyAny>, index: usize) -> PyResult<Bound<'py, PyAny>> {
-    if let Ok(tuple) = args.cast_exact::<PyTuple>()
-        && index < tuple.len()
-    {
-        return tuple.get_item(index);
-    }
     if let Ok(list) = args.cast_exact::<PyList>()
         && index < list.len()
     {

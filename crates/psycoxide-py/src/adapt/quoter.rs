@@ -6,7 +6,7 @@ use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use super::class;
 use super::context::QuoteContext;
-use super::registry::{Found, Native, Registry, type_name};
+use super::registry::{Found, Native, Registry, Walk, type_name};
 use super::{moment, scalar};
 
 /// How deep lists and tuples may be nested.
@@ -33,21 +33,21 @@ pub struct Quoter<'a, 'py> {
     registry: &'py Registry,
     conn: &'a Bound<'py, PyAny>,
     context: &'a QuoteContext,
-    /// A bit for each built-in pair that has been seen in the registry. None is left after
-    /// Python code ran, since that may change the registry.
-    confirmed: u32,
+    /// Which built-in pairs have been seen in the registry. None is left after Python code ran,
+    /// since that may change the registry.
+    seen: Walk,
     depth: usize,
 }
 
 impl<'a, 'py> Quoter<'a, 'py> {
     pub fn new(conn: &'a Bound<'py, PyAny>, context: &'a QuoteContext) -> PyResult<Self> {
         let registry = Registry::bind(conn.py())?;
-        Ok(Self { registry, conn, context, confirmed: 0, depth: 0 })
+        Ok(Self { registry, conn, context, seen: Walk::default(), depth: 0 })
     }
 
     /// Python code may have run meanwhile, and changed the registry.
     pub fn forget(&mut self) {
-        self.confirmed = 0;
+        self.seen = Walk::default();
     }
 
     /// Writes a parameter. None is always NULL, whatever adapter it has.
@@ -64,16 +64,17 @@ impl<'a, 'py> Quoter<'a, 'py> {
         if let Some(number) = self.registry.builtin(object)
             && let Some(native) = self.confirm(number)?
         {
-            let result = self.native(native, object, out);
             if matches!(native, Native::Timestamp | Native::Time) && !moment::is_naive(object) {
+                let written = self.native(native, object, out);
                 // The tzinfo may be written in Python.
-                self.confirmed = 0;
+                self.forget();
+                return written;
             }
-            return result;
+            return self.native(native, object, out);
         }
-        self.confirmed = 0;
+        self.forget();
         let result = self.looked_up(object, out);
-        self.confirmed = 0;
+        self.forget();
         result
     }
 
@@ -177,7 +178,7 @@ impl<'a, 'py> Quoter<'a, 'py> {
                 out.extend_from_slice(b", ");
             }
             if in_python {
-                self.confirmed = 0;
+                self.forget();
             }
             // Not `value`: here None is written by its adapter.
             self.adapted(&item?, out)?;
@@ -216,12 +217,15 @@ impl<'a, 'py> Quoter<'a, 'py> {
 
     fn confirm(&mut self, number: usize) -> PyResult<Option<Native>> {
         let bit = 1_u32 << number;
-        if self.confirmed & bit != 0 {
+        if self.seen.confirmed & bit == 0 {
+            self.registry.walk(self.conn.py(), &mut self.seen, number);
+        }
+        if self.seen.confirmed & bit != 0 {
             return Ok(self.registry.builtin_native(number));
         }
         let native = self.registry.confirm(self.conn.py(), number)?;
         if native.is_some() {
-            self.confirmed |= bit;
+            self.seen.confirmed |= bit;
         }
         Ok(native)
     }

@@ -34,15 +34,27 @@ pub struct Registry {
     protocol: Py<PyType>,
     natives: Vec<(Native, Py<PyAny>)>,
     builtins: Vec<Builtin>,
+    /// The addresses of the built-in pairs' types, which the pairs' keys keep.
+    classes: Vec<usize>,
 }
 
 struct Builtin {
-    class: Py<PyType>,
     /// `(class, ISQLQuote)`: the very tuple that is in the dict, so that looking it up again
     /// compares nothing.
     key: Py<PyTuple>,
     adapter: Py<PyAny>,
     native: Native,
+}
+
+/// How far the dict was gone through. To be begun anew once Python code ran, since that may change
+/// the dict.
+#[derive(Default)]
+pub struct Walk {
+    /// A bit for each built-in pair that has been seen in the dict.
+    pub confirmed: u32,
+    /// How many built-in pairs were met.
+    met: usize,
+    position: ffi::Py_ssize_t,
 }
 
 /// Where the search for an adapter ended.
@@ -63,8 +75,8 @@ impl Registry {
 
     /// The number of a built-in pair whose type is exactly that of `object`.
     pub fn builtin(&self, object: &Bound<'_, PyAny>) -> Option<usize> {
-        let class = object.get_type_ptr();
-        self.builtins.iter().position(|builtin| builtin.class.as_ptr() == class.cast())
+        let class = object.get_type_ptr().addr();
+        self.classes.iter().position(|known| *known == class)
     }
 
     /// The native adapter of a built-in pair, if the dict still holds that pair.
@@ -72,6 +84,34 @@ impl Registry {
         let Some(builtin) = self.builtins.get(number) else { return Ok(None) };
         let registered = self.adapters.bind(py).get_item(&builtin.key)?;
         Ok(registered.filter(|adapter| adapter.is(&builtin.adapter)).map(|_| builtin.native))
+    }
+
+    /// Goes on through the dict, whose first items are the built-in pairs as long as nobody changed
+    /// them, up to that of this number: far less than looking each of them up.
+    pub fn walk(&self, py: Python<'_>, walk: &mut Walk, number: usize) {
+        while walk.met <= number {
+            let Some(builtin) = self.builtins.get(walk.met) else { return };
+            let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
+            // SAFETY: `adapters` is a dict, the GIL is held, and the position is one that the
+            // function gave or the 0 it begins with. What it gives is only compared.
+            let more = unsafe {
+                ffi::PyDict_Next(
+                    self.adapters.bind(py).as_ptr(),
+                    &raw mut walk.position,
+                    &raw mut key,
+                    &raw mut value,
+                )
+            };
+            if more == 0 || key != builtin.key.as_ptr() {
+                // Another order: these are to be looked up.
+                walk.met = self.builtins.len();
+                return;
+            }
+            if value == builtin.adapter.as_ptr() {
+                walk.confirmed |= 1 << walk.met;
+            }
+            walk.met += 1;
+        }
     }
 
     /// The native adapter of a built-in pair that has just been confirmed.
@@ -174,6 +214,7 @@ fn build(module: &Bound<'_, PyModule>) -> PyResult<Registry> {
     let adapters = PyDict::new(py);
     let natives = class::natives(module)?;
     let mut builtins = Vec::new();
+    let mut classes = Vec::new();
     for (class, native) in builtin_types(py)? {
         let adapter = natives
             .iter()
@@ -181,9 +222,12 @@ fn build(module: &Bound<'_, PyModule>) -> PyResult<Registry> {
             .ok_or_else(|| PyRuntimeError::new_err("an adapter is missing"))?;
         let key = PyTuple::new(py, [class.as_any(), protocol.as_any()])?;
         adapters.set_item(&key, &adapter)?;
-        builtins.push(Builtin { class: class.unbind(), key: key.unbind(), adapter, native });
+        // The key keeps the type.
+        builtins.push(Builtin { key: key.unbind(), adapter, native });
+        classes.push(class.as_ptr().addr());
     }
-    Ok(Registry { adapters: adapters.unbind(), protocol: protocol.unbind(), natives, builtins })
+    let (adapters, protocol) = (adapters.unbind(), protocol.unbind());
+    Ok(Registry { adapters, protocol, natives, builtins, classes })
 }
 
 /// The types that have an adapter from the start, the frequent ones first.

@@ -67,19 +67,25 @@ pub fn float(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
 
 /// Whether text is a numeric constant, and nothing that could be read as more than that.
 fn is_number(text: &str) -> bool {
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    unsigned.starts_with(|first: char| first.is_ascii_digit())
-        && unsigned
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'))
-        && !unsigned.contains("--")
+    let unsigned = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    let mut last = 0;
+    let plain = unsigned.iter().all(|&byte| {
+        let before = std::mem::replace(&mut last, byte);
+        match byte {
+            b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' => true,
+            // Two of them would begin a comment.
+            b'-' => before != b'-',
+            _ => false,
+        }
+    });
+    plain && unsigned.first().is_some_and(u8::is_ascii_digit)
 }
 
 /// Writes a Decimal's digits, and NaN or an infinity as a string with a cast.
 pub fn decimal(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
     let text = object.str()?;
     let digits = text.to_str()?;
-    let exact = object.get_type().is(imports::DECIMAL.bind(object.py())?);
+    let exact = object.get_type_ptr().cast() == imports::DECIMAL.bind(object.py())?.as_ptr();
     if is_number(digits) && (exact || object.call_method0("is_finite")?.is_truthy()?) {
         number::write_digits(out, digits.as_bytes());
     } else if object.call_method0("is_finite")?.is_truthy()? {

@@ -1,51 +1,23 @@
 //! Running statements.
 
 use psycoxide_proto::{Event, Outcome, Request};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::binary::Chosen;
 use super::many::Total;
+use super::query::QueryText;
 use super::{Cursor, copy_refusal};
 use crate::adapt;
 use crate::connection::{Connection, Status};
 use crate::driver::polled;
 use crate::driver::{Operation, Reached, Reader, deliver};
 use crate::error;
-use crate::imports;
 use crate::row::LONG;
 use crate::text::text;
 
 impl Cursor {
-    /// The bytes of a query given as str, bytes, or a composed object.
-    pub fn query_text<'py>(
-        slf: &Bound<'py, Self>,
-        query: &Bound<'py, PyAny>,
-        connection: &Connection,
-    ) -> PyResult<Vec<u8>> {
-        let empty = query.is_none()
-            || query.cast::<PyString>().is_ok_and(|text| text.len().is_ok_and(|len| len == 0))
-            || query.cast::<PyBytes>().is_ok_and(|bytes| bytes.as_bytes().is_empty());
-        if empty {
-            return Err(error::programming("can't execute an empty query"));
-        }
-        if let Ok(text) = query.cast::<PyString>() {
-            return Ok(connection.quote_context().encode(text)?.as_bytes().to_vec());
-        }
-        if let Ok(bytes) = query.cast::<PyBytes>() {
-            return Ok(bytes.as_bytes().to_vec());
-        }
-        if query.is_instance(imports::COMPOSABLE.bind(slf.py())?)? {
-            let text = query.call_method1("as_string", (slf,))?;
-            return Self::query_text(slf, &text, connection);
-        }
-        Err(PyTypeError::new_err(format!(
-            "argument 1 must be a string or unicode object: got {} instead",
-            query.get_type().name()?
-        )))
-    }
-
     /// As [`Cursor::merge`], for a query that is run next: until it is, there is none.
     fn merge_to_run(
         slf: &Bound<'_, Self>,
@@ -54,10 +26,9 @@ impl Cursor {
     ) -> PyResult<Vec<u8>> {
         let py = slf.py();
         let connection = slf.get().connection(py)?;
-        let text = Self::query_text(slf, query, connection.get())?;
-        let Some(vars) = vars.filter(|vars| !vars.is_none()) else { return Ok(text) };
-        let context = connection.get().quote_context();
-        adapt::mogrify(py, &text, vars, connection.as_any(), &context)
+        let (text, context) = QueryText::of(slf, query, connection.get())?;
+        let Some(vars) = vars.filter(|vars| !vars.is_none()) else { return Ok(text.into_vec()) };
+        adapt::mogrify(py, text.as_bytes(), vars, connection.as_any(), &context)
             .inspect_err(|_| slf.get().forget_query(py))
     }
 
@@ -69,13 +40,10 @@ impl Cursor {
     ) -> PyResult<Vec<u8>> {
         let py = slf.py();
         let connection = slf.get().connection(py)?;
-        let text = Self::query_text(slf, query, connection.get())?;
+        let (text, context) = QueryText::of(slf, query, connection.get())?;
         match vars.filter(|vars| !vars.is_none()) {
-            None => Ok(text),
-            Some(vars) => {
-                let context = connection.get().quote_context();
-                adapt::mogrify(py, &text, vars, connection.as_any(), &context)
-            }
+            None => Ok(text.into_vec()),
+            Some(vars) => adapt::mogrify(py, text.as_bytes(), vars, connection.as_any(), &context),
         }
     }
 

@@ -10,6 +10,7 @@ mod execute;
 mod fetch;
 mod many;
 mod named;
+mod query;
 mod result;
 mod scroll;
 

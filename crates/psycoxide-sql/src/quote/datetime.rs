@@ -2,30 +2,20 @@
 //!
 //! <https://www.postgresql.org/docs/current/datatype-datetime.html#DATATYPE-DATETIME-INPUT>
 
-use std::io::Write as _;
-
 /// Appends `2001-02-03`.
 pub fn write_date(out: &mut Vec<u8>, year: i32, month: u8, day: u8) {
-    // Writing to a Vec cannot fail, here and below.
     let year = u32::try_from(year).unwrap_or(0);
-    two(out, year / 100);
-    two(out, year % 100);
-    out.push(b'-');
-    two(out, month.into());
-    out.push(b'-');
-    two(out, day.into());
+    let [[a, b], [c, d], [e, f], [g, h]] =
+        [two(year / 100), two(year % 100), two(month.into()), two(day.into())];
+    out.extend_from_slice(&[a, b, c, d, b'-', e, f, b'-', g, h]);
 }
 
 /// Appends `04:05:06`, or `04:05:06.000007`: the fraction is left out when it is nought.
 pub fn write_time(out: &mut Vec<u8>, hour: u8, minute: u8, second: u8, microsecond: u32) {
-    two(out, hour.into());
-    out.push(b':');
-    two(out, minute.into());
-    out.push(b':');
-    two(out, second.into());
+    let [[a, b], [c, d], [e, f]] = [two(hour.into()), two(minute.into()), two(second.into())];
+    out.extend_from_slice(&[a, b, b':', c, d, b':', e, f]);
     if microsecond != 0 {
-        out.push(b'.');
-        six(out, microsecond);
+        write_fraction(out, microsecond);
     }
 }
 
@@ -40,33 +30,39 @@ pub fn write_offset(out: &mut Vec<u8>, days: i32, seconds: i32, microseconds: i3
     // An offset is less than a day, so that each part fits.
     let [seconds, fraction] = [micros / 1_000_000, micros % 1_000_000];
     let part = |value: u64| u32::try_from(value).unwrap_or(0);
-    two(out, part(seconds / 3600));
+    out.extend_from_slice(&two(part(seconds / 3600)));
     out.push(b':');
-    two(out, part(seconds / 60 % 60));
+    out.extend_from_slice(&two(part(seconds / 60 % 60)));
     if seconds % 60 != 0 || fraction != 0 {
         out.push(b':');
-        two(out, part(seconds % 60));
+        out.extend_from_slice(&two(part(seconds % 60)));
     }
     if fraction != 0 {
-        out.push(b'.');
-        six(out, part(fraction));
+        write_fraction(out, part(fraction));
     }
 }
 
 /// Appends `1 days 2.000003 seconds`.
 pub fn write_interval(out: &mut Vec<u8>, days: i32, seconds: i32, microseconds: i32) {
-    let _ = write!(out, "{days} days {seconds}.{microseconds:06} seconds");
+    let mut digits = itoa::Buffer::new();
+    out.extend_from_slice(digits.format(days).as_bytes());
+    out.extend_from_slice(b" days ");
+    out.extend_from_slice(digits.format(seconds).as_bytes());
+    write_fraction(out, u32::try_from(microseconds).unwrap_or(0));
+    out.extend_from_slice(b" seconds");
 }
 
-fn two(out: &mut Vec<u8>, value: u32) {
+/// Appends `.000007`.
+fn write_fraction(out: &mut Vec<u8>, microseconds: u32) {
+    let [[a, b], [c, d], [e, f]] =
+        [two(microseconds / 10_000), two(microseconds / 100), two(microseconds)];
+    out.extend_from_slice(&[b'.', a, b, c, d, e, f]);
+}
+
+/// The last two digits.
+fn two(value: u32) -> [u8; 2] {
     let digit = |value: u32| b'0' + (value % 10) as u8;
-    out.extend_from_slice(&[digit(value / 10), digit(value)]);
-}
-
-fn six(out: &mut Vec<u8>, value: u32) {
-    two(out, value / 10_000);
-    two(out, value / 100);
-    two(out, value);
+    [digit(value / 10), digit(value)]
 }
 
 #[cfg(test)]

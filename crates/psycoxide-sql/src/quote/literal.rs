@@ -5,6 +5,10 @@
 use super::{Error, StringStyle};
 use crate::encoding::Encoding;
 
+/// Up to this length a look at all bytes, many at a time, is cheaper than a search, which has to
+/// find out what the processor can do.
+const SHORT: usize = 256;
+
 /// Appends `text`, which is in `encoding`, as a string constant.
 ///
 /// On an error `out` may hold a part of it.
@@ -43,6 +47,11 @@ pub fn write_utf8(out: &mut Vec<u8>, text: &str, style: StringStyle) -> Result<(
 
 fn write_ascii_safe(out: &mut Vec<u8>, text: &[u8], style: StringStyle) -> Result<(), Error> {
     open(out, text.len(), style);
+    if text.len() <= SHORT && is_plain(text) {
+        out.extend_from_slice(text);
+        out.push(b'\'');
+        return Ok(());
+    }
     let mut rest = text;
     // With standard strings the third needle is the first once more: a backslash is no matter.
     let backslash = if style == StringStyle::Escape { b'\\' } else { b'\'' };
@@ -59,6 +68,12 @@ fn write_ascii_safe(out: &mut Vec<u8>, text: &[u8], style: StringStyle) -> Resul
     out.extend_from_slice(rest);
     out.push(b'\'');
     Ok(())
+}
+
+/// Whether no byte of it has a meaning inside a constant. Written without a branch, so that the
+/// compiler can use vectors.
+fn is_plain(text: &[u8]) -> bool {
+    text.iter().fold(true, |plain, &byte| plain & (byte != b'\'') & (byte != b'\\') & (byte != 0))
 }
 
 fn open(out: &mut Vec<u8>, length: usize, style: StringStyle) {

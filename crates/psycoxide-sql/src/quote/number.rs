@@ -4,15 +4,12 @@
 //! a comment (CVE-2024-1597 is that fault in another driver).
 //! <https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-CONSTANTS-NUMERIC>
 
-use std::io::Write as _;
-
 /// Appends an integer.
 pub fn write_integer(out: &mut Vec<u8>, value: i64) {
     if value < 0 {
         out.push(b' ');
     }
-    // Writing to a Vec cannot fail.
-    let _ = write!(out, "{value}");
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// Appends digits that something else wrote, with the blank if they are negative.
@@ -36,26 +33,62 @@ pub fn write_float(out: &mut Vec<u8>, value: f64) {
         return out.extend_from_slice(text);
     }
     if value.is_sign_negative() {
-        out.extend_from_slice(b" -");
+        out.push(b' ');
     }
-    let mut scientific = Digits::default();
-    // 17 digits, a point, "e-308": 24 bytes at most, so writing cannot fail.
-    let _ = write!(scientific, "{:e}", value.abs());
-    let text = scientific.as_bytes();
+    write_repr(out, value);
+}
+
+/// Appends a finite float as Python's `repr` writes it.
+pub fn write_repr(out: &mut Vec<u8>, value: f64) {
+    if value.is_sign_negative() {
+        out.push(b'-');
+    }
+    let value = value.abs();
+    let mut buffer = zmij::Buffer::new();
+    let text = buffer.format_finite(value).as_bytes();
+    // Here both write the same, unless two shortest texts are equally near.
+    if (value == 0.0 || (1e-4..1e16).contains(&value)) && !may_tie(value, text) {
+        return out.extend_from_slice(text);
+    }
     let (mantissa, exponent) = split_exponent(text);
-    let mut digits = [0; 17];
+    let point = memchr::memchr(b'.', mantissa).unwrap_or(mantissa.len());
+    let mut digits = [0; 24];
     let mut count = 0;
-    for (slot, &digit) in digits.iter_mut().zip(mantissa.iter().filter(|&&byte| byte != b'.')) {
-        *slot = digit;
-        count += 1;
+    let mut zeros = 0;
+    for &digit in mantissa.iter().filter(|&&byte| byte != b'.') {
+        if digit == b'0' && count == 0 {
+            zeros += 1;
+        } else if let Some(slot) = digits.get_mut(count) {
+            *slot = digit;
+            count += 1;
+        }
     }
     let digits = digits.get_mut(..count).unwrap_or_default();
-    break_tie(value.abs(), digits, exponent);
+    let ended = digits.iter().rposition(|&digit| digit != b'0').map_or(0, |last| last + 1);
+    let digits = digits.get_mut(..ended).unwrap_or_default();
+    let exponent = exponent + i32::try_from(point).unwrap_or(0) - 1 - zeros;
+    break_tie(value, digits, exponent);
     lay_out(out, digits, exponent);
 }
 
+/// Whether a text with that many decimals could be as near to the value as another one: the value
+/// has exactly one decimal more.
+fn may_tie(value: f64, text: &[u8]) -> bool {
+    let point = memchr::memchr(b'.', text).unwrap_or(text.len());
+    let places = text.len().saturating_sub(point + 1);
+    i32::try_from(places).is_ok_and(|places| decimals(value) == places + 1)
+}
+
+/// How many decimals a value has when all are written: as many as binary ones. Not for subnormals.
+fn decimals(value: f64) -> i32 {
+    let bits = value.to_bits();
+    let significand = (bits & ((1 << 52) - 1)) | 1 << 52;
+    let scale = 1075 - i32::try_from(bits >> 52).unwrap_or(0);
+    scale - i32::try_from(significand.trailing_zeros()).unwrap_or(0)
+}
+
 /// Where two shortest texts are equally near (562949953421312.25: .2 and .3), Python takes the even
-/// one, Rust the greater.
+/// one.
 fn break_tie(value: f64, digits: &mut [u8], exponent: i32) {
     // No tie has more decimals: with so many binary places there are more digits than 17.
     const MOST: u32 = 24;
@@ -64,11 +97,10 @@ fn break_tie(value: f64, digits: &mut [u8], exponent: i32) {
     // The value is odd / 2^binary. Its decimal digits end in a 5 that many places behind the point.
     let bits = value.to_bits();
     let significand = (bits & ((1 << 52) - 1)) | 1 << 52;
-    let scale = 1075 - i32::try_from(bits >> 52).unwrap_or(0);
-    let zeros = significand.trailing_zeros();
-    if scale - i32::try_from(zeros).unwrap_or(0) != i32::try_from(places).unwrap_or(0) + 1 {
+    if decimals(value) != i32::try_from(places).unwrap_or(0) + 1 {
         return;
     }
+    let zeros = significand.trailing_zeros();
     let odd = u128::from(significand >> zeros);
     let Some(doubled) = odd.checked_mul(5_u128.pow(places)) else { return };
     let lower = doubled / 2;
@@ -113,8 +145,11 @@ fn lay_out(out: &mut Vec<u8>, digits: &[u8], exponent: i32) {
                 out.push(b'.');
                 out.extend_from_slice(rest);
             }
-            let sign = if exponent < 0 { '-' } else { '+' };
-            let _ = write!(out, "e{sign}{:02}", exponent.unsigned_abs());
+            out.extend_from_slice(if exponent < 0 { b"e-" } else { b"e+" });
+            if exponent.unsigned_abs() < 10 {
+                out.push(b'0');
+            }
+            out.extend_from_slice(itoa::Buffer::new().format(exponent.unsigned_abs()).as_bytes());
         }
     }
 }
@@ -124,38 +159,9 @@ fn split_exponent(text: &[u8]) -> (&[u8], i32) {
     let (mantissa, exponent) = text.split_at(at);
     let exponent = std::str::from_utf8(exponent.get(1..).unwrap_or_default())
         .ok()
-        .and_then(|digits| digits.parse().ok())
+        .and_then(|digits| digits.parse::<i32>().ok())
         .unwrap_or(0);
     (mantissa, exponent)
-}
-
-/// A few bytes on the stack to print into.
-#[derive(Default)]
-struct Digits {
-    bytes: [u8; 32],
-    length: usize,
-}
-
-impl Digits {
-    fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
-    }
-}
-
-impl std::io::Write for Digits {
-    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
-        let room = self.bytes.get_mut(self.length..).unwrap_or_default();
-        let count = text.len().min(room.len());
-        for (slot, &byte) in room.iter_mut().zip(text) {
-            *slot = byte;
-        }
-        self.length += count;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

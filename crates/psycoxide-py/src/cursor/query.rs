@@ -1,0 +1,77 @@
+//! The text of a query, in whatever form it is given.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use super::Cursor;
+use crate::adapt::{Encoded, QuoteContext};
+use crate::connection::Connection;
+use crate::error;
+use crate::imports;
+
+/// A query's text in the session's encoding: where it stands, if it need not be made.
+pub(super) enum QueryText<'a, 'py> {
+    Str(Encoded<'a, 'py>),
+    Bytes(&'a [u8]),
+    Composed(Vec<u8>),
+}
+
+impl<'a, 'py> QueryText<'a, 'py> {
+    /// The text of a query given as str, bytes, or a composed object; and how the session quotes
+    /// after that, as an object of the program's may change it.
+    pub(super) fn of(
+        cursor: &Bound<'py, Cursor>,
+        query: &'a Bound<'py, PyAny>,
+        connection: &Connection,
+    ) -> PyResult<(Self, QuoteContext)> {
+        let mut context = connection.quote_context();
+        let text = if let Ok(text) = query.cast::<PyString>() {
+            Self::Str(context.encode(text)?)
+        } else if let Ok(bytes) = query.cast::<PyBytes>() {
+            Self::Bytes(bytes.as_bytes())
+        } else if query.is_none() {
+            Self::Bytes(b"")
+        } else if query.is_instance(imports::COMPOSABLE.bind(cursor.py())?)? {
+            let text = query.call_method1("as_string", (cursor,))?;
+            let (text, after) = QueryText::of(cursor, &text, connection)?;
+            context = after;
+            Self::Composed(text.into_vec())
+        } else {
+            return Err(PyTypeError::new_err(format!(
+                "argument 1 must be a string or unicode object: got {} instead",
+                query.get_type().name()?
+            )));
+        };
+        if text.as_bytes().is_empty() {
+            return Err(error::programming("can't execute an empty query"));
+        }
+        Ok((text, context))
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Str(text) => text.as_bytes(),
+            Self::Bytes(text) => text,
+            Self::Composed(text) => text,
+        }
+    }
+
+    pub(super) fn into_vec(self) -> Vec<u8> {
+        match self {
+            Self::Composed(text) => text,
+            text => text.as_bytes().to_vec(),
+        }
+    }
+}
+
+impl Cursor {
+    /// The bytes of a query given as str, bytes, or a composed object.
+    pub fn query_text<'py>(
+        slf: &Bound<'py, Self>,
+        query: &Bound<'py, PyAny>,
+        connection: &Connection,
+    ) -> PyResult<Vec<u8>> {
+        Ok(QueryText::of(slf, query, connection)?.0.into_vec())
+    }
+}
