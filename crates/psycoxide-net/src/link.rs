@@ -254,6 +254,11 @@ impl Link {
         Some(self.config.hosts().get(self.up()?.host)?.port)
     }
 
+    /// How many bytes have come from the server since the session stands.
+    pub fn received(&self) -> u64 {
+        self.up().map_or(0, |up| up.stream.received())
+    }
+
     /// The configuration that the link was dialed with.
     pub fn config(&self) -> &Arc<Config> {
         &self.config

@@ -35,6 +35,8 @@ pub(crate) enum Pumped {
 /// # Errors
 /// If the socket or the conversation fails, once all events before that are taken.
 pub(crate) fn pump(stream: &mut Stream, engine: &mut Engine) -> Result<Pumped, Error> {
+    // Data of a COPY were taken as they came: there were no more then.
+    let drained = stream.drained && engine.phase() == Phase::CopyOut;
     for _ in 0..MAX_READS {
         // A slice at a time, so that the caller can look at the clock and at signals.
         if engine.work() {
@@ -53,16 +55,19 @@ pub(crate) fn pump(stream: &mut Stream, engine: &mut Engine) -> Result<Pumped, E
             && engine.phase() != Phase::CopyIn
             && !stream.is_holding();
         let interest = interest | stream.interest();
-        if !interest.contains(Interest::READ) || too_early {
+        if !interest.contains(Interest::READ) || too_early || drained {
+            stream.drained = false;
             return Ok(Pumped::Wait(interest));
         }
         let filled = fill(stream, engine)?;
+        stream.drained = filled == Filled::Some && !stream.is_holding();
         if engine.work() {
             return Ok(Pumped::Yield);
         }
         if let Some(event) = engine.poll_event() {
             return Ok(Pumped::Event(event));
         }
+        stream.drained = false;
         fail(stream, engine)?;
         if engine.offers_rows() {
             return Ok(Pumped::Yield);

@@ -36,6 +36,9 @@ pub(crate) struct TcpOptions {
 pub struct Stream {
     socket: Socket,
     cover: Cover,
+    received: u64,
+    /// The last read took all that there was, and nobody has waited since.
+    pub(crate) drained: bool,
 }
 
 #[derive(Debug)]
@@ -47,7 +50,7 @@ enum Cover {
 
 impl From<Socket> for Stream {
     fn from(socket: Socket) -> Self {
-        Self { socket, cover: Cover::Clear }
+        Self { socket, cover: Cover::Clear, received: 0, drained: false }
     }
 }
 
@@ -139,11 +142,18 @@ impl Stream {
     /// Receives what has come; 0 at the end. Where that is less than there is room for, there is no
     /// more.
     pub fn receive(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        match &mut self.cover {
+        let count = match &mut self.cover {
             Cover::Clear => (&self.socket).read(space),
             Cover::Tls(session) => session.receive(&self.socket, space),
             Cover::Gss(session) => session.receive(&self.socket, space),
-        }
+        }?;
+        self.received = self.received.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        Ok(count)
+    }
+
+    /// How many bytes have been received.
+    pub fn received(&self) -> u64 {
+        self.received
     }
 
     /// Whether data have left the socket and are still to be received: the socket does not become

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use psycoxide_net::{CancelToken, Error, Interest, Link, Progress, Readiness, Turn, wait};
+use psycoxide_net::{CancelToken, Error, Interest, Link, Pace, Progress, Readiness, Turn, wait};
 use psycoxide_proto::{Engine, Event, Outcome, Phase, Request};
 
 use watch::Watch;
@@ -81,6 +81,8 @@ pub struct Session {
     polling: AtomicBool,
     /// How long an operation may take, in microseconds; 0 is for ever.
     timeout: AtomicU64,
+    /// How the answer comes that is being read.
+    pace: Mutex<Pace>,
     /// Bounds the operations that somebody `poll()`s.
     watch: Watch,
     /// The process that opened the link: a forked child must not touch it.
@@ -97,6 +99,7 @@ impl Session {
             polled: Mutex::default(),
             polling: AtomicBool::new(false),
             timeout: AtomicU64::new(0),
+            pace: Mutex::default(),
             watch: Watch::default(),
             generation: fork::generation(),
         }
@@ -142,6 +145,10 @@ impl Session {
     /// The link, for one step. Never hold this across a wait or a call into Python.
     pub fn link(&self) -> MutexGuard<'_, Link> {
         self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An operation begins that somebody `poll()`s: its time runs.
@@ -285,13 +292,14 @@ impl Session {
     pub fn drive(&self, until: Option<Instant>) -> Result<Stop, Error> {
         let mut busy_since = None;
         loop {
-            let (progress, fd, deadline, backlog, phase, rows) = {
+            let (progress, fd, deadline, backlog, phase, rows, received) = {
                 let mut link = self.link();
                 let progress = self.advance_link(&mut link)?;
                 let backlog = link.engine().map_or(0, Engine::backlog);
                 let rows = link.engine().is_some_and(Engine::offers_rows);
                 let phase = link.engine().map(Engine::phase);
-                (progress, link.fd(), link.deadline(), backlog, phase, rows)
+                let received = link.received();
+                (progress, link.fd(), link.deadline(), backlog, phase, rows, received)
             };
             let interest = match progress {
                 Progress::Done(outcome) => return Ok(Stop::Done(outcome)),
@@ -309,6 +317,13 @@ impl Session {
                 Progress::Wait(interest) if hungry(interest, phase) => return Ok(Stop::Hungry),
                 Progress::Wait(interest) => interest,
             };
+            if interest == Interest::READ
+                && matches!(phase, Some(Phase::CopyOut | Phase::QueryRows | Phase::ExecuteRows))
+                && let Some(rest) = self.pace().rest(Instant::now(), received)
+            {
+                std::thread::sleep(rest);
+                continue;
+            }
             let deadline = match (deadline, until) {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),
