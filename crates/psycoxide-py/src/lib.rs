@@ -6,6 +6,7 @@ mod connection;
 mod cursor;
 mod driver;
 mod error;
+mod guarded;
 mod imports;
 mod interpreter;
 mod lobject;

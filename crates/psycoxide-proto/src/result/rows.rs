@@ -208,6 +208,11 @@ impl<'a> Row<'a> {
         self.len == 0
     }
 
+    /// How many bytes its fields take, with their lengths.
+    pub fn size(&self) -> usize {
+        self.body.len()
+    }
+
     /// The fields, in order.
     pub fn fields(&self) -> Fields<'a> {
         Fields { rest: self.body, left: self.len }

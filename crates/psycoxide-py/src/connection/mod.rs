@@ -13,7 +13,7 @@ mod state;
 mod tpc;
 mod transaction;
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use psycoxide_net::Config;
 use psycoxide_proto::{Engine, TransactionStatus};
@@ -27,6 +27,7 @@ pub use state::{State, Status};
 use crate::adapt::QuoteContext;
 use crate::driver::green;
 use crate::error;
+use crate::guarded::{Guard, Guarded};
 use crate::session::Session;
 
 /// connection(dsn, ...) -> new connection object
@@ -40,8 +41,8 @@ pub struct Connection {
     dsn: OnceLock<String>,
     /// Every option in force.
     config: OnceLock<Arc<Config>>,
-    state: Mutex<State>,
-    objects: Mutex<Objects>,
+    state: Guarded<State>,
+    objects: Guarded<Objects>,
     string_types: Py<PyDict>,
     binary_types: Py<PyDict>,
 }
@@ -64,8 +65,8 @@ impl Connection {
             session: OnceLock::new(),
             dsn: OnceLock::new(),
             config: OnceLock::new(),
-            state: Mutex::default(),
-            objects: Mutex::new(Objects {
+            state: Guarded::new(State::default()),
+            objects: Guarded::new(Objects {
                 notices: PyList::empty(py).into_any().unbind(),
                 notifies: PyList::empty(py).into_any().unbind(),
                 cursor_factory: py.None(),
@@ -78,6 +79,7 @@ impl Connection {
     }
 
     /// The session, or the error that there is none (any more).
+    #[inline]
     pub fn session(&self) -> PyResult<&Session> {
         self.session.get().ok_or_else(|| {
             error::interface("the connection was not initialised: call its __init__")
@@ -92,6 +94,7 @@ impl Connection {
     }
 
     /// The session, if it is not closed; a forked child may look at it, but not use it.
+    #[inline]
     pub fn unclosed_session(&self) -> PyResult<&Session> {
         let session = self.session()?;
         if session.closed() != crate::session::Closed::Open {
@@ -124,12 +127,14 @@ impl Connection {
     }
 
     /// What the driver knows of the session. Held for a moment, never across a call into Python.
-    pub fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn state(&self) -> Guard<'_, State> {
+        // SAFETY: only attached threads have the object: what runs detached is given the session.
+        self.state.lock(unsafe { Python::assume_attached() })
     }
 
-    fn objects(&self) -> MutexGuard<'_, Objects> {
-        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    fn objects(&self) -> Guard<'_, Objects> {
+        // SAFETY: only attached threads have the object: what runs detached is given the session.
+        self.objects.lock(unsafe { Python::assume_attached() })
     }
 
     /// How text is to be quoted for this session, as of now.
@@ -195,7 +200,9 @@ impl Connection {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if let Ok(objects) = self.objects.try_lock() {
+        // SAFETY: the garbage collector runs in a thread that is attached.
+        let py = unsafe { Python::assume_attached() };
+        if let Some(objects) = self.objects.try_lock(py) {
             visit.call(&objects.notices)?;
             visit.call(&objects.notifies)?;
             visit.call(&objects.cursor_factory)?;

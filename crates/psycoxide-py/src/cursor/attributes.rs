@@ -167,7 +167,8 @@ impl Cursor {
     #[setter]
     fn set_tzinfo_factory(&self, value: Py<PyAny>) {
         let old = std::mem::replace(&mut self.objects().tzinfo_factory, value);
-        drop(old);
+        let ahead = self.state().fetched.settle();
+        drop((old, ahead));
     }
 
     /// Makes the rows: called with the cursor, it returns a mutable sequence, whose items are then
@@ -181,7 +182,8 @@ impl Cursor {
     fn set_row_factory(&self, py: Python<'_>, value: Py<PyAny>) {
         self.makes_rows.store(!value.is_none(py), Ordering::Release);
         let old = std::mem::replace(&mut self.objects().row_factory, value);
-        drop(old);
+        let ahead = self.state().fetched.settle();
+        drop((old, ahead));
     }
 
     /// The typecasters registered on this cursor: a dict of oid to typecaster, None if there are

@@ -287,7 +287,7 @@ impl Cursor {
         let tuples = {
             let mut state = this.state();
             state.fetched.rowcount = total;
-            state.fetched.tuples.take()
+            (state.fetched.settle(), state.fetched.tuples.take())
         };
         let description = this.objects().description.take();
         drop((tuples, description));

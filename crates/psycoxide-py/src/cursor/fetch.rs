@@ -10,29 +10,62 @@ use super::result::{Place, Tuples};
 use crate::error;
 use crate::row;
 
+/// What the client has of a result.
+enum Next<'py> {
+    Row(Bound<'py, PyAny>),
+    End,
+    NoResult,
+}
+
+fn nothing_to_fetch() -> PyErr {
+    error::programming("no results to fetch")
+}
+
 impl Cursor {
     /// Refuses to fetch where there is nothing that could be fetched.
     fn tuples(&self) -> PyResult<(Arc<Tuples>, Place)> {
-        let state = self.state();
-        let fetched = &state.fetched;
-        match &fetched.tuples {
-            Some(tuples) => Ok((tuples.clone(), fetched.place)),
-            None => Err(error::programming("no results to fetch")),
-        }
+        let mut state = self.state();
+        let fetched = &mut state.fetched;
+        let ahead = fetched.settle();
+        let found = fetched.tuples.clone().map(|tuples| (tuples, fetched.place));
+        drop(state);
+        drop(ahead);
+        found.ok_or_else(nothing_to_fetch)
     }
 
     /// The next row that the client has.
     fn next_row<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match Self::next_of_result(slf)? {
+            Next::Row(row) => Ok(Some(row)),
+            Next::End => Ok(None),
+            Next::NoResult => Err(nothing_to_fetch()),
+        }
+    }
+
+    fn next_of_result<'py>(slf: &Bound<'py, Self>) -> PyResult<Next<'py>> {
+        let py = slf.py();
         let mut state = slf.get().state();
-        let fetched = &mut state.fetched;
-        let Some(tuples) = fetched.tuples.clone() else {
+        if let Some(row) = state.fetched.next_ahead() {
+            return Ok(Next::Row(row.into_bound(py)));
+        }
+        if let Some((tuples, most)) = state.fetched.worth_making() {
+            let start = state.fetched.place;
             drop(state);
-            return Err(error::programming("no results to fetch"));
-        };
+            if let Some(row) = Self::make_ahead(slf, &tuples, start, most) {
+                return Ok(Next::Row(row));
+            }
+            state = slf.get().state();
+            // Another thread may have made some.
+            if let Some(row) = state.fetched.next_ahead() {
+                return Ok(Next::Row(row.into_bound(py)));
+            }
+        }
+        let fetched = &mut state.fetched;
+        let Some(tuples) = fetched.tuples.clone() else { return Ok(Next::NoResult) };
         // A row that cannot be decoded is passed over: the next fetch goes on behind it.
-        let Some(source) = tuples.next_row(&mut fetched.place) else { return Ok(None) };
+        let Some(source) = tuples.next_row(&mut fetched.place) else { return Ok(Next::End) };
         drop(state);
-        row::build_row(slf, &source, &tuples.plan).map(Some)
+        row::build_row(slf, &source, &tuples.plan).map(Next::Row)
     }
 
     /// The next `count` rows that the client has, or as many as there are.
@@ -46,9 +79,11 @@ impl Cursor {
     }
 
     /// What every kind of fetch has to check first.
+    #[inline]
     fn check_fetch(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let connection = slf.get().readable_connection(slf.py())?;
-        if connection.get().unclosed_session()?.is_polled() && connection.get().is_async() {
+        let this = slf.get();
+        let session = this.readable_session(slf.py())?;
+        if session.is_polled() && this.connection(slf.py())?.get().is_async() {
             return Err(error::programming("no results to fetch"));
         }
         Ok(())
@@ -104,11 +139,10 @@ impl Cursor {
         if this.name().is_none() {
             return Self::next_row(slf);
         }
-        // Nothing has been fetched yet, or all of that has been read.
-        let fetched = this.state().fetched.tuples.is_some();
-        if let Some(row) = if fetched { Self::next_row(slf)? } else { None } {
+        if let Next::Row(row) = Self::next_of_result(slf)? {
             return Ok(Some(row));
         }
+        // Nothing has been fetched yet, or all of that has been read.
         let itersize = this.state().itersize;
         Self::fetch_named(slf, Some(itersize))?;
         Self::next_row(slf)

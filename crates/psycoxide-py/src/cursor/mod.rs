@@ -2,6 +2,7 @@
 //!
 //! The class itself stands here; its methods stand with the subject they are about.
 
+mod ahead;
 mod attributes;
 mod binary;
 mod column;
@@ -14,8 +15,8 @@ mod query;
 mod result;
 mod scroll;
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
@@ -24,6 +25,8 @@ use pyo3::types::{PyDict, PyString, PyType};
 
 use crate::connection::Connection;
 use crate::error;
+use crate::guarded::{Guard, Guarded};
+use crate::session::Session;
 pub use copy::refusal as copy_refusal;
 use named::Named;
 use result::Fetched;
@@ -36,13 +39,13 @@ use result::Fetched;
 pub struct Cursor {
     connection: OnceLock<Py<Connection>>,
     name: OnceLock<Py<PyString>>,
-    state: Mutex<State>,
+    state: Guarded<State>,
     closed: AtomicBool,
     /// Whether rows are made by the row factory: asked for each row.
     makes_rows: AtomicBool,
     /// Whether columns are to come in binary: asked for each statement.
     binary: AtomicBool,
-    objects: Mutex<Objects>,
+    objects: Guarded<Objects>,
     string_types: OnceLock<Py<PyDict>>,
     binary_types: OnceLock<Py<PyDict>>,
 }
@@ -69,7 +72,7 @@ impl Cursor {
         Ok(Self {
             connection: OnceLock::new(),
             name: OnceLock::new(),
-            state: Mutex::new(State {
+            state: Guarded::new(State {
                 arraysize: 1,
                 itersize: 2000,
                 fetched: Fetched::default(),
@@ -78,7 +81,7 @@ impl Cursor {
             closed: AtomicBool::new(false),
             makes_rows: AtomicBool::new(false),
             binary: AtomicBool::new(false),
-            objects: Mutex::new(Objects {
+            objects: Guarded::new(Objects {
                 tzinfo_factory: crate::imports::TIMEZONE.bind(py)?.clone().unbind(),
                 row_factory: py.None(),
                 query: py.None(),
@@ -97,14 +100,14 @@ impl Cursor {
             .ok_or_else(|| error::interface("the cursor was not initialised: call its __init__"))
     }
 
-    /// The connection, if neither it nor the cursor is closed: what it takes to read rows that are
+    /// The session, if neither it nor the cursor is closed: what it takes to read rows that are
     /// there already, which a forked child may do.
-    fn readable_connection<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, Connection>> {
-        let connection = self.connection(py)?;
-        if self.closed.load(Ordering::Acquire) || connection.get().unclosed_session().is_err() {
-            return Err(error::interface("cursor already closed"));
+    #[inline]
+    fn readable_session<'a>(&'a self, py: Python<'a>) -> PyResult<&'a Session> {
+        match self.connection(py)?.get().unclosed_session() {
+            Ok(session) if !self.closed.load(Ordering::Acquire) => Ok(session),
+            _ => Err(error::interface("cursor already closed")),
         }
-        Ok(connection)
     }
 
     /// The connection, if the cursor may be used.
@@ -144,13 +147,15 @@ impl Cursor {
     }
 
     /// Held for a moment, never across a call into Python.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> Guard<'_, State> {
+        // SAFETY: only attached threads have the object: what runs detached is given the session.
+        self.state.lock(unsafe { Python::assume_attached() })
     }
 
     /// Likewise.
-    fn objects(&self) -> MutexGuard<'_, Objects> {
-        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    fn objects(&self) -> Guard<'_, Objects> {
+        // SAFETY: only attached threads have the object: what runs detached is given the session.
+        self.objects.lock(unsafe { Python::assume_attached() })
     }
 
     fn name(&self) -> Option<&Py<PyString>> {
@@ -200,11 +205,13 @@ impl Cursor {
         if let Some(types) = self.string_types.get() {
             visit.call(types)?;
         }
-        if let Ok(objects) = self.objects.try_lock() {
+        // SAFETY: the garbage collector runs in a thread that is attached.
+        let py = unsafe { Python::assume_attached() };
+        if let Some(objects) = self.objects.try_lock(py) {
             visit.call(&objects.tzinfo_factory)?;
             visit.call(&objects.row_factory)?;
         }
-        if let Ok(state) = self.state.try_lock()
+        if let Some(state) = self.state.try_lock(py)
             && let Some(tuples) = &state.fetched.tuples
         {
             tuples.plan.traverse(&visit)?;

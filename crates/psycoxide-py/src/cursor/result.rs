@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::Cursor;
+use super::ahead::Ahead;
 use super::column::Column;
 use crate::cast::CastPlan;
 use crate::error;
@@ -23,7 +24,7 @@ pub struct Tuples {
 }
 
 /// Which row is next.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Place {
     /// Its number, from 0.
     pub row: usize,
@@ -37,7 +38,8 @@ impl Tuples {
         self.ahead() + self.result.rows.len()
     }
 
-    fn ahead(&self) -> usize {
+    /// How many rows were made as they came.
+    pub fn ahead(&self) -> usize {
         self.early.as_ref().map_or(0, |early| early.len())
     }
 
@@ -65,8 +67,11 @@ impl Tuples {
 pub struct Fetched {
     /// The rows, if the statement gave any kind of table.
     pub tuples: Option<Arc<Tuples>>,
-    /// Which row is next; its number is `cursor.rownumber`.
+    /// Which row is next; its number is `cursor.rownumber`. While there are rows made ahead, its
+    /// position is behind the last of them: [`Fetched::settle`] takes it back.
     pub place: Place,
+    /// The next rows, if they were made ahead.
+    pub ahead: Ahead,
     /// `cursor.rowcount`
     pub rowcount: i64,
     /// `cursor.statusmessage`
@@ -80,6 +85,7 @@ impl Default for Fetched {
         Self {
             tuples: None,
             place: Place::default(),
+            ahead: Ahead::default(),
             rowcount: -1,
             statusmessage: None,
             lastrowid: 0,

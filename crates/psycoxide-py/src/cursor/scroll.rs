@@ -15,7 +15,7 @@ impl Cursor {
     #[pyo3(signature = (value, mode="relative"))]
     fn scroll(slf: &Bound<'_, Self>, value: i64, mode: &str) -> PyResult<()> {
         let this = slf.get();
-        this.readable_connection(slf.py())?;
+        this.readable_session(slf.py())?;
         let absolute = match mode {
             "relative" => false,
             "absolute" => true,
@@ -28,6 +28,7 @@ impl Cursor {
         }
         let mut state = this.state();
         let fetched = &mut state.fetched;
+        let _ahead = fetched.settle();
         let Some(tuples) = fetched.tuples.as_ref() else {
             drop(state);
             return Err(error::programming("scroll destination out of bounds"));

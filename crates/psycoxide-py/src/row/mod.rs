@@ -5,7 +5,7 @@ mod convert;
 mod early;
 mod fill;
 
-use psycoxide_proto::Row;
+use psycoxide_proto::{Position, Row, Rows};
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyList};
 
@@ -22,6 +22,9 @@ pub enum Source<'a> {
     /// What is kept of each field since it came.
     Early(&'a [Py<PyAny>]),
 }
+
+/// Rows made before they are asked for are of so many bytes, or of a few more.
+const AHEAD: usize = 16 << 10;
 
 /// The Python object for one row.
 ///
@@ -59,4 +62,42 @@ pub fn build_rows<'a, 'py>(
     let _paused = (factory.is_none() && plan.is_native(&kept)).then(collector::pause);
     let next = || Some(fill::row(&scene, plan, &next_row()?, factory.as_ref()));
     fill::list(cursor.py(), count, next)
+}
+
+/// Up to `most` of the rows from `position` on, which then stands behind them.
+///
+/// None if it could be noticed that they are made before they are asked for. Nor is a row made
+/// that cannot be decoded: it fails when it is asked for.
+pub fn build_ahead(
+    cursor: &Bound<'_, Cursor>,
+    rows: &Rows,
+    position: &mut Position,
+    most: usize,
+    plan: &CastPlan,
+) -> Vec<Py<PyAny>> {
+    let py = cursor.py();
+    let factory = cursor.get().row_maker(py);
+    let cursor = cursor.as_any();
+    let kept = Kept::new(cursor);
+    if factory.is_some() || !plan.is_atomic() || !plan.is_native(&kept) {
+        return Vec::new();
+    }
+    let scene = plan.scene(cursor, &kept);
+    let _paused = collector::pause();
+    let mut made = Vec::with_capacity(most);
+    let mut bytes = 0;
+    while made.len() < most && bytes < AHEAD {
+        let mut next = *position;
+        let Some(row) = rows.next_row(&mut next) else { break };
+        bytes += row.size();
+        match fill::row(&scene, plan, &Source::Raw(row), None) {
+            Ok(row) => made.push(row.into_bound(py).unbind()),
+            Err(raised) => {
+                drop(raised.into_error(py));
+                break;
+            }
+        }
+        *position = next;
+    }
+    made
 }

@@ -1,0 +1,96 @@
+//! Rows made a few at a time for who asks for one at a time.
+//!
+//! What a row costs by itself (locks, the surroundings of its decoders) is paid once for all of them.
+//! Nobody can tell: the rows hold only what is immutable, no code of the user's runs while they are
+//! made, and what would make them different (another `tzinfo_factory` or `row_factory`, another
+//! place in the result) has them made anew.
+
+use std::sync::Arc;
+use std::vec::IntoIter;
+
+use psycoxide_proto::Position;
+use pyo3::prelude::*;
+
+use super::Cursor;
+use super::result::{Fetched, Place, Tuples};
+use crate::row;
+
+/// At most so many rows at a time: their objects stay in the fastest cache.
+const MOST: usize = 32;
+
+/// Rows that were made and not handed out yet.
+#[derive(Default)]
+pub struct Ahead {
+    rows: IntoIter<Py<PyAny>>,
+    /// Where the first of them lies that were made together.
+    start: Position,
+    /// How many of these were handed out.
+    given: usize,
+}
+
+impl Fetched {
+    /// The next row, if it is made.
+    #[inline]
+    pub fn next_ahead(&mut self) -> Option<Py<PyAny>> {
+        let row = self.ahead.rows.next()?;
+        self.ahead.given += 1;
+        self.place.row += 1;
+        Some(row)
+    }
+
+    /// How many rows to make at the next place: who asks for one only gets no more made, who goes on
+    /// soon gets many.
+    #[inline]
+    pub fn worth_making(&self) -> Option<(Arc<Tuples>, usize)> {
+        let most = self.place.row.min(MOST);
+        let tuples = self.tuples.as_ref().filter(|tuples| most > 1 && tuples.plan.is_atomic())?;
+        (self.place.row >= tuples.ahead()).then(|| (Arc::clone(tuples), most))
+    }
+
+    /// Forgets the rows made ahead: the place is that of the next row then. What is returned is to be
+    /// dropped without the lock.
+    #[must_use]
+    pub fn settle(&mut self) -> Ahead {
+        let ahead = std::mem::take(&mut self.ahead);
+        if ahead.rows.len() > 0
+            && let Some(tuples) = &self.tuples
+        {
+            let row = self.place.row - ahead.given;
+            self.place = Place { row, position: ahead.start };
+            for _ in 0..ahead.given {
+                let _ = tuples.next_row(&mut self.place);
+            }
+        }
+        ahead
+    }
+}
+
+impl Cursor {
+    /// Makes so many rows of this result from this place on, or fewer, and answers the first.
+    /// Nothing if that could be noticed, or if another thread went on meanwhile.
+    pub(super) fn make_ahead<'py>(
+        slf: &Bound<'py, Self>,
+        tuples: &Arc<Tuples>,
+        start: Place,
+        most: usize,
+    ) -> Option<Bound<'py, PyAny>> {
+        let mut position = start.position;
+        let rows = &tuples.result.rows;
+        let made = row::build_ahead(slf, rows, &mut position, most, &tuples.plan);
+        let mut made = made.into_iter();
+        let first = made.next()?.into_bound(slf.py());
+        let mut state = slf.get().state();
+        let fetched = &mut state.fetched;
+        let same = fetched.tuples.as_ref().is_some_and(|now| Arc::ptr_eq(now, tuples));
+        if !same || fetched.place != start {
+            drop(state);
+            return None;
+        }
+        fetched.place = Place { row: start.row + 1, position };
+        let ahead = Ahead { rows: made, start: start.position, given: 1 };
+        let old = std::mem::replace(&mut fetched.ahead, ahead);
+        drop(state);
+        drop(old);
+        Some(first)
+    }
+}

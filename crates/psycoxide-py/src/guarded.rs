@@ -1,0 +1,54 @@
+//! The data of Python objects, under the lock that its users hold anyway.
+//!
+//! Whoever calls a method of an object has the GIL: a lock beside it would be two atomic operations
+//! for each look, several dozen a statement, and would never have to wait. Where there is no GIL a
+//! mutex does the same.
+
+#[cfg(not(Py_GIL_DISABLED))]
+mod lock {
+    pub use std::cell::RefCell as Lock;
+    pub use std::cell::RefMut as Guard;
+}
+
+#[cfg(Py_GIL_DISABLED)]
+mod lock {
+    pub use std::sync::Mutex as Lock;
+    pub use std::sync::MutexGuard as Guard;
+}
+
+pub use lock::Guard;
+use pyo3::prelude::*;
+
+/// A value that is looked at for a moment at a time, by threads that are attached to the interpreter.
+pub struct Guarded<T>(lock::Lock<T>);
+
+// SAFETY: every way to the value needs a `Python`, so that its thread holds the GIL, and a guard
+// cannot leave its thread. Should it live on while the GIL is given away, `RefCell` lets no other
+// thread in. Interpreters with a GIL of their own are refused when the module is imported.
+#[cfg(not(Py_GIL_DISABLED))]
+unsafe impl<T: Send> Sync for Guarded<T> {}
+
+impl<T> Guarded<T> {
+    /// Guards a value.
+    pub fn new(value: T) -> Self {
+        Self(lock::Lock::new(value))
+    }
+
+    /// The value, for this moment: never for as long as a call into Python, nor within itself.
+    #[inline]
+    pub fn lock<'a>(&'a self, _py: Python<'a>) -> Guard<'a, T> {
+        #[cfg(not(Py_GIL_DISABLED))]
+        return self.0.borrow_mut();
+        #[cfg(Py_GIL_DISABLED)]
+        return self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    }
+
+    /// The value, unless somebody has it at this moment: for the garbage collector, which may come
+    /// at any time.
+    pub fn try_lock<'a>(&'a self, _py: Python<'a>) -> Option<Guard<'a, T>> {
+        #[cfg(not(Py_GIL_DISABLED))]
+        return self.0.try_borrow_mut().ok();
+        #[cfg(Py_GIL_DISABLED)]
+        return self.0.try_lock().ok();
+    }
+}
