@@ -15,12 +15,11 @@ API this is, because such programs compare it, and `__psycoxide_version__` is th
 from __future__ import annotations
 
 from psycoxide import (
-    _credentials,
     _exceptions,
     _json as _json,
     _psycopg,
     _range as _range,
-    extensions as _ext,
+    extensions as _ext,  # noqa: F401  psycopg2 has it under this name
 )
 from psycoxide._exceptions import (
     DatabaseError as DatabaseError,
@@ -52,6 +51,7 @@ from psycoxide._psycopg import (
     __version__ as __version__,
     _connect as _connect,
     apilevel as apilevel,
+    connect as connect,
     paramstyle as paramstyle,
     threadsafety as threadsafety,
 )
@@ -59,7 +59,6 @@ from psycoxide._psycopg import (
 # Not imported when the program runs: every process pays for what `import psycoxide` imports.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from psycoxide import errors as errors
@@ -97,46 +96,8 @@ def _constant(value: Any) -> property:
 
 _share_exceptions()
 
-
-def connect(
-    dsn: str | None = None,
-    connection_factory: Callable[..., Any] | None = None,
-    cursor_factory: Callable[..., Any] | None = None,
-    **kwargs: Any,
-) -> Any:
-    """Open a connection to a PostgreSQL server.
-
-    `dsn` is a connection string of either form in
-    <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>. Keywords are
-    merged into it as `extensions.make_dsn()` does: `dbname` (or `database`), `user`, `password`,
-    `host`, `port` and all the others. What neither says comes from the environment and the
-    defaults; no argument at all is fine.
-
-    `password` may also be a callable without arguments that returns the password, a str or None:
-    it is called whenever a server asks for it, once for each attempt, so that tokens which rotate
-    are fresh; what the string, the environment and the password file say does not count then.
-    `oauth_token` is a callable as well: it is called with an `extensions.OAuthRequest` when the
-    server asks for a bearer token of OAuth, and returns the token as a str. What they raise is
-    raised from here. (psycopg2 has neither.)
-
-    `connection_factory(dsn)`, usually a subclass of `extensions.connection`, makes what is
-    returned; `cursor_factory` becomes its attribute of that name. With `async` or `async_` true the
-    connection is asynchronous and has to be polled: `connection_factory(dsn, async=1)`.
-
-    Raises OperationalError if there is no connection to be had, ProgrammingError if `dsn` or a
-    keyword is not valid.
-    """
-    asynchronous = {name: kwargs.pop(name) for name in ("async", "async_") if name in kwargs}
-    on_demand = {
-        name: kwargs.pop(name) for name in ("password", "oauth_token") if callable(kwargs.get(name))
-    }
-    dsn = _ext.make_dsn(dsn, **kwargs)
-    if on_demand:
-        dsn = _credentials.CredentialDSN.carrying(dsn, _credentials.Credentials(**on_demand))
-    conn = _connect(dsn, connection_factory=connection_factory, **asynchronous)
-    if cursor_factory is not None:
-        conn.cursor_factory = cursor_factory
-    return conn
+# Where its users know it from.
+connect.__module__ = __name__
 
 
 def install_as_psycopg2() -> None:

@@ -74,6 +74,7 @@ from psycoxide._psycopg import (
     get_wait_callback as get_wait_callback,
     libpq_version as libpq_version,
     lobject as lobject,
+    make_dsn as make_dsn,
     new_array_type as new_array_type,
     new_type as new_type,
     parse_dsn as parse_dsn,
@@ -127,39 +128,6 @@ def register_adapter(typ: type, callable: Callable[[Any], Any]) -> None:
     bytes or str. Usually it is a class such as `AsIs`.
     """
     adapters[(typ, ISQLQuote)] = callable
-
-
-def make_dsn(dsn: str | None = None, **kwargs: Any) -> str:
-    """Merge a connection string and keywords into one connection string.
-
-    `dsn` is of either form in the manual's
-    <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>; without keywords
-    it is returned unchanged. A keyword wins over what `dsn` says; one that is None counts as not
-    given; `database` is another name of `dbname`. Raises ProgrammingError if the result is not
-    valid, TypeError if both `database` and `dbname` are given.
-    """
-    if dsn is None and not kwargs:
-        return ""
-    if "database" in kwargs:
-        if "dbname" in kwargs:
-            raise TypeError("you can't specify both 'database' and 'dbname' arguments")
-        kwargs["dbname"] = kwargs.pop("database")
-    given = {keyword: value for keyword, value in kwargs.items() if value is not None}
-    if dsn is not None:
-        parsed = parse_dsn(dsn)
-        if not given:
-            return dsn
-        given = {**parsed, **given}
-
-    merged = " ".join(f"{keyword}={_param_escape(str(value))}" for keyword, value in given.items())
-    parse_dsn(merged)
-    return merged
-
-
-def _param_escape(s: str) -> str:
-    """Write a value so that it can stand after `keyword=` in a connection string."""
-    escaped = s.replace("\\", "\\\\").replace("'", "\\'")
-    return escaped if escaped and not any(map(str.isspace, escaped)) else f"'{escaped}'"
 
 
 # Last: registering these needs the names above.

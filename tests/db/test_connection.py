@@ -338,3 +338,60 @@ def test_control_c_while_connecting(tmp_path):
         [sys.executable, str(script)], capture_output=True, text=True, timeout=30, check=False
     )
     assert (done.stdout, done.returncode) == ("interrupted\n", 0), done.stderr
+
+
+def test_what_changes_between_two_connections_counts(connect, dsn, monkeypatch, tmp_path):
+    """The same string again: the environment and the password file are those of now."""
+    plain = extensions.make_dsn(dsn, password=None, passfile=str(tmp_path / "pass"))
+    options = {k: v for k, v in extensions.parse_dsn(plain).items() if k != "password"}
+
+    def application():
+        return connect(**options).info.dsn_parameters.get("application_name")
+
+    monkeypatch.setenv("PGPASSWORD", extensions.parse_dsn(dsn).get("password", ""))
+    monkeypatch.delenv("PGAPPNAME", raising=False)
+    assert application() is None
+    monkeypatch.setenv("PGAPPNAME", "one")
+    assert application() == "one"
+    monkeypatch.setenv("PGAPPNAME", "another")
+    assert application() == "another"
+    assert (
+        connect(**options, application_name="given").info.dsn_parameters["application_name"]
+        == "given"
+    )
+    assert application() == "another"
+    monkeypatch.delenv("PGAPPNAME")
+    assert application() is None
+
+
+def test_a_string_without_secrets_is_read_again_where_it_matters(tmp_path, monkeypatch):
+    """Nothing listens there: what counts is which options an attempt has."""
+    monkeypatch.delenv("PGPASSWORD", raising=False)
+    passfile = tmp_path / "pass"
+    options = {"host": str(tmp_path), "user": "me", "dbname": "d", "passfile": str(passfile)}
+
+    def attempt():
+        conn = extensions.connection.__new__(extensions.connection)
+        with pytest.raises(psycoxide.OperationalError):
+            conn.__init__(extensions.make_dsn(**options))
+        return conn.dsn
+
+    assert attempt() == attempt() == extensions.make_dsn(**options)
+    monkeypatch.setenv("PGSSLMODE", "nonsense")
+    with pytest.raises(psycoxide.OperationalError, match='invalid sslmode value: "nonsense"'):
+        psycoxide.connect(**options)
+    monkeypatch.delenv("PGSSLMODE")
+    attempt()
+    options["password"] = "hush"
+    assert "hush" not in attempt() and "password=xxx" in attempt()
+
+
+def test_connect_calls_what_was_put_in_the_place_of_its_inner_function(monkeypatch):
+    calls = []
+    monkeypatch.setattr(psycoxide, "_connect", lambda *args, **kw: calls.append((args, kw)))
+    assert psycoxide.connect("dbname=x", port=7, async_=1) is None
+    psycoxide.connect(database="y")
+    assert calls == [
+        (("dbname=x port=7",), {"connection_factory": None, "async_": 1}),
+        (("dbname=y",), {"connection_factory": None}),
+    ]

@@ -31,7 +31,6 @@ pub static COMPOSABLE: Lazy = Lazy::new("psycoxide.sql", "Composable");
 pub static DATETIME: Lazy = Lazy::new("datetime", "datetime");
 pub static DECIMAL: Lazy = Lazy::new("decimal", "Decimal");
 pub static JSON_LOADS: Lazy = Lazy::new("json", "loads");
-pub static MAKE_DSN: Lazy = Lazy::new("psycoxide.extensions", "make_dsn");
 pub static REPLICATION_CURSOR: Lazy = Lazy::new("psycoxide.extras", "ReplicationCursor");
 pub static TEXT_IO_BASE: Lazy = Lazy::new("io", "TextIOBase");
 pub static TIMEZONE: Lazy = Lazy::new("datetime", "timezone");

@@ -56,6 +56,75 @@ impl Surroundings<'_> {
     }
 }
 
+/// All that the process can read of its surroundings without asking anybody, at one moment.
+///
+/// Two that are equal give every option the same value: an account does not change its name and its
+/// home while a process runs.
+#[derive(Debug)]
+pub(super) struct Environment {
+    /// The variables as they lie in memory, each ended by NUL.
+    variables: Vec<u8>,
+    user: u32,
+}
+
+impl Environment {
+    /// That of this process, now. The caller sees to it that no other thread changes it.
+    pub(super) fn of_process() -> Self {
+        let mut variables = Vec::with_capacity(4096);
+        each_variable(|variable| {
+            variables.extend_from_slice(variable.to_bytes_with_nul());
+            true
+        });
+        Self { variables, user: rustix::process::geteuid().as_raw() }
+    }
+
+    /// Whether it is the same now.
+    pub(super) fn is_that_of_process(&self) -> bool {
+        let mut rest = self.variables.as_slice();
+        let same =
+            each_variable(|variable| match rest.strip_prefix(variable.to_bytes_with_nul()) {
+                Some(behind) => {
+                    rest = behind;
+                    true
+                }
+                None => false,
+            });
+        same && rest.is_empty() && self.user == rustix::process::geteuid().as_raw()
+    }
+}
+
+/// Shows each variable of the environment to `look`, until that says no; whether it never did.
+fn each_variable(mut look: impl FnMut(&CStr) -> bool) -> bool {
+    // SAFETY: the environment is an array of pointers to strings that end in NUL, itself ended by a
+    // null pointer; it may be null when it was cleared. Nobody changes it meanwhile, as is said of
+    // `Surroundings::of_process`.
+    unsafe {
+        let mut entry = environment();
+        while !entry.is_null() && !(*entry).is_null() {
+            if !look(CStr::from_ptr(*entry)) {
+                return false;
+            }
+            entry = entry.add(1);
+        }
+    }
+    true
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn environment() -> *const *const libc::c_char {
+    unsafe extern "C" {
+        static environ: *const *const libc::c_char;
+    }
+    // SAFETY: a variable of the C library's, read in one piece.
+    unsafe { environ }
+}
+
+#[cfg(target_vendor = "apple")]
+fn environment() -> *const *const libc::c_char {
+    // SAFETY: the function gives the place of the same variable, which lives as long as the process.
+    unsafe { (*libc::_NSGetEnviron()).cast_const().cast() }
+}
+
 /// The name of the account that this process acts as.
 fn local_user() -> Result<String, u32> {
     let uid = rustix::process::geteuid().as_raw();

@@ -9,6 +9,7 @@ mod env;
 mod error;
 mod hosts;
 mod keywords;
+mod last;
 mod passfile;
 mod service;
 mod settings;

@@ -3,7 +3,7 @@
 
 use psycoxide_proto::{Answer, Ask, Secret};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::Connection;
 use crate::error;
@@ -11,7 +11,7 @@ use crate::imports::Lazy;
 use crate::session::Session;
 use crate::text;
 
-static CREDENTIALS: Lazy = Lazy::new("psycoxide._credentials", "Credentials");
+pub(super) static CREDENTIALS: Lazy = Lazy::new("psycoxide._credentials", "Credentials");
 
 /// The options that say how to get a token.
 const TOKEN_OPTIONS: [&str; 4] =
@@ -19,6 +19,9 @@ const TOKEN_OPTIONS: [&str; 4] =
 
 /// The `Credentials` that a connection string of `connect()` carries.
 pub fn carried_by<'py>(dsn: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    if dsn.is_exact_instance_of::<PyString>() {
+        return Ok(None);
+    }
     dsn.getattr_opt("credentials")
 }
 

@@ -5,6 +5,7 @@
 
 mod attributes;
 mod credentials;
+mod dsn;
 mod encoding;
 mod info;
 mod open;
@@ -22,6 +23,7 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyType};
 
+pub use dsn::make_dsn;
 pub use state::{State, Status};
 
 use crate::adapt::QuoteContext;
@@ -233,5 +235,6 @@ impl Connection {
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Connection>()?;
     info::register(module)?;
+    dsn::register(module)?;
     open::register(module)
 }

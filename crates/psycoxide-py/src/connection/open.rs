@@ -1,19 +1,21 @@
-//! Connecting, and what a connection string says.
+//! Connecting.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use psycoxide_net::{Config, Interest, Link, OnDemand, wait};
 use psycoxide_proto::Event;
-use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString};
 
+use super::dsn::{dsn_text, hide_password, make_dsn};
 use super::{Connection, Status, credentials};
 use crate::driver::{Operation, Reached, refresh};
 use crate::error;
+use crate::imports::Lazy;
 use crate::session::Session;
-use crate::text;
 
 #[pymethods]
 impl Connection {
@@ -68,9 +70,8 @@ impl Connection {
         };
         // Python is asked for a token in any case: where there is no callable it knows a flow.
         let on_demand = OnDemand { password, token: true };
-        let config = Config::parse_with(dsn, on_demand)
+        let config = Config::shared(dsn, on_demand)
             .map_err(|error| error::operational(format!("{error}\n")))?;
-        let config = Arc::new(config);
         this.objects().credentials = given.map(Bound::unbind);
         let _ = this.config.set(Arc::clone(&config));
         {
@@ -157,48 +158,6 @@ fn look_up(py: Python<'_>, link: &mut Link, timeout: Option<Duration>) -> PyResu
     Ok(())
 }
 
-fn dsn_text(dsn: &Bound<'_, PyAny>) -> PyResult<String> {
-    match text::optional(dsn)? {
-        Some(text) => Ok(text),
-        None => Err(PyTypeError::new_err(format!(
-            "argument 1 must be str, not {}",
-            dsn.get_type().name()?
-        ))),
-    }
-}
-
-/// The connection string with `xxx` for its password; unchanged if it has none.
-fn hide_password(dsn: &str) -> String {
-    let Ok(options) = Config::parse_dsn(dsn) else {
-        return String::new();
-    };
-    if !options.iter().any(|(name, _)| psycoxide_net::config::is_secret(name)) {
-        return dsn.to_owned();
-    }
-    let shown: Vec<String> = options
-        .iter()
-        .map(|(name, value)| {
-            let value = if psycoxide_net::config::is_secret(name) {
-                "xxx".to_owned()
-            } else {
-                quote(value)
-            };
-            format!("{name}={value}")
-        })
-        .collect();
-    shown.join(" ")
-}
-
-/// A value as it stands in a connection string.
-fn quote(value: &str) -> String {
-    let escaped = value.replace('\\', "\\\\").replace('\'', "\\'");
-    if value.is_empty() || value.contains(char::is_whitespace) {
-        format!("'{escaped}'")
-    } else {
-        escaped
-    }
-}
-
 /// _connect(dsn, [connection_factory], [async]) -> new connection
 ///
 /// What `connect()` calls: the factory is called with the connection string, and with a 1 behind it
@@ -223,23 +182,95 @@ fn _connect<'py>(
     }
 }
 
-/// parse_dsn(dsn) -> dict
+/// connect(dsn=None, connection_factory=None, cursor_factory=None, **kwargs) -> connection
 ///
-/// The options that a connection string (keywords and values, or a URI) gives, as a dict of str to
-/// str, without defaults. Raises ProgrammingError with libpq's words if the string is not valid.
+/// Open a connection to a PostgreSQL server.
+///
+/// `dsn` is a connection string of either form in
+/// <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>. Keywords are
+/// merged into it as `extensions.make_dsn()` does: `dbname` (or `database`), `user`, `password`,
+/// `host`, `port` and all the others. What neither says comes from the environment and the
+/// defaults; no argument at all is fine.
+///
+/// `password` may also be a callable without arguments that returns the password, a str or None:
+/// it is called whenever a server asks for it, once for each attempt, so that tokens which rotate
+/// are fresh; what the string, the environment and the password file say does not count then.
+/// `oauth_token` is a callable as well: it is called with an `extensions.OAuthRequest` when the
+/// server asks for a bearer token of OAuth, and returns the token as a str. What they raise is
+/// raised from here. (psycopg2 has neither.)
+///
+/// `connection_factory(dsn)`, usually a subclass of `extensions.connection`, makes what is
+/// returned; `cursor_factory` becomes its attribute of that name. With `async` or `async_` true the
+/// connection is asynchronous and has to be polled: `connection_factory(dsn, async=1)`.
+///
+/// Raises OperationalError if there is no connection to be had, ProgrammingError if `dsn` or a
+/// keyword is not valid.
 #[pyfunction]
-fn parse_dsn<'py>(py: Python<'py>, dsn: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
-    let options = Config::parse_dsn(&dsn_text(dsn)?)
-        .map_err(|error| error::programming(format!("invalid dsn: {error}\n")))?;
-    let dict = PyDict::new(py);
-    for (name, value) in options {
-        dict.set_item(name, value)?;
+#[pyo3(signature = (dsn=None, connection_factory=None, cursor_factory=None, **kwargs))]
+fn connect<'py>(
+    py: Python<'py>,
+    dsn: Option<Bound<'py, PyAny>>,
+    connection_factory: Option<Bound<'py, PyAny>>,
+    cursor_factory: Option<Bound<'py, PyAny>>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let mut asynchronous = None;
+    let mut on_demand = None;
+    if let Some(kwargs) = kwargs {
+        let any = |_: &Bound<'py, PyAny>| true;
+        asynchronous = moved(kwargs, [intern!(py, "async"), intern!(py, "async_")], any)?;
+        let secrets = [intern!(py, "password"), intern!(py, "oauth_token")];
+        on_demand = moved(kwargs, secrets, PyAnyMethods::is_callable)?;
     }
-    Ok(dict)
+    let mut dsn = make_dsn(py, dsn, kwargs)?;
+    if let Some(on_demand) = on_demand {
+        let credentials = credentials::CREDENTIALS.bind(py)?.call((), Some(&on_demand))?;
+        dsn = CREDENTIAL_DSN.bind(py)?.call_method1("carrying", (dsn, credentials))?;
+    }
+    let connection = match (replaced(py)?, asynchronous) {
+        (None, None) => _connect(py, &dsn, connection_factory, 0, 0)?,
+        (replaced, options) => {
+            let options = options.unwrap_or_else(|| PyDict::new(py));
+            options.set_item("connection_factory", connection_factory)?;
+            let connect = replaced.unwrap_or(CONNECT.bind(py)?.clone());
+            connect.call((dsn,), Some(&options))?
+        }
+    };
+    if let Some(cursor_factory) = cursor_factory {
+        connection.setattr(intern!(py, "cursor_factory"), cursor_factory)?;
+    }
+    Ok(connection)
 }
 
-/// Exports `_connect` and `parse_dsn`.
+static CONNECT: Lazy = Lazy::new("psycoxide._psycopg", "_connect");
+static CREDENTIAL_DSN: Lazy = Lazy::new("psycoxide._credentials", "CredentialDSN");
+
+/// Moves the entries with these names, of those that `fit`, into a dict of their own.
+fn moved<'py>(
+    kwargs: &Bound<'py, PyDict>,
+    names: [&Bound<'py, PyString>; 2],
+    fit: impl Fn(&Bound<'py, PyAny>) -> bool,
+) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let mut moved = None;
+    for name in names {
+        let Some(value) = kwargs.get_item(name)?.filter(&fit) else { continue };
+        kwargs.del_item(name)?;
+        moved.get_or_insert_with(|| PyDict::new(kwargs.py())).set_item(name, value)?;
+    }
+    Ok(moved)
+}
+
+/// What a program has put in the place of the package's `_connect`, which in psycopg2 takes effect.
+fn replaced(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    static PACKAGE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let package = PACKAGE.get_or_try_init(py, || py.import("psycoxide").map(Bound::unbind))?;
+    let found = package.bind(py).dict().get_item(intern!(py, "_connect"))?;
+    let own = CONNECT.bind(py)?;
+    Ok(found.filter(|found| !found.is(own)))
+}
+
+/// Exports `connect` and `_connect`.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(_connect, module)?)?;
-    module.add_function(wrap_pyfunction!(parse_dsn, module)?)
+    module.add_function(wrap_pyfunction!(connect, module)?)?;
+    module.add_function(wrap_pyfunction!(_connect, module)?)
 }

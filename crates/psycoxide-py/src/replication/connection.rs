@@ -6,7 +6,7 @@ use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, make_dsn};
 use crate::imports;
 use crate::version::{REPLICATION_LOGICAL, REPLICATION_PHYSICAL};
 
@@ -55,7 +55,8 @@ impl ReplicationConnection {
                 ));
             }
         }
-        let completed = imports::MAKE_DSN.bind(py)?.call((dsn,), Some(&options))?;
+        let completed =
+            make_dsn(py, Some(dsn.clone()).filter(|dsn| !dsn.is_none()), Some(&options))?;
         let _ = slf.get().replication_type.set(replication_type.unwrap_or_default());
         let connection = slf.as_super();
         connection.get().never_begins();

@@ -79,8 +79,12 @@ impl Watch {
 
     /// The session is gone: so is the thread, soon.
     pub fn end(&self) {
-        self.shared.state().over = true;
-        self.shared.changed.notify_one();
+        let mut state = self.shared.state();
+        state.over = true;
+        // To wake is a system call, and hardly any session has the thread.
+        if state.started {
+            self.shared.changed.notify_one();
+        }
     }
 }
 
