@@ -221,6 +221,8 @@ impl Session {
 
     /// Hands a request to the engine; nothing is sent yet.
     pub fn start(&self, request: Request) -> Result<(), Error> {
+        // One answer's pace says nothing of the next one's.
+        *self.pace() = Pace::default();
         let mut link = self.link();
         let started = link.start(request);
         if started.is_err() && link.engine().is_none() {
