@@ -80,6 +80,24 @@ async def executemany_asyncpg(driver: Any) -> None:
     await many_asyncpg(driver, 10_000)
 
 
+@workload(
+    "executemany_prepared",
+    "10,000 inserts by executemany, with prepare=True where there is that",
+    "t_ins",
+)
+def executemany_prepared(driver: Any, count: int = 10_000) -> None:
+    conn, cursor = prepare(driver)
+    rows = make_rows(count)
+    prepared = {"prepare": True} if driver.name == "psycoxide" else {}
+    with driver.meter():
+        cursor.executemany(INSERT, rows, **prepared)
+        conn.commit()
+    check(cursor, count)
+
+
+executemany_prepared.on("asyncpg")(executemany_asyncpg)
+
+
 @workload("execute_batch", "50,000 inserts by execute_batch; elsewhere executemany", "t_ins")
 def execute_batch(driver: Any) -> None:
     conn, cursor = prepare(driver)

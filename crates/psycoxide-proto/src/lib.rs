@@ -57,6 +57,7 @@ pub use frontend::startup::{GSS_ENC_REQUEST, SSL_REQUEST};
 pub use interest::Interest;
 pub use machine::Engine;
 pub use machine::event::{Answer, Ask, Event, Outcome, Tally, TokenRefusal};
+pub use machine::repeat::{Repeat, Written};
 pub use machine::request::{Batch, Extended, Request};
 pub use machine::startup::{AuthMethods, ChannelBinding, ProtocolVersion, Startup};
 pub use machine::transitions::Phase;

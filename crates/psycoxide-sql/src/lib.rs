@@ -4,8 +4,10 @@
 pub mod binary;
 pub mod command;
 pub mod encoding;
+pub mod insert;
 pub mod message;
 pub mod oid;
+pub mod parameter;
 pub mod quote;
 pub mod sqlstate;
 pub mod template;

@@ -39,10 +39,10 @@ class NamedTupleCursor(cursor):
         self.Record = None
         return super().execute(query, vars)
 
-    def executemany(self, query: Any, vars: Any) -> Any:
+    def executemany(self, query: Any, vars: Any, *, prepare: bool = False) -> Any:
         """As `extensions.cursor.executemany()`."""
         self.Record = None
-        return super().executemany(query, vars)
+        return super().executemany(query, vars, prepare=prepare)
 
     def callproc(self, procname: str, vars: Any = None) -> Any:
         """As `extensions.cursor.callproc()`."""

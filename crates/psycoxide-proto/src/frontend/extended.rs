@@ -2,7 +2,7 @@
 //!
 //! <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY>
 
-use crate::wire::writer::{Refused, Writer};
+use crate::wire::writer::{Refused, TOO_LONG, Writer};
 
 /// A parameter of a statement run by the extended query protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +69,38 @@ pub(crate) fn bind(
         message.int16(*format);
     }
     message.finish()
+}
+
+/// Begins a `Bind` of the unnamed statement to so many values, all of them texts as yet.
+pub(crate) fn begin_bind(out: &mut Vec<u8>, values: usize) {
+    let count = u16::try_from(values).unwrap_or(u16::MAX).to_be_bytes();
+    // The length comes last; no names.
+    out.extend_from_slice(b"B\0\0\0\0\0\0");
+    out.extend_from_slice(&count);
+    out.resize(out.len() + values * 2, 0);
+    out.extend_from_slice(&count);
+}
+
+/// In the `Bind` that begins at `start`, the value of this number is a binary one.
+pub(crate) fn mark_binary(out: &mut [u8], start: usize, number: usize) {
+    // Behind the type, the length, two empty names and a count: the lower byte of its format.
+    if let Some(format) = out.get_mut(start + 10 + number * 2) {
+        *format = 1;
+    }
+}
+
+/// Ends the `Bind` that begins at `start`, whose values have been written.
+pub(crate) fn end_bind(out: &mut Vec<u8>, start: usize) -> Result<(), Refused> {
+    // No formats of results either: they are texts.
+    out.extend_from_slice(b"\0\0");
+    let length = i32::try_from(out.len() - start - 1).map_err(|_| TOO_LONG)?;
+    match out.get_mut(start + 1..).and_then(<[u8]>::first_chunk_mut::<4>) {
+        Some(field) => {
+            *field = length.to_be_bytes();
+            Ok(())
+        }
+        None => Err(TOO_LONG),
+    }
 }
 
 /// `Describe` (frontend, `D`).

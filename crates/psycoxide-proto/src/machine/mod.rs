@@ -3,6 +3,7 @@
 mod conversation;
 pub(crate) mod event;
 mod opening;
+pub(crate) mod repeat;
 pub(crate) mod request;
 mod script;
 mod session;

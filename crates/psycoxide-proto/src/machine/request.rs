@@ -1,6 +1,7 @@
 //! What a driver asks the engine to do.
 
 use crate::frontend::extended::Parameter;
+use crate::machine::repeat::Repeat;
 
 /// One request to the server, answered by one [`Event::Done`](crate::Event::Done).
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +20,8 @@ pub(crate) enum Work {
     Query(Vec<u8>),
     /// Statements in one flush, with one Sync behind all of them.
     Batch(Batch),
+    /// Parse, a Bind and an Execute for each row, one Sync.
+    Repeat(Repeat),
     /// FunctionCall.
     Function { oid: u32, args: Vec<Vec<u8>> },
     /// Parse / Bind / Describe / Execute / Sync.
@@ -123,6 +126,12 @@ impl Request {
     /// text holds exactly one statement, which is no COPY.
     pub fn batch(batch: Batch) -> Request {
         Request::of(Work::Batch(batch))
+    }
+
+    /// One statement run with each of the rows: the first that fails ends it. As [`Request::batch`],
+    /// in all the rest.
+    pub fn repeat(repeat: Repeat) -> Request {
+        Request::of(Work::Repeat(repeat))
     }
 
     /// The fast-path call of a function by its object identifier, arguments and result in binary.

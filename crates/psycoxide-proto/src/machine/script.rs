@@ -29,7 +29,7 @@ impl Script {
     pub(crate) fn start(request: Request, out: &mut Outbox) -> Result<(Phase, Script), Refused> {
         let mut script = Script::default();
         let begin = request.begin;
-        let mut synced = matches!(request.work, Work::Batch(_));
+        let mut synced = matches!(request.work, Work::Batch(_) | Work::Repeat(_));
         out.append(|out| {
             if let Some(sql) = &begin {
                 run_unsynced(out, sql)?;
@@ -42,6 +42,10 @@ impl Script {
                     simple(out, &first)?
                 }
                 Work::Batch(batch) => many(out, &batch)?,
+                Work::Repeat(repeat) => {
+                    repeat.write(out)?;
+                    Phase::RepeatParse
+                }
                 Work::Function { oid, args } => {
                     query::function_call(out, oid, &args)?;
                     Phase::Function
@@ -113,15 +117,18 @@ fn separate(out: &mut Vec<u8>, work: Work) -> Result<Phase, Refused> {
             extended::close(out, Target::Statement, &name)?;
             Ok(Phase::Close)
         }
-        Work::Query(_) | Work::Script(_) | Work::Batch(_) | Work::Function { .. } => {
-            Err("not a request of the extended query protocol")
-        }
+        Work::Query(_)
+        | Work::Script(_)
+        | Work::Batch(_)
+        | Work::Repeat(_)
+        | Work::Function { .. } => Err("not a request of the extended query protocol"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::repeat::Repeat;
 
     fn kinds(mut bytes: &[u8]) -> String {
         let mut kinds = String::new();
@@ -149,8 +156,13 @@ mod tests {
             batch.text().extend_from_slice(sql);
             batch.end_statement();
         }
+        let mut repeat = Repeat::new(b"a".to_vec(), vec![]);
+        for _ in 0..2 {
+            repeat.end_row().unwrap();
+        }
         for (request, phase, messages) in [
             (Request::batch(batch), Phase::BatchParse, "PBEPBES"),
+            (Request::repeat(repeat), Phase::RepeatParse, "PBEBES"),
             (Request::query(b"SELECT 1".to_vec()), Phase::Query, "Q"),
             (Request::script(vec![b"a".to_vec(), b"b".to_vec()]), Phase::Query, "Q"),
             (Request::function(1, vec![]), Phase::Function, "F"),
@@ -174,6 +186,7 @@ mod tests {
             Request::query(b"SELECT 1\0".to_vec()).begin(b"BEGIN"),
             Request::query(b"SELECT 1".to_vec()).begin(b"BEGIN\0"),
             Request::batch(Batch::default()),
+            Request::repeat(Repeat::new(b"a".to_vec(), vec![])),
             Request::script(vec![]).begin(b"BEGIN"),
             Request::prepare(b"\0".to_vec(), vec![], vec![]),
         ] {

@@ -10,6 +10,7 @@
 //!                                         Parse ► Bind ► Describe ► Execute… ► Sync
 //!                                         Parse ► DescribeParameters ► DescribeRows ► Sync
 //!                                         BatchParse ► BatchBind ► BatchExecute ► BatchParse …
+//!                                         RepeatParse ► RepeatBind ⇄ RepeatExecute
 //!                                         Close ► Sync
 //!                                         Function ► Sync
 //!   Query/Execute ► CopyIn ─copy_done─► CopyEnd;  CopyOut ► CopyEnd;  CopyBoth (► CopyBothEnd)
@@ -58,6 +59,12 @@ pub enum Phase {
     BatchBind,
     /// … its rows, which are dropped, and its CommandComplete.
     BatchExecute,
+    /// A statement with rows of parameters: its ParseComplete is awaited.
+    RepeatParse,
+    /// … the BindComplete of its next row, or the end.
+    RepeatBind,
+    /// … that row's CommandComplete; rows of a result are dropped.
+    RepeatExecute,
     /// Preparing a statement: ParseComplete is awaited.
     PrepareParse,
     /// Preparing a statement: ParameterDescription is awaited.
@@ -324,6 +331,13 @@ fn request(phase: Phase, message: Message) -> Entry {
             Some((Action::BatchComplete, Phase::BatchParse))
         }
 
+        (Phase::RepeatParse, M::ParseComplete) => Some((Action::Acknowledge, Phase::RepeatBind)),
+        (Phase::RepeatBind, M::BindComplete) => Some((Action::Acknowledge, Phase::RepeatExecute)),
+        (Phase::RepeatExecute, M::DataRow) => Some((Action::DropRow, phase)),
+        (Phase::RepeatExecute, M::CommandComplete) => {
+            Some((Action::BatchComplete, Phase::RepeatBind))
+        }
+
         (Phase::PrepareParse, M::ParseComplete) => {
             Some((Action::Acknowledge, Phase::DescribeParameters))
         }
@@ -347,9 +361,10 @@ fn request(phase: Phase, message: Message) -> Entry {
             Some((Action::Complete, Phase::Query))
         }
 
-        (Phase::Query | Phase::BatchParse | Phase::Sync | Phase::Drain, M::ReadyForQuery) => {
-            Some((Action::Ready, Phase::Idle))
-        }
+        (
+            Phase::Query | Phase::BatchParse | Phase::RepeatBind | Phase::Sync | Phase::Drain,
+            M::ReadyForQuery,
+        ) => Some((Action::Ready, Phase::Idle)),
         _ => None,
     }
 }
@@ -415,6 +430,15 @@ mod tests {
             Phase::BatchExecute,
             &[(b'D', Phase::BatchExecute), (b'C', Phase::BatchParse), (b'E', Phase::Drain)],
         ),
+        (Phase::RepeatParse, &[(b'1', Phase::RepeatBind), (b'E', Phase::Drain)]),
+        (
+            Phase::RepeatBind,
+            &[(b'2', Phase::RepeatExecute), (b'E', Phase::Drain), (b'Z', Phase::Idle)],
+        ),
+        (
+            Phase::RepeatExecute,
+            &[(b'D', Phase::RepeatExecute), (b'C', Phase::RepeatBind), (b'E', Phase::Drain)],
+        ),
         (Phase::PrepareParse, &[(b'1', Phase::DescribeParameters), (b'E', Phase::Drain)]),
         (Phase::DescribeParameters, &[(b't', Phase::DescribeRows), (b'E', Phase::Drain)]),
         (Phase::DescribeRows, &[(b'T', Phase::Sync), (b'n', Phase::Sync), (b'E', Phase::Drain)]),
@@ -472,13 +496,14 @@ mod tests {
                 Phase::BeginBind | Phase::BeginExecute | Phase::Query | Phase::QueryRows => {}
                 Phase::Parse | Phase::Bind | Phase::Describe | Phase::Execute => {}
                 Phase::BatchParse | Phase::BatchBind | Phase::BatchExecute => {}
+                Phase::RepeatParse | Phase::RepeatBind | Phase::RepeatExecute => {}
                 Phase::ExecuteRows | Phase::PrepareParse | Phase::DescribeParameters => {}
                 Phase::DescribeRows | Phase::Close | Phase::Sync | Phase::Function => {}
                 Phase::CopyIn | Phase::CopyOut | Phase::CopyBoth | Phase::CopyBothEnd => {}
                 Phase::CopyEnd | Phase::Drain | Phase::Failed | Phase::Closed => {}
             }
         }
-        assert_eq!(LEGAL.len(), 30);
+        assert_eq!(LEGAL.len(), 33);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! the value's type to the built-in one; that is looked up anew for each statement, so what a
 //! user registers wins at once.
 
+mod binder;
 mod class;
 mod context;
 mod ident;
@@ -21,6 +22,7 @@ use pyo3::prelude::*;
 
 #[allow(unused_imports)] // The connection's and the cursor's side of the house.
 pub use self::{
+    binder::{Binder, numbered},
     context::{ClientEncoding, Encoded, QuoteContext},
     mogrify::{Merger, mogrify},
     quoter::quote_value,

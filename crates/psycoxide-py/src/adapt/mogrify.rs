@@ -120,7 +120,7 @@ fn merge_positions<'py>(
     }
     raise_fault(prepared)?;
     if given.is_some_and(|given| given > prepared.template.placeholders().len()) {
-        return Err(PyTypeError::new_err("not all arguments converted during string formatting"));
+        return Err(too_many());
     }
     Ok(())
 }
@@ -158,8 +158,13 @@ fn merge_names<'py>(
     raise_fault(prepared)
 }
 
+/// What Python says of more values than placeholders.
+pub(super) fn too_many() -> PyErr {
+    PyTypeError::new_err("not all arguments converted during string formatting")
+}
+
 /// The value at `index` of a sequence, or the error that Python has for what is not one.
-fn item<'py>(args: &Bound<'py, PyAny>, index: usize) -> PyResult<Bound<'py, PyAny>> {
+pub(super) fn item<'py>(args: &Bound<'py, PyAny>, index: usize) -> PyResult<Bound<'py, PyAny>> {
     if let Ok(list) = args.cast_exact::<PyList>()
         && index < list.len()
     {
@@ -174,7 +179,7 @@ fn item<'py>(args: &Bound<'py, PyAny>, index: usize) -> PyResult<Bound<'py, PyAn
 }
 
 /// Raises what is wrong with the template itself, once its values are there.
-fn raise_fault(prepared: &Prepared) -> PyResult<()> {
+pub(super) fn raise_fault(prepared: &Prepared) -> PyResult<()> {
     let template = &prepared.template;
     match template.reading_fault().or_else(|| template.merging_fault()) {
         None => Ok(()),

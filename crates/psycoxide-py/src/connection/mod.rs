@@ -122,6 +122,17 @@ impl Connection {
         matches!(status, Some(TransactionStatus::InTransaction | TransactionStatus::InError))
     }
 
+    /// After a request that began with BEGIN: there is no transaction if that failed, or the
+    /// connection is gone.
+    pub fn forget_failed_begin(&self) {
+        if !self.in_transaction() {
+            let mut state = self.state();
+            if state.status == Status::Begin {
+                state.status = Status::Ready;
+            }
+        }
+    }
+
     /// Whether the next statement will run without a transaction around it.
     pub fn outside_transactions(&self) -> bool {
         let state = self.state();

@@ -122,12 +122,25 @@ impl<'a, 'py> Operation<'a, 'py> {
         request: Request,
         reader: Option<&mut Reader<'_, '_>>,
     ) -> PyResult<Reached> {
+        self.start(request)?;
+        self.resume_into(reader)
+    }
+
+    fn start(&self, request: Request) -> PyResult<()> {
         if self.session.is_streaming() {
             return Err(error::operational("PQexec not allowed during COPY BOTH\n"));
         }
         self.connection.get().state().error_message = None;
-        self.session.start(request).map_err(|error| error::from_net(&error))?;
-        self.resume_into(reader)
+        self.session.start(request).map_err(|error| error::from_net(&error))
+    }
+
+    /// Sends what the socket takes of a request at once, without a wait: [`Operation::resume`] has to
+    /// follow.
+    pub fn launch(&self, request: Request) -> PyResult<()> {
+        self.start(request)?;
+        // Should that fail, whoever waits for the answer finds out.
+        self.connection.py().detach(|| drop(self.session.link().flush()));
+        Ok(())
     }
 
     /// Runs a request that never pauses.

@@ -9,7 +9,7 @@ use crate::text::time::Time;
 use crate::text::timestamp::Timestamp;
 use crate::text::{Malformed, Moment};
 
-const DAY: i64 = 86_400_000_000;
+pub(super) const DAY: i64 = 86_400_000_000;
 
 /// Days between the beginning of the year 2000 and the first of March of the year 0, from which
 /// on leap days are the last days of years.
@@ -66,7 +66,7 @@ fn time_of_day(micros: i64) -> Time {
 /// Eras of 400 years have the same number of days, and years that begin in March the same months.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 #[inline]
-fn day(days: i64) -> Date {
+pub(super) fn day(days: i64) -> Date {
     const ERA: i64 = 146_097;
     let days = days + SHIFT;
     let (era, rest) = (days.div_euclid(ERA), days.rem_euclid(ERA));
@@ -80,6 +80,17 @@ fn day(days: i64) -> Date {
     let year = if year <= 0 { year - 1 } else { year };
     // A 64-bit number of microseconds has 300 000 years, a date's 32 bits of days 6 million.
     Date { year: year as i32, month: month as u8, day: day as u8 }
+}
+
+/// How many days after the first one of the year 2000 a day is, for years of our era.
+pub(super) fn days(date: Date) -> i64 {
+    const ERA: i64 = 146_097;
+    let (month, day) = (i64::from(date.month), i64::from(date.day));
+    let year = i64::from(date.year) - i64::from(month <= 2);
+    let march = if month > 2 { month - 3 } else { month + 9 };
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let of_year = (153 * march + 2) / 5 + day - 1;
+    era * ERA + of_era * 365 + of_era / 4 - of_era / 100 + of_year - SHIFT
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! PostgreSQL's binary formats, read: what a type's send function wrote, to plain values.
+//! PostgreSQL's binary formats: what a type's send function wrote, to plain values; and back, of the
+//! types of which parameters are sent so.
 //!
 //! Only types whose binary form says all that the text does are here: a `timestamptz` in binary has
 //! no offset, a `real` not the digits that its text has. The readers are total, as those of the
@@ -6,6 +7,7 @@
 
 pub mod array;
 pub mod datetime;
+pub mod write;
 
 use crate::text::Malformed;
 

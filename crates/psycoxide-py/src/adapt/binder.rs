@@ -1,0 +1,124 @@
+//! Values as parameters of the server's kind.
+
+use std::sync::Arc;
+
+use psycoxide_proto::{Repeat, Written};
+use psycoxide_sql::parameter::{self, Dialect, Parameter, Unfit};
+use psycoxide_sql::template::{Piece, Style};
+use psycoxide_sql::{insert, oid::Oid};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+use super::context::QuoteContext;
+use super::mogrify::{item, raise_fault, too_many};
+use super::quoter::Quoter;
+use super::registry::type_name;
+use super::template::Prepared;
+use crate::error;
+
+/// A plain `INSERT … VALUES` with `$1` and so on for its placeholders.
+///
+/// # Errors
+/// What is wrong with the template; `ProgrammingError` if the query is no plain INSERT.
+pub fn numbered(py: Python<'_>, query: &[u8], context: &QuoteContext) -> PyResult<Vec<u8>> {
+    let prepared = Prepared::of(py, query, context.encoding())?;
+    raise_fault(&prepared)?;
+    insert::numbered(&prepared.template, query, context.encoding().encoding()).map_err(|reason| {
+        error::programming(format!(
+            "executemany() with prepare=True takes only a plain INSERT ... VALUES (%s, ...): {reason}"
+        ))
+    })
+}
+
+/// Writes rows of parameters for the same query.
+///
+/// To be made anew when the interpreter was released, as a `Merger`.
+pub struct Binder<'a, 'py> {
+    prepared: Arc<Prepared>,
+    quoter: Quoter<'a, 'py>,
+    dialect: Dialect,
+    /// A value as a constant.
+    constant: Vec<u8>,
+}
+
+impl<'a, 'py> Binder<'a, 'py> {
+    /// `query`, `conn` and `context` are as for `mogrify()`; `binary` says whether the server's
+    /// binary formats are known.
+    pub fn new(
+        py: Python<'py>,
+        query: &[u8],
+        conn: &'a Bound<'py, PyAny>,
+        context: &'a QuoteContext,
+        binary: bool,
+    ) -> PyResult<Self> {
+        let prepared = Prepared::of(py, query, context.encoding())?;
+        let encoding = context.encoding().encoding();
+        let dialect = Dialect { encoding, strings: context.strings(), binary };
+        let quoter = Quoter::new(conn, context)?;
+        Ok(Self { prepared, quoter, dialect, constant: Vec::new() })
+    }
+
+    /// Adds a row of parameters of these types. After an error a part may be there, to be dropped.
+    pub fn row(
+        &mut self,
+        args: &Bound<'py, PyAny>,
+        types: &[Oid],
+        repeat: &mut Repeat,
+    ) -> PyResult<()> {
+        let prepared = Arc::clone(&self.prepared);
+        let mut types = types.iter();
+        let named = prepared.template.style() == Some(Style::Names);
+        let mut given = None;
+        for piece in prepared.pieces() {
+            let Piece::Value(number) = piece else { continue };
+            let value = match prepared.name(*number).filter(|_| named) {
+                Some(name) => args.get_item(&name.key)?,
+                None => item(args, *number)?,
+            };
+            if !named && given.is_none() {
+                given = Some(args.len()?);
+            }
+            let oid = types.next().copied().unwrap_or_default();
+            self.value(&value, *number, oid, repeat)?;
+        }
+        if given.is_some_and(|given| given > prepared.template.placeholders().len()) {
+            return Err(too_many());
+        }
+        if !(args.is_exact_instance_of::<PyTuple>()
+            || args.is_exact_instance_of::<PyList>()
+            || args.is_exact_instance_of::<PyDict>())
+        {
+            // A sequence or mapping of the user's may do anything when it is asked for an item.
+            self.quoter.forget();
+        }
+        repeat.end_row().map_err(|error| error::from_proto(&error))
+    }
+
+    fn value(
+        &mut self,
+        value: &Bound<'py, PyAny>,
+        number: usize,
+        oid: Oid,
+        repeat: &mut Repeat,
+    ) -> PyResult<()> {
+        let (constant, dialect) = (&mut self.constant, self.dialect);
+        constant.clear();
+        self.quoter.value(value, constant)?;
+        let written = repeat.value(|out| {
+            Ok::<_, Unfit>(match parameter::write(out, constant, oid, dialect)? {
+                Parameter::Null => Written::Null,
+                Parameter::Text => Written::Text,
+                Parameter::Binary => Written::Binary,
+            })
+        });
+        written.map_err(|Unfit| {
+            error::not_supported(format!(
+                "executemany() with prepare=True cannot send a value of type '{}' as parameter {} \
+                 of the type with OID {oid}: pass a value that is written as a constant of that \
+                 type, or leave prepare out",
+                type_name(value),
+                number + 1,
+            ))
+        })
+    }
+}

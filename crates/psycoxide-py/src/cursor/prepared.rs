@@ -1,0 +1,242 @@
+//! `executemany(prepare=True)`: a plain INSERT, parsed once and bound to each row.
+//!
+//! The server parses and plans the statement once for hundreds of rows, and values travel as they
+//! are, without quotes. It cannot be the default: what the server logs, where errors point, and which
+//! type a value has before the column's are not as with `execute()`.
+
+use std::collections::VecDeque;
+
+use psycoxide_proto::{Repeat, Request, TransactionStatus};
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+
+use super::Cursor;
+use super::many::Total;
+use crate::adapt::{self, QuoteContext};
+use crate::connection::{Connection, Status};
+use crate::driver::{Operation, Reached};
+use crate::error;
+
+/// So many rows are sent together at first: the server has something to do soon.
+const FIRST_ROWS: usize = 250;
+
+/// So many rows are sent together at most: each time twice as many as before, up to that.
+const MOST_ROWS: usize = 4000;
+
+/// So many bytes of rows, or a little more, are sent together.
+const MOST_BYTES: usize = 512 << 10;
+
+/// The statement, in both its forms.
+struct Statement {
+    /// With `%s`, in the session's encoding.
+    template: Vec<u8>,
+    /// With `$1` and so on.
+    numbered: Vec<u8>,
+    /// How the session quotes when it is begun.
+    context: QuoteContext,
+}
+
+/// Rows to be sent together.
+struct Window<'py> {
+    repeat: Repeat,
+    /// What they were made of, to name the one that fails.
+    rows: Vec<Bound<'py, PyAny>>,
+    /// Why the next item could not be one of them.
+    failed: Option<PyErr>,
+}
+
+/// Rows that are sent, and not answered yet. Nothing else can be done on the connection meanwhile.
+struct Flight<'a, 'py> {
+    operation: Operation<'a, 'py>,
+    connection: &'a Bound<'py, Connection>,
+    rows: Vec<Bound<'py, PyAny>>,
+    /// A BEGIN went with them.
+    begun: bool,
+}
+
+impl Cursor {
+    /// `executemany()` of a prepared statement: the sum of the row counts.
+    ///
+    /// The next rows are written while the server is busy with those before. Items that code of the
+    /// program's makes are asked for only between: it may use the connection.
+    pub(super) fn run_prepared(
+        slf: &Bound<'_, Self>,
+        query: &Bound<'_, PyAny>,
+        items: &Bound<'_, PyAny>,
+    ) -> PyResult<i64> {
+        let py = slf.py();
+        let connection = slf.get().open_connection(py)?;
+        let template = Self::query_text(slf, query, connection.get())?;
+        let context = connection.get().quote_context();
+        let numbered = adapt::numbered(py, &template, &context)?;
+        let statement = Statement { template, numbered, context };
+        let ready =
+            items.is_exact_instance_of::<PyList>() || items.is_exact_instance_of::<PyTuple>();
+        let mut items = items.try_iter()?;
+        let (mut waiting, mut types, mut total) = (VecDeque::new(), None, Total::default());
+        let (mut end, mut flight) = (None, None);
+        let mut most = FIRST_ROWS;
+        loop {
+            if !ready {
+                Self::land(slf, &statement, flight.take(), &mut total)?;
+            }
+            while end.is_none() && waiting.len() < most {
+                match items.next() {
+                    Some(Ok(item)) => waiting.push_back(item),
+                    Some(Err(raised)) => end = Some(Err(raised)),
+                    None => end = Some(Ok(())),
+                }
+            }
+            if waiting.is_empty() {
+                Self::land(slf, &statement, flight.take(), &mut total)?;
+                return end.unwrap_or(Ok(())).map(|()| total.rowcount());
+            }
+            let types = match &types {
+                Some(types) => types,
+                None => types.insert(Self::parameter_types(slf, &statement)?),
+            };
+            most = MOST_ROWS.min(most * 2);
+            let window = Self::window(slf, &statement, types, &mut waiting);
+            Self::land(slf, &statement, flight.take(), &mut total)?;
+            let Window { repeat, rows, failed } = window?;
+            if !repeat.is_empty() {
+                flight = Some(Self::launch(slf, &statement, repeat, rows)?);
+            }
+            if let Some(raised) = failed {
+                // What stands before comes first, and may fail.
+                Self::land(slf, &statement, flight.take(), &mut total)?;
+                slf.get().forget_query(py);
+                return Err(raised);
+            }
+        }
+    }
+
+    /// The types that the server takes the parameters for. The transaction is open then.
+    fn parameter_types(slf: &Bound<'_, Self>, statement: &Statement) -> PyResult<Vec<u32>> {
+        let request = Request::prepare(Vec::new(), statement.numbered.clone(), Vec::new());
+        let connection = slf.get().open_connection(slf.py())?;
+        let operation = Self::begin_prepared(connection)?;
+        slf.get().note_query(slf.py(), &statement.numbered);
+        let Reached::End(outcome) = Self::start_in(connection, &operation, request, true, None)?
+        else {
+            return Err(error::internal("a COPY that was not asked for"));
+        };
+        drop(operation);
+        match outcome.result {
+            Some(result) if outcome.error.is_none() => Ok(result.parameter_types),
+            _ => {
+                Self::take_outcome(slf, outcome)?;
+                Err(error::internal("a statement that was prepared and not described"))
+            }
+        }
+    }
+
+    /// Writes the first of the items, as many as are sent together.
+    fn window<'py>(
+        slf: &Bound<'py, Self>,
+        statement: &Statement,
+        types: &[u32],
+        waiting: &mut VecDeque<Bound<'py, PyAny>>,
+    ) -> PyResult<Window<'py>> {
+        let py = slf.py();
+        let connection = slf.get().open_connection(py)?;
+        let context = connection.get().quote_context();
+        if context.encoding() != statement.context.encoding() {
+            return Err(error::programming("the client encoding changed during executemany()"));
+        }
+        let session = connection.get().open_session()?;
+        let binary = session.ask(|engine| engine.parameter("integer_datetimes") == Some(b"on"));
+        let binary = binary.unwrap_or_default();
+        let conn = connection.as_any();
+        let mut binder = adapt::Binder::new(py, &statement.template, conn, &context, binary)?;
+        let mut repeat = Repeat::new(statement.numbered.clone(), types.to_vec());
+        let (mut rows, mut failed) = (Vec::new(), None);
+        while repeat.size() < MOST_BYTES
+            && let Some(vars) = waiting.pop_front()
+        {
+            if let Err(raised) = binder.row(&vars, types, &mut repeat) {
+                repeat.drop_row();
+                failed = Some(raised);
+                break;
+            }
+            rows.push(vars);
+        }
+        Ok(Window { repeat, rows, failed })
+    }
+
+    /// Sends rows, as far as that needs no wait.
+    fn launch<'a, 'py>(
+        slf: &'a Bound<'py, Self>,
+        statement: &Statement,
+        repeat: Repeat,
+        rows: Vec<Bound<'py, PyAny>>,
+    ) -> PyResult<Flight<'a, 'py>> {
+        let py = slf.py();
+        let connection = slf.get().open_connection(py)?;
+        let operation = Self::begin_prepared(connection)?;
+        slf.get().note_query(py, &statement.numbered);
+        let mut request = Request::repeat(repeat);
+        let begin = connection.get().state().begin();
+        let begun = begin.is_some();
+        if let Some(begin) = begin {
+            request = request.begin(begin.as_bytes());
+            connection.get().state().status = Status::Begin;
+        }
+        operation.launch(request)?;
+        Ok(Flight { operation, connection, rows, begun })
+    }
+
+    /// Waits for the answer to rows that were sent.
+    fn land<'py>(
+        slf: &Bound<'py, Self>,
+        statement: &Statement,
+        flight: Option<Flight<'_, 'py>>,
+        total: &mut Total,
+    ) -> PyResult<()> {
+        let Some(Flight { operation, connection, rows, begun }) = flight else { return Ok(()) };
+        let (py, this) = (slf.py(), slf.get());
+        let reached = operation.resume();
+        if begun {
+            connection.get().forget_failed_begin();
+        }
+        let Reached::End(outcome) = reached? else {
+            return Err(error::internal("a COPY that was not asked for"));
+        };
+        drop(operation);
+        let done = outcome.batch;
+        if let Some(report) = &outcome.error
+            && report.field(b'P').is_none()
+            && let Some(vars) = rows.get(done.statements)
+            && let Ok(sql) = adapt::mogrify(
+                py,
+                &statement.template,
+                vars,
+                connection.as_any(),
+                &statement.context,
+            )
+        {
+            // The error is about this row.
+            this.note_query(py, &sql);
+        }
+        let affected = i64::try_from(done.affected).unwrap_or(i64::MAX);
+        total.add(if done.uncounted { -1 } else { affected });
+        Self::take_outcome(slf, outcome)
+    }
+
+    /// Takes the turn on a connection that is, or will be, in a transaction.
+    fn begin_prepared<'a, 'py>(
+        connection: &'a Bound<'py, Connection>,
+    ) -> PyResult<Operation<'a, 'py>> {
+        connection.get().refuse_prepared("execute")?;
+        let operation = Operation::begin_as(connection, "executemany")?;
+        let status = operation.session().ask(|engine| engine.transaction_status());
+        let begins = connection.get().state().begin().is_some();
+        if !begins && matches!(status, Some(TransactionStatus::Idle)) {
+            return Err(error::programming(
+                "executemany() with prepare=True needs a transaction: in autocommit mode, begin one \
+                 with execute(\"BEGIN\"), or leave prepare out",
+            ));
+        }
+        Ok(operation)
+    }
+}
