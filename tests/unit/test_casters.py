@@ -292,3 +292,33 @@ def test_register_type_globally(string_types: dict[int, Any]) -> None:
 def test_register_type_checks_its_arguments(args: tuple[Any, ...]) -> None:
     with pytest.raises(TypeError):
         _psycopg.register_type(*args)
+
+
+INTEGER_ARRAYS = [
+    *("{}", "{0}", "{1,2,3}", "{-1,-9223372036854775808,9223372036854775807}", "{NULL}"),
+    *("{1,NULL,null,3}", "{NULL,NULL}", "{{1,2},{3,NULL}}", "{{}}", "[2:3]={1,2}", '{"1",2}'),
+    *("{123456789012345678,1234567890123456789}", "{01}", "{ 1}", "{+1}", "{1_0}", "{0x1f}"),
+    *("{1", "{1,", "{1,}", "{,1}", "1}", "{1}}", "{1},", "{1}x", "{NULLx}", "{1 ,2}", "{-}", "{a}"),
+    *(
+        "{99999999999999999999}",
+        '{"1,2"}',
+        "{1,{2}}",
+        "{1\\,2}",
+        "{" + ",".join(["7"] * 3000) + "}",
+    ),
+]
+
+
+@pytest.mark.parametrize("text", INTEGER_ARRAYS, ids=lambda text: text[:20])
+def test_arrays_of_integers_are_those_of_a_caster_in_python(text):
+    """The short way through an array that only holds integers, beside the general one."""
+    plain = _psycopg.new_type((1 << 20,), "PLAIN", lambda *given: _psycopg.INTEGER(*given))
+    general = _psycopg.new_array_type((1 << 21,), "PLAINS", plain)
+
+    def outcome(caster):
+        try:
+            return caster(text, None)
+        except Exception as error:
+            return type(error), str(error)
+
+    assert outcome(_psycopg.INTEGERARRAY) == outcome(general)

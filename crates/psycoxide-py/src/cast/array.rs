@@ -1,7 +1,7 @@
 //! Arrays as nested lists, over any element caster.
 
-use psycoxide_sql::text::Malformed;
 use psycoxide_sql::text::array::{Item, Items, MAX_DEPTH, unescape};
+use psycoxide_sql::text::{Malformed, number};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -27,8 +27,13 @@ pub fn array(scene: &Scene<'_, '_>, element: &Decoder, text: &[u8]) -> Decoded {
 }
 
 fn walk(scene: &Scene<'_, '_>, element: &Decoder, text: &[u8]) -> Decoded {
+    if matches!(element, Decoder::Integer)
+        && let Some(list) = integers(scene.py, text)
+    {
+        return Ok(list);
+    }
     let mut items = Items::new(text);
-    let mut nest = Nest::default();
+    let mut nest = Nest::with_room_for(text);
     let mut unescaped = Vec::new();
     loop {
         let value = match items.step() {
@@ -50,6 +55,40 @@ fn walk(scene: &Scene<'_, '_>, element: &Decoder, text: &[u8]) -> Decoded {
     }
 }
 
+/// A list of the integers (and NULLs) of a flat array, as a server writes it. For anything else
+/// nothing, and the walk says what it is.
+fn integers(py: Python<'_>, text: &[u8]) -> Option<Value> {
+    let mut rest = text.strip_prefix(b"{")?;
+    let count = memchr::memchr_iter(b',', rest).count() + 1;
+    // SAFETY: the GIL is held. Each place is filled at most once, with a reference of its own. No
+    // Python code runs before the list is full, and one that is dropped before has empty places,
+    // which `list` allows for.
+    unsafe {
+        let list = ffi::PyList_New(count as ffi::Py_ssize_t);
+        let list = Bound::from_owned_ptr_or_opt(py, list).or_else(|| {
+            ffi::PyErr_Clear();
+            None
+        })?;
+        for place in 0..count {
+            let value = if let Some(after) = rest.strip_prefix(b"NULL") {
+                rest = after;
+                Value::none(py)
+            } else {
+                let (number, after) = number::leading_integer(rest)?;
+                rest = after;
+                Value::from_owned(ffi::PyLong_FromLongLong(number))
+            };
+            let Ok(value) = value else {
+                ffi::PyErr_Clear();
+                return None;
+            };
+            ffi::PyList_SET_ITEM(list.as_ptr(), place as ffi::Py_ssize_t, value.into_ptr());
+            rest = rest.strip_prefix(if place + 1 < count { b"," } else { b"}" })?;
+        }
+        rest.is_empty().then(|| Value::from(list))
+    }
+}
+
 #[cold]
 fn malformed(py: Python<'_>, fault: Malformed) -> Raised {
     Raised::from_error(py, error::data(fault.0))
@@ -68,6 +107,13 @@ struct Nest {
 }
 
 impl Nest {
+    /// With places for as many elements as the text seems to have, within reason.
+    fn with_room_for(text: &[u8]) -> Self {
+        const MOST: usize = 1024;
+        let count = memchr::memchr_iter(b',', text).count() + 1;
+        Self { values: Vec::with_capacity(count.min(MOST)), ..Self::default() }
+    }
+
     fn open(&mut self) {
         // The walk refuses to open more.
         if let Some(start) = self.starts.get_mut(self.depth) {

@@ -15,6 +15,32 @@ pub fn integer(text: &[u8]) -> Option<i64> {
     if negative { 0_i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
 }
 
+/// An integer at the start of `text`, written in decimal as the server writes one, and what stands
+/// behind it. None if it has more than eighteen digits, or is none: again no verdict.
+#[inline]
+pub fn leading_integer(text: &[u8]) -> Option<(i64, &[u8])> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    let mut value = 0_i64;
+    let mut count = 0;
+    while let Some(digit) = digits.get(count).map(|byte| byte.wrapping_sub(b'0'))
+        && digit <= 9
+    {
+        count += 1;
+        if count > 18 {
+            return None;
+        }
+        value = value * 10 + i64::from(digit);
+    }
+    let leading_zero = count > 1 && digits.first() == Some(&b'0');
+    if count == 0 || leading_zero {
+        return None;
+    }
+    Some((if negative { -value } else { value }, digits.get(count..)?))
+}
+
 /// One to nineteen decimal digits. (Nineteen cannot overflow 64 bits.)
 #[inline]
 fn natural(mut digits: &[u8]) -> Option<u64> {
@@ -85,6 +111,25 @@ mod tests {
     fn what_the_server_does_not_write_is_left_to_the_caller() {
         for text in ["", "-", "+1", "01", " 1", "1 ", "1_0", "0x1", "--1", "1.0", "12345678x"] {
             assert_eq!(integer(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_integer_in_front_of_something_is_read() {
+        for (text, found) in [
+            ("0,1", Some((0, ",1"))),
+            ("-7}", Some((-7, "}"))),
+            ("123456789012345678", Some((123_456_789_012_345_678, ""))),
+            ("12a", Some((12, "a"))),
+            ("1234567890123456789,", None),
+            ("01,", None),
+            ("-,", None),
+            ("", None),
+            ("+1", None),
+            (" 1", None),
+        ] {
+            let found = found.map(|(value, rest): (i64, &str)| (value, rest.as_bytes()));
+            assert_eq!(leading_integer(text.as_bytes()), found, "{text}");
         }
     }
 
