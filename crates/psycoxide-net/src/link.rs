@@ -1,5 +1,6 @@
 //! One connection: dialing, then talking.
 
+use std::fs::File;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::Instant;
@@ -148,6 +149,21 @@ impl Link {
             Stage::Dialing(dial) => dial.place(),
             _ => None,
         }
+    }
+
+    /// Gives a part of a file as the next data of the COPY FROM under way, without reading it:
+    /// [`Link::advance`] sends it. `false` if that cannot be, since the stream is encrypted, say.
+    pub fn attach(&mut self, file: &Arc<File>, offset: u64, length: u32) -> bool {
+        let Stage::Up(up) = &mut self.stage else { return false };
+        let Some(header) = up.engine.copy_header(length) else { return false };
+        up.stream.attach(&header, file, offset, length.into())
+    }
+
+    /// Whether a file that was attached had less than was to be sent: something else took its place
+    /// then, and the COPY has to fail. Asked once.
+    pub fn take_short(&mut self) -> bool {
+        let Stage::Up(up) = &mut self.stage else { return false };
+        up.stream.take_short()
     }
 
     /// Sends what the socket takes of what is to be sent; whether that was all.

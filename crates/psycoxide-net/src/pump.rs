@@ -88,7 +88,7 @@ pub(crate) fn pump(stream: &mut Stream, engine: &mut Engine) -> Result<Pumped, E
 pub(crate) fn send(stream: &mut Stream, engine: &mut Engine) -> Result<bool, Error> {
     flush(stream, engine)?;
     fail(stream, engine)?;
-    Ok(engine.out().is_empty())
+    Ok(engine.out().is_empty() && !stream.interest().contains(Interest::WRITE))
 }
 
 /// Reads what the server sent of its own accord.
@@ -118,8 +118,14 @@ fn fail(stream: &Stream, engine: &Engine) -> Result<(), Error> {
 /// Sends what the socket takes; whether it took anything.
 fn flush(stream: &mut Stream, engine: &mut Engine) -> Result<bool, Error> {
     let mut sent = false;
-    while !engine.out().is_empty() {
-        match stream.send(engine.out()) {
+    loop {
+        let step = match stream.send_attachment() {
+            Ok(false) if engine.out().is_empty() => break,
+            Ok(false) => stream.send(engine.out()),
+            Ok(true) => Ok(0),
+            Err(error) => Err(error),
+        };
+        match step {
             Ok(count) => {
                 engine.sent(count);
                 sent = true;

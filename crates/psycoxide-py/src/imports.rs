@@ -27,9 +27,12 @@ impl Lazy {
 
 pub static B64DECODE: Lazy = Lazy::new("base64", "b64decode");
 pub static B64ENCODE: Lazy = Lazy::new("base64", "b64encode");
+pub static BUFFERED_RANDOM: Lazy = Lazy::new("io", "BufferedRandom");
+pub static BUFFERED_READER: Lazy = Lazy::new("io", "BufferedReader");
 pub static COMPOSABLE: Lazy = Lazy::new("psycoxide.sql", "Composable");
 pub static DATETIME: Lazy = Lazy::new("datetime", "datetime");
 pub static DECIMAL: Lazy = Lazy::new("decimal", "Decimal");
+pub static FILE_IO: Lazy = Lazy::new("io", "FileIO");
 pub static JSON_LOADS: Lazy = Lazy::new("json", "loads");
 pub static REPLICATION_CURSOR: Lazy = Lazy::new("psycoxide.extras", "ReplicationCursor");
 pub static TEXT_IO_BASE: Lazy = Lazy::new("io", "TextIOBase");

@@ -1,10 +1,13 @@
 //! The byte stream to a server.
 
+mod attachment;
 pub mod place;
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use psycoxide_proto::Interest;
@@ -13,6 +16,7 @@ use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 use crate::config::Keepalive;
 use crate::securing::How;
 use crate::{gss, tls};
+use attachment::Attachment;
 use place::Place;
 
 /// Sending to a peer that is gone must be an error, not a signal that ends the process.
@@ -37,6 +41,9 @@ pub struct Stream {
     socket: Socket,
     cover: Cover,
     received: u64,
+    /// Goes before anything else that is to be sent.
+    attachment: Option<Attachment>,
+    short: bool,
     /// The last read took all that there was, and nobody has waited since.
     pub(crate) drained: bool,
 }
@@ -50,7 +57,14 @@ enum Cover {
 
 impl From<Socket> for Stream {
     fn from(socket: Socket) -> Self {
-        Self { socket, cover: Cover::Clear, received: 0, drained: false }
+        Self {
+            socket,
+            cover: Cover::Clear,
+            received: 0,
+            attachment: None,
+            short: false,
+            drained: false,
+        }
     }
 }
 
@@ -139,6 +153,37 @@ impl Stream {
         }
     }
 
+    /// Takes a header and a part of a file to be sent before anything else; whether it can.
+    pub(crate) fn attach(
+        &mut self,
+        header: &[u8],
+        file: &Arc<File>,
+        offset: u64,
+        length: u64,
+    ) -> bool {
+        if !matches!(self.cover, Cover::Clear) || self.attachment.is_some() {
+            return false;
+        }
+        self.attachment = Some(Attachment::new(header, Arc::clone(file), offset, length));
+        true
+    }
+
+    /// Sends of that what the socket takes; whether there was any.
+    pub(crate) fn send_attachment(&mut self) -> io::Result<bool> {
+        let Some(attachment) = &mut self.attachment else { return Ok(false) };
+        let sent = attachment.send(&self.socket);
+        self.short |= attachment.short;
+        if sent? {
+            self.attachment = None;
+        }
+        Ok(true)
+    }
+
+    /// Whether a file had less than was to be sent of it; asked once.
+    pub(crate) fn take_short(&mut self) -> bool {
+        std::mem::take(&mut self.short)
+    }
+
     /// Receives what has come; 0 at the end. Where that is less than there is room for, there is no
     /// more.
     pub fn receive(&mut self, space: &mut [u8]) -> io::Result<usize> {
@@ -173,7 +218,7 @@ impl Stream {
             Cover::Tls(session) => session.wants_write(),
             Cover::Gss(session) => session.wants_write(),
         };
-        if wants_write { Interest::WRITE } else { Interest::NONE }
+        if wants_write || self.attachment.is_some() { Interest::WRITE } else { Interest::NONE }
     }
 
     /// Says last words as far as that is possible without waiting.

@@ -295,6 +295,15 @@ impl Engine {
         self.talk.copy_chunk(data)
     }
 
+    /// The beginning of a message with so many bytes of data of a COPY FROM, which the driver sends
+    /// itself, and before anything else; `None` if it is not their turn.
+    pub fn copy_header(&self, length: u32) -> Option<[u8; 5]> {
+        let free = self.talk.phase == Phase::CopyIn && self.out().is_empty();
+        let total = length.checked_add(4).filter(|total| i32::try_from(*total).is_ok());
+        let [a, b, c, d] = total.filter(|_| free)?.to_be_bytes();
+        Some([b'd', a, b, c, d])
+    }
+
     /// Ends the data.
     ///
     /// # Errors

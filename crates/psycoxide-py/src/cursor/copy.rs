@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use psycoxide_proto::{Engine, Event, Outcome, Request};
 use psycoxide_sql::command::copy::Table;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
 use super::Cursor;
+use super::source::Source;
 use crate::adapt::{Encoded, QuoteContext};
 use crate::connection::Connection;
 use crate::driver::{Operation, Reached};
@@ -78,7 +79,16 @@ impl<'py> Copy<'_, 'py> {
     fn feed(&self, size: usize) -> PyResult<Outcome> {
         let py = self.file.py();
         let read = method(self.file, "read")?;
-        let size = if size == DEFAULT_SIZE { READ } else { size };
+        let size = if size == DEFAULT_SIZE {
+            if let Some(mut source) = Source::of(self.file)?
+                && let Some(outcome) = self.feed_source(&mut source)?
+            {
+                return Ok(outcome);
+            }
+            READ
+        } else {
+            size
+        };
         loop {
             let chunk = read.call1((size,)).and_then(|chunk| self.bytes(&chunk));
             let chunk = match chunk {
@@ -95,6 +105,53 @@ impl<'py> Copy<'_, 'py> {
                 Reached::Hungry => {}
                 Reached::Pause(event) => return self.operation.refuse(&event),
             }
+        }
+    }
+
+    /// Has the kernel send a file as it lies, as long as that can be: what is left is to be read. The
+    /// outcome, if the server ended the COPY.
+    fn feed_source(&self, source: &mut Source<'_, 'py>) -> PyResult<Option<Outcome>> {
+        let (py, session) = (self.file.py(), self.operation.session());
+        while let Some((file, offset, length)) = source.next() {
+            if !session.link().attach(file, offset, length) {
+                break;
+            }
+            source.sent(length);
+            let reached = match self.operation.resume() {
+                Ok(reached) => reached,
+                Err(raised) => {
+                    let _ = source.settle();
+                    return Err(raised);
+                }
+            };
+            if session.link().take_short() {
+                let raised = PyOSError::new_err("the file became shorter while it was sent");
+                let _ = source.settle();
+                return Err(match reached {
+                    Reached::Hungry => self.fail(py, raised),
+                    // The server has refused what took the place of the rest already.
+                    Reached::End(outcome) => {
+                        self.chain(py, &raised, Some(outcome));
+                        raised
+                    }
+                    Reached::Pause(event) => {
+                        self.operation.refuse(&event)?;
+                        raised
+                    }
+                });
+            }
+            match reached {
+                Reached::Hungry => {}
+                Reached::End(outcome) => {
+                    source.settle()?;
+                    return Ok(Some(outcome));
+                }
+                Reached::Pause(event) => return self.operation.refuse(&event).map(Some),
+            }
+        }
+        match source.settle() {
+            Ok(()) => Ok(None),
+            Err(raised) => Err(self.fail(py, raised)),
         }
     }
 

@@ -15,6 +15,7 @@ mod prepared;
 mod query;
 mod result;
 mod scroll;
+mod source;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};

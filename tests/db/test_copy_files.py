@@ -1,0 +1,281 @@
+"""COPY FROM out of real files, which the kernel may send itself: as if they were read."""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import pytest
+
+import psycoxide
+from psycoxide import errors, extensions
+
+LINE = b"%d\tsome text that makes the line a little longer\n"
+LINES = 60_000
+
+
+@pytest.fixture(scope="module")
+def content():
+    return b"".join(LINE % n for n in range(LINES))
+
+
+@pytest.fixture
+def path(tmp_path, content):
+    path = tmp_path / "lines"
+    path.write_bytes(content)
+    return path
+
+
+@pytest.fixture(params=["unix", "disable", "require"])
+def held(request, connect, dsn):
+    """A table to fill, over the Unix socket, TCP and TLS: over that the file is read."""
+    if request.param == "unix":
+        conn = connect(request.getfixturevalue("unix_dsn"))
+    else:
+        try:
+            conn = connect(dsn, sslmode=request.param)
+        except psycoxide.OperationalError as error:
+            pytest.skip(f"the server has no TLS: {error}")
+    cur = conn.cursor()
+    cur.execute("create temporary table held (a int, b text)")
+    cur.connection.commit()
+    return cur
+
+
+def check(cur, first=0, last=LINES):
+    assert cur.rowcount == last - first
+    cur.execute("select count(*), sum(a::bigint), min(length(b)), max(length(b)) from held")
+    assert cur.fetchone() == (last - first, sum(range(first, last)), 45, 45)
+
+
+@pytest.mark.parametrize("buffering", [0, -1, 1_000_000])
+@pytest.mark.parametrize("mode", ["rb", "r+b"])
+def test_whole_files(held, path, mode, buffering):
+    with open(path, mode, buffering=buffering) as file:
+        held.copy_from(file, "held")
+        assert file.tell() == path.stat().st_size
+        assert file.read() == b""
+    check(held)
+
+
+def test_copy_expert_and_sizes(held, path):
+    with open(path, "rb") as file:
+        held.copy_expert("copy held from stdin", file)
+        file.seek(0)
+        held.copy_from(file, "held", size=10_000)
+    held.execute("select count(*) from held")
+    assert held.fetchone() == (2 * LINES,)
+
+
+@pytest.mark.parametrize("buffering", [0, -1])
+def test_from_where_the_file_is(held, path, buffering):
+    with open(path, "rb", buffering=buffering) as file:
+        for _ in range(7):
+            file.readline()
+        held.copy_from(file, "held")
+    check(held, first=7)
+
+
+def test_at_the_end_and_empty(held, path, tmp_path):
+    with open(path, "rb") as file:
+        file.seek(0, os.SEEK_END)
+        held.copy_from(file, "held")
+        assert held.rowcount == 0
+    (tmp_path / "empty").touch()
+    with open(tmp_path / "empty", "rb") as file:
+        held.copy_from(file, "held")
+        assert held.rowcount == 0
+
+
+def test_what_was_written_is_there(held, content):
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        file.seek(0)
+        file.write(content[: len(content) // 2])
+        file.seek(len(LINE % 0))
+        file.write(b"9")
+        file.seek(0)
+        held.copy_from(file, "held")
+    held.execute("select a from held order by ctid limit 2")
+    assert held.fetchall() == [(0,), (9,)]
+    held.execute("select count(*) from held")
+    assert held.fetchone() == (LINES,)
+
+
+def test_other_objects_are_read(held, path):
+    class Doubling(io.FileIO):
+        def readinto(self, buffer):
+            raise AssertionError
+
+        def read(self, size=-1):
+            return super().read(size).replace(b"some", b"SOME")
+
+    class Reader(io.BufferedReader):
+        def read(self, size=-1):
+            return super().read(size).replace(b"some", b"SOME")
+
+    files = [Doubling(path), Reader(io.FileIO(path))]
+    patched = open(path, "rb")  # noqa: SIM115
+    take = patched.read
+    patched.read = lambda size: take(size).replace(b"some", b"SOME")
+    for file in [*files, patched]:
+        held.execute("truncate held")
+        held.copy_from(file, "held")
+        check(held)
+        held.execute("select count(*) from held where b like 'SOME%'")
+        # A word that two reads have a part of each is not found.
+        assert held.fetchone()[0] > LINES - 200
+        file.close()
+
+
+def test_text_and_pipes(held, path, content):
+    with open(path) as file:
+        held.copy_from(file, "held")
+    check(held)
+    held.execute("truncate held")
+    read, write = os.pipe()
+
+    def feed():
+        with open(write, "wb") as pipe:
+            pipe.write(content)
+
+    thread = threading.Thread(target=feed)
+    thread.start()
+    with open(read, "rb") as pipe:
+        held.copy_from(pipe, "held")
+    thread.join()
+    check(held)
+
+
+def test_files_that_cannot_be_read(held, path, tmp_path):
+    with open(tmp_path / "new", "wb") as file, pytest.raises(io.UnsupportedOperation):
+        held.copy_from(file, "held")
+    held.connection.rollback()
+    with open(path, "rb") as file:
+        pass
+    with pytest.raises(ValueError, match="closed file"):
+        held.copy_from(file, "held")
+    held.connection.rollback()
+    held.execute("select count(*) from held")
+    assert held.fetchone() == (0,)
+
+
+@pytest.mark.parametrize("line", [0, 1, 5_000, 30_000, LINES - 1])
+def test_an_error_in_the_middle(held, path, content, line):
+    at = content.index(LINE % line)
+    with open(path, "r+b") as file:
+        file.seek(at)
+        file.write(b"x")
+    for _ in range(3):
+        with open(path, "rb") as file, pytest.raises(errors.InvalidTextRepresentation) as raised:
+            held.copy_from(file, "held")
+        assert f"line {line + 1}, column a" in str(raised.value)
+        held.connection.rollback()
+        held.execute("select 1")
+        assert held.fetchone() == (1,)
+        held.connection.rollback()
+
+
+def test_with_a_wait_callback(held, path):
+    def wait(conn):
+        while (state := conn.poll()) != extensions.POLL_OK:
+            read, write = ([conn], []) if state == extensions.POLL_READ else ([], [conn])
+            select.select(read, write, [])
+
+    extensions.set_wait_callback(wait)
+    try:
+        with open(path, "rb") as file:
+            held.copy_from(file, "held")
+        check(held)
+    finally:
+        extensions.set_wait_callback(None)
+
+
+SLOW = """create function pg_temp.slow() returns trigger language plpgsql as
+    $$ begin perform pg_sleep(case when new.a % 1000 = 999 then 0.3 else 0 end); return new; end $$;
+    create trigger slow before insert on held for each row execute function pg_temp.slow()"""
+
+
+@pytest.mark.parametrize("held", ["unix"], indirect=True)
+def test_a_file_that_becomes_shorter(held, path):
+    # Over TCP all of it may be on its way already.
+    held.execute(SLOW)
+    held.connection.commit()
+
+    def cut():
+        time.sleep(0.5)
+        os.truncate(path, 100)
+
+    thread = threading.Thread(target=cut)
+    thread.start()
+    with open(path, "rb") as file, pytest.raises(OSError, match="became shorter"):
+        held.copy_from(file, "held")
+    thread.join()
+    assert held.connection.closed == 0
+    held.connection.rollback()
+    held.execute("select count(*) from held")
+    assert held.fetchone() == (0,)
+
+
+def test_interrupted_by_a_signal(held, path):
+    held.execute(SLOW)
+    held.connection.commit()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    try:
+        with open(path, "rb") as file, pytest.raises(KeyboardInterrupt):
+            held.copy_from(file, "held")
+    finally:
+        timer.join()
+        signal.signal(signal.SIGINT, before)
+    assert held.connection.closed == 0
+    held.connection.rollback()
+    held.execute("select count(*) from held")
+    assert held.fetchone() == (0,)
+
+
+GONE = """
+import signal, sys, threading, psycoxide
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+dsn, path, slow = sys.argv[1:]
+conn = psycoxide.connect(dsn)
+cur = conn.cursor()
+cur.execute("create temporary table held (a int, b text)")
+cur.execute(slow)
+conn.commit()
+other = psycoxide.connect(dsn).cursor()
+kill = "select pg_terminate_backend(%s)"
+threading.Timer(0.5, other.execute, (kill, (conn.info.backend_pid,))).start()
+try:
+    with open(path, "rb") as file:
+        cur.copy_from(file, "held")
+except psycoxide.OperationalError as error:
+    print(conn.closed, "terminating connection" in str(error))
+"""
+
+
+def test_a_server_that_goes_away_is_no_signal(unix_dsn, path):
+    command = [sys.executable, "-c", GONE, unix_dsn, str(path), SLOW]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "2 True\n"), done.stderr
+
+
+def test_other_connections_of_the_process_are_left_alone(held, path, connect):
+    # The file is closed right after an error, while a part of it is still promised to the server.
+    with open(path, "r+b") as file:
+        file.write(b"x")
+    with open(path, "rb") as file, pytest.raises(psycoxide.DataError):
+        held.copy_from(file, "held")
+    others = [connect().cursor() for _ in range(5)]
+    held.connection.rollback()
+    for cur in [held, *others]:
+        cur.execute("select 1")
+        assert cur.fetchone() == (1,)
