@@ -187,6 +187,17 @@ impl Config {
         }
     }
 
+    /// Whether there is, or will be, anything that authentication by SCRAM could begin with.
+    pub(crate) fn has_secret(&self, host: usize) -> bool {
+        let keys = self.settings.scram_keys.is_some();
+        keys || self.on_demand.password || self.password(host).is_some()
+    }
+
+    /// Whether all servers are reached through Unix sockets.
+    pub fn is_local(&self) -> bool {
+        self.hosts.iter().all(Host::is_local)
+    }
+
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }

@@ -306,7 +306,11 @@ impl Attempt {
         if let (Place::Unix { .. }, Some(user)) = (&self.place, &config.settings().require_peer) {
             check_peer(&stream, user)?;
         }
-        let nonce = nonce().map_err(Reason::Socket)?;
+        // Without a secret there is nothing to prove by SCRAM, and so no nonce.
+        let nonce = match config.has_secret(host) {
+            true => nonce().map_err(Reason::Socket)?,
+            false => String::new(),
+        };
         let end_point = stream.tls().map(Session::end_point);
         let mut startup = config.startup(host, nonce, end_point);
         startup.gss_encrypted = stream.encrypted() == GSS;

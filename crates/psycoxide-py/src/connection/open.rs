@@ -81,8 +81,12 @@ impl Connection {
             state.status = if asynchronous { Status::Connecting } else { Status::Setup };
         }
         let timeout = config.operation_timeout();
-        let mut link =
-            slf.py().detach(|| Link::dial(config)).map_err(|error| error::connecting(&error))?;
+        // A Unix socket is connected at once, or not at all.
+        let dialed = match config.is_local() {
+            true => Link::dial(config),
+            false => slf.py().detach(|| Link::dial(config)),
+        };
+        let mut link = dialed.map_err(|error| error::connecting(&error))?;
         if asynchronous {
             look_up(slf.py(), &mut link, timeout)?;
         }
