@@ -11,7 +11,7 @@ use crate::result::rows::{Block, Rows, Runs};
 
 /// The first buffer of a connection: what a server says at the start fits, and many connections never
 /// see more.
-const FIRST: usize = 2 << 10;
+const FIRST: usize = ROOM;
 /// The one between large results: most answers fit.
 const SMALL: usize = 64 << 10;
 /// The buffer once a read filled the small one: about what a socket hands over at once.
