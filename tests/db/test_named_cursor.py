@@ -33,6 +33,30 @@ def test_iteration_by_itersize(conn):
     assert [row[0] for row in cur] == list(range(11))
 
 
+@pytest.mark.parametrize("itersize", [1, 7, 500, 3000])
+def test_the_memory_of_one_fetch_serves_the_next_and_no_row_is_lost(conn, itersize):
+    wide = "select i, repeat(chr(97 + i % 26), 1 + i * i % 997) from generate_series(1, 5000) i"
+    narrow = "select i from generate_series(1, 5000) i"
+    plain = conn.cursor()
+    cursors = {}
+    for name, query in [("wide", wide), ("narrow", narrow)]:
+        plain.execute(query)
+        expected = plain.fetchall()
+        cursors[name] = conn.cursor(name), expected, []
+        cursors[name][0].execute(query)
+    while any(len(seen) < 5000 for _cur, _expected, seen in cursors.values()):
+        for cur, _expected, seen in cursors.values():
+            before = cur.fetchmany(itersize)
+            seen += before
+            # What is asked for in between has memory of its own.
+            plain.execute("select repeat('x', 70000), %s", (len(seen),))
+            assert plain.fetchone() == ("x" * 70000, len(seen))
+            seen += cur.fetchmany(itersize * 2)
+    for cur, expected, seen in cursors.values():
+        assert seen == expected
+        cur.close()
+
+
 def test_only_once(conn):
     cur = series(conn, "once")
     with pytest.raises(psycoxide.ProgrammingError, match="more than once"):

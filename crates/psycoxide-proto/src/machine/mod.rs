@@ -256,9 +256,12 @@ impl Engine {
         (!rows.is_empty()).then_some((columns, rows))
     }
 
-    /// Gives rows back that were taken and read: their memory is used again.
+    /// Gives rows back that were read, of the result under way or of one before it: their memory is
+    /// used again as long as requests are [recurring](Request::recurring), and for this result.
     pub fn give_back(&mut self, rows: Rows) {
-        self.inbox.give_back(rows);
+        if self.inbox.is_recurring() || !self.is_idle() {
+            self.inbox.give_back(rows);
+        }
     }
 
     // Commands.
@@ -270,7 +273,10 @@ impl Engine {
     /// in its text, a length over the protocol's limit): then nothing of it is sent. A failed
     /// engine's own error.
     pub fn submit(&mut self, request: Request) -> Result<(), Error> {
-        self.talk.submit(request)
+        let recurring = request.recurring;
+        self.talk.submit(request)?;
+        self.inbox.set_recurring(recurring);
+        Ok(())
     }
 
     /// Gives what [`Event::Ask`] asked for.

@@ -9,6 +9,7 @@ pub struct Request {
     pub(crate) begin: Option<Vec<u8>>,
     pub(crate) work: Work,
     pub(crate) offering: Option<usize>,
+    pub(crate) recurring: bool,
 }
 
 /// What to do once a transaction is open.
@@ -165,8 +166,16 @@ impl Request {
         self
     }
 
+    /// One of many requests with answers alike, such as FETCH: the memory of their rows goes round,
+    /// if they are given back by [`Engine::give_back`](crate::Engine::give_back).
+    #[must_use]
+    pub fn recurring(mut self) -> Request {
+        self.recurring = true;
+        self
+    }
+
     fn of(work: Work) -> Request {
-        Request { begin: None, work, offering: None }
+        Request { begin: None, work, offering: None, recurring: false }
     }
 
     /// Opens a transaction with this statement first, in the same flush: when it fails, nothing

@@ -24,6 +24,8 @@ const MANY: usize = 4 * LARGE;
 const ROOM: usize = 4 << 10;
 /// Rows up to this size are copied out at the end of a result; the buffer stays.
 const COPIED: usize = 16 << 10;
+/// Buffers that were given back are kept up to this much in all.
+const SPARE: usize = 2 * LARGE;
 
 /// The in buffer. `start..end` came and is not read yet; `runs` are rows before `start`.
 #[derive(Default)]
@@ -37,8 +39,10 @@ pub(crate) struct Inbox {
     rows: Rows,
     /// How many rows of the result under way were taken before it was complete.
     taken: usize,
-    /// A buffer whose rows were taken and read.
-    spare: Buffer,
+    /// Buffers whose rows were taken and read: memory that is mapped and in the cache.
+    spares: Vec<Buffer>,
+    /// The result under way is one of many alike, whose rows are given back.
+    recurring: bool,
     /// The last read filled all its room: the peer has more.
     eager: bool,
 }
@@ -170,17 +174,37 @@ impl Inbox {
         rows
     }
 
-    /// Takes a buffer back whose rows have been read: memory that is mapped and in the cache.
+    /// Whether results like the next one follow, whose rows will be given back.
+    pub(crate) fn set_recurring(&mut self, recurring: bool) {
+        self.recurring = recurring;
+        if !recurring {
+            self.spares = Vec::new();
+        }
+    }
+
+    /// Whether results like the last one follow.
+    pub(crate) fn is_recurring(&self) -> bool {
+        self.recurring
+    }
+
+    /// Takes buffers back whose rows have been read.
     pub(crate) fn give_back(&mut self, rows: Rows) {
-        if let Some(buffer) = rows.into_buffers().find(|buffer| buffer.len() == MEDIUM) {
-            self.spare = buffer;
+        let mut kept: usize = self.spares.iter().map(|spare| spare.len()).sum();
+        for buffer in rows.into_buffers() {
+            let length = buffer.len();
+            if (SMALL..=LARGE).contains(&length) && kept + length <= SPARE {
+                kept += length;
+                self.spares.push(buffer);
+            }
         }
     }
 
     /// The rows of the result under way: the buffers that they fill go with them, few rows are
     /// copied out instead.
     pub(crate) fn seal_rows(&mut self) -> Rows {
-        self.spare = Buffer::default();
+        if !self.recurring {
+            self.spares = Vec::new();
+        }
         let mut rows = self.take_full_rows();
         self.taken = 0;
         let used = self.runs.bytes();
@@ -188,7 +212,7 @@ impl Inbox {
             self.slim();
             return rows;
         }
-        if used < COPIED || used < self.data.len() / 4 {
+        if used < COPIED || (!self.recurring && used < self.data.len() / 4) {
             rows.push(self.copy_rows(used));
             self.slim();
         } else {
@@ -250,9 +274,10 @@ impl Inbox {
     /// Starts a new buffer of this size with what is not read yet; the old one and the rows in it
     /// are the answer.
     fn replace(&mut self, size: usize) -> Block {
-        let mut data = match std::mem::take(&mut self.spare) {
-            spare if spare.len() == size => spare,
-            _ => Buffer::zeroed(size),
+        let spare = self.spares.iter().position(|spare| spare.len() >= size);
+        let mut data = match spare {
+            Some(index) => self.spares.swap_remove(index),
+            None => Buffer::zeroed(size),
         };
         let tail = self.unread();
         let length = tail.len();
@@ -262,7 +287,7 @@ impl Inbox {
         let mut bytes = std::mem::replace(&mut self.data, data);
         let runs = std::mem::take(&mut self.runs);
         let used = runs.iter().last().map_or(0, |run| run.end);
-        if used < bytes.len() / 4 * 3 {
+        if !self.recurring && used < bytes.len() / 4 * 3 {
             bytes.cut(used);
         }
         self.start = 0;
@@ -351,6 +376,46 @@ mod tests {
         let rows = inbox.seal_rows();
         assert!((20_000..=SMALL).contains(&rows.memory()), "{}", rows.memory());
         assert_eq!(values(&rows)[0].len(), 20_000);
+    }
+
+    #[test]
+    fn buffers_go_round_while_results_recur() {
+        let mut inbox = Inbox::default();
+        inbox.set_recurring(true);
+        let mut before = Rows::default();
+        let mut addresses = Vec::new();
+        for round in 0_u32..20 {
+            for n in 0..4_000_u32 {
+                feed(&mut inbox, &row((round * n).to_string().as_bytes()));
+                inbox.walk_rows(1).unwrap();
+            }
+            let rows = inbox.seal_rows();
+            let expected = (0..4_000).map(|n| (round * n).to_string().into_bytes());
+            assert!(values(&rows).into_iter().eq(expected), "round {round}");
+            addresses.push(inbox.data.as_ptr());
+            inbox.give_back(std::mem::replace(&mut before, rows));
+        }
+        // After the first rounds no buffer is new.
+        assert!(addresses[10..].iter().all(|address| addresses[..10].contains(address)));
+        let held: usize = inbox.spares.iter().map(|spare| spare.len()).sum();
+        assert!((SMALL..=SPARE).contains(&held), "{held}");
+        inbox.set_recurring(false);
+        assert!(inbox.spares.is_empty());
+    }
+
+    #[test]
+    fn no_more_is_kept_of_what_is_given_back_than_may_be() {
+        let mut inbox = Inbox::default();
+        inbox.set_recurring(true);
+        for _ in 0..9_000 {
+            feed(&mut inbox, &row(&[b'x'; 1000]));
+            inbox.walk_rows(1).unwrap();
+        }
+        let rows = inbox.seal_rows();
+        assert!(rows.memory() > 2 * SPARE);
+        inbox.give_back(rows);
+        let held: usize = inbox.spares.iter().map(|spare| spare.len()).sum();
+        assert!(held <= SPARE, "{held}");
     }
 
     #[test]

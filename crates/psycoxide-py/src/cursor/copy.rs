@@ -248,7 +248,7 @@ impl Cursor {
             return Err(PyValueError::new_err("a query cannot contain NUL (0x00) characters"));
         }
         this.note_query(py, &sql);
-        this.reset();
+        this.reset(py);
         let operation = Operation::begin(connection)?;
         let context = connection.get().quote_context();
         let reached = Self::start_in(connection, &operation, Request::query(sql), true, None)?;

@@ -53,7 +53,7 @@ impl Cursor {
         let py = slf.py();
         let connection = this.open_connection(py)?;
         if sql.is_empty() {
-            this.reset();
+            this.reset(py);
             return Err(error::programming("can't execute an empty query"));
         }
         if memchr::memchr(0, &sql).is_some() {
@@ -80,7 +80,7 @@ impl Cursor {
         match ran {
             Ran::Complete(outcome) => Self::take_rows(slf, outcome, reader.rows),
             Ran::Copy(refusal) => {
-                this.reset();
+                this.reset(py);
                 Err(error::programming(refusal))
             }
         }
@@ -161,7 +161,7 @@ impl Cursor {
                 "execute cannot be used while an asynchronous query is underway",
             ));
         }
-        slf.get().reset();
+        slf.get().reset(slf.py());
         session.start(Request::query(sql)).map_err(|error| error::from_net(&error))?;
         session.begin_polled();
         Connection::set_executing(connection, slf)?;

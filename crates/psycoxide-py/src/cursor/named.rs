@@ -74,13 +74,13 @@ impl Cursor {
     /// Runs a command about the server's cursor; whatever the client had of it is forgotten.
     ///
     /// A cursor `WITH HOLD` lives outside transactions and does not begin one.
-    fn run_named(slf: &Bound<'_, Self>, sql: Vec<u8>) -> PyResult<()> {
+    fn run_named(slf: &Bound<'_, Self>, request: Request) -> PyResult<()> {
         let this = slf.get();
         let connection = this.open_connection(slf.py())?;
         let withhold = this.state().named.declaration.withhold;
         connection.get().refuse_prepared("fetch")?;
         let operation = Operation::begin(connection)?;
-        match Self::run_in(connection, &operation, Request::query(sql), !withhold, None)? {
+        match Self::run_in(connection, &operation, request, !withhold, None)? {
             Ran::Complete(outcome) => Self::take_outcome(slf, outcome),
             Ran::Copy(_) => Err(error::internal("the server answered FETCH with a COPY")),
         }
@@ -95,7 +95,8 @@ impl Cursor {
             return Err(error::programming("can't use a named cursor outside of transactions"));
         }
         let name = this.quoted_name(slf.py(), connection.get())?;
-        Self::run_named(slf, named::fetch(&name, count))
+        // Before the next FETCH its rows are read, mostly: the memory serves again.
+        Self::run_named(slf, Request::query(named::fetch(&name, count)).recurring())
     }
 
     /// Moves the server's cursor.
@@ -104,7 +105,7 @@ impl Cursor {
         let connection = this.open_connection(slf.py())?;
         this.check_mark(connection.get())?;
         let name = this.quoted_name(slf.py(), connection.get())?;
-        Self::run_named(slf, named::scroll(&name, count, absolute))
+        Self::run_named(slf, Request::query(named::scroll(&name, count, absolute)))
     }
 
     /// `close()` of a named cursor: closes the server's, where that can be and matters.
@@ -128,12 +129,12 @@ impl Cursor {
             let Some(name) = this.name() else { return Ok(()) };
             let context = connection.get().quote_context();
             let literal = context.literal(context.encode(name.bind(py))?.as_bytes())?;
-            Self::run_named(slf, named::exists(&literal))?;
+            Self::run_named(slf, Request::query(named::exists(&literal)))?;
             if this.state().fetched.rowcount == 0 {
                 return Ok(());
             }
         }
         let name = this.quoted_name(py, connection.get())?;
-        Self::run_named(slf, named::close(&name))
+        Self::run_named(slf, Request::query(named::close(&name)))
     }
 }

@@ -94,10 +94,17 @@ impl Default for Fetched {
 }
 
 impl Cursor {
-    /// Forgets the last statement's result.
-    pub(super) fn reset(&self) {
-        let old = std::mem::take(&mut self.state().fetched);
+    /// Forgets the last statement's result. A named cursor's next one comes where its rows lay.
+    pub(super) fn reset(&self, py: Python<'_>) {
+        let mut old = std::mem::take(&mut self.state().fetched);
         let description = self.objects().description.take();
+        let tuples = old.tuples.take().filter(|_| self.name().is_some()).and_then(Arc::into_inner);
+        if let Some(mut tuples) = tuples {
+            let rows = std::mem::take(&mut tuples.result.rows);
+            if let Ok(session) = self.connection(py).and_then(|conn| conn.get().open_session()) {
+                session.give_back(rows);
+            }
+        }
         // Dropped after the locks: destructors of Python objects may come back here.
         drop((old, description));
     }
@@ -121,7 +128,7 @@ impl Cursor {
     ) -> PyResult<()> {
         let py = slf.py();
         let this = slf.get();
-        this.reset();
+        this.reset(py);
         let connection = this.connection(py)?;
         if let Some(report) = outcome.error {
             this.state().fetched.statusmessage = Some(String::new());

@@ -58,9 +58,7 @@ impl Early {
             return false;
         }
         self.rows += rows.len();
-        if let Some(engine) = session.link().engine_mut() {
-            engine.give_back(rows);
-        }
+        session.give_back(rows);
         true
     }
 

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use psycoxide_net::{CancelToken, Error, Interest, Link, Pace, Progress, Readiness, Turn, wait};
-use psycoxide_proto::{Engine, Event, Outcome, Phase, Request};
+use psycoxide_proto::{Engine, Event, Outcome, Phase, Request, Rows};
 
 use watch::Watch;
 
@@ -255,6 +255,13 @@ impl Session {
     pub fn keep_rows(&self) {
         if let Some(engine) = self.link().engine_mut() {
             engine.keep_rows();
+        }
+    }
+
+    /// Gives rows back that were read.
+    pub fn give_back(&self, rows: Rows) {
+        if let Some(engine) = self.link().engine_mut() {
+            engine.give_back(rows);
         }
     }
 
