@@ -12,7 +12,6 @@ use crate::config::Config;
 use crate::dial::{Connected, Dial, Dialing};
 use crate::error::Error;
 use crate::pump::{self, Pumped};
-use crate::socket::Stream;
 use crate::socket::place::Place;
 use crate::tls::{Session, TlsInfo};
 use crate::wait;
@@ -40,17 +39,8 @@ pub struct Link {
 #[derive(Debug)]
 enum Stage {
     Dialing(Box<Dial>),
-    Up(Box<Up>),
+    Up(Box<Connected>),
     Closed,
-}
-
-#[derive(Debug)]
-struct Up {
-    stream: Stream,
-    engine: Engine,
-    place: Place,
-    /// The host in the configuration's list.
-    host: usize,
 }
 
 impl Link {
@@ -87,9 +77,8 @@ impl Link {
                 Ok(Dialing::Wait(interest)) => Ok(Progress::Wait(interest)),
                 Ok(Dialing::Yield) => Ok(Progress::Yield),
                 Ok(Dialing::Ask(ask)) => Ok(Progress::Paused(Event::Ask(ask))),
-                Ok(Dialing::Connected(connected)) => {
-                    let Connected { stream, engine, place, host, outcome } = *connected;
-                    self.stage = Stage::Up(Box::new(Up { stream, engine, place, host }));
+                Ok(Dialing::Connected(connected, outcome)) => {
+                    self.stage = Stage::Up(connected);
                     Ok(Progress::Done(outcome))
                 }
                 Err(error) => Err(error),
@@ -301,7 +290,7 @@ impl Link {
         self.up()?.stream.tls().map(Session::info)
     }
 
-    fn up(&self) -> Option<&Up> {
+    fn up(&self) -> Option<&Connected> {
         match &self.stage {
             Stage::Up(up) => Some(up),
             _ => None,

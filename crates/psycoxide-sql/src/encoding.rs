@@ -156,13 +156,20 @@ pub static UTF8: Encoding = Encoding { name: "UTF8", codec: Some("utf_8"), schem
 ///
 /// The server compares them so too: `latin-1`, `LATIN1` and `Latin_1` are one.
 pub fn clean_name(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect()
+    let mut clean = String::with_capacity(name.len());
+    let kept = name.bytes().filter(u8::is_ascii_alphanumeric);
+    clean.extend(kept.map(|byte| char::from(byte.to_ascii_uppercase())));
+    clean
 }
 
 /// The encoding that `name` means to the server, however it is spelled.
 pub fn by_name(name: &str) -> Option<&'static Encoding> {
+    // Nearly every session's, spelled as servers do.
+    if name == UTF8.name {
+        return Some(&UTF8);
+    }
     let clean = clean_name(name);
-    if clean == "UTF8" {
+    if clean == UTF8.name {
         return Some(&UTF8);
     }
     let known = ENCODINGS.iter().find(|encoding| clean_name(encoding.name) == clean);

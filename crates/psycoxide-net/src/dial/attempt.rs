@@ -10,6 +10,7 @@ use psycoxide_proto::{
     Answer, Ask, Engine, Error as ProtoError, Event, Interest, Outcome, Request,
 };
 
+use super::Connected;
 use super::target::{self, Question, Verdict};
 use crate::config::{
     CertificateMode, Config, GssMode, Settings, SslMode, TargetSession, user_name_of,
@@ -114,16 +115,7 @@ pub(super) enum Step {
     Wait(Interest),
     Yield,
     Ask(Ask),
-    Ready(Box<Ready>),
-}
-
-/// What a successful attempt leaves.
-#[derive(Debug)]
-pub(super) struct Ready {
-    pub(super) stream: Stream,
-    pub(super) engine: Engine,
-    pub(super) place: Place,
-    pub(super) outcome: Outcome,
+    Ready(Box<Connected>, Outcome),
 }
 
 impl Attempt {
@@ -258,7 +250,7 @@ impl Attempt {
                 }
                 Stage::Over => return Err(reason(Error::lost())),
             };
-            if let Some(step) = self.happened(event, config, wanted)? {
+            if let Some(step) = self.happened(event, config, host, wanted)? {
                 return Ok(step);
             }
         }
@@ -324,6 +316,7 @@ impl Attempt {
         &mut self,
         event: Event,
         config: &Config,
+        host: usize,
         wanted: TargetSession,
     ) -> Result<Option<Step>, Reason> {
         let outcome = match event {
@@ -355,12 +348,8 @@ impl Attempt {
             Verdict::Fit => match std::mem::replace(&mut self.stage, Stage::Over) {
                 Stage::Starting(stream, engine) | Stage::Asking(stream, engine, _) => {
                     let place = self.place.clone();
-                    Ok(Some(Step::Ready(Box::new(Ready {
-                        stream,
-                        engine: *engine,
-                        place,
-                        outcome,
-                    }))))
+                    let connected = Connected { stream, engine, place, host };
+                    Ok(Some(Step::Ready(Box::new(connected), outcome)))
                 }
                 _ => Err(reason(Error::lost())),
             },

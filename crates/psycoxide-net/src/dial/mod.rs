@@ -22,7 +22,7 @@ use crate::error::{Attempt as Failure, Error, Reason};
 use crate::resolve::{Lookup, Resolved, resolve};
 use crate::socket::Stream;
 use crate::socket::place::Place;
-use attempt::{Attempt, Methods, Ready, Step};
+use attempt::{Attempt, Methods, Step};
 
 /// `cannot_connect_now`: the server is starting up or shutting down; another may be up.
 const CANNOT_CONNECT_NOW: &[u8] = b"57P03";
@@ -58,8 +58,8 @@ pub(crate) enum Dialing {
     Yield,
     /// Authentication needs something that the caller has to get.
     Ask(Ask),
-    /// A session is set up.
-    Connected(Box<Connected>),
+    /// A session is set up: what came of that.
+    Connected(Box<Connected>, Outcome),
 }
 
 /// A session that is set up.
@@ -67,13 +67,11 @@ pub(crate) enum Dialing {
 pub(crate) struct Connected {
     pub(crate) stream: Stream,
     /// Ready for requests.
-    pub(crate) engine: Engine,
+    pub(crate) engine: Box<Engine>,
     /// Where the server is.
     pub(crate) place: Place,
     /// The host in the configuration's list.
     pub(crate) host: usize,
-    /// What came of setting the session up.
-    pub(crate) outcome: Outcome,
 }
 
 /// Where to go on after a failure.
@@ -175,14 +173,11 @@ impl Dial {
                 return Err(self.give_up());
             };
             match attempt.advance(&self.config, self.host, self.wanted) {
-                Ok(step) if !matches!(step, Step::Ready(_)) && attempt.is_late() => {
+                Ok(step) if !matches!(step, Step::Ready(..)) && attempt.is_late() => {
                     self.failed(attempt, Reason::Timeout)?;
                 }
-                Ok(Step::Ready(ready)) => {
-                    let Ready { stream, engine, place, outcome } = *ready;
-                    let host = self.host;
-                    let connected = Connected { stream, engine, place, host, outcome };
-                    return Ok(Dialing::Connected(Box::new(connected)));
+                Ok(Step::Ready(connected, outcome)) => {
+                    return Ok(Dialing::Connected(connected, outcome));
                 }
                 Ok(Step::Wait(interest)) => {
                     self.attempt = Some(attempt);

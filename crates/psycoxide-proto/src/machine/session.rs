@@ -15,6 +15,7 @@ const MAX_NOTICES: usize = 50;
 /// What those notices may hold together; the newest one is kept whatever its size.
 const MAX_NOTICE_BYTES: usize = 1 << 20;
 /// A server reports about fifteen parameters; extensions and poolers add a few.
+const USUAL_PARAMETERS: usize = 16;
 const MAX_PARAMETERS: usize = 1000;
 /// No name or value is longer than a message may be, so this is far above any real server.
 const MAX_PARAMETER_BYTES: usize = 1 << 20;
@@ -113,25 +114,52 @@ impl Session {
 #[derive(Debug, Default)]
 pub(crate) struct Parameters {
     /// Few enough to be searched one by one.
-    values: Vec<(Vec<u8>, Vec<u8>)>,
+    values: Vec<Parameter>,
     bytes: usize,
     version: u64,
+}
+
+/// A name and a value, in one piece of memory.
+#[derive(Debug)]
+struct Parameter {
+    text: Box<[u8]>,
+    /// How long the name is.
+    name: usize,
+}
+
+impl Parameter {
+    fn new(name: &[u8], value: &[u8]) -> Parameter {
+        Parameter { text: [name, value].concat().into(), name: name.len() }
+    }
+
+    /// The value, if this is the name.
+    fn value_of(&self, name: &[u8]) -> Option<&[u8]> {
+        self.text
+            .split_at_checked(self.name)
+            .filter(|(own, _)| *own == name)
+            .map(|(_, value)| value)
+    }
 }
 
 impl Parameters {
     /// Keeps a parameter's new value.
     pub(crate) fn set(&mut self, name: &[u8], value: &[u8]) -> Result<(), Violation> {
-        match self.values.iter_mut().find(|(other, _)| other == name) {
-            Some((_, old)) if old == value => return Ok(()),
-            Some((_, old)) => {
+        match self.values.iter_mut().find(|known| known.value_of(name).is_some()) {
+            Some(known) => {
+                let old = known.value_of(name).unwrap_or_default();
+                if old == value {
+                    return Ok(());
+                }
                 self.bytes -= old.len();
                 self.bytes += value.len();
-                old.clear();
-                old.extend_from_slice(value);
+                *known = Parameter::new(name, value);
             }
             None => {
                 self.bytes += name.len() + value.len();
-                self.values.push((name.to_vec(), value.to_vec()));
+                if self.values.is_empty() {
+                    self.values.reserve(USUAL_PARAMETERS);
+                }
+                self.values.push(Parameter::new(name, value));
             }
         }
         self.version += 1;
@@ -142,8 +170,7 @@ impl Parameters {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
-        let (_, value) = self.values.iter().find(|(other, _)| other == name.as_bytes())?;
-        Some(value)
+        self.values.iter().find_map(|known| known.value_of(name.as_bytes()))
     }
 
     /// Bumped at each change.

@@ -9,9 +9,9 @@ use crate::error::Violation;
 use crate::machine::transitions::Message;
 use crate::result::rows::{Block, Rows, Runs};
 
-/// The first buffer of a connection: what a server says at the start fits, and many connections never
-/// see more.
-const FIRST: usize = ROOM;
+/// The first buffer of a connection: what a server says at the start fits, and an allocator has so
+/// small a piece at hand.
+const FIRST: usize = 1000;
 /// The one between large results: most answers fit.
 const SMALL: usize = 64 << 10;
 /// The buffer once a read filled the small one: about what a socket hands over at once.
@@ -252,13 +252,16 @@ impl Inbox {
             (true, false) if self.data.len() >= MEDIUM => LARGE,
             (true, _) if self.data.len() >= SMALL => MEDIUM,
             (false, _) if self.data.is_empty() => FIRST,
+            // Short answers are all that many connections ever see.
+            (false, _) if self.data.len() < ROOM => ROOM,
             _ => SMALL,
         };
         let level = level.max(self.data.len().min(LARGE));
+        let least = if self.data.is_empty() { FIRST } else { tail + ROOM };
         // A message that is longer than the buffer: double, but not past its end.
         let pending = deframe::header(self.unread(), false).ok().flatten();
         let declared = pending.map_or(0, |header| header.total.saturating_add(ROOM));
-        let size = level.max(declared.min(tail.saturating_mul(2))).max(tail + ROOM);
+        let size = level.max(declared.min(tail.saturating_mul(2))).max(least);
         if self.runs.rows == 0 && size <= self.data.len() {
             self.data.copy_within(self.start..self.end, 0);
             self.start = 0;

@@ -4,6 +4,8 @@ use zeroize::Zeroize;
 
 use super::writer::Refused;
 
+/// What a connection says first fits in this: growing to it would cost more than the message.
+const FIRST: usize = 256;
 /// A buffer that grew past this is given back once it is sent.
 const KEPT: usize = 256 << 10;
 /// So much of what is sent may stay in front of what is not, before it is moved.
@@ -44,6 +46,9 @@ impl Outbox {
         if self.sent > SLACK {
             self.bytes.drain(..self.sent);
             self.sent = 0;
+        }
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve(FIRST);
         }
         let end = self.bytes.len();
         let written = write(&mut self.bytes);

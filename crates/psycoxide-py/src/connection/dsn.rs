@@ -46,6 +46,11 @@ fn append(dsn: &mut String, keyword: &str, value: &str) {
     }
     dsn.push_str(keyword);
     dsn.push('=');
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'\'');
+    if !value.is_empty() && value.bytes().all(plain) {
+        dsn.push_str(value);
+        return;
+    }
     let quoted = value.is_empty() || value.contains(is_space);
     if quoted {
         dsn.push('\'');
@@ -100,6 +105,7 @@ pub fn make_dsn<'py>(
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let mut given = Given::default();
+    given.options.reserve(kwargs.map_or(0, |kwargs| kwargs.len()));
     let mut database = None;
     for (keyword, value) in kwargs.into_iter().flatten() {
         let keyword = keyword.cast_into::<PyString>()?;
