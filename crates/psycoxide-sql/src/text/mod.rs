@@ -9,6 +9,7 @@ pub mod array;
 pub mod bytea;
 pub mod composite;
 pub mod date;
+mod float;
 pub mod hstore;
 pub mod interval;
 pub mod number;

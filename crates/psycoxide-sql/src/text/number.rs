@@ -1,5 +1,7 @@
 //! Integers and floating-point numbers.
 
+use super::float;
+
 /// An integer written in decimal, as the server writes one: an optional `-`, digits, no leading
 /// zero, within 64 bits. None is not a verdict: the caller decides what else it accepts.
 #[inline]
@@ -81,8 +83,8 @@ pub(super) fn eight_digits(text: [u8; 8]) -> Option<u64> {
 /// A `float4` or `float8`: shortest-precise decimal, `NaN`, `Infinity` or `-Infinity`.
 #[inline]
 pub fn float(text: &[u8]) -> Option<f64> {
-    // As `str::parse`, whose algorithm this is, but from bytes.
-    fast_float2::parse(text).ok()
+    // Everything else as `str::parse`, whose algorithm this is, but from bytes.
+    float::plain(text).or_else(|| fast_float2::parse(text).ok())
 }
 
 #[cfg(test)]
