@@ -4,7 +4,7 @@
 #   make test     Rust and Python tests on a throwaway PostgreSQL 15, lint, type checks
 #
 #   make push     a web page of what is NOTIFYed, on gevent       (PORT=8000)
-#   make bench    ratios against psycopg2, psycopg and asyncpg   (BENCH=all REPS=7)
+#   make bench    ratios against psycopg2 and its other peers    (BENCH=all REPS=7)
 #   make bench-growth  how the time grows with the size; slopes
 #   make bench-page   writes both into docs/performance.md
 #   make bench-instr  instructions of ten hot paths, against reference values (UPDATE=1)

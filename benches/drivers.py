@@ -14,7 +14,7 @@ from typing import Any
 from meter import Meter
 
 BASELINE = "psycopg2"
-DEFAULT = ["psycopg2", "psycoxide", "psycopg", "asyncpg"]
+DEFAULT = ["psycopg2", "psycoxide", "psycopg", "asyncpg", "psqlpy"]
 
 
 class Absent(Exception):

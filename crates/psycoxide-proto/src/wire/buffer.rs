@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use memmap2::MmapMut;
 
@@ -28,14 +30,8 @@ impl Default for Memory {
 impl Buffer {
     /// A buffer of zeros.
     pub(crate) fn zeroed(size: usize) -> Self {
-        let pages = (size == HUGE).then(|| MmapMut::map_anon(size).ok()).flatten();
-        match pages {
-            Some(pages) => {
-                // Only advice: without it the pages are of the ordinary size.
-                #[cfg(target_os = "linux")]
-                let _ = pages.advise(memmap2::Advice::HugePage);
-                Self(Memory::Pages(pages))
-            }
+        match (size == HUGE).then(huge_page).flatten() {
+            Some(pages) => Self(Memory::Pages(pages)),
             None => Self(Memory::Heap(vec![0; size])),
         }
     }
@@ -53,6 +49,35 @@ impl Buffer {
             }
         }
     }
+}
+
+/// A huge page, if the system has one at hand.
+///
+/// To clear one takes a tenth of a millisecond or two. In a virtual machine it may have to come from
+/// the host, in small pieces, which takes milliseconds: more than all that it would save. Then the
+/// memory that the allocator has is better for a while.
+fn huge_page() -> Option<MmapMut> {
+    const SLOW: Duration = Duration::from_millis(1);
+    /// So many are not asked for after a slow one.
+    const PAUSE: u32 = 32;
+    static LEFT_OUT: AtomicU32 = AtomicU32::new(0);
+    let left = LEFT_OUT.load(Ordering::Relaxed);
+    if left > 0 {
+        LEFT_OUT.store(left - 1, Ordering::Relaxed);
+        return None;
+    }
+    let mut pages = MmapMut::map_anon(HUGE).ok()?;
+    // Only advice: without it the pages are of the ordinary size.
+    #[cfg(target_os = "linux")]
+    let _ = pages.advise(memmap2::Advice::HugePage);
+    let begun = Instant::now();
+    if let Some(first) = pages.first_mut() {
+        *first = 0;
+    }
+    if begun.elapsed() > SLOW {
+        LEFT_OUT.store(PAUSE, Ordering::Relaxed);
+    }
+    Some(pages)
 }
 
 impl From<Vec<u8>> for Buffer {
@@ -102,7 +127,8 @@ mod tests {
         for size in [0, 10, HUGE - 1, HUGE, HUGE + 1] {
             let mut buffer = Buffer::zeroed(size);
             assert!(buffer.len() == size && buffer.iter().all(|byte| *byte == 0));
-            assert_eq!(matches!(buffer.0, Memory::Pages(_)), size == HUGE);
+            // A huge page is not always at hand.
+            assert!(size == HUGE || matches!(buffer.0, Memory::Heap(_)));
             buffer.fill(7);
             assert_eq!(*buffer.clone(), *buffer);
             buffer.cut(size / 2);
