@@ -98,7 +98,7 @@ def bars(bench: dict[str, Any], drivers: list[str]) -> str:
                 driver: compared(base, runs[driver])[1] for driver in drivers if runs.get(driver)
             }
             rows.append((name, own))
-    left, width, bar, gap, top = 130, 620, 7, 8, 56
+    left, width, bar, gap, top = 160, 600, 7, 8, 56
     most = max(value for _, own in rows for value in own.values())
     low, high = math.log(0.25), math.log(most * 1.3)
 
