@@ -19,6 +19,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def _columns(conn: Any, size: int) -> Callable[[], object]:
     return fetching(conn, f"select {columns} from generate_series(1, 1000) i")
 
 
-@line("field", "bytes in one text", powers(0, 8.5), 6)
+@line("field", "bytes in one text", chain(powers(0, 8.5), [512 << 20]), 6)
 def _field(conn: Any, size: int) -> Callable[[], object]:
     return fetching(conn, f"select repeat('x', {size})")
 
