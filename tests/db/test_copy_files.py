@@ -5,9 +5,6 @@ from __future__ import annotations
 import io
 import os
 import select
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -224,18 +221,11 @@ def test_a_file_that_becomes_shorter(held, path):
     assert held.fetchone() == (0,)
 
 
-def test_interrupted_by_a_signal(held, path):
+def test_interrupted_by_a_signal(held, path, ctrl_c):
     held.execute(SLOW)
     held.connection.commit()
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    try:
-        with open(path, "rb") as file, pytest.raises(KeyboardInterrupt):
-            held.copy_from(file, "held")
-    finally:
-        timer.join()
-        signal.signal(signal.SIGINT, before)
+    with open(path, "rb") as file, ctrl_c(0.5):
+        held.copy_from(file, "held")
     assert held.connection.closed == 0
     held.connection.rollback()
     held.execute("select count(*) from held")
@@ -262,10 +252,8 @@ except psycoxide.OperationalError as error:
 """
 
 
-def test_a_server_that_goes_away_is_no_signal(unix_dsn, path):
-    command = [sys.executable, "-c", GONE, unix_dsn, str(path), SLOW]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout) == (0, "2 True\n"), done.stderr
+def test_a_server_that_goes_away_is_no_signal(run_python, unix_dsn, path):
+    assert run_python(GONE, unix_dsn, str(path), SLOW).stdout == "2 True\n"
 
 
 def test_other_connections_of_the_process_are_left_alone(held, path, connect):

@@ -7,10 +7,8 @@ import datetime as dt
 import decimal
 import ipaddress
 import math
-import os
 import random
 import select
-import signal
 import struct
 import threading
 import uuid
@@ -439,19 +437,12 @@ def test_cancelled_by_another_thread(ints):
     assert ints.fetchone() == (0,)
 
 
-def test_interrupted_by_a_signal(ints):
+def test_interrupted_by_a_signal(ints, ctrl_c):
     ints.execute(SLOW)
     ints.connection.commit()
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            rows = [(n, "x") for n in range(3000)]
-            ints.executemany("insert into ints values (%s, %s)", rows, prepare=True)
-    finally:
-        timer.join()
-        signal.signal(signal.SIGINT, before)
+    rows = [(n, "x") for n in range(3000)]
+    with ctrl_c(0.5):
+        ints.executemany("insert into ints values (%s, %s)", rows, prepare=True)
     assert ints.connection.closed == 0
     ints.connection.rollback()
     ints.execute("select count(*) from ints")

@@ -112,6 +112,7 @@ fn each_variable(mut look: impl FnMut(&CStr) -> bool) -> bool {
 
 #[cfg(not(target_vendor = "apple"))]
 fn environment() -> *const *const libc::c_char {
+    // SAFETY: POSIX declares the variable so.
     unsafe extern "C" {
         static environ: *const *const libc::c_char;
     }
