@@ -336,7 +336,7 @@ impl Attempt {
                 check_version(config, engine)?;
                 target::judge(wanted, engine)
             }
-            Stage::Asking(_, _, question) => match question.answer(outcome.result.as_ref()) {
+            Stage::Asking(_, _, question) => match question.answer(outcome.result.as_deref()) {
                 Some(answer) => target::weigh(wanted, answer),
                 None => Verdict::Unfit("the server does not tell which kind it is"),
             },

@@ -66,7 +66,7 @@ pub struct TokenRefusal {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
     /// The last statement's result; `None` when there was an error, or no statement.
-    pub result: Option<QueryResult>,
+    pub result: Option<Box<QueryResult>>,
     /// The first error.
     pub error: Option<Box<Report>>,
     /// What the statements of a batch came to.

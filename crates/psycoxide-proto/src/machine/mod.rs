@@ -186,10 +186,14 @@ impl Engine {
     /// more rounds than usual. One call takes about a millisecond; `true` says that there is more
     /// to do, so that a driver looks at its deadline between two calls.
     pub fn work(&mut self) -> bool {
-        self.talk.work();
         if !self.talk.is_working() {
-            self.run();
+            return false;
         }
+        self.talk.work();
+        if self.talk.is_working() {
+            return true;
+        }
+        self.run();
         self.talk.is_working()
     }
 
@@ -334,7 +338,8 @@ impl Engine {
 
     /// Reads messages as far as they are whole, until the driver has an event to see to.
     fn run(&mut self) {
-        while self.talk.event.is_none()
+        while (self.eof || !self.inbox.is_empty())
+            && self.talk.event.is_none()
             && self.talk.failure.is_none()
             && !self.talk.is_working()
             && !self.talk.is_asking()

@@ -12,7 +12,7 @@ pub struct Request {
     pub(crate) recurring: bool,
 }
 
-/// What to do once a transaction is open.
+/// What to do once a transaction is open. (What is large and rare is boxed: requests are handed on.)
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Work {
     /// Simple queries, each sent when the one before succeeded.
@@ -22,11 +22,11 @@ pub(crate) enum Work {
     /// Statements in one flush, with one Sync behind all of them.
     Batch(Batch),
     /// Parse, a Bind and an Execute for each row, one Sync.
-    Repeat(Repeat),
+    Repeat(Box<Repeat>),
     /// FunctionCall.
     Function { oid: u32, args: Vec<Vec<u8>> },
     /// Parse / Bind / Describe / Execute / Sync.
-    Extended(Extended),
+    Extended(Box<Extended>),
     /// Parse / Describe / Sync of a named statement.
     Prepare { name: Vec<u8>, sql: Vec<u8>, types: Vec<u32> },
     /// Close / Sync of a named statement.
@@ -132,7 +132,7 @@ impl Request {
     /// One statement run with each of the rows: the first that fails ends it. As [`Request::batch`],
     /// in all the rest.
     pub fn repeat(repeat: Repeat) -> Request {
-        Request::of(Work::Repeat(repeat))
+        Request::of(Work::Repeat(Box::new(repeat)))
     }
 
     /// The fast-path call of a function by its object identifier, arguments and result in binary.
@@ -145,7 +145,7 @@ impl Request {
     /// A statement by the extended query protocol.
     pub fn extended(mut extended: Extended) -> Request {
         let begin = extended.begin.take();
-        Request { begin, ..Request::of(Work::Extended(extended)) }
+        Request { begin, ..Request::of(Work::Extended(Box::new(extended))) }
     }
 
     /// Prepares a named statement; the result has its columns and its parameters' types.

@@ -99,7 +99,8 @@ fn many(out: &mut Vec<u8>, batch: &Batch) -> Result<Phase, Refused> {
 /// The messages of the extended query protocol, up to the Sync.
 fn separate(out: &mut Vec<u8>, work: Work) -> Result<Phase, Refused> {
     match work {
-        Work::Extended(Extended { statement, sql, types, params, result_formats, .. }) => {
+        Work::Extended(extended) => {
+            let Extended { statement, sql, types, params, result_formats, .. } = *extended;
             if let Some(sql) = &sql {
                 extended::parse(out, &statement, sql, &types)?;
             }

@@ -16,10 +16,10 @@ const REMEMBERED: usize = 16 << 10;
 /// What a request has answered so far.
 #[derive(Debug, Default)]
 pub(crate) struct Task {
-    /// The statement whose answer arrives.
-    open: Option<QueryResult>,
+    /// The statement whose answer arrives. (What goes through many hands is boxed.)
+    open: Option<Box<QueryResult>>,
     /// The last statement that is complete.
-    last: Option<QueryResult>,
+    last: Option<Box<QueryResult>>,
     /// The first error.
     error: Option<Box<Report>>,
     batch: Tally,
@@ -43,7 +43,7 @@ impl Task {
 
     /// A result of this kind begins.
     pub(crate) fn open(&mut self, kind: ResultKind) {
-        self.open = Some(QueryResult { kind, ..QueryResult::default() });
+        self.open = Some(Box::new(QueryResult { kind, ..QueryResult::default() }));
     }
 
     /// A prepared statement's parameters.
@@ -53,11 +53,11 @@ impl Task {
 
     /// What a function returned.
     pub(crate) fn value(&mut self, value: Option<&[u8]>) {
-        self.last = Some(QueryResult {
+        self.last = Some(Box::new(QueryResult {
             kind: ResultKind::Function,
             function_value: Some(value.map(<[u8]>::to_vec)),
             ..QueryResult::default()
-        });
+        }));
     }
 
     /// The columns of the result with rows that is under way.
@@ -89,7 +89,8 @@ impl Task {
 
     /// The text held no statement.
     pub(crate) fn empty(&mut self) {
-        self.last = Some(QueryResult { kind: ResultKind::Empty, ..QueryResult::default() });
+        let kind = ResultKind::Empty;
+        self.last = Some(Box::new(QueryResult { kind, ..QueryResult::default() }));
     }
 
     /// The request failed.

@@ -71,6 +71,11 @@ impl Inbox {
         self.end += n.min(room);
     }
 
+    /// Whether all that came has been read.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
     /// The header of the message at the start, if that much has come.
     pub(crate) fn header(&self, opening: bool) -> Result<Option<Header>, Violation> {
         deframe::header(self.unread(), opening)

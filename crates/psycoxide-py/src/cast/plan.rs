@@ -4,14 +4,13 @@ use psycoxide_proto::Columns;
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::PyInt;
 
 use super::decoder::Decoder;
 use super::kept::Kept;
 use super::scene::Scene;
+use super::surroundings;
 use super::text::TextDecoder;
 use super::wire::Wire;
-use super::{registry, surroundings};
 use crate::cursor::Cursor;
 
 /// The formats of values, as the protocol numbers them.
@@ -38,11 +37,9 @@ impl CastPlan {
         let py = cursor.py();
         let cursor = cursor.as_any();
         let registries = surroundings::registries(cursor);
-        let registries: Vec<_> = registries.iter().collect();
         let mut decoders = Vec::with_capacity(columns.len());
         for column in columns.iter() {
-            let oid = PyInt::new(py, column.type_oid);
-            let decoder = registry::decoder(&registries, oid.as_any())?;
+            let decoder = registries.decoder(py, column.type_oid)?;
             let wire = (column.format == BINARY).then(|| Wire::of(column.type_oid, &decoder));
             decoders.push(wire.flatten().map_or(decoder, Decoder::Wire));
         }
@@ -54,9 +51,8 @@ impl CastPlan {
     pub fn formats(cursor: &Bound<'_, Cursor>, columns: &Columns, utc: bool) -> PyResult<Vec<i16>> {
         let py = cursor.py();
         let registries = surroundings::registries(cursor.as_any());
-        let registries: Vec<_> = registries.iter().collect();
         let format = |oid| {
-            let decoder = registry::decoder(&registries, PyInt::new(py, oid).as_any())?;
+            let decoder = registries.decoder(py, oid)?;
             let wire = Wire::of(oid, &decoder).filter(|wire| utc || !wire.has_zone());
             Ok(if wire.is_some() { BINARY } else { TEXT })
         };
@@ -123,9 +119,7 @@ pub fn cast<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = cursor.py();
     let cursor = cursor.as_any();
-    let registries = surroundings::registries(cursor);
-    let registries: Vec<_> = registries.iter().collect();
-    let decoder = registry::decoder(&registries, PyInt::new(py, oid).as_any())?;
+    let decoder = surroundings::registries(cursor).decoder(py, oid)?;
     let encoding = surroundings::encoding(cursor);
     let kept = Kept::new(cursor);
     let scene = Scene { py, cursor, encoding: &encoding, kept: &kept };

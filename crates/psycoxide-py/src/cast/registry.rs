@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyInt};
 
 use super::caster::Caster;
 use super::decoder::Decoder;
@@ -56,20 +56,28 @@ fn add(types: &Bound<'_, PyDict>, caster: &Bound<'_, Caster>) -> PyResult<()> {
     Ok(())
 }
 
-/// The decoder for a type: of the first of these registries that has a caster for it.
-///
-/// A type that nobody has registered a caster for is text.
-pub fn decoder(registries: &[&Bound<'_, PyDict>], oid: &Bound<'_, PyAny>) -> PyResult<Decoder> {
-    for registry in registries {
-        if registry.is_empty() {
-            continue;
-        }
-        let Some(found) = registry.get_item(oid)? else { continue };
-        return match found.cast::<Caster>() {
-            Ok(caster) => Ok(caster.get().decoder().clone_ref(oid.py())),
-            // The dictionary is the user's: whatever else is in it is called like a caster.
-            Err(_) => Ok(Decoder::Python(found.unbind())),
-        };
+/// Registries, in the order in which they are asked.
+pub struct Registries<'py>([Option<Bound<'py, PyDict>>; 3]);
+
+impl<'py> Registries<'py> {
+    /// These; one that is empty is not asked.
+    pub fn new(registries: [Option<Bound<'py, PyDict>>; 3]) -> Self {
+        Self(registries.map(|registry| registry.filter(|registry| !registry.is_empty())))
     }
-    Ok(Decoder::Text)
+
+    /// The decoder for a type: of the first registry that has a caster for it.
+    ///
+    /// A type that nobody has registered a caster for is text.
+    pub fn decoder(&self, py: Python<'py>, oid: u32) -> PyResult<Decoder> {
+        let oid = PyInt::new(py, oid);
+        for registry in self.0.iter().flatten() {
+            let Some(found) = registry.get_item(&oid)? else { continue };
+            return match found.cast::<Caster>() {
+                Ok(caster) => Ok(caster.get().decoder().clone_ref(py)),
+                // The dictionary is the user's: whatever else is in it is called like a caster.
+                Err(_) => Ok(Decoder::Python(found.unbind())),
+            };
+        }
+        Ok(Decoder::Text)
+    }
 }

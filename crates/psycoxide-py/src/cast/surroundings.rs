@@ -5,9 +5,9 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyAny, PyDict};
+use pyo3::types::PyAny;
 
-use super::registry;
+use super::registry::{self, Registries};
 use super::text::TextDecoder;
 use crate::connection::Connection;
 use crate::cursor::Cursor;
@@ -29,18 +29,16 @@ pub fn tzinfo_factory<'py>(cursor: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAn
     }
 }
 
-/// The registries that hold for a cursor, in the order in which they are asked.
-pub fn registries<'py>(cursor: &Bound<'py, PyAny>) -> Vec<Bound<'py, PyDict>> {
+/// The registries that hold for a cursor.
+pub fn registries<'py>(cursor: &Bound<'py, PyAny>) -> Registries<'py> {
     let py = cursor.py();
-    let mut found = Vec::with_capacity(3);
+    let (mut of_cursor, mut of_connection) = (None, None);
     if let Ok(cursor) = cursor.cast::<Cursor>() {
-        found.extend(cursor.get().registered_types(py).cloned());
+        of_cursor = cursor.get().registered_types(py).cloned();
+        let connection = cursor.get().connection(py).ok();
+        of_connection = connection.map(|connection| connection.get().string_types(py).clone());
     }
-    if let Some(connection) = connection(cursor) {
-        found.push(connection.get().string_types(py).clone());
-    }
-    found.push(registry::string_types(py).clone());
-    found
+    Registries::new([of_cursor, of_connection, Some(registry::string_types(py).clone())])
 }
 
 fn connection<'a, 'py>(cursor: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, Connection>> {

@@ -97,7 +97,9 @@ impl Cursor {
     /// What the server said of the last command: its tag.
     #[getter]
     fn statusmessage(&self) -> Option<String> {
-        self.state().fetched.statusmessage.clone()
+        let state = self.state();
+        let tag = state.fetched.statusmessage.as_ref()?;
+        Some(String::from_utf8_lossy(tag).into_owned())
     }
 
     /// How many rows `fetchmany()` gives if it is not told: an int, 1 at first.

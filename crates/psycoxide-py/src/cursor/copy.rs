@@ -262,7 +262,7 @@ impl Cursor {
         };
         drop(copy);
         Self::take_outcome(slf, outcome)?;
-        this.state().fetched.statusmessage = Some(String::new());
+        this.state().fetched.statusmessage = Some(Vec::new());
         Ok(())
     }
 

@@ -18,7 +18,7 @@ pub struct Tuples {
     /// The first rows, if they were made as they came.
     pub early: Option<Box<Early>>,
     /// The other rows, raw, and the columns.
-    pub result: QueryResult,
+    pub result: Box<QueryResult>,
     /// How each column becomes an object: chosen when the statement was executed.
     pub plan: CastPlan,
 }
@@ -74,8 +74,8 @@ pub struct Fetched {
     pub ahead: Ahead,
     /// `cursor.rowcount`
     pub rowcount: i64,
-    /// `cursor.statusmessage`
-    pub statusmessage: Option<String>,
+    /// `cursor.statusmessage`: the command tag, as it came.
+    pub statusmessage: Option<Vec<u8>>,
     /// `cursor.lastrowid`
     pub lastrowid: u32,
 }
@@ -131,21 +131,17 @@ impl Cursor {
         this.reset(py);
         let connection = this.connection(py)?;
         if let Some(report) = outcome.error {
-            this.state().fetched.statusmessage = Some(String::new());
+            this.state().fetched.statusmessage = Some(Vec::new());
             let query = this.query_bytes(py);
             let query = query.as_ref().map(|query| query.as_bytes(py));
             let cursor = slf.as_any();
             return Err(error::from_report(py, &report, query, connection.get(), Some(cursor)));
         }
         let Some(mut result) = outcome.result else { return Ok(()) };
-        let mut fetched = Fetched {
-            statusmessage: Some(String::from_utf8_lossy(&result.tag).into_owned()),
-            lastrowid: result.inserted_oid(),
-            ..Fetched::default()
-        };
+        let mut fetched = Fetched { lastrowid: result.inserted_oid(), ..Fetched::default() };
         match result.kind {
             ResultKind::Empty => {
-                this.state().fetched.statusmessage = Some(String::new());
+                this.state().fetched.statusmessage = Some(Vec::new());
                 return Err(error::programming("can't execute an empty query"));
             }
             ResultKind::Tuples => {
@@ -156,15 +152,19 @@ impl Cursor {
                     Some((early, plan)) => (Some(early), plan.in_encoding_of(slf)),
                     None => (None, CastPlan::resolve(slf, columns)?),
                 };
+                fetched.statusmessage = Some(std::mem::take(&mut result.tag));
                 let tuples = Tuples { early, result, plan };
                 fetched.rowcount = i64::try_from(tuples.len()).unwrap_or(i64::MAX);
                 fetched.tuples = Some(Arc::new(tuples));
             }
             ResultKind::CopyIn | ResultKind::CopyOut | ResultKind::CopyBoth => {
                 fetched.rowcount = affected(&result);
-                fetched.statusmessage = Some(String::new());
+                fetched.statusmessage = Some(Vec::new());
             }
-            ResultKind::Command | ResultKind::Function => fetched.rowcount = affected(&result),
+            ResultKind::Command | ResultKind::Function => {
+                fetched.rowcount = affected(&result);
+                fetched.statusmessage = Some(result.tag);
+            }
         }
         let old = std::mem::replace(&mut this.state().fetched, fetched);
         drop(old);

@@ -301,31 +301,37 @@ impl Session {
     pub fn drive(&self, until: Option<Instant>) -> Result<Stop, Error> {
         let mut busy_since = None;
         loop {
-            let (progress, fd, deadline, backlog, phase, rows, received) = {
+            let (wants, fd, deadline, backlog, phase, rows, received) = {
                 let mut link = self.link();
-                let progress = self.advance_link(&mut link)?;
-                let backlog = link.engine().map_or(0, Engine::backlog);
-                let rows = link.engine().is_some_and(Engine::offers_rows);
-                let phase = link.engine().map(Engine::phase);
-                let received = link.received();
-                (progress, link.fd(), link.deadline(), backlog, phase, rows, received)
+                let wants = match self.advance_link(&mut link)? {
+                    Progress::Done(outcome) => return Ok(Stop::Done(outcome)),
+                    Progress::Paused(event) => return Ok(Stop::Paused(event)),
+                    Progress::Wait(interest) => Some(interest),
+                    Progress::Yield => None,
+                };
+                let engine = link.engine();
+                let backlog = engine.map_or(0, Engine::backlog);
+                let rows = engine.is_some_and(Engine::offers_rows);
+                let phase = engine.map(Engine::phase);
+                (wants, link.fd(), link.deadline(), backlog, phase, rows, link.received())
             };
-            let interest = match progress {
-                Progress::Done(outcome) => return Ok(Stop::Done(outcome)),
-                Progress::Paused(event) => return Ok(Stop::Paused(event)),
-                _ if backlog > MAX_BACKLOG => return Ok(Stop::Backlog),
-                _ if rows => return Ok(Stop::Rows),
-                Progress::Yield => {
-                    // Where there is always more to read no wait is ever interrupted.
-                    let since = *busy_since.get_or_insert_with(Instant::now);
-                    if since.elapsed() >= LONGEST_UNSEEN {
-                        return Ok(Stop::Interrupted);
-                    }
-                    continue;
+            if backlog > MAX_BACKLOG {
+                return Ok(Stop::Backlog);
+            }
+            if rows {
+                return Ok(Stop::Rows);
+            }
+            let Some(interest) = wants else {
+                // Where there is always more to read no wait is ever interrupted.
+                let since = *busy_since.get_or_insert_with(Instant::now);
+                if since.elapsed() >= LONGEST_UNSEEN {
+                    return Ok(Stop::Interrupted);
                 }
-                Progress::Wait(interest) if hungry(interest, phase) => return Ok(Stop::Hungry),
-                Progress::Wait(interest) => interest,
+                continue;
             };
+            if hungry(interest, phase) {
+                return Ok(Stop::Hungry);
+            }
             if interest == Interest::READ
                 && matches!(phase, Some(Phase::CopyOut | Phase::QueryRows | Phase::ExecuteRows))
                 && let Some(rest) = self.pace().rest(Instant::now(), received)
