@@ -1,20 +1,11 @@
 //! Floating-point numbers as the server writes most of them: digits, a point, digits.
 
-use super::number::eight_digits;
+use super::number::{TENS, eight_digits, last_digits};
 
 /// More digits than these may not fit 64 bits.
 const MOST_DIGITS: usize = 19;
 /// So many, and a point.
 const MOST_LENGTH: usize = MOST_DIGITS + 1;
-/// Integers up to this are numbers of 64-bit floating point.
-const EXACT: u64 = 1 << 53;
-/// The powers of ten, all of which are such numbers too.
-const POWERS_OF_TEN: [f64; MOST_DIGITS + 1] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
-    1e17, 1e18, 1e19,
-];
-/// The first of them as integers.
-const TENS: [u64; 8] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
 /// The inverses of the powers of ten.
 const INVERSES: [Inverse; MOST_DIGITS + 1] = inverses();
 
@@ -116,14 +107,6 @@ fn long(digits: &[u8]) -> Option<(u64, usize)> {
     Some((significand, fraction.len()))
 }
 
-/// The number that the last `count` characters of a word are, up to seven.
-#[inline]
-fn last_digits(word: u64, count: usize) -> Option<u64> {
-    const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
-    let others = u64::MAX >> (8 * count);
-    eight_digits((word & !others | ZEROS & others).to_le_bytes())
-}
-
 /// A number with eight digits or more before its point, or without one.
 fn pointed_late(digits: &[u8]) -> Option<(u64, usize)> {
     let mut significand = 0_u64;
@@ -150,17 +133,15 @@ fn pointed_late(digits: &[u8]) -> Option<(u64, usize)> {
 
 /// `significand` divided by ten to the power of `places`, rounded to nearest, ties to even.
 ///
-/// Where both are exact, a division rounds so. Elsewhere it is the algorithm of D. Lemire, "Number
-/// parsing at a gigabyte per second" (2021): the product with the inverse of a power of five, of
-/// which 128 bits are enough to tell on which side of a tie it lies, for powers as small as these
-/// (N. Mushtak and D. Lemire, "Fast number parsing without fallback", 2022).
+/// By the algorithm of D. Lemire, "Number parsing at a gigabyte per second" (2021): the product with
+/// the inverse of a power of five, of which 128 bits are enough to tell on which side of a tie it
+/// lies, for powers as small as these (N. Mushtak and D. Lemire, "Fast number parsing without
+/// fallback", 2022). A division would do where both are exact, but which numbers those are cannot be
+/// guessed, and a branch that is guessed wrong costs as much.
 #[inline]
 #[allow(clippy::cast_precision_loss)] // Rounding is what this is about.
 fn scaled(significand: u64, places: usize) -> Option<f64> {
-    if significand <= EXACT {
-        return Some(significand as f64 / POWERS_OF_TEN.get(places)?);
-    }
-    if places == 0 {
+    if places == 0 || significand == 0 {
         return Some(significand as f64);
     }
     let inverse = INVERSES.get(places)?;

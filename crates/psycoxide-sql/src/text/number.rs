@@ -2,19 +2,40 @@
 
 use super::float;
 
+/// Powers of ten.
+pub(super) const TENS: [u64; 8] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
+
 /// An integer written in decimal, as the server writes one: an optional `-`, digits, no leading
 /// zero, within 64 bits. None is not a verdict: the caller decides what else it accepts.
+///
+/// Signs and numbers of digits differ from one to the next: hardly a branch depends on them, as it
+/// would be guessed wrong.
 #[inline]
 pub fn integer(text: &[u8]) -> Option<i64> {
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
+    let negative = text.first() == Some(&b'-');
+    let digits = text.get(usize::from(negative)..)?;
+    if digits.first() == Some(&b'0') && digits.len() > 1 {
+        return None;
+    }
+    let magnitude = match digits.len() {
+        4..8 => {
+            let first = u64::from(u32::from_le_bytes(*digits.first_chunk()?));
+            let last = u64::from(u32::from_le_bytes(*digits.last_chunk()?));
+            let before = first << (64 - 8 * digits.len()) & u64::from(u32::MAX);
+            last_digits(last << 32 | before, digits.len())?
+        }
+        8..16 => {
+            let (first, last) = (digits.first_chunk()?, digits.last_chunk()?);
+            let more = digits.len() - 8;
+            eight_digits(*first)? * TENS.get(more)? + last_digits(u64::from_le_bytes(*last), more)?
+        }
+        _ => natural(digits)?,
     };
-    let magnitude = match digits {
-        [b'0', _, ..] => return None,
-        digits => natural(digits)?,
-    };
-    if negative { 0_i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
+    match i64::try_from(magnitude) {
+        Ok(value) => Some(if negative { -value } else { value }),
+        Err(_) if negative => 0_i64.checked_sub_unsigned(magnitude),
+        Err(_) => None,
+    }
 }
 
 /// An integer at the start of `text`, written in decimal as the server writes one, and what stands
@@ -78,6 +99,14 @@ pub(super) fn eight_digits(text: [u8; 8]) -> Option<u64> {
     let pairs = (ones.wrapping_mul((10 << 8) + 1) >> 8) & 0x00FF_00FF_00FF_00FF;
     let fours = (pairs.wrapping_mul((100 << 16) + 1) >> 16) & 0x0000_FFFF_0000_FFFF;
     Some(fours.wrapping_mul((10_000 << 32) + 1) >> 32)
+}
+
+/// The number that the last `count` characters of a word are, up to seven.
+#[inline]
+pub(super) fn last_digits(word: u64, count: usize) -> Option<u64> {
+    const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
+    let others = u64::MAX >> (8 * count);
+    eight_digits((word & !others | ZEROS & others).to_le_bytes())
 }
 
 /// A `float4` or `float8`: shortest-precise decimal, `NaN`, `Infinity` or `-Infinity`.
