@@ -4,7 +4,7 @@
 #   make test     Rust and Python tests on a throwaway PostgreSQL 15, lint, type checks
 #
 #   make push     a web page of what is NOTIFYed, on gevent       (PORT=8000)
-#   make bench    ratios against psycopg2 and its other peers    (BENCH=all REPS=7)
+#   make bench    ratios against psycopg2 and its other peers    (BENCH=all REPS=7 PROCESSORS=1)
 #   make bench-growth  how the time grows with the size; slopes
 #   make bench-page   writes both into docs/performance.md
 #   make bench-instr  instructions of ten hot paths, against reference values (UPDATE=1)
@@ -53,6 +53,7 @@ PARITY_ALL ?=
 SERVERS ?= 15 16 17 18
 BENCH ?= default
 REPS ?= 5
+PROCESSORS ?=
 SMOKE_PYTHONS ?= 3.9 3.13
 
 .PHONY: help demo test torture soak deny clients bench bench-growth bench-instr bench-page \
@@ -175,8 +176,10 @@ clients: $(STAMPS)/dev $(STAMPS)/native
 parity-all: $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) tools/parity_all.py $(PARITY_ALL)
 
+# The server is bound to the same processors as its client.
 bench: $(STAMPS)/dev $(STAMPS)/native
-	$(SERVER) -- $(PY) benches --workloads '$(BENCH)' --reps $(REPS)
+	$(if $(PROCESSORS),taskset -c 0-$$(($(PROCESSORS) - 1))) $(SERVER) -- $(PY) benches \
+		--workloads '$(BENCH)' --reps $(REPS) --out .cache/bench$(addprefix -,$(PROCESSORS)).json
 
 bench-growth: $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) benches/growth.py
