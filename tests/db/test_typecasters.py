@@ -259,6 +259,24 @@ def test_text_in_every_kind_of_encoding(conn: Any, encoding: str) -> None:
     assert cur.cast(25, text) == text
 
 
+@pytest.mark.parametrize(("encoding", "odd"), [("UTF8", "é"), ("LATIN1", "é"), ("SJIS", "あ")])
+def test_text_of_every_length(conn: Any, encoding: str, odd: str) -> None:
+    """Short text is looked at in words: each length, ASCII alone and with another character."""
+    conn.set_client_encoding(encoding)
+    cur = conn.cursor()
+    letters = "".join(map(chr, range(33, 103)))
+    texts = [letters[:length] for length in range(len(letters) + 1)]
+    texts += [text[:at] + odd + text[at + 1 :] for text in texts for at in range(len(text))]
+    cur.execute(
+        "select substr(%(letters)s, 1, n) from generate_series(0, length(%(letters)s)) n union all "
+        "select * from (select overlay(substr(%(letters)s, 1, n) placing %(odd)s from at for 1) "
+        "from generate_series(1, length(%(letters)s)) n, generate_series(1, n) at "
+        "order by n, at) odd",
+        {"letters": letters, "odd": odd},
+    )
+    assert [text for (text,) in cur] == texts
+
+
 @pytest.mark.parametrize("style", ["postgres", "postgres_verbose", "sql_standard"])
 def test_intervals_mean_the_same_in_every_style(cur: Any, style: str) -> None:
     random_ = random.Random(style)

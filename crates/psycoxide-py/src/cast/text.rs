@@ -65,7 +65,7 @@ impl TextDecoder {
     /// The `str` that `text` stands for.
     #[inline]
     pub fn decode(&self, py: Python<'_>, text: &[u8]) -> Decoded {
-        if text.len() > 1 && text.is_ascii() && self.is_ascii_safe() {
+        if text.len() > 1 && is_ascii(text) && self.is_ascii_safe() {
             return ascii(py, text);
         }
         self.decode_any(py, text)
@@ -118,8 +118,44 @@ pub fn ascii(_py: Python<'_>, text: &[u8]) -> Decoded {
         let string = ffi::PyUnicode_New(text.len() as ffi::Py_ssize_t, 127);
         if !string.is_null() {
             let data = ffi::PyUnicode_1BYTE_DATA(string);
-            std::ptr::copy_nonoverlapping(text.as_ptr(), data, text.len());
+            match text.len() {
+                16..=32 => copy_ends::<16>(text, data),
+                8..16 => copy_ends::<8>(text, data),
+                _ => std::ptr::copy_nonoverlapping(text.as_ptr(), data, text.len()),
+            }
         }
         Value::from_owned(string)
+    }
+}
+
+/// Whether all bytes are ASCII. Most texts are short: their first bytes and their last are looked at
+/// in one step, where they overlap twice.
+#[inline]
+fn is_ascii(text: &[u8]) -> bool {
+    const HIGH: u128 = u128::from_ne_bytes([0x80; 16]);
+    let ends = match text.len() {
+        16..=32 => text
+            .first_chunk()
+            .zip(text.last_chunk())
+            .map(|(first, last)| u128::from_ne_bytes(*first) | u128::from_ne_bytes(*last)),
+        8..16 => text.first_chunk().zip(text.last_chunk()).map(|(first, last)| {
+            u128::from(u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last))
+        }),
+        _ => None,
+    };
+    ends.map_or_else(|| text.is_ascii(), |ends| ends & HIGH == 0)
+}
+
+/// Copies a text of `N` to twice as many bytes, as its first and its last `N`.
+///
+/// # Safety
+/// The text has at least `N` bytes, and `to` is valid for as many as it has.
+#[inline]
+unsafe fn copy_ends<const N: usize>(text: &[u8], to: *mut u8) {
+    let rest = text.len() - N;
+    // SAFETY: as the caller says.
+    unsafe {
+        std::ptr::copy_nonoverlapping(text.as_ptr(), to, N);
+        std::ptr::copy_nonoverlapping(text.as_ptr().add(rest), to.add(rest), N);
     }
 }

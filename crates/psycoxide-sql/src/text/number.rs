@@ -112,8 +112,11 @@ pub(super) fn last_digits(word: u64, count: usize) -> Option<u64> {
 /// A `float4` or `float8`: shortest-precise decimal, `NaN`, `Infinity` or `-Infinity`.
 #[inline]
 pub fn float(text: &[u8]) -> Option<f64> {
-    // Everything else as `str::parse`, whose algorithm this is, but from bytes.
-    float::plain(text).or_else(|| fast_float2::parse(text).ok())
+    match float::plain(text) {
+        Some(value) => Some(value),
+        // Everything else as `str::parse`, whose algorithm this is, but from bytes.
+        None => fast_float2::parse(text).ok(),
+    }
 }
 
 #[cfg(test)]
@@ -136,6 +139,20 @@ mod tests {
         assert_eq!(integer(b"9223372036854775808"), None);
         assert_eq!(integer(b"-9223372036854775809"), None);
         assert_eq!(integer(b"9999999999999999999"), None);
+    }
+
+    #[test]
+    fn integers_hold_nothing_but_digits() {
+        for length in 1..=19 {
+            for place in 0..length {
+                for byte in *b"/:.-+ aA\0\xb1" {
+                    let mut text = b"1234567890123456789"[..length].to_vec();
+                    text[place] = byte;
+                    let negative = place == 0 && byte == b'-' && length > 1;
+                    assert_eq!(integer(&text).is_some(), negative, "{text:?}");
+                }
+            }
+        }
     }
 
     #[test]
