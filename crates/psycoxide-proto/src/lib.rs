@@ -62,6 +62,6 @@ pub use machine::request::{Batch, Extended, Request};
 pub use machine::startup::{AuthMethods, ChannelBinding, ProtocolVersion, Startup};
 pub use machine::transitions::Phase;
 pub use result::columns::{Column, Columns};
-pub use result::rows::{Fields, Position, Row, Rows};
+pub use result::rows::{Fields, Position, Row, Rows, Walk};
 pub use result::{QueryResult, ResultKind};
 pub use secret::Secret;

@@ -46,6 +46,16 @@ pub struct Position {
     offset: usize,
 }
 
+/// Rows, one after another.
+#[derive(Clone, Debug)]
+pub struct Walk<'a> {
+    rows: &'a Rows,
+    /// The run that is being read; its offset is where that ends.
+    at: Position,
+    /// What is left of the run.
+    rest: &'a [u8],
+}
+
 /// One row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row<'a> {
@@ -99,36 +109,24 @@ impl Rows {
             left -= block.runs.rows;
             position.block += 1;
         }
-        for _ in 0..left {
-            if self.next_row(&mut position).is_none() {
-                break;
-            }
-        }
-        position
+        let mut walk = self.walk(position);
+        walk.by_ref().take(left).for_each(drop);
+        walk.position()
     }
 
     /// The row at a position, which then moves on to the next one; `None` at the end.
     pub fn next_row<'a>(&'a self, position: &mut Position) -> Option<Row<'a>> {
-        loop {
-            let block = self.blocks.get(position.block)?;
-            let Some(run) = block.runs.get(position.run) else {
-                *position = Position { block: position.block + 1, run: 0, offset: 0 };
-                continue;
-            };
-            let start = position.offset.max(run.start);
-            if start >= run.end {
-                position.run += 1;
-                continue;
-            }
-            let message = block.bytes.get(start..run.end)?;
-            let (header, _) = message.split_first_chunk::<HEADER>()?;
-            let [_, a, b, c, d, high, low] = *header;
-            let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()?;
-            let end = length.checked_add(1)?;
-            position.offset = start.checked_add(end)?;
-            let body = message.get(HEADER..end)?;
-            return Some(Row { body, len: usize::from(u16::from_be_bytes([high, low])) });
-        }
+        let mut walk = self.walk(*position);
+        let row = walk.next();
+        *position = walk.position();
+        row
+    }
+
+    /// The rows from a position on.
+    pub fn walk(&self, position: Position) -> Walk<'_> {
+        let mut walk = Walk { rows: self, at: position, rest: &[] };
+        walk.enter_run();
+        walk
     }
 
     /// Adds the rows that follow these.
@@ -158,8 +156,7 @@ impl PartialEq for Rows {
         if self.count != other.count {
             return false;
         }
-        let (mut here, mut there) = (self.start(), other.start());
-        (0..self.count).all(|_| self.next_row(&mut here) == other.next_row(&mut there))
+        self.walk(self.start()).eq(other.walk(other.start()))
     }
 }
 
@@ -194,6 +191,60 @@ impl Runs {
             None => Some(&self.first),
             Some(index) => self.more.get(index),
         }
+    }
+}
+
+impl<'a> Walk<'a> {
+    /// Where the next row starts.
+    pub fn position(&self) -> Position {
+        Position { offset: self.at.offset - self.rest.len(), ..self.at }
+    }
+
+    /// Takes up the run at the position, from its offset on.
+    fn enter_run(&mut self) {
+        let Position { block, run, offset } = self.at;
+        if let Some(block) = self.rows.blocks.get(block)
+            && let Some(run) = block.runs.get(run)
+            && let Some(rest) = block.bytes.get(offset.max(run.start)..run.end)
+        {
+            self.rest = rest;
+            self.at.offset = run.end;
+        }
+    }
+
+    /// Goes on to the next run that there is; whether there was one.
+    #[cold]
+    fn next_run(&mut self) -> bool {
+        let Position { block, run, .. } = self.at;
+        let Some(current) = self.rows.blocks.get(block) else { return false };
+        let more = current.runs.get(run + 1).is_some();
+        self.at = if more {
+            Position { block, run: run + 1, offset: 0 }
+        } else {
+            Position { block: block + 1, run: 0, offset: 0 }
+        };
+        self.rest = &[];
+        self.enter_run();
+        true
+    }
+}
+
+impl<'a> Iterator for Walk<'a> {
+    type Item = Row<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Row<'a>> {
+        while self.rest.is_empty() {
+            if !self.next_run() {
+                return None;
+            }
+        }
+        let [_, a, b, c, d, high, low] = *self.rest.first_chunk::<HEADER>()?;
+        let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()?;
+        let (message, rest) = self.rest.split_at_checked(length.checked_add(1)?)?;
+        let body = message.get(HEADER..)?;
+        self.rest = rest;
+        Some(Row { body, len: usize::from(u16::from_be_bytes([high, low])) })
     }
 }
 

@@ -76,7 +76,7 @@ fn integers(py: Python<'_>, text: &[u8]) -> Option<Value> {
             } else {
                 let (number, after) = number::leading_integer(rest)?;
                 rest = after;
-                Value::from_owned(ffi::PyLong_FromLongLong(number))
+                Value::integer(py, number)
             };
             let Ok(value) = value else {
                 ffi::PyErr_Clear();

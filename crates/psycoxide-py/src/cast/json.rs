@@ -169,8 +169,7 @@ impl<'a, 'py> Parser<'a, 'py> {
             return Ok(unsafe { Value::from_owned(ffi::PyFloat_FromDouble(value))? });
         }
         let value = number::integer(text).ok_or(Stop::Unusual)?;
-        // SAFETY: the GIL is held.
-        Ok(unsafe { Value::from_owned(ffi::PyLong_FromLongLong(value))? })
+        Ok(Value::integer(self.py, value)?)
     }
 
     fn string(&mut self) -> Parsed {

@@ -13,8 +13,7 @@ use crate::{error, imports};
 #[inline]
 pub fn integer(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
     match number::integer(text) {
-        // SAFETY: the GIL is held.
-        Some(value) => unsafe { Value::from_owned(ffi::PyLong_FromLongLong(value)) },
+        Some(value) => Value::integer(scene.py, value),
         None => any_integer(scene.py, text),
     }
 }

@@ -59,6 +59,19 @@ impl Value {
         unsafe { Self::from_borrowed(if value { ffi::Py_True() } else { ffi::Py_False() }) }
     }
 
+    /// An `int`.
+    #[inline]
+    pub fn integer(_py: Python<'_>, value: i64) -> Decoded {
+        // SAFETY: the GIL is held.
+        unsafe {
+            // CPython has a shorter way for a `long`, which most often is of 64 bits.
+            Self::from_owned(match std::ffi::c_long::try_from(value) {
+                Ok(value) => ffi::PyLong_FromLong(value),
+                Err(_) => ffi::PyLong_FromLongLong(value),
+            })
+        }
+    }
+
     /// The reference itself; the caller owns it now.
     #[inline]
     pub fn into_ptr(self) -> *mut ffi::PyObject {

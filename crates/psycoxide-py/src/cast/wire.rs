@@ -91,10 +91,16 @@ impl Wire {
     pub fn decode(&self, scene: &Scene<'_, '_>, bytes: &[u8]) -> Decoded {
         let py = scene.py;
         let value = match self {
-            Self::Int2 => fixed(bytes).map(|bytes| integer(py, i16::from_be_bytes(bytes))),
-            Self::Int4 => fixed(bytes).map(|bytes| integer(py, i32::from_be_bytes(bytes))),
-            Self::Int8 => fixed(bytes).map(|bytes| integer(py, i64::from_be_bytes(bytes))),
-            Self::Oid => fixed(bytes).map(|bytes| integer(py, u32::from_be_bytes(bytes))),
+            Self::Int2 => {
+                fixed(bytes).map(|bytes| Value::integer(py, i16::from_be_bytes(bytes).into()))
+            }
+            Self::Int4 => {
+                fixed(bytes).map(|bytes| Value::integer(py, i32::from_be_bytes(bytes).into()))
+            }
+            Self::Int8 => fixed(bytes).map(|bytes| Value::integer(py, i64::from_be_bytes(bytes))),
+            Self::Oid => {
+                fixed(bytes).map(|bytes| Value::integer(py, u32::from_be_bytes(bytes).into()))
+            }
             Self::Float8 => fixed(bytes).map(|bytes| float(py, f64::from_be_bytes(bytes))),
             Self::Boolean => binary::boolean(bytes).map(|value| Value::boolean(py, value)),
             Self::Date => datetime::date(bytes).map(|date| moments::date_of(py, date)),
@@ -130,12 +136,6 @@ fn element(array: Oid) -> Option<Oid> {
         oid::BYTEA_ARRAY => oid::BYTEA,
         _ => return None,
     })
-}
-
-#[inline]
-fn integer(_py: Python<'_>, value: impl Into<i64>) -> Decoded {
-    // SAFETY: the GIL is held.
-    unsafe { Value::from_owned(ffi::PyLong_FromLongLong(value.into())) }
 }
 
 #[inline]

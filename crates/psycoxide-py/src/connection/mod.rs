@@ -88,6 +88,12 @@ impl Connection {
         })
     }
 
+    /// The session, however it stands.
+    #[inline]
+    pub fn any_session(&self) -> Option<&Session> {
+        self.session.get()
+    }
+
     /// The session, if it is open and this process is the one that opened it.
     pub fn open_session(&self) -> PyResult<&Session> {
         let session = self.unclosed_session()?;

@@ -1,6 +1,7 @@
 //! Reading rows.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -9,6 +10,7 @@ use super::Cursor;
 use super::result::{Place, Tuples};
 use crate::error;
 use crate::row;
+use crate::session::Session;
 
 /// What the client has of a result.
 enum Next<'py> {
@@ -71,16 +73,28 @@ impl Cursor {
     /// The next `count` rows that the client has, or as many as there are.
     fn next_rows<'py>(slf: &Bound<'py, Self>, count: usize) -> PyResult<Bound<'py, PyList>> {
         let this = slf.get();
-        let (tuples, mut place) = this.tuples()?;
+        let (tuples, place) = this.tuples()?;
         let count = count.min(tuples.len().saturating_sub(place.row));
-        let built = row::build_rows(slf, count, || tuples.next_row(&mut place), &tuples.plan);
-        this.state().fetched.place = place;
+        let mut reading = tuples.read(place);
+        let built = row::build_rows(slf, count, &mut reading, &tuples.plan);
+        this.state().fetched.place = reading.place();
         built
     }
 
     /// What every kind of fetch has to check first.
     #[inline]
     fn check_fetch(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = slf.get();
+        // Asked for each row: no error is thought of before there is one.
+        let session = this.connection.get().and_then(|connection| connection.get().any_session());
+        if session.is_some_and(Session::is_at_rest) && !this.closed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        Self::check_fetch_closely(slf)
+    }
+
+    #[cold]
+    fn check_fetch_closely(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
         let session = this.readable_session(slf.py())?;
         if session.is_polled() && this.connection(slf.py())?.get().is_async() {

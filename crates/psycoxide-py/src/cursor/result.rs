@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use psycoxide_proto::{Outcome, Position, QueryResult, ResultKind};
+use psycoxide_proto::{Outcome, Position, QueryResult, ResultKind, Walk};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -44,22 +44,53 @@ impl Tuples {
     }
 
     /// The row at a place, which then moves on to the next one; `None` at the end.
-    #[inline]
     pub fn next_row(&self, place: &mut Place) -> Option<Source<'_>> {
-        let source = match &self.early {
-            Some(early) if place.row < early.len() => {
-                Source::Early(early.row(place.row, self.plan.decoders().len()))
-            }
-            _ => Source::Raw(self.result.rows.next_row(&mut place.position)?),
-        };
-        place.row += 1;
-        Some(source)
+        let mut reading = self.read(*place);
+        let source = reading.next();
+        *place = reading.place();
+        source
+    }
+
+    /// The rows from a place on.
+    pub fn read(&self, place: Place) -> Reading<'_> {
+        Reading { tuples: self, row: place.row, raw: self.result.rows.walk(place.position) }
     }
 
     /// The place of a row counted from 0.
     pub fn seek(&self, row: usize) -> Place {
         let raw = row.saturating_sub(self.ahead());
         Place { row, position: self.result.rows.seek(raw) }
+    }
+}
+
+/// The rows of a result, one after another.
+pub struct Reading<'a> {
+    tuples: &'a Tuples,
+    row: usize,
+    raw: Walk<'a>,
+}
+
+impl Reading<'_> {
+    /// The place of the next row.
+    pub fn place(&self) -> Place {
+        Place { row: self.row, position: self.raw.position() }
+    }
+}
+
+impl<'a> Iterator for Reading<'a> {
+    type Item = Source<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Source<'a>> {
+        let tuples = self.tuples;
+        let source = match &tuples.early {
+            Some(early) if self.row < early.len() => {
+                Source::Early(early.row(self.row, tuples.plan.decoders().len()))
+            }
+            _ => Source::Raw(self.raw.next()?),
+        };
+        self.row += 1;
+        Some(source)
     }
 }
 

@@ -90,8 +90,7 @@ fn promising(cursor: &Bound<'_, Cursor>, columns: &Columns, rows: &Rows) -> Opti
         return None;
     }
     let (mut now, mut later) = (0, 0);
-    let mut position = rows.start();
-    while let Some(row) = rows.next_row(&mut position) {
+    for row in rows.walk(rows.start()) {
         for (decoder, field) in plan.decoders().iter().zip(row.fields()) {
             let length = field.map_or(0, <[u8]>::len);
             *if early::is_early(decoder) { &mut now } else { &mut later } += length;
@@ -112,8 +111,7 @@ fn keep(
     let shared = Kept::new(cursor.as_any());
     let scene = plan.scene(cursor.as_any(), &shared);
     let _paused = collector::pause();
-    let mut position = rows.start();
-    while let Some(row) = rows.next_row(&mut position) {
+    for row in rows.walk(rows.start()) {
         let mut fields = row.fields();
         for decoder in plan.decoders() {
             match early::keep(decoder, &scene, fields.next().flatten()) {

@@ -45,14 +45,14 @@ pub fn build_row<'py>(
     }
 }
 
-/// A list of the `count` rows that `next_row` gives, or of as many as it gives.
+/// A list of the `count` rows that `rows` gives, or of as many as it gives.
 ///
 /// # Errors
 /// As [`build_row`]; the row that failed is the last one asked for, so that a cursor can go on.
 pub fn build_rows<'a, 'py>(
     cursor: &Bound<'py, Cursor>,
     count: usize,
-    mut next_row: impl FnMut() -> Option<Source<'a>>,
+    rows: &mut impl Iterator<Item = Source<'a>>,
     plan: &CastPlan,
 ) -> PyResult<Bound<'py, PyList>> {
     let factory = cursor.get().row_maker(cursor.py());
@@ -60,7 +60,7 @@ pub fn build_rows<'a, 'py>(
     let kept = Kept::new(cursor);
     let scene = plan.scene(cursor, &kept);
     let _paused = (factory.is_none() && plan.is_native(&kept)).then(collector::pause);
-    let next = || Some(fill::row(&scene, plan, &next_row()?, factory.as_ref()));
+    let next = || Some(fill::row(&scene, plan, &rows.next()?, factory.as_ref()));
     fill::list(cursor.py(), count, next)
 }
 
@@ -86,18 +86,18 @@ pub fn build_ahead(
     let _paused = collector::pause();
     let mut made = Vec::with_capacity(most);
     let mut bytes = 0;
+    let mut walk = rows.walk(*position);
     while made.len() < most && bytes < AHEAD {
-        let mut next = *position;
-        let Some(row) = rows.next_row(&mut next) else { break };
+        let Some(row) = walk.next() else { break };
         bytes += row.size();
         match fill::row(&scene, plan, &Source::Raw(row), None) {
             Ok(row) => made.push(row.into_bound(py).unbind()),
             Err(raised) => {
                 drop(raised.into_error(py));
-                break;
+                return made;
             }
         }
-        *position = next;
+        *position = walk.position();
     }
     made
 }

@@ -134,12 +134,19 @@ impl Session {
     }
 
     /// How the session stands.
+    #[inline]
     pub fn closed(&self) -> Closed {
         match self.closed.load(Ordering::Acquire) {
             0 => Closed::Open,
             1 => Closed::ByUser,
             _ => Closed::Broken,
         }
+    }
+
+    /// Whether the session is open and nobody has to `poll()`.
+    #[inline]
+    pub fn is_at_rest(&self) -> bool {
+        self.closed() == Closed::Open && !self.is_polled()
     }
 
     /// The link, for one step. Never hold this across a wait or a call into Python.
@@ -200,6 +207,7 @@ impl Session {
     }
 
     /// Whether somebody has to `poll()` before the operation under way can end.
+    #[inline]
     pub fn is_polled(&self) -> bool {
         self.polling.load(Ordering::Acquire)
     }
