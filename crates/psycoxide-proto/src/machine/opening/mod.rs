@@ -1,0 +1,293 @@
+//! Authentication: one answer to each request of the server, in the order that is safe.
+
+mod sasl;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use crate::auth::key_cache::KeyCache;
+use crate::auth::md5;
+use crate::auth::scram::{Binding, Exchange, Keys};
+use crate::backend::auth::Authentication;
+use crate::error::{AuthError, Error};
+use crate::frontend::auth as send;
+use crate::machine::event::{Answer, Ask, TokenRefusal};
+use crate::machine::startup::{AuthMethods, ChannelBinding, Startup};
+use crate::secret::Secret;
+use crate::wire::outbox::Outbox;
+
+/// What is only needed until the server has let us in; it is dropped then, and the password with
+/// it.
+pub(crate) struct Opening {
+    password: Option<Secret>,
+    ask_password: bool,
+    scram_keys: Option<Arc<Keys>>,
+    ask_token: bool,
+    user: Vec<u8>,
+    nonce: String,
+    allowed: AuthMethods,
+    gss_encrypted: bool,
+    binding: ChannelBinding,
+    keys: KeyCache,
+    progress: Progress,
+    /// What is done with the driver's answer.
+    pending: Option<Pending>,
+    /// The question to the driver, until it is put.
+    ask: Option<Ask>,
+    pub(crate) password_used: bool,
+    pub(crate) password_needed: bool,
+    pub(crate) token_refusal: Option<TokenRefusal>,
+}
+
+/// How far authentication has come.
+enum Progress {
+    /// Nothing was asked.
+    Fresh,
+    /// The password was sent, in clear or hashed: the server knows all it can.
+    PasswordSent,
+    /// SCRAM is under way, or over.
+    Scram(Box<Exchange>),
+    /// GSSAPI is under way, or its context is established.
+    Gss { established: bool },
+    /// The bearer token was sent, or the question where to get one.
+    Bearer { token: bool, refused: bool },
+}
+
+/// What waits for something from the driver.
+enum Pending {
+    Password(PasswordUse),
+    Gss,
+    Bearer,
+}
+
+/// What a password is for.
+enum PasswordUse {
+    Clear,
+    Md5([u8; 4]),
+    Scram(&'static [u8], Binding),
+}
+
+impl Opening {
+    pub(crate) fn new(startup: Startup) -> Opening {
+        Opening {
+            // libpq takes an empty password for none.
+            password: startup.password.filter(|password| !password.is_empty()),
+            ask_password: startup.ask_password,
+            ask_token: startup.ask_token,
+            scram_keys: startup.scram_keys.as_ref().and_then(|(client, server)| {
+                let key = |secret: &Secret| secret.expose().try_into().ok().map(Zeroizing::new);
+                Some(Arc::new(Keys::given(key(client)?, key(server)?)))
+            }),
+            user: startup.user,
+            nonce: startup.nonce,
+            allowed: startup.allowed_auth,
+            gss_encrypted: startup.gss_encrypted,
+            binding: startup.channel_binding,
+            keys: startup.keys,
+            progress: Progress::Fresh,
+            pending: None,
+            ask: None,
+            password_used: false,
+            password_needed: false,
+            token_refusal: None,
+        }
+    }
+
+    /// Answers a request of the server; `true` when it has let us in.
+    pub(crate) fn step(
+        &mut self,
+        request: Authentication<'_>,
+        out: &mut Outbox,
+    ) -> Result<bool, Error> {
+        match request {
+            Authentication::Ok => {
+                self.check_ok()?;
+                return Ok(true);
+            }
+            Authentication::CleartextPassword => {
+                self.plain(AuthMethods::PASSWORD, "server requested a cleartext password")?;
+                self.with_password(PasswordUse::Clear, out)?;
+            }
+            Authentication::Md5Password(salt) => {
+                self.plain(AuthMethods::MD5, "server requested a hashed password")?;
+                self.with_password(PasswordUse::Md5(salt), out)?;
+            }
+            Authentication::Gss => {
+                self.plain(AuthMethods::GSS, "server requested GSSAPI authentication")?;
+                self.ask_gss(&[]);
+            }
+            Authentication::Sspi => {
+                self.plain(AuthMethods::SSPI, "server requested SSPI authentication")?;
+                self.ask_gss(&[]);
+            }
+            Authentication::GssContinue(token) => match self.progress {
+                Progress::Gss { established: false } => self.ask_gss(token),
+                _ => {
+                    return Err(AuthError::OutOfOrder("unexpected GSS message from server").into());
+                }
+            },
+            Authentication::Sasl(offered) => self.begin_sasl(&offered, out)?,
+            Authentication::SaslContinue(message) => self.sasl_continue(message, out)?,
+            Authentication::SaslFinal(message) => self.scram()?.server_final(message)?,
+            Authentication::Other(method) => return Err(unsupported(method)),
+        }
+        Ok(false)
+    }
+
+    /// The question to the driver, if there is one: once.
+    pub(crate) fn asks(&mut self) -> Option<Ask> {
+        self.ask.take()
+    }
+
+    /// Whether the driver's answer has to come before what else the server sent.
+    pub(crate) fn is_asking(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// Goes on with what the driver got.
+    pub(crate) fn answer(&mut self, answer: Answer, out: &mut Outbox) -> Result<(), Error> {
+        match (self.pending.take(), answer) {
+            (Some(Pending::Password(what)), Answer::Password(password)) => {
+                self.ask_password = false;
+                self.password = password.filter(|password| !password.is_empty());
+                self.with_password(what, out)
+            }
+            (Some(Pending::Gss), Answer::GssToken { token, complete }) => {
+                self.progress = Progress::Gss { established: complete };
+                match token.filter(|token| !token.is_empty()) {
+                    Some(token) => secretly(out, |out| send::sasl_response(out, token.expose())),
+                    None => Ok(()),
+                }
+            }
+            (Some(Pending::Bearer), Answer::BearerToken(token)) => self.send_token(token, out),
+            _ => Err(Error::Misuse("an answer to another question")),
+        }
+    }
+
+    /// Whether the password is still being stretched.
+    pub(crate) fn is_working(&self) -> bool {
+        matches!(&self.progress, Progress::Scram(exchange) if exchange.is_working())
+    }
+
+    /// Goes on stretching the password, for a bounded time.
+    pub(crate) fn work(&mut self, out: &mut Outbox) -> Result<(), Error> {
+        if let Progress::Scram(exchange) = &mut self.progress
+            && let Some(message) = exchange.work()
+        {
+            secretly(out, |out| send::sasl_response(out, message.as_bytes()))?;
+        }
+        Ok(())
+    }
+
+    /// AuthenticationOk counts only where nothing that was demanded is missing.
+    fn check_ok(&self) -> Result<(), AuthError> {
+        let bound = match &self.progress {
+            Progress::Fresh if self.gss_encrypted && self.allowed.contains(AuthMethods::GSS) => {
+                false
+            }
+            Progress::Fresh if !self.allowed.contains(AuthMethods::NONE) => {
+                return Err(AuthError::NotAllowed("server did not complete authentication"));
+            }
+            Progress::Fresh | Progress::PasswordSent => false,
+            Progress::Gss { established: true } => false,
+            Progress::Gss { established: false } => {
+                return Err(AuthError::OutOfOrder(
+                    "server did not complete the GSSAPI exchange: it has not proved its identity",
+                ));
+            }
+            Progress::Bearer { token: true, refused: false } => false,
+            Progress::Bearer { .. } => {
+                return Err(AuthError::OutOfOrder("server did not complete authentication"));
+            }
+            Progress::Scram(exchange) if !exchange.is_verified() => {
+                return Err(AuthError::OutOfOrder(
+                    "server did not complete the SCRAM exchange: it has not proved its identity",
+                ));
+            }
+            Progress::Scram(exchange) => exchange.is_bound(),
+        };
+        if matches!(self.binding, ChannelBinding::Required(_)) && !bound {
+            return Err(AuthError::ChannelBinding(
+                "channel binding required, but server authenticated client without channel binding",
+            ));
+        }
+        Ok(())
+    }
+
+    /// A method without channel binding and proof of the server may only come first.
+    fn plain(&self, method: AuthMethods, demand: &'static str) -> Result<(), AuthError> {
+        self.first(method, demand)?;
+        if matches!(self.binding, ChannelBinding::Required(_)) {
+            return Err(AuthError::ChannelBinding(
+                "channel binding required but not supported by server's authentication request",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The server may choose one method, and only one that the user allows.
+    fn first(&self, method: AuthMethods, demand: &'static str) -> Result<(), AuthError> {
+        if !matches!(self.progress, Progress::Fresh) {
+            return Err(AuthError::OutOfOrder("server asked for authentication twice"));
+        }
+        if !self.allowed.contains(method) {
+            return Err(AuthError::NotAllowed(demand));
+        }
+        Ok(())
+    }
+
+    /// Sends the password as it is asked for, once there is one.
+    fn with_password(&mut self, what: PasswordUse, out: &mut Outbox) -> Result<(), Error> {
+        let Some(password) = self.password.clone() else {
+            if self.ask_password {
+                self.pending = Some(Pending::Password(what));
+                self.ask = Some(Ask::Password);
+                return Ok(());
+            }
+            self.password_needed = true;
+            return Err(AuthError::PasswordMissing.into());
+        };
+        self.password_used = true;
+        match what {
+            PasswordUse::Clear => {
+                self.progress = Progress::PasswordSent;
+                secretly(out, |out| send::password(out, password.expose()))
+            }
+            PasswordUse::Md5(salt) => {
+                let hashed = md5::answer(&self.user, password.expose(), salt);
+                self.progress = Progress::PasswordSent;
+                secretly(out, |out| send::password(out, hashed.as_bytes()))
+            }
+            PasswordUse::Scram(mechanism, binding) => {
+                let (nonce, keys) = (self.nonce.clone(), self.keys.clone());
+                let exchange = Exchange::new(password.expose(), nonce, binding, keys);
+                self.begin_scram(mechanism, exchange, out)
+            }
+        }
+    }
+
+    fn ask_gss(&mut self, token: &[u8]) {
+        self.progress = Progress::Gss { established: false };
+        self.pending = Some(Pending::Gss);
+        self.ask = Some(Ask::GssToken(token.to_vec()));
+    }
+}
+
+fn secretly(
+    out: &mut Outbox,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), &'static str>,
+) -> Result<(), Error> {
+    out.mark_secret();
+    out.append(write).map_err(Error::Misuse)
+}
+
+/// The methods that are not done here, by their numbers in the manual.
+fn unsupported(method: i32) -> Error {
+    Error::Unsupported(match method {
+        2 => "Kerberos 5 authentication is not supported".to_owned(),
+        _ => format!("authentication method {method} not supported"),
+    })
+}

@@ -1,0 +1,161 @@
+//! Arrays of constants.
+
+use super::constant::{Constant, character};
+use super::{Dialect, Unfit};
+use crate::oid::{self, Oid};
+
+/// How deep arrays may be nested: the server allows six dimensions.
+const MAX_DEPTH: usize = 6;
+
+/// What stands between `ARRAY[` and `]`, if that is what this is.
+pub(super) fn items(sql: &[u8]) -> Option<&[u8]> {
+    sql.strip_prefix(b"ARRAY[")?.strip_suffix(b"]")
+}
+
+/// Writes these items in the format of arrays, for a column of the type `array`.
+///
+/// <https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO>
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    items: &[u8],
+    array: Oid,
+    dialect: Dialect,
+) -> Result<(), Unfit> {
+    write_items(out, items, element(array).ok_or(Unfit)?, dialect, 1)
+}
+
+fn write_items(
+    out: &mut Vec<u8>,
+    items: &[u8],
+    element: Oid,
+    dialect: Dialect,
+    depth: usize,
+) -> Result<(), Unfit> {
+    if depth > MAX_DEPTH {
+        return Err(Unfit);
+    }
+    out.push(b'{');
+    let mut rest = items;
+    let mut nested = None;
+    loop {
+        rest = rest.trim_ascii_start();
+        let is_array = rest.starts_with(b"ARRAY[");
+        // An array of arrays holds nothing else.
+        if *nested.get_or_insert(is_array) != is_array {
+            return Err(Unfit);
+        }
+        if is_array {
+            let inside = rest.get(b"ARRAY[".len()..).unwrap_or_default();
+            let end = closing_bracket(inside, dialect)?;
+            write_items(out, inside.get(..end).ok_or(Unfit)?, element, dialect, depth + 1)?;
+            rest = inside.get(end + 1..).unwrap_or_default();
+        } else {
+            let (item, after) = Constant::read(rest, dialect)?;
+            write_item(out, item, element, dialect)?;
+            rest = after;
+        }
+        rest = rest.trim_ascii_start();
+        match rest.split_first() {
+            None => break,
+            Some((b',', after)) => {
+                out.push(b',');
+                rest = after;
+            }
+            Some(_) => return Err(Unfit),
+        }
+    }
+    out.push(b'}');
+    Ok(())
+}
+
+fn write_item(
+    out: &mut Vec<u8>,
+    item: Constant<'_>,
+    element: Oid,
+    dialect: Dialect,
+) -> Result<(), Unfit> {
+    let is_text = matches!(element, oid::TEXT | oid::VARCHAR | oid::BPCHAR);
+    match item {
+        Constant::Null => out.extend_from_slice(b"NULL"),
+        // Strings alone make an array of texts, numbers one of numbers.
+        Constant::Quoted { cast: None, .. } if !is_text => return Err(Unfit),
+        Constant::Integer(_) | Constant::Bool(_) if is_text => return Err(Unfit),
+        _ if !item.fits(element) => return Err(Unfit),
+        Constant::Quoted { .. } => {
+            let mut text = Vec::new();
+            item.write(&mut text, dialect)?;
+            out.push(b'"');
+            let mut rest = text.as_slice();
+            while let Some(length) = character(rest, dialect.encoding) {
+                let (character, after) = rest.split_at_checked(length).ok_or(Unfit)?;
+                if matches!(character, b"\\" | b"\"") {
+                    out.push(b'\\');
+                }
+                out.extend_from_slice(character);
+                rest = after;
+            }
+            if !rest.is_empty() {
+                return Err(Unfit);
+            }
+            out.push(b'"');
+        }
+        _ => item.write(out, dialect)?,
+    }
+    Ok(())
+}
+
+/// Where the bracket is that ends an array whose beginning was read.
+fn closing_bracket(items: &[u8], dialect: Dialect) -> Result<usize, Unfit> {
+    let mut rest = items;
+    let mut depth = 1;
+    loop {
+        let at = items.len() - rest.len();
+        rest = match rest.first().ok_or(Unfit)? {
+            b'[' => {
+                depth += 1;
+                rest.get(1..)
+            }
+            b']' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Ok(at);
+                }
+                rest.get(1..)
+            }
+            b'\'' => Some(Constant::quoted(rest, 1, false, dialect)?.1),
+            b'E' if rest.get(1) == Some(&b'\'') => {
+                Some(Constant::quoted(rest, 2, true, dialect)?.1)
+            }
+            _ => rest.get(1..),
+        }
+        .ok_or(Unfit)?;
+    }
+}
+
+/// The type of an array's elements.
+fn element(array: Oid) -> Option<Oid> {
+    Some(match array {
+        oid::BOOL_ARRAY => oid::BOOL,
+        oid::BYTEA_ARRAY => oid::BYTEA,
+        oid::INT2_ARRAY => oid::INT2,
+        oid::INT4_ARRAY => oid::INT4,
+        oid::INT8_ARRAY => oid::INT8,
+        oid::FLOAT4_ARRAY => oid::FLOAT4,
+        oid::FLOAT8_ARRAY => oid::FLOAT8,
+        oid::NUMERIC_ARRAY => oid::NUMERIC,
+        oid::TEXT_ARRAY => oid::TEXT,
+        oid::VARCHAR_ARRAY => oid::VARCHAR,
+        oid::BPCHAR_ARRAY => oid::BPCHAR,
+        oid::DATE_ARRAY => oid::DATE,
+        oid::TIME_ARRAY => oid::TIME,
+        oid::TIMETZ_ARRAY => oid::TIMETZ,
+        oid::TIMESTAMP_ARRAY => oid::TIMESTAMP,
+        oid::TIMESTAMPTZ_ARRAY => oid::TIMESTAMPTZ,
+        oid::INTERVAL_ARRAY => oid::INTERVAL,
+        oid::UUID_ARRAY => oid::UUID,
+        oid::INET_ARRAY => oid::INET,
+        oid::JSON_ARRAY => oid::JSON,
+        oid::JSONB_ARRAY => oid::JSONB,
+        _ => return None,
+    })
+}

@@ -1,0 +1,147 @@
+//! Which constants are parameters, and of which types.
+
+use super::*;
+use crate::encoding::{self, UTF8};
+use crate::oid;
+use crate::quote::literal;
+
+fn parameter(sql: &[u8], oid: Oid, dialect: Dialect) -> Result<Option<Vec<u8>>, Unfit> {
+    let mut out = Vec::new();
+    Ok(match write(&mut out, sql, oid, dialect)? {
+        Parameter::Null => None,
+        Parameter::Text => Some(out),
+        Parameter::Binary => panic!("binary"),
+    })
+}
+
+fn plain(sql: &str, oid: Oid) -> Result<Option<String>, Unfit> {
+    let dialect = Dialect { encoding: &UTF8, strings: StringStyle::Standard, binary: false };
+    let text = parameter(sql.as_bytes(), oid, dialect)?;
+    Ok(text.map(|text| String::from_utf8(text).expect("text")))
+}
+
+#[test]
+fn constants_lose_their_quotes_and_casts() {
+    for (sql, oid, text) in [
+        ("NULL", oid::INT4, None),
+        ("5", oid::INT4, Some("5")),
+        (" -5", oid::INT2, Some("-5")),
+        ("99999999999999999999", oid::NUMERIC, Some("99999999999999999999")),
+        ("7", oid::TEXT, Some("7")),
+        ("1.5e+300", oid::FLOAT8, Some("1.5e+300")),
+        (" -0.25", oid::NUMERIC, Some("-0.25")),
+        ("'NaN'::float", oid::FLOAT4, Some("NaN")),
+        ("'Infinity'::numeric", oid::FLOAT8, Some("Infinity")),
+        (" -0.0", oid::FLOAT8, Some("0.0")),
+        ("ARRAY[ -0.0,1.5]", oid::FLOAT8_ARRAY, Some("{0.0,1.5}")),
+        ("true", oid::BOOL, Some("true")),
+        ("false", oid::TEXT, Some("false")),
+        ("''", oid::TEXT, Some("")),
+        ("'it''s'''", oid::JSONB, Some("it's'")),
+        (r"'a\b'", oid::TEXT, Some(r"a\b")),
+        (r"E'a\\''b'", oid::TEXT, Some(r"a\'b")),
+        ("'x'", 123_456, Some("x")),
+        (r"'\x00ff'::bytea", oid::BYTEA, Some(r"\x00ff")),
+        ("'2024-05-17'::date", oid::TIMESTAMP, Some("2024-05-17")),
+        ("'x'::uuid", oid::UUID, Some("x")),
+        ("ARRAY[1,NULL, -3]", oid::INT8_ARRAY, Some("{1,NULL,-3}")),
+        ("ARRAY[1,2.5]", oid::FLOAT8_ARRAY, Some("{1,2.5}")),
+        (
+            r#"ARRAY['a"b','c\d','it''s, {x}]','']"#,
+            oid::TEXT_ARRAY,
+            Some(r#"{"a\"b","c\\d","it's, {x}]",""}"#),
+        ),
+        ("ARRAY[ARRAY[1,2],ARRAY[3,4]]", oid::INT4_ARRAY, Some("{{1,2},{3,4}}")),
+        ("ARRAY[ARRAY[']'],ARRAY['[']]", oid::TEXT_ARRAY, Some(r#"{{"]"},{"["}}"#)),
+        ("ARRAY[true,false]", oid::BOOL_ARRAY, Some("{true,false}")),
+        (r"ARRAY['\x00'::bytea]", oid::BYTEA_ARRAY, Some(r#"{"\\x00"}"#)),
+        ("'{}'", oid::INT4_ARRAY, Some("{}")),
+    ] {
+        assert_eq!(plain(sql, oid), Ok(text.map(str::to_owned)), "{sql} {oid}");
+    }
+}
+
+#[test]
+fn what_has_a_binary_format_is_written_in_it() {
+    let binary = |sql: &[u8], oid, binary| {
+        let dialect = Dialect { encoding: &UTF8, strings: StringStyle::Standard, binary };
+        let mut out = Vec::new();
+        (write(&mut out, sql, oid, dialect), out)
+    };
+    let int = |allowed| binary(b" -2", oid::INT4, allowed);
+    assert_eq!(int(true), (Ok(Parameter::Binary), (-2_i32).to_be_bytes().to_vec()));
+    assert_eq!(int(false), (Ok(Parameter::Text), b"-2".to_vec()));
+    let text = binary(b"'2024-05-17T00:00:00'::timestamp", oid::DATE, true);
+    assert_eq!(text, (Ok(Parameter::Text), b"2024-05-17T00:00:00".to_vec()));
+    assert_eq!(binary(b"true", oid::BOOL, true), (Ok(Parameter::Binary), vec![1]));
+    assert_eq!(binary(b"1.5", oid::INT4, true).0, Err(Unfit));
+}
+
+#[test]
+fn what_would_become_another_value_is_unfit() {
+    for (sql, oid) in [
+        ("1.5", oid::INT4),
+        ("1.5", oid::TEXT),
+        ("1", oid::BOOL),
+        ("true", oid::INT4),
+        ("5", oid::JSONB),
+        ("007", oid::TEXT),
+        ("-0", oid::TEXT),
+        ("5", 123_456),
+        ("'x'::timestamptz", oid::TIMESTAMP),
+        ("'x'::timestamptz", oid::DATE),
+        ("'x'::timestamp", oid::TEXT),
+        ("'x'::mood", oid::TEXT),
+        ("'x'::", oid::TEXT),
+        (r"'\x00'::bytea", oid::TEXT),
+        ("now()", oid::TIMESTAMPTZ),
+        ("'a' || 'b'", oid::TEXT),
+        ("'a'::text || 'b'", oid::TEXT),
+        ("'a'); drop table t --", oid::TEXT),
+        ("1 + 1", oid::INT4),
+        ("1::int", oid::INT4),
+        ("- 1", oid::INT4),
+        ("--1", oid::INT4),
+        ("1e", oid::FLOAT8),
+        ("(1, 2)", oid::TEXT),
+        ("X'00'", oid::TEXT),
+        ("", oid::TEXT),
+        ("'", oid::TEXT),
+        ("'a", oid::TEXT),
+        ("E'a\\", oid::TEXT),
+        (r"E'a\nb'", oid::TEXT),
+        (r"E'a\'", oid::TEXT),
+        ("ARRAY[1]", oid::INT4),
+        ("ARRAY[1.5]", oid::INT4_ARRAY),
+        ("ARRAY['1']", oid::INT4_ARRAY),
+        ("ARRAY[1,'a']", oid::TEXT_ARRAY),
+        ("ARRAY[1]", oid::TEXT_ARRAY),
+        ("ARRAY[ARRAY[1],2]", oid::INT4_ARRAY),
+        ("ARRAY[NULL,ARRAY[1]]", oid::INT4_ARRAY),
+        ("ARRAY[]", oid::INT4_ARRAY),
+        ("ARRAY[1,]", oid::INT4_ARRAY),
+        ("ARRAY[now()]", oid::TIMESTAMPTZ_ARRAY),
+        ("ARRAY[1] || ARRAY[2]", oid::INT4_ARRAY),
+        ("ARRAY[ARRAY[ARRAY[ARRAY[ARRAY[ARRAY[ARRAY[1]]]]]]]", oid::INT4_ARRAY),
+    ] {
+        assert_eq!(plain(sql, oid), Err(Unfit), "{sql} {oid}");
+    }
+}
+
+/// Every pair of bytes in every encoding that can be written as a constant comes out again.
+#[test]
+fn what_was_quoted_comes_out_again() {
+    for encoding in encoding::ENCODINGS {
+        for strings in [StringStyle::Standard, StringStyle::Escape] {
+            let dialect = Dialect { encoding, strings, binary: true };
+            for pair in 0..=u16::MAX {
+                let text = pair.to_be_bytes();
+                let mut sql = Vec::new();
+                if literal::write(&mut sql, &text, encoding, strings).is_ok() {
+                    let found = parameter(&sql, oid::TEXT, dialect);
+                    assert_eq!(found, Ok(Some(text.to_vec())), "{sql:x?} {}", encoding.name);
+                }
+            }
+        }
+    }
+}
