@@ -91,12 +91,15 @@ fn long(digits: &[u8]) -> Option<(u64, usize)> {
         whole @ 1..8 => whole,
         _ => return pointed_late(digits),
     };
-    let mut significand = last_digits(first << (64 - 8 * whole), whole)?;
-    let fraction = digits.get(whole + 1..)?;
-    if fraction.is_empty() {
+    let places = digits.len() - whole - 1;
+    if places == 0 {
         return None;
     }
-    let mut rest = fraction;
+    // The seven digits among the first eight characters, without the point between them.
+    let before = (1 << (8 * whole)) - 1;
+    let seven = (first & before) | (first >> 8 & !before);
+    let mut significand = eight_digits((seven << 8 | u64::from(b'0')).to_le_bytes())?;
+    let mut rest = digits.get(8..)?;
     while let Some((eight, after)) = rest.split_first_chunk::<8>() {
         significand = significand * 100_000_000 + eight_digits(*eight)?;
         rest = after;
@@ -104,7 +107,7 @@ fn long(digits: &[u8]) -> Option<(u64, usize)> {
     let last = u64::from_le_bytes(*digits.last_chunk()?);
     let power = *TENS.get(rest.len())?;
     significand = significand * power + last_digits(last, rest.len())?;
-    Some((significand, fraction.len()))
+    Some((significand, places))
 }
 
 /// A number with eight digits or more before its point, or without one.
