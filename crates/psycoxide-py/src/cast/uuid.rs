@@ -1,5 +1,6 @@
 //! `uuid` as `uuid.UUID`.
 
+use psycoxide_sql::text::uuid as read;
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -14,9 +15,9 @@ use crate::imports;
 /// A `uuid.UUID`.
 pub fn uuid(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
     let py = scene.py;
-    let made = match canonical(text) {
-        Some(value) => numbered(py, value),
-        None => call(py, text),
+    let made = match read::uuid(text) {
+        Ok(value) => numbered(py, value),
+        Err(_) => call(py, text),
     };
     decoded(py, made)
 }
@@ -33,20 +34,6 @@ pub fn numbered(py: Python<'_>, value: u128) -> PyResult<Bound<'_, PyAny>> {
 fn call<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     let string = UTF8.decode(py, text).map_err(|raised: Raised| raised.into_error(py))?;
     imports::UUID.bind(py)?.call1((string.into_bound(py),))
-}
-
-/// The number behind `a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11`.
-fn canonical(text: &[u8]) -> Option<u128> {
-    let text: &[u8; 36] = text.try_into().ok()?;
-    let mut value = 0;
-    for (at, byte) in text.iter().enumerate() {
-        match (at, byte) {
-            (8 | 13 | 18 | 23, b'-') => {}
-            (8 | 13 | 18 | 23, _) => return None,
-            (_, byte) => value = value << 4 | u128::from(char::from(*byte).to_digit(16)?),
-        }
-    }
-    Some(value)
 }
 
 /// Makes `UUID`s without the constructor, which is written in Python and parses text.

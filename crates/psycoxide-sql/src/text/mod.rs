@@ -16,6 +16,7 @@ pub mod number;
 pub mod range;
 pub mod time;
 pub mod timestamp;
+pub mod uuid;
 
 /// The text is not what the type's output function writes. Names the part that could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
