@@ -83,7 +83,7 @@ impl Connection {
     /// The session, or the error that there is none (any more).
     #[inline]
     pub fn session(&self) -> PyResult<&Session> {
-        self.session.get().ok_or_else(|| {
+        self.any_session().ok_or_else(|| {
             error::interface("the connection was not initialised: call its __init__")
         })
     }

@@ -56,10 +56,9 @@ impl Fetched {
             && let Some(tuples) = &self.tuples
         {
             let row = self.place.row - ahead.given;
-            self.place = Place { row, position: ahead.start };
-            for _ in 0..ahead.given {
-                let _ = tuples.next_row(&mut self.place);
-            }
+            let mut reading = tuples.read(Place { row, position: ahead.start });
+            reading.by_ref().take(ahead.given).for_each(drop);
+            self.place = reading.place();
         }
         ahead
     }

@@ -7,7 +7,7 @@ use super::datetime::{self, DAY};
 use crate::oid::{self, Oid};
 use crate::text::date::{self, Date};
 use crate::text::timestamp::{self, Timestamp};
-use crate::text::{Moment, number};
+use crate::text::{Moment, number, uuid};
 
 /// An integer, for a numeric type.
 pub fn integer(out: &mut Vec<u8>, digits: &[u8], oid: Oid) -> Option<()> {
@@ -68,7 +68,10 @@ pub fn quoted(out: &mut Vec<u8>, text: &[u8], cast: &[u8], oid: Oid) -> Option<(
             out.extend_from_slice(&days.to_be_bytes());
             Some(())
         }
-        (b"uuid", oid::UUID) => uuid(out, text),
+        (b"uuid", oid::UUID) => {
+            out.extend_from_slice(&uuid::uuid(text).ok()?.to_be_bytes());
+            Some(())
+        }
         (b"bytea", oid::BYTEA) => {
             let hex = text.strip_prefix(b"\\x")?;
             let start = out.len();
@@ -106,27 +109,6 @@ fn moment(text: &[u8], length: usize) -> Option<(i64, Option<i32>)> {
 fn day_number(date: Date) -> Option<i32> {
     let days = datetime::days(date);
     (datetime::day(days) == date).then(|| i32::try_from(days).ok()).flatten()
-}
-
-/// A UUID in its usual form.
-fn uuid(out: &mut Vec<u8>, text: &[u8]) -> Option<()> {
-    let text: &[u8; 36] = text.try_into().ok()?;
-    let mut digits = [0; 32];
-    let mut hyphens = 0;
-    for (at, &byte) in text.iter().enumerate() {
-        if matches!(at, 8 | 13 | 18 | 23) {
-            if byte != b'-' {
-                return None;
-            }
-            hyphens += 1;
-        } else {
-            *digits.get_mut(at - hyphens)? = byte;
-        }
-    }
-    let mut bytes = [0; 16];
-    const_hex::decode_to_slice(digits, &mut bytes).ok()?;
-    out.extend_from_slice(&bytes);
-    Some(())
 }
 
 #[cfg(test)]
