@@ -2,7 +2,7 @@
 //!
 //! <https://www.postgresql.org/docs/current/datatype-datetime.html#DATATYPE-DATETIME-OUTPUT>
 
-use super::{Malformed, Moment, digits, number, take};
+use super::{Malformed, Moment, digits, lanes, take};
 
 /// A day of the proleptic Gregorian calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ fn uncommon(text: &[u8]) -> Result<Moment<Date>, Malformed> {
 #[inline]
 pub(super) fn fixed_width(text: &[u8; 10]) -> Option<Date> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text else { return None };
-    let word = number::eight_digits([y1, y2, y3, y4, m1, m2, d1, d2])?;
+    let word = lanes::eight_digits([y1, y2, y3, y4, m1, m2, d1, d2])?;
     Some(Date {
         year: i32::try_from(word / 10_000).ok()?,
         month: u8::try_from(word / 100 % 100).ok()?,

@@ -1,6 +1,9 @@
 //! Floating-point numbers as the server writes most of them: digits, a point, digits.
 
-use super::number::{TENS, eight_digits, last_digits};
+use super::lanes::Lanes;
+
+/// Powers of ten.
+const TENS: [u64; 8] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
 
 /// More digits than these may not fit 64 bits.
 const MOST_DIGITS: usize = 19;
@@ -98,15 +101,21 @@ fn long(digits: &[u8]) -> Option<(u64, usize)> {
     // The seven digits among the first eight characters, without the point between them.
     let before = (1 << (8 * whole)) - 1;
     let seven = (first & before) | (first >> 8 & !before);
-    let mut significand = eight_digits((seven << 8 | u64::from(b'0')).to_le_bytes())?;
+    let start = Lanes::of((seven << 8 | u64::from(b'0')).to_le_bytes());
+    // Of what are no digits it is something, and refused below.
+    let (mut flaws, mut significand) = (start.flaws(), start.value());
     let mut rest = digits.get(8..)?;
-    while let Some((eight, after)) = rest.split_first_chunk::<8>() {
-        significand = significand * 100_000_000 + eight_digits(*eight)?;
+    while let Some((eight, after)) = rest.split_first_chunk() {
+        let eight = Lanes::of(*eight);
+        flaws |= eight.flaws();
+        significand = significand.wrapping_mul(100_000_000).wrapping_add(eight.value());
         rest = after;
     }
-    let last = u64::from_le_bytes(*digits.last_chunk()?);
-    let power = *TENS.get(rest.len())?;
-    significand = significand * power + last_digits(last, rest.len())?;
+    let last = Lanes::of_last(*digits.last_chunk()?, rest.len());
+    significand = significand.wrapping_mul(*TENS.get(rest.len())?).wrapping_add(last.value());
+    if flaws | last.flaws() != 0 {
+        return None;
+    }
     Some((significand, places))
 }
 

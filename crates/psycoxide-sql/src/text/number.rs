@@ -1,9 +1,7 @@
 //! Integers and floating-point numbers.
 
 use super::float;
-
-/// Powers of ten.
-pub(super) const TENS: [u64; 8] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
+use super::lanes::{self, Lanes};
 
 /// An integer written in decimal, as the server writes one: an optional `-`, digits, no leading
 /// zero, within 64 bits. None is not a verdict: the caller decides what else it accepts.
@@ -18,16 +16,21 @@ pub fn integer(text: &[u8]) -> Option<i64> {
         return None;
     }
     let magnitude = match digits.len() {
-        4..8 => {
-            let first = u64::from(u32::from_le_bytes(*digits.first_chunk()?));
-            let last = u64::from(u32::from_le_bytes(*digits.last_chunk()?));
-            let before = first << (64 - 8 * digits.len()) & u64::from(u32::MAX);
-            last_digits(last << 32 | before, digits.len())?
+        4..=8 => {
+            let (first, last) = (digits.first_chunk::<4>()?, digits.last_chunk::<4>()?);
+            let both = Lanes::of_halves(*first, *last);
+            if both.flaws() != 0 {
+                return None;
+            }
+            both.without(8 - digits.len()).value()
         }
-        8..16 => {
-            let (first, last) = (digits.first_chunk()?, digits.last_chunk()?);
-            let more = digits.len() - 8;
-            eight_digits(*first)? * TENS.get(more)? + last_digits(u64::from_le_bytes(*last), more)?
+        9..=16 => {
+            let first = Lanes::of(*digits.first_chunk()?);
+            let last = Lanes::of(*digits.last_chunk()?);
+            if first.flaws() | last.flaws() != 0 {
+                return None;
+            }
+            first.after(16 - digits.len()).value() * 100_000_000 + last.value()
         }
         _ => natural(digits)?,
     };
@@ -72,7 +75,7 @@ fn natural(mut digits: &[u8]) -> Option<u64> {
     }
     let mut value = 0_u64;
     while let Some((eight, rest)) = digits.split_first_chunk::<8>() {
-        value = value * 100_000_000 + eight_digits(*eight)?;
+        value = value * 100_000_000 + lanes::eight_digits(*eight)?;
         digits = rest;
     }
     for digit in digits {
@@ -83,30 +86,6 @@ fn natural(mut digits: &[u8]) -> Option<u64> {
         value = value * 10 + u64::from(digit);
     }
     Some(value)
-}
-
-/// Eight decimal digits at once, in the lanes of one word: pairs, then fours, then all eight.
-#[inline]
-pub(super) fn eight_digits(text: [u8; 8]) -> Option<u64> {
-    let word = u64::from_le_bytes(text);
-    // A byte is a digit if its high nibble is 3 and stays 3 when 6 is added.
-    let is_digits = (word & 0xF0F0_F0F0_F0F0_F0F0)
-        | ((word.wrapping_add(0x0606_0606_0606_0606) & 0xF0F0_F0F0_F0F0_F0F0) >> 4);
-    if is_digits != 0x3333_3333_3333_3333 {
-        return None;
-    }
-    let ones = word & 0x0F0F_0F0F_0F0F_0F0F;
-    let pairs = (ones.wrapping_mul((10 << 8) + 1) >> 8) & 0x00FF_00FF_00FF_00FF;
-    let fours = (pairs.wrapping_mul((100 << 16) + 1) >> 16) & 0x0000_FFFF_0000_FFFF;
-    Some(fours.wrapping_mul((10_000 << 32) + 1) >> 32)
-}
-
-/// The number that the last `count` characters of a word are, up to seven.
-#[inline]
-pub(super) fn last_digits(word: u64, count: usize) -> Option<u64> {
-    const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
-    let others = u64::MAX >> (8 * count);
-    eight_digits((word & !others | ZEROS & others).to_le_bytes())
 }
 
 /// A `float4` or `float8`: shortest-precise decimal, `NaN`, `Infinity` or `-Infinity`.
@@ -178,21 +157,6 @@ mod tests {
         ] {
             let found = found.map(|(value, rest): (i64, &str)| (value, rest.as_bytes()));
             assert_eq!(leading_integer(text.as_bytes()), found, "{text}");
-        }
-    }
-
-    #[test]
-    fn every_byte_in_every_lane_is_checked() {
-        for lane in 0..8 {
-            for byte in 0..=u8::MAX {
-                let mut text = *b"12345678";
-                text[lane] = byte;
-                let expected = std::str::from_utf8(&text)
-                    .ok()
-                    .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
-                    .and_then(|text| text.parse().ok());
-                assert_eq!(eight_digits(text), expected, "{text:?}");
-            }
         }
     }
 
