@@ -13,6 +13,7 @@ use super::text::UTF8;
 use crate::error;
 
 /// A list of what `element` makes of the array's elements; lower bounds are dropped.
+#[inline(never)]
 pub fn array(scene: &Scene<'_, '_>, element: &Decoder, text: &[u8]) -> Decoded {
     if scene.encoding.is_ascii_safe() || text.is_ascii() {
         return walk(scene, element, text);

@@ -50,6 +50,7 @@ impl Chunk {
 }
 
 /// A `memoryview` of the bytes that the text stands for: a new one each time.
+#[inline(never)]
 pub fn binary(py: Python<'_>, text: &[u8]) -> Decoded {
     view_of(&chunk(py, text)?.into_bound(py))
 }

@@ -46,7 +46,7 @@ pub fn import(py: Python<'_>) -> PyResult<()> {
 }
 
 /// A `date`; the infinities are `date.max` and `date.min`.
-#[inline]
+#[inline(never)]
 pub fn date(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
     match date::date(text) {
         Ok(date) => date_of(scene.py, date),
@@ -69,13 +69,13 @@ pub fn date_of(py: Python<'_>, date: Moment<Date>) -> Decoded {
 }
 
 /// A `datetime`, aware if its text has an offset and the cursor a `tzinfo_factory`.
-#[inline]
+#[inline(never)]
 pub fn timestamp(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
     read(scene, text, None)
 }
 
 /// As [`timestamp`], but the infinities are aware too: in UTC.
-#[inline]
+#[inline(never)]
 pub fn timestamptz(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
     read(scene, text, Some(0))
 }
@@ -141,6 +141,7 @@ fn datetime(py: Python<'_>, date: Date, time: Time, zone: Value) -> Decoded {
 }
 
 /// A `time`, aware if its text has an offset. `24:00`, which Python lacks, is midnight.
+#[inline(never)]
 pub fn time(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
     match time::time(text) {
         Ok((time, offset)) => time_of(scene, time, offset),
@@ -177,6 +178,7 @@ fn zone(scene: &Scene<'_, '_>, offset: Option<i32>) -> Decoded {
 }
 
 /// A `timedelta`: a year counts 365 days and a month 30, as with psycopg2.
+#[inline(never)]
 pub fn interval(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
     if interval::is_iso_8601(text) {
         // Readable, but psycopg2's programs are promised this.

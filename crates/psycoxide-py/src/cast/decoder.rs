@@ -58,11 +58,14 @@ pub enum Decoder {
 
 impl Decoder {
     /// The object for a field.
-    #[inline]
+    ///
+    /// Whatever an arm calls stands by itself: this is only a jump, made part of the loop over the
+    /// fields, and an `int` does not pay for the registers that a `float` needs.
+    #[inline(always)]
     pub fn decode(&self, scene: &Scene<'_, '_>, field: Option<&[u8]>) -> Decoded {
         let Some(text) = field else { return self.null(scene) };
         match self {
-            Self::Text => scene.encoding.decode(scene.py, text),
+            Self::Text => string(scene, text),
             Self::Integer => number::integer(scene, text),
             Self::Float => number::float(scene, text),
             Self::Boolean => number::boolean(scene, text),
@@ -79,15 +82,12 @@ impl Decoder {
             Self::Hstore => hstore::hstore(scene, text),
             Self::Bytes => bytes(scene.py, text),
             Self::Wire(wire) => wire.decode(scene, text),
-            Self::Python(function) => {
-                let value = scene.encoding.decode(scene.py, text)?;
-                call(scene, function, value)
-            }
+            Self::Python(function) => made(scene, function, text),
             Self::Missing => Err(missing(scene.py)),
         }
     }
 
-    #[inline]
+    #[inline(never)]
     fn null(&self, scene: &Scene<'_, '_>) -> Decoded {
         match self {
             Self::Python(function) => call(scene, function, Value::none(scene.py)?),
@@ -178,7 +178,14 @@ impl Decoder {
     }
 }
 
+/// A `str`.
+#[inline(never)]
+fn string(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
+    scene.encoding.decode(scene.py, text)
+}
+
 /// A `bytes` of the field as it came.
+#[inline(never)]
 pub fn bytes(_py: Python<'_>, text: &[u8]) -> Decoded {
     // SAFETY: `text` is valid for its length, and copied.
     unsafe {
@@ -187,6 +194,14 @@ pub fn bytes(_py: Python<'_>, text: &[u8]) -> Decoded {
     }
 }
 
+/// What a caster in Python gives for a text.
+#[inline(never)]
+fn made(scene: &Scene<'_, '_>, function: &Py<PyAny>, text: &[u8]) -> Decoded {
+    let value = scene.encoding.decode(scene.py, text)?;
+    call(scene, function, value)
+}
+
+#[inline(never)]
 fn call(scene: &Scene<'_, '_>, function: &Py<PyAny>, value: Value) -> Decoded {
     let value = value.into_bound(scene.py);
     let arguments = [value.as_ptr(), scene.cursor.as_ptr()];

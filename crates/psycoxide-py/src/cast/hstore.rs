@@ -10,6 +10,7 @@ use super::text::UTF8;
 use crate::error;
 
 /// A dict of `str` to `str` or `None`.
+#[inline(never)]
 pub fn hstore(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
     let py = scene.py;
     if scene.encoding.is_ascii_safe() || text.is_ascii() {

@@ -15,6 +15,7 @@ use super::text::{TextDecoder, UTF8, ascii};
 use crate::imports;
 
 /// The object that JSON text stands for.
+#[inline(never)]
 pub fn json(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
     if matches!(scene.encoding, TextDecoder::Utf8) {
         let mut parser = Parser { py: scene.py, rest: text, keys: &scene.kept.keys };

@@ -10,7 +10,7 @@ use super::text::UTF8;
 use crate::{error, imports};
 
 /// An `int`.
-#[inline]
+#[inline(never)]
 pub fn integer(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
     match number::integer(text) {
         Some(value) => Value::integer(scene.py, value),
@@ -39,7 +39,7 @@ pub fn any_integer(py: Python<'_>, text: &[u8]) -> Decoded {
 }
 
 /// A `float`.
-#[inline]
+#[inline(never)]
 pub fn float(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
     match number::float(text) {
         // SAFETY: the GIL is held.
@@ -57,6 +57,7 @@ fn any_float(py: Python<'_>, text: &[u8]) -> Decoded {
 }
 
 /// A `decimal.Decimal`.
+#[inline(never)]
 pub fn decimal(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
     let py = scene.py;
     let class = imports::DECIMAL.bind(py).map_err(|error| Raised::from_error(py, error))?;
@@ -66,7 +67,7 @@ pub fn decimal(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
 }
 
 /// A `bool`, told by its first letter.
-#[inline]
+#[inline(never)]
 pub fn boolean(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
     match text.first() {
         Some(b't' | b'T') => Value::boolean(scene.py, true),

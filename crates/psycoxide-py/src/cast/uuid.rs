@@ -13,6 +13,7 @@ use super::text::UTF8;
 use crate::imports;
 
 /// A `uuid.UUID`.
+#[inline(never)]
 pub fn uuid(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
     let py = scene.py;
     let made = match read::uuid(text) {

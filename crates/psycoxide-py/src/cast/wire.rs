@@ -87,7 +87,7 @@ impl Wire {
     }
 
     /// The object for a value.
-    #[inline]
+    #[inline(never)]
     pub fn decode(&self, scene: &Scene<'_, '_>, bytes: &[u8]) -> Decoded {
         let py = scene.py;
         let value = match self {

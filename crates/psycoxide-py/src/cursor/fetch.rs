@@ -44,12 +44,19 @@ impl Cursor {
         }
     }
 
+    #[inline]
     fn next_of_result<'py>(slf: &Bound<'py, Self>) -> PyResult<Next<'py>> {
+        if let Some(row) = slf.get().state().fetched.next_ahead() {
+            return Ok(Next::Row(row.into_bound(slf.py())));
+        }
+        Self::make_next(slf)
+    }
+
+    /// The next row that is not made yet.
+    #[inline(never)]
+    fn make_next<'py>(slf: &Bound<'py, Self>) -> PyResult<Next<'py>> {
         let py = slf.py();
         let mut state = slf.get().state();
-        if let Some(row) = state.fetched.next_ahead() {
-            return Ok(Next::Row(row.into_bound(py)));
-        }
         if let Some((tuples, most)) = state.fetched.worth_making() {
             let start = state.fetched.place;
             drop(state);

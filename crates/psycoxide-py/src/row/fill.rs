@@ -1,5 +1,8 @@
 //! Tuples and lists, filled in place.
 
+use std::slice::Iter;
+
+use psycoxide_proto::Fields;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -7,41 +10,43 @@ use pyo3::types::PyList;
 use super::Source;
 use crate::cast::{CastPlan, Decoded, Decoder, Raised, Scene, Value, early};
 
+/// The values of a row, one for each decoder.
+trait Values {
+    fn next(&mut self, decoder: &Decoder, scene: &Scene<'_, '_>) -> Decoded;
+}
+
+impl Values for Fields<'_> {
+    #[inline(always)]
+    fn next(&mut self, decoder: &Decoder, scene: &Scene<'_, '_>) -> Decoded {
+        decoder.decode(scene, Iterator::next(self).flatten())
+    }
+}
+
+/// What was kept of each field.
+impl Values for Iter<'_, Py<PyAny>> {
+    #[inline]
+    fn next(&mut self, decoder: &Decoder, scene: &Scene<'_, '_>) -> Decoded {
+        match Iterator::next(self) {
+            Some(kept) => early::finish(decoder, scene, kept),
+            None => decoder.decode(scene, None),
+        }
+    }
+}
+
 /// A row: a tuple, or what `factory` makes of the cursor, filled item by item.
-#[inline]
+#[inline(always)]
 pub fn row(
     scene: &Scene<'_, '_>,
     plan: &CastPlan,
     row: &Source<'_>,
     factory: Option<&Bound<'_, PyAny>>,
 ) -> Result<Value, Raised> {
-    match row {
-        Source::Raw(row) => {
-            let mut fields = row.fields();
-            let value = |decoder: &Decoder| decoder.decode(scene, fields.next().flatten());
-            filled(scene, plan, value, factory)
-        }
-        Source::Early(kept) => {
-            let mut kept = kept.iter();
-            let value = |decoder: &Decoder| match kept.next() {
-                Some(kept) => early::finish(decoder, scene, kept),
-                None => decoder.decode(scene, None),
-            };
-            filled(scene, plan, value, factory)
-        }
-    }
-}
-
-#[inline]
-fn filled(
-    scene: &Scene<'_, '_>,
-    plan: &CastPlan,
-    value: impl FnMut(&Decoder) -> Decoded,
-    factory: Option<&Bound<'_, PyAny>>,
-) -> Result<Value, Raised> {
-    match factory {
-        None => tuple(scene, plan, value),
-        Some(factory) => sequence(scene, plan, value, factory),
+    match (row, factory) {
+        // By far most rows: they are made in the caller's loop.
+        (Source::Raw(row), None) => tuple(scene, plan, row.fields()),
+        (Source::Raw(row), Some(factory)) => sequence(scene, plan, row.fields(), factory),
+        (Source::Early(kept), None) => tuple(scene, plan, kept.iter()),
+        (Source::Early(kept), Some(factory)) => sequence(scene, plan, kept.iter(), factory),
     }
 }
 
@@ -50,12 +55,8 @@ fn filled(
 /// It is not tracked by the garbage collector while it is being filled, so that Python code which
 /// a caster runs cannot find it; and not afterwards if its values are never tracked either, which
 /// is what the collector would find out at its first pass.
-#[inline]
-fn tuple(
-    _scene: &Scene<'_, '_>,
-    plan: &CastPlan,
-    mut value: impl FnMut(&Decoder) -> Decoded,
-) -> Result<Value, Raised> {
+#[inline(always)]
+fn tuple(scene: &Scene<'_, '_>, plan: &CastPlan, mut values: impl Values) -> Result<Value, Raised> {
     let decoders = plan.decoders();
     // SAFETY: the GIL is held, as `scene.py` shows. The tuple has a place for each decoder. Each
     // place is filled once, with a reference of its own; if a value cannot be made the tuple is
@@ -67,7 +68,7 @@ fn tuple(
         }
         ffi::PyObject_GC_UnTrack(tuple.cast());
         for (place, decoder) in decoders.iter().enumerate() {
-            match value(decoder) {
+            match values.next(decoder, scene) {
                 Ok(value) => {
                     ffi::PyTuple_SET_ITEM(tuple, place as ffi::Py_ssize_t, value.into_ptr());
                 }
@@ -85,16 +86,17 @@ fn tuple(
 }
 
 /// What a `row_factory` gives for the cursor, with `[i] = value` done for each value.
+#[inline(never)]
 fn sequence(
     scene: &Scene<'_, '_>,
     plan: &CastPlan,
-    mut value: impl FnMut(&Decoder) -> Decoded,
+    mut values: impl Values,
     factory: &Bound<'_, PyAny>,
 ) -> Result<Value, Raised> {
     let raise = |error| Raised::from_error(scene.py, error);
     let sequence = factory.call1((scene.cursor,)).map_err(raise)?;
     for (place, decoder) in plan.decoders().iter().enumerate() {
-        let value = value(decoder)?.into_bound(scene.py);
+        let value = values.next(decoder, scene)?.into_bound(scene.py);
         // SAFETY: both are valid objects; the sequence takes a reference of its own.
         let status = unsafe {
             let place = place as ffi::Py_ssize_t;

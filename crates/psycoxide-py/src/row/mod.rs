@@ -94,10 +94,12 @@ pub fn build_ahead(
             Ok(row) => made.push(row.into_bound(py).unbind()),
             Err(raised) => {
                 drop(raised.into_error(py));
-                return made;
+                walk = rows.walk(*position);
+                walk.by_ref().take(made.len()).for_each(drop);
+                break;
             }
         }
-        *position = walk.position();
     }
+    *position = walk.position();
     made
 }

@@ -8,7 +8,7 @@ use super::lanes::{self, Lanes};
 ///
 /// Signs and numbers of digits differ from one to the next: hardly a branch depends on them, as it
 /// would be guessed wrong.
-#[inline]
+#[inline(always)]
 pub fn integer(text: &[u8]) -> Option<i64> {
     let negative = text.first() == Some(&b'-');
     let digits = text.get(usize::from(negative)..)?;
@@ -32,8 +32,17 @@ pub fn integer(text: &[u8]) -> Option<i64> {
             }
             first.after(16 - digits.len()).value() * 100_000_000 + last.value()
         }
-        _ => natural(digits)?,
+        _ => return few_or_many(digits, negative),
     };
+    // Sixteen digits fit.
+    let value = magnitude.cast_signed();
+    Some(if negative { -value } else { value })
+}
+
+/// Up to three digits, or more than sixteen.
+#[inline(never)]
+fn few_or_many(digits: &[u8], negative: bool) -> Option<i64> {
+    let magnitude = natural(digits)?;
     match i64::try_from(magnitude) {
         Ok(value) => Some(if negative { -value } else { value }),
         Err(_) if negative => 0_i64.checked_sub_unsigned(magnitude),
