@@ -282,7 +282,7 @@ def class_section(item: Item) -> list[str]:
     node = item.node
     assert isinstance(node, ast.ClassDef)
     bases = [readable(ast.unparse(base)) for base in node.bases]
-    bases = [base for base in bases if base not in ("_Exceptions",)]
+    bases = [base for base in bases if not base.startswith("_")]
     constructor = next(
         (n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None
     )

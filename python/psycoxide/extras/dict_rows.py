@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, Callable
 
-from psycoxide._psycopg import _dict_rows, _real_dict_rows, connection, cursor
+from psycoxide._psycopg import _dict_rows, _OrderedRow, _real_dict_rows, connection, cursor
 
 
 class DictCursorBase(cursor):
@@ -232,11 +232,11 @@ class RealDictCursor(DictCursorBase):
     def _convert(self, rows: list[Any]) -> list[Any]:
         if self.row_factory is not RealDictRow:
             return rows
-        _real_dict_rows(rows, RealDictRow, OrderedDict, tuple(self.column_mapping))
+        _real_dict_rows(rows, RealDictRow, tuple(self.column_mapping))
         return rows
 
 
-class RealDictRow(OrderedDict[Any, Any]):
+class RealDictRow(_OrderedRow, OrderedDict[Any, Any]):
     """A row as a dict from column name to value, in the order of the columns.
 
     It is made as a dict is, or from a cursor: then each position set (`row[0] = value`) is stored

@@ -10,7 +10,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 
-use super::collector;
+use super::{collector, ordered};
 
 /// Replaces each tuple in `rows` by what `make` makes of it.
 fn replace<'py>(
@@ -41,17 +41,16 @@ fn new_object<'py>(
     }
 }
 
-/// Makes each tuple in `rows` a `cls`, which is derived from `OrderedDict`, with these names (a
+/// Makes each tuple in `rows` a `cls`, which is derived from `_OrderedRow`, with these names (a
 /// tuple of str) for keys; of equal names the last value is kept.
 #[pyfunction]
 fn _real_dict_rows(
     rows: &Bound<'_, PyList>,
     cls: &Bound<'_, PyType>,
-    ordered_dict: &Bound<'_, PyType>,
     names: &Bound<'_, PyTuple>,
 ) -> PyResult<()> {
-    if !cls.is_subclass(ordered_dict)? || !ordered_dict.is_subclass_of::<PyDict>()? {
-        return Err(PyTypeError::new_err("the class of the rows must be an OrderedDict"));
+    if !ordered::is_class(cls) {
+        return Err(PyTypeError::new_err("the class of the rows must be an _OrderedRow"));
     }
     // A class of the user's could compare its keys in Python.
     let names = names
@@ -59,32 +58,14 @@ fn _real_dict_rows(
         .map(|name| name.cast_exact::<PyString>().map(|name| name.to_owned()))
         .collect::<Result<Vec<_>, _>>()?;
     let none = PyTuple::empty(rows.py());
-    // SAFETY: the class is valid; `OrderedDict` has this slot as a mapping.
-    let assign = unsafe {
-        let mapping = (*ordered_dict.as_type_ptr()).tp_as_mapping;
-        if mapping.is_null() { None } else { (*mapping).mp_ass_subscript }
-    };
-    let Some(assign) = assign else {
-        return Err(PyTypeError::new_err("OrderedDict takes no items"));
-    };
-    // A row is first made a copy of this as a plain dict, its entries all in one piece, instead of
-    // growing with each key. The order of an OrderedDict comes with the assignments.
     let template = PyDict::new(rows.py());
     for name in &names {
         template.set_item(name, rows.py().None())?;
     }
     replace(rows, |values| {
         let row = new_object(cls, &none)?;
-        // SAFETY: both are valid dicts, and the keys are exact `str`.
-        if unsafe { ffi::PyDict_Update(row.as_ptr(), template.as_ptr()) } != 0 {
-            return Err(PyErr::fetch(rows.py()));
-        }
-        for (name, value) in names.iter().zip(values.iter_borrowed()) {
-            // SAFETY: all three are valid objects, the first of the slot's class.
-            if unsafe { assign(row.as_ptr(), name.as_ptr(), value.as_ptr()) } != 0 {
-                return Err(PyErr::fetch(rows.py()));
-            }
-        }
+        let values = values.iter_borrowed().map(|value| value.as_ptr());
+        ordered::fill(&row, &template, names.iter().map(|name| name.as_ptr()).zip(values))?;
         Ok(row)
     })
 }

@@ -4,6 +4,7 @@ mod collector;
 mod convert;
 mod early;
 mod fill;
+mod ordered;
 
 use psycoxide_proto::{Position, Row, Rows};
 use pyo3::prelude::*;
@@ -12,7 +13,6 @@ use pyo3::types::{PyAny, PyList};
 use crate::cast::{CastPlan, Kept};
 use crate::cursor::Cursor;
 
-pub use convert::register;
 pub use early::{Early, LONG};
 
 /// What a row is made from.
@@ -102,4 +102,10 @@ pub fn build_ahead(
     }
     *position = walk.position();
     made
+}
+
+/// Exports what `extras` makes its rows with.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    ordered::register(module)?;
+    convert::register(module)
 }

@@ -1,0 +1,232 @@
+//! `OrderedDict`s whose order is written down when somebody asks for it.
+//!
+//! An `OrderedDict` keeps a node for each key beside the dict, which is half of the time and of the
+//! memory of making one, and most rows are only asked for their values. A row is filled as the dict
+//! that it also is, and remembers that its nodes are missing. All methods that `OrderedDict` has
+//! beyond `dict`'s look-ups, and all that change it, see to the nodes first and are then
+//! `OrderedDict`'s own: what differs is when the nodes come. (That an `OrderedDict` stays sound when
+//! `dict`'s functions are called on it is CPython's own promise; its tests show it.)
+
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+use pyo3::ffi::{self, Py_ssize_t, PyObject, PyTypeObject};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyType};
+
+/// The methods that read or change the order without going through another one.
+const METHODS: [&CStr; 9] = [
+    c"keys",
+    c"values",
+    c"items",
+    c"copy",
+    c"pop",
+    c"popitem",
+    c"move_to_end",
+    c"clear",
+    c"__reversed__",
+];
+
+/// `OrderedDict`'s own of these names.
+static OWN: [AtomicPtr<PyObject>; METHODS.len()] =
+    [const { AtomicPtr::new(std::ptr::null_mut()) }; METHODS.len()];
+
+/// Where in a row stands whether its order is still to be written down: behind an `OrderedDict`.
+static MARK: AtomicUsize = AtomicUsize::new(0);
+
+static BASE: AtomicPtr<PyTypeObject> = AtomicPtr::new(std::ptr::null_mut());
+static CLASS: AtomicPtr<PyTypeObject> = AtomicPtr::new(std::ptr::null_mut());
+
+/// `OrderedDict`; set before there is a row.
+fn base() -> *mut PyTypeObject {
+    BASE.load(Ordering::Relaxed)
+}
+
+/// Whether instances of a class can be filled by [`fill`].
+pub fn is_class(class: &Bound<'_, PyType>) -> bool {
+    let ours = CLASS.load(Ordering::Acquire);
+    // SAFETY: both are types.
+    !ours.is_null() && unsafe { ffi::PyType_IsSubtype(class.as_type_ptr(), ours) } != 0
+}
+
+/// The mark of a row.
+///
+/// # Safety
+/// `row` is a valid instance of the class.
+unsafe fn mark(row: *mut PyObject) -> *mut u8 {
+    // SAFETY: every instance has the byte there, as the class says.
+    unsafe { row.cast::<u8>().add(MARK.load(Ordering::Relaxed)) }
+}
+
+/// Puts `values` into a new row under the keys of `template`, of which there are as many: exact
+/// `str`, so that no Python code runs.
+pub fn fill(
+    row: &Bound<'_, PyAny>,
+    template: &Bound<'_, PyDict>,
+    values: impl Iterator<Item = (*mut PyObject, *mut PyObject)>,
+) -> PyResult<()> {
+    let py = row.py();
+    let row = row.as_ptr();
+    // SAFETY: the row is an empty instance of the class, the template is a dict, and keys and values
+    // are valid objects. The mark is set first: whatever fails, the order can still be written.
+    unsafe {
+        *mark(row) = 1;
+        // Copied in one piece, instead of growing with each key.
+        if ffi::PyDict_Update(row, template.as_ptr()) != 0 {
+            return Err(PyErr::fetch(py));
+        }
+        for (name, value) in values {
+            if ffi::PyDict_SetItem(row, name, value) != 0 {
+                return Err(PyErr::fetch(py));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes down the order of a row, if that has not been done. False with an exception set.
+///
+/// # Safety
+/// `row` is a valid instance of the class, and the GIL is held.
+unsafe fn order(row: *mut PyObject) -> bool {
+    // SAFETY: the row is valid. Its values are replaced by themselves, which PyDict_Next allows, and
+    // its keys are `str`, so that no other code runs and the loop is not disturbed.
+    unsafe {
+        if *mark(row) == 0 {
+            return true;
+        }
+        let Some(assign) = (*(*base()).tp_as_mapping).mp_ass_subscript else { return true };
+        let mut place: Py_ssize_t = 0;
+        let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
+        while ffi::PyDict_Next(row, &raw mut place, &raw mut key, &raw mut value) != 0 {
+            if assign(row, key, value) != 0 {
+                return false;
+            }
+        }
+        *mark(row) = 0;
+        true
+    }
+}
+
+/// A method of `OrderedDict`, on a row with its order.
+unsafe extern "C" fn method<const N: usize>(
+    row: *mut PyObject,
+    arguments: *const *mut PyObject,
+    count: Py_ssize_t,
+    names: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: the interpreter calls this as it has been told to: with a row, `count` arguments by
+    // position and one more for each name.
+    unsafe {
+        if !order(row) {
+            return std::ptr::null_mut();
+        }
+        let named = if names.is_null() { 0 } else { ffi::PyTuple_GET_SIZE(names) };
+        let own = OWN[N].load(Ordering::Relaxed);
+        if count + named == 0 {
+            return ffi::PyObject_Vectorcall(own, &raw const row, 1, std::ptr::null_mut());
+        }
+        let given = usize::try_from(count + named).unwrap_or(0);
+        let mut all = vec![row];
+        all.extend_from_slice(std::slice::from_raw_parts(arguments, given));
+        ffi::PyObject_Vectorcall(own, all.as_ptr(), all.len() - named as usize, names)
+    }
+}
+
+unsafe extern "C" fn iterate(row: *mut PyObject) -> *mut PyObject {
+    // SAFETY: called with a row.
+    unsafe {
+        match (*base()).tp_iter {
+            Some(iterate) if order(row) => iterate(row),
+            _ => std::ptr::null_mut(),
+        }
+    }
+}
+
+unsafe extern "C" fn assign(row: *mut PyObject, key: *mut PyObject, value: *mut PyObject) -> i32 {
+    // SAFETY: called with a row, a key, and a value or null.
+    unsafe {
+        match (*(*base()).tp_as_mapping).mp_ass_subscript {
+            Some(assign) if order(row) => assign(row, key, value),
+            _ => -1,
+        }
+    }
+}
+
+unsafe extern "C" fn compare(row: *mut PyObject, other: *mut PyObject, how: i32) -> *mut PyObject {
+    // SAFETY: called with a row and any object.
+    unsafe {
+        let both =
+            ffi::PyObject_TypeCheck(other, CLASS.load(Ordering::Relaxed)) == 0 || order(other);
+        match (*base()).tp_richcompare {
+            Some(compare) if both && order(row) => compare(row, other, how),
+            _ => std::ptr::null_mut(),
+        }
+    }
+}
+
+fn method_table() -> Vec<ffi::PyMethodDef> {
+    let functions: [ffi::PyCFunctionFastWithKeywords; METHODS.len()] = [
+        method::<0>,
+        method::<1>,
+        method::<2>,
+        method::<3>,
+        method::<4>,
+        method::<5>,
+        method::<6>,
+        method::<7>,
+        method::<8>,
+    ];
+    let methods = METHODS.iter().zip(functions).map(|(name, function)| ffi::PyMethodDef {
+        ml_name: name.as_ptr(),
+        ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: function },
+        ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
+        ml_doc: c"As OrderedDict's.".as_ptr(),
+    });
+    methods.chain([ffi::PyMethodDef::zeroed()]).collect()
+}
+
+/// Makes the class, and exports it.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    let ordered_dict = py.import("collections")?.getattr("OrderedDict")?.cast_into::<PyType>()?;
+    BASE.store(ordered_dict.clone().into_ptr().cast(), Ordering::Relaxed);
+    for (name, own) in METHODS.iter().zip(&OWN) {
+        let method = ordered_dict.getattr(name.to_string_lossy().as_ref())?;
+        own.store(method.into_ptr(), Ordering::Relaxed);
+    }
+    // SAFETY: the type is ready; its size is public.
+    let size = unsafe { (*base()).tp_basicsize };
+    MARK.store(usize::try_from(size)?, Ordering::Relaxed);
+    let mut slots = [
+        ffi::PyType_Slot { slot: ffi::Py_tp_iter, pfunc: iterate as *mut _ },
+        ffi::PyType_Slot { slot: ffi::Py_tp_richcompare, pfunc: compare as *mut _ },
+        ffi::PyType_Slot { slot: ffi::Py_mp_ass_subscript, pfunc: assign as *mut _ },
+        ffi::PyType_Slot {
+            slot: ffi::Py_tp_methods,
+            pfunc: method_table().leak().as_mut_ptr().cast(),
+        },
+        ffi::PyType_Slot {
+            slot: ffi::Py_tp_doc,
+            pfunc: c"An OrderedDict that writes down its order late.".as_ptr() as *mut _,
+        },
+        ffi::PyType_Slot { slot: 0, pfunc: std::ptr::null_mut() },
+    ];
+    let mut spec = ffi::PyType_Spec {
+        name: c"psycoxide._psycopg._OrderedRow".as_ptr(),
+        // A word, as an object is a multiple of that.
+        basicsize: i32::try_from(size)? + 8,
+        itemsize: 0,
+        flags: (ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_BASETYPE) as u32,
+        slots: slots.as_mut_ptr(),
+    };
+    let bases = (&ordered_dict,).into_pyobject(py)?;
+    // SAFETY: the slots are of the types that the interpreter takes them for, and live for ever as
+    // far as it keeps them; an instance is an OrderedDict and one word more.
+    let class = unsafe {
+        let class = ffi::PyType_FromSpecWithBases(&raw mut spec, bases.as_ptr());
+        Bound::from_owned_ptr_or_err(py, class)?
+    };
+    CLASS.store(class.as_ptr().cast(), Ordering::Release);
+    module.add("_OrderedRow", class)
+}
