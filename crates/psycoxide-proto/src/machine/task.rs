@@ -68,11 +68,18 @@ impl Task {
 
     /// The statement is complete, with this tag. Answers whether the rows on hand are its own.
     pub(crate) fn complete(&mut self, tag: &[u8]) -> bool {
-        let mut result = self.open.take().unwrap_or_default();
-        result.tag = tag.to_vec();
-        let rows = result.kind == ResultKind::Tuples;
-        self.last = Some(result);
-        rows
+        let last = match (self.open.take(), &mut self.last) {
+            (Some(open), last) => last.insert(open),
+            // One command after another in a text of hundreds: the last one's memory serves.
+            (None, Some(last)) => {
+                **last = QueryResult { tag: std::mem::take(&mut last.tag), ..Default::default() };
+                last
+            }
+            (None, last) => last.get_or_insert_default(),
+        };
+        last.tag.clear();
+        last.tag.extend_from_slice(tag);
+        last.kind == ResultKind::Tuples
     }
 
     /// A statement of a batch is complete, with this tag.
