@@ -6,6 +6,7 @@ import json
 import operator
 import pickle
 import pprint
+import subprocess
 import sys
 from collections import OrderedDict
 
@@ -188,6 +189,23 @@ def test_a_row_in_a_cycle_is_collected():
         del row
     gc.collect()
     assert Witness.alive == 0
+
+
+def test_the_class_is_the_same_after_another_import():
+    program = """
+import sys
+from psycoxide.extras import RealDictRow as Before
+for name in [name for name in sys.modules if name.partition(".")[0] == "psycoxide"]:
+    del sys.modules[name]
+from psycoxide._psycopg import _real_dict_rows
+from psycoxide.extras import RealDictRow as After
+assert Before is not After
+for cls in (Before, After):
+    rows = [(1, 2)]
+    _real_dict_rows(rows, cls, ("b", "a"))
+    assert type(rows[0]) is cls and list(rows[0]) == ["b", "a"]
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_other_classes_are_refused():

@@ -21,7 +21,8 @@ mod xid;
 
 use pyo3::prelude::*;
 
-#[pymodule]
+// A free-threaded interpreter turns its lock on for this module: nobody has tried it without.
+#[pymodule(gil_used = true)]
 fn _psycopg(module: &Bound<'_, PyModule>) -> PyResult<()> {
     interpreter::claim(module.py())?;
     error::register(module)?;

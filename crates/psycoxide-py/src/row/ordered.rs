@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use pyo3::ffi::{self, Py_ssize_t, PyObject, PyTypeObject};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 
 /// The methods that read or change the order without going through another one.
@@ -186,15 +187,21 @@ fn method_table() -> Vec<ffi::PyMethodDef> {
     methods.chain([ffi::PyMethodDef::zeroed()]).collect()
 }
 
-/// Makes the class, and exports it.
+/// Exports the class. There is one, however often the module is imported anew.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    static CREATED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let py = module.py();
+    let class = CREATED.get_or_try_init(py, || create(py).map(Bound::unbind))?;
+    module.add("_OrderedRow", class)
+}
+
+fn create(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
     let ordered_dict = py.import("collections")?.getattr("OrderedDict")?.cast_into::<PyType>()?;
-    BASE.store(ordered_dict.clone().into_ptr().cast(), Ordering::Relaxed);
     for (name, own) in METHODS.iter().zip(&OWN) {
         let method = ordered_dict.getattr(name.to_string_lossy().as_ref())?;
         own.store(method.into_ptr(), Ordering::Relaxed);
     }
+    BASE.store(ordered_dict.clone().into_ptr().cast(), Ordering::Relaxed);
     // SAFETY: the type is ready; its size is public.
     let size = unsafe { (*base()).tp_basicsize };
     MARK.store(usize::try_from(size)?, Ordering::Relaxed);
@@ -225,8 +232,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // far as it keeps them; an instance is an OrderedDict and one word more.
     let class = unsafe {
         let class = ffi::PyType_FromSpecWithBases(&raw mut spec, bases.as_ptr());
-        Bound::from_owned_ptr_or_err(py, class)?
+        Bound::from_owned_ptr_or_err(py, class)?.cast_into::<PyType>()?
     };
-    CLASS.store(class.as_ptr().cast(), Ordering::Release);
-    module.add("_OrderedRow", class)
+    CLASS.store(class.as_type_ptr(), Ordering::Release);
+    Ok(class)
 }
