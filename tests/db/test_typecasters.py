@@ -128,6 +128,24 @@ def test_a_value_that_python_lacks_loses_its_row_only(cur: Any, fetch: Fetch) ->
     assert cur.fetchall() == [(dt.date(2020, 1, 3),)]
 
 
+def test_a_value_that_python_lacks_among_rows_made_ahead(cur: Any) -> None:
+    """Where rows are made a few at a time, those around it are neither lost nor given twice."""
+    lacking = {20, 21, 45, 60}
+    cur.execute(
+        "SELECT i, CASE WHEN i = ANY(%s) THEN date '0044-03-15 BC' END"
+        " FROM generate_series(1, 60) i",
+        (sorted(lacking),),
+    )
+    for number in range(1, 61):
+        if number in lacking:
+            with pytest.raises(ValueError, match="year"):
+                cur.fetchone()
+        else:
+            assert cur.fetchone() == (number, None)
+        assert cur.rownumber == number
+    assert cur.fetchone() is None
+
+
 def test_a_caster_may_use_the_connection(conn: Any) -> None:
     def cast(text: str | None, cursor: Any) -> Any:
         with cursor.connection.cursor() as other:

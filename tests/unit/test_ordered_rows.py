@@ -9,6 +9,8 @@ import pprint
 import subprocess
 import sys
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -151,6 +153,70 @@ def test_every_method_of_ordereddict_is_known_here():
     through_others = {"fromkeys", "setdefault", "update"}
     methods = {name for name in vars(OrderedDict) if not name.startswith("__")}
     assert methods - own <= through_others
+
+
+@pytest.mark.parametrize(
+    "past",
+    [
+        lambda row: list(OrderedDict.__iter__(row)),
+        lambda row: list(OrderedDict.__reversed__(row)),
+        lambda row: list(OrderedDict.items(row)),
+        lambda row: OrderedDict.popitem(row),
+        lambda row: OrderedDict.pop(row, "a"),
+        lambda row: OrderedDict.move_to_end(row, "a"),
+        lambda row: OrderedDict.__setitem__(row, "new", 1),
+        lambda row: OrderedDict.__setitem__(row, "a", 1),
+        lambda row: OrderedDict.__delitem__(row, "a"),
+        lambda row: OrderedDict.copy(row),
+        lambda row: OrderedDict.clear(row),
+        lambda row: OrderedDict.__eq__(row, made()),
+        lambda row: dict.__setitem__(row, "new", 1),
+        lambda row: dict.__delitem__(row, "a"),
+        lambda row: dict.pop(row, "a"),
+        lambda row: dict.popitem(row),
+        lambda row: dict.clear(row),
+        lambda row: dict.update(row, new=1),
+    ],
+)
+def test_a_row_is_sound_after_what_goes_past_its_class(past):
+    row = fetched()
+    with suppress(KeyError):
+        past(row)
+    backwards = list(reversed(row))
+    assert sorted(row) == sorted(backwards) == sorted(dict.keys(row))
+    assert all(row[key] is value for key, value in row.items())
+    row["last"] = 1
+    assert list(row)[-1] == "last"
+    while row:
+        row.popitem()
+    assert list(row) == [] and not row
+
+
+def test_a_key_that_empties_the_row_when_it_is_hashed():
+    class Key:
+        armed = False
+
+        def __hash__(self):
+            if self.armed:
+                dict.clear(row)
+            return 7
+
+    row = fetched()
+    key = Key()
+    dict.__setitem__(row, key, ["a value"])
+    key.armed = True
+    with suppress(KeyError, RuntimeError):
+        list(row)
+    key.armed = False
+    assert list(dict.values(row)) in ([], [["a value"]])
+    dict.clear(row)
+
+
+def test_threads_that_ask_for_the_order_together_get_the_same():
+    rows = [fetched() for _ in range(2000)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: [list(row.items()) for row in rows], range(4)))
+    assert found == [[list(zip(NAMES, VALUES))] * len(rows)] * 4
 
 
 def test_keys_that_occur_twice_stand_once():
