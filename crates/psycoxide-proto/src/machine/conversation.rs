@@ -318,13 +318,16 @@ impl Conversation {
         Ok(Effect::ForgetRows)
     }
 
+    fn reads_iso_dates(&self) -> bool {
+        let style = self.session.parameters.get("DateStyle");
+        style.is_some_and(|style| style.starts_with(b"ISO"))
+    }
+
     /// The server is ready: on to the next query of the script, or to the end.
     fn ready(&mut self, body: &[u8]) -> Result<Effect, Trouble> {
         self.session.status = ready_for_query(body)?;
         if self.task.error().is_none() {
-            let style = self.session.parameters.get("DateStyle");
-            let setup = std::mem::take(&mut self.setup)
-                && !style.is_some_and(|style| style.starts_with(b"ISO"));
+            let setup = std::mem::take(&mut self.setup) && !self.reads_iso_dates();
             let next = if setup { Some(SET_DATESTYLE.to_vec()) } else { self.script.next_query() };
             self.internal |= setup;
             if let Some(sql) = next {

@@ -336,8 +336,17 @@ impl Engine {
         self.inbox = Inbox::default();
     }
 
-    /// Reads messages as far as they are whole, until the driver has an event to see to.
+    /// Reads messages as far as they are whole, until the driver has an event to see to. Asked for
+    /// before and after each event, when there is mostly nothing.
+    #[inline]
     fn run(&mut self) {
+        if self.eof || !self.inbox.is_empty() {
+            self.read();
+        }
+    }
+
+    #[inline(never)]
+    fn read(&mut self) {
         while (self.eof || !self.inbox.is_empty())
             && self.talk.event.is_none()
             && self.talk.failure.is_none()

@@ -107,6 +107,43 @@ impl Phase {
     }
 }
 
+/// Every phase, in the order of the declaration.
+const PHASES: [Phase; 33] = [
+    Phase::Authenticate,
+    Phase::Start,
+    Phase::Idle,
+    Phase::BeginParse,
+    Phase::BeginBind,
+    Phase::BeginExecute,
+    Phase::Query,
+    Phase::QueryRows,
+    Phase::Parse,
+    Phase::Bind,
+    Phase::Describe,
+    Phase::Execute,
+    Phase::ExecuteRows,
+    Phase::BatchParse,
+    Phase::BatchBind,
+    Phase::BatchExecute,
+    Phase::RepeatParse,
+    Phase::RepeatBind,
+    Phase::RepeatExecute,
+    Phase::PrepareParse,
+    Phase::DescribeParameters,
+    Phase::DescribeRows,
+    Phase::Close,
+    Phase::Sync,
+    Phase::Function,
+    Phase::CopyIn,
+    Phase::CopyOut,
+    Phase::CopyBoth,
+    Phase::CopyBothEnd,
+    Phase::CopyEnd,
+    Phase::Drain,
+    Phase::Failed,
+    Phase::Closed,
+];
+
 /// Declares the messages of the backend, each with its type byte.
 macro_rules! messages {
     ($($(#[$doc:meta])* $name:ident = $byte:literal,)*) => {
@@ -115,17 +152,13 @@ macro_rules! messages {
         pub(crate) enum Message { $($(#[$doc])* $name,)* }
 
         impl Message {
-            #[cfg(test)]
             pub(crate) const ALL: &[Message] = &[$(Message::$name,)*];
 
             pub(crate) fn from_byte(byte: u8) -> Option<Message> {
-                match byte {
-                    $($byte => Some(Message::$name),)*
-                    _ => None,
-                }
+                *BY_BYTE.get(usize::from(byte))?
             }
 
-            pub(crate) fn byte(self) -> u8 {
+            pub(crate) const fn byte(self) -> u8 {
                 match self { $(Message::$name => $byte,)* }
             }
         }
@@ -236,22 +269,62 @@ pub(crate) struct Rule {
     pub(crate) next: Phase,
 }
 
+/// The messages by their type bytes.
+#[expect(clippy::indexing_slicing, reason = "the compiler runs it, and stops where it is wrong")]
+static BY_BYTE: [Option<Message>; 256] = {
+    let mut table = [None; 256];
+    let mut number = 0;
+    while number < Message::ALL.len() {
+        let message = Message::ALL[number];
+        table[message.byte() as usize] = Some(message);
+        number += 1;
+    }
+    table
+};
+
+/// All rules, worked out when this is compiled: a message costs one look, where going through the
+/// patterns would cost several jumps that no processor foresees.
+#[expect(clippy::indexing_slicing, reason = "the compiler runs it, and stops where it is wrong")]
+static RULES: [[Option<Rule>; Message::ALL.len()]; PHASES.len()] = {
+    let mut table = [[None; Message::ALL.len()]; PHASES.len()];
+    let mut row = 0;
+    while row < PHASES.len() {
+        let mut column = 0;
+        while column < Message::ALL.len() {
+            let (phase, message) = (PHASES[row], Message::ALL[column]);
+            if let Some((action, next)) = entry(phase, message) {
+                table[phase as usize][message as usize] = Some(Rule { action, next });
+            }
+            column += 1;
+        }
+        row += 1;
+    }
+    table
+};
+
 /// The rule for a message in a phase; `None` when it has no place there.
 pub(crate) fn rule(phase: Phase, message: Message) -> Option<Rule> {
-    let (action, next) = match phase {
-        Phase::Failed | Phase::Closed => None,
-        Phase::Authenticate => authenticate(message),
-        Phase::Start => start(message).or_else(|| asynchronous(phase, message)),
-        Phase::Idle => idle(message).or_else(|| asynchronous(phase, message)),
-        _ => request(phase, message).or_else(|| asynchronous(phase, message)),
-    }?;
-    Some(Rule { action, next })
+    *RULES.get(phase as usize)?.get(message as usize)?
 }
 
 type Entry = Option<(Action, Phase)>;
 
+const fn entry(phase: Phase, message: Message) -> Entry {
+    let own = match phase {
+        Phase::Failed | Phase::Closed => return None,
+        Phase::Authenticate => return authenticate(message),
+        Phase::Start => start(message),
+        Phase::Idle => idle(message),
+        _ => request(phase, message),
+    };
+    match own {
+        None => asynchronous(phase, message),
+        own => own,
+    }
+}
+
 /// What may arrive at any time.
-fn asynchronous(phase: Phase, message: Message) -> Entry {
+const fn asynchronous(phase: Phase, message: Message) -> Entry {
     match message {
         Message::NoticeResponse => Some((Action::Notice, phase)),
         Message::ParameterStatus => Some((Action::Parameter, phase)),
@@ -260,7 +333,7 @@ fn asynchronous(phase: Phase, message: Message) -> Entry {
     }
 }
 
-fn authenticate(message: Message) -> Entry {
+const fn authenticate(message: Message) -> Entry {
     match message {
         Message::Authentication => Some((Action::Authenticate, Phase::Authenticate)),
         Message::NegotiateProtocolVersion => Some((Action::Negotiate, Phase::Authenticate)),
@@ -270,7 +343,7 @@ fn authenticate(message: Message) -> Entry {
     }
 }
 
-fn start(message: Message) -> Entry {
+const fn start(message: Message) -> Entry {
     match message {
         Message::BackendKeyData => Some((Action::Key, Phase::Start)),
         Message::ReadyForQuery => Some((Action::Ready, Phase::Idle)),
@@ -279,7 +352,7 @@ fn start(message: Message) -> Entry {
     }
 }
 
-fn idle(message: Message) -> Entry {
+const fn idle(message: Message) -> Entry {
     match message {
         Message::ErrorResponse => Some((Action::LastWords, Phase::Idle)),
         _ => None,
@@ -287,9 +360,9 @@ fn idle(message: Message) -> Entry {
 }
 
 /// While a request runs.
-fn request(phase: Phase, message: Message) -> Entry {
+const fn request(phase: Phase, message: Message) -> Entry {
     use Message as M;
-    if message == M::ErrorResponse {
+    if matches!(message, M::ErrorResponse) {
         return Some(match phase {
             Phase::BeginParse | Phase::BeginBind | Phase::BeginExecute => {
                 (Action::BeginFailed, Phase::Drain)
@@ -488,8 +561,9 @@ mod tests {
 
     #[test]
     fn every_phase_is_listed_once() {
-        for (index, (phase, _)) in LEGAL.iter().enumerate() {
-            assert!(LEGAL.iter().skip(index + 1).all(|(other, _)| other != phase), "{phase:?}");
+        for (index, phase) in PHASES.iter().enumerate() {
+            assert_eq!(*phase as usize, index, "{phase:?}");
+            assert_eq!(LEGAL.iter().filter(|(listed, _)| listed == phase).count(), 1, "{phase:?}");
             // The compiler asks for a new phase here, and the list must then have it too.
             match phase {
                 Phase::Authenticate | Phase::Start | Phase::Idle | Phase::BeginParse => {}
@@ -503,7 +577,7 @@ mod tests {
                 Phase::CopyEnd | Phase::Drain | Phase::Failed | Phase::Closed => {}
             }
         }
-        assert_eq!(LEGAL.len(), 33);
+        assert_eq!(LEGAL.len(), PHASES.len());
     }
 
     #[test]

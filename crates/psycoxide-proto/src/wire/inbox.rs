@@ -182,7 +182,7 @@ impl Inbox {
     /// Whether results like the next one follow, whose rows will be given back.
     pub(crate) fn set_recurring(&mut self, recurring: bool) {
         self.recurring = recurring;
-        if !recurring {
+        if !recurring && !self.spares.is_empty() {
             self.spares = Vec::new();
         }
     }
@@ -207,7 +207,7 @@ impl Inbox {
     /// The rows of the result under way: the buffers that they fill go with them, few rows are
     /// copied out instead.
     pub(crate) fn seal_rows(&mut self) -> Rows {
-        if !self.recurring {
+        if !self.recurring && !self.spares.is_empty() {
             self.spares = Vec::new();
         }
         let mut rows = self.take_full_rows();
