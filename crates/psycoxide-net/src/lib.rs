@@ -31,7 +31,6 @@ pub use config::{Config, OnDemand};
 pub use error::{Attempt, Error, Reason};
 pub use gss::Failure as GssFailure;
 pub use link::{Link, Progress};
-pub use pace::Pace;
 pub use psycoxide_proto::Interest;
 pub use socket::place::Place;
 pub use tls::{Failure, TlsInfo};

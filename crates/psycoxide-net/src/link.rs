@@ -3,14 +3,15 @@
 use std::fs::File;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use psycoxide_proto::{Answer, Engine, Event, Interest, Outcome, Request};
+use psycoxide_proto::{Answer, Engine, Event, Interest, Outcome, Phase, Request};
 
 use crate::cancel::CancelToken;
 use crate::config::Config;
 use crate::dial::{Connected, Dial, Dialing};
 use crate::error::Error;
+use crate::pace::Pace;
 use crate::pump::{self, Pumped};
 use crate::socket::place::Place;
 use crate::tls::{Session, TlsInfo};
@@ -34,6 +35,8 @@ pub enum Progress {
 pub struct Link {
     config: Arc<Config>,
     stage: Stage,
+    /// How the answer comes that is being read.
+    pace: Pace,
 }
 
 #[derive(Debug)]
@@ -50,7 +53,7 @@ impl Link {
     /// [`Error::Connect`] if no host can even be tried.
     pub fn dial(config: Arc<Config>) -> Result<Self, Error> {
         let dial = Dial::new(Arc::clone(&config))?;
-        Ok(Self { config, stage: Stage::Dialing(Box::new(dial)) })
+        Ok(Self { config, stage: Stage::Dialing(Box::new(dial)), pace: Pace::default() })
     }
 
     /// Hands over a request; [`Link::advance`] sends it.
@@ -59,6 +62,8 @@ impl Link {
     /// [`Error::Protocol`] if an operation is under way, or the link is closed; if the conversation
     /// has failed meanwhile, the link is closed then.
     pub fn start(&mut self, request: Request) -> Result<(), Error> {
+        // One answer's pace says nothing of the next one's.
+        self.pace = Pace::default();
         let Some(engine) = self.engine_mut() else { return Err(Error::lost()) };
         let started = engine.submit(request);
         if started.is_err() && engine.error().is_some() {
@@ -259,9 +264,16 @@ impl Link {
         Some(self.config.hosts().get(self.up()?.host)?.port)
     }
 
-    /// How many bytes have come from the server since the session stands.
-    pub fn received(&self) -> u64 {
-        self.up().map_or(0, |up| up.stream.received())
+    /// How long to let the answer gather before more of it is waited for: not at all, unless it is a
+    /// long one that comes steadily.
+    pub fn rest(&mut self) -> Option<Duration> {
+        let up = self.up()?;
+        let phase = up.engine.phase();
+        if !matches!(phase, Phase::CopyOut | Phase::QueryRows | Phase::ExecuteRows) {
+            return None;
+        }
+        let received = up.stream.received();
+        self.pace.rest(Instant::now(), received)
     }
 
     /// The configuration that the link was dialed with.

@@ -20,7 +20,7 @@ const SHORTEST: Duration = Duration::from_micros(100);
 
 /// The reads of an answer so far.
 #[derive(Debug, Default)]
-pub struct Pace {
+pub(crate) struct Pace {
     last: Option<(Instant, u64)>,
     steady: u32,
 }
@@ -28,7 +28,7 @@ pub struct Pace {
 impl Pace {
     /// How long to rest before the next read, if at all, now that there is nothing more to read and
     /// `received` bytes have come since the beginning.
-    pub fn rest(&mut self, now: Instant, received: u64) -> Option<Duration> {
+    pub(crate) fn rest(&mut self, now: Instant, received: u64) -> Option<Duration> {
         let (then, before) = self.last.replace((now, received))?;
         let passed = now.saturating_duration_since(then);
         let came = received.saturating_sub(before);

@@ -30,6 +30,15 @@ struct State {
     waiting: usize,
 }
 
+thread_local! {
+    /// Asked for at every operation: `thread::current()` counts references each time.
+    static ME: ThreadId = thread::current().id();
+}
+
+fn me() -> ThreadId {
+    ME.try_with(|me| *me).unwrap_or_else(|_| thread::current().id())
+}
+
 impl Turn {
     /// A turn that nobody has.
     pub fn new() -> Self {
@@ -41,13 +50,14 @@ impl Turn {
     /// # Errors
     /// [`TurnError::Busy`] or [`TurnError::Reentrant`].
     pub fn try_acquire(&self) -> Result<(), TurnError> {
+        let me = me();
         let mut state = self.state();
         match state.owner {
             None => {
-                state.owner = Some(thread::current().id());
+                state.owner = Some(me);
                 Ok(())
             }
-            Some(id) if id == thread::current().id() => Err(TurnError::Reentrant),
+            Some(id) if id == me => Err(TurnError::Reentrant),
             Some(_) => Err(TurnError::Busy),
         }
     }
@@ -57,7 +67,7 @@ impl Turn {
     /// # Errors
     /// [`TurnError::Busy`] if it did not come, [`TurnError::Reentrant`] if the calling thread has it.
     pub fn acquire(&self, patience: Duration) -> Result<(), TurnError> {
-        let me = thread::current().id();
+        let me = me();
         let until = Instant::now() + patience;
         let mut state = self.state();
         while let Some(id) = state.owner {

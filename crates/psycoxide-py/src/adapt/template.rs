@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use psycoxide_sql::template::{Piece, Placeholder, Template};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::context::ClientEncoding;
+use crate::guarded::Guarded;
 
 /// How many templates are kept: programs repeat a handful of statements at a time.
 const KEPT: usize = 16;
@@ -38,12 +39,12 @@ impl Prepared {
         if query.len() > LONGEST_KEPT {
             return Ok(Arc::new(Prepared::new(py, query, encoding)?));
         }
-        if let Some(known) = recall(query, encoding) {
+        if let Some(known) = recall(py, query, encoding) {
             return Ok(known);
         }
         let prepared = Arc::new(Prepared::new(py, query, encoding)?);
         // What is dropped here is dropped after the lock is free.
-        let dropped = keep(Arc::clone(&prepared));
+        let dropped = keep(py, Arc::clone(&prepared));
         drop(dropped);
         Ok(prepared)
     }
@@ -89,10 +90,10 @@ impl Prepared {
     }
 }
 
-static KEPT_TEMPLATES: Mutex<VecDeque<Arc<Prepared>>> = Mutex::new(VecDeque::new());
+static KEPT_TEMPLATES: Guarded<VecDeque<Arc<Prepared>>> = Guarded::new(VecDeque::new());
 
-fn recall(query: &[u8], encoding: ClientEncoding) -> Option<Arc<Prepared>> {
-    let mut kept = KEPT_TEMPLATES.lock().unwrap_or_else(PoisonError::into_inner);
+fn recall(py: Python<'_>, query: &[u8], encoding: ClientEncoding) -> Option<Arc<Prepared>> {
+    let mut kept = KEPT_TEMPLATES.lock(py);
     let at = kept.iter().position(|known| known.query == query && known.encoding == encoding)?;
     if at > 0 {
         kept.swap(at, at - 1);
@@ -101,8 +102,8 @@ fn recall(query: &[u8], encoding: ClientEncoding) -> Option<Arc<Prepared>> {
     kept.get(at).cloned()
 }
 
-fn keep(prepared: Arc<Prepared>) -> Option<Arc<Prepared>> {
-    let mut kept = KEPT_TEMPLATES.lock().unwrap_or_else(PoisonError::into_inner);
+fn keep(py: Python<'_>, prepared: Arc<Prepared>) -> Option<Arc<Prepared>> {
+    let mut kept = KEPT_TEMPLATES.lock(py);
     kept.push_front(prepared);
     if kept.len() > KEPT { kept.pop_back() } else { None }
 }

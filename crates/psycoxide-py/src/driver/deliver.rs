@@ -1,7 +1,7 @@
 //! What the server says besides its answers reaches the program: notices, notifications, and
 //! parameters that changed.
 
-use psycoxide_proto::{Engine, Notification, Report};
+use psycoxide_proto::{Notification, Report};
 use psycoxide_sql::quote::StringStyle;
 use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyList, PyString};
@@ -24,8 +24,16 @@ const MAX_NOTICES: usize = 50;
 /// text could be neither quoted nor read, and going on would be guessing.
 pub fn deliver(connection: &Bound<'_, Connection>, session: &Session) -> PyResult<()> {
     let py = connection.py();
-    let refreshed = refresh(py, connection.get(), session).inspect_err(|_| session.break_off());
-    if session.ask(Engine::backlog).unwrap_or_default() == 0 {
+    let (version, backlog) = {
+        let link = session.link();
+        let Some(engine) = link.engine() else { return Ok(()) };
+        (engine.parameters_version(), engine.backlog())
+    };
+    let mut refreshed = Ok(());
+    if connection.get().state().parameters_version != Some(version) {
+        refreshed = refresh(py, connection.get(), session).inspect_err(|_| session.break_off());
+    }
+    if backlog == 0 {
         return refreshed;
     }
     let (notices, notifications) = session

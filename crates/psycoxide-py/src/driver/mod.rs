@@ -127,11 +127,12 @@ impl<'a, 'py> Operation<'a, 'py> {
     }
 
     fn start(&self, request: Request) -> PyResult<()> {
-        if self.session.is_streaming() {
+        let started = self.session.start(request);
+        if started.is_err() && self.session.is_streaming() {
             return Err(error::operational("PQexec not allowed during COPY BOTH\n"));
         }
         self.connection.get().state().error_message = None;
-        self.session.start(request).map_err(|error| error::from_net(&error))
+        started.map_err(|error| error::from_net(&error))
     }
 
     /// Sends what the socket takes of a request at once, without a wait: [`Operation::resume`] has to

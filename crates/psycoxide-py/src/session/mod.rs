@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use psycoxide_net::{CancelToken, Error, Interest, Link, Pace, Progress, Readiness, Turn, wait};
+use psycoxide_net::{CancelToken, Error, Interest, Link, Progress, Readiness, Turn, wait};
 use psycoxide_proto::{Engine, Event, Outcome, Phase, Request, Rows};
 
 use watch::Watch;
@@ -81,8 +81,6 @@ pub struct Session {
     polling: AtomicBool,
     /// How long an operation may take, in microseconds; 0 is for ever.
     timeout: AtomicU64,
-    /// How the answer comes that is being read.
-    pace: Mutex<Pace>,
     /// Bounds the operations that somebody `poll()`s.
     watch: Watch,
     /// The process that opened the link: a forked child must not touch it.
@@ -99,7 +97,6 @@ impl Session {
             polled: Mutex::default(),
             polling: AtomicBool::new(false),
             timeout: AtomicU64::new(0),
-            pace: Mutex::default(),
             watch: Watch::default(),
             generation: fork::generation(),
         }
@@ -152,10 +149,6 @@ impl Session {
     /// The link, for one step. Never hold this across a wait or a call into Python.
     pub fn link(&self) -> MutexGuard<'_, Link> {
         self.link.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn pace(&self) -> MutexGuard<'_, Pace> {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An operation begins that somebody `poll()`s: its time runs.
@@ -229,8 +222,6 @@ impl Session {
 
     /// Hands a request to the engine; nothing is sent yet.
     pub fn start(&self, request: Request) -> Result<(), Error> {
-        // One answer's pace says nothing of the next one's.
-        *self.pace() = Pace::default();
         let mut link = self.link();
         let started = link.start(request);
         if started.is_err() && link.engine().is_none() {
@@ -309,27 +300,22 @@ impl Session {
     pub fn drive(&self, until: Option<Instant>) -> Result<Stop, Error> {
         let mut busy_since = None;
         loop {
-            let (wants, fd, deadline, backlog, phase, rows, received) = {
-                let mut link = self.link();
-                let wants = match self.advance_link(&mut link)? {
-                    Progress::Done(outcome) => return Ok(Stop::Done(outcome)),
-                    Progress::Paused(event) => return Ok(Stop::Paused(event)),
-                    Progress::Wait(interest) => Some(interest),
-                    Progress::Yield => None,
-                };
-                let engine = link.engine();
-                let backlog = engine.map_or(0, Engine::backlog);
-                let rows = engine.is_some_and(Engine::offers_rows);
-                let phase = engine.map(Engine::phase);
-                (wants, link.fd(), link.deadline(), backlog, phase, rows, link.received())
+            let mut link = self.link();
+            let wants = match self.advance_link(&mut link)? {
+                Progress::Done(outcome) => return Ok(Stop::Done(outcome)),
+                Progress::Paused(event) => return Ok(Stop::Paused(event)),
+                Progress::Wait(interest) => Some(interest),
+                Progress::Yield => None,
             };
-            if backlog > MAX_BACKLOG {
+            let engine = link.engine();
+            if engine.map_or(0, Engine::backlog) > MAX_BACKLOG {
                 return Ok(Stop::Backlog);
             }
-            if rows {
+            if engine.is_some_and(Engine::offers_rows) {
                 return Ok(Stop::Rows);
             }
             let Some(interest) = wants else {
+                drop(link);
                 // Where there is always more to read no wait is ever interrupted.
                 let since = *busy_since.get_or_insert_with(Instant::now);
                 if since.elapsed() >= LONGEST_UNSEEN {
@@ -337,13 +323,13 @@ impl Session {
                 }
                 continue;
             };
-            if hungry(interest, phase) {
+            if hungry(interest, engine.map(Engine::phase)) {
                 return Ok(Stop::Hungry);
             }
-            if interest == Interest::READ
-                && matches!(phase, Some(Phase::CopyOut | Phase::QueryRows | Phase::ExecuteRows))
-                && let Some(rest) = self.pace().rest(Instant::now(), received)
-            {
+            let rest = if interest == Interest::READ { link.rest() } else { None };
+            let (fd, deadline) = (link.fd(), link.deadline());
+            drop(link);
+            if let Some(rest) = rest {
                 std::thread::sleep(rest);
                 continue;
             }
