@@ -70,10 +70,21 @@ fn write_ascii_safe(out: &mut Vec<u8>, text: &[u8], style: StringStyle) -> Resul
     Ok(())
 }
 
-/// Whether no byte of it has a meaning inside a constant. Written without a branch, so that the
-/// compiler can use vectors.
+/// Whether no byte of it has a meaning inside a constant.
 fn is_plain(text: &[u8]) -> bool {
-    text.iter().fold(true, |plain, &byte| plain & (byte != b'\'') & (byte != b'\\') & (byte != 0))
+    if let Some(last) = text.last_chunk::<16>() {
+        // The last ones may be looked at twice.
+        return text.as_chunks::<16>().0.iter().all(all_plain) && all_plain(last);
+    }
+    match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        (Some(first), Some(last)) => all_plain(first) && all_plain(last),
+        _ => text.iter().all(|byte| all_plain(&[*byte])),
+    }
+}
+
+/// Written without a branch and of a fixed length, so that the compiler uses vectors.
+fn all_plain<const LENGTH: usize>(bytes: &[u8; LENGTH]) -> bool {
+    bytes.iter().fold(true, |plain, &byte| plain & (byte != b'\'') & (byte != b'\\') & (byte != 0))
 }
 
 fn open(out: &mut Vec<u8>, length: usize, style: StringStyle) {
@@ -106,6 +117,21 @@ mod tests {
         assert_eq!(quoted("LATIN1", b"", Standard).unwrap(), b"''");
         assert_eq!(quoted("LATIN1", b"\xe9'", Standard).unwrap(), b"'\xe9'''");
         assert_eq!(quoted("SJIS", text, Escape).unwrap(), br"E'a\\''b''''\\'");
+    }
+
+    #[test]
+    fn a_byte_with_a_meaning_is_found_wherever_it_stands() {
+        for length in 0..70 {
+            let plain = vec![b'x'; length];
+            assert!(is_plain(&plain));
+            for place in 0..length {
+                for byte in 0..=u8::MAX {
+                    let mut text = plain.clone();
+                    text[place] = byte;
+                    assert_eq!(is_plain(&text), !matches!(byte, b'\'' | b'\\' | 0), "{text:?}");
+                }
+            }
+        }
     }
 
     #[test]
