@@ -240,7 +240,7 @@ mod tests {
         let Pumped::Event(Event::Done(outcome)) = pump(&mut stream, &mut engine).unwrap() else {
             panic!("the second step did not read it all");
         };
-        assert_eq!(outcome.result.unwrap().tag, b"SET");
+        assert_eq!(outcome.result.unwrap().tag[..], *b"SET");
     }
 
     #[test]

@@ -63,5 +63,6 @@ pub use machine::startup::{AuthMethods, ChannelBinding, ProtocolVersion, Startup
 pub use machine::transitions::Phase;
 pub use result::columns::{Column, Columns};
 pub use result::rows::{Fields, Position, Row, Rows, Walk};
+pub use result::tag::Tag;
 pub use result::{QueryResult, ResultKind};
 pub use secret::Secret;

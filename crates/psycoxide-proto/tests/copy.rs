@@ -203,7 +203,7 @@ fn a_stream_ends_from_either_side() {
         ready(b'I'),
     ];
     engine.receive(&timeline.concat());
-    assert_eq!(outcome(&mut engine).result.unwrap().tag, b"START_STREAMING");
+    assert_eq!(outcome(&mut engine).result.unwrap().tag[..], *b"START_STREAMING");
 
     // The server shuts down: no CopyDone, and then the end.
     let mut engine = copying(b'W');

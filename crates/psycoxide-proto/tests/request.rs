@@ -214,7 +214,7 @@ fn a_script_stops_at_its_first_error() {
     engine.receive(&[complete("B"), ready(b'I')].concat());
     assert_eq!(sent(&mut engine), b"Q\0\0\0\x06c\0");
     engine.receive(&[complete("C"), ready(b'I')].concat());
-    assert_eq!(outcome(&mut engine).result.unwrap().tag, b"C");
+    assert_eq!(outcome(&mut engine).result.unwrap().tag[..], *b"C");
 
     ask(&mut engine, script(), "Q", &[complete("A"), ready(b'I')]);
     sent(&mut engine);
@@ -240,7 +240,7 @@ fn a_begin_travels_with_its_query() {
             ready(b'T'),
         ],
     );
-    assert_eq!(outcome(&mut engine).result.unwrap().tag, b"SELECT 0");
+    assert_eq!(outcome(&mut engine).result.unwrap().tag[..], *b"SELECT 0");
 
     ask(
         &mut engine,

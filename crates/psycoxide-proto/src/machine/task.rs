@@ -11,7 +11,9 @@ use crate::result::{QueryResult, ResultKind, tag};
 use crate::wire::reader::Malformed;
 
 /// A RowDescription longer than this is not remembered.
-const REMEMBERED: usize = 16 << 10;
+const LONGEST_REMEMBERED: usize = 4 << 10;
+/// So many are remembered: programs repeat a handful of statements at a time.
+const REMEMBERED: usize = 4;
 
 /// What a request has answered so far.
 #[derive(Debug, Default)]
@@ -25,9 +27,9 @@ pub(crate) struct Task {
     batch: Tally,
     /// How many fields each row must have.
     pub(crate) width: u16,
-    /// The last RowDescription and what it said. It outlives the request: a statement that runs
+    /// The last RowDescriptions and what they said. They outlive the request: a statement that runs
     /// again need not be described again, and who keeps a plan per `Arc` finds it again.
-    shape: Option<(Vec<u8>, Arc<Columns>)>,
+    shapes: Vec<(Vec<u8>, Arc<Columns>)>,
 }
 
 impl Task {
@@ -125,15 +127,15 @@ impl Task {
     }
 
     fn describe(&mut self, body: &[u8]) -> Result<Arc<Columns>, Malformed> {
-        if let Some((known, columns)) = &self.shape
-            && known == body
-        {
+        if let Some((_, columns)) = self.shapes.iter().find(|(known, _)| known == body) {
             return Ok(Arc::clone(columns));
         }
         let columns = Arc::new(row_description(body)?);
-        self.shape = None;
-        if body.len() <= REMEMBERED {
-            self.shape = Some((body.to_vec(), Arc::clone(&columns)));
+        if body.len() <= LONGEST_REMEMBERED {
+            if self.shapes.len() == REMEMBERED {
+                self.shapes.remove(0);
+            }
+            self.shapes.push((body.to_vec(), Arc::clone(&columns)));
         }
         Ok(columns)
     }
@@ -142,6 +144,7 @@ impl Task {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::result::tag::Tag;
 
     const ONE: &[u8] = b"\0\x01a\0\0\0\0\0\0\0\0\0\0\x17\0\x04\xff\xff\xff\xff\0\0";
     const NONE: &[u8] = b"\0\0";
@@ -155,7 +158,7 @@ mod tests {
         assert!(!task.complete(b"SET"));
         let outcome = task.finish(Rows::default());
         let result = outcome.result.unwrap();
-        assert_eq!((result.kind, result.tag), (ResultKind::Command, b"SET".to_vec()));
+        assert_eq!((result.kind, result.tag), (ResultKind::Command, Tag::from_slice(b"SET")));
         assert_eq!(result.columns, None);
         assert_eq!(task.finish(Rows::default()), Outcome::default());
     }
@@ -172,17 +175,39 @@ mod tests {
         assert_eq!(outcome.error, Some(report(b"Mone\0\0")));
     }
 
+    fn shape(task: &mut Task, body: &[u8]) -> Arc<Columns> {
+        task.columns(body, ResultKind::Tuples).unwrap();
+        task.complete(b"SELECT 0");
+        task.finish(Rows::default()).result.unwrap().columns.unwrap()
+    }
+
     #[test]
     fn the_same_shape_is_described_once() {
         let mut task = Task::default();
-        let mut shapes = Vec::new();
-        for body in [ONE, ONE, NONE, ONE] {
-            task.columns(body, ResultKind::Tuples).unwrap();
-            task.complete(b"SELECT 0");
-            shapes.push(task.finish(Rows::default()).result.unwrap().columns.unwrap());
-        }
+        let shapes = [ONE, ONE, NONE, ONE].map(|body| shape(&mut task, body));
         assert!(Arc::ptr_eq(&shapes[0], &shapes[1]));
         assert_eq!(shapes[2].len(), 0);
-        assert_eq!(shapes[0], shapes[3]);
+        assert!(Arc::ptr_eq(&shapes[0], &shapes[3]));
+    }
+
+    #[test]
+    fn few_shapes_are_remembered_and_no_long_one() {
+        let mut task = Task::default();
+        let named = |name: u8| {
+            let mut body = ONE.to_vec();
+            body[2] = name;
+            body
+        };
+        let first = shape(&mut task, &named(b'a'));
+        for name in b'b'..b'b' + 20 {
+            assert_eq!(shape(&mut task, &named(name))[0].name, [name]);
+        }
+        assert_eq!(task.shapes.len(), REMEMBERED);
+        let again = shape(&mut task, &named(b'a'));
+        assert!(again == first && !Arc::ptr_eq(&again, &first));
+        let mut long = ONE.to_vec();
+        long.splice(2..2, [b'x'; LONGEST_REMEMBERED]);
+        assert_eq!(shape(&mut task, &long), shape(&mut task, &long));
+        assert!(task.shapes.iter().all(|(body, _)| body.len() < 100));
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use columns::Columns;
 use rows::Rows;
+use tag::Tag;
 
 /// One statement's result.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,7 +21,7 @@ pub struct QueryResult {
     /// The rows; empty unless `kind` is [`ResultKind::Tuples`].
     pub rows: Rows,
     /// The text of CommandComplete, e.g. `INSERT 0 5`; empty when there was none.
-    pub tag: Vec<u8>,
+    pub tag: Tag,
     /// What a function call returned: the outer `Option` says whether there was one, the inner
     /// is `None` for NULL.
     pub function_value: Option<Option<Vec<u8>>>,

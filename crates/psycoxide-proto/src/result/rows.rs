@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use crate::wire::buffer::Buffer;
 
 /// The bytes before a DataRow's first field: type, length, number of fields.
@@ -15,7 +17,8 @@ const HEADER: usize = 7;
 /// is total.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
-    blocks: Vec<Block>,
+    /// Most results lie in one.
+    blocks: SmallVec<[Block; 1]>,
     count: usize,
     /// How many rows of the result came before these.
     before: usize,

@@ -2,6 +2,11 @@
 //!
 //! <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-COMMANDCOMPLETE>
 
+use smallvec::SmallVec;
+
+/// A command tag as it came; the usual ones need no memory of their own.
+pub type Tag = SmallVec<[u8; 24]>;
+
 /// The commands whose tag ends with a number of rows. `COPY` has had one since PostgreSQL 8.2,
 /// `MERGE` exists since 15.
 const COUNTED: [&[u8]; 8] =

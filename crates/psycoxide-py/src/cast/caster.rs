@@ -132,7 +132,7 @@ pub fn new_type<'py>(
     let py = values.py();
     let decoder = match castobj.map(|object| (object, object.cast::<Caster>())) {
         // A caster that runs no Python code is not called, but done as.
-        Some((_, Ok(caster))) if !caster.get().decoder().runs_python() => {
+        Some((_, Ok(caster))) if !caster.get().decoder().traits().runs_python => {
             caster.get().decoder().clone_ref(py)
         }
         Some((function, _)) => Decoder::Python(function.clone().unbind()),

@@ -56,6 +56,19 @@ pub enum Decoder {
     Missing,
 }
 
+/// What a decoder's values are like, and what it takes to make them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traits {
+    /// Decoding can run Python code, other than to make a `tzinfo` or run a codec.
+    pub runs_python: bool,
+    /// Values may have an offset, and so a `tzinfo`.
+    pub uses_zones: bool,
+    /// The encoding matters.
+    pub uses_encoding: bool,
+    /// Values are objects that the garbage collector does not track, or need not.
+    pub atomic: bool,
+}
+
 impl Decoder {
     /// The object for a field.
     ///
@@ -96,42 +109,33 @@ impl Decoder {
         }
     }
 
-    /// Whether decoding can run Python code, other than to make a `tzinfo` or run a codec.
-    pub fn runs_python(&self) -> bool {
+    /// What has to be known of a column before its values are decoded.
+    pub fn traits(&self) -> Traits {
+        let plain =
+            Traits { runs_python: false, uses_zones: false, uses_encoding: false, atomic: true };
         match self {
-            Self::Array(element) => element.runs_python(),
-            decoder => matches!(decoder, Self::Python(_) | Self::Missing),
-        }
-    }
-
-    /// Whether values may have an offset, and so a `tzinfo`.
-    pub fn uses_zones(&self) -> bool {
-        match self {
-            Self::Array(element) => element.uses_zones(),
-            Self::Wire(wire) => wire.has_zone(),
-            decoder => matches!(decoder, Self::Timestamp | Self::TimestampTz | Self::Time),
-        }
-    }
-
-    /// Whether the encoding matters.
-    pub fn uses_encoding(&self) -> bool {
-        match self {
-            Self::Array(element) => element.uses_encoding(),
-            decoder => matches!(decoder, Self::Text | Self::Json | Self::Hstore | Self::Python(_)),
-        }
-    }
-
-    /// Whether values are objects that the garbage collector does not track, or need not.
-    pub fn is_atomic(&self) -> bool {
-        match self {
-            Self::Wire(wire) => wire.is_atomic(),
-            Self::Array(_)
-            | Self::Binary
-            | Self::Json
-            | Self::Hstore
-            | Self::Python(_)
-            | Self::Missing => false,
-            _ => true,
+            Self::Array(element) => Traits { atomic: false, ..element.traits() },
+            Self::Wire(wire) => {
+                Traits { uses_zones: wire.has_zone(), atomic: wire.is_atomic(), ..plain }
+            }
+            Self::Text => Traits { uses_encoding: true, ..plain },
+            Self::Timestamp | Self::TimestampTz | Self::Time => {
+                Traits { uses_zones: true, ..plain }
+            }
+            Self::Json | Self::Hstore => Traits { uses_encoding: true, atomic: false, ..plain },
+            Self::Binary => Traits { atomic: false, ..plain },
+            Self::Python(_) => {
+                Traits { runs_python: true, uses_encoding: true, atomic: false, ..plain }
+            }
+            Self::Missing => Traits { runs_python: true, atomic: false, ..plain },
+            Self::Bytes
+            | Self::Integer
+            | Self::Float
+            | Self::Decimal
+            | Self::Boolean
+            | Self::Date
+            | Self::Interval
+            | Self::Uuid => plain,
         }
     }
 

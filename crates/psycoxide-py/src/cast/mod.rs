@@ -20,6 +20,7 @@ mod kept;
 mod number;
 mod object;
 mod plan;
+mod plans;
 mod registry;
 mod scene;
 mod surroundings;
@@ -34,6 +35,7 @@ pub use decoder::Decoder;
 pub use kept::Kept;
 pub use object::{Decoded, Raised, Value};
 pub use plan::{CastPlan, cast};
+pub use plans::Plans;
 pub use scene::Scene;
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -4,9 +4,11 @@ use psycoxide_proto::Columns;
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
+use pyo3::types::PyInt;
 
 use super::decoder::Decoder;
 use super::kept::Kept;
+use super::registry;
 use super::scene::Scene;
 use super::surroundings;
 use super::text::TextDecoder;
@@ -34,14 +36,37 @@ impl CastPlan {
     /// The plan for a result with these columns: casters are looked for on the cursor, on its
     /// connection, then everywhere.
     pub fn resolve(cursor: &Bound<'_, Cursor>, columns: &Columns) -> PyResult<Self> {
+        Self::resolve_noting(cursor, columns, &mut |_, _| {})
+    }
+
+    /// The same; `note` is told of each type, as its object identifier, and of the caster for it.
+    pub(super) fn resolve_noting<'py>(
+        cursor: &Bound<'py, Cursor>,
+        columns: &Columns,
+        note: &mut impl FnMut(Bound<'py, PyInt>, Option<Bound<'py, PyAny>>),
+    ) -> PyResult<Self> {
         let py = cursor.py();
         let cursor = cursor.as_any();
         let registries = surroundings::registries(cursor);
-        let mut decoders = Vec::with_capacity(columns.len());
+        let mut decoders = Vec::<Decoder>::with_capacity(columns.len());
+        let mut before = None;
         for column in columns.iter() {
-            let decoder = registries.decoder(py, column.type_oid)?;
-            let wire = (column.format == BINARY).then(|| Wire::of(column.type_oid, &decoder));
-            decoders.push(wire.flatten().map_or(decoder, Decoder::Wire));
+            let kind = (column.type_oid, column.format);
+            // Columns of one type often stand together: that is looked up once.
+            let decoder = match decoders.last().filter(|_| before == Some(kind)) {
+                Some(same) => same.clone_ref(py),
+                None => {
+                    let oid = PyInt::new(py, column.type_oid);
+                    let caster = registries.caster(&oid)?;
+                    let decoder = registry::decoder(caster.as_ref());
+                    note(oid, caster);
+                    let binary = column.format == BINARY;
+                    let wire = binary.then(|| Wire::of(column.type_oid, &decoder)).flatten();
+                    wire.map_or(decoder, Decoder::Wire)
+                }
+            };
+            decoders.push(decoder);
+            before = Some(kind);
         }
         Ok(Self::new(decoders, surroundings::encoding(cursor)))
     }
@@ -60,19 +85,25 @@ impl CastPlan {
     }
 
     fn new(decoders: Vec<Decoder>, encoding: TextDecoder) -> Self {
-        let codec_needed = decoders.iter().any(Decoder::uses_encoding) && !encoding.is_native();
-        Self {
-            native: !codec_needed && !decoders.iter().any(Decoder::runs_python),
-            uses_zones: decoders.iter().any(Decoder::uses_zones),
-            atomic: decoders.iter().all(Decoder::is_atomic),
-            decoders,
-            encoding,
+        let (mut native, mut uses_zones, mut atomic) = (true, false, true);
+        for decoder in &decoders {
+            let traits = decoder.traits();
+            let codec_runs = traits.uses_encoding && !encoding.is_native();
+            native &= !codec_runs && !traits.runs_python;
+            uses_zones |= traits.uses_zones;
+            atomic &= traits.atomic;
         }
+        Self { decoders, encoding, native, uses_zones, atomic }
     }
 
     /// The same plan in the encoding that the connection has now.
     pub fn in_encoding_of(self, cursor: &Bound<'_, Cursor>) -> Self {
         Self::new(self.decoders, surroundings::encoding(cursor.as_any()))
+    }
+
+    /// Whether the plan holds nothing of Python's, and text is in this encoding.
+    pub(super) fn is_native_in(&self, encoding: &TextDecoder) -> bool {
+        self.native && self.encoding == *encoding
     }
 
     /// Whether text is in UTF-8.

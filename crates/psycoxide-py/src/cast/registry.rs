@@ -65,19 +65,28 @@ impl<'py> Registries<'py> {
         Self(registries.map(|registry| registry.filter(|registry| !registry.is_empty())))
     }
 
-    /// The decoder for a type: of the first registry that has a caster for it.
-    ///
-    /// A type that nobody has registered a caster for is text.
-    pub fn decoder(&self, py: Python<'py>, oid: u32) -> PyResult<Decoder> {
-        let oid = PyInt::new(py, oid);
+    /// The caster for a type: of the first registry that has one for it.
+    pub fn caster(&self, oid: &Bound<'py, PyInt>) -> PyResult<Option<Bound<'py, PyAny>>> {
         for registry in self.0.iter().flatten() {
-            let Some(found) = registry.get_item(&oid)? else { continue };
-            return match found.cast::<Caster>() {
-                Ok(caster) => Ok(caster.get().decoder().clone_ref(py)),
-                // The dictionary is the user's: whatever else is in it is called like a caster.
-                Err(_) => Ok(Decoder::Python(found.unbind())),
-            };
+            if let Some(found) = registry.get_item(oid)? {
+                return Ok(Some(found));
+            }
         }
-        Ok(Decoder::Text)
+        Ok(None)
+    }
+
+    /// The decoder for a type.
+    pub fn decoder(&self, py: Python<'py>, oid: u32) -> PyResult<Decoder> {
+        Ok(decoder(self.caster(&PyInt::new(py, oid))?.as_ref()))
+    }
+}
+
+/// What a caster does. A type that nobody has registered a caster for is text.
+pub fn decoder(caster: Option<&Bound<'_, PyAny>>) -> Decoder {
+    let Some(found) = caster else { return Decoder::Text };
+    match found.cast::<Caster>() {
+        Ok(caster) => caster.get().decoder().clone_ref(found.py()),
+        // The dictionary is the user's: whatever else is in it is called like a caster.
+        Err(_) => Decoder::Python(found.clone().unbind()),
     }
 }

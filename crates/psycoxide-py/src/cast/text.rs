@@ -10,7 +10,7 @@ use super::object::{Decoded, Value};
 use crate::adapt::ClientEncoding;
 
 /// How the bytes of a client encoding become `str`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum TextDecoder {
     /// UTF8
     Utf8,

@@ -3,6 +3,7 @@
 use psycoxide_sql::command::begin::Characteristics;
 
 use crate::adapt::QuoteContext;
+use crate::cast::Plans;
 
 /// `connection.status`: what the *driver* did, not what the server says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +66,8 @@ pub struct State {
     pub refused_copy: Option<String>,
     /// The server's version and the protocol's, which are told after the end as well.
     pub versions: (i64, i32),
+    /// How the columns of the last results became objects.
+    pub plans: Plans,
     /// What went wrong last, as `info.error_message` shows it.
     pub error_message: Option<String>,
 }

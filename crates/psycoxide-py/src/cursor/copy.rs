@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use psycoxide_proto::{Engine, Event, Outcome, Request};
+use psycoxide_proto::{Engine, Event, Outcome, Request, Tag};
 use psycoxide_sql::command::copy::Table;
 use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -262,7 +262,7 @@ impl Cursor {
         };
         drop(copy);
         Self::take_outcome(slf, outcome)?;
-        this.state().fetched.statusmessage = Some(Vec::new());
+        this.state().fetched.statusmessage = Some(Tag::new());
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use psycoxide_proto::{Outcome, Position, QueryResult, ResultKind, Walk};
+use psycoxide_proto::{Outcome, Position, QueryResult, ResultKind, Tag, Walk};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -20,7 +20,7 @@ pub struct Tuples {
     /// The other rows, raw, and the columns.
     pub result: Box<QueryResult>,
     /// How each column becomes an object: chosen when the statement was executed.
-    pub plan: CastPlan,
+    pub plan: Arc<CastPlan>,
 }
 
 /// Which row is next.
@@ -33,6 +33,17 @@ pub struct Place {
 }
 
 impl Tuples {
+    /// To be shared: where the last result lay, if nobody reads that any more.
+    fn shared(self, last: Option<Arc<Self>>) -> Arc<Self> {
+        if let Some(mut last) = last
+            && let Some(place) = Arc::get_mut(&mut last)
+        {
+            *place = self;
+            return last;
+        }
+        Arc::new(self)
+    }
+
     /// How many rows there are.
     pub fn len(&self) -> usize {
         self.ahead() + self.result.rows.len()
@@ -106,7 +117,7 @@ pub struct Fetched {
     /// `cursor.rowcount`
     pub rowcount: i64,
     /// `cursor.statusmessage`: the command tag, as it came.
-    pub statusmessage: Option<Vec<u8>>,
+    pub statusmessage: Option<Tag>,
     /// `cursor.lastrowid`
     pub lastrowid: u32,
 }
@@ -124,20 +135,41 @@ impl Default for Fetched {
     }
 }
 
+impl Fetched {
+    /// Forgets everything. What is returned is to be dropped without the lock.
+    #[must_use]
+    fn clear(&mut self) -> (Option<Arc<Tuples>>, Ahead) {
+        self.place = Place::default();
+        self.rowcount = -1;
+        self.statusmessage = None;
+        self.lastrowid = 0;
+        (self.tuples.take(), std::mem::take(&mut self.ahead))
+    }
+}
+
 impl Cursor {
-    /// Forgets the last statement's result. A named cursor's next one comes where its rows lay.
+    /// Forgets the last statement's result.
     pub(super) fn reset(&self, py: Python<'_>) {
-        let mut old = std::mem::take(&mut self.state().fetched);
+        drop(self.forget(py));
+    }
+
+    /// The same; answers the memory of its table for the next one's, if it had one. A named cursor's
+    /// next rows come where the last ones lay.
+    fn forget(&self, py: Python<'_>) -> Option<Arc<Tuples>> {
+        let (tuples, ahead) = self.state().fetched.clear();
         let description = self.objects().description.take();
-        let tuples = old.tuples.take().filter(|_| self.name().is_some()).and_then(Arc::into_inner);
-        if let Some(mut tuples) = tuples {
+        // Dropped after the locks: destructors of Python objects may come back here.
+        drop((ahead, description));
+        let mut tuples = tuples?;
+        if self.name().is_some()
+            && let Some(tuples) = Arc::get_mut(&mut tuples)
+        {
             let rows = std::mem::take(&mut tuples.result.rows);
             if let Ok(session) = self.connection(py).and_then(|conn| conn.get().open_session()) {
                 session.give_back(rows);
             }
         }
-        // Dropped after the locks: destructors of Python objects may come back here.
-        drop((old, description));
+        Some(tuples)
     }
 
     /// Takes over what came of a statement.
@@ -159,20 +191,21 @@ impl Cursor {
     ) -> PyResult<()> {
         let py = slf.py();
         let this = slf.get();
-        this.reset(py);
+        let last = this.forget(py);
         let connection = this.connection(py)?;
         if let Some(report) = outcome.error {
-            this.state().fetched.statusmessage = Some(Vec::new());
+            this.state().fetched.statusmessage = Some(Tag::new());
             let query = this.query_bytes(py);
             let query = query.as_ref().map(|query| query.as_bytes(py));
             let cursor = slf.as_any();
             return Err(error::from_report(py, &report, query, connection.get(), Some(cursor)));
         }
         let Some(mut result) = outcome.result else { return Ok(()) };
-        let mut fetched = Fetched { lastrowid: result.inserted_oid(), ..Fetched::default() };
-        match result.kind {
+        let lastrowid = result.inserted_oid();
+        let mut tuples = None;
+        let (rowcount, statusmessage) = match result.kind {
             ResultKind::Empty => {
-                this.state().fetched.statusmessage = Some(Vec::new());
+                this.state().fetched.statusmessage = Some(Tag::new());
                 return Err(error::programming("can't execute an empty query"));
             }
             ResultKind::Tuples => {
@@ -180,24 +213,27 @@ impl Cursor {
                     return Err(error::internal("a table without columns"));
                 };
                 let (early, plan) = match early.and_then(|early| early.complete(&mut result.rows)) {
-                    Some((early, plan)) => (Some(early), plan.in_encoding_of(slf)),
-                    None => (None, CastPlan::resolve(slf, columns)?),
+                    Some((early, plan)) => (Some(early), Arc::new(plan.in_encoding_of(slf))),
+                    None => (None, CastPlan::of(slf, columns)?),
                 };
-                fetched.statusmessage = Some(std::mem::take(&mut result.tag));
-                let tuples = Tuples { early, result, plan };
-                fetched.rowcount = i64::try_from(tuples.len()).unwrap_or(i64::MAX);
-                fetched.tuples = Some(Arc::new(tuples));
+                let tag = std::mem::take(&mut result.tag);
+                let table = tuples.insert(Tuples { early, result, plan }.shared(last));
+                (i64::try_from(table.len()).unwrap_or(i64::MAX), tag)
             }
             ResultKind::CopyIn | ResultKind::CopyOut | ResultKind::CopyBoth => {
-                fetched.rowcount = affected(&result);
-                fetched.statusmessage = Some(Vec::new());
+                (affected(&result), Tag::new())
             }
-            ResultKind::Command | ResultKind::Function => {
-                fetched.rowcount = affected(&result);
-                fetched.statusmessage = Some(result.tag);
-            }
-        }
-        let old = std::mem::replace(&mut this.state().fetched, fetched);
+            ResultKind::Command | ResultKind::Function => (affected(&result), result.tag),
+        };
+        let mut state = this.state();
+        let fetched = &mut state.fetched;
+        // Forgotten already, unless a caster that was looked for ran a statement on this cursor.
+        let old = fetched.clear();
+        fetched.tuples = tuples;
+        fetched.rowcount = rowcount;
+        fetched.statusmessage = Some(statusmessage);
+        fetched.lastrowid = lastrowid;
+        drop(state);
         drop(old);
         Ok(())
     }
