@@ -3,8 +3,8 @@
 //! A state with an owner rather than a lock with a guard: an operation may run over many calls and
 //! waits, and the owner may be asked for.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Why the turn was not given.
@@ -17,26 +17,29 @@ pub enum TurnError {
 }
 
 /// The right to run an operation.
+///
+/// Nearly always it is free: then it costs two atomic operations to take it and give it back.
 #[derive(Debug, Default)]
 pub struct Turn {
-    state: Mutex<State>,
+    /// The number of the thread that has it.
+    owner: AtomicU64,
+    /// How many threads wait: waking nobody would be a system call each time.
+    waiting: AtomicUsize,
+    /// Held by who looks whether it has to wait, so that it is not woken in between.
+    gate: Mutex<()>,
     released: Condvar,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    owner: Option<ThreadId>,
-    /// How many threads wait: waking nobody would be a system call each time.
-    waiting: usize,
-}
+/// No thread's number.
+const NOBODY: u64 = 0;
 
-thread_local! {
-    /// Asked for at every operation: `thread::current()` counts references each time.
-    static ME: ThreadId = thread::current().id();
-}
-
-fn me() -> ThreadId {
-    ME.try_with(|me| *me).unwrap_or_else(|_| thread::current().id())
+/// The number of the calling thread, which no other thread ever has.
+fn me() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(NOBODY + 1);
+    thread_local! {
+        static ME: u64 = NEXT.fetch_add(1, Ordering::Relaxed);
+    }
+    ME.with(|me| *me)
 }
 
 impl Turn {
@@ -51,14 +54,10 @@ impl Turn {
     /// [`TurnError::Busy`] or [`TurnError::Reentrant`].
     pub fn try_acquire(&self) -> Result<(), TurnError> {
         let me = me();
-        let mut state = self.state();
-        match state.owner {
-            None => {
-                state.owner = Some(me);
-                Ok(())
-            }
-            Some(id) if id == me => Err(TurnError::Reentrant),
-            Some(_) => Err(TurnError::Busy),
+        match self.owner.compare_exchange(NOBODY, me, Ordering::SeqCst, Ordering::SeqCst) {
+            Ok(_) => Ok(()),
+            Err(owner) if owner == me => Err(TurnError::Reentrant),
+            Err(_) => Err(TurnError::Busy),
         }
     }
 
@@ -67,44 +66,38 @@ impl Turn {
     /// # Errors
     /// [`TurnError::Busy`] if it did not come, [`TurnError::Reentrant`] if the calling thread has it.
     pub fn acquire(&self, patience: Duration) -> Result<(), TurnError> {
-        let me = me();
         let until = Instant::now() + patience;
-        let mut state = self.state();
-        while let Some(id) = state.owner {
-            if id == me {
-                return Err(TurnError::Reentrant);
-            }
+        let mut gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        // Told before it looks, while who gives the turn back looks whom to tell after that: one of
+        // the two sees the other.
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let taken = loop {
+            let taken = self.try_acquire();
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(TurnError::Busy);
+            if taken != Err(TurnError::Busy) || left.is_zero() {
+                break taken;
             }
-            state.waiting += 1;
-            let waited = self.released.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            state.waiting -= 1;
-        }
-        state.owner = Some(me);
-        Ok(())
+            let waited = self.released.wait_timeout(gate, left);
+            gate = waited.unwrap_or_else(PoisonError::into_inner).0;
+        };
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        taken
     }
 
     /// Gives the turn back.
     pub fn release(&self) {
-        let mut state = self.state();
-        state.owner = None;
-        if state.waiting > 0 {
+        self.owner.store(NOBODY, Ordering::SeqCst);
+        if self.waiting.load(Ordering::SeqCst) > 0 {
+            drop(self.gate.lock().unwrap_or_else(PoisonError::into_inner));
             self.released.notify_one();
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
 
     use super::*;
 
@@ -118,7 +111,7 @@ mod tests {
             .map(|_| {
                 let (turn, inside) = (Arc::clone(&turn), Arc::clone(&inside));
                 thread::spawn(move || {
-                    for _ in 0..200 {
+                    for _ in 0..2000 {
                         turn.acquire(LONG).unwrap();
                         assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
                         inside.fetch_sub(1, Ordering::SeqCst);

@@ -1,19 +1,18 @@
 //! A wait callback waits: coroutine libraries such as gevent and eventlet.
 
-use std::sync::{Mutex, PoisonError};
-
 use pyo3::prelude::*;
 
 use super::{Reached, blocking};
 use crate::connection::Connection;
 use crate::error;
+use crate::guarded::Guarded;
 use crate::session::{Polled, Session, Stop};
 
-static CALLBACK: Mutex<Option<Py<PyAny>>> = Mutex::new(None);
+static CALLBACK: Guarded<Option<Py<PyAny>>> = Guarded::new(None);
 
 /// The wait callback in force, if there is one.
 pub fn callback(py: Python<'_>) -> Option<Py<PyAny>> {
-    let callback = CALLBACK.lock().unwrap_or_else(PoisonError::into_inner);
+    let callback = CALLBACK.lock(py);
     callback.as_ref().map(|callback| callback.clone_ref(py))
 }
 
@@ -54,7 +53,7 @@ pub fn drive(
 #[pyfunction]
 fn set_wait_callback(py: Python<'_>, f: Py<PyAny>) {
     let new = (!f.is_none(py)).then_some(f);
-    let old = std::mem::replace(&mut *CALLBACK.lock().unwrap_or_else(PoisonError::into_inner), new);
+    let old = std::mem::replace(&mut *CALLBACK.lock(py), new);
     // Dropped after the lock: a destructor may come back here.
     drop(old);
 }
