@@ -1,5 +1,7 @@
 //! `RowDescription`, `DataRow` and `ParameterDescription`.
 
+use std::cmp::Ordering;
+
 use crate::result::columns::{Column, Columns};
 use crate::wire::reader::{Malformed, Reader, SHORT, TRAILING};
 
@@ -31,21 +33,28 @@ pub(crate) fn row_description(body: &[u8]) -> Result<Columns, Malformed> {
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-DATAROW>
 #[inline]
 pub(crate) fn check_row(body: &[u8], columns: u16) -> Result<(), Malformed> {
-    let (count, mut rest) = body.split_first_chunk::<2>().ok_or(SHORT)?;
+    let (count, fields) = body.split_first_chunk::<2>().ok_or(SHORT)?;
     if u16::from_be_bytes(*count) != columns {
         return Err("a row has not as many fields as the result has columns");
     }
+    // Where the next field begins. That it lies within the row is asked when it is read, and at the
+    // end: once for each field.
+    let mut next = 0;
     for _ in 0..columns {
-        let (length, after) = rest.split_first_chunk::<4>().ok_or(SHORT)?;
-        rest = match i32::from_be_bytes(*length) {
-            -1 => after,
-            length => {
-                let length = usize::try_from(length).map_err(|_| "a field of negative length")?;
-                after.get(length..).ok_or(SHORT)?
-            }
-        };
+        let (length, _) = fields.get(next..).ok_or(SHORT)?.split_first_chunk().ok_or(SHORT)?;
+        let length = i32::from_be_bytes(*length);
+        next += size_of_val(&length);
+        match usize::try_from(length) {
+            Ok(length) => next += length,
+            Err(_) if length == -1 => {}
+            Err(_) => return Err("a field of negative length"),
+        }
     }
-    if rest.is_empty() { Ok(()) } else { Err(TRAILING) }
+    match next.cmp(&fields.len()) {
+        Ordering::Less => Err(TRAILING),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(SHORT),
+    }
 }
 
 /// `ParameterDescription` (backend, `t`): the types of a prepared statement's parameters.

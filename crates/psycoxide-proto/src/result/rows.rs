@@ -273,12 +273,16 @@ impl<'a> Row<'a> {
     }
 }
 
-impl<'a> Iterator for Fields<'a> {
-    type Item = Option<&'a [u8]>;
+impl<'a> Fields<'a> {
+    /// The next field, `None` for NULL: what [`Iterator::next`] gives, for who counts the columns
+    /// and asks for no more. From then on the fields are not counted here.
+    #[inline]
+    pub fn field(&mut self) -> Option<&'a [u8]> {
+        self.take_field().flatten()
+    }
 
     #[inline]
-    fn next(&mut self) -> Option<Option<&'a [u8]>> {
-        self.left = self.left.checked_sub(1)?;
+    fn take_field(&mut self) -> Option<Option<&'a [u8]>> {
         let (length, rest) = self.rest.split_first_chunk::<4>()?;
         let length = i32::from_be_bytes(*length);
         // A length was checked on arrival: either it fits, or it is -1, the NULL.
@@ -293,6 +297,16 @@ impl<'a> Iterator for Fields<'a> {
                 Some(None)
             }
         }
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Option<&'a [u8]>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Option<&'a [u8]>> {
+        self.left = self.left.checked_sub(1)?;
+        self.take_field()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -376,6 +390,9 @@ mod tests {
         assert_eq!(fields.next(), Some(Some(&b""[..])));
         assert_eq!(fields.next(), None);
         assert!(Row { body: b"", len: 0 }.is_empty());
+        let mut uncounted = row.fields();
+        let read = [(); 4].map(|()| uncounted.field());
+        assert_eq!(read, [Some(&b"hi"[..]), None, Some(&b""[..]), None]);
     }
 
     /// Never so after the check on arrival; reading is total all the same.
@@ -383,6 +400,7 @@ mod tests {
     fn a_row_that_was_not_checked_ends_early() {
         for body in [&b""[..], b"\0\0", b"\0\0\0\x05hi", b"\x7f\xff\xff\xff"] {
             assert_eq!(Row { body, len: 2 }.fields().count(), 0);
+            assert_eq!(Row { body, len: 2 }.fields().field(), None);
         }
     }
 }

@@ -47,7 +47,7 @@ pub enum Decoder {
     /// `dict` of `str` to `str` or `None`.
     Hstore,
     /// What another decoder makes of the text, made of the binary form.
-    Wire(Wire),
+    Wire(Box<Wire>),
     /// `list`, nested as the array is, of what the element's decoder gives.
     Array(Box<Decoder>),
     /// Whatever a callable gives for `(str or None, cursor)`.

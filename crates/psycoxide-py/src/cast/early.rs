@@ -15,7 +15,12 @@ use super::wire::Wire;
 
 /// Whether most of the work can be done before the fetch.
 pub fn is_early(decoder: &Decoder) -> bool {
-    matches!(decoder, Decoder::Text | Decoder::Binary | Decoder::Wire(Wire::Bytea))
+    matches!(decoder, Decoder::Text | Decoder::Binary) || is_bytea(decoder)
+}
+
+/// Whether this reads the binary form of a `bytea`.
+fn is_bytea(decoder: &Decoder) -> bool {
+    matches!(decoder, Decoder::Wire(wire) if **wire == Wire::Bytea)
 }
 
 /// The first step. The scene's encoding is UTF-8.
@@ -28,7 +33,7 @@ pub fn keep(decoder: &Decoder, scene: &Scene<'_, '_>, field: Option<&[u8]>) -> D
             decoder.decode(scene, field)
         }
         Decoder::Binary => binary::chunk(scene.py, text),
-        Decoder::Wire(Wire::Bytea) => binary::memory(scene.py, text.to_vec()),
+        decoder if is_bytea(decoder) => binary::memory(scene.py, text.to_vec()),
         _ => return bytes(scene.py, text),
     };
     match kept {
@@ -64,7 +69,8 @@ pub fn finish(decoder: &Decoder, scene: &Scene<'_, '_>, kept: &Py<PyAny>) -> Dec
             Ok(text) => decoder.decode(scene, Some(text.as_bytes())),
             Err(error) => Err(Raised::from_error(scene.py, error)),
         },
-        Decoder::Binary | Decoder::Wire(Wire::Bytea) => binary::view_of(kept),
+        Decoder::Binary => binary::view_of(kept),
+        decoder if is_bytea(decoder) => binary::view_of(kept),
         _ => Ok(Value::from(kept.clone())),
     }
 }

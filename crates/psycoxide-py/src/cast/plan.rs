@@ -62,7 +62,7 @@ impl CastPlan {
                     note(oid, caster);
                     let binary = column.format == BINARY;
                     let wire = binary.then(|| Wire::of(column.type_oid, &decoder)).flatten();
-                    wire.map_or(decoder, Decoder::Wire)
+                    wire.map_or(decoder, |wire| Decoder::Wire(Box::new(wire)))
                 }
             };
             decoders.push(decoder);

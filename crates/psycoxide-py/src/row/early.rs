@@ -114,7 +114,7 @@ fn keep(
     for row in rows.walk(rows.start()) {
         let mut fields = row.fields();
         for decoder in plan.decoders() {
-            match early::keep(decoder, &scene, fields.next().flatten()) {
+            match early::keep(decoder, &scene, fields.field()) {
                 Ok(value) => kept.push(value.into_bound(py).unbind()),
                 Err(raised) => {
                     drop(raised.into_error(py));

@@ -18,7 +18,7 @@ trait Values {
 impl Values for Fields<'_> {
     #[inline(always)]
     fn next(&mut self, decoder: &Decoder, scene: &Scene<'_, '_>) -> Decoded {
-        decoder.decode(scene, Iterator::next(self).flatten())
+        decoder.decode(scene, self.field())
     }
 }
 
