@@ -4,7 +4,7 @@
 #   make test     Rust and Python tests on a throwaway PostgreSQL 15, lint, type checks
 #
 #   make push     a web page of what is NOTIFYed, on gevent       (PORT=8000)
-#   make bench    ratios against psycopg2 and its other peers    (BENCH=all REPS=7 PROCESSORS=1)
+#   make bench    ratios against psycopg2 and its other peers    (BENCH=all REPS=7 PROCESSORS=1 ASLEEP=1)
 #   make bench-growth  how the time grows with the size; slopes
 #   make bench-page   writes both into docs/performance.md
 #   make bench-instr  instructions of ten hot paths, against reference values (UPDATE=1)
@@ -42,7 +42,7 @@ export PYO3_PYTHON := $(CURDIR)/$(PY)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-RUST_SOURCES := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name Cargo.toml)
+RUST_SOURCES := Cargo.toml Cargo.lock .cargo/config.toml $(shell find crates -name '*.rs' -o -name Cargo.toml)
 
 PYTEST ?= tests
 PARITY ?=
@@ -54,6 +54,7 @@ SERVERS ?= 15 16 17 18
 BENCH ?= default
 REPS ?= 5
 PROCESSORS ?=
+ASLEEP ?=
 SMOKE_PYTHONS ?= 3.9 3.13
 
 .PHONY: help demo test torture soak deny clients bench bench-growth bench-instr bench-page \
@@ -179,7 +180,8 @@ parity-all: $(STAMPS)/dev $(STAMPS)/native
 # The server is bound to the same processors as its client.
 bench: $(STAMPS)/dev $(STAMPS)/native
 	$(if $(PROCESSORS),taskset -c 0-$$(($(PROCESSORS) - 1))) $(SERVER) -- $(PY) benches \
-		--workloads '$(BENCH)' --reps $(REPS) --out .cache/bench$(addprefix -,$(PROCESSORS)).json
+		--workloads '$(BENCH)' --reps $(REPS) $(if $(ASLEEP),--asleep) \
+		--out .cache/bench$(if $(ASLEEP),-asleep)$(addprefix -,$(PROCESSORS)).json
 
 bench-growth: $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) benches/growth.py
