@@ -89,6 +89,7 @@ impl Error {
 
     /// The failure of encryption that an error of a stream carries, or else what `otherwise` makes
     /// of it.
+    #[cold]
     pub(crate) fn of_stream(error: io::Error, otherwise: impl FnOnce(io::Error) -> Self) -> Self {
         match (Failure::of(&error), gss::Failure::of(&error)) {
             (Some(failure), _) => Self::Tls(failure.clone()),

@@ -78,16 +78,6 @@ impl Link {
     /// Any; the link is closed then.
     pub fn advance(&mut self) -> Result<Progress, Error> {
         let advanced = match &mut self.stage {
-            Stage::Dialing(dial) => match dial.advance() {
-                Ok(Dialing::Wait(interest)) => Ok(Progress::Wait(interest)),
-                Ok(Dialing::Yield) => Ok(Progress::Yield),
-                Ok(Dialing::Ask(ask)) => Ok(Progress::Paused(Event::Ask(ask))),
-                Ok(Dialing::Connected(connected, outcome)) => {
-                    self.stage = Stage::Up(connected);
-                    Ok(Progress::Done(outcome))
-                }
-                Err(error) => Err(error),
-            },
             Stage::Up(up) => match pump::pump(&mut up.stream, &mut up.engine) {
                 Ok(Pumped::Event(Event::Done(outcome))) => {
                     // What came with the answer would not make the socket readable again. Should
@@ -102,12 +92,27 @@ impl Link {
                 Ok(Pumped::Yield) => Ok(Progress::Yield),
                 Err(error) => Err(error),
             },
-            Stage::Closed => Err(Error::lost()),
+            _ => self.advance_dialing(),
         };
         if advanced.is_err() {
             self.stage = Stage::Closed;
         }
         advanced
+    }
+
+    /// The same before the session stands.
+    #[cold]
+    fn advance_dialing(&mut self) -> Result<Progress, Error> {
+        let Stage::Dialing(dial) = &mut self.stage else { return Err(Error::lost()) };
+        match dial.advance()? {
+            Dialing::Wait(interest) => Ok(Progress::Wait(interest)),
+            Dialing::Yield => Ok(Progress::Yield),
+            Dialing::Ask(ask) => Ok(Progress::Paused(Event::Ask(ask))),
+            Dialing::Connected(connected, outcome) => {
+                self.stage = Stage::Up(connected);
+                Ok(Progress::Done(outcome))
+            }
+        }
     }
 
     /// Gives what [`Event::Ask`] asked for; [`Link::advance`] goes on with it.

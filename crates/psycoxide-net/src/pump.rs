@@ -107,11 +107,19 @@ pub(crate) fn poke(stream: &mut Stream, engine: &mut Engine) -> Result<(), Error
 }
 
 /// The engine's failure, if it has failed. Where the server is gone without a word, TLS knows how.
+#[inline]
 fn fail(stream: &Stream, engine: &Engine) -> Result<(), Error> {
-    match (engine.error(), stream.tls().and_then(Session::end)) {
-        (Some(ProtoError::Terminated(None)), Some(end)) => Err(Error::Tls(end)),
-        (Some(error), _) => Err(Error::Protocol(error.clone())),
-        (None, _) => Ok(()),
+    match engine.error() {
+        None => Ok(()),
+        Some(error) => Err(failure(stream, error)),
+    }
+}
+
+#[cold]
+fn failure(stream: &Stream, error: &ProtoError) -> Error {
+    match (error, stream.tls().and_then(Session::end)) {
+        (ProtoError::Terminated(None), Some(end)) => Error::Tls(end),
+        (error, _) => Error::Protocol(error.clone()),
     }
 }
 

@@ -211,10 +211,16 @@ impl Engine {
 
     /// The next event, if there is one. Taking it lets the engine read on, so poll until there is
     /// none.
+    #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
         if self.talk.event.is_none() {
             self.run();
         }
+        // Asked for at each step, when there is mostly none.
+        if self.talk.event.is_none() { None } else { self.take_event() }
+    }
+
+    fn take_event(&mut self) -> Option<Event> {
         let event = self.talk.event.take()?;
         // Where data are to be given, the driver's answer comes before what else was received.
         if !matches!(event, Event::CopyIn(_) | Event::CopyBoth(_) | Event::Ask(_)) {
@@ -357,26 +363,30 @@ impl Engine {
                 return;
             }
             match self.take() {
-                Ok(true) => continue,
+                Ok(true) => {}
                 Ok(false) if !self.eof => return,
-                Ok(false) => self.talk.end_of_file(),
-                Err(error) => self.talk.fail(error),
+                Ok(false) => self.give_up(None),
+                Err(error) => self.give_up(Some(error)),
             }
-            self.inbox = Inbox::default();
         }
+    }
+
+    /// Nothing more will be read: because of an error, or as the peer has closed.
+    #[cold]
+    fn give_up(&mut self, error: Option<Error>) {
+        match error {
+            Some(error) => self.talk.fail(error),
+            None => self.talk.end_of_file(),
+        }
+        self.inbox = Inbox::default();
     }
 
     /// Takes one message, or a run of rows or data; `false` when none is whole.
     fn take(&mut self) -> Result<bool, Error> {
         let phase = self.talk.phase;
         let header = match self.inbox.header(phase.is_opening()) {
-            // Where a length would begin with a zero byte, there is text.
-            Err(Violation::Length { message: b'E', length: 0x0100_0000.. })
-                if phase == Phase::Authenticate =>
-            {
-                return self.inbox.bare_error().map_or(Ok(false), |text| Err(Error::Refused(text)));
-            }
-            header => header?,
+            Ok(header) => header,
+            Err(violation) => return self.take_bare_error(violation),
         };
         let Some(header) = header else { return Ok(false) };
         // A message that has no place here is not waited for, however long it claims to be.
@@ -401,9 +411,24 @@ impl Engine {
         Ok(true)
     }
 
+    /// Where a length would begin with a zero byte, there is text.
+    #[cold]
+    fn take_bare_error(&self, violation: Violation) -> Result<bool, Error> {
+        match violation {
+            Violation::Length { message: b'E', length: 0x0100_0000.. }
+                if self.talk.phase == Phase::Authenticate =>
+            {
+                self.inbox.bare_error().map_or(Ok(false), |text| Err(Error::Refused(text)))
+            }
+            violation => Err(violation.into()),
+        }
+    }
+
     fn act(&mut self, rule: Rule, header: Header) -> Result<(), Error> {
-        let effect = self.talk.act(rule, self.inbox.body(header));
-        let effect = effect.map_err(|trouble| trouble.in_message(header.message))?;
+        let effect = match self.talk.act(rule, self.inbox.body(header)) {
+            Ok(effect) => effect,
+            Err(trouble) => return Err(trouble.in_message(header.message)),
+        };
         self.inbox.consume(header);
         match effect {
             Effect::Nothing => {}

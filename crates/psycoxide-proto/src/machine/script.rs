@@ -85,6 +85,7 @@ fn simple(out: &mut Vec<u8>, sql: &[u8]) -> Result<Phase, Refused> {
 }
 
 /// Statement after statement with no Sync in between: after an error the server skips the rest.
+#[inline(never)]
 fn many(out: &mut Vec<u8>, batch: &Batch) -> Result<Phase, Refused> {
     if batch.is_empty() {
         return Err("a batch without a statement");
@@ -97,6 +98,7 @@ fn many(out: &mut Vec<u8>, batch: &Batch) -> Result<Phase, Refused> {
 }
 
 /// The messages of the extended query protocol, up to the Sync.
+#[inline(never)]
 fn separate(out: &mut Vec<u8>, work: Work) -> Result<Phase, Refused> {
     match work {
         Work::Extended(extended) => {

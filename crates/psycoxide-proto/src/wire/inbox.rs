@@ -140,6 +140,7 @@ impl Inbox {
     /// there are `limit` bytes of them.
     ///
     /// What stands behind them is left to be read, and to be complained about, later.
+    #[inline(never)]
     pub(crate) fn take_copy_data(&mut self, limit: usize) -> Vec<u8> {
         let mut block = Vec::new();
         while block.len() < limit {

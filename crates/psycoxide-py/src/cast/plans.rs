@@ -92,6 +92,13 @@ impl CastPlan {
             drop(dropped);
             return Ok(plan);
         }
+        Self::make(cursor, columns)
+    }
+
+    /// A new plan, which is kept.
+    #[inline(never)]
+    fn make(cursor: &Bound<'_, Cursor>, columns: &Arc<Columns>) -> PyResult<Arc<Self>> {
+        let connection = cursor.get().connection(cursor.py())?.get();
         let mut types = Vec::new();
         let mut note = |oid: Bound<'_, PyInt>, caster: Option<Bound<'_, PyAny>>| {
             types.push(Type { oid: oid.unbind(), caster: caster.map(Bound::unbind) });

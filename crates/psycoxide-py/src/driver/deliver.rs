@@ -33,9 +33,16 @@ pub fn deliver(connection: &Bound<'_, Connection>, session: &Session) -> PyResul
     if connection.get().state().parameters_version != Some(version) {
         refreshed = refresh(py, connection.get(), session).inspect_err(|_| session.break_off());
     }
-    if backlog == 0 {
-        return refreshed;
+    if backlog > 0 {
+        take_news(connection, session);
     }
+    refreshed
+}
+
+/// Hands over the notices and notifications that have come.
+#[inline(never)]
+fn take_news(connection: &Bound<'_, Connection>, session: &Session) {
+    let py = connection.py();
     let (notices, notifications) = session
         .link()
         .engine_mut()
@@ -50,13 +57,13 @@ pub fn deliver(connection: &Bound<'_, Connection>, session: &Session) -> PyResul
         let target = connection.get().notifies(py).into_bound(py);
         append_notifications(&target, &notifications, &context);
     }
-    refreshed
 }
 
 /// Takes over the parameters that the quoting and the encoding follow, if any changed.
 ///
 /// # Errors
 /// `OperationalError` if Python has no codec for the client encoding.
+#[cold]
 pub fn refresh(py: Python<'_>, connection: &Connection, session: &Session) -> PyResult<()> {
     let (version, encoding, strings) = {
         let link = session.link();

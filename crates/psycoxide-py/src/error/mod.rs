@@ -2,6 +2,8 @@
 //!
 //! The classes are defined in Python (`psycoxide._exceptions`, `psycoxide.errors`) and imported at
 //! first use; this file only chooses among them.
+//!
+//! All of it is marked as cold, so that what leads to an error is kept out of the way of what does not.
 
 mod report;
 
@@ -23,6 +25,7 @@ macro_rules! dbapi_errors {
 
             #[doc = concat!("A `", $class, "` that says `text`.")]
             #[allow(dead_code)]
+            #[cold]
             pub fn $function(text: impl Into<String>) -> PyErr {
                 raise(&$lazy, text.into())
             }
@@ -49,6 +52,7 @@ pub fn class<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
 /// What went wrong on an open link.
 ///
 /// The server's own last words come out with their class (`AdminShutdown`, …) if it had any.
+#[cold]
 pub fn from_net(error: &NetError) -> PyErr {
     match error.protocol() {
         Some(ProtoError::Server(report) | ProtoError::Terminated(Some(report))) => {
@@ -61,6 +65,7 @@ pub fn from_net(error: &NetError) -> PyErr {
 
 /// What went wrong while connecting: an `OperationalError` without a `pgcode`, as psycopg2 gives,
 /// unless the session stood already and the statement that sets it up failed.
+#[cold]
 pub fn connecting(error: &NetError) -> PyErr {
     match error.protocol() {
         Some(ProtoError::Server(_)) => from_net(error),
@@ -69,11 +74,13 @@ pub fn connecting(error: &NetError) -> PyErr {
 }
 
 /// An operation took longer than the connection allows.
+#[cold]
 pub fn timed_out() -> PyErr {
     operational("timeout expired: the operation took longer than operation_timeout\n")
 }
 
 /// What the engine refused.
+#[cold]
 pub fn from_proto(error: &ProtoError) -> PyErr {
     match error {
         ProtoError::Misuse(what) => internal(*what),
@@ -90,6 +97,7 @@ fn line(error: &dyn std::fmt::Display) -> String {
     text
 }
 
+#[cold]
 fn raise(class: &'static Lazy, text: String) -> PyErr {
     Python::attach(|py| {
         match class.bind(py).and_then(|class| Ok(class.cast::<PyType>()?.clone())) {

@@ -10,6 +10,7 @@ use crate::adapt::QuoteContext;
 use crate::connection::Connection;
 
 /// The exception for a report about `query`, which `cursor` executed.
+#[cold]
 pub fn from_report(
     py: Python<'_>,
     report: &Report,
@@ -25,6 +26,7 @@ pub fn from_report(
 }
 
 /// The exception for a report that belongs to no connection any more.
+#[cold]
 pub fn unaddressed(py: Python<'_>, report: &Report) -> PyErr {
     build(py, report, None, &QuoteContext::default(), None).unwrap_or_else(|error| error)
 }
