@@ -1,10 +1,12 @@
 """`make bench`: what a client spends, psycoxide beside its peers.
 
-    python benches [--workloads default|all|GROUP|NAME,...] [--reps 5] [--drivers A,B] [--list]
+    python benches [--workloads default|all|GROUP|NAME,...] [--reps 5] [--drivers A,B] [--asleep]
+                   [--list]
 
 Run it under `tools/pgserver.py run`. Every repetition of every driver is a fresh process, and the
 repetitions are interleaved (A B C A B C ...), so that a slow minute of the machine falls on all
-alike. Ratios are psycopg2's figure over the driver's, so more than 1 is better than psycopg2.
+alike. The processors are kept awake meanwhile, where that is possible, unless told otherwise.
+Ratios are psycopg2's figure over the driver's, so more than 1 is better than psycopg2.
 How to read them, and how far to trust them: docs/benchmarks.md.
 """
 
@@ -15,12 +17,14 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import report
 import tables
 import workloads
+from awake import LATENCY, awake
 from drivers import DEFAULT, DRIVERS
 
 HERE = Path(__file__).resolve().parent
@@ -41,13 +45,16 @@ def main() -> int:
     drivers = options.drivers.split(",")
     tables.create({table for name in chosen for table in workloads.ALL[name].tables})
     everything: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    for name in chosen:
-        runs, absent = measure(name, drivers, options.reps)
-        report.workload(name, workloads.ALL[name].about, runs, absent)
-        everything[name] = runs
-        if options.out:
-            options.out.parent.mkdir(parents=True, exist_ok=True)
-            options.out.write_text(json.dumps(everything, indent=1))
+    with nullcontext(False) if options.asleep else awake() as kept_awake:
+        if not kept_awake and not options.asleep:
+            print(f"processors that are idle may sleep: {LATENCY} cannot be written")
+        for name in chosen:
+            runs, absent = measure(name, drivers, options.reps)
+            report.workload(name, workloads.ALL[name].about, runs, absent)
+            everything[name] = runs
+            if options.out:
+                options.out.parent.mkdir(parents=True, exist_ok=True)
+                options.out.write_text(json.dumps(everything, indent=1))
     report.summary(everything, drivers)
     return 0
 
@@ -60,6 +67,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("-r", "--reps", type=int, default=5)
     parser.add_argument("-d", "--drivers", default=",".join(DEFAULT))
     parser.add_argument("-o", "--out", type=Path, default=Path(".cache/bench.json"))
+    parser.add_argument("--asleep", action="store_true", help="let idle processors sleep")
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args()
     unknown = [name for name in options.drivers.split(",") if name not in DRIVERS]

@@ -1,7 +1,7 @@
 """Writes what `make bench` and `make bench-growth` found into docs/performance.md, with pictures.
 
-    python benches/plot.py [--bench .cache/bench.json] [--one .cache/bench-1.json]
-                           [--growth .cache/growth.json]
+    python benches/plot.py [--bench .cache/bench.json] [--asleep .cache/bench-asleep.json]
+                           [--one .cache/bench-1.json] [--growth .cache/growth.json]
 
 Only the part of the page between the marks is written anew, and the SVG files beside it.
 """
@@ -38,6 +38,7 @@ FONT = 'font-family="system-ui, sans-serif"'
 def main() -> int:
     parser = argparse.ArgumentParser(prog="plot", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--bench", type=Path, default=Path(".cache/bench.json"))
+    parser.add_argument("--asleep", type=Path, default=Path(".cache/bench-asleep.json"))
     parser.add_argument("--one", type=Path, default=Path(".cache/bench-1.json"))
     parser.add_argument("--growth", type=Path, default=Path(".cache/growth.json"))
     options = parser.parse_args()
@@ -49,10 +50,14 @@ def main() -> int:
         (PICTURES / "ratios.svg").write_text(bars(bench, drivers))
         parts.append("![client CPU against psycopg2](pictures/ratios.svg)\n")
         parts.append(table(bench, drivers))
-    if options.one.exists():
-        bench = json.loads(options.one.read_text())
-        parts.append("## On one processor\n")
-        parts.append(table(bench, drivers_of(bench)))
+    for title, path in (
+        ("With processors that sleep", options.asleep),
+        ("On one processor", options.one),
+    ):
+        if path.exists():
+            bench = json.loads(path.read_text())
+            parts.append(f"## {title}\n")
+            parts.append(table(bench, drivers_of(bench)))
     if options.growth.exists():
         growth = json.loads(options.growth.read_text())
         (PICTURES / "growth.svg").write_text(slopes(growth))
