@@ -113,6 +113,11 @@ pub(crate) fn close(out: &mut Vec<u8>, target: Target, name: &[u8]) -> Result<()
     named(out, b'C', target, name)
 }
 
+/// `Bind` of the unnamed statement to no values at all, and `Execute`.
+pub(crate) fn run_unnamed(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"B\0\0\0\x0c\0\0\0\0\0\0\0\0E\0\0\0\x09\0\0\0\0\0");
+}
+
 /// `Execute` (frontend, `E`) of the unnamed portal, all rows at once.
 pub(crate) fn execute(out: &mut Vec<u8>) {
     out.extend_from_slice(b"E\0\0\0\x09\0\0\0\0\0");
@@ -133,6 +138,15 @@ fn named(out: &mut Vec<u8>, kind: u8, target: Target, name: &[u8]) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_statement_without_values_is_bound_and_executed() {
+        let (mut out, mut short) = (Vec::new(), Vec::new());
+        bind(&mut out, b"", &[], &[]).unwrap();
+        execute(&mut out);
+        run_unnamed(&mut short);
+        assert_eq!(short, out);
+    }
 
     #[test]
     fn the_messages_of_one_statement() {

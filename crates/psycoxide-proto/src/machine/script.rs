@@ -74,8 +74,7 @@ impl Script {
 /// nothing ever runs outside the transaction.
 fn run_unsynced(out: &mut Vec<u8>, sql: &[u8]) -> Result<(), Refused> {
     extended::parse(out, b"", sql, &[])?;
-    extended::bind(out, b"", &[], &[])?;
-    extended::execute(out);
+    extended::run_unnamed(out);
     Ok(())
 }
 

@@ -92,8 +92,11 @@ impl Task {
             None => self.batch.uncounted = true,
         }
         let last = self.last.get_or_insert_default();
-        last.tag.clear();
-        last.tag.extend_from_slice(tag);
+        // The same for each, nearly always.
+        if *last.tag != *tag {
+            last.tag.clear();
+            last.tag.extend_from_slice(tag);
+        }
     }
 
     /// The text held no statement.

@@ -14,6 +14,10 @@ const COUNTED: [&[u8]; 8] =
 
 /// The number of rows affected, for a command whose tag tells it.
 pub(crate) fn affected(tag: &[u8]) -> Option<u64> {
+    // What `executemany()` gets thousands of; the object identifier is 0 on servers since 12.
+    if let Some(count) = tag.strip_prefix(b"INSERT 0 ") {
+        return number(count);
+    }
     let mut words = tag.split(|byte| *byte == b' ');
     let command = words.next()?;
     if !COUNTED.contains(&command) {
@@ -28,19 +32,20 @@ pub(crate) fn affected(tag: &[u8]) -> Option<u64> {
 
 /// The object identifier in an `INSERT` tag; 0 elsewhere, and on servers since 12.
 pub(crate) fn inserted_oid(tag: &[u8]) -> u32 {
-    let mut words = tag.split(|byte| *byte == b' ');
-    if words.next() != Some(b"INSERT") {
-        return 0;
-    }
+    let Some(rest) = tag.strip_prefix(b"INSERT ") else { return 0 };
+    let mut words = rest.split(|byte| *byte == b' ');
     words.next().and_then(number).and_then(|oid| u32::try_from(oid).ok()).unwrap_or(0)
 }
 
 /// A decimal number and nothing else.
 fn number(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+    if digits.is_empty() {
         return None;
     }
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    digits.iter().try_fold(0_u64, |number, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
+        number.checked_mul(10)?.checked_add(digit.into())
+    })
 }
 
 #[cfg(test)]
@@ -52,6 +57,7 @@ mod tests {
         for (tag, count) in [
             ("SELECT 3", 3),
             ("INSERT 0 5", 5),
+            ("INSERT 4711 1", 1),
             ("UPDATE 0", 0),
             ("DELETE 12", 12),
             ("FETCH 7", 7),
@@ -73,6 +79,9 @@ mod tests {
             "SELECT x",
             "SELECT 1 2",
             "INSERT 5",
+            "INSERT 0 ",
+            "INSERT 0 5 6",
+            "INSERT 0 5x",
             "DO 3",
             "SELECT +3",
             "COPY 18446744073709551616",
