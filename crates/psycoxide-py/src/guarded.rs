@@ -1,4 +1,4 @@
-//! The data of Python objects, under the lock that its users hold anyway.
+//! The data of Python objects, and of the module, under the lock that its users hold anyway.
 //!
 //! Whoever calls a method of an object has the GIL: a lock beside it would be two atomic operations
 //! for each look, several dozen a statement, and would never have to wait. Where there is no GIL a

@@ -309,6 +309,7 @@ pub(crate) fn rule(phase: Phase, message: Message) -> Option<Rule> {
 
 type Entry = Option<(Action, Phase)>;
 
+/// The rule for a message in a phase, as the patterns say.
 const fn entry(phase: Phase, message: Message) -> Entry {
     let own = match phase {
         Phase::Failed | Phase::Closed => return None,
