@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use common::*;
 use psycoxide_proto::{
-    Batch, Engine, Error, Event, Extended, Interest, Parameter, Phase, Request, ResultKind, Tally,
-    TransactionStatus, Violation,
+    Batch, Engine, Error, Event, Extended, Interest, Parameter, Phase, Repeat, Request, ResultKind,
+    Tally, TransactionStatus, Violation,
 };
 
 /// Submits a request, checks what is sent, and feeds the answer.
@@ -470,14 +470,14 @@ fn batch(statements: &[&str]) -> Request {
     let mut batch = Batch::default();
     for sql in statements {
         batch.text().extend_from_slice(sql.as_bytes());
-        batch.end_statement();
+        assert!(batch.end_statement());
     }
     batch.text().extend_from_slice(b"half");
     assert_eq!(batch.rest(), b"half");
     assert_eq!(batch.take_rest(), b"half");
     assert!(batch.iter().eq(statements.iter().map(|sql| sql.as_bytes())));
     assert_eq!(batch.len(), statements.len());
-    Request::batch(batch)
+    Request::batch(Arc::new(batch))
 }
 
 #[test]
@@ -507,6 +507,61 @@ fn a_batch_counts_and_drops_rows() {
     let answer = [message(b'1', b""), message(b'2', b""), complete("SET"), ready(b'T')];
     ask(&mut engine, batch(&["a"]), "PBES", &answer);
     let tally = Tally { statements: 1, affected: 0, uncounted: true };
+    assert_eq!(outcome(&mut engine).batch, tally);
+}
+
+/// What is said again and again is passed over, unless it comes in pieces.
+#[test]
+fn answers_that_are_alike_are_counted() {
+    let again = |tag| [message(b'1', b""), message(b'2', b""), complete(tag)].concat();
+    let plain = [message(b'1', b""), message(b'2', b"")].concat();
+    let shown = [plain, data_row(&[Some(b"1")]), complete("INSERT 0 1")].concat();
+    let one = || again("INSERT 0 1");
+    let answers = [
+        one(),
+        one(),
+        one(),
+        again("INSERT 0 2"),
+        again("INSERT 0 2"),
+        notice("so much"),
+        again("INSERT 0 2"),
+        shown.clone(),
+        one(),
+        shown,
+        again("SET"),
+        again("SET"),
+        again("UPDATE 0"),
+        again("UPDATE 0"),
+        again(""),
+        again(""),
+        one(),
+        one(),
+    ];
+    let statements = vec!["x"; answers.len() - 1];
+    let messages = format!("{}S", "PBE".repeat(statements.len()));
+    for pieces in [usize::MAX, 100, 47, 26, 11, 1] {
+        let mut engine = idle();
+        let bytes = [answers.concat(), ready(b'T')].concat();
+        let pieces: Vec<_> = bytes.chunks(pieces).map(<[u8]>::to_vec).collect();
+        ask(&mut engine, batch(&statements), &messages, &pieces);
+        let done = outcome(&mut engine);
+        assert_eq!(done.batch, Tally { statements: 17, affected: 14, uncounted: true });
+        assert_eq!(done.result.unwrap().tag.as_slice(), b"INSERT 0 1");
+        // Nothing is left of the request before.
+        let answer = [again(""), one(), one(), ready(b'T')];
+        ask(&mut engine, batch(&["x"; 3]), "PBEPBEPBES", &answer);
+        let tally = Tally { statements: 3, affected: 2, uncounted: true };
+        assert_eq!(outcome(&mut engine).batch, tally);
+    }
+    let mut repeat = Repeat::new(b"x".to_vec(), vec![]);
+    let again = [message(b'2', b""), complete("INSERT 0 1")].concat();
+    for _ in 0..3 {
+        repeat.end_row().unwrap();
+    }
+    let answer = [message(b'1', b""), again.repeat(3), ready(b'T')].concat();
+    let mut engine = idle();
+    ask(&mut engine, Request::repeat(repeat), "PBEBEBES", &[answer]);
+    let tally = Tally { statements: 3, affected: 3, uncounted: false };
     assert_eq!(outcome(&mut engine).batch, tally);
 }
 

@@ -12,6 +12,16 @@ pub(crate) fn command_complete(body: &[u8]) -> Result<&[u8], Malformed> {
     Ok(tag)
 }
 
+/// The whole message that [`command_complete`] reads this tag from.
+pub(crate) fn write_command_complete(out: &mut Vec<u8>, tag: &[u8]) {
+    // What was read before fits.
+    let length = u32::try_from(4 + tag.len() + 1).unwrap_or(u32::MAX);
+    out.push(b'C');
+    out.extend_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(tag);
+    out.push(0);
+}
+
 /// `FunctionCallResponse` (backend, `V`): what the function returned, `None` for NULL.
 ///
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-FUNCTIONCALLRESPONSE>
@@ -36,6 +46,9 @@ mod tests {
         assert_eq!(command_complete(b"SELECT 1\0"), Ok(&b"SELECT 1"[..]));
         assert!(command_complete(b"SELECT 1").is_err());
         assert!(command_complete(b"SELECT 1\0x").is_err());
+        let mut out = Vec::new();
+        write_command_complete(&mut out, b"SELECT 1");
+        assert_eq!(out, b"C\0\0\0\x0dSELECT 1\0");
     }
 
     #[test]

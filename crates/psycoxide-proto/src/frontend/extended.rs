@@ -46,6 +46,36 @@ pub(crate) fn parse(
     message.finish()
 }
 
+/// Begins a `Parse` of the unnamed statement: its text comes next.
+pub(crate) fn begin_parse(out: &mut Vec<u8>) {
+    // The length comes last.
+    out.extend_from_slice(b"P\0\0\0\0\0");
+}
+
+/// What stands behind the text of a `Parse`: no types of parameters. Then [`run_unnamed`].
+pub(crate) const PARSED_AND_RUN: [u8; 26] =
+    *b"\0\0\0B\0\0\0\x0c\0\0\0\0\0\0\0\0E\0\0\0\x09\0\0\0\0\0";
+
+/// Ends the `Parse` that begins at `start`, whose text has been written, and runs the statement.
+pub(crate) fn end_parse_and_run(out: &mut Vec<u8>, start: usize) -> Result<(), Refused> {
+    // The text's NUL and the count of types belong to it.
+    let end = out.len() + 3;
+    out.extend_from_slice(&PARSED_AND_RUN);
+    write_length(out, start, end)
+}
+
+/// Writes the length of the message that begins at `start` and ends at `end`, less its type.
+fn write_length(out: &mut [u8], start: usize, end: usize) -> Result<(), Refused> {
+    let length = i32::try_from(end - start - 1).map_err(|_| TOO_LONG)?;
+    match out.get_mut(start + 1..).and_then(<[u8]>::first_chunk_mut::<4>) {
+        Some(field) => {
+            *field = length.to_be_bytes();
+            Ok(())
+        }
+        None => Err(TOO_LONG),
+    }
+}
+
 /// `Bind` (frontend, `B`): makes the unnamed portal of a statement and values.
 pub(crate) fn bind(
     out: &mut Vec<u8>,
@@ -93,14 +123,8 @@ pub(crate) fn mark_binary(out: &mut [u8], start: usize, number: usize) {
 pub(crate) fn end_bind(out: &mut Vec<u8>, start: usize) -> Result<(), Refused> {
     // No formats of results either: they are texts.
     out.extend_from_slice(b"\0\0");
-    let length = i32::try_from(out.len() - start - 1).map_err(|_| TOO_LONG)?;
-    match out.get_mut(start + 1..).and_then(<[u8]>::first_chunk_mut::<4>) {
-        Some(field) => {
-            *field = length.to_be_bytes();
-            Ok(())
-        }
-        None => Err(TOO_LONG),
-    }
+    let end = out.len();
+    write_length(out, start, end)
 }
 
 /// `Describe` (frontend, `D`).
@@ -125,7 +149,16 @@ pub(crate) fn execute(out: &mut Vec<u8>) {
 
 /// `Sync` (frontend, `S`).
 pub(crate) fn sync(out: &mut Vec<u8>) {
-    out.extend_from_slice(b"S\0\0\0\x04");
+    out.extend_from_slice(SYNC);
+}
+
+const SYNC: &[u8] = b"S\0\0\0\x04";
+
+/// Messages that were written before, and [`sync`]. They may be many: the buffer grows once.
+pub(crate) fn write_synced(out: &mut Vec<u8>, messages: &[u8]) {
+    out.reserve(messages.len() + SYNC.len());
+    out.extend_from_slice(messages);
+    sync(out);
 }
 
 fn named(out: &mut Vec<u8>, kind: u8, target: Target, name: &[u8]) -> Result<(), Refused> {

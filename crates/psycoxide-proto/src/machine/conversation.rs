@@ -32,6 +32,8 @@ pub(crate) enum Effect {
     Nothing,
     /// The rows collected so far belong to no result that will be handed out.
     ForgetRows,
+    /// What follows may be said again and again, and need not be read each time.
+    PassAlike,
     /// The request is complete: its rows are wanted.
     Finish,
 }
@@ -139,8 +141,8 @@ impl Conversation {
             }
             Action::Complete => self.complete(body),
             Action::BatchComplete => {
-                self.task.complete_in_batch(command_complete(body)?);
-                Ok(Effect::Nothing)
+                self.task.complete_in_batch(self.script.acknowledged(), command_complete(body)?);
+                Ok(Effect::PassAlike)
             }
             Action::Acknowledge => {
                 nothing(body)?;

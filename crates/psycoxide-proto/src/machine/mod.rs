@@ -1,5 +1,6 @@
 //! The engine: one conversation with one server.
 
+pub(crate) mod batch;
 mod conversation;
 pub(crate) mod event;
 mod opening;
@@ -433,6 +434,10 @@ impl Engine {
         match effect {
             Effect::Nothing => {}
             Effect::ForgetRows => self.inbox.forget_rows(),
+            Effect::PassAlike => {
+                let times = self.inbox.pass(self.talk.task.alike());
+                self.talk.task.complete_alike(times);
+            }
             Effect::Finish => {
                 let rows = self.inbox.seal_rows();
                 self.talk.finish(rows);

@@ -125,8 +125,7 @@ impl Repeat {
             return Err(NUL);
         }
         extended::parse(out, b"", &self.sql, &self.types)?;
-        out.extend_from_slice(self.messages.get(..self.start).ok_or(TOO_LONG)?);
-        extended::sync(out);
+        extended::write_synced(out, self.messages.get(..self.start).ok_or(TOO_LONG)?);
         Ok(())
     }
 }

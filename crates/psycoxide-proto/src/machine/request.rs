@@ -1,6 +1,9 @@
 //! What a driver asks the engine to do.
 
+use std::sync::Arc;
+
 use crate::frontend::extended::Parameter;
+use crate::machine::batch::Batch;
 use crate::machine::repeat::Repeat;
 
 /// One request to the server, answered by one [`Event::Done`](crate::Event::Done).
@@ -20,7 +23,7 @@ pub(crate) enum Work {
     /// A simple query: the usual case, without a list around it.
     Query(Vec<u8>),
     /// Statements in one flush, with one Sync behind all of them.
-    Batch(Batch),
+    Batch(Arc<Batch>),
     /// Parse, a Bind and an Execute for each row, one Sync.
     Repeat(Box<Repeat>),
     /// FunctionCall.
@@ -53,60 +56,6 @@ pub struct Extended {
     pub result_formats: Vec<i16>,
 }
 
-/// Statements without parameters, one after another in one buffer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Batch {
-    text: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl Batch {
-    /// The text of all statements so far: what is appended belongs to the next one, until
-    /// [`Batch::end_statement`].
-    pub fn text(&mut self) -> &mut Vec<u8> {
-        &mut self.text
-    }
-
-    /// What stands behind the last statement is a statement.
-    pub fn end_statement(&mut self) {
-        self.ends.push(self.text.len());
-    }
-
-    /// What stands behind the last statement is none: takes it away.
-    pub fn take_rest(&mut self) -> Vec<u8> {
-        self.text.split_off(self.ends.last().copied().unwrap_or_default().min(self.text.len()))
-    }
-
-    /// What stands behind the last statement.
-    pub fn rest(&self) -> &[u8] {
-        self.text.get(self.ends.last().copied().unwrap_or_default()..).unwrap_or_default()
-    }
-
-    /// How many statements there are.
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// How many bytes the statements have.
-    pub fn size(&self) -> usize {
-        self.text.len()
-    }
-
-    /// The statements, in order.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &[u8]> + ExactSizeIterator {
-        (0..self.ends.len()).map(|index| {
-            let start = index.checked_sub(1).and_then(|before| self.ends.get(before));
-            let start = start.copied().unwrap_or_default();
-            self.ends.get(index).and_then(|end| self.text.get(start..*end)).unwrap_or_default()
-        })
-    }
-}
-
 impl Request {
     /// A simple query: one or more statements in one text.
     pub fn query(sql: Vec<u8>) -> Request {
@@ -125,7 +74,7 @@ impl Request {
     ///
     /// In a transaction only: outside of one the statements would be a transaction together. Each
     /// text holds exactly one statement, which is no COPY.
-    pub fn batch(batch: Batch) -> Request {
+    pub fn batch(batch: Arc<Batch>) -> Request {
         Request::of(Work::Batch(batch))
     }
 

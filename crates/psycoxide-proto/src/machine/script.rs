@@ -2,7 +2,7 @@
 
 use crate::frontend::extended::{self, Target};
 use crate::frontend::query;
-use crate::machine::request::{Batch, Extended, Request, Work};
+use crate::machine::request::{Extended, Request, Work};
 use crate::machine::transitions::Phase;
 use crate::wire::outbox::Outbox;
 use crate::wire::writer::Refused;
@@ -41,7 +41,10 @@ impl Script {
                     let first = script.queries.next().ok_or("a script without a query")?;
                     simple(out, &first)?
                 }
-                Work::Batch(batch) => many(out, &batch)?,
+                Work::Batch(batch) => {
+                    batch.write(out)?;
+                    Phase::BatchParse
+                }
                 Work::Repeat(repeat) => {
                     repeat.write(out)?;
                     Phase::RepeatParse
@@ -64,6 +67,15 @@ impl Script {
         Ok((phase, script))
     }
 
+    /// What the server says of each statement of a batch before its rows: ParseComplete, if each is
+    /// parsed, and BindComplete.
+    pub(crate) fn acknowledged(&self) -> &'static [u8] {
+        match self.work {
+            Phase::BatchParse => b"1\0\0\0\x042\0\0\0\x04",
+            _ => b"2\0\0\0\x04",
+        }
+    }
+
     /// The next query to send once the one before succeeded.
     pub(crate) fn next_query(&mut self) -> Option<Vec<u8>> {
         self.queries.next()
@@ -81,19 +93,6 @@ fn run_unsynced(out: &mut Vec<u8>, sql: &[u8]) -> Result<(), Refused> {
 fn simple(out: &mut Vec<u8>, sql: &[u8]) -> Result<Phase, Refused> {
     query::query(out, sql)?;
     Ok(Phase::Query)
-}
-
-/// Statement after statement with no Sync in between: after an error the server skips the rest.
-#[inline(never)]
-fn many(out: &mut Vec<u8>, batch: &Batch) -> Result<Phase, Refused> {
-    if batch.is_empty() {
-        return Err("a batch without a statement");
-    }
-    for sql in batch.iter() {
-        run_unsynced(out, sql)?;
-    }
-    extended::sync(out);
-    Ok(Phase::BatchParse)
 }
 
 /// The messages of the extended query protocol, up to the Sync.
@@ -129,7 +128,10 @@ fn separate(out: &mut Vec<u8>, work: Work) -> Result<Phase, Refused> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::machine::batch::Batch;
     use crate::machine::repeat::Repeat;
 
     fn kinds(mut bytes: &[u8]) -> String {
@@ -156,14 +158,14 @@ mod tests {
         let mut batch = Batch::default();
         for sql in [b"a", b"b"] {
             batch.text().extend_from_slice(sql);
-            batch.end_statement();
+            assert!(batch.end_statement());
         }
         let mut repeat = Repeat::new(b"a".to_vec(), vec![]);
         for _ in 0..2 {
             repeat.end_row().unwrap();
         }
         for (request, phase, messages) in [
-            (Request::batch(batch), Phase::BatchParse, "PBEPBES"),
+            (Request::batch(Arc::new(batch)), Phase::BatchParse, "PBEPBES"),
             (Request::repeat(repeat), Phase::RepeatParse, "PBEBES"),
             (Request::query(b"SELECT 1".to_vec()), Phase::Query, "Q"),
             (Request::script(vec![b"a".to_vec(), b"b".to_vec()]), Phase::Query, "Q"),
@@ -187,7 +189,7 @@ mod tests {
         for request in [
             Request::query(b"SELECT 1\0".to_vec()).begin(b"BEGIN"),
             Request::query(b"SELECT 1".to_vec()).begin(b"BEGIN\0"),
-            Request::batch(Batch::default()),
+            Request::batch(Arc::default()),
             Request::repeat(Repeat::new(b"a".to_vec(), vec![])),
             Request::script(vec![]).begin(b"BEGIN"),
             Request::prepare(b"\0".to_vec(), vec![], vec![]),

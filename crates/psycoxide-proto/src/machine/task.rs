@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::backend::command::write_command_complete;
 use crate::backend::report::Report;
 use crate::backend::rows::row_description;
 use crate::machine::event::{Outcome, Tally};
@@ -25,6 +26,8 @@ pub(crate) struct Task {
     /// The first error.
     error: Option<Box<Report>>,
     batch: Tally,
+    /// The whole answer to a statement of the batch that ends as the last one did: most do.
+    alike: Vec<u8>,
     /// How many fields each row must have.
     pub(crate) width: u16,
     /// The last RowDescriptions and what they said. They outlive the request: a statement that runs
@@ -84,18 +87,43 @@ impl Task {
         last.kind == ResultKind::Tuples
     }
 
-    /// A statement of a batch is complete, with this tag.
-    pub(crate) fn complete_in_batch(&mut self, tag: &[u8]) {
-        self.batch.statements += 1;
-        match tag::affected(tag) {
-            Some(rows) => self.batch.affected = self.batch.affected.saturating_add(rows),
-            None => self.batch.uncounted = true,
+    /// A statement of a batch is complete, with this tag; `before` is what came before that.
+    pub(crate) fn complete_in_batch(&mut self, before: &[u8], tag: &[u8]) {
+        self.count_in_batch(tag::affected(tag), 1);
+        if self.last.is_none() {
+            self.alike.clear();
         }
         let last = self.last.get_or_insert_default();
-        // The same for each, nearly always.
         if *last.tag != *tag {
             last.tag.clear();
             last.tag.extend_from_slice(tag);
+            self.alike.clear();
+            self.alike.extend_from_slice(before);
+            write_command_complete(&mut self.alike, tag);
+        }
+    }
+
+    /// The answer that says of one statement more what was said of the last one; empty if none can.
+    pub(crate) fn alike(&self) -> &[u8] {
+        &self.alike
+    }
+
+    /// So many statements of a batch are complete, with the tag of the last one.
+    pub(crate) fn complete_alike(&mut self, statements: usize) {
+        let rows = self.last.as_ref().and_then(|last| tag::affected(&last.tag));
+        if statements > 0 {
+            self.count_in_batch(rows, statements);
+        }
+    }
+
+    fn count_in_batch(&mut self, rows: Option<u64>, statements: usize) {
+        self.batch.statements += statements;
+        match rows {
+            Some(rows) => {
+                let rows = rows.saturating_mul(u64::try_from(statements).unwrap_or(u64::MAX));
+                self.batch.affected = self.batch.affected.saturating_add(rows);
+            }
+            None => self.batch.uncounted = true,
         }
     }
 

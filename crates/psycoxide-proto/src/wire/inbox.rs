@@ -105,6 +105,17 @@ impl Inbox {
         self.start = self.end.min(self.start + header.total);
     }
 
+    /// Passes over these bytes, as often as they stand at the start: how many times that was.
+    pub(crate) fn pass(&mut self, bytes: &[u8]) -> usize {
+        if bytes.is_empty() {
+            return 0;
+        }
+        let chunks = self.unread().chunks_exact(bytes.len());
+        let times = chunks.take_while(|chunk| *chunk == bytes).count();
+        self.start += times * bytes.len();
+        times
+    }
+
     /// Takes the DataRow messages at the start, as far as they are whole, into the result.
     ///
     /// # Errors

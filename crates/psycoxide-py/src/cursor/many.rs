@@ -5,6 +5,8 @@
 //! is only done where that holds: in a transaction, for statements that cannot end it, over items
 //! whose iteration runs no code of the program's.
 
+use std::sync::Arc;
+
 use psycoxide_proto::{Batch, Request, TransactionStatus};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
@@ -78,11 +80,14 @@ impl Cursor {
         }
         let mut total = Total::default();
         let mut index = 0;
+        // The memory of one batch serves for the next.
+        let mut shared = Arc::<Batch>::default();
         loop {
             // All of it anew: while a batch ran, the session and the adapters may have changed.
             let context = connection.get().quote_context();
             let mut merger = adapt::Merger::new(py, &text, connection.as_any(), &context)?;
-            let mut batch = Batch::default();
+            let batch = Arc::make_mut(&mut shared);
+            batch.clear();
             let mut other = None;
             while batch.len() < MOST_STATEMENTS && batch.size() < MOST_BYTES {
                 let Some(vars) = item(items, index) else { break };
@@ -91,17 +96,15 @@ impl Cursor {
                     other = Some(Err(raised));
                     break;
                 }
-                if memchr::memchr2(b';', 0, batch.rest()).is_some() {
+                if !batch.end_statement() {
                     // Perhaps two statements, if an adapter wrote what it liked.
                     other = Some(Ok(batch.take_rest()));
                     break;
                 }
-                batch.end_statement();
             }
             let finished = batch.is_empty() && other.is_none();
-            batch.take_rest();
             // What stands before comes first, and may fail.
-            Self::run_batch(slf, batch, &mut total)?;
+            Self::run_batch(slf, &shared, &mut total)?;
             match other {
                 Some(Ok(sql)) => {
                     Self::run(slf, sql, "executemany")?;
@@ -118,7 +121,7 @@ impl Cursor {
     }
 
     /// Runs the statements of a batch, together if the server is in a transaction or will be.
-    fn run_batch(slf: &Bound<'_, Self>, batch: Batch, total: &mut Total) -> PyResult<()> {
+    fn run_batch(slf: &Bound<'_, Self>, batch: &Arc<Batch>, total: &mut Total) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         if batch.is_empty() {
             return Ok(());
@@ -136,7 +139,7 @@ impl Cursor {
             }
             return Ok(());
         }
-        let request = Request::batch(batch.clone());
+        let request = Request::batch(Arc::clone(batch));
         let outcome = match Self::start_in(connection, &operation, request, true, None) {
             Ok(Reached::End(outcome)) => outcome,
             Ok(_) => return Err(error::internal("a COPY that was not asked for")),
