@@ -97,16 +97,18 @@ fn merge_positions<'py>(
     quoter: &mut Quoter<'_, 'py>,
     out: &mut Vec<u8>,
 ) -> PyResult<()> {
-    // A tuple keeps what is in it.
+    // A tuple keeps what is in it, and all of it.
     let tuple = args.cast_exact::<PyTuple>().ok();
     let mut given = tuple.map(|tuple| tuple.len());
     for piece in prepared.pieces() {
         match piece {
-            Piece::Text(range) => out.extend_from_slice(prepared.text(range)),
+            Piece::Text(range) => append(prepared.text(range), out),
             Piece::Value(number) => {
                 if let Some(tuple) = tuple
-                    && let Ok(value) = tuple.get_borrowed_item(*number)
+                    && given.is_some_and(|given| *number < given)
                 {
+                    // SAFETY: the tuple has that many items.
+                    let value = unsafe { tuple.get_borrowed_item_unchecked(*number) };
                     quoter.value(&value, out)?;
                     continue;
                 }
@@ -136,7 +138,7 @@ fn merge_names<'py>(
     let mut written: Vec<Range<usize>> = Vec::new();
     for piece in prepared.pieces() {
         match piece {
-            Piece::Text(range) => out.extend_from_slice(prepared.text(range)),
+            Piece::Text(range) => append(prepared.text(range), out),
             Piece::Value(number) => {
                 let Some(name) = prepared.name(*number) else { continue };
                 let start = out.len();
@@ -156,6 +158,15 @@ fn merge_names<'py>(
         }
     }
     raise_fault(prepared)
+}
+
+/// Appends the text of a piece. Most are a comma and a blank, and moved without a call.
+#[inline]
+fn append(text: &[u8], out: &mut Vec<u8>) {
+    match *text {
+        [comma, blank] => out.extend_from_slice(&[comma, blank]),
+        _ => out.extend_from_slice(text),
+    }
 }
 
 /// What Python says of more values than placeholders.
@@ -179,18 +190,24 @@ pub(super) fn item<'py>(args: &Bound<'py, PyAny>, index: usize) -> PyResult<Boun
 }
 
 /// Raises what is wrong with the template itself, once its values are there.
+#[inline]
 pub(super) fn raise_fault(prepared: &Prepared) -> PyResult<()> {
     let template = &prepared.template;
     match template.reading_fault().or_else(|| template.merging_fault()) {
         None => Ok(()),
-        Some(fault @ (Fault::Mixed | Fault::Unclosed)) => {
-            Err(error::programming(fault.to_string()))
-        }
-        Some(Fault::BracketedName(range)) => {
+        Some(fault) => Err(fault_error(prepared, fault)),
+    }
+}
+
+#[cold]
+fn fault_error(prepared: &Prepared, fault: &Fault) -> PyErr {
+    match fault {
+        Fault::Mixed | Fault::Unclosed => error::programming(fault.to_string()),
+        Fault::BracketedName(range) => {
             let name = String::from_utf8_lossy(prepared.text(range)).into_owned();
-            Err(PyKeyError::new_err(name))
+            PyKeyError::new_err(name)
         }
-        Some(fault) => Err(PyValueError::new_err(fault.to_string())),
+        _ => PyValueError::new_err(fault.to_string()),
     }
 }
 

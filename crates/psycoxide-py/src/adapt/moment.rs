@@ -12,12 +12,13 @@ use pyo3::types::{
     PyTzInfo, PyTzInfoAccess,
 };
 
-/// Whether this is a datetime or a time of Python's own class that has no `tzinfo`.
-pub fn is_naive(object: &Bound<'_, PyAny>) -> bool {
-    match object.cast_exact::<PyDateTime>() {
-        Ok(moment) => moment.get_tzinfo().is_none(),
-        Err(_) => object.cast_exact::<PyTime>().is_ok_and(|time| time.get_tzinfo().is_none()),
-    }
+/// What a datetime or a time knows of its zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zone {
+    /// It is an object of Python's own class, without any.
+    None,
+    /// It was asked, and code in Python may have answered.
+    Asked,
 }
 
 pub fn date(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
@@ -33,24 +34,24 @@ pub fn date(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
     Ok(())
 }
 
-pub fn time(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
-    let aware = match object.cast_exact::<PyTime>() {
+pub fn time(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<Zone> {
+    let (aware, asked) = match object.cast_exact::<PyTime>() {
         Ok(time) => {
             let zone = time.get_tzinfo();
             out.push(b'\'');
             write_time(time, out);
             write_zone(object, zone.as_ref(), out)?;
             out.push(b'\'');
-            zone.is_some()
+            (zone.is_some(), zone.is_some())
         }
-        Err(_) => iso_format_zoned(object, out)?,
+        Err(_) => (iso_format_zoned(object, out)?, true),
     };
     out.extend_from_slice(if aware { b"::timetz" } else { b"::time" });
-    Ok(())
+    Ok(if asked { Zone::Asked } else { Zone::None })
 }
 
-pub fn timestamp(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
-    let aware = match object.cast_exact::<PyDateTime>() {
+pub fn timestamp(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<Zone> {
+    let (aware, asked) = match object.cast_exact::<PyDateTime>() {
         Ok(moment) => {
             let zone = moment.get_tzinfo();
             out.push(b'\'');
@@ -59,12 +60,12 @@ pub fn timestamp(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
             write_time(moment, out);
             write_zone(object, zone.as_ref(), out)?;
             out.push(b'\'');
-            zone.is_some()
+            (zone.is_some(), zone.is_some())
         }
-        Err(_) => iso_format_zoned(object, out)?,
+        Err(_) => (iso_format_zoned(object, out)?, true),
     };
     out.extend_from_slice(if aware { b"::timestamptz" } else { b"::timestamp" });
-    Ok(())
+    Ok(if asked { Zone::Asked } else { Zone::None })
 }
 
 pub fn interval(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {

@@ -6,8 +6,9 @@ use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use super::class;
 use super::context::QuoteContext;
+use super::moment::{self, Zone};
 use super::registry::{Found, Native, Registry, Walk, type_name};
-use super::{moment, scalar};
+use super::scalar;
 
 /// How deep lists and tuples may be nested.
 ///
@@ -60,16 +61,25 @@ impl<'a, 'py> Quoter<'a, 'py> {
     }
 
     /// Writes an object by its adapter.
+    #[inline]
     pub fn adapted(&mut self, object: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
-        if let Some(number) = self.registry.builtin(object)
-            && let Some(native) = self.confirm(number)?
+        match self.registry.builtin(object) {
+            Some((number, native)) if self.seen.has(number) => self.native(native, object, out),
+            found => self.not_seen(found, object, out),
+        }
+    }
+
+    /// Writes an object of a type that has not been seen in the registry since Python code ran.
+    #[inline(never)]
+    fn not_seen(
+        &mut self,
+        found: Option<(usize, Native)>,
+        object: &Bound<'py, PyAny>,
+        out: &mut Vec<u8>,
+    ) -> PyResult<()> {
+        if let Some((number, native)) = found
+            && self.confirm(number)?
         {
-            if matches!(native, Native::Timestamp | Native::Time) && !moment::is_naive(object) {
-                let written = self.native(native, object, out);
-                // The tzinfo may be written in Python.
-                self.forget();
-                return written;
-            }
             return self.native(native, object, out);
         }
         self.forget();
@@ -101,9 +111,9 @@ impl<'a, 'py> Quoter<'a, 'py> {
             Native::Int => scalar::int(object, out),
             Native::Float => scalar::float(object, out),
             Native::Boolean => scalar::boolean(object, out),
-            Native::Timestamp => moment::timestamp(object, out),
+            Native::Timestamp => self.zoned(moment::timestamp(object, out)),
             Native::Date => moment::date(object, out),
-            Native::Time => moment::time(object, out),
+            Native::Time => self.zoned(moment::time(object, out)),
             Native::Interval => moment::interval(object, out),
             Native::Decimal => scalar::decimal(object, out),
             Native::Binary => scalar::binary(object, self.context, out),
@@ -215,19 +225,25 @@ impl<'a, 'py> Quoter<'a, 'py> {
         adapter.call_method0("getquoted")
     }
 
-    fn confirm(&mut self, number: usize) -> PyResult<Option<Native>> {
-        let bit = 1_u32 << number;
-        if self.seen.confirmed & bit == 0 {
-            self.registry.walk(self.conn.py(), &mut self.seen, number);
+    /// Whether the registry still holds a built-in pair.
+    fn confirm(&mut self, number: usize) -> PyResult<bool> {
+        self.registry.walk(self.conn.py(), &mut self.seen, number);
+        if !self.seen.has(number) && self.registry.confirm(self.conn.py(), number)? {
+            self.seen.mark(number);
         }
-        if self.seen.confirmed & bit != 0 {
-            return Ok(self.registry.builtin_native(number));
+        Ok(self.seen.has(number))
+    }
+
+    /// What was written by an object that may have a time zone, which may be Python code.
+    #[inline]
+    fn zoned(&mut self, written: PyResult<Zone>) -> PyResult<()> {
+        match written {
+            Ok(Zone::None) => Ok(()),
+            written => {
+                self.forget();
+                written.map(|_| ())
+            }
         }
-        let native = self.registry.confirm(self.conn.py(), number)?;
-        if native.is_some() {
-            self.seen.confirmed |= bit;
-        }
-        Ok(native)
     }
 
     /// Goes one level down, if that is not too deep.

@@ -34,8 +34,8 @@ pub struct Registry {
     protocol: Py<PyType>,
     natives: Vec<(Native, Py<PyAny>)>,
     builtins: Vec<Builtin>,
-    /// The addresses of the built-in pairs' types, which the pairs' keys keep.
-    classes: Vec<usize>,
+    /// The built-in pairs by the addresses of their types, which the pairs' keys keep.
+    classes: Vec<(usize, Native)>,
 }
 
 struct Builtin {
@@ -43,7 +43,6 @@ struct Builtin {
     /// compares nothing.
     key: Py<PyTuple>,
     adapter: Py<PyAny>,
-    native: Native,
 }
 
 /// How far the dict was gone through. To be begun anew once Python code ran, since that may change
@@ -51,10 +50,23 @@ struct Builtin {
 #[derive(Default)]
 pub struct Walk {
     /// A bit for each built-in pair that has been seen in the dict.
-    pub confirmed: u32,
+    confirmed: u32,
     /// How many built-in pairs were met.
     met: usize,
     position: ffi::Py_ssize_t,
+}
+
+impl Walk {
+    /// Whether the built-in pair of this number has been seen.
+    #[inline]
+    pub fn has(&self, number: usize) -> bool {
+        self.confirmed >> number & 1 == 1
+    }
+
+    /// It has been seen.
+    pub fn mark(&mut self, number: usize) {
+        self.confirmed |= 1 << number;
+    }
 }
 
 /// Where the search for an adapter ended.
@@ -73,17 +85,19 @@ impl Registry {
         REGISTRY.get(py).ok_or_else(|| PyRuntimeError::new_err("the module is not initialised"))
     }
 
-    /// The number of a built-in pair whose type is exactly that of `object`.
-    pub fn builtin(&self, object: &Bound<'_, PyAny>) -> Option<usize> {
+    /// The number and the native adapter of the built-in pair whose type is exactly that of `object`.
+    #[inline]
+    pub fn builtin(&self, object: &Bound<'_, PyAny>) -> Option<(usize, Native)> {
         let class = object.get_type_ptr().addr();
-        self.classes.iter().position(|known| *known == class)
+        let mut classes = self.classes.iter().enumerate();
+        classes.find(|(_, known)| known.0 == class).map(|(number, known)| (number, known.1))
     }
 
-    /// The native adapter of a built-in pair, if the dict still holds that pair.
-    pub fn confirm(&self, py: Python<'_>, number: usize) -> PyResult<Option<Native>> {
-        let Some(builtin) = self.builtins.get(number) else { return Ok(None) };
+    /// Whether the dict still holds a built-in pair.
+    pub fn confirm(&self, py: Python<'_>, number: usize) -> PyResult<bool> {
+        let Some(builtin) = self.builtins.get(number) else { return Ok(false) };
         let registered = self.adapters.bind(py).get_item(&builtin.key)?;
-        Ok(registered.filter(|adapter| adapter.is(&builtin.adapter)).map(|_| builtin.native))
+        Ok(registered.is_some_and(|adapter| adapter.is(&builtin.adapter)))
     }
 
     /// Goes on through the dict, whose first items are the built-in pairs as long as nobody changed
@@ -108,15 +122,10 @@ impl Registry {
                 return;
             }
             if value == builtin.adapter.as_ptr() {
-                walk.confirmed |= 1 << walk.met;
+                walk.mark(walk.met);
             }
             walk.met += 1;
         }
-    }
-
-    /// The native adapter of a built-in pair that has just been confirmed.
-    pub fn builtin_native(&self, number: usize) -> Option<Native> {
-        self.builtins.get(number).map(|builtin| builtin.native)
     }
 
     /// The native form of an adapter, if it is a built-in one.
@@ -223,8 +232,8 @@ fn build(module: &Bound<'_, PyModule>) -> PyResult<Registry> {
         let key = PyTuple::new(py, [class.as_any(), protocol.as_any()])?;
         adapters.set_item(&key, &adapter)?;
         // The key keeps the type.
-        builtins.push(Builtin { key: key.unbind(), adapter, native });
-        classes.push(class.as_ptr().addr());
+        builtins.push(Builtin { key: key.unbind(), adapter });
+        classes.push((class.as_ptr().addr(), native));
     }
     let (adapters, protocol) = (adapters.unbind(), protocol.unbind());
     Ok(Registry { adapters, protocol, natives, builtins, classes })

@@ -60,10 +60,21 @@ fn write_fraction(out: &mut Vec<u8>, microseconds: u32) {
 }
 
 /// The last two digits.
+#[inline]
 fn two(value: u32) -> [u8; 2] {
-    let digit = |value: u32| b'0' + (value % 10) as u8;
-    [digit(value / 10), digit(value)]
+    PAIRS.get(value as usize % PAIRS.len()).copied().unwrap_or_default()
 }
+
+/// 00 to 99.
+static PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut number = 0;
+    while number < pairs.len() {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+};
 
 #[cfg(test)]
 mod tests {

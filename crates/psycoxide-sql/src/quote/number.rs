@@ -4,6 +4,13 @@
 //! a comment (CVE-2024-1597 is that fault in another driver).
 //! <https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-CONSTANTS-NUMERIC>
 
+/// The fewest digits of a text that may be as near to a float as another one of that length. Of
+/// shorter texts the next one is more than 2^-52 of the value away, and the float's neighbour less.
+const FEWEST_DIGITS_OF_A_TIE: usize = 16;
+
+/// Below this all whole numbers are floats: no fewer digits than all of theirs read back the same.
+const WHOLE: f64 = (1_u64 << 53) as f64;
+
 /// Appends an integer.
 pub fn write_integer(out: &mut Vec<u8>, value: i64) {
     if value < 0 {
@@ -44,6 +51,12 @@ pub fn write_repr(out: &mut Vec<u8>, value: f64) {
         out.push(b'-');
     }
     let value = value.abs();
+    if value < WHOLE && value.trunc() == value {
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole, and not so large")]
+        let whole = value as i64;
+        out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
+        return out.extend_from_slice(b".0");
+    }
     let mut buffer = zmij::Buffer::new();
     let text = buffer.format_finite(value).as_bytes();
     // Here both write the same, unless two shortest texts are equally near.
@@ -74,6 +87,10 @@ pub fn write_repr(out: &mut Vec<u8>, value: f64) {
 /// Whether a text with that many decimals could be as near to the value as another one: the value
 /// has exactly one decimal more.
 fn may_tie(value: f64, text: &[u8]) -> bool {
+    // One byte of it is the point.
+    if text.len() <= FEWEST_DIGITS_OF_A_TIE {
+        return false;
+    }
     let point = memchr::memchr(b'.', text).unwrap_or(text.len());
     let places = text.len().saturating_sub(point + 1);
     i32::try_from(places).is_ok_and(|places| decimals(value) == places + 1)
@@ -236,9 +253,12 @@ mod tests {
         for _ in 0..100_000 {
             bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let value = f64::from_bits(bits);
-            if value.is_finite() {
-                let read: f64 = float(value).trim().parse().expect("a number");
-                assert_eq!(read.to_bits(), value.to_bits());
+            // Whole ones of every size, halves, and any.
+            for value in [value, (bits >> (bits % 60)) as f64, (bits >> (bits % 60)) as f64 / 2.0] {
+                if value.is_finite() {
+                    let read: f64 = float(value).trim().parse().expect("a number");
+                    assert_eq!(read.to_bits(), value.to_bits());
+                }
             }
         }
     }
