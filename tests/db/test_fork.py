@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import select
 import signal
 import sys
 import threading
@@ -15,7 +16,7 @@ from collections.abc import Callable
 import pytest
 
 import psycoxide
-from psycoxide import extensions, pool
+from psycoxide import extensions, extras, pool
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork()")
 
@@ -233,6 +234,36 @@ def test_while_another_thread_waits_for_an_answer(conn):
     thread.join()
     assert cur.fetchone()[1] == 42
     assert usable(conn)
+
+
+@pytest.mark.parametrize("state", ["idle", "in a transaction", "at work"])
+def test_the_server_learns_of_the_end_while_a_child_has_the_descriptor(connect, state, dsn):
+    """At work it sends more than the socket holds, and nobody reads it."""
+    watching = connect()
+    watching.autocommit = True
+    observer = watching.cursor()
+    conn = psycoxide.connect(dsn, async_=1)
+    extras.wait_select(conn)
+    pid = conn.info.backend_pid
+    inherited = os.dup(conn.fileno())
+    try:
+        cur = conn.cursor()
+        if state == "in a transaction":
+            cur.execute("begin")
+            extras.wait_select(conn)
+        elif state == "at work":
+            cur.execute("select repeat('x', 1000) from generate_series(1, 200000)")
+            select.select([conn], [], [], 10)
+        conn.close()
+        until = time.monotonic() + 10
+        while True:
+            observer.execute("select count(*) from pg_stat_activity where pid = %s", (pid,))
+            if observer.fetchone() == (0,):
+                break
+            assert time.monotonic() < until, "the server does not know"
+            time.sleep(0.01)
+    finally:
+        os.close(inherited)
 
 
 def test_a_pool_in_the_child(dsn):

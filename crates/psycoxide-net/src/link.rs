@@ -289,9 +289,14 @@ impl Link {
     /// Says goodbye if that is possible without waiting, and closes. Closing twice is allowed.
     pub fn close(&mut self) {
         if let Stage::Up(up) = &mut self.stage {
+            let idle = up.engine.is_idle();
             up.engine.terminate();
-            up.stream.say_goodbye(up.engine.out());
-            up.stream.shutdown();
+            let said = up.stream.say_goodbye(up.engine.out());
+            // An idle server reads that and leaves. Any other may be at work, or about to send what
+            // nobody takes: the end of the traffic tells it.
+            if !(idle && said) {
+                up.stream.shutdown();
+            }
         }
         self.stage = Stage::Closed;
     }

@@ -221,12 +221,22 @@ impl Stream {
         if wants_write || self.attachment.is_some() { Interest::WRITE } else { Interest::NONE }
     }
 
-    /// Says last words as far as that is possible without waiting.
-    pub fn say_goodbye(&mut self, words: &[u8]) {
+    /// Says last words as far as that is possible without waiting; whether it is certain that all of
+    /// them were sent.
+    pub fn say_goodbye(&mut self, words: &[u8]) -> bool {
         match &mut self.cover {
-            Cover::Clear => drop(self.socket.send_with_flags(words, SEND_FLAGS)),
-            Cover::Tls(session) => session.close(&self.socket, words),
-            Cover::Gss(session) => session.close(&self.socket, words),
+            Cover::Clear => {
+                let sent = self.socket.send_with_flags(words, SEND_FLAGS);
+                !words.is_empty() && sent.is_ok_and(|sent| sent == words.len())
+            }
+            Cover::Tls(session) => {
+                session.close(&self.socket, words);
+                false
+            }
+            Cover::Gss(session) => {
+                session.close(&self.socket, words);
+                false
+            }
         }
     }
 
