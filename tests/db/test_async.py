@@ -177,3 +177,35 @@ def test_exception_in_the_callback_closes(green, dsn):
     with pytest.raises(ZeroDivisionError):
         conn.cursor().execute("select 1")
     assert conn.closed == 2
+
+
+def test_what_executemany_does_together(connect):
+    """A callback counts: it is called once for statements that go together."""
+    calls = []
+
+    def counting(conn):
+        calls.append(conn)
+        wait_select(conn)
+
+    conn = connect()
+    cur = conn.cursor()
+    cur.execute("create temporary table t (n int, t text)")
+
+    def calls_for(items):
+        calls.clear()
+        extensions.set_wait_callback(counting)
+        try:
+            cur.executemany("insert into t values (%s, %s)", items)
+        finally:
+            extensions.set_wait_callback(None)
+        return len(calls)
+
+    assert calls_for([(n, "plain") for n in range(100)]) == 1
+    # In a constant nothing has a meaning; what an adapter wrote may be anything.
+    assert calls_for([(n, "a;b $1 'c' \\") for n in range(100)]) == 1
+    assert calls_for([(n, extensions.AsIs("'plain'")) for n in range(100)]) == 1
+    assert calls_for([(n, extensions.AsIs("'a;b'")) for n in range(100)]) == 100
+    assert calls_for([(n, extensions.AsIs("'$1'")) for n in range(100)]) == 100
+    cur.execute('select t, count(*) from t group by 1 order by t collate "C"')
+    texts = ["$1", "a;b", "a;b $1 'c' \\", "plain"]
+    assert cur.fetchall() == [(text, 200 if text == "plain" else 100) for text in texts]

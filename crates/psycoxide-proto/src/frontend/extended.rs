@@ -56,12 +56,14 @@ pub(crate) fn begin_parse(out: &mut Vec<u8>) {
 pub(crate) const PARSED_AND_RUN: [u8; 26] =
     *b"\0\0\0B\0\0\0\x0c\0\0\0\0\0\0\0\0E\0\0\0\x09\0\0\0\0\0";
 
-/// Ends the `Parse` that begins at `start`, whose text has been written, and runs the statement.
+/// Ends the `Parse` that begins at `start`, whose text has been written, and runs the statement; or
+/// leaves it as it is.
 pub(crate) fn end_parse_and_run(out: &mut Vec<u8>, start: usize) -> Result<(), Refused> {
     // The text's NUL and the count of types belong to it.
     let end = out.len() + 3;
+    write_length(out, start, end)?;
     out.extend_from_slice(&PARSED_AND_RUN);
-    write_length(out, start, end)
+    Ok(())
 }
 
 /// Writes the length of the message that begins at `start` and ends at `end`, less its type.

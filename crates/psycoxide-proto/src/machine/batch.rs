@@ -6,6 +6,9 @@ use crate::wire::writer::Refused;
 /// How many bytes of a Parse stand before its text: the type, the length, the empty name.
 const BEFORE: usize = 6;
 
+/// So much memory at most is kept for the next statements.
+const KEPT: usize = 1 << 20;
+
 /// Statements without parameters, one after another in one buffer, as they are sent.
 ///
 /// <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING>
@@ -29,11 +32,11 @@ impl Batch {
         &mut self.messages
     }
 
-    /// What stands behind the last statement is a statement. No: it is left there, since it may be
-    /// none, or several, with a NUL or a semicolon in it.
+    /// What stands behind the last statement is one as well. False if it cannot be sent, because of a
+    /// NUL in it or its length: it stays where it is.
     #[must_use]
     pub fn end_statement(&mut self) -> bool {
-        if memchr::memchr2(b';', 0, self.rest()).is_some() {
+        if memchr::memchr(0, self.rest()).is_some() {
             return false;
         }
         self.text();
@@ -57,9 +60,10 @@ impl Batch {
         rest
     }
 
-    /// Takes all statements away; the memory serves for the next ones.
+    /// Takes all statements away; the memory serves for the next ones, unless it is a lot.
     pub fn clear(&mut self) {
         self.messages.clear();
+        self.messages.shrink_to(KEPT);
         self.ends.clear();
     }
 
@@ -132,9 +136,9 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_several_statements_is_no_statement() {
+    fn what_cannot_be_sent_is_no_statement() {
         let mut batch = Batch::default();
-        for text in [&b"a;b"[..], b";", b"a\0", b"\0"] {
+        for text in [&b"a\0b"[..], b"\0b", b"a\0", b"\0"] {
             batch.text().extend_from_slice(b"plain");
             assert!(batch.end_statement());
             batch.text().extend_from_slice(text);

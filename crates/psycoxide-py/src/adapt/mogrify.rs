@@ -61,6 +61,12 @@ impl<'a, 'py> Merger<'a, 'py> {
         Ok(Self { prepared, quoter: Quoter::new(conn, context)? })
     }
 
+    /// Whether a value that was merged since the last call is not known to be a constant: an adapter
+    /// of the program's may write what it likes.
+    pub fn wrote_freely(&mut self) -> bool {
+        self.quoter.wrote_freely()
+    }
+
     /// Appends the query with these parameters. After an error `out` may hold a part.
     pub fn merge(&mut self, args: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
         let (prepared, quoter) = (&*self.prepared, &mut self.quoter);

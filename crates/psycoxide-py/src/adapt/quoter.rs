@@ -37,18 +37,26 @@ pub struct Quoter<'a, 'py> {
     /// Which built-in pairs have been seen in the registry. None is left after Python code ran,
     /// since that may change the registry.
     seen: Walk,
+    /// Something was written that is not known to be a constant: by an adapter of the program's, or
+    /// as it is.
+    free: bool,
     depth: usize,
 }
 
 impl<'a, 'py> Quoter<'a, 'py> {
     pub fn new(conn: &'a Bound<'py, PyAny>, context: &'a QuoteContext) -> PyResult<Self> {
         let registry = Registry::bind(conn.py())?;
-        Ok(Self { registry, conn, context, seen: Walk::default(), depth: 0 })
+        Ok(Self { registry, conn, context, seen: Walk::default(), free: false, depth: 0 })
     }
 
     /// Python code may have run meanwhile, and changed the registry.
     pub fn forget(&mut self) {
         self.seen = Walk::default();
+    }
+
+    /// Whether anything that was written since the last call is not known to be a constant.
+    pub fn wrote_freely(&mut self) -> bool {
+        std::mem::take(&mut self.free)
     }
 
     /// Writes a parameter. None is always NULL, whatever adapter it has.
@@ -117,7 +125,10 @@ impl<'a, 'py> Quoter<'a, 'py> {
             Native::Interval => moment::interval(object, out),
             Native::Decimal => scalar::decimal(object, out),
             Native::Binary => scalar::binary(object, self.context, out),
-            Native::AsIs => scalar::as_is(object, self.context, out),
+            Native::AsIs => {
+                self.free = true;
+                scalar::as_is(object, self.context, out)
+            }
             Native::List => self.nested(|quoter| quoter.list(object, out)),
             Native::In => self.nested(|quoter| quoter.tuple(object, out)),
             Native::Null => {
@@ -203,6 +214,7 @@ impl<'a, 'py> Quoter<'a, 'py> {
             return self.native(native, &wrapped, out);
         }
         let quoted = self.quoted(adapter)?;
+        self.free = true;
         if let Ok(bytes) = quoted.cast_exact::<PyBytes>() {
             out.extend_from_slice(bytes.as_bytes());
         } else if let Ok(text) = quoted.cast_exact::<PyString>() {

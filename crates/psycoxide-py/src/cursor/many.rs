@@ -96,8 +96,11 @@ impl Cursor {
                     other = Some(Err(raised));
                     break;
                 }
-                if !batch.end_statement() {
-                    // Perhaps two statements, if an adapter wrote what it liked.
+                // An adapter that writes what it likes may have begun another statement, or named a
+                // parameter of the server's kind.
+                let alone =
+                    merger.wrote_freely() && memchr::memchr2(b';', b'$', batch.rest()).is_some();
+                if alone || !batch.end_statement() {
                     other = Some(Ok(batch.take_rest()));
                     break;
                 }
