@@ -55,9 +55,16 @@ class Source:
         self.lines = self.text.splitlines()
 
     def imported(self) -> dict[str, str]:
-        """Names re-exported on purpose (`import a as a`), with the module they come from."""
+        """Names re-exported on purpose (`import a as a`), with the module they come from.
+
+        Those as well that are imported late, which only a type checker sees.
+        """
         found = {}
+        nodes = list(self.tree.body)
         for node in self.tree.body:
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                nodes += node.body
+        for node in nodes:
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("psycoxide"):
                 module = str(node.module).partition("psycoxide.")[2] or "psycoxide"
                 for alias in node.names:

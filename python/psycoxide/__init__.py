@@ -12,27 +12,7 @@ programs that import psycopg2 use this driver unchanged; `__version__` is that o
 API this is, because such programs compare it, and `__psycoxide_version__` is the driver's own.
 """
 
-from __future__ import annotations
-
-from psycoxide import (
-    _exceptions,
-    _json as _json,
-    _psycopg,
-    _range as _range,
-    extensions as _ext,  # noqa: F401  psycopg2 has it under this name
-)
-from psycoxide._exceptions import (
-    DatabaseError as DatabaseError,
-    DataError as DataError,
-    Error as Error,
-    IntegrityError as IntegrityError,
-    InterfaceError as InterfaceError,
-    InternalError as InternalError,
-    NotSupportedError as NotSupportedError,
-    OperationalError as OperationalError,
-    ProgrammingError as ProgrammingError,
-    Warning as Warning,
-)
+from psycoxide import _psycopg
 from psycoxide._psycopg import (
     BINARY as BINARY,
     DATETIME as DATETIME,
@@ -56,45 +36,100 @@ from psycoxide._psycopg import (
     threadsafety as threadsafety,
 )
 
-# Not imported when the program runs: every process pays for what `import psycoxide` imports.
+# Not imported when the program runs: every process pays for what `import psycoxide` imports. What
+# is wanted of it later is imported then, by `_import_late()`.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from psycoxide import errors as errors
+    from psycoxide import (
+        _json as _json,
+        _range as _range,
+        errors as errors,
+        extensions as _ext,  # noqa: F401  psycopg2 has it under this name
+        extensions as extensions,
+    )
+    from psycoxide._exceptions import (
+        DatabaseError as DatabaseError,
+        DataError as DataError,
+        Error as Error,
+        IntegrityError as IntegrityError,
+        InterfaceError as InterfaceError,
+        InternalError as InternalError,
+        NotSupportedError as NotSupportedError,
+        OperationalError as OperationalError,
+        ProgrammingError as ProgrammingError,
+        Warning as Warning,
+    )
+
+_EXCEPTIONS = (
+    "DataError",
+    "DatabaseError",
+    "Error",
+    "IntegrityError",
+    "InterfaceError",
+    "InternalError",
+    "NotSupportedError",
+    "OperationalError",
+    "ProgrammingError",
+    "Warning",
+)
+# The modules that are there without an import of their own, as in psycopg2, by their names here.
+_MODULES = {
+    "_ext": "extensions",
+    "_json": "_json",
+    "_range": "_range",
+    "errors": "errors",
+    "extensions": "extensions",
+}
+
+# What `from psycoxide import *` gives: all that psycopg2's does.
+__all__ = [
+    *_EXCEPTIONS,
+    "BINARY",
+    "DATETIME",
+    "NUMBER",
+    "ROWID",
+    "STRING",
+    "Binary",
+    "Date",
+    "DateFromTicks",
+    "Time",
+    "TimeFromTicks",
+    "Timestamp",
+    "TimestampFromTicks",
+    "apilevel",
+    "connect",
+    "errors",
+    "extensions",
+    "install_as_psycopg2",
+    "paramstyle",
+    "threadsafety",
+]
 
 
-def __getattr__(name: str) -> Any:
-    """`psycoxide.errors` is there without an import of its own, as in psycopg2.
-
-    Its hundreds of classes are made when they are first needed: by a program, or for an error.
-    """
-    if name == "errors":
+def _import_late(name: str) -> "Any":
+    """PEP 562: what the module imports when it is first asked for."""
+    namespace = globals()
+    if name in _EXCEPTIONS:
+        namespace.update({exception: getattr(_psycopg, exception) for exception in _EXCEPTIONS})
+    elif name in _MODULES:
         from importlib import import_module
 
-        return import_module("psycoxide.errors")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        namespace[name] = import_module(f"psycoxide.{_MODULES[name]}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return namespace[name]
 
 
-def _share_exceptions() -> None:
-    """Give the native module the exceptions, which are defined in Python, and connections too.
-
-    That `conn.Error` is the module's `Error` is an optional extension of PEP 249, for programs that
-    serve several databases.
-    """
-    for name in _exceptions.__all__:
-        exception = getattr(_exceptions, name)
-        setattr(_psycopg, name, exception)
-        if name in globals():
-            setattr(_psycopg.connection, name, _constant(exception))
+if not TYPE_CHECKING:
+    # To a type checker it would say that the module has an attribute of any name.
+    __getattr__ = _import_late
 
 
-def _constant(value: Any) -> property:
-    """A read-only attribute that is always the same."""
-    return property(lambda _: value, doc=value.__doc__)
+def __dir__() -> "list[str]":
+    return sorted({*globals(), *_EXCEPTIONS, *_MODULES})
 
-
-_share_exceptions()
 
 # Where its users know it from.
 connect.__module__ = __name__

@@ -47,6 +47,8 @@ def install() -> None:
             f"{getattr(loaded, '__file__', None) or 'an unknown place'}: "
             "call install_as_psycopg2() before anything imports it"
         )
+    # Imported late otherwise; the package is where they say that they are from.
+    _ = ours.Error
     sys.meta_path.insert(0, _Finder())
     for name in _NAMES:
         module = sys.modules.get(name)

@@ -11,6 +11,7 @@ from psycoxide._psycopg import (
     _JSON,
     ISQLQuote,
     QuotedString,
+    _default_types,
     connection,
     new_array_type,
     new_type,
@@ -157,5 +158,7 @@ def _get_json_oids(conn_or_curs: Scope | None, name: str = "json") -> tuple[int,
 
 
 # The typecasters that every connection has from the start.
-JSON, JSONARRAY = register_default_json(globally=True)
-JSONB, JSONBARRAY = register_default_jsonb(globally=True)
+JSON = _default_types[JSON_OID]
+JSONARRAY = _default_types[JSONARRAY_OID]
+JSONB = _default_types[JSONB_OID]
+JSONBARRAY = _default_types[JSONBARRAY_OID]

@@ -115,6 +115,8 @@ UNICODEARRAY: type
 UNKNOWN: type
 
 # For the package's own modules: casters, and parsers that its casters are built on.
+# The typecasters of JSON and of ranges that are there from the start, by the oids of their types.
+_default_types: dict[int, type]
 _JSON: type
 _HSTORE: type
 _UUID: type

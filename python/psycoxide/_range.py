@@ -9,6 +9,7 @@ from psycoxide._catalog import fetch_by_name, lookup
 from psycoxide._exceptions import InterfaceError as InterfaceError, ProgrammingError
 from psycoxide._psycopg import (
     ISQLQuote,
+    _default_types,
     _range_bounds,
     adapt,
     connection,
@@ -362,29 +363,25 @@ def _class_or_new(given: Any, base: type, namespace: dict[str, Any], complaint: 
     raise TypeError(f"{complaint} strict subclass")
 
 
-# The server's own range types: the oids are fixed (src/include/catalog/pg_type.dat).
-int4range_caster = RangeCaster(
-    NumberRangeAdapter, NumericRange, oid=3904, subtype_oid=23, array_oid=3905
-)
-int8range_caster = RangeCaster(
-    NumberRangeAdapter, NumericRange, oid=3926, subtype_oid=20, array_oid=3927
-)
-numrange_caster = RangeCaster(
-    NumberRangeAdapter, NumericRange, oid=3906, subtype_oid=1700, array_oid=3907
-)
-daterange_caster = RangeCaster("daterange", DateRange, oid=3912, subtype_oid=1082, array_oid=3913)
-tsrange_caster = RangeCaster("tsrange", DateTimeRange, oid=3908, subtype_oid=1114, array_oid=3909)
-tstzrange_caster = RangeCaster(
-    "tstzrange", DateTimeTZRange, oid=3910, subtype_oid=1184, array_oid=3911
-)
+def _default(
+    pgrange: str | type[RangeAdapter], pyrange: type[Range], oid: int, subtype_oid: int
+) -> RangeCaster:
+    """The caster of one of the server's own range types, with the typecasters that are registered.
 
-for _caster in (
-    int4range_caster,
-    int8range_caster,
-    numrange_caster,
-    daterange_caster,
-    tsrange_caster,
-    tstzrange_caster,
-):
-    _caster._register()
-del _caster
+    Every connection has these from the start; they import this module when they are first called.
+    """
+    array_oid = oid + 1
+    caster = RangeCaster(pgrange, pyrange, oid, subtype_oid, array_oid)
+    caster.typecaster = _default_types[oid]
+    caster.array_typecaster = _default_types[array_oid]
+    register_adapter(caster.range, caster.adapter)
+    return caster
+
+
+# The oids are fixed (src/include/catalog/pg_type.dat).
+int4range_caster = _default(NumberRangeAdapter, NumericRange, oid=3904, subtype_oid=23)
+int8range_caster = _default(NumberRangeAdapter, NumericRange, oid=3926, subtype_oid=20)
+numrange_caster = _default(NumberRangeAdapter, NumericRange, oid=3906, subtype_oid=1700)
+daterange_caster = _default("daterange", DateRange, oid=3912, subtype_oid=1082)
+tsrange_caster = _default("tsrange", DateTimeRange, oid=3908, subtype_oid=1114)
+tstzrange_caster = _default("tstzrange", DateTimeTZRange, oid=3910, subtype_oid=1184)

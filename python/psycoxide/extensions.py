@@ -6,11 +6,16 @@ re-exported; the registration of adapters and the building of connection strings
 
 from __future__ import annotations
 
-from psycoxide._credentials import OAuthRequest as OAuthRequest
 from psycoxide._exceptions import (
     Diagnostics as Diagnostics,
     QueryCanceledError as QueryCanceledError,
     TransactionRollbackError as TransactionRollbackError,
+)
+from psycoxide._json import (
+    JSON as JSON,
+    JSONARRAY as JSONARRAY,
+    JSONB as JSONB,
+    JSONBARRAY as JSONBARRAY,
 )
 from psycoxide._psycopg import (
     BINARYARRAY as BINARYARRAY,
@@ -84,11 +89,13 @@ from psycoxide._psycopg import (
     string_types as string_types,
 )
 
-# Not imported when the program runs: every process pays for what `import psycoxide` imports.
+# Not imported when the program runs: every process pays for what this module imports.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from psycoxide._credentials import OAuthRequest as OAuthRequest
 
 # Isolation levels, for `connection.isolation_level` and `set_isolation_level()`.
 ISOLATION_LEVEL_AUTOCOMMIT = 0
@@ -130,10 +137,20 @@ def register_adapter(typ: type, callable: Callable[[Any], Any]) -> None:
     adapters[(typ, ISQLQuote)] = callable
 
 
-# Last: registering these needs the names above.
-from psycoxide._json import (  # noqa: E402
-    JSON as JSON,
-    JSONARRAY as JSONARRAY,
-    JSONB as JSONB,
-    JSONBARRAY as JSONBARRAY,
-)
+def _import_late(name: str) -> Any:
+    """PEP 562: what is imported when it is first asked for."""
+    if name != "OAuthRequest":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from psycoxide._credentials import OAuthRequest
+
+    globals()[name] = OAuthRequest
+    return OAuthRequest
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), "OAuthRequest"})
+
+
+if not TYPE_CHECKING:
+    # To a type checker it would say that the module has an attribute of any name.
+    __getattr__ = _import_late

@@ -9,6 +9,7 @@ mod error;
 mod guarded;
 mod imports;
 mod interpreter;
+mod late;
 mod lobject;
 mod notify;
 mod password;
@@ -25,6 +26,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = true)]
 fn _psycopg(module: &Bound<'_, PyModule>) -> PyResult<()> {
     interpreter::claim(module.py())?;
+    late::register(module)?;
     error::register(module)?;
     adapt::register(module)?;
     cast::register(module)?;

@@ -26,6 +26,7 @@ pub use self::{
     context::{ClientEncoding, Encoded, QuoteContext},
     mogrify::{Merger, mogrify},
     quoter::quote_value,
+    registry::adapters,
 };
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

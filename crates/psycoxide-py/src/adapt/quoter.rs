@@ -90,6 +90,11 @@ impl<'a, 'py> Quoter<'a, 'py> {
         {
             return self.native(native, object, out);
         }
+        if !self.registry.is_whole(object.py()) {
+            self.registry = Registry::whole(object.py())?;
+            self.forget();
+            return self.adapted(object, out);
+        }
         self.forget();
         let result = self.looked_up(object, out);
         self.forget();

@@ -77,12 +77,33 @@ pub enum Found<'py> {
     Adapted(Bound<'py, PyAny>),
 }
 
-static REGISTRY: PyOnceLock<Registry> = PyOnceLock::new();
+/// With the pairs whose types every interpreter has loaded.
+static FIRST: PyOnceLock<Registry> = PyOnceLock::new();
+
+/// With all of them. The modules of the others take longer to import than this one, so they wait
+/// until somebody wants to see the dict or passes anything but text, numbers and truth values.
+static WHOLE: PyOnceLock<Registry> = PyOnceLock::new();
 
 impl Registry {
+    /// The registry as far as it is known. What is not found in it is to be looked for in the
+    /// [whole](Self::whole) one.
     pub fn bind(py: Python<'_>) -> PyResult<&Registry> {
+        WHOLE.get(py).map_or_else(|| Self::first(py), Ok)
+    }
+
+    /// The registry with all built-in pairs. The first call imports their modules.
+    pub fn whole(py: Python<'_>) -> PyResult<&Registry> {
+        WHOLE.get_or_try_init(py, || Self::first(py)?.completed(py))
+    }
+
+    /// Whether this is the whole one.
+    pub fn is_whole(&self, py: Python<'_>) -> bool {
+        WHOLE.get(py).is_some_and(|whole| std::ptr::eq(whole, self))
+    }
+
+    fn first(py: Python<'_>) -> PyResult<&Registry> {
         // Filled when the module is initialised; nothing can be quoted before.
-        REGISTRY.get(py).ok_or_else(|| PyRuntimeError::new_err("the module is not initialised"))
+        FIRST.get(py).ok_or_else(|| PyRuntimeError::new_err("the module is not initialised"))
     }
 
     /// The number and the native adapter of the built-in pair whose type is exactly that of `object`.
@@ -201,7 +222,7 @@ fn adapt<'py>(
     alternate: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let _ = alternate;
-    let registry = Registry::bind(obj.py())?;
+    let registry = Registry::whole(obj.py())?;
     let protocol = protocol.unwrap_or_else(|| registry.protocol(obj.py()).clone().into_any());
     match registry.find(obj, &protocol)? {
         Found::Adapter(adapter) => adapter.call1((obj,)),
@@ -209,56 +230,89 @@ fn adapt<'py>(
     }
 }
 
-/// Exports `adapters`, with the built-in pairs in it, and `adapt`.
+/// Exports `adapt`; `adapters` is [made](adapters) when it is first asked for.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    let py = module.py();
-    let registry = REGISTRY.get_or_try_init(py, || build(module))?;
-    module.add("adapters", &registry.adapters)?;
+    FIRST.get_or_try_init(module.py(), || Registry::begun(module))?;
     module.add_function(wrap_pyfunction!(adapt, module)?)
 }
 
-fn build(module: &Bound<'_, PyModule>) -> PyResult<Registry> {
-    let py = module.py();
-    let protocol = py.get_type::<ISQLQuote>();
-    let adapters = PyDict::new(py);
-    let natives = class::natives(module)?;
-    let mut builtins = Vec::new();
-    let mut classes = Vec::new();
-    for (class, native) in builtin_types(py)? {
-        let adapter = natives
-            .iter()
-            .find_map(|(known, adapter)| (*known == native).then(|| adapter.clone_ref(py)))
-            .ok_or_else(|| PyRuntimeError::new_err("an adapter is missing"))?;
-        let key = PyTuple::new(py, [class.as_any(), protocol.as_any()])?;
-        adapters.set_item(&key, &adapter)?;
-        // The key keeps the type.
-        builtins.push(Builtin { key: key.unbind(), adapter });
-        classes.push((class.as_ptr().addr(), native));
+/// The dict `adapters`, with the built-in pairs in it.
+pub fn adapters(py: Python<'_>) -> PyResult<&Bound<'_, PyDict>> {
+    Ok(Registry::whole(py)?.adapters.bind(py))
+}
+
+impl Registry {
+    fn begun(module: &Bound<'_, PyModule>) -> PyResult<Self> {
+        let py = module.py();
+        let mut registry = Self {
+            adapters: PyDict::new(py).unbind(),
+            protocol: py.get_type::<ISQLQuote>().unbind(),
+            natives: class::natives(module)?,
+            builtins: Vec::new(),
+            classes: Vec::new(),
+        };
+        registry.enter(py, FIRST_TYPES)?;
+        Ok(registry)
     }
-    let (adapters, protocol) = (adapters.unbind(), protocol.unbind());
-    Ok(Registry { adapters, protocol, natives, builtins, classes })
+
+    /// This one with the pairs that it lacks.
+    fn completed(&self, py: Python<'_>) -> PyResult<Self> {
+        let copy = |pair: &Builtin| Builtin {
+            key: pair.key.clone_ref(py),
+            adapter: pair.adapter.clone_ref(py),
+        };
+        let natives = self.natives.iter();
+        let mut registry = Self {
+            adapters: self.adapters.clone_ref(py),
+            protocol: self.protocol.clone_ref(py),
+            natives: natives.map(|(native, adapter)| (*native, adapter.clone_ref(py))).collect(),
+            builtins: self.builtins.iter().map(copy).collect(),
+            classes: self.classes.clone(),
+        };
+        registry.enter(py, OTHER_TYPES)?;
+        Ok(registry)
+    }
+
+    fn enter(&mut self, py: Python<'_>, types: &[(&str, &str, Native)]) -> PyResult<()> {
+        for (module, name, native) in types {
+            let class = match native {
+                // It has a name of its own from Python 3.10 on only.
+                Native::Null => py.None().bind(py).get_type(),
+                _ => py.import(*module)?.getattr(*name)?.cast_into()?,
+            };
+            let adapter = self
+                .natives
+                .iter()
+                .find_map(|(known, adapter)| (known == native).then(|| adapter.clone_ref(py)))
+                .ok_or_else(|| PyRuntimeError::new_err("an adapter is missing"))?;
+            let key = PyTuple::new(py, [class.as_any(), self.protocol.bind(py).as_any()])?;
+            self.adapters.bind(py).set_item(&key, &adapter)?;
+            // The key keeps the type.
+            self.builtins.push(Builtin { key: key.unbind(), adapter });
+            self.classes.push((class.as_ptr().addr(), *native));
+        }
+        Ok(())
+    }
 }
 
 /// The types that have an adapter from the start, the frequent ones first.
-fn builtin_types(py: Python<'_>) -> PyResult<Vec<(Bound<'_, PyType>, Native)>> {
-    let of = |module: &str, name: &str| -> PyResult<Bound<'_, PyType>> {
-        Ok(py.import(module)?.getattr(name)?.cast_into()?)
-    };
-    Ok(vec![
-        (of("builtins", "str")?, Native::QuotedString),
-        (of("builtins", "int")?, Native::Int),
-        (of("builtins", "float")?, Native::Float),
-        (of("builtins", "bool")?, Native::Boolean),
-        (of("datetime", "datetime")?, Native::Timestamp),
-        (of("datetime", "date")?, Native::Date),
-        (of("decimal", "Decimal")?, Native::Decimal),
-        (of("builtins", "list")?, Native::List),
-        (of("builtins", "tuple")?, Native::In),
-        (of("builtins", "bytes")?, Native::Binary),
-        (of("datetime", "time")?, Native::Time),
-        (of("datetime", "timedelta")?, Native::Interval),
-        (of("builtins", "bytearray")?, Native::Binary),
-        (of("builtins", "memoryview")?, Native::Binary),
-        (py.None().bind(py).get_type(), Native::Null),
-    ])
-}
+const FIRST_TYPES: &[(&str, &str, Native)] = &[
+    ("builtins", "str", Native::QuotedString),
+    ("builtins", "int", Native::Int),
+    ("builtins", "float", Native::Float),
+    ("builtins", "bool", Native::Boolean),
+];
+
+const OTHER_TYPES: &[(&str, &str, Native)] = &[
+    ("datetime", "datetime", Native::Timestamp),
+    ("datetime", "date", Native::Date),
+    ("decimal", "Decimal", Native::Decimal),
+    ("builtins", "list", Native::List),
+    ("builtins", "tuple", Native::In),
+    ("builtins", "bytes", Native::Binary),
+    ("datetime", "time", Native::Time),
+    ("datetime", "timedelta", Native::Interval),
+    ("builtins", "bytearray", Native::Binary),
+    ("builtins", "memoryview", Native::Binary),
+    ("builtins", "NoneType", Native::Null),
+];

@@ -6,6 +6,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::caster::Caster;
 use super::decoder::Decoder;
+use super::deferred::Deferred;
 
 type Oids = &'static [oid::Oid];
 
@@ -86,6 +87,21 @@ const ALIASES: &[(&str, &str)] = &[
 const PRIVATE: &[(&str, Decoder)] =
     &[("_JSON", Decoder::Json), ("_UUID", Decoder::Uuid), ("_HSTORE", Decoder::Hstore)];
 
+/// Casters that psycopg2's Python code registers when it is imported: the name, the type's oid and
+/// its array's.
+const JSON: &[(&str, oid::Oid, oid::Oid)] =
+    &[("JSON", oid::JSON, oid::JSON_ARRAY), ("JSONB", oid::JSONB, oid::JSONB_ARRAY)];
+
+/// The same for ranges; and the `RangeCaster` of `psycoxide._range` whose `parse()` casts.
+const RANGES: &[(&str, oid::Oid, oid::Oid, &str)] = &[
+    ("type", oid::INT4RANGE, oid::INT4RANGE_ARRAY, "int4range_caster"),
+    ("type", oid::INT8RANGE, oid::INT8RANGE_ARRAY, "int8range_caster"),
+    ("type", oid::NUMRANGE, oid::NUMRANGE_ARRAY, "numrange_caster"),
+    ("daterange", oid::DATERANGE, oid::DATERANGE_ARRAY, "daterange_caster"),
+    ("tsrange", oid::TSRANGE, oid::TSRANGE_ARRAY, "tsrange_caster"),
+    ("tstzrange", oid::TSTZRANGE, oid::TSTZRANGE_ARRAY, "tstzrange_caster"),
+];
+
 /// Exports every built-in caster from `module` and registers it in `string_types`.
 pub fn register(module: &Bound<'_, PyModule>, string_types: &Bound<'_, PyDict>) -> PyResult<()> {
     let py = module.py();
@@ -103,6 +119,7 @@ pub fn register(module: &Bound<'_, PyModule>, string_types: &Bound<'_, PyDict>) 
     for (name, decoder) in PRIVATE {
         export(module, string_types, name, &[], decoder.clone_ref(py))?;
     }
+    module.add("_default_types", default_types(py, string_types)?)?;
     for (alias, name) in ALIASES {
         let original = found(module, name)?;
         let decoder = original.get().decoder().clone_ref(py);
@@ -110,6 +127,34 @@ pub fn register(module: &Bound<'_, PyModule>, string_types: &Bound<'_, PyDict>) 
         module.add(name.clone(), Caster::new(name.as_any(), original.get().values(py), decoder))?;
     }
     Ok(())
+}
+
+/// Registers the casters of [`JSON`] and [`RANGES`]; returns them by the oids of their types, for
+/// the modules that export them.
+fn default_types<'py>(
+    py: Python<'py>,
+    string_types: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let types = PyDict::new(py);
+    let enter = |name: &str, oid: oid::Oid, array_oid: oid::Oid, decoder: Decoder| {
+        let array = Decoder::Array(Box::new(decoder.clone_ref(py)));
+        for (name, oid, decoder) in
+            [(name.to_owned(), oid, decoder), (format!("{name}ARRAY"), array_oid, array)]
+        {
+            let (name, values) = (PyString::new(py, &name), PyTuple::new(py, [oid])?);
+            types.set_item(oid, Caster::new(name.as_any(), &values, decoder))?;
+        }
+        PyResult::Ok(())
+    };
+    for (name, oid, array_oid) in JSON {
+        enter(name, *oid, *array_oid, Decoder::Json)?;
+    }
+    for (name, oid, array_oid, caster) in RANGES {
+        let parse = Bound::new(py, Deferred::new(caster))?.into_any().unbind();
+        enter(name, *oid, *array_oid, Decoder::Python(parse))?;
+    }
+    string_types.update(types.as_mapping())?;
+    Ok(types)
 }
 
 fn export(

@@ -84,6 +84,7 @@ impl Caster {
         if value.is_none() {
             return Ok(value);
         }
+        slf.get().decoder.import(slf.py())?;
         let encoding = surroundings::encoding(&cursor);
         let kept = Kept::new(&cursor);
         let scene = Scene { py: slf.py(), cursor: &cursor, encoding: &encoding, kept: &kept };

@@ -28,21 +28,35 @@ const FIRST: Date = Date { year: 1, month: 1, day: 1 };
 const LAST: Date = Date { year: 9999, month: 12, day: 31 };
 const LAST_TIME: Time = Time { hour: 23, minute: 59, second: 59, microsecond: 999_999 };
 
-/// The C API of `datetime`.
-fn api(_py: Python<'_>) -> &'static ffi::PyDateTime_CAPI {
-    // SAFETY: `import` has run when the module was initialised and failed it otherwise; the
-    // capsule's table lives as long as the interpreter.
-    unsafe { &*ffi::PyDateTimeAPI() }
+/// The C API of `datetime`. Whoever chose the decoder has [imported](import) it.
+fn api(py: Python<'_>) -> Result<&'static ffi::PyDateTime_CAPI, Raised> {
+    // SAFETY: the capsule's table lives as long as the interpreter.
+    match unsafe { ffi::PyDateTimeAPI().as_ref() } {
+        Some(api) => Ok(api),
+        None => imported(py).map_err(|error| Raised::from_error(py, error)),
+    }
+}
+
+#[cold]
+fn imported(py: Python<'_>) -> PyResult<&'static ffi::PyDateTime_CAPI> {
+    // SAFETY: the GIL is held, and the capsule's table lives as long as the interpreter.
+    let api = unsafe {
+        ffi::PyDateTime_IMPORT();
+        ffi::PyDateTimeAPI().as_ref()
+    };
+    api.ok_or_else(|| PyErr::fetch(py))
 }
 
 /// Makes the C API of `datetime` ready.
 pub fn import(py: Python<'_>) -> PyResult<()> {
-    // SAFETY: the GIL is held.
-    let api = unsafe {
-        ffi::PyDateTime_IMPORT();
-        ffi::PyDateTimeAPI()
-    };
-    if api.is_null() { Err(PyErr::fetch(py)) } else { Ok(()) }
+    imported(py).map(|_| ())
+}
+
+/// `datetime.timezone.utc`
+pub fn utc(py: Python<'_>) -> Decoded {
+    let api = api(py)?;
+    // SAFETY: the API's own object lives for ever.
+    unsafe { Value::from_borrowed(api.TimeZone_UTC) }
 }
 
 /// A `date`; the infinities are `date.max` and `date.min`.
@@ -62,7 +76,7 @@ pub fn date_of(py: Python<'_>, date: Moment<Date>) -> Decoded {
         Moment::Infinity => LAST,
         Moment::MinusInfinity => FIRST,
     };
-    let api = api(py);
+    let api = api(py)?;
     let (month, day) = (c_int::from(date.month), c_int::from(date.day));
     // SAFETY: the function checks its numbers; the class is its own.
     unsafe { Value::from_owned((api.Date_FromDate)(date.year, month, day, api.DateType)) }
@@ -104,10 +118,7 @@ pub fn timestamp_of(
         Moment::MinusInfinity => (FIRST, Time::default()),
     };
     let zone = match special_offset {
-        // SAFETY: the API is imported, and its UTC lives for ever.
-        Some(_) if !scene.kept.zones.is_naive() => unsafe {
-            Value::from_borrowed(ffi::PyDateTime_TimeZone_UTC())?
-        },
+        Some(_) if !scene.kept.zones.is_naive() => utc(scene.py)?,
         _ => Value::none(scene.py)?,
     };
     datetime(scene.py, date, time, zone)
@@ -115,7 +126,7 @@ pub fn timestamp_of(
 
 #[inline]
 fn datetime(py: Python<'_>, date: Date, time: Time, zone: Value) -> Decoded {
-    let api = api(py);
+    let api = api(py)?;
     let (month, day) = (c_int::from(date.month), c_int::from(date.day));
     let (hour, minute) = (c_int::from(time.hour), c_int::from(time.minute));
     // At most 999 999.
@@ -156,8 +167,8 @@ pub fn time_of(scene: &Scene<'_, '_>, time: Time, offset: Option<i32>) -> Decode
         Time { hour: 24, minute: 0, second: 0, .. } => Time { hour: 0, ..time },
         time => time,
     };
+    let api = api(scene.py)?;
     let zone = zone(scene, offset)?.into_ptr();
-    let api = api(scene.py);
     let (hour, minute) = (c_int::from(time.hour), c_int::from(time.minute));
     let (second, micros) = (c_int::from(time.second), time.microsecond as c_int);
     // SAFETY: as in `datetime`.
@@ -204,7 +215,7 @@ fn delta(py: Python<'_>, interval: Interval) -> Decoded {
     let rest = interval.microseconds.rem_euclid(DAY);
     // Both are less than a day's worth.
     let (seconds, micros) = ((rest / 1_000_000) as c_int, (rest % 1_000_000) as c_int);
-    let api = api(py);
+    let api = api(py)?;
     // SAFETY: the function checks its numbers; the class is its own.
     unsafe { Value::from_owned((api.Delta_FromDelta)(days, seconds, micros, 1, api.DeltaType)) }
 }

@@ -9,7 +9,7 @@ use super::scene::Scene;
 use super::text::UTF8;
 use super::wire::Wire;
 use super::{array, binary, datetime, hstore, json, number, uuid};
-use crate::imports::Lazy;
+use crate::imports::{DECIMAL, Lazy};
 
 static ERROR: Lazy = Lazy::new("psycoxide._exceptions", "Error");
 
@@ -136,6 +136,18 @@ impl Decoder {
             | Self::Date
             | Self::Interval
             | Self::Uuid => plain,
+        }
+    }
+
+    /// Imports the classes of the values: decoding is not to run Python code for that.
+    pub fn import(&self, py: Python<'_>) -> PyResult<()> {
+        match self {
+            Self::Date | Self::Timestamp | Self::TimestampTz | Self::Time | Self::Interval => {
+                datetime::import(py)
+            }
+            Self::Decimal => DECIMAL.bind(py).map(|_| ()),
+            Self::Array(element) => element.import(py),
+            _ => Ok(()),
         }
     }
 

@@ -12,6 +12,7 @@ mod builtin;
 mod caster;
 mod datetime;
 mod decoder;
+mod deferred;
 pub mod early;
 mod fields;
 mod hstore;
@@ -40,7 +41,6 @@ pub use scene::Scene;
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
-    datetime::import(py)?;
     module.add("string_types", registry::string_types(py))?;
     // psycopg2 has it and makes no use of it.
     module.add("binary_types", PyDict::new(py))?;

@@ -59,6 +59,7 @@ impl CastPlan {
                     let oid = PyInt::new(py, column.type_oid);
                     let caster = registries.caster(&oid)?;
                     let decoder = registry::decoder(caster.as_ref());
+                    decoder.import(py)?;
                     note(oid, caster);
                     let binary = column.format == BINARY;
                     let wire = binary.then(|| Wire::of(column.type_oid, &decoder)).flatten();
@@ -151,6 +152,7 @@ pub fn cast<'py>(
     let py = cursor.py();
     let cursor = cursor.as_any();
     let decoder = surroundings::registries(cursor).decoder(py, oid)?;
+    decoder.import(py)?;
     let encoding = surroundings::encoding(cursor);
     let kept = Kept::new(cursor);
     let scene = Scene { py, cursor, encoding: &encoding, kept: &kept };

@@ -2,10 +2,10 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyDict};
 
+use super::datetime;
 use super::kept::Kept;
 use super::object::{Raised, Value};
 use super::surroundings;
@@ -76,10 +76,7 @@ impl<'py> Zones<'py> {
         let py = self.cursor.py();
         let zone = match self.factory() {
             Factory::Naive => return Value::none(py),
-            Factory::Timezone if offset == 0 => {
-                // SAFETY: the datetime API is imported, and its UTC lives for ever.
-                return unsafe { Value::from_borrowed(ffi::PyDateTime_TimeZone_UTC()) };
-            }
+            Factory::Timezone if offset == 0 => return datetime::utc(py),
             Factory::Timezone => self.shared(offset),
             Factory::Call(factory) => {
                 timedelta(py, offset).and_then(|delta| factory.call1((delta,)))

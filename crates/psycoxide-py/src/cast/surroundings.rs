@@ -20,11 +20,11 @@ pub fn encoding(cursor: &Bound<'_, PyAny>) -> TextDecoder {
     }
 }
 
-/// The cursor's `tzinfo_factory`; nothing for anything that has none.
+/// The cursor's `tzinfo_factory`; nothing if it is the default, or for anything that has none.
 pub fn tzinfo_factory<'py>(cursor: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
     let py = cursor.py();
     match cursor.cast::<Cursor>() {
-        Ok(cursor) => Some(cursor.get().tzinfo_factory(py).into_bound(py)),
+        Ok(cursor) => cursor.get().tzinfo_factory(py).map(|factory| factory.into_bound(py)),
         Err(_) => cursor.getattr(intern!(py, "tzinfo_factory")).ok(),
     }
 }

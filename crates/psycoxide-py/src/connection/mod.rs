@@ -7,6 +7,7 @@ mod attributes;
 mod credentials;
 mod dsn;
 mod encoding;
+mod exceptions;
 mod info;
 mod open;
 mod polling;

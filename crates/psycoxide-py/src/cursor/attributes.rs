@@ -10,6 +10,7 @@ use super::Cursor;
 use crate::cast;
 use crate::connection::Connection;
 use crate::error;
+use crate::imports::TIMEZONE;
 
 #[pymethods]
 impl Cursor {
@@ -162,13 +163,16 @@ impl Cursor {
     /// What makes the `tzinfo` of aware datetimes from their offset: called with a `timedelta`, it
     /// returns a `tzinfo`. `datetime.timezone` at first; None makes naive datetimes.
     #[getter(tzinfo_factory)]
-    fn tzinfo_factory_attribute(&self, py: Python<'_>) -> Py<PyAny> {
-        self.tzinfo_factory(py)
+    fn tzinfo_factory_attribute(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        match self.tzinfo_factory(py) {
+            Some(factory) => Ok(factory),
+            None => Ok(TIMEZONE.bind(py)?.clone().unbind()),
+        }
     }
 
     #[setter]
     fn set_tzinfo_factory(&self, value: Py<PyAny>) {
-        let old = std::mem::replace(&mut self.objects().tzinfo_factory, value);
+        let old = self.objects().tzinfo_factory.replace(value);
         let ahead = self.state().fetched.settle();
         drop((old, ahead));
     }

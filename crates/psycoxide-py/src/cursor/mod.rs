@@ -62,7 +62,8 @@ struct State {
 
 /// The Python objects that a cursor holds and its user may replace.
 struct Objects {
-    tzinfo_factory: Py<PyAny>,
+    /// What the program has set; `datetime.timezone` if it has not.
+    tzinfo_factory: Option<Py<PyAny>>,
     row_factory: Py<PyAny>,
     query: Py<PyAny>,
     description: Option<Py<PyAny>>,
@@ -84,7 +85,7 @@ impl Cursor {
             makes_rows: AtomicBool::new(false),
             binary: AtomicBool::new(false),
             objects: Guarded::new(Objects {
-                tzinfo_factory: crate::imports::TIMEZONE.bind(py)?.clone().unbind(),
+                tzinfo_factory: None,
                 row_factory: py.None(),
                 query: py.None(),
                 description: None,
@@ -132,9 +133,9 @@ impl Cursor {
         self.string_types.get().map(|types| types.bind(py))
     }
 
-    /// What makes the `tzinfo` of aware datetimes.
-    pub fn tzinfo_factory(&self, py: Python<'_>) -> Py<PyAny> {
-        self.objects().tzinfo_factory.clone_ref(py)
+    /// What makes the `tzinfo` of aware datetimes, if the program has set that.
+    pub fn tzinfo_factory(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.objects().tzinfo_factory.as_ref().map(|factory| factory.clone_ref(py))
     }
 
     /// What makes the rows, unless they are tuples.

@@ -44,6 +44,24 @@ dbapi_errors! {
     not_supported, NOT_SUPPORTED, "NotSupportedError";
 }
 
+/// The classes that the module exports, and its connections the first ten of them: that is an
+/// extension of PEP 249, for programs that serve several databases.
+pub const CLASSES: &[&str] = &[
+    "Error",
+    "Warning",
+    "InterfaceError",
+    "DatabaseError",
+    "InternalError",
+    "OperationalError",
+    "ProgrammingError",
+    "IntegrityError",
+    "DataError",
+    "NotSupportedError",
+    "Diagnostics",
+    "QueryCanceledError",
+    "TransactionRollbackError",
+];
+
 /// The exception class of this name, one of the DB-API's or psycopg2's.
 pub fn class<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
     py.import(EXCEPTIONS)?.getattr(name)

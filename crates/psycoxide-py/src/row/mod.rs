@@ -14,6 +14,7 @@ use crate::cast::{CastPlan, Kept};
 use crate::cursor::Cursor;
 
 pub use early::{Early, LONG};
+pub use ordered::ordered_row;
 
 /// What a row is made from.
 pub enum Source<'a> {
@@ -106,6 +107,5 @@ pub fn build_ahead(
 
 /// Exports what `extras` makes its rows with.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    ordered::register(module)?;
     convert::register(module)
 }

@@ -192,12 +192,10 @@ fn method_table() -> Vec<ffi::PyMethodDef> {
     methods.chain([ffi::PyMethodDef::zeroed()]).collect()
 }
 
-/// Exports the class. There is one, however often the module is imported anew.
-pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+/// The class. There is one, however often the module is imported anew.
+pub fn ordered_row(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     static CREATED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    let py = module.py();
-    let class = CREATED.get_or_try_init(py, || create(py).map(Bound::unbind))?;
-    module.add("_OrderedRow", class)
+    CREATED.get_or_try_init(py, || create(py).map(Bound::unbind)).map(|class| class.bind(py))
 }
 
 fn create(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
