@@ -147,8 +147,7 @@ async def async10_asyncpg(driver: Any) -> None:
         await asyncio.gather(*map(work, conns))
 
 
-@workload("import", "importing the package, in a fresh interpreter")
-def import_package(driver: Any) -> None:
+def importing(driver: Any, *modules: str) -> None:
     # This process has imported it already; a child has the figures to itself.
     source = (
         "import json, sys\n"
@@ -156,13 +155,23 @@ def import_package(driver: Any) -> None:
         "from meter import Meter\n"
         "figures = {}\n"
         "with Meter(figures, []):\n"
-        f"    import {driver.module_name}\n"
+        f"    import {', '.join(modules)}\n"
         "print(json.dumps(figures))\n"
     )
     done = subprocess.run([sys.executable, "-c", source], stdout=subprocess.PIPE, check=True)
     import json
 
     driver.figures.update(json.loads(done.stdout))
+
+
+@workload("import", "importing the package, in a fresh interpreter")
+def import_package(driver: Any) -> None:
+    importing(driver, driver.module_name)
+
+
+@workload("import_extras", "importing the package and its extras")
+def import_extras(driver: Any) -> None:
+    importing(driver, driver.module_name, f"{driver.module_name}.extras")
 
 
 import_package.on("asyncpg")(import_package.default)

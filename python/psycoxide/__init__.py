@@ -112,7 +112,9 @@ def _import_late(name: str) -> "Any":
     """PEP 562: what the module imports when it is first asked for."""
     namespace = globals()
     if name in _EXCEPTIONS:
-        namespace.update({exception: getattr(_psycopg, exception) for exception in _EXCEPTIONS})
+        for exception in _EXCEPTIONS:
+            # Unless the program has put something else in its place.
+            namespace.setdefault(exception, getattr(_psycopg, exception))
     elif name in _MODULES:
         from importlib import import_module
 

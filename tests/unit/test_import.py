@@ -1,10 +1,14 @@
 """What `import psycoxide` loads, and what it leaves until it is asked for: each in a process."""
 
+import ast
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
+
+import psycoxide.extras
 
 
 def run(source):
@@ -61,7 +65,74 @@ def test_a_star_gives_them_too():
     assert lines[1] == "psycoxide True psycoxide.extensions"
 
 
-@pytest.mark.parametrize("module", ["psycoxide", "psycoxide._psycopg", "psycoxide.extensions"])
+def names_for_type_checkers(module):
+    """What a module imports for type checkers only, with where it is from."""
+    tree = ast.parse(Path(module.__file__).read_text())
+    block = next(n for n in tree.body if isinstance(n, ast.If) and n.test.id == "TYPE_CHECKING")
+    return {
+        alias.asname: (node.module, alias.name)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname
+    }
+
+
+def test_extras_gives_what_it_says_to_type_checkers():
+    names = names_for_type_checkers(psycoxide.extras)
+    assert len(names) > 60
+    assert {*names, "json"} == {*psycoxide.extras._ORIGINS, *psycoxide.extras._OTHERS}
+    for name, (module, original) in names.items():
+        found = getattr(psycoxide.extras, name)
+        room = sys.modules[module]
+        assert found is (getattr(room, original)), name
+
+
+def test_extras_loads_what_is_asked_for():
+    lines = run(
+        """
+        import sys
+        import psycoxide.extras
+        print(*sorted(name for name in sys.modules if name.startswith("psycoxide.")))
+        from psycoxide.extras import execute_values
+        print(*sorted(name for name in sys.modules if name.startswith("psycoxide.extras.")))
+        rows = psycoxide.extras.DictCursor
+        print(rows.__module__, vars(psycoxide.extras)["RealDictRow"].__module__)
+        """
+    )
+    assert lines == [
+        "psycoxide._psycopg psycoxide.extras",
+        "psycoxide.extras.batch",
+        "psycoxide.extras psycoxide.extras",
+    ]
+
+
+def test_a_star_of_extras_gives_all():
+    lines = run(
+        """
+        from psycoxide.extras import *
+        print(len([name for name in globals() if not name.startswith("_")]) > 50)
+        print(DictCursor.__name__, register_uuid.__name__, json.__name__, NumericRange(1, 2))
+        """
+    )
+    assert lines == ["True", "DictCursor register_uuid json [1, 2)"]
+
+
+def test_what_a_program_puts_in_a_name_s_place_stays():
+    lines = run(
+        """
+        import psycoxide.extras
+        psycoxide.extras.execute_batch = psycoxide.Error = "mine"
+        psycoxide.extras.execute_values, psycoxide.DatabaseError
+        print(psycoxide.extras.execute_batch, psycoxide.Error)
+        """
+    )
+    assert lines == ["mine mine"]
+
+
+@pytest.mark.parametrize(
+    "module", ["psycoxide", "psycoxide._psycopg", "psycoxide.extensions", "psycoxide.extras"]
+)
 def test_a_name_that_there_is_not(module):
     lines = run(
         f"""
