@@ -11,6 +11,8 @@ import subprocess
 import sys
 from typing import Any
 
+from drivers import Absent
+
 from .registry import workload
 
 VALUES = (
@@ -172,6 +174,11 @@ def import_package(driver: Any) -> None:
 @workload("import_extras", "importing the package and its extras")
 def import_extras(driver: Any) -> None:
     importing(driver, driver.module_name, f"{driver.module_name}.extras")
+
+
+@import_extras.on("psycopg", "psycopg-binary")
+def import_extras_psycopg(driver: Any) -> None:
+    raise Absent("no counterpart")
 
 
 import_package.on("asyncpg")(import_package.default)
