@@ -274,19 +274,27 @@ impl Registry {
     }
 
     fn enter(&mut self, py: Python<'_>, types: &[(&str, &str, Native)]) -> PyResult<()> {
-        for (module, name, native) in types {
-            let class = match native {
+        // First of all, as other threads run meanwhile: one of them may have entered the pairs, and
+        // its program others in their place.
+        let classes = types.iter().map(|(module, name, native)| {
+            Ok(match native {
                 // It has a name of its own from Python 3.10 on only.
                 Native::Null => py.None().bind(py).get_type(),
                 _ => py.import(*module)?.getattr(*name)?.cast_into()?,
-            };
+            })
+        });
+        let classes = classes.collect::<PyResult<Vec<Bound<'_, PyType>>>>()?;
+        let adapters = self.adapters.bind(py);
+        for (class, (_, _, native)) in classes.iter().zip(types) {
             let adapter = self
                 .natives
                 .iter()
                 .find_map(|(known, adapter)| (known == native).then(|| adapter.clone_ref(py)))
                 .ok_or_else(|| PyRuntimeError::new_err("an adapter is missing"))?;
             let key = PyTuple::new(py, [class.as_any(), self.protocol.bind(py).as_any()])?;
-            self.adapters.bind(py).set_item(&key, &adapter)?;
+            if !adapters.contains(&key)? {
+                adapters.set_item(&key, &adapter)?;
+            }
             // The key keeps the type.
             self.builtins.push(Builtin { key: key.unbind(), adapter });
             self.classes.push((class.as_ptr().addr(), *native));
