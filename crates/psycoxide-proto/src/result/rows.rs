@@ -44,9 +44,9 @@ pub(crate) struct Runs {
 /// Where the next row starts. The default is the first row of any result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
-    block: usize,
-    run: usize,
-    offset: usize,
+    pub(super) block: usize,
+    pub(super) run: usize,
+    pub(super) offset: usize,
 }
 
 /// Rows, one after another.
@@ -138,6 +138,32 @@ impl Rows {
         self.blocks.extend(rows.blocks);
     }
 
+    /// Forgets the first `rows` rows, which lie before `end`, with the buffers that held nothing else.
+    /// The positions of the other rows stay as they are. Answers the largest of the buffers, for
+    /// other use.
+    pub(crate) fn release(&mut self, end: Position, rows: usize) -> Buffer {
+        let mut left = rows.min(self.count);
+        self.count -= left;
+        let mut largest = Buffer::default();
+        let mut free = |block: &mut Block| {
+            let buffer = std::mem::take(block).bytes;
+            if buffer.len() > largest.len() {
+                largest = buffer;
+            }
+        };
+        for block in self.blocks.iter_mut().take(end.block) {
+            left = left.saturating_sub(block.runs.rows);
+            free(block);
+        }
+        if let Some(block) = self.blocks.get_mut(end.block) {
+            block.runs.release(end, left);
+            if block.runs.rows == 0 {
+                free(block);
+            }
+        }
+        largest
+    }
+
     pub(crate) fn push(&mut self, block: Block) {
         self.count += block.runs.rows;
         self.blocks.push(block);
@@ -187,6 +213,16 @@ impl Runs {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Range<usize>> {
         std::iter::once(&self.first).chain(&self.more)
+    }
+
+    /// Leaves nothing in the runs before a position: `rows` rows less.
+    fn release(&mut self, end: Position, rows: usize) {
+        self.rows = self.rows.saturating_sub(rows);
+        let runs = std::iter::once(&mut self.first).chain(&mut self.more);
+        for (index, run) in runs.enumerate().take(end.run + 1) {
+            run.start =
+                if index < end.run { run.end } else { end.offset.clamp(run.start, run.end) };
+        }
     }
 
     fn get(&self, index: usize) -> Option<&Range<usize>> {
@@ -369,6 +405,33 @@ mod tests {
         }
         assert_ne!(together, rows([block(&all[1..], true)]));
         assert_ne!(together, rows([block(&[b"a", b"", b"ccc", b"d", b"f"], true)]));
+    }
+
+    #[test]
+    fn rows_are_released_from_the_front() {
+        let all: [&[u8]; 6] = [b"a", b"", b"ccc", b"d", b"e", b"f"];
+        let (head, tail) = all.split_at(4);
+        for apart in [true, false] {
+            let whole = rows([block(head, apart), Block::default(), block(tail, !apart)]);
+            let memory = whole.memory();
+            for first in 0..=all.len() {
+                for second in first..=all.len() {
+                    let mut rows = whole.clone();
+                    let end = whole.seek(first);
+                    drop(rows.release(end, first));
+                    assert_eq!((rows.len(), values(&rows, end)), (6 - first, all[first..].into()));
+                    drop(rows.release(whole.seek(second), second - first));
+                    assert_eq!(rows.len(), 6 - second);
+                    for row in second..=all.len() {
+                        assert_eq!(values(&rows, whole.seek(row)), all[row..]);
+                        assert_eq!(values(&rows, rows.seek(row - second)), all[row..]);
+                    }
+                    assert_eq!(values(&rows, rows.start()), all[second..]);
+                    assert_eq!(rows.memory() < memory, second >= 4, "freed as whole buffers");
+                    assert_eq!(rows.memory() == 0, second == 6);
+                }
+            }
+        }
     }
 
     #[test]
