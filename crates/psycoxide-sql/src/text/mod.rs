@@ -15,6 +15,7 @@ pub mod interval;
 mod lanes;
 pub mod number;
 pub mod range;
+pub mod short;
 pub mod time;
 pub mod timestamp;
 pub mod uuid;
