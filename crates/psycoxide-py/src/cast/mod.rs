@@ -24,6 +24,7 @@ mod plan;
 mod plans;
 mod registry;
 mod scene;
+pub mod short;
 mod surroundings;
 mod text;
 mod uuid;

@@ -28,6 +28,13 @@ pub struct Ahead {
     given: usize,
 }
 
+impl Ahead {
+    /// Whether no row is left.
+    pub fn is_empty(&self) -> bool {
+        self.rows.len() == 0
+    }
+}
+
 impl Fetched {
     /// The next row, if it is made.
     #[inline]
@@ -44,7 +51,7 @@ impl Fetched {
     pub fn worth_making(&self) -> Option<(Arc<Tuples>, usize)> {
         let most = self.place.row.min(MOST);
         let tuples = self.tuples.as_ref().filter(|tuples| most > 1 && tuples.plan.is_atomic())?;
-        (self.place.row >= tuples.ahead()).then(|| (Arc::clone(tuples), most))
+        (self.place.row >= tuples.first()).then(|| (Arc::clone(tuples), most))
     }
 
     /// Forgets the rows made ahead: the place is that of the next row then. What is returned is to be
@@ -52,7 +59,7 @@ impl Fetched {
     #[must_use]
     pub fn settle(&mut self) -> Ahead {
         let ahead = std::mem::take(&mut self.ahead);
-        if ahead.rows.len() > 0
+        if !ahead.is_empty()
             && let Some(tuples) = &self.tuples
         {
             let row = self.place.row - ahead.given;

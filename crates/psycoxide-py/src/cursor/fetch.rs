@@ -80,8 +80,11 @@ impl Cursor {
     /// The next `count` rows that the client has, or as many as there are.
     fn next_rows<'py>(slf: &Bound<'py, Self>, count: usize) -> PyResult<Bound<'py, PyList>> {
         let this = slf.get();
-        let (tuples, place) = this.tuples()?;
+        let (mut tuples, place) = this.tuples()?;
         let count = count.min(tuples.len().saturating_sub(place.row));
+        if let Some(list) = Self::pack_rows(slf, &mut tuples, place, count)? {
+            return Ok(list);
+        }
         let mut reading = tuples.read(place);
         let built = row::build_rows(slf, count, &mut reading, &tuples.plan);
         this.state().fetched.place = reading.place();

@@ -11,6 +11,7 @@ mod execute;
 mod fetch;
 mod many;
 mod named;
+mod packing;
 mod prepared;
 mod query;
 mod result;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use psycoxide_proto::{Outcome, Position, QueryResult, ResultKind, Tag, Walk};
+use psycoxide_proto::{Outcome, Packed, PackedWalk, Position, QueryResult, ResultKind, Tag, Walk};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -15,12 +15,22 @@ use crate::row::{Early, Source};
 
 /// A result with the casters chosen for it; shared, so that rows can be built while no lock is held.
 pub struct Tuples {
-    /// The first rows, if they were made as they came.
-    pub early: Option<Box<Early>>,
+    /// The first rows, if they are not raw.
+    pub first: First,
     /// The other rows, raw, and the columns.
     pub result: Box<QueryResult>,
     /// How each column becomes an object: chosen when the statement was executed.
     pub plan: Arc<CastPlan>,
+}
+
+/// The first rows of a result.
+pub enum First {
+    /// They are as raw as the others.
+    Raw,
+    /// They were made as they came.
+    Early(Box<Early>),
+    /// They were packed when they were made.
+    Packed(Packed),
 }
 
 /// Which row is next.
@@ -28,7 +38,7 @@ pub struct Tuples {
 pub struct Place {
     /// Its number, from 0.
     pub row: usize,
-    /// Where it starts, if it is raw.
+    /// Where it starts, among the raw rows or the packed ones.
     pub position: Position,
 }
 
@@ -46,12 +56,16 @@ impl Tuples {
 
     /// How many rows there are.
     pub fn len(&self) -> usize {
-        self.ahead() + self.result.rows.len()
+        self.first() + self.result.rows.len()
     }
 
-    /// How many rows were made as they came.
-    pub fn ahead(&self) -> usize {
-        self.early.as_ref().map_or(0, |early| early.len())
+    /// How many rows at the start are not raw.
+    pub fn first(&self) -> usize {
+        match &self.first {
+            First::Raw => 0,
+            First::Early(early) => early.len(),
+            First::Packed(packed) => packed.len(),
+        }
     }
 
     /// The row at a place, which then moves on to the next one; `None` at the end.
@@ -64,13 +78,23 @@ impl Tuples {
 
     /// The rows from a place on.
     pub fn read(&self, place: Place) -> Reading<'_> {
-        Reading { tuples: self, row: place.row, raw: self.result.rows.walk(place.position) }
+        let (rows, first) = (&self.result.rows, self.first());
+        let (packed, raw) = match &self.first {
+            First::Packed(packed) if place.row < first => {
+                (Some(packed.walk(place.position)), rows.walk(rows.start()))
+            }
+            _ => (None, rows.walk(place.position)),
+        };
+        Reading { tuples: self, row: place.row, first, packed, raw }
     }
 
     /// The place of a row counted from 0.
     pub fn seek(&self, row: usize) -> Place {
-        let raw = row.saturating_sub(self.ahead());
-        Place { row, position: self.result.rows.seek(raw) }
+        let position = match &self.first {
+            First::Packed(packed) if row < packed.len() => packed.seek(row),
+            _ => self.result.rows.seek(row.saturating_sub(self.first())),
+        };
+        Place { row, position }
     }
 }
 
@@ -78,13 +102,33 @@ impl Tuples {
 pub struct Reading<'a> {
     tuples: &'a Tuples,
     row: usize,
+    /// How many rows are not raw.
+    first: usize,
+    /// The packed rows, if the first one was among them.
+    packed: Option<PackedWalk<'a>>,
     raw: Walk<'a>,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
     /// The place of the next row.
     pub fn place(&self) -> Place {
-        Place { row: self.row, position: self.raw.position() }
+        let position = match &self.packed {
+            Some(packed) if self.row < self.first => packed.position(),
+            _ => self.raw.position(),
+        };
+        Place { row: self.row, position }
+    }
+
+    /// The next row, which is not raw.
+    #[inline(never)]
+    fn next_of_first(&mut self) -> Option<Source<'a>> {
+        let tuples = self.tuples;
+        match &tuples.first {
+            First::Early(early) => {
+                Some(Source::Early(early.row(self.row, tuples.plan.decoders().len())))
+            }
+            _ => self.packed.as_mut()?.next().map(Source::Packed),
+        }
     }
 }
 
@@ -93,12 +137,10 @@ impl<'a> Iterator for Reading<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Source<'a>> {
-        let tuples = self.tuples;
-        let source = match &tuples.early {
-            Some(early) if self.row < early.len() => {
-                Source::Early(early.row(self.row, tuples.plan.decoders().len()))
-            }
-            _ => Source::Raw(self.raw.next()?),
+        let source = if self.row < self.first {
+            self.next_of_first()?
+        } else {
+            Source::Raw(self.raw.next()?)
         };
         self.row += 1;
         Some(source)
@@ -212,12 +254,14 @@ impl Cursor {
                 let Some(columns) = result.columns.as_ref() else {
                     return Err(error::internal("a table without columns"));
                 };
-                let (early, plan) = match early.and_then(|early| early.complete(&mut result.rows)) {
-                    Some((early, plan)) => (Some(early), Arc::new(plan.in_encoding_of(slf))),
-                    None => (None, CastPlan::of(slf, columns)?),
+                let (first, plan) = match early.and_then(|early| early.complete(&mut result.rows)) {
+                    Some((early, plan)) => {
+                        (First::Early(early), Arc::new(plan.in_encoding_of(slf)))
+                    }
+                    None => (First::Raw, CastPlan::of(slf, columns)?),
                 };
                 let tag = std::mem::take(&mut result.tag);
-                let table = tuples.insert(Tuples { early, result, plan }.shared(last));
+                let table = tuples.insert(Tuples { first, result, plan }.shared(last));
                 (i64::try_from(table.len()).unwrap_or(i64::MAX), tag)
             }
             ResultKind::CopyIn | ResultKind::CopyOut | ResultKind::CopyBoth => {

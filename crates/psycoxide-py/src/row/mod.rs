@@ -5,8 +5,9 @@ mod convert;
 mod early;
 mod fill;
 mod ordered;
+mod packed;
 
-use psycoxide_proto::{Position, Row, Rows};
+use psycoxide_proto::{PackedRow, Position, Row, Rows};
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyList};
 
@@ -15,6 +16,7 @@ use crate::cursor::Cursor;
 
 pub use early::{Early, LONG};
 pub use ordered::ordered_row;
+pub use packed::{Making, is_worth_packing};
 
 /// What a row is made from.
 pub enum Source<'a> {
@@ -22,6 +24,8 @@ pub enum Source<'a> {
     Raw(Row<'a>),
     /// What is kept of each field since it came.
     Early(&'a [Py<PyAny>]),
+    /// What was written down of it when it was made before.
+    Packed(PackedRow<'a>),
 }
 
 /// Rows made before they are asked for are of so many bytes, or of a few more.
