@@ -43,7 +43,7 @@ impl Tuples {
     /// Has the next rows packed instead of raw; answers where to go on, if that is possible.
     fn pack(&mut self, packing: Packing, end: Position) -> Option<Packing> {
         if let First::Raw = self.first {
-            self.first = First::Packed(Packed::new(self.plan.decoders().len()));
+            self.first = First::Packed(Box::new(Packed::new(self.plan.decoders().len())));
         }
         match &mut self.first {
             First::Packed(packed) => packed.append(packing, &mut self.result.rows, end),

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use psycoxide_proto::{Outcome, Packed, PackedWalk, Position, QueryResult, ResultKind, Tag, Walk};
+use psycoxide_proto::{
+    Outcome, Packed, PackedWalk, Position, QueryResult, ResultKind, Row, Tag, Walk,
+};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -11,7 +13,7 @@ use super::ahead::Ahead;
 use super::column::Column;
 use crate::cast::CastPlan;
 use crate::error;
-use crate::row::{Early, Source};
+use crate::row::{Early, Source, Sources};
 
 /// A result with the casters chosen for it; shared, so that rows can be built while no lock is held.
 pub struct Tuples {
@@ -30,7 +32,7 @@ pub enum First {
     /// They were made as they came.
     Early(Box<Early>),
     /// They were packed when they were made.
-    Packed(Packed),
+    Packed(Box<Packed>),
 }
 
 /// Which row is next.
@@ -144,6 +146,18 @@ impl<'a> Iterator for Reading<'a> {
         };
         self.row += 1;
         Some(source)
+    }
+}
+
+impl<'a> Sources<'a> for Reading<'a> {
+    #[inline]
+    fn next_raw(&mut self) -> Option<Row<'a>> {
+        if self.row < self.first {
+            return None;
+        }
+        let row = self.raw.next()?;
+        self.row += 1;
+        Some(row)
     }
 }
 

@@ -156,13 +156,21 @@ pub fn list<'py>(
     mut next: impl FnMut() -> Option<Result<Value, Raised>>,
 ) -> PyResult<Bound<'py, PyList>> {
     let mut filling = Filling::new(py, count)?;
-    while !filling.is_full() {
+    let list = filling.list.as_ptr();
+    let mut filled = 0;
+    while filled < count {
         match next() {
-            Some(Ok(value)) => filling.push(value),
+            Some(Ok(value)) => {
+                // SAFETY: the list has `count` places; each is filled once, with a reference of its
+                // own.
+                unsafe { ffi::PyList_SET_ITEM(list, filled as ffi::Py_ssize_t, value.into_ptr()) };
+                filled += 1;
+            }
             Some(Err(raised)) => return Err(raised.into_error(py)),
             None => break,
         }
     }
+    filling.filled = filled;
     filling.finish()
 }
 

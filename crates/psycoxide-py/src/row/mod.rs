@@ -11,7 +11,7 @@ use psycoxide_proto::{PackedRow, Position, Row, Rows};
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyList};
 
-use crate::cast::{CastPlan, Kept};
+use crate::cast::{CastPlan, Kept, Raised, Scene, Value};
 use crate::cursor::Cursor;
 
 pub use early::{Early, LONG};
@@ -26,6 +26,12 @@ pub enum Source<'a> {
     Early(&'a [Py<PyAny>]),
     /// What was written down of it when it was made before.
     Packed(PackedRow<'a>),
+}
+
+/// What rows are made from, one after another.
+pub trait Sources<'a>: Iterator<Item = Source<'a>> {
+    /// The next one if it came raw, as by far most do.
+    fn next_raw(&mut self) -> Option<Row<'a>>;
 }
 
 /// Rows made before they are asked for are of so many bytes, or of a few more.
@@ -57,7 +63,7 @@ pub fn build_row<'py>(
 pub fn build_rows<'a, 'py>(
     cursor: &Bound<'py, Cursor>,
     count: usize,
-    rows: &mut impl Iterator<Item = Source<'a>>,
+    rows: &mut impl Sources<'a>,
     plan: &CastPlan,
 ) -> PyResult<Bound<'py, PyList>> {
     let factory = cursor.get().row_maker(cursor.py());
@@ -65,8 +71,31 @@ pub fn build_rows<'a, 'py>(
     let kept = Kept::new(cursor);
     let scene = plan.scene(cursor, &kept);
     let _paused = (factory.is_none() && plan.is_native(&kept)).then(collector::pause);
-    let next = || Some(fill::row(&scene, plan, &rows.next()?, factory.as_ref()));
-    fill::list(cursor.py(), count, next)
+    fill::list(cursor.py(), count, || next_row(&scene, plan, rows, factory.as_ref()))
+}
+
+/// The next row. A raw one is made in the caller's loop.
+#[inline(always)]
+fn next_row<'a>(
+    scene: &Scene<'_, '_>,
+    plan: &CastPlan,
+    rows: &mut impl Sources<'a>,
+    factory: Option<&Bound<'_, PyAny>>,
+) -> Option<Result<Value, Raised>> {
+    match rows.next_raw() {
+        Some(row) => Some(fill::row(scene, plan, &Source::Raw(row), factory)),
+        None => next_other_row(scene, plan, rows, factory),
+    }
+}
+
+#[inline(never)]
+fn next_other_row<'a>(
+    scene: &Scene<'_, '_>,
+    plan: &CastPlan,
+    rows: &mut impl Sources<'a>,
+    factory: Option<&Bound<'_, PyAny>>,
+) -> Option<Result<Value, Raised>> {
+    Some(fill::row(scene, plan, &rows.next()?, factory))
 }
 
 /// Up to `most` of the rows from `position` on, which then stands behind them.

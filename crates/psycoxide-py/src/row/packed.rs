@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use super::fill::{self, Filling};
-use super::{Source, collector};
+use super::{Sources, collector, next_row};
 use crate::cast::{CastPlan, Kept, Scene, short};
 use crate::cursor::Cursor;
 
@@ -71,13 +71,9 @@ impl<'a, 'py> Making<'a, 'py> {
     ///
     /// # Errors
     /// As above.
-    pub fn finish<'b>(
-        mut self,
-        rows: &mut impl Iterator<Item = Source<'b>>,
-    ) -> PyResult<Bound<'py, PyList>> {
+    pub fn finish<'b>(mut self, rows: &mut impl Sources<'b>) -> PyResult<Bound<'py, PyList>> {
         while !self.list.is_full() {
-            let Some(row) = rows.next() else { break };
-            let made = fill::row(&self.scene, self.plan, &row, None);
+            let Some(made) = next_row(&self.scene, self.plan, rows, None) else { break };
             self.list.push(made.map_err(|raised| raised.into_error(self.scene.py))?);
         }
         self.list.finish()
