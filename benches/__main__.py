@@ -86,10 +86,11 @@ def measure(
     """All repetitions of one workload; and why a driver is missing."""
     runs: dict[str, list[dict[str, Any]]] = {driver: [] for driver in drivers}
     absent: dict[str, str] = {}
-    for _rep in range(reps):
-        for driver in drivers:
-            if driver in absent:
-                continue
+    for rep in range(reps):
+        # Each begins in turn: what runs before a driver, or a pause, is in its figures as well.
+        present = [driver for driver in drivers if driver not in absent]
+        first = rep % max(len(present), 1)
+        for driver in present[first:] + present[:first]:
             result = once(driver, name)
             if "absent" in result:
                 absent[driver] = result["absent"]
