@@ -1,6 +1,7 @@
 """Writes what `make bench` and `make bench-growth` found into docs/performance.md, with pictures.
 
-    python benches/plot.py [--bench .cache/bench.json] [--asleep .cache/bench-asleep.json]
+    python benches/plot.py [--bench .cache/bench.json] [--again FILE ...]
+                           [--asleep .cache/bench-asleep.json]
                            [--one .cache/bench-1.json] [--growth .cache/growth.json]
 
 Only the part of the page between the marks is written anew, and the SVG files beside it.
@@ -38,6 +39,7 @@ FONT = 'font-family="system-ui, sans-serif"'
 def main() -> int:
     parser = argparse.ArgumentParser(prog="plot", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--bench", type=Path, default=Path(".cache/bench.json"))
+    parser.add_argument("--again", type=Path, nargs="*", default=[], help="further such runs")
     parser.add_argument("--asleep", type=Path, default=Path(".cache/bench-asleep.json"))
     parser.add_argument("--one", type=Path, default=Path(".cache/bench-1.json"))
     parser.add_argument("--growth", type=Path, default=Path(".cache/growth.json"))
@@ -50,6 +52,10 @@ def main() -> int:
         (PICTURES / "ratios.svg").write_text(bars(bench, drivers))
         parts.append("![client CPU against psycopg2](pictures/ratios.svg)\n")
         parts.append(table(bench, drivers))
+        if options.again:
+            runs = [bench, *(json.loads(path.read_text()) for path in options.again)]
+            parts.append("## The same again\n")
+            parts.append(runs_table(runs))
     for title, path in (
         ("With processors that sleep", options.asleep),
         ("On one processor", options.one),
@@ -96,6 +102,20 @@ def table(bench: dict[str, Any], drivers: list[str]) -> str:
         wanted = TARGETS.get(name)
         about = f"{workloads.ALL[name].about} (`{name}`)"
         lines.append(f"| {about} | {' | '.join(cells)} | {wanted or ''} |")
+    return "\n".join(lines) + "\n"
+
+
+def runs_table(benches: list[dict[str, Any]]) -> str:
+    """What psycoxide had in each of several runs: client CPU and wall time beside psycopg2."""
+    lines = [
+        f"| |{' run |' * len(benches)} wanted |",
+        "|---" * (len(benches) + 2) + "|",
+    ]
+    for name, wanted in TARGETS.items():
+        own = [bench[name] for bench in benches if name in bench]
+        found = [compared(runs[BASELINE], runs["psycoxide"]) for runs in own]
+        cells = [f"{least:.2f} · {wall:.2f}" for _cpu, least, wall, _rss in found]
+        lines.append(f"| `{name}` | {' | '.join(cells)} | {wanted} |")
     return "\n".join(lines) + "\n"
 
 
