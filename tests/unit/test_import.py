@@ -142,10 +142,10 @@ def test_a_name_that_there_is_not(module):
             module.nonsense
         except AttributeError as error:
             print(error)
-        print(hasattr(module, "__path__x"))
+        print(hasattr(module, "__path__x"), hasattr(module, "\\udc80"), hasattr(module, ""))
         """
     )
-    assert lines == [f"module '{module}' has no attribute 'nonsense'", "False"]
+    assert lines == [f"module '{module}' has no attribute 'nonsense'", "False False False"]
 
 
 def test_the_native_module_has_the_exceptions_without_its_package():

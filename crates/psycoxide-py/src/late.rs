@@ -20,7 +20,8 @@ fn __getattr__<'py>(
     name: &Bound<'py, PyString>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = module.py();
-    let value = match name.to_str()? {
+    // Whatever the name is, nothing but AttributeError says that there is no such thing.
+    let value = match name.to_string_lossy().as_ref() {
         ADAPTERS => adapt::adapters(py)?.clone().into_any(),
         ORDERED_ROW => row::ordered_row(py)?.clone().into_any(),
         exception if error::CLASSES.contains(&exception) => error::class(py, exception)?,

@@ -156,6 +156,7 @@ pub fn list<'py>(
     mut next: impl FnMut() -> Option<Result<Value, Raised>>,
 ) -> PyResult<Bound<'py, PyList>> {
     let mut filling = Filling::new(py, count)?;
+    // Counted here, in registers: this is the loop over nearly all rows.
     let list = filling.list.as_ptr();
     let mut filled = 0;
     while filled < count {
