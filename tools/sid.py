@@ -1,0 +1,321 @@
+#!/usr/bin/env python3
+"""A chroot of Debian sid, for software that is newer than this machine's.
+
+    tools/sid.py ensure [-t experimental] PACKAGE...   install what is missing
+    tools/sid.py run [--user postgres] COMMAND...      run a command inside
+
+It lies in the folder that PSYCOXIDE_SID names, or else in `.cache/sid` under the checkout. Only
+root can make one, with debootstrap, from the mirror that this machine's own apt uses; where that is
+not to be had, both say so in one line and end well.
+
+Inside, the checkout, /tmp, Cargo's and rustup's folders lie where they lie outside, and the network
+is the same. They are mounted in a mount namespace that each command has for itself, and so vanish
+with it, whatever ends it: from outside nothing is ever mounted in the chroot, which can be removed
+as any folder can.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import packages
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = Path(os.environ.get("PSYCOXIDE_SID") or ROOT / ".cache" / "sid").absolute()
+CARGO = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
+RUSTUP = Path(os.environ.get("RUSTUP_HOME") or Path.home() / ".rustup")
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+
+FOLDERS = (Path("/proc"), Path("/dev"), Path("/tmp"), ROOT, CARGO, RUSTUP)
+FILES = (Path("/etc/resolv.conf"), Path("/etc/hosts"), CERTIFICATES)
+
+# Mounts what stands before the `--`, and becomes the command behind it. Run by unshare, which makes
+# the namespace; with no fork on the way, a signal for the process is one for the command.
+ENTER = """
+set -eu
+root=$1; shift
+while [ "$1" != -- ]; do mount --rbind "$1" "$root$1"; shift; done
+shift
+exec chroot "$@"
+"""
+
+# What the chroot is set up with: {file: text}.
+SETTINGS = {
+    "etc/apt/apt.conf.d/99psycoxide": (
+        'APT::Install-Recommends "false";\n'
+        'Acquire::Retries "3";\n'
+        # A mirror's Release file may be older than it says it is good for.
+        'Acquire::Check-Valid-Until "false";\n'
+    ),
+    # Only what is asked for by name comes from experimental.
+    "etc/apt/preferences.d/psycoxide": (
+        "Package: *\nPin: release a=experimental\nPin-Priority: 1\n"
+    ),
+    # It can be made again: it need not survive a loss of power.
+    "etc/dpkg/dpkg.cfg.d/psycoxide": "force-unsafe-io\n",
+    # No package's installation starts a service, or makes a cluster.
+    "usr/sbin/policy-rc.d": "#!/bin/sh\nexit 101\n",
+    "etc/postgresql-common/createcluster.d/99-psycoxide.conf": "create_main_cluster = false\n",
+}
+
+
+class Unavailable(Exception):
+    """There is no chroot to be had on this machine; says why."""
+
+
+class Failed(Exception):
+    """The chroot could not be made, or a package could not be installed."""
+
+
+def say(text: str) -> None:
+    print(f"[sid] {text}", file=sys.stderr, flush=True)
+
+
+# ---- commands inside ------------------------------------------------------------------------
+
+
+def command(
+    arguments: Sequence[str],
+    *,
+    user: str = "root",
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> list[str]:
+    """What to run outside, by `subprocess`, so that `arguments` run inside the chroot.
+
+    The command sees `environment()`, with `env` over it, and nothing else of ours. It begins in
+    `cwd`: the checkout, or `/` for users other than root, who may not get at that.
+    """
+    return enter(FOLDER, arguments, user=user, env=env, cwd=cwd)
+
+
+def run(
+    arguments: Sequence[str],
+    *,
+    user: str = "root",
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    check: bool = True,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command inside the chroot, with our own standard streams."""
+    return subprocess.run(command(arguments, user=user, env=env, cwd=cwd), check=check)
+
+
+def enter(
+    folder: Path,
+    arguments: Sequence[str],
+    *,
+    user: str = "root",
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> list[str]:
+    """`command()`, for the chroot in this folder."""
+    mounted = [path for path in (*FOLDERS, *FILES) if path.exists()]
+    for path in mounted:
+        point = folder / path.relative_to("/")
+        if path.is_dir():
+            point.mkdir(parents=True, exist_ok=True)
+        elif not point.exists():
+            point.parent.mkdir(parents=True, exist_ok=True)
+            point.touch()
+    cwd = cwd or (ROOT if user == "root" else Path("/"))
+    variables = {**environment(folder, user), **(env or {})}
+    return [
+        *("unshare", "--mount", "--propagation", "private", "--"),
+        *("sh", "-c", ENTER, "enter", str(folder), *map(str, mounted), "--"),
+        *(f"--userspec={user}", str(folder), "/usr/bin/env", "-i", f"--chdir={cwd}"),
+        *(f"{name}={value}" for name, value in variables.items()),
+        *arguments,
+    ]  # fmt: skip
+
+
+def environment(folder: Path, user: str) -> dict[str, str]:
+    """The variables that a command inside starts with."""
+    accounts = (line.split(":") for line in (folder / "etc" / "passwd").read_text().splitlines())
+    homes = {account[0]: account[5] for account in accounts}
+    env = {
+        "HOME": homes.get(user, "/"),
+        "TERM": os.environ.get("TERM", "dumb"),
+        "LC_ALL": "C.UTF-8",
+        "PATH": f"{CARGO}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "CARGO_HOME": str(CARGO),
+        "RUSTUP_HOME": str(RUSTUP),
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_ROOT_USER_ACTION": "ignore",
+    }
+    if CERTIFICATES.exists():
+        names = "PIP_CERT SSL_CERT_FILE REQUESTS_CA_BUNDLE CARGO_HTTP_CAINFO GIT_SSL_CAINFO"
+        env |= dict.fromkeys(names.split(), str(CERTIFICATES))
+    # How the network is reached is the same inside.
+    same = ("http_proxy", "https_proxy", "no_proxy", "pip_index_url", "pip_default_timeout")
+    return env | {name: value for name, value in os.environ.items() if name.lower() in same}
+
+
+# ---- making it ------------------------------------------------------------------------------
+
+
+def ensure(names: Sequence[str] = (), *, release: str = "sid") -> None:
+    """See to it that the chroot is there and has these packages, of this release.
+
+    Raises Unavailable if this machine can have no chroot, and Failed if something went wrong.
+    """
+    if os.geteuid() != 0:
+        raise Unavailable("a chroot of Debian sid is made by root only")
+    if not shutil.which("unshare"):
+        raise Unavailable("there is no unshare here (of util-linux)")
+    FOLDER.parent.mkdir(parents=True, exist_ok=True)
+    with alone():
+        if not FOLDER.exists():
+            make()
+        missing = [name for name in names if not is_installed(name)]
+        if missing:
+            say(f"installing of {release}: {' '.join(missing)}")
+            install = ["apt-get", "install", "-y", "-q", "-t", release, *missing]
+            # The lists may be older than what the mirror has now.
+            if not (apt(install) or (apt(["apt-get", "update", "-q"]) and apt(install))):
+                raise Failed(f"apt-get could not install {' '.join(missing)}")
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Wait until no other process makes the chroot or installs into it."""
+    with open(FOLDER.with_name(FOLDER.name + ".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def make() -> None:
+    """Make the chroot. It gets its name when it is complete."""
+    if not shutil.which("debootstrap") and not (
+        packages.may_install() and packages.install(["debootstrap"])
+    ):
+        raise Unavailable("there is no debootstrap here (apt-get install debootstrap)")
+    mirror = find_mirror()
+    partial = FOLDER.with_name(FOLDER.name + ".partial")
+    remove(partial)
+    say(f"making a chroot of Debian sid in {FOLDER}: a minute or two")
+    try:
+        # It mounts things as well: in a namespace of its own, for the same reason as above.
+        bootstrap = ["debootstrap", "--variant=minbase", "--include=ca-certificates", "sid"]
+        done = subprocess.run(
+            ["unshare", "--mount", "--propagation", "private", "--",
+             *bootstrap, str(partial), mirror],
+            stdin=subprocess.DEVNULL,
+            stdout=2,
+            check=False,
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise Failed(f"debootstrap ended with {done.returncode}")
+        set_up(partial, mirror)
+        if not apt(["apt-get", "update", "-q"], partial):
+            raise Failed("apt-get could not read the mirror's lists")
+        partial.rename(FOLDER)
+    finally:
+        remove(partial)
+
+
+def find_mirror() -> str:
+    """The first of the repositories of this machine's apt that has sid."""
+    if not shutil.which("apt-get"):
+        raise Unavailable("there is no apt here, whose mirror would serve sid")
+    asked = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    reasons = []
+    for mirror in dict.fromkeys(asked.stdout.split()):
+        try:
+            with urllib.request.urlopen(f"{mirror.rstrip('/')}/dists/sid/Release", timeout=30):
+                return mirror
+        except (OSError, ValueError) as error:  # URLError is an OSError
+            reasons.append(f"{mirror}: {error}")
+    raise Unavailable("no mirror of apt's sources serves Debian sid: " + "; ".join(reasons))
+
+
+def set_up(folder: Path, mirror: str) -> None:
+    """Write the chroot's settings."""
+    suites = "".join(f"deb {mirror} {suite} main\n" for suite in ("sid", "experimental"))
+    for name, text in {**SETTINGS, "etc/apt/sources.list": suites}.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (folder / "usr/sbin/policy-rc.d").chmod(0o755)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder, unless something is mounted in it: that would be emptied as well."""
+    points = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    for point in points:
+        if Path(point).is_relative_to(folder):
+            raise Failed(f"{point} is mounted: unmount it first")
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(folder)
+
+
+def is_installed(name: str) -> bool:
+    ask = ["dpkg-query", "--show", "--showformat", "${db:Status-Status}", name]
+    found = subprocess.run(command(ask), capture_output=True, check=False)
+    return found.stdout == b"installed"
+
+
+def apt(arguments: list[str], folder: Path = FOLDER) -> bool:
+    """Run apt-get inside with its chatter on stderr; False if it could not do it."""
+    inside = enter(folder, arguments, env={"DEBIAN_FRONTEND": "noninteractive"}, cwd=Path("/"))
+    return subprocess.run(inside, stdin=subprocess.DEVNULL, stdout=2, check=False).returncode == 0
+
+
+# ---- the command line -----------------------------------------------------------------------
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    actions = parser.add_subparsers(dest="action", required=True)
+    install = actions.add_parser("ensure", help="install what is missing")
+    install.add_argument("-t", "--release", default="sid", choices=["sid", "experimental"])
+    install.add_argument("packages", nargs="*", metavar="PACKAGE")
+    inside = actions.add_parser("run", help="run a command inside")
+    inside.add_argument("--user", default="root")
+    inside.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND")
+    options = parser.parse_args()
+    if options.action == "run" and not options.command:
+        parser.error("run needs a command")
+    return options
+
+
+def main() -> int:
+    options = arguments()
+    try:
+        if options.action == "ensure":
+            ensure(options.packages, release=options.release)
+        else:
+            ensure()
+    except Unavailable as reason:
+        say(f"skipped: {reason}")
+        return 0
+    except Failed as error:
+        say(str(error))
+        return 1
+    if options.action == "run":
+        inside = command(options.command, user=options.user)
+        sys.stdout.flush()
+        os.execvp(inside[0], inside)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
