@@ -27,10 +27,6 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-import packages
-
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = Path(os.environ.get("PSYCOXIDE_SID") or ROOT / ".cache" / "sid").absolute()
 CARGO = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
@@ -181,9 +177,9 @@ def ensure(names: Sequence[str] = (), *, release: str = "sid") -> None:
         missing = [name for name in names if not is_installed(name)]
         if missing:
             say(f"installing of {release}: {' '.join(missing)}")
-            install = ["apt-get", "install", "-y", "-q", "-t", release, *missing]
+            install = ["apt-get", "install", "-y", "-qq", "-t", release, *missing]
             # The lists may be older than what the mirror has now.
-            if not (apt(install) or (apt(["apt-get", "update", "-q"]) and apt(install))):
+            if not (apt(install) or (apt(["apt-get", "update", "-qq"]) and apt(install))):
                 raise Failed(f"apt-get could not install {' '.join(missing)}")
 
 
@@ -197,32 +193,37 @@ def alone() -> Iterator[None]:
 
 def make() -> None:
     """Make the chroot. It gets its name when it is complete."""
-    if not shutil.which("debootstrap") and not (
-        packages.may_install() and packages.install(["debootstrap"])
-    ):
+    if not shutil.which("debootstrap"):
         raise Unavailable("there is no debootstrap here (apt-get install debootstrap)")
     mirror = find_mirror()
     partial = FOLDER.with_name(FOLDER.name + ".partial")
     remove(partial)
     say(f"making a chroot of Debian sid in {FOLDER}: a minute or two")
     try:
-        # It mounts things as well: in a namespace of its own, for the same reason as above.
-        bootstrap = ["debootstrap", "--variant=minbase", "--include=ca-certificates", "sid"]
-        done = subprocess.run(
-            ["unshare", "--mount", "--propagation", "private", "--",
-             *bootstrap, str(partial), mirror],
-            stdin=subprocess.DEVNULL,
-            stdout=2,
-            check=False,
-        )  # fmt: skip
-        if done.returncode != 0:
-            raise Failed(f"debootstrap ended with {done.returncode}")
+        bootstrap(partial, mirror)
         set_up(partial, mirror)
-        if not apt(["apt-get", "update", "-q"], partial):
+        if not apt(["apt-get", "update", "-qq"], partial):
             raise Failed("apt-get could not read the mirror's lists")
         partial.rename(FOLDER)
     finally:
         remove(partial)
+
+
+def bootstrap(folder: Path, mirror: str) -> None:
+    """Run debootstrap. It mounts things as well, so it has a namespace of its own."""
+    private = ["unshare", "--mount", "--propagation", "private", "--"]
+    make = ["debootstrap", "--variant=minbase", "--include=ca-certificates", "sid"]
+    log = FOLDER.with_name(FOLDER.name + ".log")
+    with open(log, "w") as output:
+        done = subprocess.run(
+            [*private, *make, str(folder), mirror],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode != 0:
+        raise Failed(f"debootstrap ended with {done.returncode}: see {log}")
 
 
 def find_mirror() -> str:
@@ -240,7 +241,7 @@ def find_mirror() -> str:
         try:
             with urllib.request.urlopen(f"{mirror.rstrip('/')}/dists/sid/Release", timeout=30):
                 return mirror
-        except (OSError, ValueError) as error:  # URLError is an OSError
+        except (OSError, ValueError) as error:
             reasons.append(f"{mirror}: {error}")
     raise Unavailable("no mirror of apt's sources serves Debian sid: " + "; ".join(reasons))
 
@@ -257,12 +258,17 @@ def set_up(folder: Path, mirror: str) -> None:
 
 def remove(folder: Path) -> None:
     """Remove a folder, unless something is mounted in it: that would be emptied as well."""
-    points = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
-    for point in points:
-        if Path(point).is_relative_to(folder):
-            raise Failed(f"{point} is mounted: unmount it first")
+    mounted = mounts_in(folder, Path("/proc/self/mountinfo").read_text())
+    if mounted:
+        raise Failed(f"{mounted[0]} is mounted: unmount it first")
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(folder)
+
+
+def mounts_in(folder: Path, table: str) -> list[str]:
+    """What is mounted in this folder, by the kernel's table."""
+    points = (line.split()[4] for line in table.splitlines())
+    return [point for point in points if Path(point).is_relative_to(folder)]
 
 
 def is_installed(name: str) -> bool:

@@ -124,7 +124,9 @@ def test_a_tour_with_lazy_imports(run_python, options, variable, installed):
     source = IMPORTS + TOUR
     if installed:
         source = AS_PSYCOPG2 + source.replace("psycoxide", "psycopg2") + MODULES
-    done = run_python(source, options=options, env={"PYTHON_LAZY_IMPORTS": variable} if variable else {})
+    done = run_python(
+        source, options=options, env={"PYTHON_LAZY_IMPORTS": variable} if variable else {}
+    )
     assert done.stdout == "toured\n"
 
 

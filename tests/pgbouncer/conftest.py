@@ -64,6 +64,8 @@ class Bouncer:
             cluster.own(path, self.account)
         program = shutil.which("pgbouncer", path=PATH)
         assert program
+        said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+        self.version = tuple(map(int, said.stdout.split()[1].split(".")))
         self.process = subprocess.Popen(
             [program, "-q", str(self.folder / "pgbouncer.ini")],
             **cluster.as_user(self.account),
