@@ -197,8 +197,11 @@ impl ClientEncoding {
     }
 }
 
-/// The characters of `text`, if all are ASCII: a str of one byte each that are below 128. Of the
-/// forms that a str has, this is the one that every version of Python gives access to.
+/// The characters of `text`, if all are ASCII.
+///
+/// Not every version of Python gives access to a str's own mark of that. But the characters of such
+/// a str lie right behind the shorter of its two heads, which others' never do; only those of a
+/// class derived from str lie elsewhere, and have to be looked at.
 fn ascii<'a>(text: &'a Bound<'_, PyString>) -> Option<&'a str> {
     // SAFETY: `text` is a str, whose characters never change and live as long as it does; there are
     // as many bytes as characters if its kind is that of one byte; bytes below 128 are UTF-8.
@@ -208,9 +211,11 @@ fn ascii<'a>(text: &'a Bound<'_, PyString>) -> Option<&'a str> {
         if ffi::PyUnicode_KIND(text) != ffi::PyUnicode_1BYTE_KIND {
             return None;
         }
+        let start = ffi::PyUnicode_1BYTE_DATA(text);
         let length = usize::try_from(ffi::PyUnicode_GET_LENGTH(text)).ok()?;
-        let characters = std::slice::from_raw_parts(ffi::PyUnicode_1BYTE_DATA(text), length);
-        characters.is_ascii().then(|| std::str::from_utf8_unchecked(characters))
+        let characters = std::slice::from_raw_parts(start, length);
+        let marked = start == text.cast::<ffi::PyASCIIObject>().add(1).cast();
+        (marked || characters.is_ascii()).then(|| std::str::from_utf8_unchecked(characters))
     }
 }
 
