@@ -14,6 +14,7 @@ SINCE_3_15 = pytest.mark.skipif(
 
 IMPORTS = """
 import psycoxide
+import psycoxide.errors, psycoxide.tz
 from psycoxide import errorcodes, errors, extensions, extras, pool, sql, tz
 from psycoxide.extras import DictCursor, NamedTupleCursor, RealDictCursor
 """
@@ -73,6 +74,9 @@ except errors.DivisionByZero as error:
     assert pickle.loads(pickle.dumps(error)).pgcode == "22012"
 conn.rollback()
 assert errors.lookup("23505") is errors.UniqueViolation
+
+assert psycoxide.errors is errors and psycoxide.tz is tz
+assert psycoxide.extensions.connection is type(conn) and psycoxide._range.Range is extras.Range
 
 shared = pool.ThreadedConnectionPool(1, 2, DSN)
 shared.putconn(shared.getconn())
@@ -143,7 +147,7 @@ assert psycopg2 is __import__("psycoxide")
 
 @SINCE_3_15
 def test_a_tour_with_the_lazy_statement(run_python):
-    assert "lazy import psycoxide" in LAZY and LAZY.count("lazy from") == 2
+    assert "lazy import psycoxide.errors" in LAZY and LAZY.count("lazy from") == 2
     assert run_python(LAZY + TOUR).stdout == "toured\n"
 
 
