@@ -40,6 +40,8 @@ CERTIFICATES_INSIDE = Path("/etc/ssl/outside.crt")
 SAME = ("/proc", "/dev", "/tmp", ROOT, CARGO, RUSTUP, "/etc/resolv.conf", "/etc/hosts")
 MOUNTS = {**{Path(path): Path(path) for path in SAME}, CERTIFICATES: CERTIFICATES_INSIDE}
 
+PRIVATE = ("unshare", "--mount", "--propagation", "private", "--")
+
 # Mounts the pairs that stand before the `--`, and becomes the command behind it. Run by unshare,
 # which makes the namespace; with no fork on the way, a signal for the process is the command's.
 ENTER = """
@@ -134,7 +136,7 @@ def enter(
     cwd = cwd or (ROOT if user == "root" else Path("/"))
     variables = {**environment(folder, user), **(env or {})}
     return [
-        *("unshare", "--mount", "--propagation", "private", "--"),
+        *PRIVATE,
         *("sh", "-c", ENTER, "enter", *pairs, "--"),
         *(f"--userspec={user}", str(folder), "/usr/bin/env", "-i", f"--chdir={cwd}"),
         *(f"{name}={value}" for name, value in variables.items()),
@@ -172,10 +174,7 @@ def ensure(names: Sequence[str] = (), *, release: str = "sid") -> None:
 
     Raises Unavailable if this machine can have no chroot, and Failed if something went wrong.
     """
-    if os.geteuid() != 0:
-        raise Unavailable("a chroot of Debian sid is made by root only")
-    if not shutil.which("unshare"):
-        raise Unavailable("there is no unshare here (of util-linux)")
+    check_means()
     FOLDER.parent.mkdir(parents=True, exist_ok=True)
     with alone():
         if not FOLDER.exists():
@@ -187,6 +186,18 @@ def ensure(names: Sequence[str] = (), *, release: str = "sid") -> None:
             # The lists may be older than what the mirror has now.
             if not (apt(install) or (apt(["apt-get", "update", "-qq"]) and apt(install))):
                 raise Failed(f"apt-get could not install {' '.join(missing)}: {last_words()}")
+
+
+def check_means() -> None:
+    """Raises Unavailable where commands cannot be run in a chroot."""
+    if os.geteuid() != 0:
+        raise Unavailable("a chroot of Debian sid is made by root only")
+    if not shutil.which("unshare"):
+        raise Unavailable("there is no unshare here (of util-linux)")
+    tried = subprocess.run([*PRIVATE, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode != 0:
+        # Root of a container, most likely.
+        raise Unavailable(f"this root may mount nothing: {tried.stderr.strip()}")
 
 
 @contextlib.contextmanager
@@ -217,9 +228,8 @@ def make() -> None:
 
 def bootstrap(folder: Path, mirror: str) -> None:
     """Run debootstrap. It mounts things as well, so it has a namespace of its own."""
-    private = ["unshare", "--mount", "--propagation", "private", "--"]
     make = ["debootstrap", "--variant=minbase", "--include=ca-certificates", "sid"]
-    if not logged([*private, *make, str(folder), mirror]):
+    if not logged([*PRIVATE, *make, str(folder), mirror]):
         raise Failed(f"debootstrap could not make it: {last_words()}")
 
 

@@ -62,13 +62,18 @@ def test_only_root_has_one(tmp_path):
 
 @pytest.mark.parametrize("missing", ["unshare", "debootstrap"])
 def test_what_is_missing_is_named(monkeypatch, tmp_path, missing):
-    found = shutil.which
     monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(sid, "PRIVATE", ("env",))
     monkeypatch.setattr(sid, "FOLDER", tmp_path / "sid")
-    monkeypatch.setattr(
-        sid.shutil, "which", lambda name: None if name == missing else found(name) or name
-    )
+    monkeypatch.setattr(sid.shutil, "which", lambda name: None if name == missing else name)
     with pytest.raises(sid.Unavailable, match=f"there is no {missing} here"):
+        sid.ensure()
+
+
+def test_the_root_of_a_container_has_none(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(sid, "PRIVATE", ("sh", "-c", "echo not permitted >&2; exit 1"))
+    with pytest.raises(sid.Unavailable, match="this root may mount nothing: not permitted"):
         sid.ensure()
 
 
