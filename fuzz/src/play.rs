@@ -237,14 +237,16 @@ fn request(index: usize) -> Request {
         params: vec![Parameter { value: None, format: 0 }],
         ..Extended::default()
     };
-    match index % 8 {
+    match index % 10 {
         0 => Request::query(sql()),
         1 => Request::query(sql()).begin(b"BEGIN"),
         2 => Request::script(vec![sql(), sql(), sql()]),
         3 => Request::function(1, vec![vec![0; 4]]),
         4 => Request::extended(statement()),
-        5 => Request::extended(Extended { begin: Some(b"BEGIN".to_vec()), ..statement() }),
+        5 => Request::extended(statement()).begin(b"BEGIN"),
         6 => Request::prepare(b"s".to_vec(), sql(), vec![]),
+        7 => Request::statement(sql()),
+        8 => Request::statement(sql()).begin(b"BEGIN"),
         _ => Request::close_statement(b"s".to_vec()),
     }
 }
