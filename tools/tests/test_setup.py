@@ -298,3 +298,23 @@ def test_no_tool_but_the_set_up_calls_apt_get():
         if path.parent.name != "tests" and '"apt-get"' in path.read_text(encoding="utf-8")
     }
     assert names == {"packages.py"}
+
+
+def targets_without(makefile: str, words: str, prerequisite: str) -> list[str]:
+    """The targets whose recipes have one of these words, but which lack this prerequisite."""
+    wrong = []
+    for rule in re.finditer(r"^([\w-]+):(.*)\n((?:\t.*\n)+)", makefile, re.MULTILINE):
+        target, needed, recipe = rule.groups()
+        if re.search(words, recipe) and prerequisite not in needed:
+            wrong.append(target)
+    return wrong
+
+
+# What starts a server that is not the wheel's own, or runs tests.
+_STARTS = r"\$\(SERVER\) -- |-m pytest|tests/torture|every_server"
+
+
+def test_every_target_that_wants_the_system_is_set_up_first():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert "test-python" in targets_without(makefile, _STARTS, "no such prerequisite")
+    assert targets_without(makefile, _STARTS, "$(STAMPS)/system-") == []
