@@ -5,10 +5,10 @@ import datetime
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final, SupportsIndex, final, overload
+from typing import Any, Final, SupportsIndex, TypeAlias, final, overload
 
 from _typeshed import ReadableBuffer
-from typing_extensions import Self, TypeAlias, disjoint_base
+from typing_extensions import Self, disjoint_base
 
 from psycoxide import _exceptions
 from psycoxide._exceptions import (

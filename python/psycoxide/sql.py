@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Iterator
-from typing import Any, Union
+from typing import Any
 
 from psycoxide import extensions as ext
 
-Context = Union[ext.connection, ext.cursor]
+Context = ext.connection | ext.cursor
 
 _formatter = string.Formatter()
 

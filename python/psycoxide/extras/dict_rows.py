@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from typing import Any, Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from psycoxide._psycopg import _dict_rows, _OrderedRow, _real_dict_rows, connection, cursor
 

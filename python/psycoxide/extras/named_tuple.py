@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import namedtuple
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
-from typing import Any, Callable
+from typing import Any
 
 from psycoxide._psycopg import _named_rows, connection, cursor
 
