@@ -28,6 +28,7 @@ fn extended() -> Request {
     Request::extended(Extended {
         sql: Some(b"SELECT $1".to_vec()),
         params: vec![Parameter { value: Some(b"1".to_vec()), format: 0 }],
+        closes: true,
         ..Extended::default()
     })
 }
@@ -524,10 +525,10 @@ fn statements_are_prepared_run_and_closed() {
     assert_eq!((result.kind, result.parameter_types), (ResultKind::Command, vec![23]));
     assert_eq!(result.columns.unwrap().len(), 1);
 
-    let run = Request::extended(Extended { statement: b"s".to_vec(), ..Extended::default() });
+    let run = Extended { statement: b"s".to_vec(), closes: true, ..Extended::default() };
     ask(
         &mut engine,
-        run,
+        Request::extended(run),
         "BDECS",
         &[
             message(b'2', b""),

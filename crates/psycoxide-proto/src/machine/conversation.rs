@@ -26,6 +26,11 @@ use crate::wire::reader::Malformed;
 /// The style in which dates are read. The order of day and month within it only matters for input.
 const SET_DATESTYLE: &[u8] = b"SET datestyle TO 'ISO'";
 
+/// The classes of errors that are about BEGIN itself: invalid values, the transaction's state, its
+/// rollback, syntax, resources, limits, prerequisites, intervention (a cancel request, a shutdown).
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+const ANSWERS_TO_BEGIN: [&str; 8] = ["22", "25", "40", "42", "53", "54", "55", "57"];
+
 /// What the in buffer has to do after a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
@@ -226,7 +231,7 @@ impl Conversation {
             }
             Action::CopyComplete => {
                 if self.script.is_extended() {
-                    self.phase = Phase::Close;
+                    self.phase = Phase::Sync;
                 }
                 return self.complete(body);
             }
@@ -344,16 +349,17 @@ impl Conversation {
         Ok(Effect::ForgetRows)
     }
 
-    /// The peer refuses to parse BEGIN. Unless somebody intervened (a cancel request, a shutdown), it
-    /// does not know the extended query protocol, whatever it looked like. Nothing was run.
+    /// The peer refuses to parse BEGIN. Unless that is an answer to BEGIN, it does not know the extended
+    /// query protocol, whatever it looked like. Nothing was run.
     ///
     /// It may refuse each of the four messages, and say each time that it is ready: what comes in the
     /// same words as the first refusal is another one.
     fn begin_refused(&mut self, body: &[u8]) -> Result<Effect, Trouble> {
         let report = Report::parse(body)?;
-        let intervened = report.sqlstate().is_some_and(|code| code.starts_with("57"));
+        let answered = report.sqlstate().and_then(|code| code.get(..2));
+        let answered = answered.is_some_and(|class| ANSWERS_TO_BEGIN.contains(&class));
         let refused = !report.is_fatal()
-            && !intervened
+            && !answered
             && self.script.fall_back(&report, &mut self.out).map_err(Error::Misuse)?;
         if !refused {
             return self.error(body);

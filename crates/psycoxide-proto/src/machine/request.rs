@@ -54,6 +54,9 @@ pub struct Extended {
     /// The formats of the columns: 0 is text, 1 is binary. One is for all of them; none, and all
     /// are text.
     pub result_formats: Vec<i16>,
+    /// Whether the portal is closed behind it, so that the server keeps no snapshot for it. Not for
+    /// what may be a COPY FROM: a server that awaits its data takes a Close for the end of the session.
+    pub closes: bool,
 }
 
 impl Request {

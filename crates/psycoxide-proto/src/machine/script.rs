@@ -214,27 +214,30 @@ fn simple(out: &mut Vec<u8>, sql: &[u8]) -> Result<Phase, Refused> {
 fn by_itself(out: &mut Vec<u8>, sql: &[u8]) -> Result<Phase, Refused> {
     extended::parse(out, b"", sql, &[])?;
     extended::bind(out, b"", &[], &[])?;
-    finish(out)?;
+    finish(out, true)?;
     Ok(Phase::Parse)
 }
 
 #[inline(never)]
 fn separate(out: &mut Vec<u8>, extended: &Extended) -> Result<Phase, Refused> {
-    let Extended { statement, sql, types, params, result_formats } = extended;
+    let Extended { statement, sql, types, params, result_formats, closes } = extended;
     if let Some(sql) = sql {
         extended::parse(out, statement, sql, types)?;
     }
     extended::bind(out, statement, params, result_formats)?;
-    finish(out)?;
+    finish(out, *closes)?;
     Ok(if sql.is_some() { Phase::Parse } else { Phase::Bind })
 }
 
-/// Has the unnamed portal described, run and closed. Left open it would keep its snapshot until the
-/// next statement, and hold up VACUUM while the program thinks; a simple query leaves none behind.
-fn finish(out: &mut Vec<u8>) -> Result<(), Refused> {
+/// Has the unnamed portal described and run, and closed if it is to be. Left open it would keep its
+/// snapshot until the next statement, and hold up VACUUM while the program thinks; a simple query
+/// leaves none behind.
+fn finish(out: &mut Vec<u8>, closes: bool) -> Result<(), Refused> {
     extended::describe(out, Target::Portal, b"")?;
     extended::execute(out);
-    extended::close(out, Target::Portal, b"")?;
+    if closes {
+        extended::close(out, Target::Portal, b"")?;
+    }
     extended::sync(out);
     Ok(())
 }
@@ -276,7 +279,7 @@ mod tests {
     #[test]
     fn each_request_has_its_messages_and_its_phase() {
         let params = Extended { sql: Some(b"SELECT 1".to_vec()), ..Extended::default() };
-        let again = Extended { statement: b"s".to_vec(), ..Extended::default() };
+        let again = Extended { statement: b"s".to_vec(), closes: true, ..Extended::default() };
         let mut batch = Batch::default();
         for sql in [b"a", b"b"] {
             batch.text().extend_from_slice(sql);
@@ -292,7 +295,7 @@ mod tests {
             (Request::query(b"SELECT 1".to_vec()), Phase::Query, "Q", false),
             (Request::script(vec![b"a".to_vec(), b"b".to_vec()]), Phase::Query, "Q", false),
             (Request::function(1, vec![]), Phase::Function, "F", false),
-            (Request::extended(params), Phase::Parse, "PBDECS", true),
+            (Request::extended(params), Phase::Parse, "PBDES", true),
             (Request::extended(again), Phase::Bind, "BDECS", true),
             (
                 Request::prepare(b"s".to_vec(), b"x".to_vec(), vec![]),

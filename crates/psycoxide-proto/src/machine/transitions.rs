@@ -8,7 +8,7 @@
 //!                                         Query ⇄ QueryRows                           (ReadyForQuery)
 //!   Begin ► BeginReady ► any of these
 //!   BeginParse ► BeginBind ► BeginExecute (► BeginReady) ► any of these
-//!                                         Parse ► Bind ► Describe ► Execute… ► Close ► Sync
+//!                                         Parse ► Bind ► Describe ► Execute… ► Sync
 //!                                         Parse ► DescribeParameters ► DescribeRows ► Sync
 //!                                         BatchParse ► BatchBind ► BatchExecute ► BatchParse …
 //!                                         RepeatParse ► RepeatBind ⇄ RepeatExecute
@@ -79,9 +79,9 @@ pub enum Phase {
     DescribeParameters,
     /// Preparing a statement: RowDescription or NoData is awaited.
     DescribeRows,
-    /// Closing a statement or a portal: CloseComplete is awaited.
+    /// Closing a statement: CloseComplete is awaited.
     Close,
-    /// All is answered but the ReadyForQuery.
+    /// All is answered but the closing of a portal and the ReadyForQuery.
     Sync,
     /// A function call runs.
     Function,
@@ -251,7 +251,7 @@ pub(crate) enum Action {
     DropRow,
     /// A statement of a batch is complete.
     BatchComplete,
-    /// A COPY is complete: on to `Query` or `Close`.
+    /// A COPY is complete: on to `Query` or `Sync`.
     CopyComplete,
     /// The text held no statement.
     Empty,
@@ -415,9 +415,9 @@ const fn request(phase: Phase, message: Message) -> Entry {
         (Phase::Describe, M::RowDescription) => Some((Action::Columns, Phase::ExecuteRows)),
         (Phase::Describe, M::NoData) => Some((Action::NoColumns, Phase::Execute)),
         (Phase::Execute | Phase::ExecuteRows, M::CommandComplete) => {
-            Some((Action::Complete, Phase::Close))
+            Some((Action::Complete, Phase::Sync))
         }
-        (Phase::Execute, M::EmptyQueryResponse) => Some((Action::Empty, Phase::Close)),
+        (Phase::Execute, M::EmptyQueryResponse) => Some((Action::Empty, Phase::Sync)),
         (Phase::Execute, M::CopyInResponse) => Some((Action::RefuseCopyIn, Phase::CopyEnd)),
 
         (Phase::BatchParse, M::ParseComplete) => Some((Action::Acknowledge, Phase::BatchBind)),
@@ -442,7 +442,8 @@ const fn request(phase: Phase, message: Message) -> Entry {
         }
         (Phase::DescribeRows, M::RowDescription) => Some((Action::PreparedColumns, Phase::Sync)),
         (Phase::DescribeRows, M::NoData) => Some((Action::NoColumns, Phase::Sync)),
-        (Phase::Close, M::CloseComplete) => Some((Action::Acknowledge, Phase::Sync)),
+        // Closing a statement; behind a statement that was run, closing its portal.
+        (Phase::Close | Phase::Sync, M::CloseComplete) => Some((Action::Acknowledge, Phase::Sync)),
 
         (Phase::Function, M::FunctionCallResponse) => Some((Action::Value, Phase::Sync)),
 
@@ -528,8 +529,8 @@ mod tests {
         (
             Phase::Execute,
             &[
-                (b'C', Phase::Close),
-                (b'I', Phase::Close),
+                (b'C', Phase::Sync),
+                (b'I', Phase::Sync),
                 (b'G', Phase::CopyEnd),
                 (b'H', Phase::CopyOut),
                 (b'E', Phase::Drain),
@@ -540,7 +541,7 @@ mod tests {
             &[
                 (b'D', Phase::ExecuteRows),
                 (b'T', Phase::ExecuteRows),
-                (b'C', Phase::Close),
+                (b'C', Phase::Sync),
                 (b'E', Phase::Drain),
             ],
         ),
@@ -563,7 +564,7 @@ mod tests {
         (Phase::DescribeParameters, &[(b't', Phase::DescribeRows), (b'E', Phase::Drain)]),
         (Phase::DescribeRows, &[(b'T', Phase::Sync), (b'n', Phase::Sync), (b'E', Phase::Drain)]),
         (Phase::Close, &[(b'3', Phase::Sync), (b'E', Phase::Drain)]),
-        (Phase::Sync, &[(b'Z', Phase::Idle), (b'E', Phase::Drain)]),
+        (Phase::Sync, &[(b'3', Phase::Sync), (b'Z', Phase::Idle), (b'E', Phase::Drain)]),
         (Phase::Function, &[(b'V', Phase::Sync), (b'E', Phase::Drain)]),
         (Phase::CopyIn, &[(b'E', Phase::Drain)]),
         (Phase::CopyOut, &[(b'd', Phase::CopyOut), (b'c', Phase::CopyEnd), (b'E', Phase::Drain)]),

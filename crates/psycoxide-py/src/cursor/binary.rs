@@ -52,7 +52,8 @@ impl Cursor {
             return Ok(Chosen::Run(Request::query(sql)));
         }
         // Parsed again: between two transactions a pooler may change the server's process.
-        let request = Extended { sql: Some(sql), result_formats, ..Extended::default() };
+        let request =
+            Extended { sql: Some(sql), result_formats, closes: true, ..Extended::default() };
         Ok(Chosen::Run(Request::extended(request)))
     }
 }
