@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Iterator
-from typing import Any, Union
+from typing import Any, ClassVar, Union
 
 from psycoxide import extensions as ext
 
@@ -60,7 +60,7 @@ class Composable:
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
 
 class Composed(Composable):
@@ -205,7 +205,9 @@ class Identifier(Composable):
 
     def as_string(self, context: Context | None) -> str:
         """The quoted names with dots between them."""
-        return ".".join(ext.quote_ident(name, context) for name in self._wrapped)
+        # What takes no None says so itself.
+        scope: Any = context
+        return ".".join(ext.quote_ident(name, scope) for name in self._wrapped)
 
 
 class Literal(Composable):
