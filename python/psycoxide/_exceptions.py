@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, TypeVar
 
+    from psycoxide._psycopg import cursor as _Cursor
+
     _E = TypeVar("_E", bound="Error")
 
     class _Field:
         """What `_field()` gives, as a type checker is to see it."""
 
-        def __get__(self, instance: Diagnostics, owner: type | None = None) -> str | None: ...
+        def __get__(self, instance: object, owner: type | None = None) -> str | None: ...
 
 
 __all__ = [
@@ -56,7 +58,7 @@ class Error(Exception):
 
     _pgerror: str | None
     _pgcode: str | None
-    _cursor: Any
+    _cursor: _Cursor | None
     _fields: Mapping[str, str] | None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Error:
@@ -74,7 +76,7 @@ class Error(Exception):
         pgerror: str | None,
         pgcode: str | None,
         fields: Mapping[str, str] | None,
-        cursor: object,
+        cursor: _Cursor | None,
     ) -> _E:
         """Make the exception for an error that the server reported: the native module's entrance.
 
@@ -104,7 +106,7 @@ class Error(Exception):
         return self._pgcode
 
     @property
-    def cursor(self) -> Any:
+    def cursor(self) -> _Cursor | None:
         """The cursor whose command raised the error; None if there was none."""
         return self._cursor
 
