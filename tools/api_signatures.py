@@ -22,7 +22,7 @@ _SHOWN = {
     r"Range\[.*?\]": "Range",
     r"AbstractConnectionPool\[.*?\]": "AbstractConnectionPool",
     r"_Connection|_DictConnection|_RealDictConnection|_replicationConnection": "connection",
-    r"_replicationCursor|CursorT(_co)?": "cursor",
+    r"_Cursor|_replicationCursor|CursorT(_co)?": "cursor",
     r"_FullReplicationCursor": "extras.ReplicationCursor",
     r"ConnectionT(_co)?": "connection",
     r"LobjectT": "lobject",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from psycoxide._catalog import fetch_by_name, lookup
 from psycoxide._exceptions import InterfaceError as InterfaceError, ProgrammingError
-from psycoxide._generic import Generic
+from psycoxide._generic import Generic as _Generic
 from psycoxide._psycopg import (
     ISQLQuote,
     _default_types,
@@ -35,7 +35,7 @@ _RANGES_SINCE = 90200
 _BOUNDS = ("[)", "(]", "()", "[]")
 
 
-class Range(Generic["BoundT_co"]):
+class Range(_Generic["BoundT_co"]):
     """A range of values, immutable and hashable.
 
     `lower` and `upper` are the bounds, None where the range is infinite. `bounds` says whether they

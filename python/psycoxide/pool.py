@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import psycoxide
 from psycoxide import extensions as _ext
-from psycoxide._generic import Generic
+from psycoxide._generic import Generic as _Generic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ class PoolError(psycoxide.Error):
     """The pool is closed or exhausted, or the connection is not one of its own."""
 
 
-class AbstractConnectionPool(Generic["ConnectionT_co"]):
+class AbstractConnectionPool(_Generic["ConnectionT_co"]):
     """What the pools have in common. Not to be used itself.
 
     The pool opens `minconn` connections at once, up to `maxconn` on demand, and keeps at most
