@@ -1,19 +1,24 @@
 """`Generic` as type checkers know it, without the module `typing`, which takes long to import.
 
-A class derives from `Generic["T"]`, and may be subscribed then: `Range[int]` in an annotation.
+A class that derives from `Generic["T"]` derives from `object` when the program runs, as psycopg2's
+do. With `__class_getitem__ = classmethod(subscript)` it can stand in annotations as `Range[int]`.
 """
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import GenericAlias
     from typing import Generic as Generic
 else:
 
     class Generic:
-        """The base of what is generic: `Generic["T"]` is this class itself."""
-
-        __slots__ = ()
+        """What `Generic["T"]` is found in: it is `object`."""
 
         def __class_getitem__(cls, parameters):
-            from types import GenericAlias
+            return object
 
-            return cls if cls is Generic else GenericAlias(cls, parameters)
+
+def subscript(cls: "type[object]", parameters: object) -> "GenericAlias":
+    """What `cls[parameters]` is."""
+    from types import GenericAlias
+
+    return GenericAlias(cls, parameters)

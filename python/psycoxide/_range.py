@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from psycoxide._catalog import fetch_by_name, lookup
 from psycoxide._exceptions import InterfaceError as InterfaceError, ProgrammingError
-from psycoxide._generic import Generic as _Generic
+from psycoxide._generic import Generic as _Generic, subscript as _subscript
 from psycoxide._psycopg import (
     ISQLQuote,
     _default_types,
@@ -48,6 +48,9 @@ class Range(_Generic["BoundT_co"]):
     """
 
     __slots__ = ("_bounds", "_lower", "_upper")
+
+    if not TYPE_CHECKING:
+        __class_getitem__ = classmethod(_subscript)
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import psycoxide
 from psycoxide import extensions as _ext
-from psycoxide._generic import Generic as _Generic
+from psycoxide._generic import Generic as _Generic, subscript as _subscript
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,16 @@ class AbstractConnectionPool(_Generic["ConnectionT_co"]):
     The pool opens `minconn` connections at once, up to `maxconn` on demand, and keeps at most
     `minconn` of them when they are given back. All other arguments go to `psycoxide.connect()`.
     """
+
+    if TYPE_CHECKING:
+        # psycopg2's manual has them here, and programs annotate pools with this class.
+        def getconn(self, key: Hashable | None = None) -> ConnectionT_co: ...
+        def putconn(
+            self, conn: _ext.connection, key: Hashable | None = None, close: bool = False
+        ) -> None: ...
+        def closeall(self) -> None: ...
+    else:
+        __class_getitem__ = classmethod(_subscript)
 
     def __init__(self, minconn: int | str, maxconn: int | str, *args: Any, **kwargs: Any) -> None:
         self.minconn: int = int(minconn)

@@ -224,7 +224,8 @@ def pools() -> None:
 
 
 def takes_any_pool(one: pool.AbstractConnectionPool) -> None:
-    one.closed = True
+    one.putconn(one.getconn())
+    one.closeall()
 
 
 def composed() -> None:
