@@ -60,7 +60,8 @@ class AbstractConnectionPool(_Generic["ConnectionT_co"]):
 
     def _connect(self, key: Hashable | None = None) -> ConnectionT_co:
         """Open a connection: lent under `key`, or idle if there is none."""
-        conn: ConnectionT_co = psycoxide.connect(*self._args, **self._kwargs)
+        made: Any = psycoxide.connect(*self._args, **self._kwargs)
+        conn: ConnectionT_co = made
         if key is None:
             self._pool.append(conn)
         else:

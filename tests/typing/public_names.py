@@ -26,6 +26,13 @@ def program() -> str:
     return "\n".join([*lines, ""])
 
 
+def program_of_stars() -> str:
+    """The text of a program that uses what `from ... import *` gives, a name a line."""
+    modules = [importlib.import_module(name) for name in ("psycoxide", "psycoxide.extras")]
+    lines = [f"from {module.__name__} import *" for module in modules]
+    return "\n".join([*lines, *(name for module in modules for name in module.__all__), ""])
+
+
 def names_of(place: object) -> list[str]:
     """The public names of a module or class, without what a module imports for itself."""
     names = [
