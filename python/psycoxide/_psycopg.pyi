@@ -395,6 +395,7 @@ class _Exceptions:
     @property
     def Warning(self) -> builtins.type[_exceptions.Warning]: ...
 
+# Covariant in its cursors, and bare it is one with any of them.
 @disjoint_base
 class connection(_Exceptions, Generic[CursorT_co]):
     autocommit: bool
@@ -651,6 +652,7 @@ class Xid:
 
 # ---------------------------------------------------------------- cursor
 
+# Not generic by its rows: what programs annotate with `cursor` has to take those of `extras`, too.
 @disjoint_base
 class cursor:
     arraysize: int
