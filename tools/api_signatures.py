@@ -27,7 +27,7 @@ _SHOWN = {
     r"ConnectionT(_co)?": "connection",
     r"LobjectT": "lobject",
     r"DataT_co": "str | bytes",
-    r"(BoundT|NumberT)_co": "Any",
+    r"BoundT_co|NumberT_co|WrappedT": "Any",
     r"AdaptedT": "T",
     r"Query": "str | bytes | sql.Composable",
     r"Vars": "Sequence | Mapping | None",

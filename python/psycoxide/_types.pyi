@@ -75,6 +75,8 @@ ConnectionT_co = TypeVar(
 )
 # What is read from a large object.
 DataT_co = TypeVar("DataT_co", bound=str | bytes, covariant=True, default=Any)
+# What a `sql.Literal` wraps.
+WrappedT = TypeVar("WrappedT", default=Any)
 # The bounds of a range.
 BoundT_co = TypeVar("BoundT_co", covariant=True, default=Any)
 NumberT_co = TypeVar("NumberT_co", bound=float | Decimal, covariant=True, default=Any)

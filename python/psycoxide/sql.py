@@ -14,9 +14,13 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, Union
+from typing import TYPE_CHECKING, Any, ClassVar, Union
 
 from psycoxide import extensions as ext
+from psycoxide._generic import Generic as _Generic, subscript as _subscript
+
+if TYPE_CHECKING:
+    from psycoxide._types import WrappedT
 
 Context = Union[ext.connection, ext.cursor]
 
@@ -210,14 +214,21 @@ class Identifier(Composable):
         return ".".join(ext.quote_ident(name, scope) for name in self._wrapped)
 
 
-class Literal(Composable):
+class Literal(Composable, _Generic["WrappedT"]):
     """A Python object, written into the SQL as the literal that it is adapted to.
 
     Prefer a parameter; a literal serves where the server takes none.
     """
 
+    if TYPE_CHECKING:
+        _wrapped: WrappedT
+
+        def __init__(self, wrapped: WrappedT) -> None: ...
+    else:
+        __class_getitem__ = classmethod(_subscript)
+
     @property
-    def wrapped(self) -> Any:
+    def wrapped(self) -> WrappedT:
         """The object."""
         return self._wrapped
 

@@ -232,6 +232,8 @@ def composed() -> None:
     assert_type(sql.SQL(", ").join([sql.Placeholder("a"), sql.Literal(1)]), sql.Composed)
     assert_type(sql.Identifier("a", "b") + sql.NULL, sql.Composed)
     assert_type(sql.Placeholder() * 2, sql.Composed)
+    assert_type(sql.Literal(1), "sql.Literal[int]")
+    assert_type(sql.Literal("a").wrapped, str)
     conn = psycoxide.connect("")
     assert_type(sql.Identifier("a").as_string(conn), str)
     assert_type(sql.SQL("a").as_string(None), str)
