@@ -172,7 +172,7 @@ def said(relay: MessageRelay, work: Callable[[], object]) -> str:
 
 
 def test_what_is_sent(message_relay, address, server, outside):
-    """The form of each beginning, before a peer that knows all that PostgreSQL does."""
+    """The form of each beginning; PostgreSQL 13 cannot be told from a pooler that loses count."""
     relay = message_relay(address)
     conn = psycoxide.connect(server.dsn, **relay.options)
     cur = conn.cursor()
@@ -182,6 +182,7 @@ def test_what_is_sent(message_relay, address, server, outside):
         conn.rollback()
         return sent
 
+    together = "PBEPBDECS" if conn.info.server_version >= 140000 else "PBESQ"
     # The first BEGIN shows what the peer knows.
     assert run("select 1") == "PBESQ"
     for query in (
@@ -191,12 +192,12 @@ def test_what_is_sent(message_relay, address, server, outside):
         "table begun",
         "with a as (select 1) table a",
     ):
-        assert run(query) == "PBEPBDECS", query
+        assert run(query) == together, query
     # A rule of the table may add a SELECT to what writes; several statements are no statement.
     for query in ("insert into begun values (1)", "select 1; select 2", "show all", "select ';'"):
         assert run(query) == "PBESQ", query
     conn.set_session("serializable", readonly=True)
-    assert run("select 1") == "PBEPBDECS"
+    assert run("select 1") == together
     conn.set_session("default", readonly="default", autocommit=True)
     assert run("select 1") == "Q"
 
