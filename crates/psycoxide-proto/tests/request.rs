@@ -589,8 +589,13 @@ fn what_cannot_be_written_is_refused_whole() {
         Request::script(vec![]),
         Request::script(vec![b"\0".to_vec()]),
     ] {
+        ask(&mut engine, query("x").begin(BEGIN), "Q", &[complete("BEGIN"), ready(b'T')]);
+        assert!(engine.has_begun());
+        sent(&mut engine);
+        engine.receive(&[complete("x"), ready(b'I')].concat());
+        outcome(&mut engine);
         assert!(matches!(engine.submit(request), Err(Error::Misuse(_))));
-        assert!(engine.out().is_empty() && engine.is_idle());
+        assert!(engine.out().is_empty() && engine.is_idle() && !engine.has_begun());
     }
 }
 

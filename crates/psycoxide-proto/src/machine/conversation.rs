@@ -413,13 +413,13 @@ impl Conversation {
         if self.phase != Phase::Idle || self.event.is_some() {
             return Err(Error::Misuse("another request is under way"));
         }
+        self.begun = false;
         let offering = request.offering;
         let form = match request.begin {
             Some(_) => self.session.begin_form(),
             None => BeginForm::Simple,
         };
         let (phase, script) = Script::start(request, form, &mut self.out).map_err(Error::Misuse)?;
-        self.begun = false;
         self.phase = phase;
         self.script = script;
         self.offering = offering;
