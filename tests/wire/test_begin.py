@@ -163,6 +163,40 @@ def test_transactions_hold_through_every_peer(peer, outside, server, driver_name
     assert found(outside) == [3, 4, 5, 6, 7]
 
 
+@pytest.mark.parametrize("autocommit", [False, True])
+def test_many_statements_come_first(peer, outside, server, autocommit):
+    """Before the peer has shown what it knows; in autocommit the program begins the transaction."""
+    conn = psycoxide.connect(server.dsn, **peer.options)
+    conn.autocommit = autocommit
+    cur = conn.cursor()
+    for expected in ([0, 1, 2, 3], [4, 5, 6, 7]):
+        if autocommit:
+            cur.execute("begin")
+        cur.executemany("insert into begun values (%s)", [(n,) for n in expected])
+        assert cur.rowcount == 4
+        cur.execute("commit") if autocommit else conn.commit()
+        if autocommit:
+            cur.execute("begin")
+        with pytest.raises(errors.UniqueViolation):
+            cur.executemany("insert into begun values (%s)", [(n,) for n in (8, 9, 1, 10)])
+        cur.execute("rollback") if autocommit else conn.rollback()
+    assert found(outside) == [0, 1, 2, 3, 4, 5, 6, 7]
+
+
+def test_many_statements_go_together(message_relay, address, server, outside):
+    relay = message_relay(address)
+    conn = psycoxide.connect(server.dsn, **relay.options)
+    cur = conn.cursor()
+    rows = [(n,) for n in range(4)]
+    sent = []
+    for _ in range(2):
+        sent.append(said(relay, lambda: cur.executemany("insert into begun values (%s)", rows)))
+        conn.rollback()
+    together = conn.info.server_version >= 140000
+    expected = ["PBESQPBEPBEPBES", "PBEPBEPBEPBEPBES"] if together else ["PBESQQQQ"] * 2
+    assert sent == expected
+
+
 def said(relay: MessageRelay, work: Callable[[], object]) -> str:
     """The types of the messages that `work` sends."""
     (conversation,) = relay.conversations

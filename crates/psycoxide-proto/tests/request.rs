@@ -379,6 +379,11 @@ fn a_peer_that_refuses_to_parse_begin_gets_a_simple_one() {
         ask(&mut engine, statement("SELECT").begin(BEGIN), "Q", &answer);
         assert_eq!(kinds(&sent(&mut engine)), "Q");
     }
+    // What is to follow cannot: the refusal is its error.
+    let mut engine = idle_reporting();
+    ask(&mut engine, extended().begin(BEGIN), "PBES", &[ready_again()[6..].to_vec(), ready(b'I')]);
+    assert_eq!(outcome(&mut engine).error.unwrap().sqlstate(), Some("0A000"));
+    assert!(engine.is_idle() && engine.out().is_empty() && !engine.has_begun());
     // The simple one may fail as well.
     let mut engine = idle_reporting();
     ask(&mut engine, statement("SELECT").begin(BEGIN), "PBES", &[refusal(), ready(b'I')]);

@@ -86,8 +86,9 @@ impl Engine {
         self.talk.token_refusal()
     }
 
-    /// Whether several statements may go before one Sync ([`Request::batch`]): the peer reports all
-    /// that PostgreSQL reports since 14. Some that pass on less lose count of what a server skips.
+    /// Whether several statements may go before one Sync ([`Request::batch`]): the peer has answered by
+    /// the extended query protocol, a BEGIN before, and reports all that PostgreSQL reports since 14.
+    /// Some that pass on less lose count of what a server skips.
     pub fn pipelines(&self) -> bool {
         self.talk.session.pipelines()
     }

@@ -167,13 +167,14 @@ impl Script {
     }
 
     /// The peer refused a BEGIN by the extended query protocol: sends a simple one instead, unless that
-    /// has been done. False if there is no way back: more went with it, or this is another refusal.
+    /// has been done. False if there is no way back: more went with it, or is to follow by the same
+    /// protocol, or this is another refusal.
     pub(crate) fn fall_back(&mut self, report: &Report, out: &mut Outbox) -> Result<bool, Refused> {
         if let Some(refusal) = &self.refusal {
             return Ok(refusal == report);
         }
         let begin = std::mem::take(&mut self.begin);
-        if begin.is_empty() {
+        if begin.is_empty() || self.is_extended() {
             return Ok(false);
         }
         out.append(|out| query::query(out, &begin))?;

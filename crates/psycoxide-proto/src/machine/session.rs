@@ -82,10 +82,10 @@ impl Session {
         }
     }
 
-    /// Whether several statements may go before one Sync: the peer knows what a server skips when one
-    /// of them fails.
+    /// Whether several statements may go before one Sync: the peer has answered by the extended query
+    /// protocol, and knows what a server skips when one of them fails.
     pub(crate) fn pipelines(&self) -> bool {
-        self.extended != Some(false)
+        self.extended == Some(true)
             && self.looks_like_postgresql()
             && self.parameters.get(REPORTED_UNLESS_COUNTED).is_some()
     }

@@ -124,13 +124,13 @@ pub fn idle_reporting() -> Engine {
 /// extended query protocol.
 pub fn idle_postgresql() -> Engine {
     let mut engine = idle_reporting();
-    assert!(!engine.pipelines());
-    engine.receive(&parameter("in_hot_standby", "off"));
-    assert!(engine.pipelines());
     engine.submit(Request::close_statement(b"s".to_vec())).unwrap();
     sent(&mut engine);
     engine.receive(&[message(b'3', b""), ready(b'I')].concat());
     outcome(&mut engine);
+    assert!(!engine.pipelines());
+    engine.receive(&parameter("in_hot_standby", "off"));
+    assert!(engine.pipelines());
     engine
 }
 

@@ -70,6 +70,11 @@ impl Cursor {
         }
         let mut total = Total::default();
         let mut index = 0;
+        // The first statement of a connection shows whether others may go together.
+        let mut most = match connection.get().open_session()?.ask(|engine| engine.pipelines()) {
+            Some(true) => MOST_STATEMENTS,
+            _ => 1,
+        };
         // The memory of one batch serves for the next.
         let mut shared = Arc::<Batch>::default();
         loop {
@@ -79,7 +84,7 @@ impl Cursor {
             let batch = Arc::make_mut(&mut shared);
             batch.clear();
             let mut other = None;
-            while batch.len() < MOST_STATEMENTS && batch.size() < MOST_BYTES {
+            while batch.len() < most && batch.size() < MOST_BYTES {
                 let Some(vars) = item(items, index) else { break };
                 index += 1;
                 if let Err(raised) = merger.merge(&vars, batch.text()) {
@@ -95,6 +100,7 @@ impl Cursor {
                     break;
                 }
             }
+            most = MOST_STATEMENTS;
             let finished = batch.is_empty() && other.is_none();
             // What stands before comes first, and may fail.
             Self::run_batch(slf, &shared, &mut total)?;
