@@ -211,7 +211,7 @@ def alone() -> Iterator[None]:
 def make() -> None:
     """Make the chroot. It gets its name when it is complete."""
     if not shutil.which("debootstrap"):
-        raise Unavailable("there is no debootstrap here (apt-get install debootstrap)")
+        raise Unavailable("there is no debootstrap here: `make setup` gets it")
     mirror = find_mirror()
     partial = FOLDER.with_name(FOLDER.name + ".partial")
     remove(partial)

@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fixtures.clusters import PATH, cluster, packages
+from fixtures.clusters import PATH, cluster, require
 
 import psycoxide
 
@@ -96,13 +95,7 @@ class Bouncer:
 @pytest.fixture(scope="session")
 def start(server: Any) -> Iterator[Callable[..., Bouncer]]:
     """A function that starts a PgBouncer with this mode, once for the same arguments."""
-    if sys.platform != "linux":
-        pytest.skip("PgBouncer is Debian's")
-    if not shutil.which("pgbouncer", path=PATH):
-        if not packages.may_install():
-            pytest.skip("no pgbouncer here: apt-get install pgbouncer needs root")
-        if not packages.install(["pgbouncer"]):
-            pytest.skip("apt-get could not install pgbouncer")
+    require("pgbouncer")
     started: dict[Any, Bouncer] = {}
 
     def begin(mode: str, **more: Any) -> Bouncer:
