@@ -4,10 +4,10 @@
     tools/setup.py [--plan] [--may-upgrade] [GROUP ...]
 
 A GROUP is one of `server`, `tests`, `browser`, `counting`, `chroot` and `all`, which it is without
-one: what they are is in `tools/needs.py`. Programs come from Debian's packages, by apt-get, where we are
-root; a package of Python goes into .venv. Only what is missing is installed, and no package that is
-installed changes its version: what cannot be had without that is left out, unless --may-upgrade
-permits it. --plan says what would be done, and does nothing.
+one: what they are is in `tools/needs.py`. Programs come from Debian's packages, by apt-get, where
+we are root; a package of Python goes into .venv. Only what is missing is installed, and no package
+that is installed changes its version: what cannot be had without that is left out, unless
+--may-upgrade permits it. --plan says what would be done, and does nothing.
 
 What could not be had is named at the end, a line each, and is no failure: the tests that want it
 are skipped, and say so.
