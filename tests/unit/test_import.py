@@ -322,4 +322,7 @@ def test_a_process_without_datetime():
                 print(error)
         """
     )
-    assert lines == ["42 42", *2 * ['PyCapsule_Import could not import module "datetime"']]
+    reason = 'PyCapsule_Import could not import module "datetime"'
+    if sys.version_info < (3, 11):
+        reason = "import of datetime halted; None in sys.modules"
+    assert lines == ["42 42", reason, reason]

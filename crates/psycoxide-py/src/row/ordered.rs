@@ -97,6 +97,7 @@ unsafe fn order(row: *mut PyObject) -> bool {
             return true;
         }
         let Some(assign) = (*(*base()).tp_as_mapping).mp_ass_subscript else { return true };
+        let size = ffi::PyDict_Size(row);
         let mut place: Py_ssize_t = 0;
         let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
         while ffi::PyDict_Next(row, &raw mut place, &raw mut key, &raw mut value) != 0 {
@@ -106,6 +107,12 @@ unsafe fn order(row: *mut PyObject) -> bool {
             ffi::Py_DECREF(value);
             ffi::Py_DECREF(key);
             if status != 0 {
+                return false;
+            }
+            if ffi::PyDict_Size(row) != size {
+                // Python 3.10 goes round for ever in a row whose nodes have lost their keys.
+                let text = c"the row changed while its order was written down";
+                ffi::PyErr_SetString(ffi::PyExc_RuntimeError, text.as_ptr());
                 return false;
             }
         }
