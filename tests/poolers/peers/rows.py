@@ -1,0 +1,107 @@
+"""The rows of the table: which pooler, in which mode, before which server; and what of that is here."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+
+from .odyssey import Odyssey
+from .pgagroal import Pgagroal
+from .pgbouncer import PgBouncer
+from .pglite import Pglite
+from .pgpool import Pgpool
+from .places import Missing, Place, Sid
+from .pooler import Pooler
+from .servers import Server
+
+
+class Ourselves(Place):
+    """This machine, with programs that run as who runs the tests."""
+
+    def __init__(self) -> None:
+        self.uid, self.gid = os.geteuid(), os.getegid()
+
+
+PLACES: dict[str, Callable[[], Place]] = {"Debian 12": Place, "sid": Sid, "npm": Ourselves}
+# The server that comes with the pooler's distribution.
+SERVERS = {"Debian 12": "15", "sid": "18"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A pooler from a distribution, in a mode."""
+
+    product: type[Pooler]
+    place: str
+    mode: str
+
+    def __str__(self) -> str:
+        words = (self.product.title, self.place, self.mode)
+        return "-".join(words).lower().replace(" ", "")
+
+
+def rows_of(product: type[Pooler], place: str) -> list[Row]:
+    return [Row(product, place, mode) for mode in product.modes]
+
+
+ROWS = [
+    *rows_of(PgBouncer, "Debian 12"),
+    *rows_of(PgBouncer, "sid"),
+    *rows_of(Odyssey, "sid"),
+    *rows_of(Pgagroal, "sid"),
+    *rows_of(Pgpool, "Debian 12"),
+    *rows_of(Pgpool, "sid"),
+    *rows_of(Pglite, "npm"),
+]
+
+
+class Site:
+    """What was started; ends it."""
+
+    def __init__(self) -> None:
+        self.places: dict[str, Place] = {}
+        self.servers: dict[str, Server] = {}
+        self.pooler: Pooler | None = None
+        self.row: Row | None = None
+        self.missing: dict[str, str] = {}
+
+    def open(self, row: Row) -> Pooler:
+        """The pooler of this row, started; the one before it is ended. Raises Missing."""
+        if self.row == row and self.pooler is not None:
+            return self.pooler
+        self.close_pooler()
+        if str(row) in self.missing:
+            raise Missing(self.missing[str(row)])
+        try:
+            place = self._place(row.place)
+            self.pooler = row.product(place, self._server(row.place), row.mode)
+        except Missing as reason:
+            self.missing[str(row)] = str(reason)
+            raise
+        self.row = row
+        self.pooler.start()
+        return self.pooler
+
+    def _place(self, name: str) -> Place:
+        if name not in self.places:
+            self.places[name] = PLACES[name]()
+        return self.places[name]
+
+    def _server(self, place: str) -> Server | None:
+        version = SERVERS.get(place)
+        if version is None:
+            return None
+        if place not in self.servers:
+            self.servers[place] = Server(self._place(place), version)
+        return self.servers[place]
+
+    def close_pooler(self) -> None:
+        if self.pooler is not None:
+            self.pooler.close()
+        self.pooler = self.row = None
+
+    def close(self) -> None:
+        self.close_pooler()
+        for server in self.servers.values():
+            server.close()

@@ -1,0 +1,164 @@
+"""The table of docs/poolers.md: what works through which pooler, from what a run has seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "poolers.md"
+BEGIN = "<!-- written by make test-poolers UPDATE=1 -->\n"
+END = "<!-- end -->\n"
+HEAD = ("pooler", "from", "mode", "server")
+COLUMNS = (
+    "session",
+    "many clients",
+    "errors",
+    "executemany",
+    "COPY",
+    "large objects",
+    "named cursors",
+    "binary cursors",
+    "cancel",
+    "restart",
+    "pool is full",
+    "console",
+)
+# From best to worst, as tests/poolers/verdicts.py has it.
+ORDER = ("works", "fails", "hangs", "unsafe")
+FAULTS = "With psycopg2 these do not work, and so with psycoxide:"
+GAINS = "These work with psycoxide, and not with psycopg2:"
+
+
+class Seen(NamedTuple):
+    """A scenario on a row, and what came of it with each driver that ran it."""
+
+    column: str
+    name: str
+    outcomes: dict[str, str]
+    same: bool
+
+
+class Row(NamedTuple):
+    """A row of the table, and what is to be said of it below."""
+
+    key: str
+    cells: tuple[str, ...]
+    faults: str
+    gains: str
+
+
+def rows(report: dict[str, Any]) -> list[Row]:
+    """The rows of what a run has seen."""
+    poolers = report["poolers"].items()
+    return [row(pooler, seen_of(report, name)) for name, pooler in poolers]
+
+
+def seen_of(report: dict[str, Any], row: str) -> list[Seen]:
+    """The scenarios of a row."""
+    found: dict[str, Seen] = {}
+    records: dict[str, Any] = {}
+    for verdict in report["verdicts"]:
+        if verdict["row"] != row:
+            continue
+        name, driver = verdict["scenario"], verdict["driver"]
+        seen = found.setdefault(name, Seen(verdict["column"], name, {}, True))
+        seen.outcomes[driver] = verdict["outcome"]
+        if records.setdefault(name, verdict["records"]) != verdict["records"]:
+            found[name] = seen._replace(same=False)
+    return list(found.values())
+
+
+def row(pooler: dict[str, str], seen: list[Seen]) -> Row:
+    cells = [cell([each for each in seen if each.column == column]) for column in COLUMNS]
+    key = f"{pooler['title']} of {pooler['place']}, {pooler['mode']}"
+    head = (f"{pooler['title']} {pooler['version']}", pooler["place"], pooler["mode"],
+            pooler["server"])  # fmt: skip
+    faults = [each for each in seen if own(each) != "works" and expected(each)]
+    gains = [each for each in seen if own(each) == "works" and each.outcomes.get(
+        "psycopg2", "works") != "works"]  # fmt: skip
+    return Row(
+        key,
+        (*head, *cells),
+        "; ".join(f"{each.name} ({own(each)})" for each in faults),
+        "; ".join(f"{each.name} ({each.outcomes['psycopg2']})" for each in gains),
+    )
+
+
+def own(seen: Seen) -> str:
+    return seen.outcomes.get("psycoxide", "works")
+
+
+def expected(seen: Seen) -> bool:
+    """Whether psycopg2 did no better."""
+    reference = seen.outcomes.get("psycopg2", "works")
+    both = own(seen) == reference == "works"
+    return seen.same if both else ORDER.index(own(seen)) <= ORDER.index(reference)
+
+
+def cell(seen: list[Seen]) -> str:
+    """One word for the scenarios of a column."""
+    if not seen:
+        return "–"
+    if not all(map(expected, seen)):
+        return "**differs**"
+    return "works" if all(own(each) == "works" for each in seen) else "as psycopg2"
+
+
+# ---- the page -------------------------------------------------------------------------------
+
+
+def section(found: Sequence[Row], before: str) -> str:
+    """The text between the marks; rows that were not run stay as they are in `before`."""
+    kept = {row.key: row for row in read(before)}
+    for row in found:
+        kept[row.key] = row
+    every = list(kept.values())
+    lines = [line((*HEAD, *COLUMNS)), line(["---"] * (len(HEAD) + len(COLUMNS)))]
+    lines += [line(row.cells) for row in every]
+    for title, notes in (
+        (FAULTS, [(row.key, row.faults) for row in every]),
+        (GAINS, [(row.key, row.gains) for row in every]),
+    ):
+        told = [f"* *{key}*: {text}" for key, text in notes if text]
+        if told:
+            lines += ["", title, "", *told]
+    return "\n".join(lines) + "\n"
+
+
+def line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def read(text: str) -> list[Row]:
+    """The rows that a section has."""
+    notes: dict[str, dict[str, str]] = {FAULTS: {}, GAINS: {}}
+    title = ""
+    found = []
+    for each in text.splitlines():
+        if each in notes:
+            title = each
+        elif match := re.fullmatch(r"\* \*(.+?)\*: (.+)", each):
+            notes[title][match[1]] = match[2]
+        elif each.startswith("|"):
+            cells = tuple(part.strip() for part in each.strip("|").split("|"))
+            found.append(cells)
+    return [
+        Row(key, cells, notes[FAULTS].get(key, ""), notes[GAINS].get(key, ""))
+        for cells in found[2:]
+        for key in [f"{cells[0].rpartition(' ')[0]} of {cells[1]}, {cells[2]}"]
+    ]
+
+
+def split(page: str) -> tuple[str, str, str]:
+    """A page before, in and after its section. Raises ValueError where the marks are missing."""
+    before, begin, rest = page.partition(BEGIN)
+    section, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{PAGE.name} has no {BEGIN.strip()} ... {END.strip()}")
+    return before + begin, section, end + after
+
+
+def without_versions(text: str) -> str:
+    return re.sub(r"\d+(\.\d+)+", "N", text)
