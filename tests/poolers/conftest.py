@@ -12,9 +12,11 @@ scenarios with that driver only. PSYCOXIDE_POOLERS_REPORT names a file for what 
 from __future__ import annotations
 
 import dataclasses
+import faulthandler
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,8 +30,8 @@ from .verdicts import Hangs, Verdict, judge
 
 CHOSEN = os.environ.get("PSYCOXIDE_POOLERS", "")
 DRIVER = os.environ.get("DRIVER", "")
-# Seconds for a scenario, if its marker `limit` says no other.
-LIMIT = 12.0
+# Seconds after a scenario's time, when the tests end themselves if nothing else helped.
+LAST_RESORT = 60.0
 
 seen: dict[tuple[str, str, str], Verdict] = {}
 columns: dict[str, str] = {}
@@ -41,7 +43,10 @@ def rows() -> list[Row]:
     if not CHOSEN:
         return [row for row in ROWS if str(row).startswith("pgbouncer-debian12")]
     words = CHOSEN.split()
-    return [row for row in ROWS if CHOSEN == "all" or any(word in str(row) for word in words)]
+    found = [row for row in ROWS if CHOSEN == "all" or any(word in str(row) for word in words)]
+    if not found:
+        raise pytest.UsageError(f"no row has {CHOSEN!r} in its name: {', '.join(map(str, ROWS))}")
+    return found
 
 
 def drivers() -> list[str]:
@@ -77,6 +82,9 @@ def through(
         pooler = site.open(row)
     except Missing as reason:
         pytest.skip(f"{row}: {reason}")
+    reference = seen.get((str(row), name_of(request.node), "psycopg2"))
+    if pooler.spares and reference is not None and reference.outcome != "works":
+        pytest.skip(f"with psycopg2 this {reference.outcome} on {pooler.title}")
     poolers[str(row)] = {
         "title": pooler.title,
         "version": pooler.version,
@@ -90,6 +98,8 @@ def through(
     made.close()
     if made.spoiled:
         pooler.restart()
+    else:
+        time.sleep(pooler.settling)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -99,9 +109,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     if through is None:
         return (yield)
     marker = pyfuncitem.get_closest_marker("limit")
-    seconds = float(marker.args[0]) if marker else LIMIT
+    seconds = float(marker.args[0]) if marker else through.pooler.limit
     watchdog = threading.Timer(seconds, through.cut)
     watchdog.start()
+    # psycopg2 does some of its waiting with the interpreter's lock held, which stops the watchdog.
+    faulthandler.dump_traceback_later(seconds + LAST_RESORT, exit=True)
     try:
         result = yield
     except Exception as error:
@@ -110,6 +122,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         raise
     finally:
         watchdog.cancel()
+        faulthandler.cancel_dump_traceback_later()
     if through.was_cut:
         raise Hangs(f"not through after {seconds:g} s")
     return result
@@ -127,7 +140,7 @@ def pytest_runtest_makereport(
     verdict = judge(error, through.records)
     through.spoiled = error is not None
     row = item.callspec.params["row"]
-    name = f"{item.path.name}: {scenario(item)}"
+    name = name_of(item)
     columns[name] = item.module.TITLE
     seen[str(row), name, through.name] = verdict
     reference = seen.get((str(row), name, "psycopg2"))
@@ -139,7 +152,7 @@ def pytest_runtest_makereport(
     return report
 
 
-def scenario(item: Any) -> str:
+def name_of(item: Any) -> str:
     """The name of a test without its row and its driver: "test_many.py: one that fails (first)"."""
     _, _, given = item.name.partition("[")
     params = item.callspec.params
@@ -147,7 +160,7 @@ def scenario(item: Any) -> str:
         given = given.replace(fixed, "")
     words = [word for word in given.rstrip("]").split("-") if word]
     title = item.originalname.removeprefix("test_").replace("_", " ")
-    return f"{title} ({', '.join(words)})" if words else title
+    return f"{item.path.name}: {title}" + (f" ({', '.join(words)})" if words else "")
 
 
 def compare(report: pytest.TestReport, verdict: Verdict, reference: Verdict) -> None:

@@ -12,19 +12,21 @@ TITLE = "cancel"
 
 @pytest.mark.parametrize("first", [True, False], ids=["first", "later"])
 def test_a_query_is_cancelled(through, first):
+    if not through.pooler.cancels:
+        pytest.skip(f"{through.pooler.title} does nothing else while a query runs")
     table = through.make_table()
     conn = through.connect()
     cur = conn.cursor()
     for number in range(2):
         if not first:
             cur.execute("select 1")
-        timer = threading.Timer(0.4, conn.cancel)
+        timer = threading.Timer(0.2, conn.cancel)
         timer.start()
         begun = time.monotonic()
         with pytest.raises(through.errors.QueryCanceled):
-            cur.execute("select pg_sleep(30)")
+            cur.execute("select pg_sleep(8)")
         assert time.monotonic() - begun < 5
-        timer.join()
+        timer.join(5)
         conn.rollback()
         cur.execute(f"insert into {table} values (%s)", (number,))
         conn.commit()

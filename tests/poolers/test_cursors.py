@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
 TITLE = "named cursors"
@@ -52,9 +54,11 @@ def test_an_error_in_a_named_cursor(through):
 
 
 def test_a_prepared_statement_in_a_transaction(through):
+    # The name is new: Odyssey keeps DEALLOCATE to itself.
+    name = f"twice_{uuid.uuid4().hex}"
     conn = through.connect()
     with conn, conn.cursor() as cur:
-        cur.execute("prepare twice as select $1::int * 2")
-        cur.execute("execute twice (%s)", (21,))
+        cur.execute(f"prepare {name} as select $1::int * 2")
+        cur.execute(f"execute {name} (%s)", (21,))
         assert cur.fetchone() == (42,)
-        cur.execute("deallocate twice")
+        cur.execute(f"deallocate {name}")

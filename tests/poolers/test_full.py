@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from .peers.pooler import SIZE
@@ -34,6 +36,7 @@ def test_one_client_too_many(through):
     assert str(caught.value).rstrip().endswith(WORDS[through.pooler.title])
     for conn in busy:
         conn.close()
+    time.sleep(through.pooler.settling)
     with through.connect() as conn, conn.cursor() as cur:
         cur.execute(f"insert into {table} values (2)")
     through.check_rows([2])

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .peers.pooler import SIZE, Pooler
-from .verdicts import Unsafe
+from .verdicts import Hangs, Unsafe
 
 # In this order: what the first one comes to is what is expected of the second.
 DRIVERS = ("psycopg2", "psycoxide")
 TABLE = "through"
+# Seconds for what is asked past the pooler: more than the lock_timeout there.
+ASK = 8
 
 
 class Through:
@@ -90,8 +92,16 @@ class Through:
     # ---- past the pooler --------------------------------------------------------------------
 
     def ask(self, sql: str) -> list[Any]:
-        """Run SQL on the server itself; its rows."""
-        return self.pooler.ask(sql)
+        """Run SQL on the server itself; its rows. Raises Hangs when it takes too long."""
+        answers: list[Any] = []
+        asked = threading.Thread(target=lambda: answers.append(self.pooler.ask(sql)), daemon=True)
+        asked.start()
+        asked.join(ASK)
+        if asked.is_alive():
+            raise Hangs(f"not answered after {ASK} s: {sql}")
+        if not answers:
+            raise AssertionError(f"past the pooler this failed: {sql}")
+        return answers[0]
 
     def make_table(self) -> str:
         """A new, empty table of integers."""

@@ -87,7 +87,8 @@ def row(pooler: dict[str, str], seen: list[Seen]) -> Row:
 
 
 def own(seen: Seen) -> str:
-    return seen.outcomes.get("psycoxide", "works")
+    """What came of it with psycoxide; or with psycopg2, where it was not tried again after that."""
+    return seen.outcomes.get("psycoxide") or seen.outcomes["psycopg2"]
 
 
 def expected(seen: Seen) -> bool:

@@ -25,6 +25,11 @@ class Pglite(Pooler):
     modes = ("multiplexed",)
     program = "node"
     ending = signal.SIGTERM
+    # What it does not answer at once, it never answers; and it takes seconds to start again.
+    limit = 5
+    spares = True
+    # It is one thread. (And psycopg2 holds the interpreter's lock until it is heard.)
+    cancels = False
 
     def __init__(self, place: Place, server: Server | None, mode: str) -> None:
         if not SOCKET.exists():

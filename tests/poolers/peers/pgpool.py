@@ -38,6 +38,8 @@ class Pgpool(Pooler):
     title = "Pgpool-II"
     modes = ("session",)
     program = "pgpool"
+    # A child resets the session before it is free for the next client.
+    settling = 0.1
 
     def configure(self) -> list[str]:
         conf = CONF.format(

@@ -17,7 +17,7 @@ from .servers import DATABASE, PASSWORD, USER, Server
 SIZE = 5
 
 # So many seconds a client waits for one of them before it is refused.
-PATIENCE = 3
+PATIENCE = 2
 
 
 class Pooler:
@@ -31,6 +31,14 @@ class Pooler:
     version_option: ClassVar[str] = "--version"
     # What ends it without waiting for its clients.
     ending: ClassVar[signal.Signals] = signal.SIGINT
+    # Seconds for a scenario whose marker `limit` says no other.
+    limit: ClassVar[float] = 12
+    # Whether to leave out with psycoxide what does not work with psycopg2.
+    spares: ClassVar[bool] = False
+    # Seconds until it has noticed that clients left.
+    settling: ClassVar[float] = 0
+    # Whether it can heed a cancel request while a query runs.
+    cancels: ClassVar[bool] = True
     # What its own console is called as a database, or None if it has none.
     console: ClassVar[str | None] = None
 
