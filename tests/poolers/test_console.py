@@ -1,4 +1,4 @@
-"""The consoles of poolers, which know simple queries only, and not all of SQL: the same as psycopg2."""
+"""The consoles of poolers, which know simple queries only, and little of SQL."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ TITLE = "console"
 STATEMENTS = {
     "PgBouncer": ["show version", "show pools", "show clients", "show nonsense", "select 1"],
     "Odyssey": ["show version", "show pools", "show clients", "show nonsense", "select 1"],
-    "Pgpool-II": ["show pool_nodes", "show pool_version", "show pool_processes", "pgpool show port"],
+    "Pgpool-II": [
+        "show pool_nodes",
+        "show pool_version",
+        "show pool_processes",
+        "pgpool show port",
+    ],
 }
 
 

@@ -24,7 +24,7 @@ def works_again(through, table):
             with conn, conn.cursor() as cur:
                 cur.execute(f"insert into {table} values (3)")
             return
-        except through.driver.OperationalError:
+        except (through.driver.OperationalError, through.driver.InterfaceError):
             if time.monotonic() > end:
                 raise
             time.sleep(0.2)

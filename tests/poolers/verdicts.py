@@ -11,8 +11,8 @@ ORDER = ("works", "fails", "hangs", "unsafe")
 
 
 class Unsafe(AssertionError):
-    """The program was told of an error, and what it did is in the table nevertheless; or it was told
-    of success, and what it did is not there."""
+    """What is in the table is not what the program was told: rows of which it heard that they
+    failed, or not those of which it heard that they were committed."""
 
 
 class Hangs(AssertionError):

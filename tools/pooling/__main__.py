@@ -5,18 +5,22 @@ with psycoxide, and compares what it saw with the table of docs/poolers.md; with
 the table. WORDs choose rows: those whose name has one of them. A version that is another than
 the table's is told, and is no failure.
 
-The exit code is 1 if psycoxide does worse than psycopg2 anywhere, or the table is not what was seen.
+The exit code is 1 if psycoxide does worse than psycopg2 anywhere, or the table is not what was
+seen.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +29,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from pooling import needs, table
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+# Rows that are run one after another, by words of their names; the groups run beside each other:
+# most of the time is spent waiting.
+GROUPS = ("odyssey pgbouncer-sid", "pgagroal pgpool-ii-sid", "debian12 pglite")
 
 
 def main() -> int:
@@ -37,26 +46,50 @@ def main() -> int:
     options = parser.parse_args()
     if not options.no_setup:
         needs.ensure()
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.json"
-        code = run(options.rows, report)
-        if not report.exists():
-            return code or 1
-        stale = compare(json.loads(report.read_text()), update=options.update)
+    report, code = run([" ".join(options.rows)] if options.rows else GROUPS)
+    for line in table.unsteady_and_worse(report):
+        print(f"worse than psycopg2: {line}")
+        code = 1
+    stale = compare(report, update=options.update)
     return code or int(stale)
 
 
-def run(words: list[str], report: Path) -> int:
-    """The scenarios; pytest's exit code."""
+def run(groups: Sequence[str]) -> tuple[dict[str, Any], int]:
+    """Run the scenarios of these groups: what they saw, and pytest's worst exit code."""
+    seen: dict[str, Any] = {"poolers": {}, "verdicts": []}
+    code = 0
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as started:
+        folder = Path(name)
+        processes = [started.enter_context(pytest(group, folder)) for group in groups]
+        for number, process in enumerate(processes):
+            code = max(code, abs(process.wait()))
+            print((folder / f"{groups[number]}.log").read_text(), flush=True)
+            report = folder / f"{groups[number]}.json"
+            if report.exists():
+                found = json.loads(report.read_text())
+                seen["poolers"] |= found["poolers"]
+                seen["verdicts"] += found["verdicts"]
+    return seen, code
+
+
+@contextlib.contextmanager
+def pytest(group: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The tests of a group under way; ended if nobody waits for them any more."""
     env = {
-        **os.environ,
-        "PSYCOXIDE_POOLERS": " ".join(words) or "all",
-        "PSYCOXIDE_POOLERS_REPORT": str(report),
+        **{name: value for name, value in os.environ.items() if not name.startswith("PG")},
+        "PSYCOXIDE_POOLERS": group,
+        "PSYCOXIDE_POOLERS_REPORT": str(folder / f"{group}.json"),
     }
-    for name in [name for name in env if name.startswith("PG") and name != "PGTZ"]:
-        del env[name]
     command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-rfE", "tests/poolers"]
-    return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
+    with (folder / f"{group}.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        # On Ctrl-C the terminal has told it as well, and it ends its servers.
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait()
 
 
 def compare(report: dict[str, Any], *, update: bool) -> bool:
@@ -67,12 +100,12 @@ def compare(report: dict[str, Any], *, update: bool) -> bool:
     if update:
         table.PAGE.write_text(before + new + after, encoding="utf-8")
         return False
-    if table.without_versions(old) != table.without_versions(new):
+    if table.comparable(old) != table.comparable(new):
         print(f"docs/{table.PAGE.name} is not what was seen (UPDATE=1 writes it):")
         print("\n".join(difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=0)))
         return True
     if old != new:
-        print(f"docs/{table.PAGE.name} names other versions: UPDATE=1 writes it anew")
+        print(f"docs/{table.PAGE.name} names other versions, or what was seen of unsteady poolers")
     return False
 
 

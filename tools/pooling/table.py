@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +27,11 @@ COLUMNS = (
 )
 # From best to worst, as tests/poolers/verdicts.py has it.
 ORDER = ("works", "fails", "hangs", "unsafe")
+# A cell without a scenario.
+NOTHING = "-"
+UNSTEADY = "(unsteady)"
+# So much of what works with psycopg2 must work with psycoxide where the pooler is unsteady.
+SHARE = 0.9
 FAULTS = "With psycopg2 these do not work, and so with psycoxide:"
 GAINS = "These work with psycoxide, and not with psycopg2:"
 
@@ -47,6 +52,10 @@ class Row(NamedTuple):
     cells: tuple[str, ...]
     faults: str
     gains: str
+
+    @property
+    def unsteady(self) -> bool:
+        return UNSTEADY in self.cells[2]
 
 
 def rows(report: dict[str, Any]) -> list[Row]:
@@ -70,20 +79,22 @@ def seen_of(report: dict[str, Any], row: str) -> list[Seen]:
     return list(found.values())
 
 
-def row(pooler: dict[str, str], seen: list[Seen]) -> Row:
-    cells = [cell([each for each in seen if each.column == column]) for column in COLUMNS]
-    key = f"{pooler['title']} of {pooler['place']}, {pooler['mode']}"
-    head = (f"{pooler['title']} {pooler['version']}", pooler["place"], pooler["mode"],
-            pooler["server"])  # fmt: skip
-    faults = [each for each in seen if own(each) != "works" and expected(each)]
-    gains = [each for each in seen if own(each) == "works" and each.outcomes.get(
-        "psycopg2", "works") != "works"]  # fmt: skip
-    return Row(
-        key,
-        (*head, *cells),
-        "; ".join(f"{each.name} ({own(each)})" for each in faults),
-        "; ".join(f"{each.name} ({each.outcomes['psycopg2']})" for each in gains),
-    )
+def row(pooler: dict[str, Any], seen: list[Seen]) -> Row:
+    mode = pooler["mode"]
+    if pooler["unsteady"]:
+        mode += f" {UNSTEADY}"
+        cells = [count([each for each in seen if each.column == column]) for column in COLUMNS]
+        faults = gains = ""
+    else:
+        cells = [cell([each for each in seen if each.column == column]) for column in COLUMNS]
+        faults = told(seen, lambda each: own(each) != "works" and expected(each), own)
+        gains = told(seen, lambda each: own(each) == "works" != reference(each), reference)
+    head = (f"{pooler['title']} {pooler['version']}", pooler["place"], mode, pooler["server"])
+    return Row(f"{pooler['title']} of {pooler['place']}, {mode}", (*head, *cells), faults, gains)
+
+
+def told(seen: list[Seen], chosen: Callable[[Seen], bool], outcome: Callable[[Seen], str]) -> str:
+    return "; ".join(f"{each.name}: {outcome(each)}" for each in seen if chosen(each))
 
 
 def own(seen: Seen) -> str:
@@ -91,20 +102,47 @@ def own(seen: Seen) -> str:
     return seen.outcomes.get("psycoxide") or seen.outcomes["psycopg2"]
 
 
+def reference(seen: Seen) -> str:
+    return seen.outcomes.get("psycopg2", "works")
+
+
 def expected(seen: Seen) -> bool:
     """Whether psycopg2 did no better."""
-    reference = seen.outcomes.get("psycopg2", "works")
-    both = own(seen) == reference == "works"
-    return seen.same if both else ORDER.index(own(seen)) <= ORDER.index(reference)
+    if own(seen) == reference(seen) == "works":
+        return seen.same
+    return ORDER.index(own(seen)) <= ORDER.index(reference(seen))
 
 
 def cell(seen: list[Seen]) -> str:
-    """One word for the scenarios of a column."""
+    """What is to be said of the scenarios of a column."""
     if not seen:
-        return "–"
+        return NOTHING
     if not all(map(expected, seen)):
         return "**differs**"
     return "works" if all(own(each) == "works" for each in seen) else "as psycopg2"
+
+
+def count(seen: list[Seen]) -> str:
+    """How many scenarios worked, and with psycopg2."""
+    if not seen:
+        return NOTHING
+    ours, theirs = worked(seen)
+    return f"{ours} of {len(seen)}, {theirs} with psycopg2"
+
+
+def worked(seen: list[Seen]) -> tuple[int, int]:
+    ours = sum(own(each) == "works" for each in seen)
+    return ours, sum(reference(each) == "works" for each in seen)
+
+
+def unsteady_and_worse(report: dict[str, Any]) -> list[str]:
+    """Unsteady poolers through which much less works with psycoxide than with psycopg2."""
+    found = []
+    for name, pooler in report["poolers"].items():
+        ours, theirs = worked(seen_of(report, name))
+        if pooler["unsteady"] and ours < SHARE * theirs:
+            found.append(f"{name}: {ours} scenarios work, and {theirs} with psycopg2")
+    return found
 
 
 # ---- the page -------------------------------------------------------------------------------
@@ -115,16 +153,16 @@ def section(found: Sequence[Row], before: str) -> str:
     kept = {row.key: row for row in read(before)}
     for row in found:
         kept[row.key] = row
-    every = list(kept.values())
+    every = sorted(kept.values(), key=lambda row: row.key.lower())
     lines = [line((*HEAD, *COLUMNS)), line(["---"] * (len(HEAD) + len(COLUMNS)))]
     lines += [line(row.cells) for row in every]
     for title, notes in (
         (FAULTS, [(row.key, row.faults) for row in every]),
         (GAINS, [(row.key, row.gains) for row in every]),
     ):
-        told = [f"* *{key}*: {text}" for key, text in notes if text]
-        if told:
-            lines += ["", title, "", *told]
+        items = [f"* *{key}*: {text}" for key, text in notes if text]
+        if items:
+            lines += ["", title, "", *items]
     return "\n".join(lines) + "\n"
 
 
@@ -161,5 +199,7 @@ def split(page: str) -> tuple[str, str, str]:
     return before + begin, section, end + after
 
 
-def without_versions(text: str) -> str:
-    return re.sub(r"\d+(\.\d+)+", "N", text)
+def comparable(section: str) -> str:
+    """What of a section must be as it was: not the versions, nor what unsteady poolers did."""
+    lines = [each for each in section.splitlines() if UNSTEADY not in each]
+    return re.sub(r"\d+(\.\d+)+", "N", "\n".join(lines))

@@ -12,7 +12,7 @@ host = 127.0.0.1
 port = {port}
 log_type = console
 log_level = info
-max_connections = {size}
+max_connections = 20
 idle_timeout = 0
 blocking_timeout = {patience}
 validation = off
@@ -32,6 +32,9 @@ class Pgagroal(Pooler):
     title = "pgagroal"
     program = "pgagroal"
     ending = signal.SIGTERM
+    settling = 0.1
+    # It mixes up clients that are there at once, and closes connections that do nothing wrong.
+    unsteady = ("transaction",)
 
     def configure(self) -> list[str]:
         """It runs over a buffer's end where a server's TCP port has five digits, so that it gets a
@@ -44,14 +47,15 @@ class Pgagroal(Pooler):
             port=self.port,
             folder=self.folder,
             mode=self.mode,
-            size=SIZE,
             patience=PATIENCE,
             server=self.server.port,
         )
+        # The mode that shares takes no pool that begins empty.
+        begun = 2 if self.shares else 0
         files = {
             "-c": ("pgagroal.conf", conf),
-            "-a": ("pgagroal_hba.conf", "host all all all all\n"),
-            "-l": ("pgagroal_databases.conf", f"{DATABASE} {USER} {SIZE} 0 0\n"),
+            "-a": ("pgagroal_hba.conf", "host all all all scram-sha-256\n"),
+            "-l": ("pgagroal_databases.conf", f"{DATABASE} {USER} {SIZE} {begun} {begun}\n"),
         }
         command = [self.path]
         for option, (file, text) in files.items():

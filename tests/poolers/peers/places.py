@@ -17,9 +17,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from fixtures.clusters import PATH, TOOLS, cluster
-
 import sid  # fixtures.clusters has put tools/ on the path
+from fixtures.clusters import PATH, TOOLS, cluster
 
 
 class Missing(Exception):
@@ -62,16 +61,18 @@ class Place:
             raise Missing(f"no {Path(program).name} on {self.title}")
         return found
 
-    def run(self, arguments: list[str], *, home: Path | None = None) -> str:
-        """Run a program to its end; what it wrote. Raises CalledProcessError."""
-        options = self._options(home)
-        arguments = self._command(arguments, home)
+    def run(self, arguments: list[str], *, home: Path | None = None, check: bool = True) -> str:
+        """Run a program to its end; what it wrote. Raises RuntimeError where it failed."""
         done = subprocess.run(
-            arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-            **options,
-        )  # fmt: skip
-        if done.returncode:
-            raise subprocess.CalledProcessError(done.returncode, arguments, done.stdout)
+            self._command(arguments, home),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            **self._options(home),
+        )
+        if check and done.returncode:
+            raise RuntimeError(f"{' '.join(arguments)}: {done.stdout}")
         return done.stdout
 
     def start(self, arguments: list[str], log: Path, *, home: Path | None = None) -> Running:

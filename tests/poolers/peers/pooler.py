@@ -19,6 +19,9 @@ SIZE = 5
 # So many seconds a client waits for one of them before it is refused.
 PATIENCE = 2
 
+# So many seconds a pooler may take to start.
+START = 20
+
 
 class Pooler:
     """A pooler in front of a server, in one of its modes."""
@@ -27,14 +30,14 @@ class Pooler:
     title: ClassVar[str]
     modes: ClassVar[tuple[str, ...]] = ("session", "transaction")
     program: ClassVar[str]
-    # How to ask for its version.
-    version_option: ClassVar[str] = "--version"
     # What ends it without waiting for its clients.
     ending: ClassVar[signal.Signals] = signal.SIGINT
     # Seconds for a scenario whose marker `limit` says no other.
     limit: ClassVar[float] = 12
     # Whether to leave out with psycoxide what does not work with psycopg2.
     spares: ClassVar[bool] = False
+    # The modes in which a scenario comes to something else at each run, whatever the driver.
+    unsteady: ClassVar[tuple[str, ...]] = ()
     # Seconds until it has noticed that clients left.
     settling: ClassVar[float] = 0
     # Whether it can heed a cancel request while a query runs.
@@ -72,7 +75,7 @@ class Pooler:
             self.port = cluster.free_port()
             command = self.configure()
             self.running = self.place.start(command, self.log, home=self.folder)
-            if self._listens():
+            if self._comes_up():
                 return
             self.running.end(signal.SIGKILL)
         raise RuntimeError(f"{self.title} did not start:\n{self.said()}")
@@ -105,17 +108,23 @@ class Pooler:
         """The end of its log."""
         return self.log.read_text(errors="replace")[-3000:] if self.log.exists() else ""
 
-    def _listens(self, patience: float = 20) -> bool:
-        end = time.monotonic() + patience
+    def listens(self) -> bool:
+        """Whether it runs, and takes connections."""
+        with socket.socket() as probe:
+            return self.running.alive and probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def _comes_up(self) -> bool:
+        end = time.monotonic() + START
         while time.monotonic() < end and self.running.alive:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return True
+            if self.listens():
+                return True
             time.sleep(0.02)
         return False
 
     def _version(self) -> str:
-        found = re.search(r"\d+(\.\d+)+", self.place.run([self.path, self.version_option]))
+        # Some end with an error after they have told it.
+        said = self.place.run([self.path, "--version"], check=False)
+        found = re.search(r"\d+(\.\d+)+", said)
         return found.group() if found else "?"
 
 

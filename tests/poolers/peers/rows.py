@@ -1,4 +1,4 @@
-"""The rows of the table: which pooler, in which mode, before which server; and what of that is here."""
+"""The rows of the table: which pooler, in which mode, before which server."""
 
 from __future__ import annotations
 
@@ -64,23 +64,26 @@ class Site:
         self.servers: dict[str, Server] = {}
         self.pooler: Pooler | None = None
         self.row: Row | None = None
-        self.missing: dict[str, str] = {}
+        self.unusable: dict[str, Exception] = {}
 
     def open(self, row: Row) -> Pooler:
-        """The pooler of this row, started; the one before it is ended. Raises Missing."""
-        if self.row == row and self.pooler is not None:
-            return self.pooler
-        self.close_pooler()
-        if str(row) in self.missing:
-            raise Missing(self.missing[str(row)])
+        """The pooler of this row, running; the one before it is ended. Raises Missing, or
+        RuntimeError if it does not start."""
+        if str(row) in self.unusable:
+            raise self.unusable[str(row)]
         try:
-            place = self._place(row.place)
-            self.pooler = row.product(place, self._server(row.place), row.mode)
-        except Missing as reason:
-            self.missing[str(row)] = str(reason)
+            if self.row != row:
+                self.close_pooler()
+                place = self._place(row.place)
+                self.pooler = row.product(place, self._server(row.place), row.mode)
+                self.row = row
+                self.pooler.start()
+            elif not self.pooler.listens():
+                self.pooler.restart()
+        except (Missing, RuntimeError) as reason:
+            self.close_pooler()
+            self.unusable[str(row)] = reason
             raise
-        self.row = row
-        self.pooler.start()
         return self.pooler
 
     def _place(self, name: str) -> Place:
