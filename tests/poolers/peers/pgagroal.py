@@ -35,6 +35,7 @@ class Pgagroal(Pooler):
     settling = 0.1
     # It mixes up clients that are there at once, and closes connections that do nothing wrong.
     unsteady = ("transaction",)
+    limit = 6
 
     def configure(self) -> list[str]:
         """It runs over a buffer's end where a server's TCP port has five digits, so that it gets a
