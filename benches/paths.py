@@ -10,8 +10,9 @@ import decimal
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 AT = datetime.datetime(2024, 5, 17, 12, 34, 56, 123456)
 VALUES = (42, 3.25, "plain text", "it's quoted\\ text", None, True, AT, AT.date(),

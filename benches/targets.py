@@ -29,6 +29,7 @@ TARGETS: dict[str, float] = {
     "iter_client": 3.2,
     "server_cursor": 1.8,
     "insert1": 1.7,
+    "insert_commit": 1.1,
     "executemany": 40,
     "execute_batch": 10,
     "execute_values": 9,

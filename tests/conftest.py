@@ -18,6 +18,7 @@ pytest_plugins = [
     "fixtures.connections",
     "fixtures.processes",
     "fixtures.relay",
+    "fixtures.message_relay",
     "fixtures.browser",
     "fixtures.properties",
     "fixtures.push",

@@ -33,9 +33,14 @@ def expand(names: list[str], extras: dict[str, list[str]], project: str) -> list
     return found
 
 
-def main() -> int:
+def requirements(names: list[str]) -> list[str]:
+    """The requirements of these extras of pyproject.toml."""
     project = tomllib.loads(PYPROJECT.read_text())["project"]
-    print("\n".join(expand(sys.argv[1:], project["optional-dependencies"], project["name"])))
+    return expand(names, project["optional-dependencies"], project["name"])
+
+
+def main() -> int:
+    print("\n".join(requirements(sys.argv[1:])))
     return 0
 
 

@@ -20,6 +20,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from api_signatures import annotation, merge_overloads, signature, wrap
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "python" / "psycoxide"
 OUTPUT = ROOT / "docs" / "api"
@@ -52,6 +56,7 @@ class Source:
         self.name = name
         self.text = next(c for c in candidates if c.exists()).read_text(encoding="utf-8")
         self.tree = ast.parse(self.text)
+        self.tree.body = merge_overloads(self.tree.body)
         self.lines = self.text.splitlines()
 
     def imported(self) -> dict[str, str]:
@@ -155,63 +160,6 @@ def without_signature(text: str, name: str) -> str:
     return summary[:1].upper() + summary[1:] + blank + rest
 
 
-# ---- signatures -----------------------------------------------------------------------------
-
-
-def signature(node: ast.FunctionDef, owner: str = "") -> str:
-    """`name(parameters) -> type`, as it is called: without `self`."""
-    static = any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in node.decorator_list)
-    given = parameters(node.args)
-    if owner and not static:
-        given = given[1:]
-    making = node.name in ("__init__", "__new__")
-    name = owner if making else node.name
-    returns = "" if making or node.returns is None else f" -> {ast.unparse(node.returns)}"
-    return readable(f"{name}({', '.join(given)}){returns}")
-
-
-def parameters(arguments: ast.arguments) -> list[str]:
-    """The parameters with their types and defaults. The stub's `/` says nothing to a reader."""
-    positional = [*arguments.posonlyargs, *arguments.args]
-    defaults = [None] * (len(positional) - len(arguments.defaults)) + [*arguments.defaults]
-    pairs = zip(positional, defaults)
-    found = [one_parameter(*pair) for pair in pairs if not pair[0].arg.startswith("_")]
-    if arguments.vararg:
-        found.append(f"*{one_parameter(arguments.vararg, None)}")
-    elif arguments.kwonlyargs:
-        found.append("*")
-    found += [one_parameter(*pair) for pair in zip(arguments.kwonlyargs, arguments.kw_defaults)]
-    if arguments.kwarg:
-        found.append(f"**{one_parameter(arguments.kwarg, None)}")
-    return found
-
-
-def one_parameter(argument: ast.arg, default: ast.expr | None) -> str:
-    text = argument.arg
-    if argument.annotation is not None:
-        text += f": {ast.unparse(argument.annotation)}"
-    return text if default is None else f"{text} = {ast.unparse(default)}"
-
-
-def readable(text: str) -> str:
-    """A type as a reader writes it, without the private aliases of the stub."""
-    for private, public in (
-        ("_Connection", "connection"),
-        ("_Query", "str | bytes | sql.Composable"),
-        ("_Vars", "Sequence | Mapping | None"),
-        ("_Moment", "ISQLQuote"),
-        ("_exceptions.", ""),
-        ("_ext.", ""),
-        ("ext.", ""),
-        ("builtins.type", "type"),
-        ("Scope", "connection | cursor"),
-        ("_replicationConnection", "connection"),
-        ("_replicationCursor", "cursor"),
-    ):
-        text = re.sub(rf"(?<![\w.]){re.escape(private)}", public, text)
-    return text
-
-
 # ---- pages ----------------------------------------------------------------------------------
 
 
@@ -265,31 +213,12 @@ def heading(name: str, code: str, level: int) -> list[str]:
     return [f"{'#' * level} `{name}`", "", "```text", *wrap(code), "```", ""]
 
 
-def wrap(code: str) -> list[str]:
-    """A signature on one line if it fits, else a parameter a line."""
-    if len(code) <= 92:
-        return [code]
-    head, _, rest = code.partition("(")
-    inside, _, tail = rest.rpartition(")")
-    parts, depth, current = [], 0, ""
-    for char in inside:
-        depth += char in "([{"
-        depth -= char in ")]}"
-        if char == "," and depth == 0:
-            parts.append(current.strip())
-            current = ""
-        else:
-            current += char
-    parts.append(current.strip())
-    return [f"{head}(", *(f"    {part}," for part in parts if part), f"){tail}"]
-
-
 def class_section(item: Item) -> list[str]:
     """A class: its bases, docstring, constructor, attributes and methods."""
     node = item.node
     assert isinstance(node, ast.ClassDef)
-    bases = [readable(ast.unparse(base)) for base in node.bases]
-    bases = [base for base in bases if not base.startswith("_")]
+    bases = [annotation(base) for base in node.bases]
+    bases = [base for base in bases if not base.startswith(("_", "Generic"))]
     constructor = next(
         (n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None
     )
@@ -324,28 +253,28 @@ def members(item: Item) -> tuple[list[tuple[str, str, str]], list[tuple[str, str
     for part in node.body:
         if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):
             name = part.target.id
-            if not name.startswith("_") and item.module == NATIVE:
-                kind = f"{ast.unparse(part.annotation)}, writable"
+            if isinstance(part.value, ast.Call) and ast.unparse(part.value.func) == "_field":
+                attributes[name] = ("str | None", str(ast.literal_eval(part.value.args[1])))
+            elif not name.startswith("_") and item.module == NATIVE:
+                kind = f"{annotation(part.annotation)}, writable"
                 attributes[name] = (kind, member_doc(item, part, name))
         elif isinstance(part, ast.FunctionDef) and not part.name.startswith("_"):
             decorators = [ast.unparse(d) for d in part.decorator_list]
             if "property" in decorators:
-                kind = ast.unparse(part.returns) if part.returns else ""
+                kind = annotation(part.returns) if part.returns else ""
                 attributes[part.name] = (kind, member_doc(item, part, part.name))
             elif any(d.endswith(".setter") for d in decorators):
                 kind, text = attributes[part.name]
-                attributes[part.name] = (f"{kind}, writable", text)
-            elif "overload" not in decorators:
+                taken = [*part.args.posonlyargs, *part.args.args][-1].annotation
+                other = annotation(taken) if taken else kind
+                written = "writable" if other == kind else f"set to {other}"
+                attributes[part.name] = (f"{kind}, {written}", text)
+            else:
                 methods.append(
                     (part.name, signature(part, item.name), member_doc(item, part, part.name))
                 )
-        elif isinstance(part, ast.Assign) and isinstance(part.value, ast.Call):
-            target = part.targets[0]
-            call_name = ast.unparse(part.value.func)
-            if call_name == "_field" and isinstance(target, ast.Name):
-                attributes[target.id] = ("str | None", str(ast.literal_eval(part.value.args[1])))
     rows = [
-        (name, readable(kind).replace("|", "\\|"), " ".join(text.split()).replace("|", "\\|"))
+        (name, kind.replace("|", "\\|"), " ".join(text.split()).replace("|", "\\|"))
         for name, (kind, text) in sorted(attributes.items())
     ]
     return rows, sorted(methods)

@@ -61,7 +61,6 @@ MODES = (
     Mode("eventlet", ("--green", "eventlet")),
     Mode("socket", socket=True),
     Mode("cleartext", environment=(("PGSSLMODE", "disable"),)),
-    Mode("python3.9", python="3.9"),
     Mode("python3.10", python="3.10"),
     Mode("python3.12", python="3.12"),
     Mode("python3.13", python="3.13"),

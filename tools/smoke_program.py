@@ -27,11 +27,11 @@ def values() -> None:
             "select %s::int as a, %s::float8, %s::text, %s::numeric, %s::date, %s::text, %s::int[]",
             given,
         )
-        row = cursor.fetchone()
+        [row] = cursor.fetchall()
         expect("values", tuple(row), given)
         expect("by name", row["a"], 1)
         cursor.execute(sql.SQL("select {} + 1").format(sql.Literal(41)))
-        expect("sql", cursor.fetchone()[0], 42)
+        expect("sql", cursor.fetchall(), [[42]])
     conn.close()
 
 

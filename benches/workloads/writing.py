@@ -65,6 +65,29 @@ async def insert1_asyncpg(driver: Any) -> None:
     await many_asyncpg(driver, 10_000, single=True)
 
 
+@workload("insert_commit", "3,000 times an insert and a commit", "t_ins")
+def insert_commit(driver: Any) -> None:
+    conn, cursor = prepare(driver)
+    rows = make_rows(3_000)
+    with driver.meter():
+        for row in rows:
+            cursor.execute(INSERT, row)
+            conn.commit()
+    check(cursor, 3_000)
+
+
+@insert_commit.on("asyncpg")
+async def insert_commit_asyncpg(driver: Any) -> None:
+    conn = await driver.connect()
+    await conn.execute("truncate t_ins")
+    rows = make_rows(3_000)
+    with driver.meter():
+        for row in rows:
+            async with conn.transaction():
+                await conn.execute(DOLLARS, *row)
+    assert await conn.fetchval("select count(*) from t_ins") == 3_000
+
+
 @workload("executemany", "10,000 inserts by executemany", "t_ins")
 def executemany(driver: Any, count: int = 10_000) -> None:
     conn, cursor = prepare(driver)

@@ -23,6 +23,21 @@ const SLICES: usize = 4;
 /// What a server says to let a client in without further ado.
 const WELCOME: &[u8] = b"R\0\0\0\x08\0\0\0\0S\0\0\0\x12DateStyle\0ISO\0Z\0\0\0\x05I";
 
+/// What PostgreSQL reports as well, each with the value `x`: a peer that does may be sent a BEGIN by the
+/// extended query protocol.
+const REPORTED: [&str; 10] = [
+    "server_version",
+    "server_encoding",
+    "client_encoding",
+    "is_superuser",
+    "session_authorization",
+    "IntervalStyle",
+    "TimeZone",
+    "integer_datetimes",
+    "standard_conforming_strings",
+    "in_hot_standby",
+];
+
 /// What was told in a conversation.
 #[derive(Debug, Default, PartialEq)]
 pub struct Told {
@@ -117,6 +132,14 @@ impl Player {
         if choice & 0x80 == 0 {
             engine.receive(WELCOME);
         }
+        // The next one makes the server PostgreSQL.
+        if choice & 0xc0 == 0x40 {
+            for name in REPORTED {
+                let length = u32::try_from(name.len() + 7).unwrap_or_default();
+                let name = [name.as_bytes(), b"\0x\0"].concat();
+                engine.receive(&[b"S", &length.to_be_bytes()[..], &name].concat());
+            }
+        }
         let told = Told::default();
         let mut player = Player { engine, choice, eager: false, requests: 0, slices: 0, told };
         player.listen();
@@ -126,7 +149,7 @@ impl Player {
     /// Makes the next request, if it is time for one.
     fn ask(&mut self) {
         if self.requests < REQUESTS && self.engine.is_idle() {
-            let index = usize::from(self.choice & 0x7f) + self.requests;
+            let index = usize::from(self.choice & 0x3f) + self.requests;
             assert_eq!(self.engine.submit(request(index)), Ok(()));
             self.requests += 1;
         }
@@ -237,14 +260,16 @@ fn request(index: usize) -> Request {
         params: vec![Parameter { value: None, format: 0 }],
         ..Extended::default()
     };
-    match index % 8 {
+    match index % 10 {
         0 => Request::query(sql()),
         1 => Request::query(sql()).begin(b"BEGIN"),
         2 => Request::script(vec![sql(), sql(), sql()]),
         3 => Request::function(1, vec![vec![0; 4]]),
         4 => Request::extended(statement()),
-        5 => Request::extended(Extended { begin: Some(b"BEGIN".to_vec()), ..statement() }),
+        5 => Request::extended(statement()).begin(b"BEGIN"),
         6 => Request::prepare(b"s".to_vec(), sql(), vec![]),
+        7 => Request::statement(sql()),
+        8 => Request::statement(sql()).begin(b"BEGIN"),
         _ => Request::close_statement(b"s".to_vec()),
     }
 }

@@ -83,29 +83,31 @@ _MODULES = {
     "extensions": "extensions",
 }
 
-# What `from psycoxide import *` gives: all that psycopg2's does.
-__all__ = [
-    *_EXCEPTIONS,
-    "BINARY",
-    "DATETIME",
-    "NUMBER",
-    "ROWID",
-    "STRING",
-    "Binary",
-    "Date",
-    "DateFromTicks",
-    "Time",
-    "TimeFromTicks",
-    "Timestamp",
-    "TimestampFromTicks",
-    "apilevel",
-    "connect",
-    "errors",
-    "extensions",
-    "install_as_psycopg2",
-    "paramstyle",
-    "threadsafety",
-]
+if not TYPE_CHECKING:
+    # What `from psycoxide import *` gives: all that psycopg2's does. To type checkers it is every
+    # public name: they read no list that is made of others.
+    __all__ = [
+        *_EXCEPTIONS,
+        "BINARY",
+        "DATETIME",
+        "NUMBER",
+        "ROWID",
+        "STRING",
+        "Binary",
+        "Date",
+        "DateFromTicks",
+        "Time",
+        "TimeFromTicks",
+        "Timestamp",
+        "TimestampFromTicks",
+        "apilevel",
+        "connect",
+        "errors",
+        "extensions",
+        "install_as_psycopg2",
+        "paramstyle",
+        "threadsafety",
+    ]
 
 
 def _import_late(name: str) -> "Any":

@@ -8,11 +8,9 @@ from psycoxide._psycopg import connection, cursor
 # Not imported when the program runs: every process pays for what `import psycoxide` imports.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Union
+    from typing import Any
 
-    from typing_extensions import TypeAlias
-
-    Scope: TypeAlias = Union[connection, cursor]
+    from psycoxide._types import Scope
 
 _STATUS_IN_TRANSACTION = 2  # extensions.STATUS_IN_TRANSACTION
 

@@ -51,13 +51,13 @@ class OAuthRequest:
         scope: str | None = None,
         openid_configuration: str | None = None,
     ) -> None:
-        self.host = host
-        self.user = user
-        self.issuer = issuer
-        self.client_id = client_id
-        self.client_secret = client_secret
-        self.scope = scope
-        self.openid_configuration = openid_configuration
+        self.host: str = host
+        self.user: str = user
+        self.issuer: str | None = issuer
+        self.client_id: str | None = client_id
+        self.client_secret: str | None = client_secret
+        self.scope: str | None = scope
+        self.openid_configuration: str | None = openid_configuration
 
     def __repr__(self) -> str:
         return (

@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, TypeVar
 
+    from psycoxide._psycopg import cursor as _Cursor
+
     _E = TypeVar("_E", bound="Error")
 
     class _Field:
         """What `_field()` gives, as a type checker is to see it."""
 
-        def __get__(self, instance: Diagnostics, owner: type | None = None) -> str | None: ...
+        def __get__(self, instance: object, owner: type | None = None) -> str | None: ...
 
 
 __all__ = [
@@ -56,7 +58,7 @@ class Error(Exception):
 
     _pgerror: str | None
     _pgcode: str | None
-    _cursor: Any
+    _cursor: _Cursor | None
     _fields: Mapping[str, str] | None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Error:
@@ -74,7 +76,7 @@ class Error(Exception):
         pgerror: str | None,
         pgcode: str | None,
         fields: Mapping[str, str] | None,
-        cursor: object,
+        cursor: _Cursor | None,
     ) -> _E:
         """Make the exception for an error that the server reported: the native module's entrance.
 
@@ -104,7 +106,7 @@ class Error(Exception):
         return self._pgcode
 
     @property
-    def cursor(self) -> Any:
+    def cursor(self) -> _Cursor | None:
         """The cursor whose command raised the error; None if there was none."""
         return self._cursor
 
@@ -222,21 +224,23 @@ class Diagnostics:
             raise TypeError("The argument must be a psycopg2.Error")
         self._error = error
 
-    severity = _field("S", "ERROR, FATAL or PANIC, possibly translated.")
-    severity_nonlocalized = _field("V", "ERROR, FATAL or PANIC, never translated.")
-    sqlstate = _field("C", "The SQLSTATE code.")
-    message_primary = _field("M", "The primary message, usually one line.")
-    message_detail = _field("D", "More about the problem.")
-    message_hint = _field("H", "A suggestion what to do about it.")
-    statement_position = _field("P", "Where in the statement: characters counted from 1, as str.")
-    internal_position = _field("p", "Where in `internal_query`: counted from 1, as str.")
-    internal_query = _field("q", "The text of an internally generated command that failed.")
-    context = _field("W", "Where it happened: the call stack of functions and queries.")
-    schema_name = _field("s", "The schema that the error is about.")
-    table_name = _field("t", "The table that the error is about.")
-    column_name = _field("c", "The column that the error is about.")
-    datatype_name = _field("d", "The data type that the error is about.")
-    constraint_name = _field("n", "The constraint that the error is about.")
-    source_file = _field("F", "The file of the server's source where it was reported.")
-    source_line = _field("L", "The line of `source_file`, as str.")
-    source_function = _field("R", "The function of `source_file`.")
+    severity: _Field = _field("S", "ERROR, FATAL or PANIC, possibly translated.")
+    severity_nonlocalized: _Field = _field("V", "ERROR, FATAL or PANIC, never translated.")
+    sqlstate: _Field = _field("C", "The SQLSTATE code.")
+    message_primary: _Field = _field("M", "The primary message, usually one line.")
+    message_detail: _Field = _field("D", "More about the problem.")
+    message_hint: _Field = _field("H", "A suggestion what to do about it.")
+    statement_position: _Field = _field(
+        "P", "Where in the statement: characters counted from 1, as str."
+    )
+    internal_position: _Field = _field("p", "Where in `internal_query`: counted from 1, as str.")
+    internal_query: _Field = _field("q", "The text of an internally generated command that failed.")
+    context: _Field = _field("W", "Where it happened: the call stack of functions and queries.")
+    schema_name: _Field = _field("s", "The schema that the error is about.")
+    table_name: _Field = _field("t", "The table that the error is about.")
+    column_name: _Field = _field("c", "The column that the error is about.")
+    datatype_name: _Field = _field("d", "The data type that the error is about.")
+    constraint_name: _Field = _field("n", "The constraint that the error is about.")
+    source_file: _Field = _field("F", "The file of the server's source where it was reported.")
+    source_line: _Field = _field("L", "The line of `source_file`, as str.")
+    source_function: _Field = _field("R", "The function of `source_file`.")

@@ -13,12 +13,12 @@ from psycoxide.extensions import register_adapter
 if TYPE_CHECKING:
     import ipaddress
 
-    from psycoxide._catalog import Scope
+    from psycoxide._types import Scope, Typecaster
 else:
     # Imported by `register_ipaddress()`: it takes long, and few programs need it.
     ipaddress = None
 
-_casters: list[Any] | None = None
+_casters: list[Typecaster] | None = None
 
 
 def register_ipaddress(conn_or_curs: Scope | None = None) -> None:
@@ -59,7 +59,7 @@ def adapt_ipaddress(obj: object) -> QuotedString:
     return QuotedString(str(obj))
 
 
-def _make_casters() -> list[Any]:
+def _make_casters() -> list[Typecaster]:
     # The oids are fixed: src/include/catalog/pg_type.dat of PostgreSQL.
     inet = new_type((869,), "INET", cast_interface)
     inet_array = new_array_type((1041,), "INET[]", inet)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from psycoxide._catalog import Scope
+    from psycoxide._types import Scope, Typecaster
 
 # The oids are fixed: src/include/catalog/pg_type.dat of PostgreSQL.
 JSON_OID = 114
@@ -78,7 +78,7 @@ def register_json(
     oid: int | None = None,
     array_oid: int | None = None,
     name: str = "json",
-) -> tuple[Any, Any]:
+) -> tuple[Typecaster, Typecaster | None]:
     """Register typecasters that turn the JSON type `name` and its array into Python objects.
 
     They are registered on `conn_or_curs`, or everywhere if `globally`. `loads` makes the object
@@ -101,7 +101,7 @@ def register_default_json(
     conn_or_curs: Scope | None = None,
     globally: bool = False,
     loads: Callable[[str], Any] | None = None,
-) -> tuple[Any, Any]:
+) -> tuple[Typecaster, Typecaster | None]:
     """`register_json()` for the server's type json, without a query: its oids are known."""
     return register_json(
         conn_or_curs=conn_or_curs,
@@ -116,7 +116,7 @@ def register_default_jsonb(
     conn_or_curs: Scope | None = None,
     globally: bool = False,
     loads: Callable[[str], Any] | None = None,
-) -> tuple[Any, Any]:
+) -> tuple[Typecaster, Typecaster | None]:
     """`register_json()` for the server's type jsonb, without a query: its oids are known."""
     return register_json(
         conn_or_curs=conn_or_curs,
@@ -133,7 +133,7 @@ def _create_json_typecasters(
     array_oid: int | None,
     loads: Callable[[str], Any] | None = None,
     name: str = "JSON",
-) -> tuple[Any, Any]:
+) -> tuple[Typecaster, Typecaster | None]:
     # The native caster gives what `json.loads` gives.
     caster = new_type((oid,), name, _JSON if loads is None else _typecast_with(loads))
     if array_oid is None:

@@ -25,7 +25,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from psycoxide._catalog import Scope
+    from psycoxide._psycopg import cursor
+    from psycoxide._types import Scope, Typecaster
 
 
 class Multirange(Sequence[Range]):
@@ -166,14 +167,14 @@ class MultirangeCaster:
             "pymultirange must be a type or a Multirange",
         )
         name = self.adapter.name or self.adapter.__name__
-        self.typecaster = new_type((oid,), name, self.parse)
-        self.array_typecaster = (
+        self.typecaster: Typecaster = new_type((oid,), name, self.parse)
+        self.array_typecaster: Typecaster | None = (
             None
             if array_oid is None
             else new_array_type((array_oid,), f"{name}ARRAY", self.typecaster)
         )
 
-    def parse(self, s: str | None, cur: Any = None) -> Multirange | None:
+    def parse(self, s: str | None, cur: cursor | None = None) -> Multirange | None:
         """The `Multirange` that the text `s` is; its ranges are cast as `cur` would cast them.
 
         Raises InterfaceError if `s` is not a multirange.

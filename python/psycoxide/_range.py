@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from psycoxide._catalog import fetch_by_name, lookup
 from psycoxide._exceptions import InterfaceError as InterfaceError, ProgrammingError
+from psycoxide._generic import Generic as _Generic, subscript as _subscript
 from psycoxide._psycopg import (
     ISQLQuote,
     _default_types,
@@ -22,9 +23,11 @@ from psycoxide.extensions import register_adapter
 # Not imported when the program runs: every process pays for what `import psycoxide` imports.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import datetime  # noqa: F401  (named in a string)
     from typing import Any
 
-    from psycoxide._catalog import Scope
+    from psycoxide._psycopg import cursor
+    from psycoxide._types import BoundT_co, NumberT_co, Scope, Typecaster  # noqa: F401  (likewise)
 
 # The version from which servers have ranges, and the catalogue pg_range.
 _RANGES_SINCE = 90200
@@ -32,7 +35,7 @@ _RANGES_SINCE = 90200
 _BOUNDS = ("[)", "(]", "()", "[]")
 
 
-class Range:
+class Range(_Generic["BoundT_co"]):
     """A range of values, immutable and hashable.
 
     `lower` and `upper` are the bounds, None where the range is infinite. `bounds` says whether they
@@ -46,11 +49,18 @@ class Range:
 
     __slots__ = ("_bounds", "_lower", "_upper")
 
+    if not TYPE_CHECKING:
+        __class_getitem__ = classmethod(_subscript)
+
     def __init__(
-        self, lower: Any = None, upper: Any = None, bounds: str = "[)", empty: bool = False
+        self,
+        lower: BoundT_co | None = None,
+        upper: BoundT_co | None = None,
+        bounds: str = "[)",
+        empty: bool = False,
     ) -> None:
-        self._lower: Any = None
-        self._upper: Any = None
+        self._lower: BoundT_co | None = None
+        self._upper: BoundT_co | None = None
         self._bounds: str | None = None
         if empty:
             return
@@ -61,12 +71,12 @@ class Range:
         self._bounds = bounds
 
     @property
-    def lower(self) -> Any:
+    def lower(self) -> BoundT_co | None:
         """The lower bound; None if the range is empty or has none."""
         return self._lower
 
     @property
-    def upper(self) -> Any:
+    def upper(self) -> BoundT_co | None:
         """The upper bound; None if the range is empty or has none."""
         return self._upper
 
@@ -118,7 +128,7 @@ class Range:
     def __hash__(self) -> int:
         return hash(self._key())
 
-    def __lt__(self, other: Any) -> bool:
+    def __lt__(self, other: Range[Any]) -> bool:
         if not isinstance(other, Range):
             return NotImplemented
         for mine, theirs in zip(self._key(), other._key()):
@@ -129,17 +139,17 @@ class Range:
             return bool(mine < theirs)
         return False
 
-    def __le__(self, other: Any) -> bool:
+    def __le__(self, other: Range[Any]) -> bool:
         if not isinstance(other, Range):
             return NotImplemented
         return self == other or self < other
 
-    def __gt__(self, other: Any) -> bool:
+    def __gt__(self, other: Range[Any]) -> bool:
         if not isinstance(other, Range):
             return NotImplemented
         return other < self
 
-    def __ge__(self, other: Any) -> bool:
+    def __ge__(self, other: Range[Any]) -> bool:
         if not isinstance(other, Range):
             return NotImplemented
         return self == other or other < self
@@ -165,19 +175,19 @@ class Range:
         return self._lower, self._upper, self._bounds
 
 
-class NumericRange(Range):
+class NumericRange(Range["NumberT_co"]):
     """A range of numbers: int4range, int8range and numrange."""
 
 
-class DateRange(Range):
+class DateRange(Range["datetime.date"]):
     """A range of dates: daterange."""
 
 
-class DateTimeRange(Range):
+class DateTimeRange(Range["datetime.datetime"]):
     """A range of timestamps without time zone: tsrange."""
 
 
-class DateTimeTZRange(Range):
+class DateTimeTZRange(Range["datetime.datetime"]):
     """A range of timestamps with time zone: tstzrange."""
 
 
@@ -189,7 +199,7 @@ class RangeAdapter:
 
     name: str | None = None
 
-    def __init__(self, adapted: Range) -> None:
+    def __init__(self, adapted: Range[Any]) -> None:
         self.adapted = adapted
         self._conn: connection | None = None
 
@@ -267,8 +277,8 @@ class RangeCaster:
         self._create_ranges(pgrange, pyrange)
 
         name = self.adapter.name or type(self.adapter).__name__
-        self.typecaster = new_type((oid,), name, self.parse)
-        self.array_typecaster = (
+        self.typecaster: Typecaster = new_type((oid,), name, self.parse)
+        self.array_typecaster: Typecaster | None = (
             None
             if array_oid is None
             else new_array_type((array_oid,), f"{name}ARRAY", self.typecaster)
@@ -311,7 +321,7 @@ class RangeCaster:
         oid, subtype_oid, array_oid = found[0][:3]
         return cls(name, pyrange, oid=oid, subtype_oid=subtype_oid, array_oid=array_oid)
 
-    def parse(self, s: str | None, cur: Any = None) -> Range | None:
+    def parse(self, s: str | None, cur: cursor | None = None) -> Range[Any] | None:
         """The `Range` that the text `s` is; its bounds are cast as `cur` would cast them.
 
         Raises InterfaceError if `s` is not a range.
@@ -321,6 +331,8 @@ class RangeCaster:
         bounds = _range_bounds(s)
         if bounds is None:
             return self.range(empty=True)
+        lower: Any
+        upper: Any
         lower, upper, flags = bounds
         if cur is not None:
             lower = cur.cast(self.subtype_oid, lower)

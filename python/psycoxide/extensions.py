@@ -96,6 +96,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from psycoxide._credentials import OAuthRequest as OAuthRequest
+    from psycoxide._types import AdaptedT, Adapter
 
 # Isolation levels, for `connection.isolation_level` and `set_isolation_level()`.
 ISOLATION_LEVEL_AUTOCOMMIT = 0
@@ -128,7 +129,7 @@ TRANSACTION_STATUS_INERROR = 3
 TRANSACTION_STATUS_UNKNOWN = 4
 
 
-def register_adapter(typ: type, callable: Callable[[Any], Any]) -> None:
+def register_adapter(typ: type[AdaptedT], callable: Callable[[AdaptedT], Adapter]) -> None:
     """Make `callable` the adapter of the objects whose type is `typ`, for every connection.
 
     `callable(obj)` returns an object with a method `getquoted()` that gives the SQL for `obj`, as

@@ -8,43 +8,60 @@ from __future__ import annotations
 import threading
 from collections.abc import Hashable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import psycoxide
 from psycoxide import extensions as _ext
+from psycoxide._generic import Generic as _Generic, subscript as _subscript
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from psycoxide._types import ConnectionT, ConnectionT_co, CursorFactory, CursorT
 
 
 class PoolError(psycoxide.Error):
     """The pool is closed or exhausted, or the connection is not one of its own."""
 
 
-class AbstractConnectionPool:
+class AbstractConnectionPool(_Generic["ConnectionT_co"]):
     """What the pools have in common. Not to be used itself.
 
     The pool opens `minconn` connections at once, up to `maxconn` on demand, and keeps at most
     `minconn` of them when they are given back. All other arguments go to `psycoxide.connect()`.
     """
 
-    def __init__(self, minconn: int, maxconn: int, *args: Any, **kwargs: Any) -> None:
-        self.minconn = int(minconn)
-        self.maxconn = int(maxconn)
-        self.closed = False
+    if TYPE_CHECKING:
+        # psycopg2's manual has them here, and programs annotate pools with this class.
+        def getconn(self, key: Hashable | None = None) -> ConnectionT_co: ...
+        def putconn(
+            self, conn: _ext.connection, key: Hashable | None = None, close: bool = False
+        ) -> None: ...
+        def closeall(self) -> None: ...
+    else:
+        __class_getitem__ = classmethod(_subscript)
+
+    def __init__(self, minconn: int | str, maxconn: int | str, *args: Any, **kwargs: Any) -> None:
+        self.minconn: int = int(minconn)
+        self.maxconn: int = int(maxconn)
+        self.closed: bool = False
 
         self._args = args
         self._kwargs = kwargs
 
-        self._pool: list[_ext.connection] = []
+        self._pool: list[Any] = []
         # Lent connections by key, and the key of each by the id of the connection.
-        self._used: dict[Hashable, _ext.connection] = {}
+        self._used: dict[Hashable, Any] = {}
         self._rused: dict[int, Hashable] = {}
         self._keys = 0
 
         for _ in range(self.minconn):
             self._connect()
 
-    def _connect(self, key: Hashable | None = None) -> _ext.connection:
+    def _connect(self, key: Hashable | None = None) -> ConnectionT_co:
         """Open a connection: lent under `key`, or idle if there is none."""
-        conn: _ext.connection = psycoxide.connect(*self._args, **self._kwargs)
+        made: Any = psycoxide.connect(*self._args, **self._kwargs)
+        conn: ConnectionT_co = made
         if key is None:
             self._pool.append(conn)
         else:
@@ -56,14 +73,16 @@ class AbstractConnectionPool:
         self._keys += 1
         return self._keys
 
-    def _getconn(self, key: Hashable | None = None) -> _ext.connection:
+    def _getconn(self, key: Hashable | None = None) -> ConnectionT_co:
         """Lend a connection: the one lent under `key` already, else the idle one used last."""
         if self.closed:
             raise PoolError("connection pool is closed")
         if key is None:
             key = self._getkey()
+        conn: ConnectionT_co
         if key in self._used:
-            return self._used[key]
+            conn = self._used[key]
+            return conn
         if self._pool:
             conn = self._pool.pop()
             self._lend(conn, key)
@@ -117,10 +136,38 @@ class AbstractConnectionPool:
         self._pool.append(conn)
 
 
-class SimpleConnectionPool(AbstractConnectionPool):
+class SimpleConnectionPool(AbstractConnectionPool["ConnectionT_co"]):
     """A pool for one thread."""
 
-    def getconn(self, key: Hashable | None = None) -> _ext.connection:
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: SimpleConnectionPool[ConnectionT],
+            minconn: int | str,
+            maxconn: int | str,
+            *args: Any,
+            connection_factory: Callable[..., ConnectionT],
+            **kwargs: Any,
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: SimpleConnectionPool[_ext.connection[CursorT]],
+            minconn: int | str,
+            maxconn: int | str,
+            *args: Any,
+            cursor_factory: CursorFactory[CursorT],
+            **kwargs: Any,
+        ) -> None: ...
+        @overload
+        def __init__(
+            self, minconn: int | str, maxconn: int | str, *args: Any, **kwargs: Any
+        ) -> None: ...
+        def __init__(
+            self, minconn: int | str, maxconn: int | str, *args: Any, **kwargs: Any
+        ) -> None: ...
+
+    def getconn(self, key: Hashable | None = None) -> ConnectionT_co:
         """Lend a connection; with a `key`, the same one for the same key until it is put back.
 
         Raises PoolError if the pool is closed, or if `maxconn` connections are lent.
@@ -141,14 +188,36 @@ class SimpleConnectionPool(AbstractConnectionPool):
         self._closeall()
 
 
-class ThreadedConnectionPool(AbstractConnectionPool):
+class ThreadedConnectionPool(AbstractConnectionPool["ConnectionT_co"]):
     """A pool that threads may share."""
 
-    def __init__(self, minconn: int, maxconn: int, *args: Any, **kwargs: Any) -> None:
+    @overload
+    def __init__(
+        self: ThreadedConnectionPool[ConnectionT],
+        minconn: int | str,
+        maxconn: int | str,
+        *args: Any,
+        connection_factory: Callable[..., ConnectionT],
+        **kwargs: Any,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: ThreadedConnectionPool[_ext.connection[CursorT]],
+        minconn: int | str,
+        maxconn: int | str,
+        *args: Any,
+        cursor_factory: CursorFactory[CursorT],
+        **kwargs: Any,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self, minconn: int | str, maxconn: int | str, *args: Any, **kwargs: Any
+    ) -> None: ...
+    def __init__(self, minconn: int | str, maxconn: int | str, *args: Any, **kwargs: Any) -> None:
         super().__init__(minconn, maxconn, *args, **kwargs)
         self._lock = threading.Lock()
 
-    def getconn(self, key: Hashable | None = None) -> _ext.connection:
+    def getconn(self, key: Hashable | None = None) -> ConnectionT_co:
         """As `SimpleConnectionPool.getconn()`."""
         with self._lock:
             return self._getconn(key)

@@ -14,11 +14,15 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Iterator
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from psycoxide import extensions as ext
+from psycoxide._generic import Generic as _Generic, subscript as _subscript
 
-Context = Union[ext.connection, ext.cursor]
+if TYPE_CHECKING:
+    from psycoxide._types import WrappedT
+
+Context = ext.connection | ext.cursor
 
 _formatter = string.Formatter()
 
@@ -60,7 +64,7 @@ class Composable:
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
 
 class Composed(Composable):
@@ -205,17 +209,26 @@ class Identifier(Composable):
 
     def as_string(self, context: Context | None) -> str:
         """The quoted names with dots between them."""
-        return ".".join(ext.quote_ident(name, context) for name in self._wrapped)
+        # What takes no None says so itself.
+        scope: Any = context
+        return ".".join(ext.quote_ident(name, scope) for name in self._wrapped)
 
 
-class Literal(Composable):
+class Literal(Composable, _Generic["WrappedT"]):
     """A Python object, written into the SQL as the literal that it is adapted to.
 
     Prefer a parameter; a literal serves where the server takes none.
     """
 
+    if TYPE_CHECKING:
+        _wrapped: WrappedT
+
+        def __init__(self, wrapped: WrappedT) -> None: ...
+    else:
+        __class_getitem__ = classmethod(_subscript)
+
     @property
-    def wrapped(self) -> Any:
+    def wrapped(self) -> WrappedT:
         """The object."""
         return self._wrapped
 

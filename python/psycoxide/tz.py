@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta, tzinfo
-from typing import Any
+from typing import Any, ClassVar
 
 ZERO = timedelta(0)
 
@@ -50,7 +50,7 @@ class FixedOffsetTimezone(tzinfo):
         return not self == other
 
     # Equal zones may have different names; psycopg2's are not hashable either.
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __getinitargs__(self) -> tuple[timedelta, str | None]:
         return self._offset, self._name

@@ -23,7 +23,7 @@ host all all 127.0.0.1/32 gss include_realm=0
 
 @pytest.fixture(scope="module")
 def realm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kerberos.Realm]:
-    kerberos.require()
+    clusters.require("kerberos")
     made = kerberos.Realm(tmp_path_factory.mktemp("kdc"))
     made.add("tester", "secret")
     made.add("stranger", "secret")

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
-import pytest
-from fixtures.clusters import PATH, packages
+from fixtures.clusters import PATH
 
 REALM = "PSYCOXIDE.TEST"
-PROGRAMS = {"krb5kdc": "krb5-kdc", "kadmin.local": "krb5-admin-server", "kinit": "krb5-user"}
 MASTER = "master-password"
 
 CONFIGURATION = """\
@@ -54,24 +50,6 @@ def worded(outcome: str) -> str:
     last = "refused: " + outcome.splitlines()[-1].removeprefix("refused: ")
     outcome = last if outcome.startswith("refused") else outcome
     return re.sub(r"(GSSAPI [a-z ]+error|GSSAPI security context): [^\n]*", r"\1", outcome)
-
-
-def require() -> None:
-    """Installs what is missing where we may; skips where we may not."""
-    missing = [package for name, package in PROGRAMS.items() if not shutil.which(name, path=PATH)]
-    if missing:
-        names = " ".join(missing)
-        if not packages.may_install():
-            pytest.skip(f"no Kerberos here: apt-get install {names} needs root")
-        if not packages.install(missing):
-            pytest.skip(f"apt-get could not install {names}")
-    if importlib.util.find_spec("gssapi") is None:
-        if packages.may_install():
-            packages.install(["libkrb5-dev", "gcc"])
-        install = [sys.executable, "-m", "pip", "install", "-q", "gssapi"]
-        if subprocess.run(install, stdout=2, check=False).returncode:
-            pytest.skip("the Python package gssapi could not be installed (it needs libkrb5-dev)")
-        importlib.invalidate_caches()
 
 
 class Realm:

@@ -14,12 +14,15 @@ OPTIONS = "-c log_statement=all -c log_replication_commands=on"
 
 # The default log_line_prefix: time, zone, process.
 ENTRY = re.compile(r"^\d{4}-\d\d-\d\d [\d:.]+ \S+ \[(\d+)\] (\w+):  (.*)$")
+# What stands before a statement that the log shows behind its error.
+FAILED = "failed: "
 SAID = re.compile(
-    r"(statement|execute [^:]*|fastpath function call|received replication command): "
+    r"(statement|execute [^:]*|failed|fastpath function call|received replication command): "
 )
 # What each driver asks in its own words: of types, ranges and cursors that are there.
 CATALOG = re.compile(
-    r"(?is)^statement: select .*\bfrom (pg_type|pg_range|pg_catalog\.pg_cursors)\b"
+    r"(?is)^(?:statement|execute <unnamed>|failed): select .*"
+    r"\bfrom (pg_type|pg_range|pg_catalog\.pg_cursors)\b"
 )
 
 
@@ -49,7 +52,10 @@ class ServerLog:
 
 
 def collect(text: str) -> list[list[str]]:
-    """The statements in a log's text, a list for each process."""
+    """The statements in a log's text, a list for each process.
+
+    One that fails before it runs, sent by the extended query protocol, stands behind its error.
+    """
     found: dict[str, list[str]] = {}
     current: list[str] | None = None
     for line in text.split("\n"):
@@ -60,16 +66,27 @@ def collect(text: str) -> list[list[str]]:
                 current[-1] += "\n" + line[1:]
             continue
         process, severity, words = entry.groups()
-        said = SAID.match(words) if severity == "LOG" else None
+        said = severity == "STATEMENT" or (severity == "LOG" and SAID.match(words))
         current = found.setdefault(process, []) if said else None
-        if said and current is not None:
-            current.append(words)
-    return [[plain(words) for words in said if not of_libpq(words)] for said in found.values()]
+        if current is not None:
+            current.append(FAILED + words if severity == "STATEMENT" else words)
+    return [texts(said) for said in found.values()]
+
+
+def texts(said: list[str]) -> list[str]:
+    """What one process was asked to run, each statement once."""
+    found: list[str] = []
+    for words in said:
+        # Of one that has run before it failed, the log has told already.
+        told = words.startswith(FAILED) and found[-1:] == [plain(words)]
+        if not told and not of_libpq(words):
+            found.append(plain(words))
+    return found
 
 
 def plain(words: str) -> str:
-    """A statement without the message it came in: psycoxide sends BEGIN in an extended one, in one
-    flush with the statement that it is for, and each driver asks the catalog in its own words."""
+    """A statement without the message it came in: psycoxide sends BEGIN in an extended one, with a
+    statement that reads if one is first, and each driver asks the catalog in its own words."""
     if CATALOG.search(words):
         return "<a look at the catalog>"
     return words if words.startswith("received") else SAID.sub("", words, count=1)

@@ -14,10 +14,8 @@ TOOLS = Path(__file__).resolve().parent.parent.parent / "tools"
 sys.path.insert(0, str(TOOLS))
 
 import certificates  # noqa: E402
-import packages  # noqa: E402
+import needs  # noqa: E402
 from pg import binaries, cluster  # noqa: E402
-
-BOUNCER = "/usr/sbin/pgbouncer"
 
 CONF = """
 listen_addresses = '127.0.0.1,::1'
@@ -87,8 +85,15 @@ def tell(text: str) -> None:
 
 @contextlib.contextmanager
 def lab() -> Iterator[dict[str, object]]:
-    """Set the lab up, hand out its description, and clear it away."""
-    server = cluster.start(binaries.find("debian", tell), tell)
+    """Set the lab up, hand out its description, and clear it away.
+
+    Raises SystemExit, which says what to do, where its server is not installed.
+    """
+    try:
+        found = binaries.find("debian", tell)
+    except binaries.NoServer as error:
+        raise SystemExit(f"nothing was tried: {error}") from None
+    server = cluster.start(found, tell)
     bouncer = None
     try:
         furnish(server)
@@ -96,6 +101,7 @@ def lab() -> Iterator[dict[str, object]]:
         yield {
             "port": server.port,
             "bouncer_port": bouncer_port,
+            "lacks_bouncer": needs.lacking("pgbouncer"),
             "sockets": server.sockets,
             "certificates": str(Path(server.root) / "certificates"),
             "psql": str(Path(server.bin) / "psql"),
@@ -132,36 +138,22 @@ def furnish(server: cluster.Server) -> None:
 
 def start_bouncer(server: cluster.Server) -> tuple[int, subprocess.Popen[bytes] | None]:
     """PgBouncer before the server: its port (0 if there is none to be had) and process."""
-    if not Path(BOUNCER).exists() and packages.may_install():
-        install_bouncer()
-    if not Path(BOUNCER).exists():
-        tell("no PgBouncer here (apt-get install pgbouncer needs root): J04 is left out")
+    lacking = needs.lacking("pgbouncer")
+    if lacking:
+        tell(f"{lacking}; J04 is left out")
         return 0, None
+    program = needs.find("pgbouncer")
+    assert program
     port = cluster.free_port()
     conf = Path(server.root) / "pgbouncer.ini"
     conf.write_text(BOUNCER_CONF.format(server_port=server.port, port=port))
     conf.chmod(0o644)
     account = cluster.unprivileged() if os.geteuid() == 0 else None
     process = subprocess.Popen(
-        [BOUNCER, "-q", str(conf)],
+        [program, "-q", str(conf)],
         **cluster.as_user(account),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         preexec_fn=cluster.end_with_parent(),
     )
     return port, process
-
-
-def install_bouncer() -> None:
-    """Debian's package, without the service that its installation would start."""
-    tell("installing Debian's pgbouncer")
-    policy = Path("/usr/sbin/policy-rc.d")
-    made = not policy.exists()
-    if made:
-        policy.write_text("#!/bin/sh\nexit 101\n")
-        policy.chmod(0o755)
-    try:
-        packages.install(["pgbouncer"])
-    finally:
-        if made:
-            policy.unlink(missing_ok=True)

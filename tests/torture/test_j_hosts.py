@@ -11,6 +11,7 @@ import pytest
 from fakepg import FakePG, Gone, Raw, Result, error, ready
 from support import (
     BPORT,
+    LAB,
     PORT,
     SOCK,
     base,
@@ -158,10 +159,8 @@ def test_j04():
     """
     import io
 
-    try:
-        db.connect(**base(port=BPORT)).close()
-    except db.OperationalError:
-        pytest.skip("no pgbouncer")
+    if LAB["lacks_bouncer"]:
+        pytest.skip(LAB["lacks_bouncer"])
     bad = []
 
     def work(k):

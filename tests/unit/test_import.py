@@ -43,7 +43,7 @@ def test_names_that_come_late_are_there_all_the_same():
         assert {"_ext", "_json", "_range", "connect", "__getattr__"} < set(names)
         assert len(names) == len(set(names)) and all(hasattr(psycoxide, name) for name in names)
         assert psycoxide._ext is psycoxide.extensions
-        assert {*vars(psycoxide)} <= {*names, "_exceptions", "_catalog"}
+        assert {*vars(psycoxide)} <= {*names, "_exceptions", "_catalog", "_generic"}
         """
     )
 

@@ -192,3 +192,7 @@ def test_threads_share_a_pool():
     for thread in threads:
         thread.join()
     assert len(set(map(id, lent))) == 8
+
+
+def test_annotations_may_name_the_connections():
+    assert ThreadedConnectionPool["connection"].__origin__ is ThreadedConnectionPool

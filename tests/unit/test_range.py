@@ -189,3 +189,8 @@ def test_a_caster_takes_nothing_else(wrong):
 def test_the_built_in_casters_are_registered():
     for oid in (3904, 3905, 3906, 3907, 3908, 3909, 3910, 3911, 3912, 3913, 3926, 3927):
         assert oid in extensions.string_types
+
+
+def test_annotations_may_name_the_bounds():
+    assert NumericRange[int].__origin__ is NumericRange
+    assert NumericRange.__mro__ == (NumericRange, Range, object)

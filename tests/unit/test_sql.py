@@ -123,3 +123,8 @@ def test_placeholders():
 
 def test_the_constants():
     assert (SQL("NULL"), SQL("DEFAULT")) == (sql.NULL, sql.DEFAULT)
+
+
+def test_annotations_may_name_what_a_literal_wraps():
+    assert Literal[int].__origin__ is Literal
+    assert Literal.__mro__ == (Literal, Composable, object)

@@ -195,6 +195,19 @@ def test_a_server_that_refuses_a_newer_protocol(scripted):
         psycoxide.connect(server.dsn, max_protocol_version="latest")
 
 
+@pytest.mark.parametrize("wanted", ["3.0", "3.2", "latest"])
+def test_a_peer_that_hangs_up_at_a_newer_protocol(scripted, wanted):
+    """It may not know how to negotiate; the error says so where that may be."""
+
+    def greet(session):
+        raise Ended
+
+    with pytest.raises(psycoxide.OperationalError, match="server closed the connection") as raised:
+        psycoxide.connect(scripted(greet=greet).dsn, max_protocol_version=wanted)
+    hint = "set it to 3.0"
+    assert (hint in str(raised.value)) == (wanted != "3.0")
+
+
 @pytest.mark.parametrize(
     "text",
     [

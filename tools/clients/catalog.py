@@ -99,7 +99,7 @@ class Pandas(Client):
 
     name = family = "pandas"
     title = "pandas"
-    versions = (("pandas==3.1.1", "3.11"), ("pandas==2.3.3", "3.9"))
+    versions = (("pandas==3.1.1", "3.11"), ("pandas==2.3.3", "3.10"))
     needs = ("sqlalchemy==2.1.9", "pytest>=8,<10", "hypothesis", "pyarrow")
 
     def source(self, cache: Path, prepared: Prepared) -> Path:
@@ -143,7 +143,7 @@ class Green(Client):
 
     name = family = "psycogreen"
     title = "psycogreen"
-    versions = (("psycogreen==1.0.2", "3.9"),)
+    versions = (("psycogreen==1.0.2", "3.10"),)
     needs = ("gevent>=24", "eventlet>=0.36", "six", "pytest>=8,<10")
 
     def folder(self, prepared: Prepared) -> Path:

@@ -33,7 +33,8 @@ class Client:
     title: str
     # Clients of one family share a virtual environment.
     family: str
-    # The versions to run, the one to prefer first, each with the oldest Python it supports.
+    # The versions to run, the one to prefer first, each with the oldest Python that
+    # it and psycoxide support.
     versions: tuple[tuple[str, str], ...]
     # What else its tests need, beside the distribution itself.
     needs: tuple[str, ...] = ()

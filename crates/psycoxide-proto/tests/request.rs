@@ -18,6 +18,8 @@ fn ask(engine: &mut Engine, request: Request, messages: &str, answer: &[Vec<u8>]
     engine.receive(&answer.concat());
 }
 
+const BEGIN: &[u8] = b"BEGIN";
+
 fn query(sql: &str) -> Request {
     Request::query(sql.as_bytes().to_vec())
 }
@@ -26,6 +28,7 @@ fn extended() -> Request {
     Request::extended(Extended {
         sql: Some(b"SELECT $1".to_vec()),
         params: vec![Parameter { value: Some(b"1".to_vec()), format: 0 }],
+        closes: true,
         ..Extended::default()
     })
 }
@@ -224,80 +227,239 @@ fn a_script_stops_at_its_first_error() {
     assert!(engine.is_idle());
 }
 
+fn statement(sql: &str) -> Request {
+    Request::statement(sql.as_bytes().to_vec())
+}
+
+/// What the server says of a BEGIN by the extended query protocol.
+fn begun() -> Vec<u8> {
+    [message(b'1', b""), message(b'2', b""), complete("BEGIN")].concat()
+}
+
 #[test]
-fn a_begin_travels_with_its_query() {
-    let mut engine = idle();
+fn a_begin_travels_with_what_goes_by_the_extended_protocol() {
+    let mut engine = idle_postgresql();
     ask(
         &mut engine,
-        query("SELECT").begin(b"BEGIN"),
-        "PBEQ",
+        statement("SELECT").begin(BEGIN),
+        "PBEPBDECS",
         &[
+            begun(),
             message(b'1', b""),
             message(b'2', b""),
-            complete("BEGIN"),
             row_description(&["a"]),
-            complete("SELECT 0"),
+            data_row(&[Some(b"1")]),
+            complete("SELECT 1"),
+            message(b'3', b""),
             ready(b'T'),
         ],
     );
-    assert_eq!(outcome(&mut engine).result.unwrap().tag[..], *b"SELECT 0");
+    assert!(engine.has_begun());
+    let done = outcome(&mut engine);
+    assert_eq!(rows(&done), [[Some("1".to_owned())]]);
+    assert_eq!(done.result.unwrap().tag[..], *b"SELECT 1");
 
     ask(
         &mut engine,
-        extended().begin(b"BEGIN"),
-        "PBEPBDES",
+        extended().begin(BEGIN),
+        "PBEPBDECS",
         &[
-            message(b'1', b""),
-            message(b'2', b""),
-            complete("BEGIN"),
+            begun(),
             message(b'1', b""),
             message(b'2', b""),
             message(b'n', b""),
             complete("INSERT 0 1"),
+            message(b'3', b""),
             ready(b'T'),
         ],
     );
     assert_eq!(outcome(&mut engine).result.unwrap().affected(), Some(1));
 }
 
+/// The request is not sent before the server has said that the transaction is open.
 #[test]
-fn a_failed_begin_is_synced_once() {
-    let stages = [vec![], message(b'1', b""), [message(b'1', b""), message(b'2', b"")].concat()];
-    for (request, messages, sync) in [
-        (query("SELECT").begin(b"BEGIN"), "PBEQ", "S"),
-        (Request::function(1, vec![]).begin(b"BEGIN"), "PBEF", "S"),
-        (extended().begin(b"BEGIN"), "PBEPBDES", ""),
+fn anything_else_waits_for_its_begin() {
+    let alone = || (idle_reporting(), "PBES", begun());
+    let shown = || (idle_postgresql(), "PBES", begun());
+    let unknown = || (idle(), "Q", complete("BEGIN"));
+    for (peer, request, messages) in [
+        (unknown as fn() -> (Engine, &'static str, Vec<u8>), query("SELECT"), "Q"),
+        (unknown, statement("SELECT"), "Q"),
+        (unknown, extended(), "PBDECS"),
+        (unknown, batch(&["a"]), "PBES"),
+        (alone, query("SELECT"), "Q"),
+        (alone, statement("SELECT"), "Q"),
+        (alone, extended(), "PBDECS"),
+        (alone, Request::function(1, vec![]), "F"),
+        (shown, query("SELECT"), "Q"),
+        (shown, Request::script(vec![b"a".to_vec(), b"b".to_vec()]), "Q"),
+        (shown, Request::function(1, vec![]), "F"),
     ] {
+        let (mut engine, begin, answer) = peer();
+        ask(&mut engine, request.clone().begin(BEGIN), begin, &[answer]);
+        assert!(sent(&mut engine).is_empty());
+        engine.receive(&ready(b'T'));
+        assert!(engine.has_begun() && events(&mut engine).is_empty());
+        assert_eq!(kinds(&sent(&mut engine)), messages);
+        assert_eq!(engine.interest(), Interest::READ);
+        engine.receive(&[error("ERROR", "22012", "no"), ready(b'E')].concat());
+        assert_eq!(outcome(&mut engine).error.unwrap().sqlstate(), Some("22012"));
+        assert!(engine.is_idle() && engine.has_begun());
+
+        // Where the BEGIN fails, it is never sent.
+        let (mut engine, begin, _) = peer();
+        let refused = [error("ERROR", "57014", "no"), ready(b'I')];
+        ask(&mut engine, request.begin(BEGIN), begin, &refused);
+        assert_eq!(outcome(&mut engine).error.unwrap().sqlstate(), Some("57014"));
+        assert!(engine.is_idle() && engine.out().is_empty() && !engine.has_begun());
+    }
+}
+
+/// Only a peer that reports all that PostgreSQL reports, and has answered by the extended protocol,
+/// gets a BEGIN and a statement together: the first BEGIN goes alone.
+#[test]
+fn a_begin_that_went_alone_shows_what_the_peer_knows() {
+    for (standby, messages) in [(true, "PBEPBDECS"), (false, "PBES")] {
+        let mut engine = idle_reporting();
+        if standby {
+            engine.receive(&parameter("in_hot_standby", "off"));
+        }
+        ask(&mut engine, query("SET x").begin(BEGIN), "PBES", &[begun(), ready(b'T')]);
+        sent(&mut engine);
+        engine.receive(&[complete("SET"), ready(b'T')].concat());
+        outcome(&mut engine);
+        ask(&mut engine, statement("SELECT").begin(BEGIN), messages, &[]);
+    }
+}
+
+/// One Sync ends all of it, so the server skips the statement when the BEGIN fails.
+#[test]
+fn a_begin_that_fails_takes_the_statement_with_it() {
+    let stages = [vec![], message(b'1', b""), [message(b'1', b""), message(b'2', b"")].concat()];
+    for request in [statement("SELECT"), extended()] {
         for stage in &stages {
-            let mut engine = idle();
-            let report = error("ERROR", "25001", "no");
-            ask(&mut engine, request.clone(), messages, &[stage.clone(), report]);
-            assert_eq!(kinds(&sent(&mut engine)), sync);
+            let mut engine = idle_postgresql();
+            let report = error("ERROR", "57014", "no");
+            ask(&mut engine, request.clone().begin(BEGIN), "PBEPBDECS", &[stage.clone(), report]);
+            assert!(sent(&mut engine).is_empty());
             engine.receive(&ready(b'I'));
-            assert_eq!(outcome(&mut engine).error.unwrap().sqlstate(), Some("25001"));
-            assert!(engine.is_idle());
+            assert_eq!(outcome(&mut engine).error.unwrap().sqlstate(), Some("57014"));
+            assert!(engine.is_idle() && !engine.has_begun());
         }
     }
 }
 
+/// A peer that looks like PostgreSQL and knows the simple protocol only: it may skip up to the Sync
+/// or refuse message by message, and answer the Sync or not.
 #[test]
-fn an_error_of_the_query_behind_a_begin_needs_no_sync() {
+fn a_peer_that_refuses_to_parse_begin_gets_a_simple_one() {
+    let refusal = || error("ERROR", "0A000", "no extended protocol");
+    let ready_again = || [ready(b'I'), refusal()].concat().repeat(3);
+    for more in [
+        // It skips up to the Sync.
+        ready(b'I'),
+        // It refuses each message, and answers the Sync, or refuses that too.
+        [refusal(), refusal(), ready(b'I')].concat(),
+        refusal().repeat(3),
+        // It is ready after each refusal.
+        [ready_again(), ready(b'I')].concat(),
+    ] {
+        let mut engine = idle_reporting();
+        ask(&mut engine, statement("SELECT").begin(BEGIN), "PBES", &[refusal()]);
+        assert_eq!(sent(&mut engine), b"Q\0\0\0\x0aBEGIN\0");
+        engine.receive(&more);
+        assert!(sent(&mut engine).is_empty() && !engine.has_begun());
+        engine.receive(&[complete("BEGIN"), ready(b'T')].concat());
+        assert_eq!(sent(&mut engine), b"Q\0\0\0\x0bSELECT\0");
+        engine.receive(&[row_description(&["a"]), complete("SELECT 0"), ready(b'T')].concat());
+        let done = outcome(&mut engine);
+        assert!(done.error.is_none() && engine.has_begun() && engine.is_idle());
+        // It is remembered.
+        let answer = [complete("BEGIN"), ready(b'T')];
+        ask(&mut engine, statement("SELECT").begin(BEGIN), "Q", &answer);
+        assert_eq!(kinds(&sent(&mut engine)), "Q");
+    }
+    // The simple one may fail as well.
+    let mut engine = idle_reporting();
+    ask(&mut engine, statement("SELECT").begin(BEGIN), "PBES", &[refusal(), ready(b'I')]);
+    sent(&mut engine);
+    engine.receive(&[error("ERROR", "57014", "no"), ready(b'I')].concat());
+    assert_eq!(outcome(&mut engine).error.unwrap().sqlstate(), Some("57014"));
+    assert!(engine.is_idle() && engine.out().is_empty() && !engine.has_begun());
+}
+
+#[test]
+fn the_sessions_of_replication_know_simple_queries_only() {
+    let mut startup = startup();
+    startup.parameters.push((b"replication".to_vec(), b"database".to_vec()));
+    let mut engine = Engine::new(startup);
+    sent(&mut engine);
+    engine.receive(&welcome());
+    outcome(&mut engine);
+    for name in REPORTED {
+        engine.receive(&parameter(name, "x"));
+    }
+    ask(&mut engine, statement("SELECT").begin(BEGIN), "Q", &[]);
+}
+
+/// Odyssey answers the Parse of a text that it knows, though the server has skipped it.
+#[test]
+fn acknowledgements_behind_an_error_are_passed_over() {
     let mut engine = idle();
+    let late = [message(b'1', b""), message(b'2', b""), message(b'3', b"")].concat();
+    let answer = [error("ERROR", "22012", "no"), late, ready(b'E')];
+    ask(&mut engine, extended(), "PBDECS", &answer);
+    assert_eq!(outcome(&mut engine).error.unwrap().sqlstate(), Some("22012"));
+    assert!(engine.is_idle());
+}
+
+#[test]
+fn one_ready_for_query_too_many_changes_nothing() {
+    let mut engine = idle();
+    engine.receive(&ready(b'I').repeat(3));
+    assert!(engine.is_idle() && events(&mut engine).is_empty());
+    let answer = [complete("SET"), ready(b'T'), ready(b'I')];
+    ask(&mut engine, query("SET x"), "Q", &answer);
+    outcome(&mut engine);
+    assert_eq!(engine.transaction_status(), TransactionStatus::InTransaction);
+    assert!(engine.is_idle() && engine.error().is_none());
+}
+
+#[test]
+fn an_answer_that_is_described_twice_begins_anew() {
+    let described = || [row_description(&["a"]), row_description(&["b"])].concat();
+    let row = || data_row(&[Some(b"1")]);
+    for (request, messages, before, after) in [
+        (query("SELECT"), "Q", vec![], vec![]),
+        (
+            extended(),
+            "PBDECS",
+            [message(b'1', b""), message(b'2', b"")].concat(),
+            message(b'3', b""),
+        ),
+    ] {
+        let mut engine = idle();
+        let answer = [before, described(), row(), complete("SELECT 1"), after, ready(b'I')];
+        ask(&mut engine, request, messages, &answer);
+        let done = outcome(&mut engine);
+        assert_eq!(rows(&done), [[Some("1".to_owned())]]);
+        assert_eq!(done.result.unwrap().columns.unwrap()[0].name, b"b");
+    }
+}
+
+#[test]
+fn an_error_behind_a_begin_leaves_a_failed_transaction() {
+    let mut engine = idle_postgresql();
     ask(
         &mut engine,
-        query("SELEC").begin(b"BEGIN"),
-        "PBEQ",
-        &[
-            message(b'1', b""),
-            message(b'2', b""),
-            complete("BEGIN"),
-            error("ERROR", "42601", "syntax error"),
-            ready(b'E'),
-        ],
+        statement("SELEC").begin(BEGIN),
+        "PBEPBDECS",
+        &[begun(), error("ERROR", "42601", "syntax error"), ready(b'E')],
     );
     assert!(sent(&mut engine).is_empty());
     assert_eq!(outcome(&mut engine).error.unwrap().sqlstate(), Some("42601"));
     assert_eq!(engine.transaction_status(), TransactionStatus::InError);
+    assert!(engine.has_begun());
 }
 
 #[test]
@@ -306,18 +468,19 @@ fn a_statement_with_parameters() {
     ask(
         &mut engine,
         extended(),
-        "PBDES",
+        "PBDECS",
         &[
             message(b'1', b""),
             message(b'2', b""),
             row_description(&["a"]),
             data_row(&[Some(b"1")]),
             complete("SELECT 1"),
+            message(b'3', b""),
             ready(b'I'),
         ],
     );
     assert_eq!(rows(&outcome(&mut engine)), [[Some("1".to_owned())]]);
-    ask(&mut engine, extended(), "PBDES", &[error("ERROR", "42601", "syntax error"), ready(b'I')]);
+    ask(&mut engine, extended(), "PBDECS", &[error("ERROR", "42601", "syntax error"), ready(b'I')]);
     assert_eq!(outcome(&mut engine).error.unwrap().sqlstate(), Some("42601"));
 }
 
@@ -328,12 +491,13 @@ fn an_error_at_sync_takes_the_result_away() {
     ask(
         &mut engine,
         extended(),
-        "PBDES",
+        "PBDECS",
         &[
             message(b'1', b""),
             message(b'2', b""),
             message(b'n', b""),
             complete("INSERT 0 1"),
+            message(b'3', b""),
             error("ERROR", "23503", "deferred"),
             ready(b'I'),
         ],
@@ -361,12 +525,18 @@ fn statements_are_prepared_run_and_closed() {
     assert_eq!((result.kind, result.parameter_types), (ResultKind::Command, vec![23]));
     assert_eq!(result.columns.unwrap().len(), 1);
 
-    let run = Request::extended(Extended { statement: b"s".to_vec(), ..Extended::default() });
+    let run = Extended { statement: b"s".to_vec(), closes: true, ..Extended::default() };
     ask(
         &mut engine,
-        run,
-        "BDES",
-        &[message(b'2', b""), row_description(&["a"]), complete("SELECT 0"), ready(b'I')],
+        Request::extended(run),
+        "BDECS",
+        &[
+            message(b'2', b""),
+            row_description(&["a"]),
+            complete("SELECT 0"),
+            message(b'3', b""),
+            ready(b'I'),
+        ],
     );
     assert_eq!(outcome(&mut engine).result.unwrap().kind, ResultKind::Tuples);
 
@@ -419,19 +589,24 @@ fn what_cannot_be_written_is_refused_whole() {
         Request::script(vec![]),
         Request::script(vec![b"\0".to_vec()]),
     ] {
+        ask(&mut engine, query("x").begin(BEGIN), "Q", &[complete("BEGIN"), ready(b'T')]);
+        assert!(engine.has_begun());
+        sent(&mut engine);
+        engine.receive(&[complete("x"), ready(b'I')].concat());
+        outcome(&mut engine);
         assert!(matches!(engine.submit(request), Err(Error::Misuse(_))));
-        assert!(engine.out().is_empty() && engine.is_idle());
+        assert!(engine.out().is_empty() && engine.is_idle() && !engine.has_begun());
     }
 }
 
 #[test]
 fn notices_and_notifications_may_come_anywhere() {
-    let mut engine = idle();
+    let mut engine = idle_postgresql();
     let noise = || [notice("n"), notification(1, "c", ""), parameter("TimeZone", "UTC")].concat();
     ask(
         &mut engine,
-        query("SELECT").begin(b"BEGIN"),
-        "PBEQ",
+        statement("SELECT").begin(BEGIN),
+        "PBEPBDECS",
         &[
             noise(),
             message(b'1', b""),
@@ -439,6 +614,10 @@ fn notices_and_notifications_may_come_anywhere() {
             message(b'2', b""),
             noise(),
             complete("BEGIN"),
+            noise(),
+            message(b'1', b""),
+            noise(),
+            message(b'2', b""),
             noise(),
             row_description(&["a"]),
             noise(),
@@ -448,13 +627,15 @@ fn notices_and_notifications_may_come_anywhere() {
             noise(),
             complete("SELECT 2"),
             noise(),
+            message(b'3', b""),
+            noise(),
             ready(b'T'),
             noise(),
         ],
     );
     assert_eq!(outcome(&mut engine).result.unwrap().rows.len(), 2);
-    assert_eq!(engine.take_notices().len(), 9);
-    assert_eq!(engine.take_notifications().len(), 9);
+    assert_eq!(engine.take_notices().len(), 12);
+    assert_eq!(engine.take_notifications().len(), 12);
 }
 
 #[test]
@@ -482,7 +663,7 @@ fn batch(statements: &[&str]) -> Request {
 
 #[test]
 fn a_batch_counts_and_drops_rows() {
-    let mut engine = idle();
+    let mut engine = idle_postgresql();
     let answer = [
         message(b'1', b""),
         message(b'2', b""),
@@ -498,7 +679,7 @@ fn a_batch_counts_and_drops_rows() {
         complete("SELECT 2"),
         ready(b'T'),
     ];
-    ask(&mut engine, batch(&["a", "b"]).begin(b"BEGIN"), "PBEPBEPBES", &answer);
+    ask(&mut engine, batch(&["a", "b"]).begin(BEGIN), "PBEPBEPBES", &answer);
     let done = outcome(&mut engine);
     assert_eq!(done.batch, Tally { statements: 2, affected: 4, uncounted: false });
     let result = done.result.unwrap();
@@ -579,9 +760,9 @@ fn a_batch_ends_at_the_first_error() {
         assert!(engine.is_idle());
     }
     // Where the BEGIN fails, nothing runs, and the Sync is there already.
-    let mut engine = idle();
+    let mut engine = idle_postgresql();
     let answer = [error("ERROR", "25001", "no"), ready(b'I')];
-    ask(&mut engine, batch(&["a"]).begin(b"BEGIN"), "PBEPBES", &answer);
+    ask(&mut engine, batch(&["a"]).begin(BEGIN), "PBEPBES", &answer);
     assert_eq!(outcome(&mut engine).batch, Tally::default());
     assert!(engine.out().is_empty());
 }

@@ -10,5 +10,6 @@ pub mod oid;
 pub mod parameter;
 pub mod quote;
 pub mod sqlstate;
+pub mod statement;
 pub mod template;
 pub mod text;

@@ -203,8 +203,9 @@ _OTHERS = {
 }
 _ORIGINS = {name: room for room, names in _ROOMS.items() for name in names}
 
-# What `from psycoxide.extras import *` gives.
-__all__ = [name for name in (*_ORIGINS, "quote_ident", "json") if not name.startswith("_")]
+if not TYPE_CHECKING:
+    # What `from psycoxide.extras import *` gives; type checkers do not run what makes the list.
+    __all__ = [name for name in (*_ORIGINS, "quote_ident", "json") if not name.startswith("_")]
 
 
 def _import_late(name: str) -> Any:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from psycoxide._psycopg import cursor, encodings
 
+if TYPE_CHECKING:
+    from psycoxide._types import Query, Vars
 
-def execute_batch(cur: Any, sql: Any, argslist: Iterable[Any], page_size: int = 100) -> None:
+
+def execute_batch(cur: cursor, sql: Query, argslist: Iterable[Vars], page_size: int = 100) -> None:
     """Run `sql` for each item of `argslist`, up to `page_size` statements in one round trip.
 
     `cur.rowcount` is that of the last statement at the end, and its rows are the result. Raises
@@ -20,11 +23,48 @@ def execute_batch(cur: Any, sql: Any, argslist: Iterable[Any], page_size: int = 
         cur.execute(_merge(cur, sql, page, b";"))
 
 
+@overload
 def execute_values(
-    cur: Any,
-    sql: Any,
+    cur: cursor,
+    sql: Query,
+    argslist: Iterable[Vars],
+    template: str | bytes | None = None,
+    page_size: int = 100,
+    fetch: Literal[False] = False,
+) -> None: ...
+@overload
+def execute_values(
+    cur: cursor,
+    sql: Query,
+    argslist: Iterable[Vars],
+    template: str | bytes | None = None,
+    page_size: int = 100,
+    *,
+    fetch: Literal[True],
+) -> list[Any]: ...
+@overload
+def execute_values(
+    cur: cursor,
+    sql: Query,
+    argslist: Iterable[Vars],
+    template: str | bytes | None,
+    page_size: int,
+    fetch: Literal[True],
+) -> list[Any]: ...
+@overload
+def execute_values(
+    cur: cursor,
+    sql: Query,
+    argslist: Iterable[Vars],
+    template: str | bytes | None = None,
+    page_size: int = 100,
+    fetch: bool = False,
+) -> list[Any] | None: ...
+def execute_values(
+    cur: cursor,
+    sql: Query,
     argslist: Iterable[Any],
-    template: Any = None,
+    template: str | bytes | None = None,
     page_size: int = 100,
     fetch: bool = False,
 ) -> list[Any] | None:

@@ -15,7 +15,8 @@ from psycoxide._psycopg import _composite_fields, new_array_type, new_type, regi
 from psycoxide.extras.named_tuple import _re_clean
 
 if TYPE_CHECKING:
-    from psycoxide._catalog import Scope
+    from psycoxide._psycopg import cursor
+    from psycoxide._types import Scope, Typecaster
 
 
 class CompositeCaster:
@@ -40,17 +41,17 @@ class CompositeCaster:
         self.schema = schema
         self.oid = oid
         self.array_oid = array_oid
-        self.attnames = [attribute[0] for attribute in attributes]
-        self.atttypes = [attribute[1] for attribute in attributes]
+        self.attnames: list[str] = [attribute[0] for attribute in attributes]
+        self.atttypes: list[int] = [attribute[1] for attribute in attributes]
         self._create_type(name, self.attnames)
-        self.typecaster = new_type((oid,), name, self.parse)
-        self.array_typecaster = (
+        self.typecaster: Typecaster = new_type((oid,), name, self.parse)
+        self.array_typecaster: Typecaster | None = (
             None
             if array_oid is None
             else new_array_type((array_oid,), f"{name}ARRAY", self.typecaster)
         )
 
-    def parse(self, s: str | None, curs: Any) -> Any:
+    def parse(self, s: str | None, curs: cursor) -> Any:
         """The object that the text `s` is; its attributes are cast as `curs` would cast them.
 
         Raises InterfaceError if `s` is not a composite value, DataError if it has not as many
@@ -80,7 +81,7 @@ class CompositeCaster:
     def _create_type(self, name: str, attnames: list[str]) -> None:
         """Set `type`, the class of the values, and `_ctor`, what makes one from a sequence."""
         make_class: Any = namedtuple
-        self.type = make_class(
+        self.type: Any = make_class(
             _re_clean.sub("_", name), attnames, module=CompositeCaster.__module__
         )
         self._ctor = self.type._make

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from typing import Any, Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from psycoxide._psycopg import _dict_rows, _OrderedRow, _real_dict_rows, connection, cursor
+
+if TYPE_CHECKING:
+    from psycoxide._types import Query, Vars
+
+    # Type checkers know by the base what cursors a connection makes.
+    _DictConnection = connection["DictCursor"]
+    _RealDictConnection = connection["RealDictCursor"]
+else:
+    _DictConnection = _RealDictConnection = connection
 
 
 class DictCursorBase(cursor):
@@ -85,17 +94,27 @@ class DictCursorBase(cursor):
         raise NotImplementedError
 
 
-class DictConnection(connection):
+class DictConnection(_DictConnection):
     """A connection whose cursors are `DictCursor`s, or what its `cursor_factory` says."""
 
-    def cursor(self, *args: Any, **kwargs: Any) -> Any:
-        """A new cursor; the arguments are those of `extensions.connection.cursor()`."""
-        kwargs.setdefault("cursor_factory", self.cursor_factory or DictCursor)
-        return super().cursor(*args, **kwargs)
+    if not TYPE_CHECKING:
+
+        def cursor(self, *args, **kwargs):
+            """A new cursor; the arguments are those of `extensions.connection.cursor()`."""
+            kwargs.setdefault("cursor_factory", self.cursor_factory or DictCursor)
+            return super().cursor(*args, **kwargs)
 
 
 class DictCursor(DictCursorBase):
     """A cursor whose rows are `DictRow`s."""
+
+    if TYPE_CHECKING:
+
+        def fetchone(self) -> DictRow | None: ...  # type: ignore[override]
+        def fetchmany(self, size: int | None = None) -> list[DictRow]: ...  # type: ignore[override]
+        def fetchall(self) -> list[DictRow]: ...  # type: ignore[override]
+        def __iter__(self) -> Iterator[DictRow]: ...  # type: ignore[override]
+        def __next__(self) -> DictRow: ...  # type: ignore[override]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["row_factory"] = DictRow
@@ -104,13 +123,13 @@ class DictCursor(DictCursorBase):
         self._prefetch = True
         self.index: OrderedDict[str, int] = OrderedDict()
 
-    def execute(self, query: Any, vars: Any = None) -> Any:
+    def execute(self, query: Query, vars: Vars = None) -> None:
         """As `extensions.cursor.execute()`."""
         self.index = OrderedDict()
         self._query_executed = True
         return super().execute(query, vars)
 
-    def callproc(self, procname: str, vars: Any = None) -> Any:
+    def callproc(self, procname: str, vars: Vars = None) -> Sequence[Any] | None:
         """As `extensions.cursor.callproc()`."""
         self.index = OrderedDict()
         self._query_executed = True
@@ -140,15 +159,23 @@ class DictRow(list[Any]):
 
     _index: OrderedDict[str, int]
 
-    def __init__(self, cursor: Any) -> None:
+    def __init__(self, cursor: DictCursor) -> None:
         self._index = cursor.index
-        self[:] = [None] * len(cursor.description)
+        self[:] = [None] * len(cursor.description or ())
 
+    @overload
+    def __getitem__(self, x: SupportsIndex | str) -> Any: ...
+    @overload
+    def __getitem__(self, x: slice) -> list[Any]: ...
     def __getitem__(self, x: Any) -> Any:
         if not isinstance(x, (int, slice)):
             x = self._index[x]
         return super().__getitem__(x)
 
+    @overload
+    def __setitem__(self, x: SupportsIndex | str, v: Any) -> None: ...
+    @overload
+    def __setitem__(self, x: slice, v: Iterable[Any]) -> None: ...
     def __setitem__(self, x: Any, v: Any) -> None:
         if not isinstance(x, (int, slice)):
             x = self._index[x]
@@ -168,7 +195,7 @@ class DictRow(list[Any]):
         item = super().__getitem__
         return (item(position) for position in self._index.values())
 
-    def get(self, x: Any, default: Any = None) -> Any:
+    def get(self, x: SupportsIndex | str, default: Any = None) -> Any:
         """The value of a name or position; `default` if there is none."""
         try:
             return self[x]
@@ -179,10 +206,10 @@ class DictRow(list[Any]):
         """The row as an ordinary dict."""
         return OrderedDict(self.items())
 
-    def __contains__(self, x: Any) -> bool:
+    def __contains__(self, x: object) -> bool:
         return x in self._index
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> str | tuple[Any, ...]:
         # Through the copyreg protocol, because list's own appends item by item to a row that has
         # no index yet.
         return super().__reduce__()
@@ -195,30 +222,40 @@ class DictRow(list[Any]):
         self._index = data[1]
 
 
-class RealDictConnection(connection):
+class RealDictConnection(_RealDictConnection):
     """A connection whose cursors are `RealDictCursor`s, or what its `cursor_factory` says."""
 
-    def cursor(self, *args: Any, **kwargs: Any) -> Any:
-        """A new cursor; the arguments are those of `extensions.connection.cursor()`."""
-        kwargs.setdefault("cursor_factory", self.cursor_factory or RealDictCursor)
-        return super().cursor(*args, **kwargs)
+    if not TYPE_CHECKING:
+
+        def cursor(self, *args, **kwargs):
+            """A new cursor; the arguments are those of `extensions.connection.cursor()`."""
+            kwargs.setdefault("cursor_factory", self.cursor_factory or RealDictCursor)
+            return super().cursor(*args, **kwargs)
 
 
 class RealDictCursor(DictCursorBase):
     """A cursor whose rows are `RealDictRow`s: names only, no positions."""
+
+    if TYPE_CHECKING:
+
+        def fetchone(self) -> RealDictRow | None: ...  # type: ignore[override]
+        def fetchmany(self, size: int | None = None) -> list[RealDictRow]: ...  # type: ignore[override]
+        def fetchall(self) -> list[RealDictRow]: ...  # type: ignore[override]
+        def __iter__(self) -> Iterator[RealDictRow]: ...  # type: ignore[override]
+        def __next__(self) -> RealDictRow: ...  # type: ignore[override]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["row_factory"] = RealDictRow
         super().__init__(*args, **kwargs)
         self.column_mapping: list[str] = []
 
-    def execute(self, query: Any, vars: Any = None) -> Any:
+    def execute(self, query: Query, vars: Vars = None) -> None:
         """As `extensions.cursor.execute()`."""
         self.column_mapping = []
         self._query_executed = True
         return super().execute(query, vars)
 
-    def callproc(self, procname: str, vars: Any = None) -> Any:
+    def callproc(self, procname: str, vars: Vars = None) -> Sequence[Any] | None:
         """As `extensions.cursor.callproc()`."""
         self.column_mapping = []
         self._query_executed = True
@@ -236,7 +273,7 @@ class RealDictCursor(DictCursorBase):
         return rows
 
 
-class RealDictRow(_OrderedRow, OrderedDict[Any, Any]):
+class RealDictRow(_OrderedRow, OrderedDict[str, Any]):
     """A row as a dict from column name to value, in the order of the columns.
 
     It is made as a dict is, or from a cursor: then each position set (`row[0] = value`) is stored
@@ -253,16 +290,16 @@ class RealDictRow(_OrderedRow, OrderedDict[Any, Any]):
         if curs.description and not curs.column_mapping:
             curs._build_index()
         # The names are kept in the dict itself while it is filled: an attribute would show.
-        super().__setitem__(RealDictRow, curs.column_mapping)
+        super().__setitem__(RealDictRow, curs.column_mapping)  # type: ignore[index]
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        names = self.get(RealDictRow)
+        names: Any = self.get(RealDictRow)  # type: ignore[call-overload]
         if names is None:
             super().__setitem__(key, value)
             return
         super().__setitem__(names[key], value)
         if key == len(names) - 1:
-            del self[RealDictRow]
+            del self[RealDictRow]  # type: ignore[arg-type]
 
 
 DictCursor._quick_factory = DictRow

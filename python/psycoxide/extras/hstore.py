@@ -13,7 +13,8 @@ from psycoxide._psycopg import _HSTORE, adapt, connection, new_array_type, new_t
 from psycoxide.extensions import register_adapter
 
 if TYPE_CHECKING:
-    from psycoxide._catalog import Scope
+    from psycoxide._psycopg import cursor
+    from psycoxide._types import Scope
 
 
 # The version from which servers have the function hstore(text[], text[]).
@@ -67,7 +68,7 @@ class HstoreAdapter:
         return quoted
 
     @classmethod
-    def parse(cls, s: str | None, cur: Any = None) -> dict[str, str | None] | None:
+    def parse(cls, s: str | None, cur: cursor | None = None) -> dict[str, str | None] | None:
         """The dict that the text `s` is. Raises InterfaceError if it is no hstore."""
         found: dict[str, str | None] | None = _HSTORE(s, cur)
         return found

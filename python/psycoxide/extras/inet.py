@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psycoxide import extensions as _ext
 
 if TYPE_CHECKING:
-    from psycoxide._catalog import Scope
+    from psycoxide._types import Scope, Typecaster
 
 # The oids are fixed: src/include/catalog/pg_type.dat of PostgreSQL.
 _INET_OID = 869
@@ -46,7 +46,7 @@ class Inet:
 
 def register_inet(
     oid: int | tuple[int, int] | list[int] | None = None, conn_or_curs: Scope | None = None
-) -> Any:
+) -> Typecaster:
     """Make inet values and arrays of them `Inet` objects. Deprecated; warns.
 
     `oid` is the oid of a type to treat so, or a pair of it and its array's; by default those of

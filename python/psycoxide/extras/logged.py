@@ -5,43 +5,56 @@ from __future__ import annotations
 import logging
 import os
 import time
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, overload
 
 from psycoxide._exceptions import ProgrammingError
 from psycoxide._psycopg import connection, cursor, encodings
 
+if TYPE_CHECKING:
+    from psycoxide._types import CursorFactory, CursorT, Query, SupportsLog, Vars
 
-class LoggingConnection(connection):
+    # Type checkers know by the base what cursors a connection makes.
+    _Connection = connection["LoggingCursor"]
+else:
+    _Connection = connection
+
+
+class LoggingConnection(_Connection):
     """A connection that logs every `execute()` and `callproc()` of its cursors.
 
     `initialize()` has to be called before the first cursor is made; ProgrammingError otherwise.
     `executemany()` is not logged.
     """
 
-    def initialize(self, logobj: Any) -> None:
+    def initialize(self, logobj: logging.Logger | SupportsLog) -> None:
         """Log to `logobj`: a `logging.Logger`, at level DEBUG, or a text file open for writing."""
-        self._logobj = logobj
+        self._logobj: Any = logobj
+        self.log: Callable[[Any, cursor], None]
         self.log = self._logtologger if isinstance(logobj, logging.Logger) else self._logtofile
 
-    def filter(self, msg: Any, curs: Any) -> Any:
+    def filter(self, msg: Any, curs: Any) -> str | bytes | None:
         """What to log for the statement `msg`, bytes, of `curs`: bytes or str, or None for nothing.
 
         To be overridden; this one logs everything.
         """
-        return msg
+        given: bytes | None = msg
+        return given
 
-    def cursor(self, *args: Any, **kwargs: Any) -> Any:
-        """A new cursor; the arguments are those of `extensions.connection.cursor()`."""
-        self._check()
-        kwargs.setdefault("cursor_factory", self.cursor_factory or LoggingCursor)
-        return super().cursor(*args, **kwargs)
+    if not TYPE_CHECKING:
 
-    def _logtofile(self, msg: Any, curs: Any) -> None:
+        def cursor(self, *args, **kwargs):
+            """A new cursor; the arguments are those of `extensions.connection.cursor()`."""
+            self._check()
+            kwargs.setdefault("cursor_factory", self.cursor_factory or LoggingCursor)
+            return super().cursor(*args, **kwargs)
+
+    def _logtofile(self, msg: Any, curs: cursor) -> None:
         msg = self.filter(msg, curs)
         if msg:
             self._logobj.write(_text(msg, self) + os.linesep)
 
-    def _logtologger(self, msg: Any, curs: Any) -> None:
+    def _logtologger(self, msg: Any, curs: cursor) -> None:
         msg = self.filter(msg, curs)
         if msg:
             self._logobj.debug(msg)
@@ -54,14 +67,14 @@ class LoggingConnection(connection):
 class LoggingCursor(cursor):
     """A cursor that hands its statements to the `log()` of its connection, failed ones too."""
 
-    def execute(self, query: Any, vars: Any = None) -> Any:
+    def execute(self, query: Query, vars: Vars = None) -> None:
         """As `extensions.cursor.execute()`."""
         try:
             return super().execute(query, vars)
         finally:
             self._log()
 
-    def callproc(self, procname: str, vars: Any = None) -> Any:
+    def callproc(self, procname: str, vars: Vars = None) -> Sequence[Any] | None:
         """As `extensions.cursor.callproc()`."""
         try:
             return super().callproc(procname, vars)
@@ -76,22 +89,58 @@ class LoggingCursor(cursor):
 class MinTimeLoggingConnection(LoggingConnection):
     """A `LoggingConnection` that logs the statements that took long, and how long they took."""
 
-    def initialize(self, logobj: Any, mintime: float = 0) -> None:
+    def initialize(self, logobj: logging.Logger | SupportsLog, mintime: float = 0) -> None:
         """Log to `logobj` the statements that take longer than `mintime` milliseconds."""
         super().initialize(logobj)
         self._mintime = mintime
 
-    def filter(self, msg: Any, curs: Any) -> Any:
+    def filter(self, msg: Any, curs: Any) -> str | bytes | None:
         """The statement with its duration, or None if it was fast."""
         duration = (time.time() - curs.timestamp) * 1000
         if duration <= self._mintime:
             return None
         return f"{_text(msg, self)}{os.linesep}  (execution time: {duration} ms)"
 
-    def cursor(self, *args: Any, **kwargs: Any) -> Any:
-        """A new cursor; the arguments are those of `extensions.connection.cursor()`."""
-        kwargs.setdefault("cursor_factory", self.cursor_factory or MinTimeLoggingCursor)
-        return super().cursor(*args, **kwargs)
+    if TYPE_CHECKING:
+
+        @overload
+        def cursor(
+            self,
+            name: str | bytes | None = None,
+            cursor_factory: None = None,
+            withhold: bool | None = None,
+            scrollable: bool | None = None,
+            *,
+            binary: bool = False,
+        ) -> MinTimeLoggingCursor: ...
+        @overload
+        def cursor(
+            self,
+            name: str | bytes | None = None,
+            *,
+            cursor_factory: CursorFactory[CursorT],
+            withhold: bool | None = None,
+            scrollable: bool | None = None,
+            binary: bool = False,
+        ) -> CursorT: ...
+        @overload
+        def cursor(
+            self,
+            name: str | bytes | None,
+            cursor_factory: CursorFactory[CursorT],
+            withhold: bool | None = None,
+            scrollable: bool | None = None,
+            *,
+            binary: bool = False,
+        ) -> CursorT: ...
+        def cursor(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    else:
+
+        def cursor(self, *args, **kwargs):
+            """A new cursor; the arguments are those of `extensions.connection.cursor()`."""
+            kwargs.setdefault("cursor_factory", self.cursor_factory or MinTimeLoggingCursor)
+            return super().cursor(*args, **kwargs)
 
 
 class MinTimeLoggingCursor(LoggingCursor):
@@ -99,16 +148,16 @@ class MinTimeLoggingCursor(LoggingCursor):
 
     timestamp: float
 
-    def execute(self, query: Any, vars: Any = None) -> Any:
+    def execute(self, query: Query, vars: Vars = None) -> None:
         """As `extensions.cursor.execute()`."""
         self.timestamp = time.time()
         return super().execute(query, vars)
 
-    def callproc(self, procname: str, vars: Any = None) -> Any:
+    def callproc(self, procname: str, vars: Vars = None) -> Sequence[Any] | None:
         """As `extensions.cursor.callproc()`."""
         self.timestamp = time.time()
         return super().callproc(procname, vars)
 
 
-def _text(msg: Any, conn: connection) -> str:
+def _text(msg: str | bytes, conn: connection[Any]) -> str:
     return msg.decode(encodings[conn.encoding], "replace") if isinstance(msg, bytes) else msg

@@ -4,23 +4,47 @@ from __future__ import annotations
 
 import re
 from collections import namedtuple
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any
 
 from psycoxide._psycopg import _named_rows, connection, cursor
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from psycoxide._types import Query, Vars
+
+    # Type checkers know by the base what cursors a connection makes.
+    _Connection = connection["NamedTupleCursor"]
+
+    class _Record(tuple[Any, ...]):
+        """A row: a named tuple, whose names only the database knows."""
+
+        _fields: tuple[str, ...]
+        _of_row: Any
+
+        def __getattr__(self, name: str) -> Any: ...
+        @classmethod
+        def _make(cls, iterable: Iterable[Any]) -> Self: ...
+        def _asdict(self) -> dict[str, Any]: ...
+        def _replace(self, **kwargs: Any) -> Self: ...
+else:
+    _Connection = connection
 
 # What cannot stand in an identifier: all ASCII that is printable, but no letter, digit or "_".
 _re_clean = re.compile("[" + re.escape(" !\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~") + "]")
 
 
-class NamedTupleConnection(connection):
+class NamedTupleConnection(_Connection):
     """A connection whose cursors are `NamedTupleCursor`s, or what its `cursor_factory` says."""
 
-    def cursor(self, *args: Any, **kwargs: Any) -> Any:
-        """A new cursor; the arguments are those of `extensions.connection.cursor()`."""
-        kwargs.setdefault("cursor_factory", self.cursor_factory or NamedTupleCursor)
-        return super().cursor(*args, **kwargs)
+    if not TYPE_CHECKING:
+
+        def cursor(self, *args, **kwargs):
+            """A new cursor; the arguments are those of `extensions.connection.cursor()`."""
+            kwargs.setdefault("cursor_factory", self.cursor_factory or NamedTupleCursor)
+            return super().cursor(*args, **kwargs)
 
 
 class NamedTupleCursor(cursor):
@@ -31,38 +55,38 @@ class NamedTupleCursor(cursor):
     Python keyword.
     """
 
-    Record: Any = None
+    Record: type[_Record] | None = None
     MAX_CACHE = 1024
 
-    def execute(self, query: Any, vars: Any = None) -> Any:
+    def execute(self, query: Query, vars: Vars = None) -> None:
         """As `extensions.cursor.execute()`."""
         self.Record = None
         return super().execute(query, vars)
 
-    def executemany(self, query: Any, vars: Any, *, prepare: bool = False) -> Any:
+    def executemany(self, query: Query, vars: Iterable[Vars], *, prepare: bool = False) -> None:
         """As `extensions.cursor.executemany()`."""
         self.Record = None
         return super().executemany(query, vars, prepare=prepare)
 
-    def callproc(self, procname: str, vars: Any = None) -> Any:
+    def callproc(self, procname: str, vars: Vars = None) -> Sequence[Any] | None:
         """As `extensions.cursor.callproc()`."""
         self.Record = None
         return super().callproc(procname, vars)
 
-    def fetchone(self) -> Any:
+    def fetchone(self) -> _Record | None:
         """The next row, or None if there is none."""
         row = super().fetchone()
         return None if row is None else self._maker()(row)
 
-    def fetchmany(self, size: int | None = None) -> list[Any]:
+    def fetchmany(self, size: int | None = None) -> list[_Record]:  # type: ignore[override]
         """The next `size` rows, `arraysize` unless given, as a list."""
         return self._convert(super().fetchmany(size))
 
-    def fetchall(self) -> list[Any]:
+    def fetchall(self) -> list[_Record]:  # type: ignore[override]
         """All the rows that are left, as a list."""
         return self._convert(super().fetchall())
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[_Record]:
         # Not iter(self), which is this very method.
         rows = iter(super().__next__, None)
         for first in rows:
@@ -88,12 +112,12 @@ class NamedTupleCursor(cursor):
         quick: Callable[[Any], Any] | None = vars(record).get("_of_row")
         return quick.__func__ if isinstance(quick, staticmethod) else record._make
 
-    def _make_nt(self) -> Any:
+    def _make_nt(self) -> type[_Record]:
         """Make the class; a subclass may override this."""
         return self._cached_make_nt(tuple(column[0] for column in self.description or ()))
 
     @classmethod
-    def _do_make_nt(cls, key: tuple[str, ...]) -> Any:
+    def _do_make_nt(cls, key: tuple[str, ...]) -> type[_Record]:
         """The class for columns of these names, not cached."""
         fields = [_re_clean.sub("_", name) for name in key]
         fields = [
@@ -101,19 +125,19 @@ class NamedTupleCursor(cursor):
             for name in fields
         ]
         make_class: Any = namedtuple
-        record = make_class("Record", fields, module=NamedTupleCursor.__module__)
+        record: type[_Record] = make_class("Record", fields, module=NamedTupleCursor.__module__)
         # As `_make()`, but without counting: a row has as many values as there are columns.
         record._of_row = staticmethod(partial(tuple.__new__, record))
         return record
 
     @classmethod
-    def _cached_make_nt(cls, key: tuple[str, ...]) -> Any:
+    def _cached_make_nt(cls, key: tuple[str, ...]) -> type[_Record]:
         """The class for columns of these names; replaced below by a cache."""
         raise NotImplementedError
 
 
 @lru_cache(512)
-def _cached_make_nt(cls: type[NamedTupleCursor], key: tuple[str, ...]) -> Any:
+def _cached_make_nt(cls: type[NamedTupleCursor], key: tuple[str, ...]) -> type[_Record]:
     return cls._do_make_nt(key)
 
 

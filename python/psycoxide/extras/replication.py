@@ -5,7 +5,7 @@ See <https://www.postgresql.org/docs/current/protocol-replication.html>.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycoxide._exceptions import ProgrammingError
 from psycoxide._psycopg import (
@@ -18,6 +18,9 @@ from psycoxide._psycopg import (
     encodings,
     quote_ident,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class LogicalReplicationConnection(_replicationConnection):
@@ -76,7 +79,7 @@ class ReplicationCursor(_replicationCursor):
         slot_type: int | None = None,
         start_lsn: int | str = 0,
         timeline: int = 0,
-        options: dict[str, Any] | None = None,
+        options: Mapping[str, object] | None = None,
         decode: bool = False,
         status_interval: float = 10,
     ) -> None:

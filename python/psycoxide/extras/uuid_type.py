@@ -11,7 +11,7 @@ from psycoxide import extensions as _ext
 from psycoxide._psycopg import _UUID
 
 if TYPE_CHECKING:
-    from psycoxide._catalog import Scope
+    from psycoxide._types import Scope, Typecaster
 
 # The oids are fixed: src/include/catalog/pg_type.dat of PostgreSQL.
 _UUID_OID = 2950
@@ -37,7 +37,7 @@ class UUID_adapter:
 
 def register_uuid(
     oids: int | tuple[int, int] | list[int] | None = None, conn_or_curs: Scope | None = None
-) -> Any:
+) -> Typecaster:
     """Make uuid values and arrays of them `uuid.UUID` objects, and adapt such objects.
 
     `oids` is the oid of a type to treat so, or a pair of it and its array's; by default those of

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import select
-from typing import Any
+from typing import TYPE_CHECKING
 
 from psycoxide._exceptions import OperationalError
 from psycoxide.extensions import POLL_OK, POLL_READ, POLL_WRITE
 
+if TYPE_CHECKING:
+    from psycoxide.extensions import connection
 
-def wait_select(conn: Any) -> None:
+
+def wait_select(conn: connection) -> None:
     """Wait until what the asynchronous connection `conn` is doing is done.
 
     Can be given to `extensions.set_wait_callback()`, too: then Ctrl-C cancels the running query,

@@ -15,7 +15,9 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Instant;
 
-use psycoxide_proto::{Answer, Ask, AuthError, Engine, Error as ProtoError, Interest, Outcome};
+use psycoxide_proto::{
+    Answer, Ask, AuthError, Engine, Error as ProtoError, Interest, Outcome, ProtocolVersion,
+};
 
 use crate::config::{Config, TargetSession};
 use crate::error::{Attempt as Failure, Error, Reason};
@@ -330,7 +332,8 @@ impl Dial {
         }
     }
 
-    /// What to add to a failure that has to do with the password file, or with a bearer token.
+    /// What to add to a failure that has to do with the password file, a bearer token, or the version
+    /// of the protocol.
     fn note(&self, reason: &Reason, engine: Option<&Engine>) -> Option<String> {
         if let Some(refusal) = engine.and_then(Engine::token_refusal) {
             return Some(format!("server's answer to the token: {}", shown(&refusal.document)));
@@ -347,10 +350,21 @@ impl Dial {
                 let warnings = self.config.warnings();
                 (!warnings.is_empty()).then(|| warnings.join("\n"))
             }
+            // Before it has said anything of itself.
+            Reason::Protocol(ProtoError::Terminated(None)) | Reason::Socket(_)
+                if engine.is_some_and(|engine| !engine.is_authenticated())
+                    && self.config.settings().protocol_wanted > ProtocolVersion::V3_0 =>
+            {
+                Some(NEWER_PROTOCOL.to_owned())
+            }
             _ => None,
         }
     }
 }
+
+/// What may be the matter with a peer that hangs up where it ought to negotiate.
+const NEWER_PROTOCOL: &str = "The reason may be protocol version 3.2, which was asked for: some \
+     poolers and servers know only 3.0. Leave out max_protocol_version, or set it to 3.0.";
 
 /// A server's document as it can stand in an error's text.
 fn shown(document: &[u8]) -> String {

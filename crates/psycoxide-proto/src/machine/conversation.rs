@@ -13,7 +13,7 @@ use crate::frontend::{copy, extended, query, startup as first};
 use crate::machine::event::{Answer, Event, Outcome, TokenRefusal};
 use crate::machine::opening::Opening;
 use crate::machine::request::Request;
-use crate::machine::script::Script;
+use crate::machine::script::{BeginForm, Script};
 use crate::machine::session::Session;
 use crate::machine::startup::Startup;
 use crate::machine::task::Task;
@@ -25,6 +25,11 @@ use crate::wire::reader::Malformed;
 
 /// The style in which dates are read. The order of day and month within it only matters for input.
 const SET_DATESTYLE: &[u8] = b"SET datestyle TO 'ISO'";
+
+/// The classes of errors that are about BEGIN itself: invalid values, the transaction's state, its
+/// rollback, syntax, resources, limits, prerequisites, intervention (a cancel request, a shutdown).
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+const ANSWERS_TO_BEGIN: [&str; 8] = ["22", "25", "40", "42", "53", "54", "55", "57"];
 
 /// What the in buffer has to do after a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +65,8 @@ pub(crate) struct Conversation {
     /// The request under way is the session's set-up, not the driver's.
     internal: bool,
     script: Script,
+    /// The request's BEGIN has succeeded.
+    pub(crate) begun: bool,
     /// The report with which the server said that it would end the session.
     last_words: Option<Box<Report>>,
 }
@@ -106,9 +113,16 @@ impl Conversation {
         let mut out = Outbox::default();
         let version = startup.protocol.code();
         let sent = out.append(|out| first::startup(out, version, &startup.parameters));
+        let mut session = Session::new(startup.protocol);
+        if startup.parameters.iter().any(|(name, _)| name == b"replication") {
+            // "In either physical replication or logical replication walsender mode, only the simple
+            // query protocol can be used."
+            // https://www.postgresql.org/docs/current/protocol-replication.html
+            session.set_extended(false);
+        }
         let mut conversation = Conversation {
             phase: Phase::Authenticate,
-            session: Session::new(startup.protocol),
+            session,
             out,
             task: Task::default(),
             event: None,
@@ -122,6 +136,7 @@ impl Conversation {
             internal: false,
             offering: None,
             script: Script::default(),
+            begun: false,
             last_words: None,
         };
         if let Err(reason) = sent {
@@ -179,9 +194,14 @@ impl Conversation {
             Action::NoColumns => nothing(body)?,
             Action::Begun => {
                 command_complete(body)?;
-                self.phase = self.script.work;
+                self.begun = true;
+                if self.script.went_alone() {
+                    self.session.set_extended(true);
+                }
+                self.phase = self.script.after_begin();
             }
-            Action::BeginFailed | Action::Error => return self.error(rule, body),
+            Action::BeginRefused => return self.begin_refused(body),
+            Action::Error => return self.error(body),
             Action::CopyIn | Action::CopyOut | Action::CopyBoth | Action::RefuseCopyIn => {
                 return self.copy_begins(rule.action, CopyFormat::parse(body)?);
             }
@@ -210,7 +230,7 @@ impl Conversation {
                 return Ok(Effect::ForgetRows);
             }
             Action::CopyComplete => {
-                if self.script_is_extended() {
+                if self.script.is_extended() {
                     self.phase = Phase::Sync;
                 }
                 return self.complete(body);
@@ -221,15 +241,12 @@ impl Conversation {
             | Action::Complete
             | Action::BatchComplete
             | Action::Acknowledge
+            | Action::Ignore
             | Action::Rows
             | Action::CopyData
             | Action::DropRow => {}
         }
         Ok(Effect::Nothing)
-    }
-
-    fn script_is_extended(&self) -> bool {
-        matches!(self.script.work, Phase::Parse | Phase::Bind)
     }
 
     fn copy_begins(&mut self, action: Action, format: CopyFormat) -> Result<Effect, Trouble> {
@@ -323,21 +340,33 @@ impl Conversation {
         }
     }
 
-    fn error(&mut self, rule: Rule, body: &[u8]) -> Result<Effect, Trouble> {
+    fn error(&mut self, body: &[u8]) -> Result<Effect, Trouble> {
         let report = Box::new(Report::parse(body)?);
         if report.is_fatal() {
             self.last_words = Some(report.clone());
         }
         self.task.fail(report);
-        if rule.action == Action::BeginFailed && self.script.unsynced {
-            self.out
-                .append(|out| {
-                    extended::sync(out);
-                    Ok(())
-                })
-                .map_err(Error::Misuse)?;
-        }
         Ok(Effect::ForgetRows)
+    }
+
+    /// The peer refuses to parse BEGIN. Unless that is an answer to BEGIN, it does not know the extended
+    /// query protocol, whatever it looked like. Nothing was run.
+    ///
+    /// It may refuse each of the four messages, and say each time that it is ready: what comes in the
+    /// same words as the first refusal is another one.
+    fn begin_refused(&mut self, body: &[u8]) -> Result<Effect, Trouble> {
+        let report = Report::parse(body)?;
+        let answered = report.sqlstate().and_then(|code| code.get(..2));
+        let answered = answered.is_some_and(|class| ANSWERS_TO_BEGIN.contains(&class));
+        let refused = !report.is_fatal()
+            && !answered
+            && self.script.fall_back(&report, &mut self.out).map_err(Error::Misuse)?;
+        if !refused {
+            return self.error(body);
+        }
+        self.session.set_extended(false);
+        self.phase = Phase::BeginAgain;
+        Ok(Effect::Nothing)
     }
 
     fn reads_iso_dates(&self) -> bool {
@@ -349,13 +378,18 @@ impl Conversation {
     fn ready(&mut self, body: &[u8]) -> Result<Effect, Trouble> {
         self.session.status = ready_for_query(body)?;
         if self.task.error().is_none() {
-            let setup = std::mem::take(&mut self.setup) && !self.reads_iso_dates();
-            let next = if setup { Some(SET_DATESTYLE.to_vec()) } else { self.script.next_query() };
-            self.internal |= setup;
-            if let Some(sql) = next {
-                self.out.append(|out| query::query(out, &sql)).map_err(Error::Misuse)?;
+            if std::mem::take(&mut self.setup) && !self.reads_iso_dates() {
+                self.internal = true;
+                self.out.append(|out| query::query(out, SET_DATESTYLE)).map_err(Error::Misuse)?;
                 self.phase = Phase::Query;
                 return Ok(Effect::Nothing);
+            }
+            if let Some(phase) = self.script.go_on(&mut self.out).map_err(Error::Misuse)? {
+                self.phase = phase;
+                return Ok(Effect::Nothing);
+            }
+            if self.script.is_extended() {
+                self.session.set_extended(true);
             }
         }
         Ok(Effect::Finish)
@@ -379,8 +413,13 @@ impl Conversation {
         if self.phase != Phase::Idle || self.event.is_some() {
             return Err(Error::Misuse("another request is under way"));
         }
+        self.begun = false;
         let offering = request.offering;
-        let (phase, script) = Script::start(request, &mut self.out).map_err(Error::Misuse)?;
+        let form = match request.begin {
+            Some(_) => self.session.begin_form(),
+            None => BeginForm::Simple,
+        };
+        let (phase, script) = Script::start(request, form, &mut self.out).map_err(Error::Misuse)?;
         self.phase = phase;
         self.script = script;
         self.offering = offering;
@@ -437,6 +476,11 @@ impl Conversation {
             (None, Phase::Idle) if self.event.is_some() => Ok(Phase::Drain),
             _ => Err(Error::Misuse("no COPY is under way")),
         }
+    }
+
+    /// Whether the server has said that it ends the session.
+    pub(crate) fn has_last_words(&self) -> bool {
+        self.last_words.is_some()
     }
 
     /// The peer has closed the connection, and all that it sent has been read.

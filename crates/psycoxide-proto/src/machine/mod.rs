@@ -86,6 +86,17 @@ impl Engine {
         self.talk.token_refusal()
     }
 
+    /// Whether several statements may go before one Sync ([`Request::batch`]): the peer reports all
+    /// that PostgreSQL reports since 14. Some that pass on less lose count of what a server skips.
+    pub fn pipelines(&self) -> bool {
+        self.talk.session.pipelines()
+    }
+
+    /// Whether the last request that was to begin a transaction has begun one, however it went on.
+    pub fn has_begun(&self) -> bool {
+        self.talk.begun
+    }
+
     /// Changes whenever a parameter does, so that what was derived from them can be kept.
     pub fn parameters_version(&self) -> u64 {
         self.talk.session.parameters.version()
@@ -376,8 +387,9 @@ impl Engine {
     #[cold]
     fn give_up(&mut self, error: Option<Error>) {
         match error {
-            Some(error) => self.talk.fail(error),
-            None => self.talk.end_of_file(),
+            // Behind a report that the session ends, whatever comes is as good as its end.
+            Some(error) if !self.talk.has_last_words() => self.talk.fail(error),
+            _ => self.talk.end_of_file(),
         }
         self.inbox = Inbox::default();
     }

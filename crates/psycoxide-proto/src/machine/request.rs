@@ -22,6 +22,8 @@ pub(crate) enum Work {
     Script(Vec<Vec<u8>>),
     /// A simple query: the usual case, without a list around it.
     Query(Vec<u8>),
+    /// One statement, which may be sent by either protocol.
+    Statement(Vec<u8>),
     /// Statements in one flush, with one Sync behind all of them.
     Batch(Arc<Batch>),
     /// Parse, a Bind and an Execute for each row, one Sync.
@@ -41,8 +43,6 @@ pub(crate) enum Work {
 /// <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY>
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Extended {
-    /// The statement that opens a transaction first, in the same flush.
-    pub begin: Option<Vec<u8>>,
     /// The prepared statement's name; empty for the unnamed one.
     pub statement: Vec<u8>,
     /// The text to parse first; `None` when the statement has been prepared before.
@@ -54,12 +54,22 @@ pub struct Extended {
     /// The formats of the columns: 0 is text, 1 is binary. One is for all of them; none, and all
     /// are text.
     pub result_formats: Vec<i16>,
+    /// Whether the portal is closed behind it, so that the server keeps no snapshot for it. Not for
+    /// what may be a COPY FROM: a server that awaits its data takes a Close for the end of the session.
+    pub closes: bool,
 }
 
 impl Request {
     /// A simple query: one or more statements in one text.
     pub fn query(sql: Vec<u8>) -> Request {
         Request::of(Work::Query(sql))
+    }
+
+    /// Exactly one statement, with no parameters of the server's kind, whose answer is the same by the
+    /// simple and by the extended query protocol. It is a simple query, but where a transaction is
+    /// opened first by a peer that knows the extended protocol: see [`Request::begin`].
+    pub fn statement(sql: Vec<u8>) -> Request {
+        Request::of(Work::Statement(sql))
     }
 
     /// Simple queries, one after another: each is sent when the one before succeeded, and the
@@ -92,9 +102,8 @@ impl Request {
     }
 
     /// A statement by the extended query protocol.
-    pub fn extended(mut extended: Extended) -> Request {
-        let begin = extended.begin.take();
-        Request { begin, ..Request::of(Work::Extended(Box::new(extended))) }
+    pub fn extended(extended: Extended) -> Request {
+        Request::of(Work::Extended(Box::new(extended)))
     }
 
     /// Prepares a named statement; the result has its columns and its parameters' types.
@@ -127,8 +136,12 @@ impl Request {
         Request { begin: None, work, offering: None, recurring: false }
     }
 
-    /// Opens a transaction with this statement first, in the same flush: when it fails, nothing
-    /// of the request is run.
+    /// Opens a transaction with this statement first: when it fails, nothing of the request is run.
+    ///
+    /// What goes by the extended query protocol goes in the same flush, with one Sync behind both, if
+    /// the peer is known to take that. Everything else waits until the BEGIN has succeeded: poolers,
+    /// and servers that are not PostgreSQL, understand no other mixture
+    /// (`docs/decisions/0002-begin-with-the-statement.md`).
     #[must_use]
     pub fn begin(mut self, sql: &[u8]) -> Request {
         self.begin = Some(sql.to_vec());

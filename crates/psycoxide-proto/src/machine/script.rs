@@ -1,5 +1,6 @@
 //! What a request sends, and where the conversation stands after that.
 
+use crate::backend::report::Report;
 use crate::frontend::extended::{self, Target};
 use crate::frontend::query;
 use crate::machine::request::{Extended, Request, Work};
@@ -12,59 +13,117 @@ use crate::wire::writer::Refused;
 pub(crate) struct Script {
     /// The phase in which the request's own answer is awaited, after a BEGIN.
     pub(crate) work: Phase,
-    /// Whether a BEGIN came before it in the same flush, with no Sync of its own.
-    pub(crate) unsynced: bool,
+    /// The request's messages, until the BEGIN that was sent alone has succeeded.
+    held: Vec<u8>,
+    /// A BEGIN that was sent alone by the extended query protocol, in case the peer turns out not to
+    /// know it.
+    begin: Vec<u8>,
+    /// How the peer refused that.
+    refusal: Option<Report>,
     /// Simple queries still to be sent.
     queries: std::vec::IntoIter<Vec<u8>>,
 }
 
+/// How a BEGIN goes to the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BeginForm {
+    /// As a simple query, whose success is waited for.
+    Simple,
+    /// By the extended query protocol with a Sync of its own; its success is waited for.
+    Alone,
+    /// In one flush with what goes by the extended query protocol anyway or may, one Sync behind both;
+    /// else alone.
+    Together,
+}
+
 impl Default for Script {
     fn default() -> Script {
-        Script { work: Phase::Query, unsynced: false, queries: Vec::new().into_iter() }
+        Script {
+            work: Phase::Query,
+            held: Vec::new(),
+            begin: Vec::new(),
+            refusal: None,
+            queries: Vec::new().into_iter(),
+        }
     }
 }
 
 impl Script {
-    /// Sends the beginning of a request; answers the phase that is entered, and what is left.
-    pub(crate) fn start(request: Request, out: &mut Outbox) -> Result<(Phase, Script), Refused> {
+    /// Sends the beginning of a request; returns the phase that is entered, and what is left. `form` is
+    /// that of its BEGIN, if there is one.
+    pub(crate) fn start(
+        request: Request,
+        form: BeginForm,
+        out: &mut Outbox,
+    ) -> Result<(Phase, Script), Refused> {
         let mut script = Script::default();
-        let begin = request.begin;
-        let mut synced = matches!(request.work, Work::Batch(_) | Work::Repeat(_));
+        let Some(begin) = request.begin else {
+            out.append(|out| script.write(request.work, out))?;
+            return Ok((script.work, script));
+        };
+        if form == BeginForm::Together && request.work.goes_with_begin() {
+            out.append(|out| {
+                run_unsynced(out, &begin)?;
+                match request.work {
+                    Work::Statement(sql) => script.work = by_itself(out, &sql)?,
+                    work => script.write(work, out)?,
+                }
+                Ok(())
+            })?;
+            return Ok((Phase::BeginParse, script));
+        }
+        // All of it is written now, so that nothing is sent of a request that cannot be.
+        let mut held = Vec::new();
+        script.write(request.work, &mut held)?;
+        script.held = held;
+        if form == BeginForm::Simple {
+            out.append(|out| query::query(out, &begin))?;
+            return Ok((Phase::Begin, script));
+        }
         out.append(|out| {
-            if let Some(sql) = &begin {
-                run_unsynced(out, sql)?;
-            }
-            script.work = match request.work {
-                Work::Query(sql) => simple(out, &sql)?,
-                Work::Script(queries) => {
-                    script.queries = queries.into_iter();
-                    let first = script.queries.next().ok_or("a script without a query")?;
-                    simple(out, &first)?
-                }
-                Work::Batch(batch) => {
-                    batch.write(out)?;
-                    Phase::BatchParse
-                }
-                Work::Repeat(repeat) => {
-                    repeat.write(out)?;
-                    Phase::RepeatParse
-                }
-                Work::Function { oid, args } => {
-                    query::function_call(out, oid, &args)?;
-                    Phase::Function
-                }
-                work => {
-                    let phase = separate(out, work)?;
-                    extended::sync(out);
-                    synced = true;
-                    phase
-                }
-            };
+            run_unsynced(out, &begin)?;
+            extended::sync(out);
             Ok(())
         })?;
-        script.unsynced = begin.is_some() && !synced;
-        let phase = if begin.is_some() { Phase::BeginParse } else { script.work };
-        Ok((phase, script))
+        script.begin = begin;
+        Ok((Phase::BeginParse, script))
+    }
+
+    /// Writes the request itself, and notes the phase in which its answer is awaited.
+    fn write(&mut self, work: Work, out: &mut Vec<u8>) -> Result<(), Refused> {
+        self.work = match work {
+            Work::Query(sql) | Work::Statement(sql) => simple(out, &sql)?,
+            Work::Script(queries) => {
+                self.queries = queries.into_iter();
+                let first = self.queries.next().ok_or("a script without a query")?;
+                simple(out, &first)?
+            }
+            Work::Batch(batch) => {
+                batch.write(out)?;
+                Phase::BatchParse
+            }
+            Work::Repeat(repeat) => {
+                repeat.write(out)?;
+                Phase::RepeatParse
+            }
+            Work::Function { oid, args } => {
+                query::function_call(out, oid, &args)?;
+                Phase::Function
+            }
+            Work::Extended(extended) => separate(out, &extended)?,
+            Work::Prepare { name, sql, types } => {
+                extended::parse(out, &name, &sql, &types)?;
+                extended::describe(out, Target::Statement, &name)?;
+                extended::sync(out);
+                Phase::PrepareParse
+            }
+            Work::Close { name } => {
+                extended::close(out, Target::Statement, &name)?;
+                extended::sync(out);
+                Phase::Close
+            }
+        };
+        Ok(())
     }
 
     /// What the server says of each statement of a batch before its rows: ParseComplete, if each is
@@ -76,14 +135,70 @@ impl Script {
         }
     }
 
-    /// The next query to send once the one before succeeded.
-    pub(crate) fn next_query(&mut self) -> Option<Vec<u8>> {
-        self.queries.next()
+    /// Whether the request itself goes by the extended query protocol.
+    pub(crate) fn is_extended(&self) -> bool {
+        !matches!(self.work, Phase::Query | Phase::Function)
+    }
+
+    /// Whether a BEGIN went alone by the extended query protocol, and no other was sent since.
+    pub(crate) fn went_alone(&self) -> bool {
+        !self.begin.is_empty()
+    }
+
+    /// The phase after a BEGIN that succeeded: the ReadyForQuery behind it, or the request's own.
+    pub(crate) fn after_begin(&self) -> Phase {
+        if self.held.is_empty() { self.work } else { Phase::BeginReady }
+    }
+
+    /// Sends what comes next once the server is ready and nothing has failed: the request itself after
+    /// a BEGIN, or the next query. Returns the phase that is entered, if there is something to send.
+    pub(crate) fn go_on(&mut self, out: &mut Outbox) -> Result<Option<Phase>, Refused> {
+        if !self.held.is_empty() {
+            let held = std::mem::take(&mut self.held);
+            out.append(|out| {
+                out.extend_from_slice(&held);
+                Ok(())
+            })?;
+            return Ok(Some(self.work));
+        }
+        let Some(sql) = self.queries.next() else { return Ok(None) };
+        out.append(|out| query::query(out, &sql))?;
+        Ok(Some(Phase::Query))
+    }
+
+    /// The peer refused a BEGIN by the extended query protocol: sends a simple one instead, unless that
+    /// has been done. False if there is no way back: more went with it, or this is another refusal.
+    pub(crate) fn fall_back(&mut self, report: &Report, out: &mut Outbox) -> Result<bool, Refused> {
+        if let Some(refusal) = &self.refusal {
+            return Ok(refusal == report);
+        }
+        let begin = std::mem::take(&mut self.begin);
+        if begin.is_empty() {
+            return Ok(false);
+        }
+        out.append(|out| query::query(out, &begin))?;
+        self.refusal = Some(report.clone());
+        Ok(true)
     }
 }
 
-/// A statement with no Sync after it: what follows is skipped by the server if it fails, so that
-/// nothing ever runs outside the transaction.
+impl Work {
+    /// Whether it can go in one flush with a BEGIN before it: a Sync is all that ends it.
+    fn goes_with_begin(&self) -> bool {
+        match self {
+            Work::Statement(_)
+            | Work::Batch(_)
+            | Work::Repeat(_)
+            | Work::Extended(_)
+            | Work::Prepare { .. }
+            | Work::Close { .. } => true,
+            Work::Query(_) | Work::Script(_) | Work::Function { .. } => false,
+        }
+    }
+}
+
+/// A statement with no Sync after it: what follows is skipped by the server if it fails, up to the
+/// Sync, so that nothing ever runs outside the transaction.
 fn run_unsynced(out: &mut Vec<u8>, sql: &[u8]) -> Result<(), Refused> {
     extended::parse(out, b"", sql, &[])?;
     extended::run_unnamed(out);
@@ -95,35 +210,36 @@ fn simple(out: &mut Vec<u8>, sql: &[u8]) -> Result<Phase, Refused> {
     Ok(Phase::Query)
 }
 
-/// The messages of the extended query protocol, up to the Sync.
+/// A statement without parameters, by the extended query protocol.
+fn by_itself(out: &mut Vec<u8>, sql: &[u8]) -> Result<Phase, Refused> {
+    extended::parse(out, b"", sql, &[])?;
+    extended::bind(out, b"", &[], &[])?;
+    finish(out, true)?;
+    Ok(Phase::Parse)
+}
+
 #[inline(never)]
-fn separate(out: &mut Vec<u8>, work: Work) -> Result<Phase, Refused> {
-    match work {
-        Work::Extended(extended) => {
-            let Extended { statement, sql, types, params, result_formats, .. } = *extended;
-            if let Some(sql) = &sql {
-                extended::parse(out, &statement, sql, &types)?;
-            }
-            extended::bind(out, &statement, &params, &result_formats)?;
-            extended::describe(out, Target::Portal, b"")?;
-            extended::execute(out);
-            Ok(if sql.is_some() { Phase::Parse } else { Phase::Bind })
-        }
-        Work::Prepare { name, sql, types } => {
-            extended::parse(out, &name, &sql, &types)?;
-            extended::describe(out, Target::Statement, &name)?;
-            Ok(Phase::PrepareParse)
-        }
-        Work::Close { name } => {
-            extended::close(out, Target::Statement, &name)?;
-            Ok(Phase::Close)
-        }
-        Work::Query(_)
-        | Work::Script(_)
-        | Work::Batch(_)
-        | Work::Repeat(_)
-        | Work::Function { .. } => Err("not a request of the extended query protocol"),
+fn separate(out: &mut Vec<u8>, extended: &Extended) -> Result<Phase, Refused> {
+    let Extended { statement, sql, types, params, result_formats, closes } = extended;
+    if let Some(sql) = sql {
+        extended::parse(out, statement, sql, types)?;
     }
+    extended::bind(out, statement, params, result_formats)?;
+    finish(out, *closes)?;
+    Ok(if sql.is_some() { Phase::Parse } else { Phase::Bind })
+}
+
+/// Has the unnamed portal described and run, and closed if it is to be. Left open it would keep its
+/// snapshot until the next statement, and hold up VACUUM while the program thinks; a simple query
+/// leaves none behind.
+fn finish(out: &mut Vec<u8>, closes: bool) -> Result<(), Refused> {
+    extended::describe(out, Target::Portal, b"")?;
+    extended::execute(out);
+    if closes {
+        extended::close(out, Target::Portal, b"")?;
+    }
+    extended::sync(out);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -145,16 +261,25 @@ mod tests {
         kinds
     }
 
-    fn start(request: Request) -> (Phase, Script, String) {
+    const FORMS: [BeginForm; 3] = [BeginForm::Simple, BeginForm::Alone, BeginForm::Together];
+
+    fn start(request: Request, form: BeginForm) -> (Phase, Script, String) {
         let mut out = Outbox::default();
-        let (phase, script) = Script::start(request, &mut out).unwrap();
+        let (phase, script) = Script::start(request, form, &mut out).unwrap();
         (phase, script, kinds(out.pending()))
+    }
+
+    /// What is sent once the server is ready.
+    fn go_on(script: &mut Script) -> (Option<Phase>, String) {
+        let mut out = Outbox::default();
+        let phase = script.go_on(&mut out).unwrap();
+        (phase, kinds(out.pending()))
     }
 
     #[test]
     fn each_request_has_its_messages_and_its_phase() {
         let params = Extended { sql: Some(b"SELECT 1".to_vec()), ..Extended::default() };
-        let again = Extended { statement: b"s".to_vec(), ..Extended::default() };
+        let again = Extended { statement: b"s".to_vec(), closes: true, ..Extended::default() };
         let mut batch = Batch::default();
         for sql in [b"a", b"b"] {
             batch.text().extend_from_slice(sql);
@@ -164,23 +289,77 @@ mod tests {
         for _ in 0..2 {
             repeat.end_row().unwrap();
         }
-        for (request, phase, messages) in [
-            (Request::batch(Arc::new(batch)), Phase::BatchParse, "PBEPBES"),
-            (Request::repeat(repeat), Phase::RepeatParse, "PBEBES"),
-            (Request::query(b"SELECT 1".to_vec()), Phase::Query, "Q"),
-            (Request::script(vec![b"a".to_vec(), b"b".to_vec()]), Phase::Query, "Q"),
-            (Request::function(1, vec![]), Phase::Function, "F"),
-            (Request::extended(params), Phase::Parse, "PBDES"),
-            (Request::extended(again), Phase::Bind, "BDES"),
-            (Request::prepare(b"s".to_vec(), b"x".to_vec(), vec![]), Phase::PrepareParse, "PDS"),
-            (Request::close_statement(b"s".to_vec()), Phase::Close, "CS"),
+        for (request, phase, messages, together) in [
+            (Request::batch(Arc::new(batch)), Phase::BatchParse, "PBEPBES", true),
+            (Request::repeat(repeat), Phase::RepeatParse, "PBEBES", true),
+            (Request::query(b"SELECT 1".to_vec()), Phase::Query, "Q", false),
+            (Request::script(vec![b"a".to_vec(), b"b".to_vec()]), Phase::Query, "Q", false),
+            (Request::function(1, vec![]), Phase::Function, "F", false),
+            (Request::extended(params), Phase::Parse, "PBDES", true),
+            (Request::extended(again), Phase::Bind, "BDECS", true),
+            (
+                Request::prepare(b"s".to_vec(), b"x".to_vec(), vec![]),
+                Phase::PrepareParse,
+                "PDS",
+                true,
+            ),
+            (Request::close_statement(b"s".to_vec()), Phase::Close, "CS", true),
         ] {
-            let (found, script, sent) = start(request.clone());
-            assert_eq!((found, sent.as_str(), script.unsynced), (phase, messages, false));
-            let (found, script, sent) = start(request.begin(b"BEGIN"));
-            assert_eq!((found, script.work), (Phase::BeginParse, phase));
-            assert_eq!(sent, format!("PBE{messages}"));
-            assert_eq!(script.unsynced, !messages.ends_with('S'));
+            for form in FORMS {
+                let (found, _, sent) = start(request.clone(), form);
+                assert_eq!((found, sent.as_str()), (phase, messages));
+                let (found, mut script, sent) = start(request.clone().begin(b"BEGIN"), form);
+                assert_eq!(script.work, phase);
+                if form == BeginForm::Together && together {
+                    assert_eq!((found, sent), (Phase::BeginParse, format!("PBE{messages}")));
+                    assert_eq!(script.after_begin(), phase);
+                    continue;
+                }
+                let alone = match form {
+                    BeginForm::Simple => (Phase::Begin, "Q"),
+                    _ => (Phase::BeginParse, "PBES"),
+                };
+                assert_eq!((found, sent.as_str()), alone);
+                assert_eq!(script.after_begin(), Phase::BeginReady);
+                assert_eq!(go_on(&mut script), (Some(phase), messages.to_owned()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_statement_is_a_simple_query_unless_it_goes_with_its_begin() {
+        let request = || Request::statement(b"SELECT 1".to_vec());
+        for form in FORMS {
+            let (phase, _, sent) = start(request(), form);
+            assert_eq!((phase, sent.as_str()), (Phase::Query, "Q"));
+            let (phase, mut script, sent) = start(request().begin(b"BEGIN"), form);
+            if form == BeginForm::Together {
+                assert_eq!((phase, script.work), (Phase::BeginParse, Phase::Parse));
+                assert_eq!(sent, "PBEPBDECS");
+                assert_eq!(go_on(&mut script), (None, String::new()));
+            } else {
+                assert_eq!(go_on(&mut script), (Some(Phase::Query), "Q".to_owned()));
+                assert_eq!(go_on(&mut script), (None, String::new()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_begin_that_went_alone_can_go_again() {
+        let request = || Request::query(b"SELECT 1".to_vec()).begin(b"BEGIN");
+        for form in FORMS {
+            let (_, mut script, _) = start(request(), form);
+            let mut out = Outbox::default();
+            let refusal = Report::parse(b"C0A000\0Mno\0\0").unwrap();
+            let other = Report::parse(b"C57014\0Mno\0\0").unwrap();
+            // A query never goes together with its BEGIN.
+            let again = form != BeginForm::Simple;
+            for _ in 0..3 {
+                assert_eq!(script.fall_back(&refusal, &mut out), Ok(again));
+                assert_eq!(kinds(out.pending()), if again { "Q" } else { "" });
+            }
+            assert_eq!(script.fall_back(&other, &mut out), Ok(false));
+            assert_eq!(go_on(&mut script), (Some(Phase::Query), "Q".to_owned()));
         }
     }
 
@@ -188,15 +367,18 @@ mod tests {
     fn a_refused_request_sends_nothing() {
         for request in [
             Request::query(b"SELECT 1\0".to_vec()).begin(b"BEGIN"),
+            Request::statement(b"SELECT 1\0".to_vec()).begin(b"BEGIN"),
             Request::query(b"SELECT 1".to_vec()).begin(b"BEGIN\0"),
             Request::batch(Arc::default()),
             Request::repeat(Repeat::new(b"a".to_vec(), vec![])),
             Request::script(vec![]).begin(b"BEGIN"),
             Request::prepare(b"\0".to_vec(), vec![], vec![]),
         ] {
-            let mut out = Outbox::default();
-            assert!(Script::start(request, &mut out).is_err());
-            assert!(out.pending().is_empty());
+            for form in FORMS {
+                let mut out = Outbox::default();
+                assert!(Script::start(request.clone(), form, &mut out).is_err());
+                assert!(out.pending().is_empty());
+            }
         }
     }
 }

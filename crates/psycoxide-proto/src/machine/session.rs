@@ -7,6 +7,7 @@ use crate::backend::session::{
     CancelKey, NegotiateProtocolVersion, Notification, TransactionStatus,
 };
 use crate::error::{Error, Violation};
+use crate::machine::script::BeginForm;
 use crate::machine::startup::ProtocolVersion;
 
 /// Notices kept until the driver takes them. psycopg2 keeps the newest 50 in
@@ -20,10 +21,35 @@ const MAX_PARAMETERS: usize = 1000;
 /// No name or value is longer than a message may be, so this is far above any real server.
 const MAX_PARAMETER_BYTES: usize = 1 << 20;
 
+/// What PostgreSQL reports at the beginning of every session, since 9.0. A peer that reports all of it
+/// knows the extended query protocol: it is PostgreSQL, or passes on what PostgreSQL said. Servers of
+/// the simple protocol alone report the few that programs ask for, and so do the consoles of poolers.
+///
+/// <https://www.postgresql.org/docs/current/libpq-status.html#LIBPQ-PQPARAMETERSTATUS>
+const REPORTED_BY_POSTGRESQL: [&str; 10] = [
+    "server_version",
+    "server_encoding",
+    "client_encoding",
+    "is_superuser",
+    "session_authorization",
+    "DateStyle",
+    "IntervalStyle",
+    "TimeZone",
+    "integer_datetimes",
+    "standard_conforming_strings",
+];
+
+/// What PostgreSQL reports as well since 14. Odyssey (1.5.2), which passes on the others, does not: it
+/// counts each Parse, also one that the server skips behind an error before the Sync, and then waits
+/// for its answer for ever. What PostgreSQL 13 said cannot be told from what Odyssey said.
+const REPORTED_UNLESS_COUNTED: &str = "in_hot_standby";
+
 /// The state of the session, as far as the server tells it.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) status: TransactionStatus,
+    /// Whether the peer knows the extended query protocol, once that is known.
+    extended: Option<bool>,
     pub(crate) protocol: ProtocolVersion,
     pub(crate) key: Option<CancelKey>,
     pub(crate) parameters: Parameters,
@@ -36,6 +62,7 @@ impl Session {
     pub(crate) fn new(protocol: ProtocolVersion) -> Session {
         Session {
             status: TransactionStatus::Idle,
+            extended: None,
             protocol,
             key: None,
             parameters: Parameters::default(),
@@ -43,6 +70,33 @@ impl Session {
             notice_bytes: 0,
             notifications: Vec::new(),
         }
+    }
+
+    /// How a BEGIN goes to this peer: as few round trips as are safe.
+    pub(crate) fn begin_form(&self) -> BeginForm {
+        match self.extended {
+            Some(true) if self.pipelines() => BeginForm::Together,
+            Some(true) => BeginForm::Alone,
+            None if self.looks_like_postgresql() => BeginForm::Alone,
+            None | Some(false) => BeginForm::Simple,
+        }
+    }
+
+    /// Whether several statements may go before one Sync: the peer knows what a server skips when one
+    /// of them fails.
+    pub(crate) fn pipelines(&self) -> bool {
+        self.extended != Some(false)
+            && self.looks_like_postgresql()
+            && self.parameters.get(REPORTED_UNLESS_COUNTED).is_some()
+    }
+
+    fn looks_like_postgresql(&self) -> bool {
+        REPORTED_BY_POSTGRESQL.iter().all(|name| self.parameters.get(name).is_some())
+    }
+
+    /// The peer has answered a request by the extended query protocol, or refused one.
+    pub(crate) fn set_extended(&mut self, extended: bool) {
+        self.extended = Some(extended);
     }
 
     /// Keeps a notice, and only as many old ones as the limits allow.

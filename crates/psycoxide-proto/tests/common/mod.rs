@@ -1,7 +1,7 @@
 //! A scripted server: the bytes it sends, and a driver that records all that an engine tells.
 #![allow(dead_code)]
 
-use psycoxide_proto::{Engine, Error, Event, Outcome, Secret, Startup};
+use psycoxide_proto::{Engine, Error, Event, Outcome, Request, Secret, Startup};
 
 /// A message of the server.
 pub fn message(kind: u8, body: &[u8]) -> Vec<u8> {
@@ -96,6 +96,41 @@ pub fn idle() -> Engine {
     assert_eq!(events(&mut engine), [Event::Done(Outcome::default())]);
     assert!(engine.is_idle(), "{engine:?}");
     sent(&mut engine);
+    engine
+}
+
+/// What PostgreSQL reports since 9.0, beside what [`welcome`] has.
+pub const REPORTED: [&str; 8] = [
+    "server_version",
+    "server_encoding",
+    "is_superuser",
+    "session_authorization",
+    "IntervalStyle",
+    "TimeZone",
+    "integer_datetimes",
+    "standard_conforming_strings",
+];
+
+/// As [`idle`], with a peer that reports what PostgreSQL 13 does, or Odyssey before any server.
+pub fn idle_reporting() -> Engine {
+    let mut engine = idle();
+    for name in REPORTED {
+        engine.receive(&parameter(name, "x"));
+    }
+    engine
+}
+
+/// As [`idle`], with a peer that reports what PostgreSQL does since 14, and has shown that it knows the
+/// extended query protocol.
+pub fn idle_postgresql() -> Engine {
+    let mut engine = idle_reporting();
+    assert!(!engine.pipelines());
+    engine.receive(&parameter("in_hot_standby", "off"));
+    assert!(engine.pipelines());
+    engine.submit(Request::close_statement(b"s".to_vec())).unwrap();
+    sent(&mut engine);
+    engine.receive(&[message(b'3', b""), ready(b'I')].concat());
+    outcome(&mut engine);
     engine
 }
 

@@ -18,7 +18,7 @@ mod transaction;
 use std::sync::{Arc, OnceLock};
 
 use psycoxide_net::Config;
-use psycoxide_proto::{Engine, TransactionStatus};
+use psycoxide_proto::Engine;
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
@@ -123,16 +123,12 @@ impl Connection {
         Ok(())
     }
 
-    /// Whether the server says that a transaction is open.
-    pub fn in_transaction(&self) -> bool {
-        let status = self.session.get().and_then(|session| session.ask(Engine::transaction_status));
-        matches!(status, Some(TransactionStatus::InTransaction | TransactionStatus::InError))
-    }
-
     /// After a request that began with BEGIN: there is no transaction if that failed, or the
-    /// connection is gone.
+    /// connection is gone. What the server says of its state does not count: a peer that knows no
+    /// transactions may say nothing of them.
     pub fn forget_failed_begin(&self) {
-        if !self.in_transaction() {
+        let begun = self.session.get().and_then(|session| session.ask(Engine::has_begun));
+        if begun != Some(true) {
             let mut state = self.state();
             if state.status == Status::Begin {
                 state.status = Status::Ready;

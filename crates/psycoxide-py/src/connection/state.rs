@@ -1,5 +1,6 @@
 //! What the driver knows of a session: its transaction, as far as the driver drives it.
 
+use psycoxide_proto::Request;
 use psycoxide_sql::command::begin::Characteristics;
 
 use crate::adapt::QuoteContext;
@@ -80,10 +81,20 @@ pub struct AskedEncoding {
 }
 
 impl State {
-    /// The `BEGIN` that has to go before the next statement, if the driver is to send one.
-    pub fn begin(&self) -> Option<String> {
+    /// Whether the driver is to send a `BEGIN` before the next statement.
+    pub fn begins(&self) -> bool {
         let wanted = !self.asynchronous && !self.replication && (!self.autocommit || self.entered);
-        (wanted && self.status == Status::Ready).then(|| self.characteristics.begin())
+        wanted && self.status == Status::Ready
+    }
+
+    /// Puts the `BEGIN` in front of a request, if there has to be one, and notes that; whether there
+    /// is one.
+    pub fn begin(&mut self, request: Request) -> (Request, bool) {
+        if !self.begins() {
+            return (request, false);
+        }
+        self.status = Status::Begin;
+        (request.begin(self.characteristics.begin().as_bytes()), true)
     }
 
     /// The transaction is over, one way or the other.

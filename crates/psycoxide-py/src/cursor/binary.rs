@@ -8,6 +8,7 @@
 use std::sync::atomic::Ordering;
 
 use psycoxide_proto::{Extended, Request};
+use psycoxide_sql::statement;
 use pyo3::prelude::*;
 
 use super::Cursor;
@@ -24,19 +25,10 @@ pub(super) enum Chosen {
     Refused(Reached),
 }
 
-/// Whether a text is one statement, with no parameters of the server's kind. It may say no too
-/// often (the signs are in a constant), never yes.
-fn is_single(sql: &[u8]) -> bool {
-    let closing = |byte: &u8| byte.is_ascii_whitespace() || *byte == b';';
-    let end = sql.iter().rposition(|byte| !closing(byte));
-    let statement = end.and_then(|end| sql.get(..=end)).unwrap_or_default();
-    memchr::memchr2(b';', b'$', statement).is_none()
-}
-
 impl Cursor {
     /// Whether this statement's columns are to come in binary where they can.
     pub(super) fn prefers_binary(&self, sql: &[u8]) -> bool {
-        self.binary.load(Ordering::Acquire) && is_single(sql)
+        self.binary.load(Ordering::Acquire) && statement::is_single(sql)
     }
 
     /// Has a statement described, in a transaction if there is to be one, and answers how to run it.
@@ -60,8 +52,9 @@ impl Cursor {
             return Ok(Chosen::Run(Request::query(sql)));
         }
         // Parsed again: between two transactions a pooler may change the server's process.
-        let statement = Extended { sql: Some(sql), result_formats, ..Extended::default() };
-        Ok(Chosen::Run(Request::extended(statement)))
+        let request =
+            Extended { sql: Some(sql), result_formats, closes: true, ..Extended::default() };
+        Ok(Chosen::Run(Request::extended(request)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Running statements.
 
 use psycoxide_proto::{Event, Outcome, Request};
+use psycoxide_sql::statement::answers_alike;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
@@ -10,7 +11,7 @@ use super::many::Total;
 use super::query::QueryText;
 use super::{Cursor, copy_refusal};
 use crate::adapt;
-use crate::connection::{Connection, Status};
+use crate::connection::Connection;
 use crate::driver::polled;
 use crate::driver::{Operation, Reached, Reader, deliver};
 use crate::error;
@@ -74,7 +75,11 @@ impl Cursor {
                 Chosen::Refused(reached) => Self::ran(&operation, reached)?,
             }
         } else {
-            let request = Request::query(sql);
+            // Only where a BEGIN is due does it matter which of the two it is.
+            let request = match connection.get().state().begins() && answers_alike(&sql) {
+                true => Request::statement(sql),
+                false => Request::query(sql),
+            };
             Self::run_in(connection, &operation, request, true, Some(&mut reader))?
         };
         match ran {
@@ -117,16 +122,14 @@ impl Cursor {
     pub(super) fn start_in(
         connection: &Bound<'_, Connection>,
         operation: &Operation<'_, '_>,
-        mut request: Request,
+        request: Request,
         transaction: bool,
         reader: Option<&mut Reader<'_, '_>>,
     ) -> PyResult<Reached> {
-        let begin = if transaction { connection.get().state().begin() } else { None };
-        let begun = begin.is_some();
-        if let Some(begin) = begin {
-            request = request.begin(begin.as_bytes());
-            connection.get().state().status = Status::Begin;
-        }
+        let (request, begun) = match transaction {
+            true => connection.get().state().begin(request),
+            false => (request, false),
+        };
         let reached = operation.run_into(request, reader);
         let ended = !matches!(reached, Ok(Reached::Pause(_) | Reached::Hungry));
         if begun && ended {

@@ -3,11 +3,13 @@
 //! What a program can see is that of a loop over `execute()`: each statement is parsed, planned and
 //! run by itself, one after another, and after the first error the server skips the rest. So this
 //! is only done where that holds: in a transaction, for statements that cannot end it, over items
-//! whose iteration runs no code of the program's.
+//! whose iteration runs no code of the program's, with a peer that is known to keep count of what a
+//! server skips.
 
 use std::sync::Arc;
 
 use psycoxide_proto::{Batch, Request, TransactionStatus};
+use psycoxide_sql::statement;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
@@ -41,18 +43,6 @@ impl Total {
     }
 }
 
-/// Whether a query is one statement that leaves the transaction open, with no parameters of the
-/// server's kind. It may say no too often, never yes.
-fn is_plain(query: &[u8]) -> bool {
-    const PLAIN: [&[u8]; 7] =
-        [b"insert", b"update", b"delete", b"merge", b"select", b"values", b"with"];
-    let start = query.trim_ascii_start();
-    let length = start.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
-    let word = start.get(..length).unwrap_or_default();
-    PLAIN.iter().any(|plain| plain.eq_ignore_ascii_case(word))
-        && memchr::memchr2(b';', b'$', query).is_none()
-}
-
 /// An item of an exact list or tuple; a list may change while it is gone through.
 fn item<'py>(items: &Bound<'py, PyAny>, index: usize) -> Option<Bound<'py, PyAny>> {
     match items.cast_exact::<PyTuple>() {
@@ -75,7 +65,7 @@ impl Cursor {
         let connection = slf.get().open_connection(py)?;
         // A query to be refused is refused at the first item, and not if there is none.
         let Ok(text) = Self::query_text(slf, query, connection.get()) else { return Ok(None) };
-        if !is_plain(&text) {
+        if !statement::is_plain(&text) {
             return Ok(None);
         }
         let mut total = Total::default();
@@ -123,7 +113,7 @@ impl Cursor {
         }
     }
 
-    /// Runs the statements of a batch, together if the server is in a transaction or will be.
+    /// Runs the statements of a batch, together if the peer can and is in a transaction or will be.
     fn run_batch(slf: &Bound<'_, Self>, batch: &Arc<Batch>, total: &mut Total) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         if batch.is_empty() {
@@ -132,9 +122,12 @@ impl Cursor {
         let connection = this.open_connection(py)?;
         connection.get().refuse_prepared("execute")?;
         let operation = Operation::begin_as(connection, "executemany")?;
-        let status = operation.session().ask(|engine| engine.transaction_status());
-        let begins = connection.get().state().begin().is_some();
-        if !begins && !matches!(status, Some(TransactionStatus::InTransaction)) {
+        let begins = connection.get().state().begins();
+        let together = operation.session().ask(|engine| {
+            let inside = engine.transaction_status() == TransactionStatus::InTransaction;
+            engine.pipelines() && (begins || inside)
+        });
+        if together != Some(true) {
             drop(operation);
             for sql in batch.iter() {
                 Self::run(slf, sql.to_vec(), "executemany")?;

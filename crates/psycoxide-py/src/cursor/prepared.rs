@@ -13,7 +13,7 @@ use pyo3::types::{PyList, PyTuple};
 use super::Cursor;
 use super::many::Total;
 use crate::adapt::{self, QuoteContext};
-use crate::connection::{Connection, Status};
+use crate::connection::Connection;
 use crate::driver::{Operation, Reached};
 use crate::error;
 
@@ -175,13 +175,7 @@ impl Cursor {
         let connection = slf.get().open_connection(py)?;
         let operation = Self::begin_prepared(connection)?;
         slf.get().note_query(py, &statement.numbered);
-        let mut request = Request::repeat(repeat);
-        let begin = connection.get().state().begin();
-        let begun = begin.is_some();
-        if let Some(begin) = begin {
-            request = request.begin(begin.as_bytes());
-            connection.get().state().status = Status::Begin;
-        }
+        let (request, begun) = connection.get().state().begin(Request::repeat(repeat));
         operation.launch(request)?;
         Ok(Flight { operation, connection, rows, begun })
     }
@@ -230,7 +224,7 @@ impl Cursor {
         connection.get().refuse_prepared("execute")?;
         let operation = Operation::begin_as(connection, "executemany")?;
         let status = operation.session().ask(|engine| engine.transaction_status());
-        let begins = connection.get().state().begin().is_some();
+        let begins = connection.get().state().begins();
         if !begins && matches!(status, Some(TransactionStatus::Idle)) {
             return Err(error::programming(
                 "executemany() with prepare=True needs a transaction: in autocommit mode, begin one \

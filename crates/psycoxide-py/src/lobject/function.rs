@@ -6,7 +6,7 @@
 use psycoxide_proto::Request;
 use pyo3::prelude::*;
 
-use crate::connection::{Connection, Status};
+use crate::connection::Connection;
 use crate::driver::Operation;
 use crate::error;
 
@@ -36,13 +36,12 @@ pub fn call(
 ) -> PyResult<Vec<u8>> {
     let operation = Operation::begin(connection)?;
     let this = connection.get();
-    let begin = this.state().begin();
-    let mut request = Request::function(function as u32, arguments);
-    if let Some(begin) = begin {
-        request = request.begin(begin.as_bytes());
-        this.state().status = Status::Begin;
+    let (request, begun) = this.state().begin(Request::function(function as u32, arguments));
+    let outcome = operation.complete(request);
+    if begun {
+        this.forget_failed_begin();
     }
-    let outcome = operation.complete(request)?;
+    let outcome = outcome?;
     if let Some(report) = outcome.error {
         let context = this.quote_context();
         return Err(error::operational(error::report_text(&report, None, true, &context)));

@@ -1,0 +1,132 @@
+//! What kind of statement a text holds, as far as the driver has to know it before the server does.
+//!
+//! Nothing is parsed: each question is answered by looking for bytes, which stand for themselves in
+//! every encoding that a client may have. So each may say no too often (the byte is in a constant, the
+//! statement begins with a comment), and never yes.
+
+/// Statements that run in a transaction, leave it open, and are no COPY.
+const PLAIN: [&[u8]; 7] =
+    [b"insert", b"update", b"delete", b"merge", b"select", b"values", b"with"];
+
+/// Statements of which no rule of a table makes several, and which read the same by the simple and by
+/// the extended query protocol.
+const READING: [&[u8]; 4] = [b"select", b"values", b"table", b"declare"];
+
+/// What may stand behind WITH and writes.
+const WRITING: [&[u8]; 4] = [b"insert", b"update", b"delete", b"merge"];
+
+/// Whether a text is one statement with no parameters of the server's kind (`$1`). Semicolons may
+/// follow it.
+pub fn is_single(text: &[u8]) -> bool {
+    let closing = |byte: &u8| byte.is_ascii_whitespace() || *byte == b';';
+    let end = text.iter().rposition(|byte| !closing(byte));
+    let statement = end.and_then(|end| text.get(..=end)).unwrap_or_default();
+    memchr::memchr2(b';', b'$', statement).is_none()
+}
+
+/// Whether a text is one statement that reads or writes rows and cannot end the transaction, with no
+/// parameters of the server's kind and no semicolon.
+pub fn is_plain(text: &[u8]) -> bool {
+    begins_with(text, &PLAIN) && memchr::memchr2(b';', b'$', text).is_none()
+}
+
+/// Whether a text is one statement that gets the same answer by the simple and by the extended query
+/// protocol.
+///
+/// A SELECT does, and a WITH that writes nothing. An INSERT, UPDATE, DELETE or MERGE may not: where a
+/// rule of the table adds a SELECT, the simple protocol sends its rows, and the extended one drops
+/// them ("There is no provision for Describe to send a RowDescription message when this portal
+/// execution strategy is in effect", says the server's source). Nor does FETCH from a binary cursor.
+/// <https://www.postgresql.org/docs/current/sql-createrule.html>
+pub fn answers_alike(text: &[u8]) -> bool {
+    let reads = begins_with(text, &READING)
+        || begins_with(text, &[b"with"]) && !WRITING.iter().any(|word| holds(text, word));
+    reads && is_single(text)
+}
+
+/// Whether the first word is one of these, which are in lower case.
+fn begins_with(text: &[u8], words: &[&[u8]]) -> bool {
+    let start = text.trim_ascii_start();
+    let length = start
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_' || !byte.is_ascii())
+        .count();
+    let first = start.get(..length).unwrap_or_default();
+    words.iter().any(|word| word.eq_ignore_ascii_case(first))
+}
+
+/// Whether this word, in lower case, is anywhere in the text, by itself or not.
+fn holds(text: &[u8], word: &[u8]) -> bool {
+    let Some(first) = word.first() else { return true };
+    memchr::memchr2_iter(*first, first.to_ascii_uppercase(), text).any(|start| {
+        text.get(start..start + word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_statement_has_no_sign_of_another() {
+        for text in ["select 1", "select 1 ; ; \n", "", ";", "set x = 'a'"] {
+            assert!(is_single(text.as_bytes()), "{text}");
+        }
+        for text in ["select 1; select 2", "select ';'", "select $1", "do $$ $$", ";a"] {
+            assert!(!is_single(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_plain_statement_begins_with_one_of_seven_words() {
+        for text in ["insert into t", " \n\tUPDATE t", "With x", "values(1)", "merge"] {
+            assert!(is_plain(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "copy t to stdout",
+            "selection",
+            "select_1",
+            "selecté",
+            "insert;",
+            "insert $1",
+            "/**/ select",
+            "",
+            "(select 1)",
+            "commit",
+        ] {
+            assert!(!is_plain(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_what_reads_is_answered_alike() {
+        for text in [
+            "select 1",
+            "SELECT 1;",
+            "values (1), (2)",
+            "table t",
+            "DECLARE \"c\" CURSOR FOR SELECT 1",
+            "with a as (select 1) select * from a",
+            "select 'insert'",
+        ] {
+            assert!(answers_alike(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "insert into t values (1)",
+            "insert into t values (1) returning a",
+            "with a as (INSERT into t values (1) returning *) select * from a",
+            "with a as (select 1) delete from t",
+            "with a as (select 'Merge') select * from a",
+            "fetch all from c",
+            "copy t to stdout",
+            "select 1; select 2",
+            "select $1",
+            "explain select 1",
+            "show all",
+            "call p()",
+            "",
+        ] {
+            assert!(!answers_alike(text.as_bytes()), "{text}");
+        }
+    }
+}

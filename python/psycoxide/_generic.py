@@ -1,0 +1,24 @@
+"""`Generic` as type checkers know it, without the module `typing`, which takes long to import.
+
+A class that derives from `Generic["T"]` derives from `object` when the program runs, as psycopg2's
+do. With `__class_getitem__ = classmethod(subscript)` it can stand in annotations as `Range[int]`.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import GenericAlias
+    from typing import Generic as Generic
+else:
+
+    class Generic:
+        """What `Generic["T"]` is found in: it is `object`."""
+
+        def __class_getitem__(cls, parameters):
+            return object
+
+
+def subscript(cls: "type[object]", parameters: object) -> "GenericAlias":
+    """What `cls[parameters]` is."""
+    from types import GenericAlias
+
+    return GenericAlias(cls, parameters)

