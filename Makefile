@@ -21,6 +21,7 @@
 #   make deny     licences, bans, sources and advisories of what is linked in
 #   make lint     formatting, lint, types, layering
 #   make smoke    a wheel on the oldest and the newest Python found
+#   make test-next  build and tests on Python 3.14 and 3.15, in a chroot of Debian sid (NEXT=--brief)
 #   make build    the native module, in release mode, into .venv
 #   make clean    remove .venv and what the tools cached (target/ stays: cargo clean)
 #
@@ -61,12 +62,13 @@ BENCH ?= default
 REPS ?= 5
 PROCESSORS ?=
 ASLEEP ?=
-SMOKE_PYTHONS ?= 3.9 3.13
+NEXT ?=
+SMOKE_PYTHONS ?= 3.10 3.13
 SETUP ?=
 MAY_UPGRADE ?=
 
 .PHONY: help setup server demo test torture soak deny clients bench bench-growth bench-instr bench-page \
-	parity parity-all lint build smoke clean push test-push test-poolers test-rust test-python test-servers test-tools lint-rust lint-python
+	parity parity-all lint build smoke clean push test-push test-poolers test-rust test-python test-servers test-next test-tools lint-rust lint-python
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -218,6 +220,10 @@ bench-instr: $(STAMPS)/system-counting $(STAMPS)/native
 
 smoke: $(STAMPS)/system-server $(STAMPS)/base
 	$(SERVER) -- $(PY) tools/smoke.py $(SMOKE_PYTHONS)
+
+# Root's alone: it needs a chroot, which debootstrap makes.
+test-next: $(STAMPS)/base
+	$(PY) tools/next.py $(NEXT)
 
 clean:
 	rm -rf $(VENV) .cache dist .pytest_cache .mypy_cache .ruff_cache

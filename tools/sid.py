@@ -8,7 +8,7 @@ It lies in the folder that PSYCOXIDE_SID names, or else in `.cache/sid` under th
 root can make one, with debootstrap, from the mirror that this machine's own apt uses; where that is
 not to be had, both say so in one line and end well.
 
-Inside, the checkout, /tmp, Cargo's and rustup's folders lie where they lie outside, and the network
+Inside, the checkout, /tmp, cargo's and rustup's folders lie where they lie outside, and the network
 is the same. They are mounted in a mount namespace that each command has for itself, and so vanish
 with it, whatever ends it: from outside nothing is ever mounted in the chroot, which can be removed
 as any folder can.
@@ -27,25 +27,26 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-import packages
-
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = Path(os.environ.get("PSYCOXIDE_SID") or ROOT / ".cache" / "sid").absolute()
 CARGO = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
 RUSTUP = Path(os.environ.get("RUSTUP_HOME") or Path.home() / ".rustup")
+# The authorities that this machine trusts, and where the chroot has them: beside its own, which a
+# package may want to write.
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+CERTIFICATES_INSIDE = Path("/etc/ssl/outside.crt")
 
-FOLDERS = (Path("/proc"), Path("/dev"), Path("/tmp"), ROOT, CARGO, RUSTUP)
-FILES = (Path("/etc/resolv.conf"), Path("/etc/hosts"), CERTIFICATES)
+# What is mounted, and where inside.
+SAME = ("/proc", "/dev", "/tmp", ROOT, CARGO, RUSTUP, "/etc/resolv.conf", "/etc/hosts")
+MOUNTS = {**{Path(path): Path(path) for path in SAME}, CERTIFICATES: CERTIFICATES_INSIDE}
 
-# Mounts what stands before the `--`, and becomes the command behind it. Run by unshare, which makes
-# the namespace; with no fork on the way, a signal for the process is one for the command.
+PRIVATE = ("unshare", "--mount", "--propagation", "private", "--")
+
+# Mounts the pairs that stand before the `--`, and becomes the command behind it. Run by unshare,
+# which makes the namespace; with no fork on the way, a signal for the process is the command's.
 ENTER = """
 set -eu
-root=$1; shift
-while [ "$1" != -- ]; do mount --rbind "$1" "$root$1"; shift; done
+while [ "$1" != -- ]; do mount --rbind "$1" "$2"; shift 2; done
 shift
 exec chroot "$@"
 """
@@ -121,19 +122,22 @@ def enter(
     cwd: Path | None = None,
 ) -> list[str]:
     """`command()`, for the chroot in this folder."""
-    mounted = [path for path in (*FOLDERS, *FILES) if path.exists()]
-    for path in mounted:
-        point = folder / path.relative_to("/")
-        if path.is_dir():
+    pairs: list[str] = []
+    for source, inside in MOUNTS.items():
+        point = folder / inside.relative_to("/")
+        if source.is_dir():
             point.mkdir(parents=True, exist_ok=True)
-        elif not point.exists():
+        elif source.exists():
             point.parent.mkdir(parents=True, exist_ok=True)
             point.touch()
+        else:
+            continue
+        pairs += [str(source), str(point)]
     cwd = cwd or (ROOT if user == "root" else Path("/"))
     variables = {**environment(folder, user), **(env or {})}
     return [
-        *("unshare", "--mount", "--propagation", "private", "--"),
-        *("sh", "-c", ENTER, "enter", str(folder), *map(str, mounted), "--"),
+        *PRIVATE,
+        *("sh", "-c", ENTER, "enter", *pairs, "--"),
         *(f"--userspec={user}", str(folder), "/usr/bin/env", "-i", f"--chdir={cwd}"),
         *(f"{name}={value}" for name, value in variables.items()),
         *arguments,
@@ -156,7 +160,7 @@ def environment(folder: Path, user: str) -> dict[str, str]:
     }
     if CERTIFICATES.exists():
         names = "PIP_CERT SSL_CERT_FILE REQUESTS_CA_BUNDLE CARGO_HTTP_CAINFO GIT_SSL_CAINFO"
-        env |= dict.fromkeys(names.split(), str(CERTIFICATES))
+        env |= dict.fromkeys(names.split(), str(CERTIFICATES_INSIDE))
     # How the network is reached is the same inside.
     same = ("http_proxy", "https_proxy", "no_proxy", "pip_index_url", "pip_default_timeout")
     return env | {name: value for name, value in os.environ.items() if name.lower() in same}
@@ -170,10 +174,7 @@ def ensure(names: Sequence[str] = (), *, release: str = "sid") -> None:
 
     Raises Unavailable if this machine can have no chroot, and Failed if something went wrong.
     """
-    if os.geteuid() != 0:
-        raise Unavailable("a chroot of Debian sid is made by root only")
-    if not shutil.which("unshare"):
-        raise Unavailable("there is no unshare here (of util-linux)")
+    check_means()
     FOLDER.parent.mkdir(parents=True, exist_ok=True)
     with alone():
         if not FOLDER.exists():
@@ -181,10 +182,22 @@ def ensure(names: Sequence[str] = (), *, release: str = "sid") -> None:
         missing = [name for name in names if not is_installed(name)]
         if missing:
             say(f"installing of {release}: {' '.join(missing)}")
-            install = ["apt-get", "install", "-y", "-q", "-t", release, *missing]
+            install = ["apt-get", "install", "-y", "-qq", "-t", release, *missing]
             # The lists may be older than what the mirror has now.
-            if not (apt(install) or (apt(["apt-get", "update", "-q"]) and apt(install))):
-                raise Failed(f"apt-get could not install {' '.join(missing)}")
+            if not (apt(install) or (apt(["apt-get", "update", "-qq"]) and apt(install))):
+                raise Failed(f"apt-get could not install {' '.join(missing)}: {last_words()}")
+
+
+def check_means() -> None:
+    """Raises Unavailable where commands cannot be run in a chroot."""
+    if os.geteuid() != 0:
+        raise Unavailable("a chroot of Debian sid is made by root only")
+    if not shutil.which("unshare"):
+        raise Unavailable("there is no unshare here (of util-linux)")
+    tried = subprocess.run([*PRIVATE, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode != 0:
+        # Root of a container, most likely.
+        raise Unavailable(f"this root may mount nothing: {tried.stderr.strip()}")
 
 
 @contextlib.contextmanager
@@ -197,32 +210,27 @@ def alone() -> Iterator[None]:
 
 def make() -> None:
     """Make the chroot. It gets its name when it is complete."""
-    if not shutil.which("debootstrap") and not (
-        packages.may_install() and packages.install(["debootstrap"])
-    ):
+    if not shutil.which("debootstrap"):
         raise Unavailable("there is no debootstrap here (apt-get install debootstrap)")
     mirror = find_mirror()
     partial = FOLDER.with_name(FOLDER.name + ".partial")
     remove(partial)
     say(f"making a chroot of Debian sid in {FOLDER}: a minute or two")
     try:
-        # It mounts things as well: in a namespace of its own, for the same reason as above.
-        bootstrap = ["debootstrap", "--variant=minbase", "--include=ca-certificates", "sid"]
-        done = subprocess.run(
-            ["unshare", "--mount", "--propagation", "private", "--",
-             *bootstrap, str(partial), mirror],
-            stdin=subprocess.DEVNULL,
-            stdout=2,
-            check=False,
-        )  # fmt: skip
-        if done.returncode != 0:
-            raise Failed(f"debootstrap ended with {done.returncode}")
+        bootstrap(partial, mirror)
         set_up(partial, mirror)
-        if not apt(["apt-get", "update", "-q"], partial):
-            raise Failed("apt-get could not read the mirror's lists")
+        if not apt(["apt-get", "update", "-qq"], partial):
+            raise Failed(f"apt-get could not read the mirror's lists: {last_words()}")
         partial.rename(FOLDER)
     finally:
         remove(partial)
+
+
+def bootstrap(folder: Path, mirror: str) -> None:
+    """Run debootstrap. It mounts things as well, so it has a namespace of its own."""
+    make = ["debootstrap", "--variant=minbase", "--include=ca-certificates", "sid"]
+    if not logged([*PRIVATE, *make, str(folder), mirror]):
+        raise Failed(f"debootstrap could not make it: {last_words()}")
 
 
 def find_mirror() -> str:
@@ -240,7 +248,7 @@ def find_mirror() -> str:
         try:
             with urllib.request.urlopen(f"{mirror.rstrip('/')}/dists/sid/Release", timeout=30):
                 return mirror
-        except (OSError, ValueError) as error:  # URLError is an OSError
+        except (OSError, ValueError) as error:
             reasons.append(f"{mirror}: {error}")
     raise Unavailable("no mirror of apt's sources serves Debian sid: " + "; ".join(reasons))
 
@@ -257,12 +265,17 @@ def set_up(folder: Path, mirror: str) -> None:
 
 def remove(folder: Path) -> None:
     """Remove a folder, unless something is mounted in it: that would be emptied as well."""
-    points = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
-    for point in points:
-        if Path(point).is_relative_to(folder):
-            raise Failed(f"{point} is mounted: unmount it first")
+    mounted = mounts_in(folder, Path("/proc/self/mountinfo").read_text())
+    if mounted:
+        raise Failed(f"{mounted[0]} is mounted: unmount it first")
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(folder)
+
+
+def mounts_in(folder: Path, table: str) -> list[str]:
+    """What is mounted in this folder, by the kernel's table."""
+    points = (line.split()[4].replace(r"\040", " ") for line in table.splitlines())
+    return [point for point in points if Path(point).is_relative_to(folder)]
 
 
 def is_installed(name: str) -> bool:
@@ -272,9 +285,30 @@ def is_installed(name: str) -> bool:
 
 
 def apt(arguments: list[str], folder: Path = FOLDER) -> bool:
-    """Run apt-get inside with its chatter on stderr; False if it could not do it."""
-    inside = enter(folder, arguments, env={"DEBIAN_FRONTEND": "noninteractive"}, cwd=Path("/"))
-    return subprocess.run(inside, stdin=subprocess.DEVNULL, stdout=2, check=False).returncode == 0
+    """Run apt-get inside; False if it could not do it."""
+    return logged(enter(folder, arguments, env={"DEBIAN_FRONTEND": "noninteractive"}))
+
+
+def logged(command: list[str]) -> bool:
+    """Run a command that has much to say, into a file beside the chroot."""
+    with log().open("a") as output:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    return done.returncode == 0
+
+
+def log() -> Path:
+    return FOLDER.with_name(FOLDER.name + ".log")
+
+
+def last_words() -> str:
+    """The end of what was logged, and where the rest is."""
+    return "\n".join([f"see {log()}", *log().read_text().splitlines()[-10:]])
 
 
 # ---- the command line -----------------------------------------------------------------------

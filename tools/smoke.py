@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Builds a wheel for each named Python, installs it in a fresh venv, and tries it on a server.
 
-    tools/smoke.py 3.9 3.13
+    tools/smoke.py 3.10 3.13
 
 A version that is not on this machine is skipped, and said so; if none is there, the Python that
 runs this stands in. Run it under `tools/pgserver.py run`, which says where the server is.

@@ -64,8 +64,10 @@ class _Finder(MetaPathFinder):
     ) -> ModuleSpec | None:
         if fullname in _ALIASES:
             return ModuleSpec(fullname, _AliasLoader())
-        if fullname.startswith(f"{_THEIRS}."):
-            # Without this the next finder would look in our directory, and load a second copy.
+        if fullname.startswith(f"{_THEIRS}.") and PathFinder.find_spec(fullname, path):
+            # The next finder would find this as well, in our directory, and load a second copy.
+            # What it does not find is left to it: to Python 3.15, which asks for attributes that
+            # are imported lazily as if they were modules, an exception is no answer.
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
         if fullname in _NAMES:
             return _with_adoption(PathFinder.find_spec(fullname, path, target))
@@ -105,7 +107,9 @@ def _adopt(module: ModuleType) -> None:
     # Programs compare it with where an exception's class says it is from. The import system goes by
     # the module's spec, which stays.
     module.__name__ = theirs
-    for found in list(vars(module).values()):
+    for attribute in list(vars(module)):
+        # Asked for: what is imported at first use only is not in the dictionary yet.
+        found = getattr(module, attribute)
         name = _NAMES.get(str(getattr(found, "__module__", None)))
         if name is not None and (isinstance(found, type) or callable(found)):
             try:

@@ -2,6 +2,8 @@
 
 import io
 import logging
+import pickle
+import sys
 from collections import OrderedDict
 
 import pytest
@@ -189,6 +191,31 @@ def test_named_tuples(conn):
     cur.execute('select 1 as "class"')
     with pytest.raises(ValueError):
         cur.fetchone()
+
+
+WAYS = {
+    "fetchone": lambda cur: [cur.fetchone()],
+    "fetchmany": lambda cur: cur.fetchmany(1),
+    "fetchall": lambda cur: cur.fetchall(),
+    "iteration": list,
+}
+
+
+@pytest.mark.parametrize("fetch", WAYS.values(), ids=WAYS)
+def test_a_named_tuple_is_as_its_class_makes_it(conn, fetch):
+    """Rows are made past the class, so all that a tuple remembers of itself is to be seen to."""
+    cur = conn.cursor(cursor_factory=extras.NamedTupleCursor)
+    for columns in ("1 as a", "1 as a, 'x' as b, null as c", "array[1, 2] as a, 2 as b"):
+        cur.execute(f"select {columns}")
+        (row,) = fetch(cur)
+        plain = tuple(row)
+        made = type(row)(*plain)
+        assert (row, repr(row), row._asdict()) == (made, repr(made), made._asdict())
+        assert sys.getsizeof(row) == sys.getsizeof(made)
+        assert pickle.loads(pickle.dumps(plain)) == row == row._replace()
+        if not isinstance(row.a, list):
+            assert hash(row) == hash(made) == hash(plain)
+            assert row in {plain: 1} and plain in {row} and row in {made}
 
 
 def test_a_row_factory_of_ones_own(conn):

@@ -70,12 +70,13 @@ class TestTransactionMode:
     def test_what_is_set_stays_in_the_session(self, two):
         first, second = two
         cur = first.cursor()
-        cur.execute("set search_path to elsewhere")
+        # Not one that the server reports: those PgBouncer sets anew for each client.
+        cur.execute("set lock_timeout to '7s'")
         first.commit()
         cur = second.cursor()
-        cur.execute("show search_path")
-        assert cur.fetchone() == ("elsewhere",)
-        cur.execute("reset search_path")
+        cur.execute("show lock_timeout")
+        assert cur.fetchone() == ("7s",)
+        cur.execute("reset lock_timeout")
         second.commit()
 
     def test_a_cursor_with_hold_stays_in_the_session(self, through, two):

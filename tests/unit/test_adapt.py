@@ -29,6 +29,10 @@ class Shout(float):
     __str__ = __repr__
 
 
+class Text(str):
+    """A str whose characters do not lie where those of a plain one do."""
+
+
 def quoted(obj: object) -> bytes:
     return pg.adapt(obj).getquoted()  # type: ignore[no-any-return]
 
@@ -249,6 +253,23 @@ def test_nul_is_refused() -> None:
     for value in ("a\0b", ["\0"], ("\0",)):
         with pytest.raises(ValueError, match=r"cannot contain NUL \(0x00\) characters"):
             pg._mogrify(b"%s", (value,))
+
+
+@pytest.mark.parametrize("kind", [str, Text])
+@pytest.mark.parametrize("encoding", ["utf_8", "iso8859_1", "euc_jis_2004"])
+@pytest.mark.parametrize(
+    "text", ["", "a", "it's", "x" * 5000, "\x7f", "é", "\xff" * 3, "a" * 100 + "é", "日本", "𝄞"]
+)
+def test_text_of_every_width(text: str, encoding: str, kind: type[str]) -> None:
+    adapter = pg.adapt(kind(text))
+    adapter.encoding = encoding
+    try:
+        wanted = b"'" + text.replace("'", "''").encode(encoding) + b"'"
+    except UnicodeEncodeError:
+        with pytest.raises(UnicodeEncodeError):
+            adapter.getquoted()
+    else:
+        assert adapter.getquoted() == wanted
 
 
 def test_isoformat_of_a_subclass_is_kept_inside_its_constant() -> None:

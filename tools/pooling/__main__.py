@@ -26,7 +26,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from pooling import needs, table
+from pooling import newest, table
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -41,11 +41,11 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--update", action="store_true", help="write the table")
-    parser.add_argument("--no-setup", action="store_true", help="install nothing")
+    parser.add_argument("--no-setup", action="store_true", help="get nothing of sid and npm")
     parser.add_argument("rows", nargs="*", metavar="WORD")
     options = parser.parse_args()
     if not options.no_setup:
-        needs.ensure()
+        newest.ensure()
     report, code = run([" ".join(options.rows)] if options.rows else GROUPS)
     for line in table.unsteady_and_worse(report):
         print(f"worse than psycopg2: {line}")

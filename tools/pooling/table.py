@@ -200,7 +200,9 @@ def split(page: str) -> tuple[str, str, str]:
 
 
 def comparable(section: str) -> str:
-    """What of a section must be as it was: not the versions, nor what unsteady poolers did, nor what
-    psycopg2 cannot do."""
+    """What of a section must be as it was.
+
+    Not the versions, nor what unsteady poolers did, nor what psycopg2 cannot do.
+    """
     lines = [each for each in section.partition(GAINS)[0].splitlines() if UNSTEADY not in each]
     return re.sub(r"\d+(\.\d+)+", "N", "\n".join(lines))

@@ -53,7 +53,6 @@ fn __dir__<'py>(module: &Bound<'py, PyModule>) -> PyResult<Bound<'py, PyList>> {
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.index()?.append(ADAPTERS)?;
     // Not among the names that the module exports.
-    let namespace = module.dict();
-    namespace.set_item("__getattr__", wrap_pyfunction!(__getattr__, module)?)?;
-    namespace.set_item("__dir__", wrap_pyfunction!(__dir__, module)?)
+    module.setattr("__getattr__", wrap_pyfunction!(__getattr__, module)?)?;
+    module.setattr("__dir__", wrap_pyfunction!(__dir__, module)?)
 }

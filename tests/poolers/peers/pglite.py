@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+from fixtures.clusters import TOOLS
 
-from .places import TOOLS, Missing, Place
+from .places import Missing, Place
 from .pooler import Pooler
 from .servers import Server
 
@@ -25,6 +26,7 @@ class Pglite(Pooler):
     modes = ("multiplexed",)
     program = "node"
     ending = signal.SIGTERM
+    serves = True
     # What it does not answer at once, it never answers; and it takes seconds to start again.
     limit = 5
     spares = True

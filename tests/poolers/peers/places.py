@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -18,7 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import sid  # fixtures.clusters has put tools/ on the path
-from fixtures.clusters import PATH, TOOLS, cluster
+from fixtures.clusters import binaries, cluster, needs
+
+# The version of Debian sid's server.
+POSTGRESQL = "18"
 
 
 class Missing(Exception):
@@ -56,10 +58,17 @@ class Place:
 
     def find(self, program: str) -> str:
         """The program's path. Raises Missing."""
-        found = shutil.which(program, path=PATH)
+        found = needs.find(program)
         if not found:
             raise Missing(f"no {Path(program).name} on {self.title}")
         return found
+
+    def postgresql(self) -> Path:
+        """The folder of a server's programs. Raises Missing."""
+        found = binaries.debian()
+        if not found:
+            raise Missing(f"no PostgreSQL of Debian's on {self.title}")
+        return found.bin
 
     def run(self, arguments: list[str], *, home: Path | None = None, check: bool = True) -> str:
         """Run a program to its end; what it wrote. Raises RuntimeError where it failed."""
@@ -126,6 +135,9 @@ class Sid(Place):
                 return f"/{inside}"
         raise Missing(f"no {Path(program).name} in the chroot of {self.title}")
 
+    def postgresql(self) -> Path:
+        return Path(self.find(f"/usr/lib/postgresql/{POSTGRESQL}/bin/postgres")).parent
+
     def _command(self, arguments: list[str], home: Path | None) -> list[str]:
         # The kernel forgets what end_with_parent() arranged when the account changes.
         arguments = ["setpriv", "--pdeathsig", "KILL", *arguments]
@@ -164,6 +176,3 @@ def wait_until(condition: Callable[[], bool], what: str, patience: float = 20) -
         if time.monotonic() > end:
             raise TimeoutError(f"{what}: not within {patience} s")
         time.sleep(0.02)
-
-
-__all__ = ["TOOLS", "Missing", "Place", "Running", "Sid", "cluster", "wait_until"]

@@ -32,6 +32,8 @@ class Pooler:
     program: ClassVar[str]
     # What ends it without waiting for its clients.
     ending: ClassVar[signal.Signals] = signal.SIGINT
+    # Whether it is the server as well.
+    serves: ClassVar[bool] = False
     # Seconds for a scenario whose marker `limit` says no other.
     limit: ClassVar[float] = 12
     # Whether to leave out with psycoxide what does not work with psycopg2.
@@ -126,6 +128,3 @@ class Pooler:
         said = self.place.run([self.path, "--version"], check=False)
         found = re.search(r"\d+(\.\d+)+", said)
         return found.group() if found else "?"
-
-
-__all__ = ["DATABASE", "PASSWORD", "PATIENCE", "SIZE", "USER", "Pooler"]

@@ -24,8 +24,6 @@ class Ourselves(Place):
 
 
 PLACES: dict[str, Callable[[], Place]] = {"Debian 12": Place, "sid": Sid, "npm": Ourselves}
-# The server that comes with the pooler's distribution.
-SERVERS = {"Debian 12": "15", "sid": "18"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,8 +72,8 @@ class Site:
         try:
             if self.row != row:
                 self.close_pooler()
-                place = self._place(row.place)
-                self.pooler = row.product(place, self._server(row.place), row.mode)
+                server = None if row.product.serves else self._server(row.place)
+                self.pooler = row.product(self._place(row.place), server, row.mode)
                 self.row = row
                 self.pooler.start()
             elif not self.pooler.listens():
@@ -91,12 +89,11 @@ class Site:
             self.places[name] = PLACES[name]()
         return self.places[name]
 
-    def _server(self, place: str) -> Server | None:
-        version = SERVERS.get(place)
-        if version is None:
-            return None
+    def _server(self, place: str) -> Server:
+        """The server that comes with the pooler's distribution."""
         if place not in self.servers:
-            self.servers[place] = Server(self._place(place), version)
+            home = self._place(place)
+            self.servers[place] = Server(home, home.postgresql())
         return self.servers[place]
 
     def close_pooler(self) -> None:

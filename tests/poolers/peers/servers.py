@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg2
 
-from .places import Missing, Place, cluster, wait_until
+from .places import Place, cluster, wait_until
 
 DATABASE = "pooled"
 USER = "tester"
@@ -35,11 +35,11 @@ host all all 127.0.0.1/32 scram-sha-256
 
 
 class Server:
-    """A running PostgreSQL of this version, in this place."""
+    """A running PostgreSQL, of the programs in a folder of this place."""
 
-    def __init__(self, place: Place, version: str) -> None:
+    def __init__(self, place: Place, programs: Path) -> None:
         self.place = place
-        self.programs = Path(place.find(f"/usr/lib/postgresql/{version}/bin/postgres")).parent
+        self.programs = programs
         self.folder = place.folder("pg")
         self.folder.chmod(0o755)
         self.data = self.folder / "data"
@@ -120,6 +120,3 @@ class Server:
             cur.execute(f"create role {USER} superuser login password '{PASSWORD}'")
             cur.execute(f"create database {DATABASE} owner {USER}")
         conn.close()
-
-
-__all__ = ["DATABASE", "PASSWORD", "USER", "Missing", "Server"]

@@ -149,12 +149,10 @@ impl ClientEncoding {
 
     /// `text` in this encoding.
     pub fn encode<'a, 'py>(&self, text: &'a Bound<'py, PyString>) -> PyResult<Encoded<'a, 'py>> {
-        // SAFETY: `text` is a str, and the GIL is held.
-        if unsafe { ffi::PyUnicode_IS_ASCII(text.as_ptr()) } != 0 {
-            let text = text.to_str()?;
-            if self.takes_ascii(text) {
-                return Ok(Encoded::Text(text));
-            }
+        if let Some(text) = ascii(text)
+            && self.takes_ascii(text)
+        {
+            return Ok(Encoded::Text(text));
         }
         // Not `to_str` for other text: it would keep the bytes in the str as long as that lives.
         let (py, text) = (text.py(), text.as_ptr());
@@ -196,6 +194,28 @@ impl ClientEncoding {
     /// sign stands at the backslash's place and an overline at the tilde's.
     fn takes_ascii(&self, text: &str) -> bool {
         self.encoding.name != "SHIFT_JIS_2004" || !text.contains(['\\', '~'])
+    }
+}
+
+/// The characters of `text`, if all are ASCII.
+///
+/// Not every version of Python gives access to a str's own mark of that. But the characters of such
+/// a str lie right behind the shorter of its two heads, which others' never do; only those of a
+/// class derived from str lie elsewhere, and have to be looked at.
+fn ascii<'a>(text: &'a Bound<'_, PyString>) -> Option<&'a str> {
+    // SAFETY: `text` is a str, whose characters never change and live as long as it does; there are
+    // as many bytes as characters if its kind is that of one byte; bytes below 128 are UTF-8.
+    unsafe {
+        let text = text.as_ptr();
+        // Also zero: a str made by the oldest of C extensions may have no characters yet.
+        if ffi::PyUnicode_KIND(text) != ffi::PyUnicode_1BYTE_KIND {
+            return None;
+        }
+        let start = ffi::PyUnicode_1BYTE_DATA(text);
+        let length = usize::try_from(ffi::PyUnicode_GET_LENGTH(text)).ok()?;
+        let characters = std::slice::from_raw_parts(start, length);
+        let marked = start == text.cast::<ffi::PyASCIIObject>().add(1).cast();
+        (marked || characters.is_ascii()).then(|| std::str::from_utf8_unchecked(characters))
     }
 }
 

@@ -268,7 +268,8 @@ fn moved<'py>(
 fn replaced(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
     static PACKAGE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
     let package = PACKAGE.get_or_try_init(py, || py.import("psycoxide").map(Bound::unbind))?;
-    let found = package.bind(py).dict().get_item(intern!(py, "_connect"))?;
+    // As an attribute: in the module's dictionary may stand an import that is still to be done.
+    let found = package.bind(py).getattr_opt(intern!(py, "_connect"))?;
     let own = CONNECT.bind(py)?;
     Ok(found.filter(|found| !found.is(own)))
 }

@@ -7,14 +7,14 @@
 /// The collector is off until this is dropped, if it was on.
 #[must_use]
 pub struct Pause {
-    #[cfg(all(Py_3_10, not(Py_GIL_DISABLED)))]
+    #[cfg(not(Py_GIL_DISABLED))]
     was_on: bool,
 }
 
-/// Turns the collector off. (CPython 3.9 has no C function for it: there it stays on.)
+/// Turns the collector off.
 pub fn pause() -> Pause {
     Pause {
-        #[cfg(all(Py_3_10, not(Py_GIL_DISABLED)))]
+        #[cfg(not(Py_GIL_DISABLED))]
         // SAFETY: called in a function that holds the GIL.
         was_on: unsafe { pyo3::ffi::PyGC_Disable() } != 0,
     }
@@ -22,7 +22,7 @@ pub fn pause() -> Pause {
 
 impl Drop for Pause {
     fn drop(&mut self) {
-        #[cfg(all(Py_3_10, not(Py_GIL_DISABLED)))]
+        #[cfg(not(Py_GIL_DISABLED))]
         if self.was_on {
             // SAFETY: dropped in the function that called `pause`, which holds the GIL.
             unsafe { pyo3::ffi::PyGC_Enable() };

@@ -114,6 +114,7 @@ fn _named_rows(rows: &Bound<'_, PyList>, cls: &Bound<'_, PyType>) -> PyResult<()
         unsafe {
             let row = ffi::PyType_GenericAlloc(cls.as_type_ptr(), count as ffi::Py_ssize_t);
             let row = Bound::from_owned_ptr_or_err(py, row)?;
+            forget_hash(row.as_ptr());
             for (place, value) in values.iter_borrowed().enumerate() {
                 let value = value.to_owned().into_ptr();
                 ffi::PyTuple_SET_ITEM(row.as_ptr(), place as ffi::Py_ssize_t, value);
@@ -121,6 +122,19 @@ fn _named_rows(rows: &Bound<'_, PyList>, cls: &Bound<'_, PyType>) -> PyResult<()
             Ok(row)
         }
     })
+}
+
+/// Says of a new tuple that its hash is not known: from Python 3.14 on tuples remember it, and what
+/// the allocator leaves there is zeros, which would be taken for the hash.
+///
+/// # Safety
+/// `tuple` is an instance of tuple, or of a class derived from it, that nobody else sees.
+unsafe fn forget_hash(_tuple: *mut ffi::PyObject) {
+    // SAFETY: it is laid out as a tuple.
+    #[cfg(Py_3_14)]
+    unsafe {
+        (*_tuple.cast::<ffi::PyTupleObject>()).ob_hash = -1;
+    }
 }
 
 /// Exports the functions.

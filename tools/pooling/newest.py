@@ -1,4 +1,7 @@
-"""The poolers that this machine lacks, installed before the tests; what cannot be had is named."""
+"""Poolers that come from elsewhere than this machine's own packages: from Debian sid, and npm.
+
+What cannot be had is named, and left out.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import packages
 import sid
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-# Debian's package by the program that shows whether it is there.
-DEBIAN = {"pgbouncer": "pgbouncer", "pgpool": "pgpool2"}
 SID = ["postgresql-18", "pgbouncer", "odyssey", "pgagroal", "pgpool2"]
 NPM = ["@electric-sql/pglite@0.5.17", "@electric-sql/pglite-socket@0.2.17"]
 NPM_FOLDER = Path(os.environ.get("PSYCOXIDE_NPM") or ROOT / ".cache" / "npm")
-PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
 def say(text: str) -> None:
@@ -28,21 +27,11 @@ def say(text: str) -> None:
 
 def ensure() -> None:
     """Install what is missing, each thing where it can be had."""
-    from_debian()
     try:
         sid.ensure(SID)
     except (sid.Unavailable, sid.Failed) as reason:
         say(f"left out, what comes from Debian sid: {reason}")
     from_npm()
-
-
-def from_debian() -> None:
-    missing = [name for program, name in DEBIAN.items() if not shutil.which(program, path=PATH)]
-    if not missing:
-        return
-    say(f"installing Debian's {', '.join(missing)}")
-    if not packages.may_install() or not packages.install(missing):
-        say(f"left out: {', '.join(missing)} (apt-get install needs root, on a Debian)")
 
 
 def from_npm() -> None:
