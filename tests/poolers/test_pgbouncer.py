@@ -8,6 +8,7 @@ is so still.
 from __future__ import annotations
 
 import time
+import uuid
 
 import pytest
 
@@ -81,7 +82,7 @@ class TestTransactionMode:
 
     def test_a_cursor_with_hold_stays_in_the_session(self, through, two):
         first, second = two
-        cur = first.cursor("held", withhold=True)
+        cur = first.cursor(f"held {uuid.uuid4().hex}", withhold=True)
         cur.execute("select generate_series(1, 5)")
         first.commit()
         second.cursor().execute("select 1")

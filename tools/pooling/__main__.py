@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 # Rows that are run one after another, by words of their names; the groups run beside each other:
 # most of the time is spent waiting.
-GROUPS = ("odyssey pgbouncer-sid", "pgagroal pgpool-ii-sid", "debian12 pglite")
+GROUPS = ("odyssey pgbouncer-sid pgpool", "pgagroal", "pgbouncer-debian12 pglite")
 
 
 def main() -> int:
@@ -80,7 +80,7 @@ def pytest(group: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         "PSYCOXIDE_POOLERS": group,
         "PSYCOXIDE_POOLERS_REPORT": str(folder / f"{group}.json"),
     }
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-rfE", "tests/poolers"]
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-rfEs", "tests/poolers"]
     with (folder / f"{group}.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
     try:
