@@ -110,4 +110,9 @@ def compare(report: dict[str, Any], *, update: bool) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # As Ctrl-C does: what was started is ended, too.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
