@@ -34,6 +34,7 @@ DRIVER = os.environ.get("DRIVER", "")
 LAST_RESORT = 60.0
 
 seen: dict[tuple[str, str, str], Verdict] = {}
+missing: dict[str, str] = {}
 columns: dict[str, str] = {}
 poolers: dict[str, dict[str, Any]] = {}
 through_key = pytest.StashKey[Through]()
@@ -43,10 +44,7 @@ def rows() -> list[Row]:
     if not CHOSEN:
         return [row for row in ROWS if str(row).startswith("pgbouncer-debian12")]
     words = CHOSEN.split()
-    found = [row for row in ROWS if CHOSEN == "all" or any(word in str(row) for word in words)]
-    if not found:
-        raise pytest.UsageError(f"no row has {CHOSEN!r} in its name: {', '.join(map(str, ROWS))}")
-    return found
+    return [row for row in ROWS if CHOSEN == "all" or any(word in str(row) for word in words)]
 
 
 def drivers() -> list[str]:
@@ -81,6 +79,7 @@ def through(
     try:
         pooler = site.open(row)
     except Missing as reason:
+        missing[str(row)] = str(reason)
         pytest.skip(f"{row}: {reason}")
     reference = seen.get((str(row), name_of(request.node), "psycopg2"))
     if pooler.spares and reference is not None and reference.outcome != "works":
@@ -197,9 +196,12 @@ def pytest_sessionfinish() -> None:
         }
         for (row, name, driver), verdict in seen.items()
     ]
-    Path(path).write_text(json.dumps({"poolers": poolers, "verdicts": verdicts}, indent=1))
+    report = {"poolers": poolers, "verdicts": verdicts, "missing": missing}
+    Path(path).write_text(json.dumps(report, indent=1))
 
 
 def pytest_configure(config: Any) -> None:
+    if not rows():
+        raise pytest.UsageError(f"no row has {CHOSEN!r} in its name: {', '.join(map(str, ROWS))}")
     config.addinivalue_line("markers", "limit(seconds): how long a scenario may take")
     config.addinivalue_line("markers", "only(pooler, ...): the poolers that a scenario is for")

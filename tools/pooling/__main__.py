@@ -47,6 +47,8 @@ def main() -> int:
     if not options.no_setup:
         newest.ensure()
     report, code = run([" ".join(options.rows)] if options.rows else GROUPS)
+    for row, reason in report["missing"].items():
+        print(f"left out: {row}: {reason}")
     for line in table.unsteady_and_worse(report):
         print(f"worse than psycopg2: {line}")
         code = 1
@@ -56,7 +58,7 @@ def main() -> int:
 
 def run(groups: Sequence[str]) -> tuple[dict[str, Any], int]:
     """Run the scenarios of these groups: what they saw, and pytest's worst exit code."""
-    seen: dict[str, Any] = {"poolers": {}, "verdicts": []}
+    seen: dict[str, Any] = {"poolers": {}, "verdicts": [], "missing": {}}
     code = 0
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as started:
         folder = Path(name)
@@ -68,6 +70,7 @@ def run(groups: Sequence[str]) -> tuple[dict[str, Any], int]:
             if report.exists():
                 found = json.loads(report.read_text())
                 seen["poolers"] |= found["poolers"]
+                seen["missing"] |= found["missing"]
                 seen["verdicts"] += found["verdicts"]
     return seen, code
 
@@ -80,7 +83,7 @@ def pytest(group: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         "PSYCOXIDE_POOLERS": group,
         "PSYCOXIDE_POOLERS_REPORT": str(folder / f"{group}.json"),
     }
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-rfEs", "tests/poolers"]
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-rfE", "tests/poolers"]
     with (folder / f"{group}.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
     try:
