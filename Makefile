@@ -10,6 +10,7 @@
 #   make bench-growth  how the time grows with the size; slopes
 #   make bench-page   writes both into docs/performance.md
 #   make bench-instr  instructions of ten hot paths, against reference values (UPDATE=1)
+#   make test-poolers  what works through PgBouncer, Odyssey, pgagroal, Pgpool-II  (UPDATE=1 POOLERS='odyssey')
 #   make parity   psycopg2's own test suite against psycoxide    (PARITY='-m test_async -v')
 #   make clients  SQLAlchemy, Django, pandas, psycogreen: their tests   (CLIENTS='django')
 #   make test-push  the page's tests, in Debian's Chromium
@@ -51,6 +52,7 @@ RUST_SOURCES := Cargo.toml Cargo.lock .cargo/config.toml $(shell find crates -na
 
 PYTEST ?= tests
 PARITY ?=
+POOLERS ?=
 TORTURE ?=
 SOAK ?= 300
 CLIENTS ?=
@@ -66,7 +68,7 @@ SETUP ?=
 MAY_UPGRADE ?=
 
 .PHONY: help setup server demo test torture soak deny clients bench bench-growth bench-instr bench-page \
-	parity parity-all lint build smoke clean push test-push test-rust test-python test-servers test-next test-tools lint-rust lint-python
+	parity parity-all lint build smoke clean push test-push test-poolers test-rust test-python test-servers test-next test-tools lint-rust lint-python
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -154,7 +156,7 @@ lint-python: $(STAMPS)/dev $(STAMPS)/native
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy python/psycoxide
-	$(BIN)/mypy tools/*.py tools/clients/*.py
+	$(BIN)/mypy tools/*.py tools/clients/*.py tools/pooling/*.py
 	cd benches && ../$(BIN)/mypy --config-file ../pyproject.toml .
 	$(PY) -m mypy.stubtest psycoxide._psycopg --allowlist tools/stubtest_allowlist.txt \
 		--ignore-unused-allowlist
@@ -175,6 +177,9 @@ test-push: $(STAMPS)/system-browser $(STAMPS)/dev $(STAMPS)/native
 
 test-servers: $(STAMPS)/system-tests $(STAMPS)/dev $(STAMPS)/servers $(STAMPS)/native
 	$(PY) tools/every_server.py $(SERVERS) -- $(PYTEST)
+
+test-poolers: $(STAMPS)/system-poolers $(STAMPS)/dev $(STAMPS)/native
+	$(PY) tools/pooling $(if $(filter no,$(SETUP)),--no-setup) $(if $(UPDATE),--update) $(POOLERS)
 
 parity: $(STAMPS)/system-server $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) tools/upstream --allow tests/parity/allowed_failures.txt $(PARITY)

@@ -80,6 +80,16 @@ NEEDS = {
         "tests of connections through a pooler",
         (Part("pgbouncer", ("pgbouncer",)),),
     ),
+    "pgpool": Need(
+        "Pgpool-II",
+        "tests of connections through every pooler",
+        (Part("pgpool2", ("pgpool",)),),
+    ),
+    "sid": Need(
+        "a way to make a chroot of Debian sid",
+        "tests with software that is newer than this machine's",
+        (Part("debootstrap", ("debootstrap",)),),
+    ),
     "kerberos": Need(
         "Kerberos",
         "tests of GSSAPI",
@@ -112,6 +122,7 @@ NEEDS = {
 GROUPS = {
     "server": ("postgresql",),
     "tests": ("postgresql", "pgbouncer", "kerberos"),
+    "poolers": ("postgresql", "pgbouncer", "pgpool", "sid"),
     "browser": ("postgresql", "chromium"),
     "counting": ("postgresql", "valgrind"),
     "chroot": ("debootstrap",),

@@ -1,0 +1,66 @@
+"""PGlite, a PostgreSQL without processes, and its socket server, which lets clients take turns."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from fixtures.clusters import TOOLS
+
+from .places import Missing, Place
+from .pooler import Pooler
+from .servers import Server
+
+# Where `make test-poolers` has npm put it.
+PACKAGES = Path(os.environ.get("PSYCOXIDE_NPM") or TOOLS.parent / ".cache" / "npm").absolute()
+SOCKET = PACKAGES / "node_modules" / "@electric-sql" / "pglite-socket"
+CLIENTS = 12
+
+
+class Pglite(Pooler):
+    title = "PGlite"
+    modes = ("multiplexed",)
+    program = "node"
+    ending = signal.SIGTERM
+    serves = True
+    # What it does not answer at once, it never answers; and it takes seconds to start again.
+    limit = 5
+    spares = True
+    # It is one thread. (And psycopg2 holds the interpreter's lock until it is heard.)
+    cancels = False
+
+    def __init__(self, place: Place, server: Server | None, mode: str) -> None:
+        if not SOCKET.exists():
+            raise Missing("no @electric-sql/pglite-socket of npm here")
+        super().__init__(place, server, mode)
+
+    @property
+    def shares(self) -> bool:
+        return True
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {**super().parameters, "dbname": "postgres", "user": "postgres"}
+
+    def configure(self) -> list[str]:
+        script = SOCKET / "dist" / "scripts" / "server.js"
+        return [self.path, str(script), f"--port={self.port}", "--host=127.0.0.1",
+                f"--max-connections={CLIENTS}"]  # fmt: skip
+
+    def ask(self, sql: str) -> list[Any]:
+        """There is no way past it: it is the server."""
+        conn = psycopg2.connect(**self.parameters)
+        try:
+            conn.autocommit = True
+            with conn.cursor() as cur:
+                cur.execute(sql)
+                return cur.fetchall() if cur.description else []
+        finally:
+            conn.close()
+
+    def _version(self) -> str:
+        return str(json.loads((SOCKET.parent / "pglite" / "package.json").read_text())["version"])
