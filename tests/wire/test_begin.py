@@ -74,6 +74,12 @@ def report_little(kind: bytes, body: bytes) -> bytes:
     return b"" if kind == b"S" and not body.startswith(known) else message(kind, body)
 
 
+def report_nobodys_session(kind: bytes, body: bytes) -> bytes:
+    """PGlite's socket server, which gives several clients turns message by message."""
+    nobody = b"session_authorization\0"
+    return message(kind, nobody + b"\0" if kind == b"S" and body.startswith(nobody) else body)
+
+
 def report_as_odyssey(kind: bytes, body: bytes) -> bytes:
     return b"" if kind == b"S" and body.startswith(b"in_hot_standby\0") else message(kind, body)
 
@@ -87,6 +93,7 @@ PEERS: dict[str, tuple[Any, Any]] = {
     "refuses up to the Sync": (skip_to_sync, unchanged),
     "hangs up at an extended message": (hang_up, report_little),
     "reports as Odyssey does": (pass_on, report_as_odyssey),
+    "reports nobody's session": (refuse_each, report_nobodys_session),
 }
 
 
@@ -237,7 +244,12 @@ def test_what_is_sent(message_relay, address, server, outside):
 
 
 @pytest.mark.parametrize(
-    "name", ["refuses each extended message", "hangs up at an extended message"]
+    "name",
+    [
+        "refuses each extended message",
+        "hangs up at an extended message",
+        "reports nobody's session",
+    ],
 )
 def test_a_peer_that_reports_little_gets_simple_queries(message_relay, address, server, name):
     relay = message_relay(address, *PEERS[name])

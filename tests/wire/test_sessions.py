@@ -209,3 +209,23 @@ def test_a_server_without_a_version_is_taken_for_a_current_one(scripted):
     conn.set_session(deferrable=True)
     conn.tpc_begin("a")
     assert server.queries == ["BEGIN DEFERRABLE"]
+
+
+@pytest.mark.parametrize("code", ["XX000", "57P01", "22012", "08006", None])
+@pytest.mark.parametrize("statement", ["BEGIN", "query", "COMMIT"])
+def test_a_report_that_ends_the_session_is_an_operational_error(scripted, code, statement):
+    """As in psycopg2, which loses the server's words where the end of the connection is there with
+    them. Pgpool-II says XX000 when it has lost its server, an InternalError otherwise."""
+    fields = {
+        "S": "FATAL",
+        "V": "FATAL",
+        "M": "unable to read data",
+        **({"C": code} if code else {}),
+    }
+    server = scripted(reporting(in_hot_standby=None, TimeZone=None))
+    server.answers = lambda sql: error(**fields) if sql == statement else None
+    conn = psycoxide.connect(server.dsn)
+    with pytest.raises(psycoxide.OperationalError, match="unable to read data") as raised:
+        conn.cursor().execute("query")
+        conn.commit()
+    assert raised.value.pgcode == code

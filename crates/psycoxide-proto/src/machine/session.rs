@@ -90,8 +90,11 @@ impl Session {
             && self.parameters.get(REPORTED_UNLESS_COUNTED).is_some()
     }
 
+    /// None of these is ever empty in PostgreSQL. PGlite, which has nobody's session to report, passes on
+    /// the messages of several clients one by one, and only a simple query is one message.
     fn looks_like_postgresql(&self) -> bool {
-        REPORTED_BY_POSTGRESQL.iter().all(|name| self.parameters.get(name).is_some())
+        let reported = |name: &&str| self.parameters.get(name).is_some_and(|text| !text.is_empty());
+        REPORTED_BY_POSTGRESQL.iter().all(reported)
     }
 
     /// The peer has answered a request by the extended query protocol, or refused one.

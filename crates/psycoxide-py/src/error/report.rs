@@ -3,7 +3,7 @@
 use psycoxide_proto::Report;
 use psycoxide_sql::message::Message;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyDictMethods};
+use pyo3::types::{PyDict, PyDictMethods, PyType};
 
 use super::class;
 use crate::adapt::QuoteContext;
@@ -69,7 +69,10 @@ fn build(
 ) -> PyResult<PyErr> {
     let text = report_text(report, query, true, context);
     let code = report.field(b'C').map(|code| context.decode_lossy(py, code).into_owned());
-    let class = class_of(py, code.as_deref())?;
+    let class = match class_of(py, code.as_deref())? {
+        class if report.is_fatal() => operational(py, class)?,
+        class => class,
+    };
     let fields = PyDict::new(py);
     for (code, value) in report.iter() {
         fields.set_item(char::from(code).to_string(), context.decode_lossy(py, value))?;
@@ -85,6 +88,14 @@ fn message(text: &str) -> &str {
         .iter()
         .find_map(|severity| text.strip_prefix(severity))
         .unwrap_or(text)
+}
+
+/// The class of a report that ends the session: programs that connect again look for
+/// OperationalError, and psycopg2 mostly raises it, whatever the SQLSTATE says. Pgpool-II says XX000.
+fn operational<'py>(py: Python<'py>, found: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let operational = class(py, "OperationalError")?;
+    let subclass = found.cast::<PyType>()?.is_subclass(&operational)?;
+    Ok(if subclass { found } else { operational })
 }
 
 /// The class of a SQLSTATE: its own, or the one that its first two characters stand for.
