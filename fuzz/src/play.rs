@@ -21,7 +21,10 @@ const REQUESTS: usize = 16;
 const SLICES: usize = 4;
 
 /// What a server says to let a client in without further ado.
-const WELCOME: &[u8] = b"R\0\0\0\x08\0\0\0\0S\0\0\0\x12DateStyle\0ISO\0Z\0\0\0\x05I";
+const WELCOME: &[u8] = b"R\0\0\0\x08\0\0\0\0S\0\0\0\x12DateStyle\0ISO\0";
+
+/// What comes behind the parameters.
+const READY: &[u8] = b"Z\0\0\0\x05I";
 
 /// What PostgreSQL reports as well, each with the value `x`: a peer that does may be sent a BEGIN by the
 /// extended query protocol.
@@ -131,14 +134,13 @@ impl Player {
         // The highest bit leaves the start-up to the input.
         if choice & 0x80 == 0 {
             engine.receive(WELCOME);
-        }
-        // The next one makes the server PostgreSQL.
-        if choice & 0xc0 == 0x40 {
-            for name in REPORTED {
+            // The next one makes the server PostgreSQL.
+            for name in REPORTED.iter().filter(|_| choice & 0x40 != 0) {
                 let length = u32::try_from(name.len() + 7).unwrap_or_default();
                 let name = [name.as_bytes(), b"\0x\0"].concat();
                 engine.receive(&[b"S", &length.to_be_bytes()[..], &name].concat());
             }
+            engine.receive(READY);
         }
         let told = Told::default();
         let mut player = Player { engine, choice, eager: false, requests: 0, slices: 0, told };

@@ -211,6 +211,18 @@ def test_a_server_without_a_version_is_taken_for_a_current_one(scripted):
     assert server.queries == ["BEGIN DEFERRABLE"]
 
 
+def test_a_statement_without_an_answer_is_an_error(scripted, driver):
+    """ReadyForQuery and nothing before it: who asked must not take it for success."""
+    server = scripted(answers=lambda sql: b"" if sql == "query" else None)
+    conn = driver.connect(server.dsn)
+    cur = conn.cursor()
+    with pytest.raises(driver.OperationalError):
+        cur.execute("query")
+    conn.rollback()
+    cur.execute("something else")
+    assert not conn.closed
+
+
 @pytest.mark.parametrize("code", ["XX000", "57P01", "22012", "08006", None])
 @pytest.mark.parametrize("statement", ["BEGIN", "query", "COMMIT"])
 def test_a_report_that_ends_the_session_is_an_operational_error(scripted, code, statement):

@@ -316,17 +316,18 @@ fn anything_else_waits_for_its_begin() {
 }
 
 /// Only a peer that reports all that PostgreSQL reports, and has answered by the extended protocol,
-/// gets a BEGIN and a statement together: the first BEGIN goes alone.
+/// gets a BEGIN and a statement together: the first BEGIN goes alone. What is reported later, by a
+/// pooler whose server has changed, does not count.
 #[test]
 fn a_begin_that_went_alone_shows_what_the_peer_knows() {
-    for (standby, messages) in [(true, "PBEPBDECS"), (false, "PBES")] {
-        let mut engine = idle_reporting();
-        if standby {
-            engine.receive(&parameter("in_hot_standby", "off"));
-        }
+    for (peer, messages) in
+        [(idle_unproven as fn() -> Engine, "PBEPBDECS"), (idle_reporting, "PBES")]
+    {
+        let mut engine = peer();
         ask(&mut engine, query("SET x").begin(BEGIN), "PBES", &[begun(), ready(b'T')]);
         sent(&mut engine);
-        engine.receive(&[complete("SET"), ready(b'T')].concat());
+        let promoted = parameter("in_hot_standby", "off");
+        engine.receive(&[complete("SET"), promoted, ready(b'T')].concat());
         outcome(&mut engine);
         ask(&mut engine, statement("SELECT").begin(BEGIN), messages, &[]);
     }
@@ -350,25 +351,25 @@ fn a_begin_that_fails_takes_the_statement_with_it() {
 }
 
 /// A peer that looks like PostgreSQL and knows the simple protocol only: it may skip up to the Sync
-/// or refuse message by message, and answer the Sync or not.
+/// or refuse message by message, in the same words or in others, and be ready behind each, behind the
+/// Sync, or not at all.
 #[test]
 fn a_peer_that_refuses_to_parse_begin_gets_a_simple_one() {
-    let refusal = || error("ERROR", "0A000", "no extended protocol");
-    let ready_again = || [ready(b'I'), refusal()].concat().repeat(3);
-    for more in [
-        // It skips up to the Sync.
-        ready(b'I'),
-        // It refuses each message, and answers the Sync, or refuses that too.
-        [refusal(), refusal(), ready(b'I')].concat(),
-        refusal().repeat(3),
-        // It is ready after each refusal.
-        [ready_again(), ready(b'I')].concat(),
-    ] {
+    let refusal = |code: &str| error("ERROR", code, &format!("no {code}"));
+    let codes = ["0A000", "42601", "25001", "0A000", "08P01"];
+    for dialogue in ["EZSZ", "EEEE", "EEEZ", "EEZ", "EZSEZEZEZEZ", "Z"] {
         let mut engine = idle_reporting();
-        ask(&mut engine, statement("SELECT").begin(BEGIN), "PBES", &[refusal()]);
-        assert_eq!(sent(&mut engine), b"Q\0\0\0\x0aBEGIN\0");
-        engine.receive(&more);
-        assert!(sent(&mut engine).is_empty() && !engine.has_begun());
+        ask(&mut engine, statement("SELECT").begin(BEGIN), "PBES", &[]);
+        let mut refusals = codes.iter().cycle();
+        for step in dialogue.chars() {
+            match step {
+                'E' => engine.receive(&refusal(refusals.next().unwrap())),
+                'Z' => engine.receive(&ready(b'I')),
+                _ => assert_eq!(kinds(&sent(&mut engine)), "S"),
+            }
+            assert!(!engine.has_begun() && events(&mut engine).is_empty(), "{dialogue}");
+        }
+        assert_eq!(sent(&mut engine), b"Q\0\0\0\x0aBEGIN\0", "{dialogue}");
         engine.receive(&[complete("BEGIN"), ready(b'T')].concat());
         assert_eq!(sent(&mut engine), b"Q\0\0\0\x0bSELECT\0");
         engine.receive(&[row_description(&["a"]), complete("SELECT 0"), ready(b'T')].concat());
@@ -379,18 +380,32 @@ fn a_peer_that_refuses_to_parse_begin_gets_a_simple_one() {
         ask(&mut engine, statement("SELECT").begin(BEGIN), "Q", &answer);
         assert_eq!(kinds(&sent(&mut engine)), "Q");
     }
-    // What is to follow cannot: the refusal is its error.
-    let mut engine = idle_reporting();
-    ask(&mut engine, extended().begin(BEGIN), "PBES", &[ready_again()[6..].to_vec(), ready(b'I')]);
-    assert_eq!(outcome(&mut engine).error.unwrap().sqlstate(), Some("0A000"));
-    assert!(engine.is_idle() && engine.out().is_empty() && !engine.has_begun());
-    // The simple one may fail as well.
+}
+
+/// It may be BEGIN itself that is refused, in the same words by either protocol.
+#[test]
+fn a_begin_that_is_refused_twice_is_an_error() {
+    let refusal = || error("ERROR", "58000", "no server");
     let mut engine = idle_reporting();
     ask(&mut engine, statement("SELECT").begin(BEGIN), "PBES", &[refusal(), ready(b'I')]);
-    sent(&mut engine);
-    engine.receive(&[error("ERROR", "57014", "no"), ready(b'I')].concat());
-    assert_eq!(outcome(&mut engine).error.unwrap().sqlstate(), Some("57014"));
+    assert_eq!(kinds(&sent(&mut engine)), "S");
+    engine.receive(&ready(b'I'));
+    assert_eq!(kinds(&sent(&mut engine)), "Q");
+    engine.receive(&[refusal(), ready(b'I')].concat());
+    assert_eq!(outcome(&mut engine).error.unwrap().sqlstate(), Some("58000"));
     assert!(engine.is_idle() && engine.out().is_empty() && !engine.has_begun());
+    // A peer that has shown that it knows the protocol is believed at once, and so is a cancel request,
+    // and what is to follow by the same protocol cannot follow otherwise.
+    let canceled = error("ERROR", "57014", "no");
+    for (mut engine, request, report) in [
+        (idle_postgresql(), query("SELECT"), refusal()),
+        (idle_reporting(), query("SELECT"), canceled),
+        (idle_reporting(), extended(), refusal()),
+    ] {
+        ask(&mut engine, request.begin(BEGIN), "PBES", &[report, ready(b'I')]);
+        assert!(outcome(&mut engine).error.is_some());
+        assert!(engine.is_idle() && engine.out().is_empty() && !engine.has_begun());
+    }
 }
 
 #[test]
@@ -399,11 +414,8 @@ fn the_sessions_of_replication_know_simple_queries_only() {
     startup.parameters.push((b"replication".to_vec(), b"database".to_vec()));
     let mut engine = Engine::new(startup);
     sent(&mut engine);
-    engine.receive(&welcome());
+    engine.receive(&welcome_reporting(&REPORTED));
     outcome(&mut engine);
-    for name in REPORTED {
-        engine.receive(&parameter(name, "x"));
-    }
     ask(&mut engine, statement("SELECT").begin(BEGIN), "Q", &[]);
 }
 
@@ -418,8 +430,9 @@ fn acknowledgements_behind_an_error_are_passed_over() {
     assert!(engine.is_idle());
 }
 
+/// While idle, and between a BEGIN and what waits for it.
 #[test]
-fn one_ready_for_query_too_many_changes_nothing() {
+fn a_ready_for_query_too_many_changes_nothing() {
     let mut engine = idle();
     engine.receive(&ready(b'I').repeat(3));
     assert!(engine.is_idle() && events(&mut engine).is_empty());
@@ -427,7 +440,17 @@ fn one_ready_for_query_too_many_changes_nothing() {
     ask(&mut engine, query("SET x"), "Q", &answer);
     outcome(&mut engine);
     assert_eq!(engine.transaction_status(), TransactionStatus::InTransaction);
-    assert!(engine.is_idle() && engine.error().is_none());
+    for (mut engine, messages, answer) in
+        [(idle(), "Q", complete("BEGIN")), (idle_reporting(), "PBES", begun())]
+    {
+        let answer = [answer, ready(b'T').repeat(2)];
+        ask(&mut engine, query("SELECT").begin(BEGIN), messages, &answer);
+        assert_eq!(kinds(&sent(&mut engine)), "Q");
+        let rows = [row_description(&["a"]), data_row(&[None]), complete("SELECT 1")].concat();
+        engine.receive(&[rows, ready(b'T').repeat(2)].concat());
+        assert_eq!(outcome(&mut engine).result.unwrap().rows.len(), 1);
+        assert!(engine.is_idle() && engine.error().is_none());
+    }
 }
 
 #[test]

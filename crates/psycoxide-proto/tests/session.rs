@@ -273,6 +273,17 @@ fn last_words_may_be_counted_short() {
     }
 }
 
+/// A pooler may call an error fatal and go on: what it said has nothing to do with a later end.
+#[test]
+fn last_words_that_were_not_the_last_are_forgotten() {
+    let mut engine = idle();
+    engine.submit(Request::query(b"SELECT 1".to_vec())).unwrap();
+    engine.receive(&[error("FATAL", "58000", "pool timeout"), ready(b'I')].concat());
+    assert!(outcome(&mut engine).error.is_some());
+    engine.receive_eof();
+    assert_eq!(engine.error(), Some(&Error::Terminated(None)));
+}
+
 #[test]
 fn an_error_that_is_not_fatal_is_a_notice_while_idle() {
     let mut engine = idle();

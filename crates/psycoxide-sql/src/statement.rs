@@ -15,6 +15,10 @@ const READING: [&[u8]; 4] = [b"select", b"values", b"table", b"declare"];
 /// What may stand behind WITH and writes.
 const WRITING: [&[u8]; 4] = [b"insert", b"update", b"delete", b"merge"];
 
+/// Parts of the names of views that show what the extended query protocol leaves: its portal, and the
+/// memory of its statement.
+const SHOWING: [&[u8]; 2] = [b"pg_cursor", b"memory_context"];
+
 /// Whether a text is one statement with no parameters of the server's kind (`$1`). Semicolons may
 /// follow it.
 pub fn is_single(text: &[u8]) -> bool {
@@ -41,7 +45,7 @@ pub fn is_plain(text: &[u8]) -> bool {
 pub fn answers_alike(text: &[u8]) -> bool {
     let reads = begins_with(text, &READING)
         || begins_with(text, &[b"with"]) && !WRITING.iter().any(|word| holds(text, word));
-    reads && is_single(text)
+    reads && is_single(text) && !SHOWING.iter().any(|name| holds(text, name))
 }
 
 /// Whether the first word is one of these, which are in lower case.
@@ -122,6 +126,8 @@ mod tests {
             "select 1; select 2",
             "select $1",
             "explain select 1",
+            "select * from PG_cursors",
+            "select * from pg_backend_memory_contexts",
             "show all",
             "call p()",
             "",

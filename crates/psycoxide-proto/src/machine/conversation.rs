@@ -26,10 +26,9 @@ use crate::wire::reader::Malformed;
 /// The style in which dates are read. The order of day and month within it only matters for input.
 const SET_DATESTYLE: &[u8] = b"SET datestyle TO 'ISO'";
 
-/// The classes of errors that are about BEGIN itself: invalid values, the transaction's state, its
-/// rollback, syntax, resources, limits, prerequisites, intervention (a cancel request, a shutdown).
+/// The class of errors in which somebody intervened: a cancel request, a shutdown.
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
-const ANSWERS_TO_BEGIN: [&str; 8] = ["22", "25", "40", "42", "53", "54", "55", "57"];
+const INTERVENED: &str = "57";
 
 /// What the in buffer has to do after a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +38,8 @@ pub(crate) enum Effect {
     ForgetRows,
     /// What follows may be said again and again, and need not be read each time.
     PassAlike,
+    /// The next message was sent just now: what was received before it does not answer it.
+    GoOn,
     /// The request is complete: its rows are wanted.
     Finish,
 }
@@ -195,12 +196,21 @@ impl Conversation {
             Action::Begun => {
                 command_complete(body)?;
                 self.begun = true;
-                if self.script.went_alone() {
-                    self.session.set_extended(true);
-                }
+            }
+            Action::BegunExtended => {
+                command_complete(body)?;
+                self.begun = true;
+                self.session.set_extended(true);
                 self.phase = self.script.after_begin();
             }
             Action::BeginRefused => return self.begin_refused(body),
+            Action::BeginIgnored => {
+                ready_for_query(body)?;
+                if !self.fall_back(false)? {
+                    let (message, phase) = (Message::ReadyForQuery.byte(), rule.next);
+                    return Err(Violation::Unexpected { message, phase }.into());
+                }
+            }
             Action::Error => return self.error(body),
             Action::CopyIn | Action::CopyOut | Action::CopyBoth | Action::RefuseCopyIn => {
                 return self.copy_begins(rule.action, CopyFormat::parse(body)?);
@@ -349,24 +359,25 @@ impl Conversation {
         Ok(Effect::ForgetRows)
     }
 
-    /// The peer refuses to parse BEGIN. Unless that is an answer to BEGIN, it does not know the extended
-    /// query protocol, whatever it looked like. Nothing was run.
-    ///
-    /// It may refuse each of the four messages, and say each time that it is ready: what comes in the
-    /// same words as the first refusal is another one.
+    /// The peer refuses to parse BEGIN. Unless somebody intervened, it may not know the extended query
+    /// protocol, whatever it looked like: nothing was run, and a simple BEGIN will tell.
     fn begin_refused(&mut self, body: &[u8]) -> Result<Effect, Trouble> {
         let report = Report::parse(body)?;
-        let answered = report.sqlstate().and_then(|code| code.get(..2));
-        let answered = answered.is_some_and(|class| ANSWERS_TO_BEGIN.contains(&class));
-        let refused = !report.is_fatal()
-            && !answered
-            && self.script.fall_back(&report, &mut self.out).map_err(Error::Misuse)?;
-        if !refused {
+        let intervened = report.sqlstate().is_some_and(|code| code.starts_with(INTERVENED));
+        if report.is_fatal() || intervened || !self.fall_back(true)? {
             return self.error(body);
         }
-        self.session.set_extended(false);
-        self.phase = Phase::BeginAgain;
         Ok(Effect::Nothing)
+    }
+
+    /// Goes on with a simple BEGIN, as soon as nothing else is outstanding; false if that cannot be.
+    fn fall_back(&mut self, error: bool) -> Result<bool, Error> {
+        let phase = self.script.fall_back(error, &mut self.out).map_err(Error::Misuse)?;
+        if let Some(phase) = phase {
+            self.phase = phase;
+            self.session.set_extended(false);
+        }
+        Ok(phase.is_some())
     }
 
     fn reads_iso_dates(&self) -> bool {
@@ -377,16 +388,19 @@ impl Conversation {
     /// The server is ready: on to the next query of the script, or to the end.
     fn ready(&mut self, body: &[u8]) -> Result<Effect, Trouble> {
         self.session.status = ready_for_query(body)?;
+        self.session.settle();
+        // It has gone on after all.
+        self.last_words = None;
         if self.task.error().is_none() {
             if std::mem::take(&mut self.setup) && !self.reads_iso_dates() {
                 self.internal = true;
                 self.out.append(|out| query::query(out, SET_DATESTYLE)).map_err(Error::Misuse)?;
                 self.phase = Phase::Query;
-                return Ok(Effect::Nothing);
+                return Ok(Effect::GoOn);
             }
             if let Some(phase) = self.script.go_on(&mut self.out).map_err(Error::Misuse)? {
                 self.phase = phase;
-                return Ok(Effect::Nothing);
+                return Ok(Effect::GoOn);
             }
             if self.script.is_extended() {
                 self.session.set_extended(true);

@@ -28,7 +28,7 @@ use conversation::{Conversation, Effect};
 use event::{Answer, Event, TokenRefusal};
 use request::Request;
 use startup::{ProtocolVersion, Startup};
-use transitions::{Action, Phase, Rule, rule};
+use transitions::{Action, Message, Phase, Rule, rule};
 
 /// COPY data are handed to the driver in blocks of about this size: large enough that what a
 /// block costs does not matter, small enough to stay in a processor's cache.
@@ -451,10 +451,25 @@ impl Engine {
                 let times = self.inbox.pass(self.talk.task.alike());
                 self.talk.task.complete_alike(times);
             }
+            Effect::GoOn => self.pass_ready()?,
             Effect::Finish => {
                 let rows = self.inbox.seal_rows();
                 self.talk.finish(rows);
             }
+        }
+        Ok(())
+    }
+}
+
+impl Engine {
+    /// Passes over each ReadyForQuery that is one too many, as libpq does while nothing runs: read later,
+    /// it would end the request that has just been sent.
+    fn pass_ready(&mut self) -> Result<(), Error> {
+        while let Some(header) = self.inbox.header(false)?
+            && header.message == Message::ReadyForQuery
+            && self.inbox.holds(header)
+        {
+            self.inbox.consume(header);
         }
         Ok(())
     }

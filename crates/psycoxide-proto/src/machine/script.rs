@@ -1,6 +1,5 @@
 //! What a request sends, and where the conversation stands after that.
 
-use crate::backend::report::Report;
 use crate::frontend::extended::{self, Target};
 use crate::frontend::query;
 use crate::machine::request::{Extended, Request, Work};
@@ -15,11 +14,11 @@ pub(crate) struct Script {
     pub(crate) work: Phase,
     /// The request's messages, until the BEGIN that was sent alone has succeeded.
     held: Vec<u8>,
-    /// A BEGIN that was sent alone by the extended query protocol, in case the peer turns out not to
-    /// know it.
+    /// A BEGIN that was sent alone by the extended query protocol to a peer that has not shown yet that
+    /// it knows that.
     begin: Vec<u8>,
-    /// How the peer refused that.
-    refusal: Option<Report>,
+    /// How the peer refused it.
+    refusal: Refusal,
     /// Simple queries still to be sent.
     queries: std::vec::IntoIter<Vec<u8>>,
 }
@@ -31,6 +30,8 @@ pub(crate) enum BeginForm {
     Simple,
     /// By the extended query protocol with a Sync of its own; its success is waited for.
     Alone,
+    /// The same, to a peer that has not shown yet that it knows that protocol.
+    First,
     /// In one flush with what goes by the extended query protocol anyway or may, one Sync behind both;
     /// else alone.
     Together,
@@ -42,7 +43,7 @@ impl Default for Script {
             work: Phase::Query,
             held: Vec::new(),
             begin: Vec::new(),
-            refusal: None,
+            refusal: Refusal::default(),
             queries: Vec::new().into_iter(),
         }
     }
@@ -85,7 +86,9 @@ impl Script {
             extended::sync(out);
             Ok(())
         })?;
-        script.begin = begin;
+        if form == BeginForm::First {
+            script.begin = begin;
+        }
         Ok((Phase::BeginParse, script))
     }
 
@@ -140,11 +143,6 @@ impl Script {
         !matches!(self.work, Phase::Query | Phase::Function)
     }
 
-    /// Whether a BEGIN went alone by the extended query protocol, and no other was sent since.
-    pub(crate) fn went_alone(&self) -> bool {
-        !self.begin.is_empty()
-    }
-
     /// The phase after a BEGIN that succeeded: the ReadyForQuery behind it, or the request's own.
     pub(crate) fn after_begin(&self) -> Phase {
         if self.held.is_empty() { self.work } else { Phase::BeginReady }
@@ -166,20 +164,79 @@ impl Script {
         Ok(Some(Phase::Query))
     }
 
-    /// The peer refused a BEGIN by the extended query protocol: sends a simple one instead, unless that
-    /// has been done. False if there is no way back: more went with it, or is to follow by the same
-    /// protocol, or this is another refusal.
-    pub(crate) fn fall_back(&mut self, report: &Report, out: &mut Outbox) -> Result<bool, Refused> {
-        if let Some(refusal) = &self.refusal {
-            return Ok(refusal == report);
+    /// The peer has answered BEGIN by the extended query protocol with an error, or else with a
+    /// ReadyForQuery. Returns the phase in which to go on: with a simple BEGIN, once all that was sent
+    /// before it is answered. `None` if there is no way back: the peer knows the protocol, or what is to
+    /// follow goes by it.
+    pub(crate) fn fall_back(
+        &mut self,
+        error: bool,
+        out: &mut Outbox,
+    ) -> Result<Option<Phase>, Refused> {
+        if self.begin.is_empty() || self.is_extended() {
+            return Ok(None);
+        }
+        match self.refusal.count(error) {
+            Outstanding::Some => return Ok(Some(Phase::BeginRefused)),
+            Outstanding::Unclear => {
+                out.append(|out| {
+                    extended::sync(out);
+                    Ok(())
+                })?;
+                return Ok(Some(Phase::BeginRefused));
+            }
+            Outstanding::None => {}
         }
         let begin = std::mem::take(&mut self.begin);
-        if begin.is_empty() || self.is_extended() {
-            return Ok(false);
-        }
         out.append(|out| query::query(out, &begin))?;
-        self.refusal = Some(report.clone());
-        Ok(true)
+        Ok(Some(Phase::Begin))
+    }
+}
+
+/// The answers of a peer that does not know the extended query protocol to Parse, Bind, Execute and Sync.
+///
+/// It may skip up to the Sync, as PostgreSQL does, or refuse each message; it may be ready for a query
+/// behind each refusal, behind the Sync, or not at all. Only when nothing is outstanding any more is it
+/// clear what the next answer belongs to.
+#[derive(Debug, Default)]
+struct Refusal {
+    errors: u8,
+    readies: u8,
+    /// A second Sync was sent.
+    synced_again: bool,
+}
+
+/// Whether answers are outstanding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outstanding {
+    None,
+    Some,
+    /// One more Sync will tell.
+    Unclear,
+}
+
+impl Refusal {
+    /// Counts an answer: an error, or a ReadyForQuery.
+    fn count(&mut self, error: bool) -> Outstanding {
+        match error {
+            true => self.errors += 1,
+            false => self.readies += 1,
+        }
+        let done = match (self.synced_again, self.errors, self.readies) {
+            // Each message was refused, the Sync too; or the Sync was answered as a Sync is.
+            (false, 4, 0) | (false, 0 | 2.., 1..) => true,
+            // Skipped up to the Sync, or refused and ready each time?
+            (false, 1, 1) => {
+                self.synced_again = true;
+                return Outstanding::Unclear;
+            }
+            // It was skipped up to the Sync: this answers the second one.
+            (true, 1, 2) => true,
+            // Ready behind each of five.
+            (true, _, 5) => true,
+            _ => false,
+        };
+        if done { Outstanding::None } else { Outstanding::Some }
     }
 }
 
@@ -262,7 +319,8 @@ mod tests {
         kinds
     }
 
-    const FORMS: [BeginForm; 3] = [BeginForm::Simple, BeginForm::Alone, BeginForm::Together];
+    const FORMS: [BeginForm; 4] =
+        [BeginForm::Simple, BeginForm::First, BeginForm::Alone, BeginForm::Together];
 
     fn start(request: Request, form: BeginForm) -> (Phase, Script, String) {
         let mut out = Outbox::default();
@@ -346,20 +404,37 @@ mod tests {
     }
 
     #[test]
-    fn a_begin_that_went_alone_can_go_again() {
-        let request = || Request::query(b"SELECT 1".to_vec()).begin(b"BEGIN");
+    fn only_a_first_begin_can_go_again() {
         for form in FORMS {
-            let (_, mut script, _) = start(request(), form);
+            let (_, mut script, _) = start(Request::query(b"x".to_vec()).begin(b"BEGIN"), form);
             let mut out = Outbox::default();
-            let refusal = Report::parse(b"C0A000\0Mno\0\0").unwrap();
-            let other = Report::parse(b"C57014\0Mno\0\0").unwrap();
-            // A query never goes together with its BEGIN.
-            let again = form != BeginForm::Simple;
-            for _ in 0..3 {
-                assert_eq!(script.fall_back(&refusal, &mut out), Ok(again));
-                assert_eq!(kinds(out.pending()), if again { "Q" } else { "" });
+            let phase = script.fall_back(true, &mut out).unwrap();
+            assert_eq!(phase, (form == BeginForm::First).then_some(Phase::BeginRefused));
+            assert!(out.pending().is_empty());
+        }
+        let extended = Extended { sql: Some(b"x".to_vec()), ..Extended::default() };
+        let request = Request::extended(extended).begin(b"BEGIN");
+        let (_, mut script, _) = start(request, BeginForm::First);
+        assert_eq!(script.fall_back(true, &mut Outbox::default()), Ok(None));
+    }
+
+    /// `E` is an error, `Z` a ReadyForQuery; `S` is the Sync that is sent, `Q` the simple BEGIN.
+    #[test]
+    fn a_simple_begin_goes_when_nothing_is_outstanding() {
+        for dialogue in ["EZSZQ", "EEEEQ", "EEEZQ", "EEZQ", "EZSEZEZEZEZQ", "ZQ"] {
+            let request = Request::query(b"x".to_vec()).begin(b"BEGIN");
+            let (_, mut script, _) = start(request, BeginForm::First);
+            let mut played = String::new();
+            for answer in dialogue.chars().filter(|answer| "EZ".contains(*answer)) {
+                let mut out = Outbox::default();
+                let phase = script.fall_back(answer == 'E', &mut out).unwrap();
+                played.push(answer);
+                played.push_str(&kinds(out.pending()));
+                let begun = played.ends_with('Q');
+                let expected = if begun { Phase::Begin } else { Phase::BeginRefused };
+                assert_eq!(phase, Some(expected), "{played} of {dialogue}");
             }
-            assert_eq!(script.fall_back(&other, &mut out), Ok(false));
+            assert_eq!(played, dialogue);
             assert_eq!(go_on(&mut script), (Some(Phase::Query), "Q".to_owned()));
         }
     }

@@ -44,12 +44,40 @@ const REPORTED_BY_POSTGRESQL: [&str; 10] = [
 /// for its answer for ever. What PostgreSQL 13 said cannot be told from what Odyssey said.
 const REPORTED_UNLESS_COUNTED: &str = "in_hot_standby";
 
+/// What a peer looks like, by the parameters that it reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Likeness {
+    /// Anything.
+    Unknown,
+    /// PostgreSQL, or a pooler that may lose count of what a server skips.
+    PostgreSql,
+    /// PostgreSQL since 14, or a pooler that does not.
+    Counted,
+}
+
+impl Likeness {
+    /// None of the parameters is ever empty in PostgreSQL. PGlite, which has nobody's session to report,
+    /// passes on the messages of several clients one by one, and only a simple query is one message.
+    fn of(parameters: &Parameters) -> Likeness {
+        let reported = |name: &str| parameters.get(name).is_some_and(|text| !text.is_empty());
+        if !REPORTED_BY_POSTGRESQL.into_iter().all(reported) {
+            Likeness::Unknown
+        } else if reported(REPORTED_UNLESS_COUNTED) {
+            Likeness::Counted
+        } else {
+            Likeness::PostgreSql
+        }
+    }
+}
+
 /// The state of the session, as far as the server tells it.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) status: TransactionStatus,
     /// Whether the peer knows the extended query protocol, once that is known.
     extended: Option<bool>,
+    /// What it looks like, once it is ready.
+    likeness: Option<Likeness>,
     pub(crate) protocol: ProtocolVersion,
     pub(crate) key: Option<CancelKey>,
     pub(crate) parameters: Parameters,
@@ -63,6 +91,7 @@ impl Session {
         Session {
             status: TransactionStatus::Idle,
             extended: None,
+            likeness: None,
             protocol,
             key: None,
             parameters: Parameters::default(),
@@ -77,7 +106,7 @@ impl Session {
         match self.extended {
             Some(true) if self.pipelines() => BeginForm::Together,
             Some(true) => BeginForm::Alone,
-            None if self.looks_like_postgresql() => BeginForm::Alone,
+            None if self.likeness >= Some(Likeness::PostgreSql) => BeginForm::First,
             None | Some(false) => BeginForm::Simple,
         }
     }
@@ -85,16 +114,15 @@ impl Session {
     /// Whether several statements may go before one Sync: the peer has answered by the extended query
     /// protocol, and knows what a server skips when one of them fails.
     pub(crate) fn pipelines(&self) -> bool {
-        self.extended == Some(true)
-            && self.looks_like_postgresql()
-            && self.parameters.get(REPORTED_UNLESS_COUNTED).is_some()
+        self.extended == Some(true) && self.likeness == Some(Likeness::Counted)
     }
 
-    /// None of these is ever empty in PostgreSQL. PGlite, which has nobody's session to report, passes on
-    /// the messages of several clients one by one, and only a simple query is one message.
-    fn looks_like_postgresql(&self) -> bool {
-        let reported = |name: &&str| self.parameters.get(name).is_some_and(|text| !text.is_empty());
-        REPORTED_BY_POSTGRESQL.iter().all(reported)
+    /// The server is ready: what it reports when it is for the first time tells what it is. Later a
+    /// pooler may pass on more.
+    pub(crate) fn settle(&mut self) {
+        if self.likeness.is_none() {
+            self.likeness = Some(Likeness::of(&self.parameters));
+        }
     }
 
     /// The peer has answered a request by the extended query protocol, or refused one.

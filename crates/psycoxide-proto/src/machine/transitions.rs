@@ -15,7 +15,7 @@
 //!                                         Close ► Sync
 //!                                         Function ► Sync
 //!   Query/Execute ► CopyIn ─copy_done─► CopyEnd;  CopyOut ► CopyEnd;  CopyBoth (► CopyBothEnd)
-//!   any of them ─ErrorResponse─► Drain, but BeginParse ─ErrorResponse─► BeginAgain ► BeginReady
+//!   any of them ─ErrorResponse─► Drain, but BeginParse ─ErrorResponse─► BeginRefused ► Begin
 //! ```
 //!
 //! NoticeResponse, ParameterStatus and NotificationResponse may arrive in every phase of an
@@ -38,9 +38,9 @@ pub enum Phase {
     Begin,
     /// … its ReadyForQuery.
     BeginReady,
-    /// A simple BEGIN, as the peer has refused one by the extended query protocol: further refusals
-    /// and ReadyForQuery may come before its CommandComplete.
-    BeginAgain,
+    /// The peer has refused a BEGIN by the extended query protocol: what else it answers to that is
+    /// awaited, before a simple one is sent.
+    BeginRefused,
     /// A BEGIN by the extended query protocol: its ParseComplete is awaited.
     BeginParse,
     /// … its BindComplete.
@@ -122,7 +122,7 @@ const PHASES: [Phase; 36] = [
     Phase::Idle,
     Phase::Begin,
     Phase::BeginReady,
-    Phase::BeginAgain,
+    Phase::BeginRefused,
     Phase::BeginParse,
     Phase::BeginBind,
     Phase::BeginExecute,
@@ -229,10 +229,15 @@ pub(crate) enum Action {
     Acknowledge,
     /// Nothing to look at.
     Ignore,
-    /// The BEGIN is done: on to its ReadyForQuery, or to the request itself if that went with it.
+    /// The simple BEGIN is done: on to its ReadyForQuery.
     Begun,
+    /// The BEGIN by the extended query protocol is done, which shows that the peer knows that: on to its
+    /// ReadyForQuery, or to the request itself if that went with it.
+    BegunExtended,
     /// The BEGIN by the extended query protocol was refused: send a simple one if that may help.
     BeginRefused,
+    /// A Sync was answered, and the BEGIN before it was not: the same.
+    BeginIgnored,
     /// The request failed.
     Error,
     /// A result with rows begins.
@@ -277,8 +282,8 @@ pub(crate) enum Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rule {
     pub(crate) action: Action,
-    /// The phase after it. `Authenticate`, `Ready`, `Begun`, `BeginRefused` and `CopyComplete` choose
-    /// another according to what they find.
+    /// The phase after it. `Authenticate`, `Ready`, `BegunExtended`, `BeginRefused`, `BeginIgnored` and
+    /// `CopyComplete` choose another according to what they find.
     pub(crate) next: Phase,
 }
 
@@ -380,19 +385,21 @@ const fn request(phase: Phase, message: Message) -> Entry {
     use Message as M;
     if matches!(message, M::ErrorResponse) {
         return Some(match phase {
-            Phase::BeginParse | Phase::BeginAgain => (Action::BeginRefused, Phase::Drain),
+            Phase::BeginParse | Phase::BeginRefused => (Action::BeginRefused, Phase::Drain),
             _ => (Action::Error, Phase::Drain),
         });
     }
     match (phase, message) {
-        (Phase::Begin | Phase::BeginAgain, M::CommandComplete) => {
-            Some((Action::Begun, Phase::BeginReady))
-        }
+        (Phase::Begin, M::CommandComplete) => Some((Action::Begun, Phase::BeginReady)),
         (Phase::BeginReady, M::ReadyForQuery) => Some((Action::Ready, Phase::Idle)),
-        (Phase::BeginAgain, M::ReadyForQuery) => Some((Action::Ignore, phase)),
+        (Phase::BeginParse | Phase::BeginRefused, M::ReadyForQuery) => {
+            Some((Action::BeginIgnored, phase))
+        }
         (Phase::BeginParse, M::ParseComplete) => Some((Action::Acknowledge, Phase::BeginBind)),
         (Phase::BeginBind, M::BindComplete) => Some((Action::Acknowledge, Phase::BeginExecute)),
-        (Phase::BeginExecute, M::CommandComplete) => Some((Action::Begun, Phase::BeginReady)),
+        (Phase::BeginExecute, M::CommandComplete) => {
+            Some((Action::BegunExtended, Phase::BeginReady))
+        }
 
         (Phase::Query, M::RowDescription) => Some((Action::Columns, Phase::QueryRows)),
         (Phase::Query | Phase::QueryRows, M::CommandComplete) => {
@@ -491,11 +498,11 @@ mod tests {
         (Phase::Idle, &[(b'E', Phase::Idle), (b'Z', Phase::Idle)]),
         (Phase::Begin, &[(b'C', Phase::BeginReady), (b'E', Phase::Drain)]),
         (Phase::BeginReady, &[(b'Z', Phase::Idle), (b'E', Phase::Drain)]),
+        (Phase::BeginRefused, &[(b'E', Phase::Drain), (b'Z', Phase::BeginRefused)]),
         (
-            Phase::BeginAgain,
-            &[(b'C', Phase::BeginReady), (b'E', Phase::Drain), (b'Z', Phase::BeginAgain)],
+            Phase::BeginParse,
+            &[(b'1', Phase::BeginBind), (b'E', Phase::Drain), (b'Z', Phase::BeginParse)],
         ),
-        (Phase::BeginParse, &[(b'1', Phase::BeginBind), (b'E', Phase::Drain)]),
         (Phase::BeginBind, &[(b'2', Phase::BeginExecute), (b'E', Phase::Drain)]),
         (Phase::BeginExecute, &[(b'C', Phase::BeginReady), (b'E', Phase::Drain)]),
         (
@@ -624,7 +631,7 @@ mod tests {
             // The compiler asks for a new phase here, and the list must then have it too.
             match phase {
                 Phase::Authenticate | Phase::Start | Phase::Idle => {}
-                Phase::Begin | Phase::BeginReady | Phase::BeginAgain | Phase::BeginParse => {}
+                Phase::Begin | Phase::BeginReady | Phase::BeginRefused | Phase::BeginParse => {}
                 Phase::BeginBind | Phase::BeginExecute | Phase::Query | Phase::QueryRows => {}
                 Phase::Parse | Phase::Bind | Phase::Describe | Phase::Execute => {}
                 Phase::BatchParse | Phase::BatchBind | Phase::BatchExecute => {}

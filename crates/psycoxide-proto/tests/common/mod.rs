@@ -72,10 +72,17 @@ pub fn notification(pid: u32, channel: &str, payload: &str) -> Vec<u8> {
 
 /// What a server says until it is ready for the first time.
 pub fn welcome() -> Vec<u8> {
+    welcome_reporting(&[])
+}
+
+/// The same, of a server that reports these parameters, too.
+pub fn welcome_reporting(names: &[&str]) -> Vec<u8> {
+    let reported: Vec<_> = names.iter().map(|name| parameter(name, "x")).collect();
     [
         authentication(0, b""),
         parameter("client_encoding", "UTF8"),
         parameter("DateStyle", "ISO, MDY"),
+        reported.concat(),
         message(b'K', b"\0\0\0\x07abcd"),
         ready(b'I'),
     ]
@@ -91,8 +98,12 @@ pub fn startup() -> Startup {
 
 /// An engine that is idle, with an empty out buffer.
 pub fn idle() -> Engine {
+    idle_with(&[])
+}
+
+fn idle_with(reported: &[&str]) -> Engine {
     let mut engine = Engine::new(startup());
-    engine.receive(&welcome());
+    engine.receive(&welcome_reporting(reported));
     assert_eq!(events(&mut engine), [Event::Done(Outcome::default())]);
     assert!(engine.is_idle(), "{engine:?}");
     sent(&mut engine);
@@ -113,23 +124,24 @@ pub const REPORTED: [&str; 8] = [
 
 /// As [`idle`], with a peer that reports what PostgreSQL 13 does, or Odyssey before any server.
 pub fn idle_reporting() -> Engine {
-    let mut engine = idle();
-    for name in REPORTED {
-        engine.receive(&parameter(name, "x"));
-    }
-    engine
+    idle_with(&REPORTED)
+}
+
+/// As [`idle`], with a peer that reports what PostgreSQL does since 14, and has not shown yet that it
+/// knows the extended query protocol.
+pub fn idle_unproven() -> Engine {
+    idle_with(&[&REPORTED[..], &["in_hot_standby"]].concat())
 }
 
 /// As [`idle`], with a peer that reports what PostgreSQL does since 14, and has shown that it knows the
 /// extended query protocol.
 pub fn idle_postgresql() -> Engine {
-    let mut engine = idle_reporting();
+    let mut engine = idle_unproven();
+    assert!(!engine.pipelines());
     engine.submit(Request::close_statement(b"s".to_vec())).unwrap();
     sent(&mut engine);
     engine.receive(&[message(b'3', b""), ready(b'I')].concat());
     outcome(&mut engine);
-    assert!(!engine.pipelines());
-    engine.receive(&parameter("in_hot_standby", "off"));
     assert!(engine.pipelines());
     engine
 }

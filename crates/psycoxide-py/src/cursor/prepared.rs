@@ -176,7 +176,11 @@ impl Cursor {
         let operation = Self::begin_prepared(connection)?;
         slf.get().note_query(py, &statement.numbered);
         let (request, begun) = connection.get().state().begin(Request::repeat(repeat));
-        operation.launch(request)?;
+        operation.launch(request).inspect_err(|_| {
+            if begun {
+                connection.get().forget_failed_begin();
+            }
+        })?;
         Ok(Flight { operation, connection, rows, begun })
     }
 

@@ -256,7 +256,9 @@ impl Cursor {
             let cursor = slf.as_any();
             return Err(error::from_report(py, &report, query, connection.get(), Some(cursor)));
         }
-        let Some(mut result) = outcome.result else { return Ok(()) };
+        let Some(mut result) = outcome.result else {
+            return Err(error::operational("the server ended the statement without an answer\n"));
+        };
         let lastrowid = result.inserted_oid();
         let mut tuples = None;
         let (rowcount, statusmessage) = match result.kind {
