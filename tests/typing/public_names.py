@@ -1,10 +1,14 @@
 """A program that uses every public name of the package, and every public attribute of its classes.
 
 A name that there is when the program runs has to be one that editors complete.
+`public_names.py FOLDER` writes the programs, in a process of its own: helpers such as
+`register_uuid()` add names to modules.
 """
 
 import importlib
 import keyword
+import sys
+from pathlib import Path
 from types import ModuleType
 
 MODULES = ("", "errorcodes", "errors", "extensions", "extras", "pool", "sql", "tz")
@@ -48,3 +52,9 @@ def names_of(place: object) -> list[str]:
         for name, home in zip(names, own)
         if home.startswith("psycoxide") and not isinstance(getattr(place, name), ModuleType)
     ]
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    (folder / "names.py").write_text(program())
+    (folder / "stars.py").write_text(program_of_stars())

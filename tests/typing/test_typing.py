@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +13,6 @@ import psycoxide
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-import public_names  # noqa: E402
 import type_checkers  # noqa: E402
 
 CHECKERS = {"mypy": type_checkers.mypy, "pyright": type_checkers.pyright}
@@ -30,10 +30,8 @@ def checked(request, tmp_path_factory):
     """One checker's name, and what it reports of all the programs: it starts up only once."""
     needs(request.param)
     folder = tmp_path_factory.mktemp(request.param)
-    names, stars = folder / "names.py", folder / "stars.py"
-    names.write_text(public_names.program())
-    stars.write_text(public_names.program_of_stars())
-    programs = [HERE / "usage.py", HERE / "wrong.py", names, stars]
+    subprocess.run([sys.executable, HERE / "public_names.py", folder], check=True)
+    programs = [HERE / "usage.py", HERE / "wrong.py", folder / "names.py", folder / "stars.py"]
     return request.param, CHECKERS[request.param](programs, folder)
 
 

@@ -31,7 +31,7 @@ ORDER = ("works", "fails", "hangs", "unsafe")
 NOTHING = "-"
 UNSTEADY = "(unsteady)"
 # So much of what works with psycopg2 must work with psycoxide where the pooler is unsteady.
-SHARE = 0.9
+SHARE = 0.8
 FAULTS = "With psycopg2 these do not work, and so with psycoxide:"
 GAINS = "These work with psycoxide, and not with psycopg2:"
 
