@@ -75,12 +75,13 @@ impl Cursor {
                 Chosen::Refused(reached) => Self::ran(&operation, reached)?,
             }
         } else {
+            let begins = connection.get().state().begins();
             // Only where a BEGIN is due does it matter which of the two it is.
-            let request = match connection.get().state().begins() && answers_alike(&sql) {
+            let request = match begins && answers_alike(&sql) {
                 true => Request::statement(sql),
                 false => Request::query(sql),
             };
-            Self::run_in(connection, &operation, request, true, Some(&mut reader))?
+            Self::run_in(connection, &operation, request, begins, Some(&mut reader))?
         };
         match ran {
             Ran::Complete(outcome) => Self::take_rows(slf, outcome, reader.rows),
