@@ -34,7 +34,7 @@ class Pgagroal(Pooler):
     ending = signal.SIGTERM
     settling = 0.1
     # It mixes up clients that are there at once, and closes connections that do nothing wrong.
-    unsteady = ("transaction",)
+    unsteady = ("session", "transaction")
     limit = 6
 
     def configure(self) -> list[str]:
