@@ -2,8 +2,8 @@
 //!
 //! What a row costs by itself (locks, the surroundings of its decoders) is paid once for all of them.
 //! Nobody can tell: the rows hold only what is immutable, no code of the user's runs while they are
-//! made, and what would make them different (another `tzinfo_factory` or `row_factory`, another
-//! place in the result) has them made anew.
+//! made, and what would make them different (another `tzinfo_factory`, another place in the result)
+//! has them made anew. They are tuples: what else a row is to be is seen to when it is handed out.
 
 use std::sync::Arc;
 use std::vec::IntoIter;
@@ -12,7 +12,8 @@ use psycoxide_proto::Position;
 use pyo3::prelude::*;
 
 use super::Cursor;
-use super::result::{Fetched, Place, Tuples};
+use super::place::Place;
+use super::result::{Fetched, Tuples};
 use crate::row;
 
 /// At most so many rows at a time: their objects stay in the fastest cache.
@@ -46,10 +47,11 @@ impl Fetched {
     }
 
     /// How many rows to make at the next place: who asks for one only gets no more made, who goes on
-    /// soon gets many.
+    /// soon gets many. No more than were taken one by one so far, so that what has to be made anew
+    /// is never the larger part, whatever comes between.
     #[inline]
     pub fn worth_making(&self) -> Option<(Arc<Tuples>, usize)> {
-        let most = self.place.row.min(MOST);
+        let most = self.place.row.saturating_sub(self.since).min(MOST);
         let tuples = self.tuples.as_ref().filter(|tuples| most > 1 && tuples.plan.is_atomic())?;
         (self.place.row >= tuples.first()).then(|| (Arc::clone(tuples), most))
     }
@@ -65,7 +67,7 @@ impl Fetched {
             let row = self.place.row - ahead.given;
             let mut reading = tuples.read(Place { row, position: ahead.start });
             reading.by_ref().take(ahead.given).for_each(drop);
-            self.place = reading.place();
+            self.go_to(reading.place());
         }
         ahead
     }
@@ -87,8 +89,7 @@ impl Cursor {
         let first = made.next()?.into_bound(slf.py());
         let mut state = slf.get().state();
         let fetched = &mut state.fetched;
-        let same = fetched.tuples.as_ref().is_some_and(|now| Arc::ptr_eq(now, tuples));
-        if !same || fetched.place != start {
+        if !fetched.is_at(tuples) || fetched.place != start {
             drop(state);
             return None;
         }

@@ -1,0 +1,81 @@
+//! The row classes of `extras`, which are written in Python and made here.
+//!
+//! As row factories they would be called for each row, and again for each of its values. As long as
+//! they are what `extras` wrote, nobody can tell whether that was done.
+
+use std::sync::Arc;
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyType};
+
+use super::ordered;
+use crate::guarded::Guarded;
+
+/// How the rows of a class are made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `DictRow`: a list that knows the cursor's index.
+    List,
+    /// `RealDictRow`: a dict.
+    Dict,
+}
+
+/// A class, and what would make its rows if it were called.
+pub struct RowClass {
+    pub kind: Kind,
+    class: Py<PyType>,
+    init: Py<PyAny>,
+    set_item: Py<PyAny>,
+}
+
+/// The classes: the last one of each kind, should `extras` be imported anew.
+static CLASSES: Guarded<[Option<Arc<RowClass>>; 2]> = Guarded::new([None, None]);
+
+impl RowClass {
+    /// The class that this row factory is, if it is one of them.
+    pub fn of(factory: &Bound<'_, PyAny>) -> Option<Arc<Self>> {
+        let classes = CLASSES.lock(factory.py());
+        classes.iter().flatten().find(|known| factory.is(&known.class)).cloned()
+    }
+
+    /// The class itself; nothing if a program has changed how its rows are made.
+    pub fn untouched<'py>(&self, py: Python<'py>) -> Option<&Bound<'py, PyType>> {
+        let class = self.class.bind(py);
+        let same = |name, own: &Py<PyAny>| class.getattr(name).is_ok_and(|now| now.is(own));
+        (same(intern!(py, "__init__"), &self.init)
+            && same(intern!(py, "__setitem__"), &self.set_item))
+        .then_some(class)
+    }
+}
+
+/// Has the rows of a class of `extras` made without calling it: one that is derived from list and
+/// has an attribute `_index`, or one that is derived from `_OrderedRow`. Returns the class.
+#[pyfunction]
+fn _row_class<'py>(cls: Bound<'py, PyType>) -> PyResult<Bound<'py, PyType>> {
+    let py = cls.py();
+    let kind = match (ordered::is_class(&cls), cls.is_subclass_of::<PyList>()?) {
+        (true, _) => Kind::Dict,
+        (_, true) => Kind::List,
+        _ => return Err(PyTypeError::new_err("rows are lists or dicts")),
+    };
+    let known = RowClass {
+        kind,
+        class: cls.clone().unbind(),
+        init: cls.getattr(intern!(py, "__init__"))?.unbind(),
+        set_item: cls.getattr(intern!(py, "__setitem__"))?.unbind(),
+    };
+    let mut classes = CLASSES.lock(py);
+    let [list, dict] = &mut *classes;
+    let place = if kind == Kind::List { list } else { dict };
+    let old = place.replace(Arc::new(known));
+    drop(classes);
+    drop(old);
+    Ok(cls)
+}
+
+/// Exports the function.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(_row_class, module)?)
+}
