@@ -63,16 +63,73 @@ class RealRow(extras.RealDictRow):
         super().__setitem__(key, value)
 
 
-class OwnRow(extras.DictCursor):
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.row_factory = Row
+class Plain(extras.DictRow):
+    """Made as its base is, and more."""
+
+    def first(self):
+        return self[0]
+
+    def __getattr__(self, name):
+        return self[name]
 
 
-class OwnRealRow(extras.RealDictCursor):
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.row_factory = RealRow
+class PlainReal(extras.RealDictRow):
+    def __getattr__(self, name):
+        return self[name]
+
+
+class Init(extras.DictRow):
+    def __init__(self, cursor):
+        super().__init__(cursor)
+        show((cursor.rownumber, len(self)))
+
+
+class InitReal(extras.RealDictRow):
+    def __init__(self, *args):
+        super().__init__(*args)
+        show(len(self))
+
+
+class New(extras.DictRow):
+    def __new__(cls, *args):
+        show(len(args))
+        return super().__new__(cls)
+
+
+class Attribute(extras.DictRow):
+    def __setattr__(self, name, value):
+        show(name)
+        super().__setattr__(name, value)
+
+
+class Contains(extras.RealDictRow):
+    def __contains__(self, name):
+        show(str(name))
+        return super().__contains__(name)
+
+
+class Deleted(extras.RealDictRow):
+    def __delitem__(self, name):
+        show(str(name))
+        super().__delitem__(name)
+
+
+class Meta(type):
+    def __call__(cls, *args):
+        return ["called", *super().__call__(*args)] if args else super().__call__()
+
+
+class Called(extras.DictRow, metaclass=Meta):
+    pass
+
+
+def with_rows(base, row_class):
+    class Own(base):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.row_factory = row_class
+
+    return Own
 
 
 class OwnBase(extras.DictCursorBase):
@@ -125,7 +182,14 @@ def overriding(base):
 
 
 FACTORIES = [getattr(extras, kind) for kind in KINDS]
-FACTORIES += [Lower, Few, Many, Indexed, OwnRow, OwnRealRow, OwnBase]
+FACTORIES += [Lower, Few, Many, Indexed, OwnBase]
+FACTORIES += [
+    with_rows(extras.DictCursor, made) for made in (Row, Plain, Init, New, Attribute, Called)
+]
+FACTORIES += [
+    with_rows(extras.RealDictCursor, made)
+    for made in (RealRow, PlainReal, InitReal, Contains, Deleted)
+]
 FACTORIES += [made for kind in KINDS for made in overriding(getattr(extras, kind))]
 
 

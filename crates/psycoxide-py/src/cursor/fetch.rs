@@ -52,7 +52,16 @@ impl Cursor {
     }
 
     /// The next row that the client has.
+    #[inline(always)]
     fn next_row<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match Self::next_ahead(slf) {
+            None => Self::next_to_make(slf),
+            row => Ok(row),
+        }
+    }
+
+    #[inline(never)]
+    fn next_to_make<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         match Self::next_of_result(slf)? {
             Next::Row(row) => Ok(Some(row)),
             Next::End => Ok(None),
@@ -60,16 +69,25 @@ impl Cursor {
         }
     }
 
-    #[inline]
+    /// The next row, if it is made and is to stay a tuple.
+    #[inline(always)]
+    fn next_ahead<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, PyAny>> {
+        let this = slf.get();
+        if this.makes_rows.load(Ordering::Acquire) {
+            return None;
+        }
+        let row = this.state().fetched.next_ahead()?;
+        Some(row.into_bound(slf.py()))
+    }
+
     fn next_of_result<'py>(slf: &Bound<'py, Self>) -> PyResult<Next<'py>> {
         if slf.get().makes_rows.load(Ordering::Acquire) {
             return Self::next_shaped(slf);
         }
-        Self::next_tuple(slf)
+        Self::make_next(slf)
     }
 
     /// The next row, if rows are to be something else than tuples.
-    #[inline(never)]
     fn next_shaped<'py>(slf: &Bound<'py, Self>) -> PyResult<Next<'py>> {
         let left = slf.get().state().fetched.left();
         match left {
@@ -79,7 +97,13 @@ impl Cursor {
         }
         let shape = Self::next_shape(slf)?;
         let row = match shape.factory() {
-            None => Self::next_tuple(slf)?,
+            None => {
+                let ahead = slf.get().state().fetched.next_ahead();
+                match ahead {
+                    Some(row) => Next::Row(row.into_bound(slf.py())),
+                    None => Self::make_next(slf)?,
+                }
+            }
             made => Self::make_one(slf, &Kept::new(slf.as_any()), made)?,
         };
         row.map(|row| shape.dress(row))
@@ -87,19 +111,14 @@ impl Cursor {
 
     /// What the next row is to be. A row that fails already here is passed over as well.
     fn next_shape<'py>(slf: &Bound<'py, Self>) -> PyResult<Shape<'py>> {
-        Shape::of(slf).inspect_err(|_| {
-            let ahead = slf.get().state().fetched.skip();
-            drop(ahead);
-        })
+        Shape::of(slf).inspect_err(|_| slf.get().skip_row())
     }
 
-    /// The next row, as a tuple.
-    #[inline]
-    fn next_tuple<'py>(slf: &Bound<'py, Self>) -> PyResult<Next<'py>> {
-        if let Some(row) = slf.get().state().fetched.next_ahead() {
-            return Ok(Next::Row(row.into_bound(slf.py())));
-        }
-        Self::make_next(slf)
+    /// Goes on by one row.
+    #[cold]
+    fn skip_row(&self) {
+        let ahead = self.state().fetched.skip();
+        drop(ahead);
     }
 
     /// The next row that is not made yet, as a tuple.
@@ -131,18 +150,23 @@ impl Cursor {
     ) -> PyResult<Next<'py>> {
         let this = slf.get();
         let mut state = this.state();
-        let fetched = &mut state.fetched;
-        let ahead = fetched.settle();
-        let (tuples, start) = (fetched.tuples.clone(), fetched.place);
+        if !state.fetched.ahead.is_empty() {
+            let ahead = state.fetched.settle();
+            drop(state);
+            drop(ahead);
+            state = this.state();
+        }
+        let start = state.fetched.place;
+        let Some(tuples) = state.fetched.tuples.clone() else { return Ok(Next::NoResult) };
         drop(state);
-        drop(ahead);
-        let Some(tuples) = tuples else { return Ok(Next::NoResult) };
         let mut next = start;
         let Some(source) = tuples.next_row(&mut next) else { return Ok(Next::End) };
         let built = row::build_row(slf, &source, &tuples.plan, kept, factory);
         // A row that cannot be decoded is passed over: the next fetch goes on behind it.
-        let ahead = this.state().fetched.pass(&tuples, start, next);
-        drop(ahead);
+        if !this.state().fetched.pass(&tuples, start, next) {
+            // From where Python code has moved the cursor, by one row: as psycopg2 does.
+            this.skip_row();
+        }
         built.map(Next::Row)
     }
 
@@ -266,6 +290,9 @@ impl Cursor {
             return Self::next_row(slf);
         }
         this.check_mark(this.connection(slf.py())?.get())?;
+        if let Some(row) = Self::next_ahead(slf) {
+            return Ok(Some(row));
+        }
         if let Next::Row(row) = Self::next_of_result(slf)? {
             return Ok(Some(row));
         }

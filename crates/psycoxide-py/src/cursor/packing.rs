@@ -68,7 +68,7 @@ impl Fetched {
         let next = Arc::get_mut(tuples).and_then(|tuples| tuples.pack(packing, end));
         self.tuples = Some(Arc::clone(tuples));
         if next.is_some() && self.place.row < tuples.first() {
-            self.place = tuples.seek(self.place.row);
+            self.go_to(tuples.seek(self.place.row));
         }
         next
     }

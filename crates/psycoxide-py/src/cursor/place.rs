@@ -31,7 +31,20 @@ impl Fetched {
     /// Goes to a place, while no row is made ahead.
     pub fn go_to(&mut self, place: Place) {
         self.place = place;
+        self.last = place;
         self.since = place.row;
+    }
+
+    /// The place of a row: near by, if it is one of those read last, or not far behind them.
+    pub fn seek(&self, tuples: &Tuples, row: usize) -> Place {
+        /// Finding a place anew takes about as long as walking over so many rows.
+        const NEAR: usize = 64;
+        if !(self.last.row..=self.last.row + NEAR).contains(&row) {
+            return tuples.seek(row);
+        }
+        let mut reading = tuples.read(self.last);
+        reading.by_ref().take(row - self.last.row).for_each(drop);
+        reading.place()
     }
 
     /// The same in this result: if there is another one meanwhile, that is not where rows were read.
@@ -41,27 +54,27 @@ impl Fetched {
         }
     }
 
-    /// Goes on to `next`, after the row at `start` was made. Where a typecaster or a row factory has
-    /// moved the cursor meanwhile, it goes on by one row from there, as psycopg2 does. What is
-    /// returned is to be dropped without the lock.
-    #[must_use]
-    pub fn pass(&mut self, tuples: &Arc<Tuples>, start: Place, next: Place) -> Option<Ahead> {
-        if self.place == start && self.is_at(tuples) && self.ahead.is_empty() {
+    /// Goes on to `next`, after the row at `start` was made. False if a typecaster or a row factory
+    /// has moved the cursor meanwhile.
+    #[inline]
+    pub fn pass(&mut self, tuples: &Arc<Tuples>, start: Place, next: Place) -> bool {
+        let stayed = self.place == start && self.ahead.is_empty() && self.is_at(tuples);
+        if stayed {
+            self.last = start;
             self.place = next;
-            return None;
         }
-        self.skip()
+        stayed
     }
 
     /// Goes on by one row. What is returned is to be dropped without the lock.
     #[must_use]
-    pub fn skip(&mut self) -> Option<Ahead> {
+    pub fn skip(&mut self) -> Ahead {
         let ahead = self.settle();
         if let Some(tuples) = &self.tuples
             && self.place.row < tuples.len()
         {
-            self.go_to(tuples.seek(self.place.row + 1));
+            self.go_to(self.seek(tuples, self.place.row + 1));
         }
-        Some(ahead)
+        ahead
     }
 }

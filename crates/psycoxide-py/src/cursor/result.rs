@@ -158,6 +158,8 @@ pub struct Fetched {
     /// Which row is next; its number is `cursor.rownumber`. While there are rows made ahead, its
     /// position is behind the last of them: [`Fetched::settle`] takes it back.
     pub place: Place,
+    /// Where the row was that was made last, or the first one of those that were made together.
+    pub last: Place,
     /// The row since which they are taken one by one, in order.
     pub since: usize,
     /// The next rows, if they were made ahead.
@@ -175,6 +177,7 @@ impl Default for Fetched {
         Self {
             tuples: None,
             place: Place::default(),
+            last: Place::default(),
             since: 0,
             ahead: Ahead::default(),
             rowcount: -1,

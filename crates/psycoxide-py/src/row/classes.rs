@@ -33,20 +33,43 @@ pub struct RowClass {
 /// The classes: the last one of each kind, should `extras` be imported anew.
 static CLASSES: Guarded<[Option<Arc<RowClass>>; 2]> = Guarded::new([None, None]);
 
+/// What is called while a row is made by its class.
+const METHODS: [&str; 8] = [
+    "__new__",
+    "__init__",
+    "__setattr__",
+    "__getattribute__",
+    "__setitem__",
+    "__getitem__",
+    "__delitem__",
+    "__contains__",
+];
+
 impl RowClass {
-    /// The class that this row factory is, if it is one of them.
+    /// Which of the classes this row factory is, or is derived from without a change in how rows are
+    /// made.
     pub fn of(factory: &Bound<'_, PyAny>) -> Option<Arc<Self>> {
-        let classes = CLASSES.lock(factory.py());
-        classes.iter().flatten().find(|known| factory.is(&known.class)).cloned()
+        let py = factory.py();
+        // A metaclass may make objects in its own way.
+        let class = factory.cast_exact::<PyType>().ok()?;
+        let known = CLASSES.lock(py).clone();
+        known.into_iter().flatten().find(|known| {
+            let base = known.class.bind(py);
+            let inherits = |name| {
+                let of_base = base.getattr(name);
+                class.getattr(name).is_ok_and(|own| of_base.is_ok_and(|of_base| own.is(&of_base)))
+            };
+            class.is(base)
+                || class.is_subclass(base).unwrap_or(false) && METHODS.into_iter().all(inherits)
+        })
     }
 
-    /// The class itself; nothing if a program has changed how its rows are made.
-    pub fn untouched<'py>(&self, py: Python<'py>) -> Option<&Bound<'py, PyType>> {
-        let class = self.class.bind(py);
+    /// Whether a class, which was found by [`RowClass::of`], still makes its rows as it did.
+    pub fn is_untouched(&self, class: &Bound<'_, PyType>) -> bool {
+        let py = class.py();
         let same = |name, own: &Py<PyAny>| class.getattr(name).is_ok_and(|now| now.is(own));
-        (same(intern!(py, "__init__"), &self.init)
-            && same(intern!(py, "__setitem__"), &self.set_item))
-        .then_some(class)
+        same(intern!(py, "__init__"), &self.init)
+            && same(intern!(py, "__setitem__"), &self.set_item)
     }
 }
 

@@ -118,7 +118,7 @@ pub fn build_ahead(
     let py = cursor.py();
     let cursor = cursor.as_any();
     let kept = Kept::new(cursor);
-    if !plan.is_atomic() || !plan.is_native(&kept) {
+    if !plan.is_native(&kept) {
         return Vec::new();
     }
     let scene = plan.scene(cursor, &kept);

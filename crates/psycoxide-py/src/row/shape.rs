@@ -22,9 +22,9 @@ pub enum Shape<'py> {
     Tuple,
     /// What this row factory makes, with each value assigned to it.
     Made(Bound<'py, PyAny>),
-    /// A `DictRow` with this index.
+    /// A `DictRow`, or what is derived from that, with this index.
     List { class: Bound<'py, PyType>, index: Bound<'py, PyAny> },
-    /// A `RealDictRow` with these keys.
+    /// Likewise a `RealDictRow` with these keys.
     Dict { class: Bound<'py, PyType>, names: Arc<Names> },
 }
 
@@ -37,8 +37,10 @@ impl<'py> Shape<'py> {
         let py = cursor.py();
         let Some((factory, class)) = cursor.get().row_maker(py) else { return Ok(Self::Tuple) };
         let Some(known) = class else { return Ok(Self::Made(factory)) };
-        let Some(class) = known.untouched(py) else { return Ok(Self::Made(factory)) };
-        let class = class.clone();
+        let class = match factory.cast::<PyType>() {
+            Ok(class) if known.is_untouched(class) => class.clone(),
+            _ => return Ok(Self::Made(factory)),
+        };
         Ok(match known.kind {
             Kind::List => {
                 Self::List { class, index: cursor.as_any().getattr(intern!(py, "index"))? }
@@ -62,45 +64,71 @@ impl<'py> Shape<'py> {
     pub fn dress(&self, row: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         match self {
             Self::Tuple | Self::Made(_) => Ok(row),
-            Self::List { class, index } => list_row(class, index, row.cast_exact()?),
-            Self::Dict { class, names } => names.row(class, row.cast_exact()?),
+            Self::List { class, index } => list_row(&New::of(class), index, row.cast_exact()?),
+            Self::Dict { class, names } => names.row(&New::of(class), row.cast_exact()?),
         }
     }
 
     /// The same for each of a list, in place.
     pub fn dress_all(&self, rows: &Bound<'py, PyList>) -> PyResult<()> {
-        if let Self::Tuple | Self::Made(_) = self {
-            return Ok(());
+        match self {
+            Self::Tuple | Self::Made(_) => Ok(()),
+            Self::List { class, index } => {
+                let new = New::of(class);
+                replace(rows, |values| list_row(&new, index, values))
+            }
+            Self::Dict { class, names } => {
+                let new = New::of(class);
+                replace(rows, |values| names.row(&new, values))
+            }
         }
-        let _paused = collector::pause();
-        for index in 0..rows.len() {
-            rows.set_item(index, self.dress(rows.get_item(index)?)?)?;
-        }
-        Ok(())
     }
 }
 
-/// A new object of a class, from `tp_new` and without `__init__`.
-fn new_object<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
-    let none = PyTuple::empty(class.py());
-    // SAFETY: the class is valid, and a slot that is there is of the slot's type.
-    unsafe {
-        let class = class.as_type_ptr();
-        let Some(new) = (*class).tp_new else {
-            return Err(PyTypeError::new_err("a class that makes no objects"));
-        };
-        let object = new(class, none.as_ptr(), std::ptr::null_mut());
-        Bound::from_owned_ptr_or_err(none.py(), object)
+/// Replaces each tuple in `rows` by what `make` makes of it.
+fn replace<'py>(
+    rows: &Bound<'py, PyList>,
+    make: impl Fn(&Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>>,
+) -> PyResult<()> {
+    let _paused = collector::pause();
+    for index in 0..rows.len() {
+        let row = rows.get_item(index)?;
+        rows.set_item(index, make(row.cast_exact::<PyTuple>()?)?)?;
+    }
+    Ok(())
+}
+
+/// What makes objects of a class, without `__init__`.
+struct New<'a, 'py> {
+    class: &'a Bound<'py, PyType>,
+    arguments: Bound<'py, PyTuple>,
+}
+
+impl<'a, 'py> New<'a, 'py> {
+    fn of(class: &'a Bound<'py, PyType>) -> Self {
+        Self { class, arguments: PyTuple::empty(class.py()) }
+    }
+
+    fn object(&self) -> PyResult<Bound<'py, PyAny>> {
+        // SAFETY: the class is valid, and a slot that is there is of the slot's type.
+        unsafe {
+            let class = self.class.as_type_ptr();
+            let Some(new) = (*class).tp_new else {
+                return Err(PyTypeError::new_err("a class that makes no objects"));
+            };
+            let object = new(class, self.arguments.as_ptr(), std::ptr::null_mut());
+            Bound::from_owned_ptr_or_err(self.class.py(), object)
+        }
     }
 }
 
 fn list_row<'py>(
-    class: &Bound<'py, PyType>,
+    new: &New<'_, 'py>,
     index: &Bound<'py, PyAny>,
     values: &Bound<'py, PyTuple>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let py = class.py();
-    let row = new_object(class)?;
+    let py = values.py();
+    let row = new.object()?;
     let name = intern!(py, "_index");
     // SAFETY: all are valid objects, and `row` is a list.
     let failed = unsafe {
@@ -169,13 +197,13 @@ impl Names {
 
     fn row<'py>(
         &self,
-        class: &Bound<'py, PyType>,
+        new: &New<'_, 'py>,
         values: &Bound<'py, PyTuple>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let row = new_object(class)?;
+        let row = new.object()?;
         let names = self.names.iter().map(|name| name.as_ptr());
         let values = values.iter_borrowed().map(|value| value.as_ptr());
-        ordered::fill(&row, self.template.bind(class.py()), names.zip(values))?;
+        ordered::fill(&row, self.template.bind(row.py()), names.zip(values))?;
         Ok(row)
     }
 }
