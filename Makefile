@@ -9,7 +9,7 @@
 #   make bench    ratios against psycopg2 and its other peers    (BENCH=all REPS=7 PROCESSORS=1 ASLEEP=1)
 #   make bench-growth  how the time grows with the size; slopes
 #   make bench-page   writes both into docs/performance.md
-#   make bench-instr  instructions of ten hot paths, against reference values (UPDATE=1)
+#   make bench-instr  instructions of the hot paths, against reference values (UPDATE=1)
 #   make test-poolers  what works through PgBouncer, Odyssey, pgagroal, Pgpool-II  (UPDATE=1 POOLERS='odyssey')
 #   make parity   psycopg2's own test suite against psycoxide    (PARITY='-m test_async -v')
 #   make clients  SQLAlchemy, Django, pandas, psycogreen: their tests   (CLIENTS='django')

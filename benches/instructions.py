@@ -1,4 +1,4 @@
-"""`make bench-instr`: how many instructions the native module spends on ten hot paths.
+"""`make bench-instr`: how many instructions the native module spends on the hot paths.
 
     python benches/instructions.py [--update] [PATH ...]
 

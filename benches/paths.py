@@ -43,10 +43,22 @@ def fetch(query: str, factory: str | None = None) -> None:
     assert cur.fetchall()
 
 
-def iterate(name: str | None = None) -> None:
-    cur = connect().cursor(name)
+def iterate() -> None:
+    cur = connect().cursor()
     cur.execute("select n, n from generate_series(1, 30000) n")
     assert sum(1 for _row in cur) == 30_000
+
+
+def bit_by_bit(
+    take: Callable[[Any], Any], factory: str | None = None, name: str | None = None
+) -> None:
+    """As many rows as `fetch(MIXED)` has, each time what `take` gives of the cursor."""
+    from psycoxide import extras
+
+    cur = connect().cursor(name, cursor_factory=getattr(extras, factory) if factory else None)
+    cur.execute(MIXED)
+    for _ in range(10_000):
+        assert take(cur)
 
 
 def statements() -> None:
@@ -88,6 +100,11 @@ ALL: dict[str, Callable[[], None]] = {
         "from generate_series(1, 5000) n"
     ),
     "iteration": iterate,
+    "one_tuple": lambda: bit_by_bit(lambda cur: cur.fetchone()),
+    "one_dict": lambda: bit_by_bit(lambda cur: cur.fetchone(), "DictCursor"),
+    "one_real": lambda: bit_by_bit(lambda cur: cur.fetchone(), "RealDictCursor"),
+    "many_real": lambda: bit_by_bit(lambda cur: cur.fetchmany(1), "RealDictCursor"),
+    "server_dict": lambda: bit_by_bit(next, "DictCursor", "named"),
     "statements": statements,
     "executemany": executemany,
     "mogrify": mogrify,

@@ -1,4 +1,4 @@
-"""Large results: fetched whole, as dictionaries, row by row, from a named cursor."""
+"""Large results, fetched whole: of many types, as tuples and as dictionaries."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from meter import memory
 
 from .registry import workload
+from .rowwise import row_cursor
 
 # name: (what it is, table, columns, rows)
 WHOLE: dict[str, tuple[str, str, str, int]] = {
@@ -91,14 +92,9 @@ for whole in WHOLE:
     declare(whole)
 
 
-def rows_as(driver: Any, class_name: str, row_factory: str) -> None:
-    """All of t_mixed through a cursor class, or psycopg's row factory."""
-    conn = driver.connect()
-    if driver.module_name == "psycopg":
-        factory = getattr(driver.submodule("rows"), row_factory)
-        cursor = conn.cursor(row_factory=factory, binary=driver.binary)
-    else:
-        cursor = conn.cursor(cursor_factory=getattr(driver.submodule("extras"), class_name))
+def rows_as(driver: Any, kind: str) -> None:
+    """All of t_mixed as rows of a kind."""
+    cursor = row_cursor(driver, driver.connect(), kind)
     cursor.execute("select * from t_mixed limit 50")
     cursor.fetchall()
     with driver.meter():
@@ -111,48 +107,17 @@ def rows_as(driver: Any, class_name: str, row_factory: str) -> None:
 
 @workload("d_real", "t_mixed through RealDictCursor", "t_mixed")
 def d_real(driver: Any) -> None:
-    rows_as(driver, "RealDictCursor", "dict_row")
+    rows_as(driver, "real")
 
 
 @workload("d_dict", "t_mixed through DictCursor", "t_mixed")
 def d_dict(driver: Any) -> None:
-    rows_as(driver, "DictCursor", "dict_row")
+    rows_as(driver, "dict")
 
 
 @workload("d_named", "t_mixed through NamedTupleCursor", "t_mixed")
 def d_named(driver: Any) -> None:
-    rows_as(driver, "NamedTupleCursor", "namedtuple_row")
-
-
-@workload("server_cursor", "1,000,000 rows from a named cursor, 2,000 at a time", "t_int1m")
-def server_cursor(driver: Any) -> None:
-    cursor = driver.connect(autocommit=False).cursor("bench")
-    cursor.itersize = 2000
-    with driver.meter():
-        cursor.execute("select a, a from t_int1m")
-        got = sum(1 for _row in cursor)
-        cursor.close()
-    assert got == 1_000_000, got
-
-
-@server_cursor.on("asyncpg")
-async def server_cursor_asyncpg(driver: Any) -> None:
-    conn = await driver.connect()
-    async with conn.transaction():
-        with driver.meter():
-            got = 0
-            async for _row in conn.cursor("select a, a from t_int1m", prefetch=2000):
-                got += 1
-    assert got == 1_000_000, got
-
-
-@workload("iter_client", "t_mixed, row by row, from a client-side result", "t_mixed")
-def iter_client(driver: Any) -> None:
-    cursor = driver.cursor(driver.connect())
-    with driver.meter():
-        cursor.execute("select * from t_mixed")
-        got = sum(1 for _row in cursor)
-    assert got == 200_000, got
+    rows_as(driver, "named")
 
 
 @workload("memory", "1,000,000 rows of five columns: memory after execute, after fetchall", "t_mem")

@@ -5,7 +5,18 @@ import datetime
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Final, Generic, Literal, NoReturn, SupportsIndex, TypeAlias, final, overload
+from typing import (
+    Any,
+    Final,
+    Generic,
+    Literal,
+    NoReturn,
+    SupportsIndex,
+    TypeAlias,
+    TypeVar,
+    final,
+    overload,
+)
 
 from typing_extensions import Self, disjoint_base
 
@@ -44,6 +55,8 @@ from psycoxide._types import (
     Vars,
 )
 from psycoxide.extras import ReplicationCursor as _FullReplicationCursor
+
+_Row = TypeVar("_Row")
 
 # Where a class has an attribute of the same name.
 _Connection: TypeAlias = connection
@@ -147,9 +160,9 @@ def _mogrify(
     encoding: str = "UTF8",
     standard_conforming_strings: bool = True,
 ) -> bytes: ...
-def _dict_rows(rows: list[Any], cls: Any, index: Any) -> None: ...
-def _named_rows(rows: list[Any], cls: Any) -> None: ...
-def _real_dict_rows(rows: list[Any], cls: Any, names: tuple[str, ...]) -> None: ...
+def _record(cls: Any, count: int, row: Any) -> Any: ...
+def _records(cls: Any, count: int, rows: list[Any]) -> None: ...
+def _row_class(cls: builtins.type[_Row]) -> builtins.type[_Row]: ...
 
 @disjoint_base
 class _OrderedRow(OrderedDict[str, Any]): ...

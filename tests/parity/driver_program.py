@@ -34,7 +34,7 @@ def describe(value: Any) -> Any:
     if isinstance(value, tuple):
         return [name_of(value), [describe(item) for item in value]]
     if isinstance(value, dict):
-        return [name_of(value), [[key, describe(item)] for key, item in value.items()]]
+        return [name_of(value), [[describe(key), describe(item)] for key, item in value.items()]]
     if isinstance(value, dt.datetime) and value.tzinfo is not None:
         return ["datetime", value.isoformat(), type(value.tzinfo).__name__]
     return [name_of(value), plain(repr(value))]

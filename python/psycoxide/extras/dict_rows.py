@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
-from psycoxide._psycopg import _dict_rows, _OrderedRow, _real_dict_rows, connection, cursor
+from psycoxide._psycopg import _OrderedRow, _row_class, connection, cursor
 
 if TYPE_CHECKING:
     from psycoxide._types import Query, Vars
@@ -38,57 +38,33 @@ class DictCursorBase(cursor):
 
     def fetchone(self) -> Any:
         """The next row, or None if there is none."""
-        row = self._fetch(super().fetchone)
-        return row if row is None else self._convert([row])[0]
+        return self._fetch(super().fetchone)
 
     def fetchmany(self, size: int | None = None) -> list[Any]:
         """The next `size` rows, `arraysize` unless given, as a list."""
-        return self._convert(self._fetch(super().fetchmany, size))
+        return self._fetch(super().fetchmany, size)  # type: ignore[no-any-return]
 
     def fetchall(self) -> list[Any]:
         """All the rows that are left, as a list."""
-        return self._convert(self._fetch(super().fetchall))
+        return self._fetch(super().fetchall)  # type: ignore[no-any-return]
 
     def __iter__(self) -> Iterator[Any]:
-        step = super().__next__
-        while True:
-            try:
-                row = self._fetch(step)
-            except StopIteration:
-                return
-            yield self._convert([row])[0]
+        rows = super().__iter__()
+        try:
+            yield self._fetch(next, rows)
+            while True:
+                yield next(rows)
+        except StopIteration:
+            return
 
     def _fetch(self, fetch: Callable[..., Any], *args: Any) -> Any:
-        """What `fetch` gives: tuples if `_convert()` will make rows of them, else finished rows."""
-        factory = self.row_factory
-        if factory is not self._quick_factory:
-            return self._fetch_finished(fetch, *args)
-        # The factory's protocol is one call into Python for each value: avoid it.
-        self.row_factory = None
-        try:
-            fetched = fetch(*args)
-        finally:
-            self.row_factory = factory
-        if self._query_executed:
+        """What `fetch` gives. The names are resolved before that if rows need them, else after."""
+        if self._query_executed and not self._prefetch:
+            self._build_index()
+        fetched = fetch(*args)
+        if self._query_executed and self._prefetch:
             self._build_index()
         return fetched
-
-    def _fetch_finished(self, fetch: Callable[..., Any], *args: Any) -> Any:
-        """What `fetch` gives with a row factory of somebody else's."""
-        if self._prefetch:
-            fetched = fetch(*args)
-        if self._query_executed:
-            self._build_index()
-        if not self._prefetch:
-            fetched = fetch(*args)
-        return fetched
-
-    # The factory whose rows `_convert()` makes out of tuples.
-    _quick_factory: type | None = None
-
-    def _convert(self, rows: list[Any]) -> list[Any]:
-        """The rows for what `_fetch()` gave."""
-        return rows
 
     def _build_index(self) -> None:
         raise NotImplementedError
@@ -108,6 +84,9 @@ class DictConnection(_DictConnection):
 class DictCursor(DictCursorBase):
     """A cursor whose rows are `DictRow`s."""
 
+    # The position of each name. There is none before something was executed.
+    index: OrderedDict[str, int]
+
     if TYPE_CHECKING:
 
         def fetchone(self) -> DictRow | None: ...  # type: ignore[override]
@@ -121,7 +100,6 @@ class DictCursor(DictCursorBase):
         super().__init__(*args, **kwargs)
         # A row shares the index with the cursor, which may fill it when the row is there.
         self._prefetch = True
-        self.index: OrderedDict[str, int] = OrderedDict()
 
     def execute(self, query: Query, vars: Vars = None) -> None:
         """As `extensions.cursor.execute()`."""
@@ -141,13 +119,10 @@ class DictCursor(DictCursorBase):
                 self.index[column[0]] = position
             self._query_executed = False
 
-    def _convert(self, rows: list[Any]) -> list[Any]:
-        if self.row_factory is not DictRow:
-            return rows
-        _dict_rows(rows, DictRow, self.index)
-        return rows
 
-
+# As a row factory it is not called, as long as it is as it is written here: the native module makes
+# what would come of that.
+@_row_class
 class DictRow(list[Any]):
     """A row as a list, whose items are also got and set by column name.
 
@@ -236,6 +211,9 @@ class RealDictConnection(_RealDictConnection):
 class RealDictCursor(DictCursorBase):
     """A cursor whose rows are `RealDictRow`s: names only, no positions."""
 
+    # The name of each column. There is none before something was executed.
+    column_mapping: list[str]
+
     if TYPE_CHECKING:
 
         def fetchone(self) -> RealDictRow | None: ...  # type: ignore[override]
@@ -247,7 +225,6 @@ class RealDictCursor(DictCursorBase):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["row_factory"] = RealDictRow
         super().__init__(*args, **kwargs)
-        self.column_mapping: list[str] = []
 
     def execute(self, query: Query, vars: Vars = None) -> None:
         """As `extensions.cursor.execute()`."""
@@ -266,13 +243,9 @@ class RealDictCursor(DictCursorBase):
             self.column_mapping = [column[0] for column in self.description]
             self._query_executed = False
 
-    def _convert(self, rows: list[Any]) -> list[Any]:
-        if self.row_factory is not RealDictRow:
-            return rows
-        _real_dict_rows(rows, RealDictRow, tuple(self.column_mapping))
-        return rows
 
-
+# Likewise.
+@_row_class
 class RealDictRow(_OrderedRow, OrderedDict[str, Any]):
     """A row as a dict from column name to value, in the order of the columns.
 
@@ -290,17 +263,13 @@ class RealDictRow(_OrderedRow, OrderedDict[str, Any]):
         if curs.description and not curs.column_mapping:
             curs._build_index()
         # The names are kept in the dict itself while it is filled: an attribute would show.
-        super().__setitem__(RealDictRow, curs.column_mapping)  # type: ignore[index]
+        self[RealDictRow] = curs.column_mapping
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        names: Any = self.get(RealDictRow)  # type: ignore[call-overload]
-        if names is None:
+        if RealDictRow not in self:  # type: ignore[comparison-overlap]
             super().__setitem__(key, value)
             return
+        names: Any = self[RealDictRow]  # type: ignore[index]
         super().__setitem__(names[key], value)
         if key == len(names) - 1:
             del self[RealDictRow]  # type: ignore[arg-type]
-
-
-DictCursor._quick_factory = DictRow
-RealDictCursor._quick_factory = RealDictRow

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from psycoxide._psycopg import _named_rows, connection, cursor
+from psycoxide._psycopg import _record, _records, connection, cursor
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -87,19 +87,23 @@ class NamedTupleCursor(cursor):
         return self._convert(super().fetchall())
 
     def __iter__(self) -> Iterator[_Record]:
-        # Not iter(self), which is this very method.
-        rows = iter(super().__next__, None)
-        for first in rows:
+        rows = super().__iter__()
+        try:
+            row = next(rows)
             # The record's class is known once a row was fetched.
             make = self._maker()
-            yield make(first)
-            yield from map(make, rows)
+            while True:
+                yield make(row)
+                row = next(rows)
+        except StopIteration:
+            return
 
     def _convert(self, rows: list[Any]) -> list[Any]:
         """The records for rows, which must have been fetched already."""
         make = self._maker()
         if isinstance(make, partial):
-            _named_rows(rows, self.Record)
+            record, count = make.args
+            _records(record, count, rows)
             return rows
         return list(map(make, rows))
 
@@ -126,8 +130,7 @@ class NamedTupleCursor(cursor):
         ]
         make_class: Any = namedtuple
         record: type[_Record] = make_class("Record", fields, module=NamedTupleCursor.__module__)
-        # As `_make()`, but without counting: a row has as many values as there are columns.
-        record._of_row = staticmethod(partial(tuple.__new__, record))
+        record._of_row = staticmethod(partial(_record, record, len(fields)))
         return record
 
     @classmethod

@@ -131,6 +131,11 @@ impl CastPlan {
         self.native && (!self.uses_zones || kept.zones.is_native())
     }
 
+    /// The same, as far as the plan can tell without knowing what makes time zones.
+    pub fn may_be_native(&self) -> bool {
+        self.native
+    }
+
     /// Whether rows hold only values that the garbage collector does not track, so that it would
     /// stop tracking the rows as well when it first saw them.
     pub fn is_atomic(&self) -> bool {

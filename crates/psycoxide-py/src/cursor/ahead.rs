@@ -1,18 +1,17 @@
 //! Rows made a few at a time for who asks for one at a time.
 //!
 //! What a row costs by itself (locks, the surroundings of its decoders) is paid once for all of them.
-//! Nobody can tell: the rows hold only what is immutable, no code of the user's runs while they are
-//! made, and what would make them different (another `tzinfo_factory` or `row_factory`, another
-//! place in the result) has them made anew.
+//! Nobody can tell: no code of the user's runs while they are made, and what would make them different (another `tzinfo_factory`, another place in the result)
+//! has them made anew. They are tuples: what else a row is to be is seen to when it is handed out.
 
 use std::sync::Arc;
 use std::vec::IntoIter;
 
-use psycoxide_proto::Position;
 use pyo3::prelude::*;
 
 use super::Cursor;
-use super::result::{Fetched, Place, Tuples};
+use super::place::Place;
+use super::result::{Fetched, Tuples};
 use crate::row;
 
 /// At most so many rows at a time: their objects stay in the fastest cache.
@@ -20,18 +19,12 @@ const MOST: usize = 32;
 
 /// Rows that were made and not handed out yet.
 #[derive(Default)]
-pub struct Ahead {
-    rows: IntoIter<Py<PyAny>>,
-    /// Where the first of them lies that were made together.
-    start: Position,
-    /// How many of these were handed out.
-    given: usize,
-}
+pub struct Ahead(IntoIter<Py<PyAny>>);
 
 impl Ahead {
     /// Whether no row is left.
     pub fn is_empty(&self) -> bool {
-        self.rows.len() == 0
+        self.0.len() == 0
     }
 }
 
@@ -39,18 +32,19 @@ impl Fetched {
     /// The next row, if it is made.
     #[inline]
     pub fn next_ahead(&mut self) -> Option<Py<PyAny>> {
-        let row = self.ahead.rows.next()?;
-        self.ahead.given += 1;
+        let row = self.ahead.0.next()?;
         self.place.row += 1;
         Some(row)
     }
 
     /// How many rows to make at the next place: who asks for one only gets no more made, who goes on
-    /// soon gets many.
+    /// soon gets many. No more than were taken one by one so far, so that what has to be made anew
+    /// is never the larger part, whatever comes between.
     #[inline]
     pub fn worth_making(&self) -> Option<(Arc<Tuples>, usize)> {
-        let most = self.place.row.min(MOST);
-        let tuples = self.tuples.as_ref().filter(|tuples| most > 1 && tuples.plan.is_atomic())?;
+        let most = self.place.row.saturating_sub(self.since).min(MOST);
+        let tuples =
+            self.tuples.as_ref().filter(|tuples| most > 1 && tuples.plan.may_be_native())?;
         (self.place.row >= tuples.first()).then(|| (Arc::clone(tuples), most))
     }
 
@@ -62,10 +56,11 @@ impl Fetched {
         if !ahead.is_empty()
             && let Some(tuples) = &self.tuples
         {
-            let row = self.place.row - ahead.given;
-            let mut reading = tuples.read(Place { row, position: ahead.start });
-            reading.by_ref().take(ahead.given).for_each(drop);
-            self.place = reading.place();
+            let start = self.last;
+            let mut reading = tuples.read(start);
+            reading.by_ref().take(self.place.row - start.row).for_each(drop);
+            self.go_to(reading.place());
+            self.last = start;
         }
         ahead
     }
@@ -81,20 +76,18 @@ impl Cursor {
         most: usize,
     ) -> Option<Bound<'py, PyAny>> {
         let mut position = start.position;
-        let rows = &tuples.result.rows;
-        let made = row::build_ahead(slf, rows, &mut position, most, &tuples.plan);
-        let mut made = made.into_iter();
-        let first = made.next()?.into_bound(slf.py());
+        let made = row::build_ahead(slf, &tuples.result.rows, &mut position, most, &tuples.plan);
+        let mut rows = made.into_iter();
+        let first = rows.next()?.into_bound(slf.py());
         let mut state = slf.get().state();
         let fetched = &mut state.fetched;
-        let same = fetched.tuples.as_ref().is_some_and(|now| Arc::ptr_eq(now, tuples));
-        if !same || fetched.place != start {
+        if !fetched.is_at(tuples) || fetched.place != start {
             drop(state);
             return None;
         }
         fetched.place = Place { row: start.row + 1, position };
-        let ahead = Ahead { rows: made, start: start.position, given: 1 };
-        let old = std::mem::replace(&mut fetched.ahead, ahead);
+        fetched.last = start;
+        let old = std::mem::replace(&mut fetched.ahead, Ahead(rows));
         drop(state);
         drop(old);
         Some(first)

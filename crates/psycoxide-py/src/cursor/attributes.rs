@@ -11,6 +11,7 @@ use crate::cast;
 use crate::connection::Connection;
 use crate::error;
 use crate::imports::TIMEZONE;
+use crate::row::RowClass;
 
 #[pymethods]
 impl Cursor {
@@ -186,10 +187,13 @@ impl Cursor {
 
     #[setter]
     fn set_row_factory(&self, py: Python<'_>, value: Py<PyAny>) {
+        let class = RowClass::of(value.bind(py));
         self.makes_rows.store(!value.is_none(py), Ordering::Release);
-        let old = std::mem::replace(&mut self.objects().row_factory, value);
-        let ahead = self.state().fetched.settle();
-        drop((old, ahead));
+        let mut objects = self.objects();
+        let old_class = std::mem::replace(&mut objects.row_class, class);
+        let old = std::mem::replace(&mut objects.row_factory, value);
+        drop(objects);
+        drop((old, old_class));
     }
 
     /// The typecasters registered on this cursor: a dict of oid to typecaster, None if there are

@@ -7,9 +7,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use super::Cursor;
-use super::result::{Place, Tuples};
+use super::place::Place;
+use super::result::Tuples;
+use crate::cast::Kept;
 use crate::error;
-use crate::row;
+use crate::row::{self, Shape};
 use crate::session::Session;
 
 /// What the client has of a result.
@@ -19,12 +21,26 @@ enum Next<'py> {
     NoResult,
 }
 
+impl<'py> Next<'py> {
+    /// The same with the row changed.
+    fn map(
+        self,
+        change: impl FnOnce(Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Self> {
+        match self {
+            Self::Row(row) => change(row).map(Self::Row),
+            other => Ok(other),
+        }
+    }
+}
+
 fn nothing_to_fetch() -> PyErr {
     error::programming("no results to fetch")
 }
 
 impl Cursor {
-    /// Refuses to fetch where there is nothing that could be fetched.
+    /// The result and the place in it, with no rows made ahead; refuses to fetch where there is
+    /// nothing that could be fetched.
     fn tuples(&self) -> PyResult<(Arc<Tuples>, Place)> {
         let mut state = self.state();
         let fetched = &mut state.fetched;
@@ -36,7 +52,16 @@ impl Cursor {
     }
 
     /// The next row that the client has.
+    #[inline(always)]
     fn next_row<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match Self::next_ahead(slf) {
+            None => Self::next_to_make(slf),
+            row => Ok(row),
+        }
+    }
+
+    #[inline(never)]
+    fn next_to_make<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         match Self::next_of_result(slf)? {
             Next::Row(row) => Ok(Some(row)),
             Next::End => Ok(None),
@@ -44,51 +69,152 @@ impl Cursor {
         }
     }
 
-    #[inline]
+    /// The next row, if it is made and is to stay a tuple.
+    #[inline(always)]
+    fn next_ahead<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, PyAny>> {
+        let this = slf.get();
+        if this.makes_rows.load(Ordering::Acquire) {
+            return None;
+        }
+        let row = this.state().fetched.next_ahead()?;
+        Some(row.into_bound(slf.py()))
+    }
+
     fn next_of_result<'py>(slf: &Bound<'py, Self>) -> PyResult<Next<'py>> {
-        if let Some(row) = slf.get().state().fetched.next_ahead() {
-            return Ok(Next::Row(row.into_bound(slf.py())));
+        if slf.get().makes_rows.load(Ordering::Acquire) {
+            return Self::next_shaped(slf);
         }
         Self::make_next(slf)
     }
 
-    /// The next row that is not made yet.
+    /// The next row, if rows are to be something else than tuples.
+    fn next_shaped<'py>(slf: &Bound<'py, Self>) -> PyResult<Next<'py>> {
+        let left = slf.get().state().fetched.left();
+        match left {
+            None => return Ok(Next::NoResult),
+            Some(0) => return Ok(Next::End),
+            Some(_) => {}
+        }
+        let shape = Self::next_shape(slf)?;
+        let row = match shape.factory() {
+            None => {
+                let ahead = slf.get().state().fetched.next_ahead();
+                match ahead {
+                    Some(row) => Next::Row(row.into_bound(slf.py())),
+                    None => Self::make_next(slf)?,
+                }
+            }
+            made => Self::make_one(slf, &Kept::new(slf.as_any()), made)?,
+        };
+        row.map(|row| shape.dress(row))
+    }
+
+    /// What the next row is to be. A row that fails already here is passed over as well.
+    fn next_shape<'py>(slf: &Bound<'py, Self>) -> PyResult<Shape<'py>> {
+        Shape::of(slf).inspect_err(|_| slf.get().skip_row())
+    }
+
+    /// Goes on by one row.
+    #[cold]
+    fn skip_row(&self) {
+        let ahead = self.state().fetched.skip();
+        drop(ahead);
+    }
+
+    /// The next row that is not made yet, as a tuple.
     #[inline(never)]
     fn make_next<'py>(slf: &Bound<'py, Self>) -> PyResult<Next<'py>> {
-        let py = slf.py();
-        let mut state = slf.get().state();
+        let state = slf.get().state();
         if let Some((tuples, most)) = state.fetched.worth_making() {
             let start = state.fetched.place;
             drop(state);
             if let Some(row) = Self::make_ahead(slf, &tuples, start, most) {
                 return Ok(Next::Row(row));
             }
-            state = slf.get().state();
             // Another thread may have made some.
-            if let Some(row) = state.fetched.next_ahead() {
-                return Ok(Next::Row(row.into_bound(py)));
+            let made = slf.get().state().fetched.next_ahead();
+            if let Some(row) = made {
+                return Ok(Next::Row(row.into_bound(slf.py())));
             }
+        } else {
+            drop(state);
         }
-        let fetched = &mut state.fetched;
-        let Some(tuples) = fetched.tuples.clone() else { return Ok(Next::NoResult) };
-        // A row that cannot be decoded is passed over: the next fetch goes on behind it.
-        let Some(source) = tuples.next_row(&mut fetched.place) else { return Ok(Next::End) };
+        Self::make_one(slf, &Kept::new(slf.as_any()), None)
+    }
+
+    /// The next row by itself: a tuple, or what `factory` makes.
+    fn make_one<'py>(
+        slf: &Bound<'py, Self>,
+        kept: &Kept<'py>,
+        factory: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Next<'py>> {
+        let this = slf.get();
+        let mut state = this.state();
+        if !state.fetched.ahead.is_empty() {
+            let ahead = state.fetched.settle();
+            drop(state);
+            drop(ahead);
+            state = this.state();
+        }
+        let start = state.fetched.place;
+        let Some(tuples) = state.fetched.tuples.clone() else { return Ok(Next::NoResult) };
         drop(state);
-        row::build_row(slf, &source, &tuples.plan).map(Next::Row)
+        let mut next = start;
+        let Some(source) = tuples.next_row(&mut next) else { return Ok(Next::End) };
+        let built = row::build_row(slf, &source, &tuples.plan, kept, factory);
+        // A row that cannot be decoded is passed over: the next fetch goes on behind it.
+        if !this.state().fetched.pass(&tuples, start, next) {
+            // From where Python code has moved the cursor, by one row: as psycopg2 does.
+            this.skip_row();
+        }
+        built.map(Next::Row)
     }
 
     /// The next `count` rows that the client has, or as many as there are.
     fn next_rows<'py>(slf: &Bound<'py, Self>, count: usize) -> PyResult<Bound<'py, PyList>> {
+        let (tuples, place) = slf.get().tuples()?;
+        let count = count.min(tuples.len().saturating_sub(place.row));
+        drop(tuples);
+        if count == 0 {
+            return Ok(PyList::empty(slf.py()));
+        }
+        let shape = Self::next_shape(slf)?;
+        let kept = Kept::new(slf.as_any());
+        if shape.factory().is_none()
+            && let Some(rows) = Self::rows_at_once(slf, &kept, count)?
+        {
+            shape.dress_all(&rows)?;
+            return Ok(rows);
+        }
+        let rows = PyList::empty(slf.py());
+        while rows.len() < count {
+            let shape = Self::next_shape(slf)?;
+            let row = Self::make_one(slf, &kept, shape.factory())?;
+            let Next::Row(row) = row.map(|row| shape.dress(row))? else { break };
+            rows.append(row)?;
+        }
+        Ok(rows)
+    }
+
+    /// The same as tuples, unless Python code runs while they are made: that may do anything with
+    /// the cursor between them.
+    fn rows_at_once<'py>(
+        slf: &Bound<'py, Self>,
+        kept: &Kept<'py>,
+        count: usize,
+    ) -> PyResult<Option<Bound<'py, PyList>>> {
         let this = slf.get();
         let (mut tuples, place) = this.tuples()?;
-        let count = count.min(tuples.len().saturating_sub(place.row));
-        if let Some(list) = Self::pack_rows(slf, &mut tuples, place, count)? {
-            return Ok(list);
+        if !tuples.plan.is_native(kept) {
+            return Ok(None);
+        }
+        if let Some(list) = Self::pack_rows(slf, &mut tuples, place, count, kept)? {
+            return Ok(Some(list));
         }
         let mut reading = tuples.read(place);
-        let built = row::build_rows(slf, count, &mut reading, &tuples.plan);
-        this.state().fetched.place = reading.place();
-        built
+        let built = row::build_rows(slf, count, &mut reading, &tuples.plan, kept);
+        this.state().fetched.reach(&tuples, reading.place());
+        built.map(Some)
     }
 
     /// What every kind of fetch has to check first.
@@ -162,6 +288,10 @@ impl Cursor {
         Self::check_fetch(slf)?;
         if this.name().is_none() {
             return Self::next_row(slf);
+        }
+        this.check_mark(this.connection(slf.py())?.get())?;
+        if let Some(row) = Self::next_ahead(slf) {
+            return Ok(Some(row));
         }
         if let Next::Row(row) = Self::next_of_result(slf)? {
             return Ok(Some(row));

@@ -12,14 +12,15 @@ mod fetch;
 mod many;
 mod named;
 mod packing;
+mod place;
 mod prepared;
 mod query;
 mod result;
 mod scroll;
 mod source;
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
@@ -29,6 +30,7 @@ use pyo3::types::{PyDict, PyString, PyType};
 use crate::connection::Connection;
 use crate::error;
 use crate::guarded::{Guard, Guarded};
+use crate::row::{Names, RowClass};
 use crate::session::Session;
 pub use copy::refusal as copy_refusal;
 use named::Named;
@@ -66,6 +68,10 @@ struct Objects {
     /// What the program has set; `datetime.timezone` if it has not.
     tzinfo_factory: Option<Py<PyAny>>,
     row_factory: Py<PyAny>,
+    /// The row factory, if it is a class whose rows need not be made by calling it.
+    row_class: Option<Arc<RowClass>>,
+    /// The keys of the last row that has some.
+    row_names: Option<Arc<Names>>,
     query: Py<PyAny>,
     description: Option<Py<PyAny>>,
 }
@@ -88,6 +94,8 @@ impl Cursor {
             objects: Guarded::new(Objects {
                 tzinfo_factory: None,
                 row_factory: py.None(),
+                row_class: None,
+                row_names: None,
                 query: py.None(),
                 description: None,
             }),
@@ -139,10 +147,32 @@ impl Cursor {
         self.objects().tzinfo_factory.as_ref().map(|factory| factory.clone_ref(py))
     }
 
-    /// What makes the rows, unless they are tuples.
-    pub fn row_maker<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        let makes_rows = self.makes_rows.load(Ordering::Acquire);
-        makes_rows.then(|| self.row_factory(py).into_bound(py))
+    /// What makes the rows, unless they are tuples; and its class, if it need not be called.
+    pub fn row_maker<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> Option<(Bound<'py, PyAny>, Option<Arc<RowClass>>)> {
+        if !self.makes_rows.load(Ordering::Acquire) {
+            return None;
+        }
+        let objects = self.objects();
+        Some((objects.row_factory.bind(py).clone(), objects.row_class.clone()))
+    }
+
+    /// The keys of the last row that has some.
+    pub fn row_names(&self) -> Option<Arc<Names>> {
+        self.objects().row_names.clone()
+    }
+
+    /// Keeps the keys for the next row.
+    pub fn keep_row_names(&self, names: Arc<Names>) {
+        let old = self.objects().row_names.replace(names);
+        drop(old);
+    }
+
+    /// How many columns the result has.
+    pub fn width(&self) -> usize {
+        self.state().fetched.tuples.as_ref().map_or(0, |tuples| tuples.plan.decoders().len())
     }
 
     /// The row factory as it was set, or `None`.

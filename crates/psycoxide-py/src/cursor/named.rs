@@ -32,7 +32,7 @@ impl Cursor {
     }
 
     /// Refuses a cursor whose transaction is over.
-    fn check_mark(&self, connection: &Connection) -> PyResult<()> {
+    pub(super) fn check_mark(&self, connection: &Connection) -> PyResult<()> {
         let named = self.state().named;
         if !named.declaration.withhold && named.mark != connection.state().mark {
             return Err(error::programming("named cursor isn't valid anymore"));

@@ -12,7 +12,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use super::Cursor;
-use super::result::{Fetched, First, Place, Tuples};
+use super::place::Place;
+use super::result::{Fetched, First, Tuples};
 use crate::cast::{CastPlan, Kept};
 use crate::row::{Making, is_worth_packing};
 
@@ -60,15 +61,14 @@ impl Fetched {
         packing: Packing,
         end: Position,
     ) -> Option<Packing> {
-        let same = self.tuples.as_ref().is_some_and(|now| Arc::ptr_eq(now, tuples));
-        if !same || !self.ahead.is_empty() {
+        if !self.is_at(tuples) || !self.ahead.is_empty() {
             return None;
         }
         self.tuples = None;
         let next = Arc::get_mut(tuples).and_then(|tuples| tuples.pack(packing, end));
         self.tuples = Some(Arc::clone(tuples));
         if next.is_some() && self.place.row < tuples.first() {
-            self.place = tuples.seek(self.place.row);
+            self.go_to(tuples.seek(self.place.row));
         }
         next
     }
@@ -76,7 +76,7 @@ impl Fetched {
 
 impl Cursor {
     /// A list of the `count` rows from a place on, which are packed if that is worth while. Nothing
-    /// if it is not.
+    /// if it is not. No Python code runs by the result's plan.
     ///
     /// # Errors
     /// What a caster raised; the next fetch goes on behind the row that failed.
@@ -85,13 +85,13 @@ impl Cursor {
         tuples: &mut Arc<Tuples>,
         place: Place,
         count: usize,
+        kept: &Kept<'py>,
     ) -> PyResult<Option<Bound<'py, PyList>>> {
         if !tuples.is_worth_packing(place, count) {
             return Ok(None);
         }
         let plan: Arc<CastPlan> = Arc::clone(&tuples.plan);
-        let kept = Kept::new(slf.as_any());
-        let Some(making) = Making::begin(slf, &plan, &kept, count)? else { return Ok(None) };
+        let making = Making::begin(slf, &plan, kept, count)?;
         Self::make_packed(slf, tuples, place, making).map(Some)
     }
 
@@ -113,7 +113,7 @@ impl Cursor {
             if let Err(error) = made {
                 // The row that failed is passed over; those of this portion stay raw.
                 place.row += 1;
-                state.fetched.place = place;
+                state.fetched.reach(tuples, place);
                 return Err(error);
             }
             if !portion.is_empty() {
@@ -123,7 +123,7 @@ impl Cursor {
         // Somebody else reads the result: the rest of it stays as it is.
         let mut reading = tuples.read(place);
         let list = making.finish(&mut reading);
-        slf.get().state().fetched.place = reading.place();
+        slf.get().state().fetched.reach(tuples, reading.place());
         list
     }
 }

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use psycoxide_proto::{
-    Outcome, Packed, PackedWalk, Position, QueryResult, ResultKind, Row, Tag, Walk,
-};
+use psycoxide_proto::{Outcome, Packed, PackedWalk, QueryResult, ResultKind, Row, Tag, Walk};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::Cursor;
 use super::ahead::Ahead;
 use super::column::Column;
+use super::place::Place;
 use crate::cast::CastPlan;
 use crate::error;
 use crate::row::{Early, Source, Sources};
@@ -33,15 +32,6 @@ pub enum First {
     Early(Box<Early>),
     /// They were packed when they were made.
     Packed(Box<Packed>),
-}
-
-/// Which row is next.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub struct Place {
-    /// Its number, from 0.
-    pub row: usize,
-    /// Where it starts, among the raw rows or the packed ones.
-    pub position: Position,
 }
 
 impl Tuples {
@@ -168,6 +158,10 @@ pub struct Fetched {
     /// Which row is next; its number is `cursor.rownumber`. While there are rows made ahead, its
     /// position is behind the last of them: [`Fetched::settle`] takes it back.
     pub place: Place,
+    /// Where the row was that was made last, or the first one of those that were made together.
+    pub last: Place,
+    /// The row since which they are taken one by one, in order.
+    pub since: usize,
     /// The next rows, if they were made ahead.
     pub ahead: Ahead,
     /// `cursor.rowcount`
@@ -183,6 +177,8 @@ impl Default for Fetched {
         Self {
             tuples: None,
             place: Place::default(),
+            last: Place::default(),
+            since: 0,
             ahead: Ahead::default(),
             rowcount: -1,
             statusmessage: None,
@@ -195,7 +191,7 @@ impl Fetched {
     /// Forgets everything. What is returned is to be dropped without the lock.
     #[must_use]
     fn clear(&mut self) -> (Option<Arc<Tuples>>, Ahead) {
-        self.place = Place::default();
+        self.go_to(Place::default());
         self.rowcount = -1;
         self.statusmessage = None;
         self.lastrowid = 0;

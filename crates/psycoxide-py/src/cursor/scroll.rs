@@ -38,7 +38,8 @@ impl Cursor {
         let wanted = wanted.and_then(|row| usize::try_from(row).ok());
         match wanted.filter(|row| *row < tuples.len()) {
             Some(row) => {
-                fetched.place = tuples.seek(row);
+                let place = fetched.seek(tuples, row);
+                fetched.go_to(place);
                 Ok(())
             }
             None => {

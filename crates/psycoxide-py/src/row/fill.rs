@@ -54,22 +54,28 @@ impl Values for Noting<'_, '_, '_> {
     }
 }
 
-/// A row: a tuple, or what `factory` makes of the cursor, filled item by item.
+/// A row as a tuple.
 #[inline(always)]
-pub fn row(
+pub fn row(scene: &Scene<'_, '_>, plan: &CastPlan, row: &Source<'_>) -> Result<Value, Raised> {
+    match row {
+        // By far most rows: they are made in the caller's loop.
+        Source::Raw(row) => tuple(scene, plan, row.fields()),
+        Source::Early(kept) => tuple(scene, plan, kept.iter()),
+        Source::Packed(row) => packed(scene, plan, row),
+    }
+}
+
+/// A row as what `factory` makes of the cursor, filled item by item.
+pub fn made(
     scene: &Scene<'_, '_>,
     plan: &CastPlan,
     row: &Source<'_>,
-    factory: Option<&Bound<'_, PyAny>>,
+    factory: &Bound<'_, PyAny>,
 ) -> Result<Value, Raised> {
-    match (row, factory) {
-        // By far most rows: they are made in the caller's loop.
-        (Source::Raw(row), None) => tuple(scene, plan, row.fields()),
-        (Source::Raw(row), Some(factory)) => sequence(scene, plan, row.fields(), factory),
-        (Source::Early(kept), None) => tuple(scene, plan, kept.iter()),
-        (Source::Early(kept), Some(factory)) => sequence(scene, plan, kept.iter(), factory),
-        (Source::Packed(row), None) => packed(scene, plan, row),
-        (Source::Packed(row), Some(factory)) => sequence(scene, plan, row.clone(), factory),
+    match row {
+        Source::Raw(row) => sequence(scene, plan, row.fields(), factory),
+        Source::Early(kept) => sequence(scene, plan, kept.iter(), factory),
+        Source::Packed(row) => sequence(scene, plan, row.clone(), factory),
     }
 }
 

@@ -1,11 +1,13 @@
 //! From the raw rows of a result to Python rows.
 
+mod classes;
 mod collector;
-mod convert;
 mod early;
 mod fill;
 mod ordered;
 mod packed;
+mod record;
+mod shape;
 
 use psycoxide_proto::{PackedRow, Position, Row, Rows};
 use pyo3::prelude::*;
@@ -14,9 +16,11 @@ use pyo3::types::{PyAny, PyList};
 use crate::cast::{CastPlan, Kept, Raised, Scene, Value};
 use crate::cursor::Cursor;
 
+pub use classes::RowClass;
 pub use early::{Early, LONG};
 pub use ordered::ordered_row;
 pub use packed::{Making, is_worth_packing};
+pub use shape::{Names, Shape};
 
 /// What a row is made from.
 pub enum Source<'a> {
@@ -37,7 +41,8 @@ pub trait Sources<'a>: Iterator<Item = Source<'a>> {
 /// Rows made before they are asked for are of so many bytes, or of a few more.
 const AHEAD: usize = 16 << 10;
 
-/// The Python object for one row.
+/// The Python object for one row: a tuple, or what `factory` makes of the cursor, with each value
+/// assigned to it.
 ///
 /// # Errors
 /// What a caster raised: a value that it cannot make, or whatever user code raises.
@@ -45,33 +50,36 @@ pub fn build_row<'py>(
     cursor: &Bound<'py, Cursor>,
     row: &Source<'_>,
     plan: &CastPlan,
+    kept: &Kept<'py>,
+    factory: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let factory = cursor.get().row_maker(cursor.py());
-    let cursor = cursor.as_any();
-    let kept = Kept::new(cursor);
-    let scene = plan.scene(cursor, &kept);
-    match fill::row(&scene, plan, row, factory.as_ref()) {
+    let scene = plan.scene(cursor.as_any(), kept);
+    let built = match factory {
+        None => fill::row(&scene, plan, row),
+        Some(factory) => fill::made(&scene, plan, row, factory),
+    };
+    match built {
         Ok(row) => Ok(row.into_bound(cursor.py())),
         Err(raised) => Err(raised.into_error(cursor.py())),
     }
 }
 
-/// A list of the `count` rows that `rows` gives, or of as many as it gives.
+/// A list of the `count` rows that `rows` gives as tuples, or of as many as it gives. The plan is one
+/// by which no Python code runs.
 ///
 /// # Errors
-/// As [`build_row`]; the row that failed is the last one asked for, so that a cursor can go on.
+/// A value that cannot be made; the row that failed is the last one asked for, so that a cursor can
+/// go on.
 pub fn build_rows<'a, 'py>(
     cursor: &Bound<'py, Cursor>,
     count: usize,
     rows: &mut impl Sources<'a>,
     plan: &CastPlan,
+    kept: &Kept<'py>,
 ) -> PyResult<Bound<'py, PyList>> {
-    let factory = cursor.get().row_maker(cursor.py());
-    let cursor = cursor.as_any();
-    let kept = Kept::new(cursor);
-    let scene = plan.scene(cursor, &kept);
-    let _paused = (factory.is_none() && plan.is_native(&kept)).then(collector::pause);
-    fill::list(cursor.py(), count, || next_row(&scene, plan, rows, factory.as_ref()))
+    let scene = plan.scene(cursor.as_any(), kept);
+    let _paused = collector::pause();
+    fill::list(cursor.py(), count, || next_row(&scene, plan, rows))
 }
 
 /// The next row. A raw one is made in the caller's loop.
@@ -80,11 +88,10 @@ fn next_row<'a>(
     scene: &Scene<'_, '_>,
     plan: &CastPlan,
     rows: &mut impl Sources<'a>,
-    factory: Option<&Bound<'_, PyAny>>,
 ) -> Option<Result<Value, Raised>> {
     match rows.next_raw() {
-        Some(row) => Some(fill::row(scene, plan, &Source::Raw(row), factory)),
-        None => next_other_row(scene, plan, rows, factory),
+        Some(row) => Some(fill::row(scene, plan, &Source::Raw(row))),
+        None => next_other_row(scene, plan, rows),
     }
 }
 
@@ -93,12 +100,11 @@ fn next_other_row<'a>(
     scene: &Scene<'_, '_>,
     plan: &CastPlan,
     rows: &mut impl Sources<'a>,
-    factory: Option<&Bound<'_, PyAny>>,
 ) -> Option<Result<Value, Raised>> {
-    Some(fill::row(scene, plan, &rows.next()?, factory))
+    Some(fill::row(scene, plan, &rows.next()?))
 }
 
-/// Up to `most` of the rows from `position` on, which then stands behind them.
+/// Up to `most` of the rows, as tuples, from `position` on, which then stands behind them.
 ///
 /// None if it could be noticed that they are made before they are asked for. Nor is a row made
 /// that cannot be decoded: it fails when it is asked for.
@@ -110,10 +116,9 @@ pub fn build_ahead(
     plan: &CastPlan,
 ) -> Vec<Py<PyAny>> {
     let py = cursor.py();
-    let factory = cursor.get().row_maker(py);
     let cursor = cursor.as_any();
     let kept = Kept::new(cursor);
-    if factory.is_some() || !plan.is_atomic() || !plan.is_native(&kept) {
+    if !plan.is_native(&kept) {
         return Vec::new();
     }
     let scene = plan.scene(cursor, &kept);
@@ -124,7 +129,7 @@ pub fn build_ahead(
     while made.len() < most && bytes < AHEAD {
         let Some(row) = walk.next() else { break };
         bytes += row.size();
-        match fill::row(&scene, plan, &Source::Raw(row), None) {
+        match fill::row(&scene, plan, &Source::Raw(row)) {
             Ok(row) => made.push(row.into_bound(py).unbind()),
             Err(raised) => {
                 drop(raised.into_error(py));
@@ -138,7 +143,8 @@ pub fn build_ahead(
     made
 }
 
-/// Exports what `extras` makes its rows with.
+/// Exports what `extras` has its rows made with.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    convert::register(module)
+    classes::register(module)?;
+    record::register(module)
 }

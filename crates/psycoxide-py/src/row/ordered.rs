@@ -169,10 +169,13 @@ unsafe extern "C" fn assign(row: *mut PyObject, key: *mut PyObject, value: *mut 
 unsafe extern "C" fn compare(row: *mut PyObject, other: *mut PyObject, how: i32) -> *mut PyObject {
     // SAFETY: called with a row and any object.
     unsafe {
-        let both =
-            ffi::PyObject_TypeCheck(other, CLASS.load(Ordering::Relaxed)) == 0 || order(other);
+        // What is no dict has no order to compare with: `iter(cursor.fetchone, None)` asks that.
+        let ordered = ffi::PyDict_Check(other) == 0
+            || ((ffi::PyObject_TypeCheck(other, CLASS.load(Ordering::Relaxed)) == 0
+                || order(other))
+                && order(row));
         match (*base()).tp_richcompare {
-            Some(compare) if both && order(row) => compare(row, other, how),
+            Some(compare) if ordered => compare(row, other, how),
             _ => std::ptr::null_mut(),
         }
     }

@@ -24,7 +24,7 @@ pub struct Making<'a, 'py> {
 }
 
 impl<'a, 'py> Making<'a, 'py> {
-    /// A list of `count` rows is to be made, by these. Nothing if Python code may run meanwhile.
+    /// A list of `count` rows is to be made, by these: a plan by which no Python code runs.
     ///
     /// # Errors
     /// There is no memory for the list.
@@ -33,14 +33,10 @@ impl<'a, 'py> Making<'a, 'py> {
         plan: &'a CastPlan,
         kept: &'a Kept<'py>,
         count: usize,
-    ) -> PyResult<Option<Self>> {
-        let py = cursor.py();
-        if cursor.get().row_maker(py).is_some() || !plan.is_native(kept) {
-            return Ok(None);
-        }
-        let list = Filling::new(py, count)?;
+    ) -> PyResult<Self> {
+        let list = Filling::new(cursor.py(), count)?;
         let scene = plan.scene(cursor.as_any(), kept);
-        Ok(Some(Self { scene, plan, list, _paused: collector::pause() }))
+        Ok(Self { scene, plan, list, _paused: collector::pause() })
     }
 
     /// How many rows were made.
@@ -73,7 +69,7 @@ impl<'a, 'py> Making<'a, 'py> {
     /// As above.
     pub fn finish<'b>(mut self, rows: &mut impl Sources<'b>) -> PyResult<Bound<'py, PyList>> {
         while !self.list.is_full() {
-            let Some(made) = next_row(&self.scene, self.plan, rows, None) else { break };
+            let Some(made) = next_row(&self.scene, self.plan, rows) else { break };
             self.list.push(made.map_err(|raised| raised.into_error(self.scene.py))?);
         }
         self.list.finish()

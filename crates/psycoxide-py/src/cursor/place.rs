@@ -1,0 +1,80 @@
+//! Where in its result a cursor stands, and how it moves on.
+
+use std::sync::Arc;
+
+use psycoxide_proto::Position;
+
+use super::ahead::Ahead;
+use super::result::{Fetched, Tuples};
+
+/// Which row is next.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Its number, from 0.
+    pub row: usize,
+    /// Where it starts, among the raw rows or the packed ones.
+    pub position: Position,
+}
+
+impl Fetched {
+    /// Whether the result is this one.
+    #[inline]
+    pub fn is_at(&self, tuples: &Arc<Tuples>) -> bool {
+        self.tuples.as_ref().is_some_and(|now| Arc::ptr_eq(now, tuples))
+    }
+
+    /// How many rows are left, if there is a result.
+    pub fn left(&self) -> Option<usize> {
+        self.tuples.as_ref().map(|tuples| tuples.len().saturating_sub(self.place.row))
+    }
+
+    /// Goes to a place, while no row is made ahead.
+    pub fn go_to(&mut self, place: Place) {
+        self.place = place;
+        self.last = place;
+        self.since = place.row;
+    }
+
+    /// The place of a row: near by, if it is one of those read last, or not far behind them.
+    pub fn seek(&self, tuples: &Tuples, row: usize) -> Place {
+        /// Finding a place anew takes about as long as walking over so many rows.
+        const NEAR: usize = 64;
+        if !(self.last.row..=self.last.row + NEAR).contains(&row) {
+            return tuples.seek(row);
+        }
+        let mut reading = tuples.read(self.last);
+        reading.by_ref().take(row - self.last.row).for_each(drop);
+        reading.place()
+    }
+
+    /// The same in this result: if there is another one meanwhile, that is not where rows were read.
+    pub fn reach(&mut self, tuples: &Arc<Tuples>, place: Place) {
+        if self.is_at(tuples) {
+            self.go_to(place);
+        }
+    }
+
+    /// Goes on to `next`, after the row at `start` was made. False if a typecaster or a row factory
+    /// has moved the cursor meanwhile.
+    #[inline]
+    pub fn pass(&mut self, tuples: &Arc<Tuples>, start: Place, next: Place) -> bool {
+        let stayed = self.place == start && self.ahead.is_empty() && self.is_at(tuples);
+        if stayed {
+            self.last = start;
+            self.place = next;
+        }
+        stayed
+    }
+
+    /// Goes on by one row. What is returned is to be dropped without the lock.
+    #[must_use]
+    pub fn skip(&mut self) -> Ahead {
+        let ahead = self.settle();
+        if let Some(tuples) = &self.tuples
+            && self.place.row < tuples.len()
+        {
+            self.go_to(self.seek(tuples, self.place.row + 1));
+        }
+        ahead
+    }
+}

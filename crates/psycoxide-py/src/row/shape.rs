@@ -1,0 +1,209 @@
+//! What the values of a row become.
+//!
+//! Rows are made as tuples, which `extras`' classes are then made from through the slots of the
+//! classes that they derive from: no Python code runs. What these classes would ask their cursor for
+//! when they are called is asked before the values are decoded, as decoding may run anything.
+
+use std::sync::Arc;
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::ffi;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
+
+use super::classes::Kind;
+use super::{collector, ordered};
+use crate::cursor::Cursor;
+
+/// What a row is to be.
+pub enum Shape<'py> {
+    /// A tuple.
+    Tuple,
+    /// What this row factory makes, with each value assigned to it.
+    Made(Bound<'py, PyAny>),
+    /// A `DictRow`, or what is derived from that, with this index.
+    List { class: Bound<'py, PyType>, index: Bound<'py, PyAny> },
+    /// Likewise a `RealDictRow` with these keys.
+    Dict { class: Bound<'py, PyType>, names: Arc<Names> },
+}
+
+impl<'py> Shape<'py> {
+    /// What the cursor's next row is to be.
+    ///
+    /// # Errors
+    /// The cursor has not what the row's class wants of it.
+    pub fn of(cursor: &Bound<'py, Cursor>) -> PyResult<Self> {
+        let py = cursor.py();
+        let Some((factory, class)) = cursor.get().row_maker(py) else { return Ok(Self::Tuple) };
+        let Some(known) = class else { return Ok(Self::Made(factory)) };
+        let class = match factory.cast::<PyType>() {
+            Ok(class) if known.is_untouched(class) => class.clone(),
+            _ => return Ok(Self::Made(factory)),
+        };
+        Ok(match known.kind {
+            Kind::List => {
+                Self::List { class, index: cursor.as_any().getattr(intern!(py, "index"))? }
+            }
+            Kind::Dict => match Names::of(cursor)? {
+                Some(names) => Self::Dict { class, names },
+                None => Self::Made(factory),
+            },
+        })
+    }
+
+    /// What has to be called for each row, if anything has.
+    pub fn factory(&self) -> Option<&Bound<'py, PyAny>> {
+        match self {
+            Self::Made(factory) => Some(factory),
+            _ => None,
+        }
+    }
+
+    /// The row for a tuple of its values; what a factory made stays as it is.
+    pub fn dress(&self, row: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        match self {
+            Self::Tuple | Self::Made(_) => Ok(row),
+            Self::List { class, index } => list_row(&New::of(class), index, row.cast_exact()?),
+            Self::Dict { class, names } => names.row(&New::of(class), row.cast_exact()?),
+        }
+    }
+
+    /// The same for each of a list, in place.
+    pub fn dress_all(&self, rows: &Bound<'py, PyList>) -> PyResult<()> {
+        match self {
+            Self::Tuple | Self::Made(_) => Ok(()),
+            Self::List { class, index } => {
+                let new = New::of(class);
+                replace(rows, |values| list_row(&new, index, values))
+            }
+            Self::Dict { class, names } => {
+                let new = New::of(class);
+                replace(rows, |values| names.row(&new, values))
+            }
+        }
+    }
+}
+
+/// Replaces each tuple in `rows` by what `make` makes of it.
+fn replace<'py>(
+    rows: &Bound<'py, PyList>,
+    make: impl Fn(&Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>>,
+) -> PyResult<()> {
+    let _paused = collector::pause();
+    for index in 0..rows.len() {
+        let row = rows.get_item(index)?;
+        rows.set_item(index, make(row.cast_exact::<PyTuple>()?)?)?;
+    }
+    Ok(())
+}
+
+/// What makes objects of a class, without `__init__`.
+struct New<'a, 'py> {
+    class: &'a Bound<'py, PyType>,
+    arguments: Bound<'py, PyTuple>,
+}
+
+impl<'a, 'py> New<'a, 'py> {
+    fn of(class: &'a Bound<'py, PyType>) -> Self {
+        Self { class, arguments: PyTuple::empty(class.py()) }
+    }
+
+    fn object(&self) -> PyResult<Bound<'py, PyAny>> {
+        // SAFETY: the class is valid, and a slot that is there is of the slot's type.
+        unsafe {
+            let class = self.class.as_type_ptr();
+            let Some(new) = (*class).tp_new else {
+                return Err(PyTypeError::new_err("a class that makes no objects"));
+            };
+            let object = new(class, self.arguments.as_ptr(), std::ptr::null_mut());
+            Bound::from_owned_ptr_or_err(self.class.py(), object)
+        }
+    }
+}
+
+fn list_row<'py>(
+    new: &New<'_, 'py>,
+    index: &Bound<'py, PyAny>,
+    values: &Bound<'py, PyTuple>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = values.py();
+    let row = new.object()?;
+    let name = intern!(py, "_index");
+    // SAFETY: all are valid objects, and `row` is a list.
+    let failed = unsafe {
+        let row = row.as_ptr();
+        ffi::PyList_SetSlice(row, 0, 0, values.as_ptr()) != 0
+            || ffi::PyObject_GenericSetAttr(row, name.as_ptr(), index.as_ptr()) != 0
+    };
+    if failed { Err(PyErr::fetch(py)) } else { Ok(row) }
+}
+
+/// The keys of a result's rows.
+pub struct Names {
+    /// A name for each column.
+    names: Vec<Py<PyString>>,
+    /// Each name once, in the order of the columns.
+    template: Py<PyDict>,
+}
+
+impl Names {
+    /// The cursor's `column_mapping`. Nothing if the class has to see for itself what becomes of it:
+    /// where it is not a name for each column, or where names would compare themselves in Python.
+    fn of(cursor: &Bound<'_, Cursor>) -> PyResult<Option<Arc<Self>>> {
+        let (py, this) = (cursor.py(), cursor.get());
+        let attribute = intern!(py, "column_mapping");
+        let width = this.width();
+        if width == 0 {
+            return Ok(None);
+        }
+        let mut mapping = cursor.as_any().getattr(attribute)?;
+        if !mapping.is_truthy()? {
+            // A named cursor has no description before the first fetch.
+            cursor.as_any().call_method0(intern!(py, "_build_index"))?;
+            mapping = cursor.as_any().getattr(attribute)?;
+        }
+        let Ok(mapping) = mapping.cast_exact::<PyList>() else { return Ok(None) };
+        if mapping.len() != width {
+            return Ok(None);
+        }
+        if let Some(known) = this.row_names()
+            && known.are(mapping)
+        {
+            return Ok(Some(known));
+        }
+        let Some(names) = Self::new(mapping)? else { return Ok(None) };
+        let names = Arc::new(names);
+        this.keep_row_names(Arc::clone(&names));
+        Ok(Some(names))
+    }
+
+    fn new(mapping: &Bound<'_, PyList>) -> PyResult<Option<Self>> {
+        let template = PyDict::new(mapping.py());
+        let mut names = Vec::with_capacity(mapping.len());
+        for name in mapping {
+            let Ok(name) = name.cast_into_exact::<PyString>() else { return Ok(None) };
+            template.set_item(&name, mapping.py().None())?;
+            names.push(name.unbind());
+        }
+        Ok(Some(Self { names, template: template.unbind() }))
+    }
+
+    /// Whether they are the very objects of a list.
+    fn are(&self, mapping: &Bound<'_, PyList>) -> bool {
+        mapping.len() == self.names.len()
+            && mapping.iter().zip(&self.names).all(|(now, name)| now.is(name))
+    }
+
+    fn row<'py>(
+        &self,
+        new: &New<'_, 'py>,
+        values: &Bound<'py, PyTuple>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let row = new.object()?;
+        let names = self.names.iter().map(|name| name.as_ptr());
+        let values = values.iter_borrowed().map(|value| value.as_ptr());
+        ordered::fill(&row, self.template.bind(row.py()), names.zip(values))?;
+        Ok(row)
+    }
+}
