@@ -97,6 +97,9 @@ class NamedTupleCursor(cursor):
 
     def _convert(self, rows: list[Any]) -> list[Any]:
         """The records for rows, which must have been fetched already."""
+        if not rows and self.description is None:
+            # A named cursor that was moved, and asked for no rows: their names are still to come.
+            return rows
         make = self._maker()
         if isinstance(make, partial):
             _named_rows(rows, self.Record)
