@@ -270,7 +270,9 @@ impl Connection {
 
     /// get_backend_pid() -> int -- The id of the server's process for this session.
     fn get_backend_pid(&self) -> PyResult<i32> {
-        self.open_session()?;
+        if !self.is_blank() {
+            self.open_session()?;
+        }
         Ok(self.backend_process())
     }
 

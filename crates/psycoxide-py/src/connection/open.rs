@@ -8,7 +8,7 @@ use psycoxide_proto::Event;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyList, PyString};
 
 use super::dsn::{dsn_text, hide_password, make_dsn};
 use super::{Connection, Status, credentials};
@@ -48,6 +48,12 @@ impl Connection {
         let text = dsn_text(dsn)?;
         let given = credentials::carried_by(given)?;
         let _ = this.dsn.set(hide_password(&text));
+        {
+            let (notices, notifies) = (PyList::empty(slf.py()), PyList::empty(slf.py()));
+            let mut objects = this.objects();
+            objects.notices = notices.into_any().unbind();
+            objects.notifies = notifies.into_any().unbind();
+        }
         let opened = Self::open(slf, &text, given, asynchronous);
         opened.inspect_err(|raised| this.note_error(raised, slf.py()))
     }
