@@ -19,9 +19,9 @@ mod values;
 mod vectors;
 
 use std::path::Path;
-use std::sync::OnceLock;
 use std::time::Duration;
 
+use once_cell::race::OnceBox;
 use psycoxide_proto::{ChannelBinding, KeyCache, Secret, Startup};
 
 pub(crate) use encryption::{
@@ -364,8 +364,8 @@ fn session_parameters(surroundings: &Surroundings<'_>) -> Vec<(&'static str, Str
 
 /// The SCRAM keys of this process: connections to the same role stretch its password once.
 fn scram_keys() -> KeyCache {
-    static KEYS: OnceLock<KeyCache> = OnceLock::new();
-    KEYS.get_or_init(KeyCache::default).clone()
+    static KEYS: OnceBox<KeyCache> = OnceBox::new();
+    KEYS.get_or_init(Box::default).clone()
 }
 
 #[cfg(test)]

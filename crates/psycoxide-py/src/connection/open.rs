@@ -7,7 +7,6 @@ use psycoxide_net::{Config, Interest, Link, OnDemand, wait};
 use psycoxide_proto::Event;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyString};
 
 use super::dsn::{dsn_text, hide_password, make_dsn};
@@ -15,6 +14,7 @@ use super::{Connection, Status, credentials};
 use crate::driver::{Operation, Reached, refresh};
 use crate::error;
 use crate::imports::Lazy;
+use crate::once::Once;
 use crate::session::Session;
 
 #[pymethods]
@@ -272,8 +272,8 @@ fn moved<'py>(
 
 /// What a program has put in the place of the package's `_connect`, which in psycopg2 takes effect.
 fn replaced(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
-    static PACKAGE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
-    let package = PACKAGE.get_or_try_init(py, || py.import("psycoxide").map(Bound::unbind))?;
+    static PACKAGE: Once<Py<PyModule>> = Once::new();
+    let package = PACKAGE.get_or_make(py, || py.import("psycoxide").map(Bound::unbind))?;
     let found = package.bind(py).dict().get_item(intern!(py, "_connect"))?;
     let own = CONNECT.bind(py)?;
     Ok(found.filter(|found| !found.is(own)))

@@ -10,7 +10,7 @@ use crate::adapt::{ClientEncoding, QuoteContext};
 use crate::connection::Connection;
 use crate::error::report_text;
 use crate::notify::Notify;
-use crate::session::Session;
+use crate::session::{Facts, Session};
 
 /// So many notices a list keeps (psycopg2's `CONN_NOTICES_LIMIT`).
 const MAX_NOTICES: usize = 50;
@@ -65,7 +65,7 @@ fn take_news(connection: &Bound<'_, Connection>, session: &Session) {
 /// `OperationalError` if Python has no codec for the client encoding.
 #[cold]
 pub fn refresh(py: Python<'_>, connection: &Connection, session: &Session) -> PyResult<()> {
-    let (version, encoding, strings) = {
+    let (version, encoding, strings, facts) = {
         let link = session.link();
         let Some(engine) = link.engine() else { return Ok(()) };
         let version = engine.parameters_version();
@@ -74,7 +74,7 @@ pub fn refresh(py: Python<'_>, connection: &Connection, session: &Session) -> Py
         }
         let encoding = engine.parameter("client_encoding").unwrap_or(b"UTF8");
         let strings = StringStyle::from_parameter(engine.parameter("standard_conforming_strings"));
-        (version, String::from_utf8_lossy(encoding).into_owned(), strings)
+        (version, String::from_utf8_lossy(encoding).into_owned(), strings, Facts::of(&link))
     };
     let asked = connection.state().asked_encoding.take_if(|asked| asked.reported == encoding);
     let name = asked.as_ref().map_or(&encoding, |asked| &asked.name);
@@ -84,6 +84,7 @@ pub fn refresh(py: Python<'_>, connection: &Connection, session: &Session) -> Py
     state.asked_encoding = asked;
     state.quoting = QuoteContext::new(client_encoding, strings);
     state.parameters_version = Some(version);
+    state.facts = facts.map(Box::new);
     Ok(())
 }
 
