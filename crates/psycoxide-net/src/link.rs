@@ -301,6 +301,16 @@ impl Link {
         self.stage = Stage::Closed;
     }
 
+    /// Says goodbye and ends the traffic, so that whoever waits for [`Link::fd`] wakes up. The
+    /// descriptor stays open until they have: another file could get its number.
+    pub fn hang_up(&mut self) {
+        if let Stage::Up(up) = &mut self.stage {
+            up.engine.terminate();
+            up.stream.say_goodbye(up.engine.out());
+        }
+        self.interrupt();
+    }
+
     /// Closes the descriptor and nothing else: the conversation is another process's.
     pub fn abandon(&mut self) {
         // Closing a socket that another process shares sends nothing.

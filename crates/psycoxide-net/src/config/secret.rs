@@ -21,7 +21,9 @@ pub(super) fn may_be_in(text: &str) -> bool {
 pub(super) fn may_be_in_uri(text: &str) -> bool {
     let Some((_, rest)) = text.split_once("://") else { return false };
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    rest.contains('@') || decoded(authority).split(',').any(|host| !has_plain_port(host))
+    let credentials =
+        decoded(rest).rsplit_once('@').is_some_and(|(before, _)| before.contains(':'));
+    credentials || decoded(authority).split(',').any(|host| !has_plain_port(host))
 }
 
 /// Whether nothing but a number follows the colon of `host:port`, if there is one.
@@ -85,9 +87,15 @@ mod tests {
         ] {
             assert!(may_be_in(text), "{text}");
         }
-        for text in
-            ["", "host=h nosuch", "postgresql://h:1,[::1]:2/db", "postgresql://[::1", "%", "%zz"]
-        {
+        for text in [
+            "",
+            "host=h nosuch",
+            "postgres://%zz@h/d",
+            "postgresql://h:1,[::1]:2/db",
+            "postgresql://[::1",
+            "%",
+            "%zz",
+        ] {
             assert!(!may_be_in(text), "{text}");
         }
     }

@@ -124,7 +124,12 @@ impl Connection {
         if session.is_ours() && session.closed() == Closed::Open && !this.is_async() {
             // Another thread's statement may end first.
             let turn = Operation::connecting(slf, session);
-            session.close();
+            // Else it is this thread's own, of another greenlet that waits in the wait callback.
+            if turn.is_err() && session.is_polled() {
+                session.hang_up();
+            } else {
+                session.close();
+            }
             drop(turn);
         } else {
             session.close();

@@ -486,6 +486,13 @@ impl Session {
         }
     }
 
+    /// `close()` while somebody waits for the socket in a loop of their own: they wake up, find the
+    /// session closed, and give up the operation, which closes the link.
+    pub fn hang_up(&self) {
+        self.closed.store(Closed::ByUser as u8, Ordering::Release);
+        self.link().hang_up();
+    }
+
     /// A forked child leaves its parent's conversation alone. What a thread of the parent's may have
     /// been changing is never touched: its memory stays, and the descriptor until the child ends.
     fn abandon(&self) {
