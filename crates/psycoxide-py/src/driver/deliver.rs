@@ -1,6 +1,7 @@
 //! What the server says besides its answers reaches the program: notices, notifications, and
 //! parameters that changed.
 
+use psycoxide_net::News;
 use psycoxide_proto::{Notification, Report};
 use psycoxide_sql::quote::StringStyle;
 use pyo3::prelude::*;
@@ -26,7 +27,12 @@ pub fn deliver(connection: &Bound<'_, Connection>, session: &Session) -> PyResul
     let py = connection.py();
     let (version, backlog) = {
         let link = session.link();
-        let Some(engine) = link.engine() else { return Ok(()) };
+        let Some(engine) = link.engine() else {
+            // Closed: the server may have said why.
+            drop(link);
+            take_news(connection, session);
+            return Ok(());
+        };
         (engine.parameters_version(), engine.backlog())
     };
     let mut refreshed = Ok(());
@@ -43,11 +49,7 @@ pub fn deliver(connection: &Bound<'_, Connection>, session: &Session) -> PyResul
 #[inline(never)]
 fn take_news(connection: &Bound<'_, Connection>, session: &Session) {
     let py = connection.py();
-    let (notices, notifications) = session
-        .link()
-        .engine_mut()
-        .map(|engine| (engine.take_notices(), engine.take_notifications()))
-        .unwrap_or_default();
+    let News { notices, notifications } = session.link().take_news();
     let context = connection.get().quote_context();
     if !notices.is_empty() {
         let target = connection.get().notices(py).into_bound(py);
