@@ -45,9 +45,14 @@ if TYPE_CHECKING:
     from psycoxide import (
         _json as _json,
         _range as _range,
+        errorcodes as errorcodes,
         errors as errors,
         extensions as _ext,  # noqa: F401  psycopg2 has it under this name
         extensions as extensions,
+        extras as extras,
+        pool as pool,
+        sql as sql,
+        tz as tz,
     )
     from psycoxide._exceptions import (
         DatabaseError as DatabaseError,
@@ -74,13 +79,19 @@ _EXCEPTIONS = (
     "ProgrammingError",
     "Warning",
 )
-# The modules that are there without an import of their own, as in psycopg2, by their names here.
+# The modules, by their names here, that are imported when they are first asked for. In psycopg2
+# some of them are there without an import of their own and the others are not, which surprises.
 _MODULES = {
     "_ext": "extensions",
     "_json": "_json",
     "_range": "_range",
+    "errorcodes": "errorcodes",
     "errors": "errors",
     "extensions": "extensions",
+    "extras": "extras",
+    "pool": "pool",
+    "sql": "sql",
+    "tz": "tz",
 }
 
 if not TYPE_CHECKING:

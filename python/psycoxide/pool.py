@@ -5,10 +5,12 @@ See psycopg2's manual, "Connections pool". The classes differ only in who may sh
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Hashable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, overload
+from weakref import WeakSet
 
 import psycoxide
 from psycoxide import extensions as _ext
@@ -216,6 +218,7 @@ class ThreadedConnectionPool(AbstractConnectionPool["ConnectionT_co"]):
     def __init__(self, minconn: int | str, maxconn: int | str, *args: Any, **kwargs: Any) -> None:
         super().__init__(minconn, maxconn, *args, **kwargs)
         self._lock = threading.Lock()
+        _threaded.add(self)
 
     def getconn(self, key: Hashable | None = None) -> ConnectionT_co:
         """As `SimpleConnectionPool.getconn()`."""
@@ -237,3 +240,16 @@ class ThreadedConnectionPool(AbstractConnectionPool["ConnectionT_co"]):
         """As `SimpleConnectionPool.closeall()`."""
         with self._lock:
             self._closeall()
+
+
+_threaded: WeakSet[ThreadedConnectionPool[Any]] = WeakSet()
+
+
+def _unlock_in_child() -> None:
+    """A forked child has not the thread that may hold a pool's lock, while it connects, say."""
+    for pool in _threaded:
+        pool._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_in_child)

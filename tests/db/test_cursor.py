@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 
 import pytest
@@ -272,3 +273,10 @@ def test_setters_and_no_ops(cur):
         cur.nextset()
     assert cur.cast(23, "5") == 5
     assert cur.cast(99999999, "x") == "x"
+
+
+@pytest.mark.parametrize("name", ["execute", "executemany", "callproc", "mogrify"])
+def test_there_is_no_signature_to_call_by(name):
+    """Polars gives what has one its parameters by a name of its own, and by position else."""
+    with pytest.raises(ValueError, match="no signature"):
+        inspect.signature(getattr(extensions.cursor, name))

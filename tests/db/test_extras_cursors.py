@@ -1,5 +1,6 @@
 """The extras' cursors over real results: rows by name, named tuples, logs."""
 
+import copy
 import io
 import logging
 import pickle
@@ -291,3 +292,50 @@ def test_logging_what_takes_long(connect, dsn):
     assert lines[1].startswith("  (execution time: 1")
     assert lines[2] == "SELECT * FROM pg_sleep(0.1)"
     assert len(lines) == 4
+
+
+def rows_of_all_classes(conn, query):
+    for factory in (None, extras.DictCursor, extras.RealDictCursor, extras.NamedTupleCursor):
+        with conn.cursor(cursor_factory=factory) as cur:
+            cur.execute(query)
+            yield cur.fetchone()
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_the_rows_of_all_classes_can_be_pickled(conn, run_python, protocol, tmp_path):
+    cur = conn.cursor()
+    cur.execute("create type pg_temp.pickled as (a int, b text[])")
+    extras.register_composite("pickled", conn)
+    query = """select 1 as a, (2, '{x}')::pickled as "a b", null as c, now() as "1" """
+    rows = [*rows_of_all_classes(conn, query)]
+    pickled = pickle.dumps(rows, protocol)
+    again = pickle.loads(pickled)
+    assert again == rows
+    for one, other in zip(again, rows):
+        assert repr(one) == repr(other)
+    record = again[-1]
+    assert (record.a, record.a_b.b, record.f1) == (1, ["x"], rows[0][3])
+    assert record._replace(a=5).a == 5 and record._asdict()["a"] == 1
+    # Also where neither the type nor the class was ever seen, which come in once.
+    file = tmp_path / "rows"
+    file.write_bytes(pickle.dumps([pickled, pickle.dumps(rows, protocol)]))
+    done = run_python(
+        """
+        import pickle, sys
+
+        one, other = map(pickle.loads, pickle.load(open(sys.argv[1], "rb")))
+        assert one == other and type(one[-1]) is type(other[-1])
+        print(one[-1].a_b.b, type(one[-1]).__name__, type(one[-1].a_b).__name__)
+        """,
+        str(file),
+    )
+    assert done.stdout == "['x'] Record pickled\n"
+
+
+def test_copies_of_a_named_tuple_are_of_its_class(conn):
+    cur = conn.cursor(cursor_factory=extras.NamedTupleCursor)
+    cur.execute("select 1 as a, array[1] as b")
+    row = cur.fetchone()
+    for twin in (copy.copy(row), copy.deepcopy(row)):
+        assert type(twin) is type(row) is cur.Record and twin == row
+    assert copy.copy(row).b is row.b and copy.deepcopy(row).b is not row.b

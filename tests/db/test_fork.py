@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -236,6 +236,125 @@ def test_while_another_thread_waits_for_an_answer(conn):
     assert usable(conn)
 
 
+@pytest.fixture
+def busy(connect: Callable[[], extensions.connection]) -> Iterator[extensions.connection]:
+    """A connection on which another thread reads results without a pause, and so holds its locks
+    at nearly any moment."""
+    conn = connect()
+    over = threading.Event()
+
+    def read():
+        cur = conn.cursor()
+        while not over.is_set():
+            cur.execute("select repeat('x', 100), i from generate_series(1, 100000) i")
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    time.sleep(0.05)
+    yield conn
+    over.set()
+    thread.join()
+    assert usable(conn)
+
+
+def refused(use: Callable[[], object]) -> None:
+    with pytest.raises(psycoxide.InterfaceError, match="fork"):
+        use()
+
+
+def all_attributes(thing: object) -> None:
+    for name in dir(thing):
+        with contextlib.suppress(psycoxide.InterfaceError):
+            getattr(thing, name)
+
+
+# What a child may do with a connection that a thread of its parent is reading from.
+ON_BUSY: dict[str, Callable[[psycoxide.extensions.connection], object]] = {
+    "close": lambda conn: (conn.close(), conn.close(), repr(conn)),
+    "commit": lambda conn: refused(conn.commit),
+    "rollback": lambda conn: refused(conn.rollback),
+    "cancel": lambda conn: refused(conn.cancel),
+    "cursor": lambda conn: refused(conn.cursor),
+    "poll": lambda conn: refused(conn.poll),
+    "fileno": lambda conn: refused(conn.fileno),
+    "reset": lambda conn: refused(conn.reset),
+    "isexecuting": lambda conn: conn.isexecuting(),
+    "repr": lambda conn: repr(conn),
+    "attributes": lambda conn: all_attributes(conn),
+    "info": lambda conn: all_attributes(conn.info),
+    "info after close": lambda conn: (conn.close(), all_attributes(conn.info)),
+    "a cursor": lambda conn: (all_attributes(extensions.cursor(conn)), gc.collect()),
+}
+
+
+@pytest.mark.parametrize("use", ON_BUSY)
+def test_while_another_thread_reads(busy, use):
+    for _ in range(15):
+        in_child(lambda: ON_BUSY[use](busy))
+        time.sleep(0.002)
+
+
+def test_what_is_told_while_another_thread_reads(busy, dsn):
+    names = ["server_version", "TimeZone", "client_encoding", "DateStyle", "no such"]
+
+    def told():
+        info = busy.info
+        facts = [info.backend_pid, info.server_version, info.protocol_version, info.host, info.port]
+        facts += [info.socket, info.ssl_in_use, info.used_password, info.dsn_parameters]
+        facts += [info.user, info.dbname, busy.server_version, busy.encoding]
+        facts += [info.ssl_attribute(name) for name in info.ssl_attribute_names]
+        return [*facts, *map(busy.get_parameter_status, names), busy.closed]
+
+    expected = told()
+
+    def child():
+        assert told() == expected
+        assert busy.info.transaction_status in (
+            extensions.TRANSACTION_STATUS_ACTIVE,
+            extensions.TRANSACTION_STATUS_INTRANS,
+        )
+
+    for _ in range(15):
+        in_child(child)
+        time.sleep(0.002)
+
+
+def test_rows_are_read_while_another_thread_reads(busy):
+    """Whether the time zone is UTC is asked of the session for rows with timestamps."""
+    cur = busy.cursor()
+    cur.execute("select now() from generate_series(1, 3)")
+
+    def child():
+        assert len(cur.fetchall()) == 3
+
+    in_child(child)
+
+
+def test_connections_are_made_while_threads_make_theirs(dsn):
+    """What the process keeps for the next connection is locked by one of them at any moment."""
+    over = threading.Event()
+
+    def connect():
+        while not over.is_set():
+            psycoxide.connect(dsn).close()
+
+    threads = [threading.Thread(target=connect) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+
+    def child():
+        for _ in range(3):
+            psycoxide.connect(dsn).close()
+
+    try:
+        for _ in range(15):
+            in_child(child)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
 @pytest.mark.parametrize("state", ["idle", "in a transaction", "at work"])
 def test_the_server_learns_of_the_end_while_a_child_has_the_descriptor(connect, state, dsn):
     """At work it sends more than the socket holds, and nobody reads it."""
@@ -272,6 +391,28 @@ def test_a_pool_in_the_child(dsn):
     in_child(shared.closeall)
     assert usable(conn)
     shared.putconn(conn)
+    shared.closeall()
+
+
+def test_a_pool_that_another_thread_connects_for(dsn):
+    connecting, go_on = threading.Event(), threading.Event()
+
+    class Slow(extensions.connection):
+        def __init__(self, *args):
+            connecting.set()
+            go_on.wait()
+            super().__init__(*args)
+
+    shared = pool.ThreadedConnectionPool(1, 3, dsn)
+    first = shared.getconn()
+    shared._kwargs["connection_factory"] = Slow
+    thread = threading.Thread(target=shared.getconn)
+    thread.start()
+    connecting.wait()
+    in_child(shared.closeall)
+    go_on.set()
+    thread.join()
+    assert usable(first)
     shared.closeall()
 
 

@@ -345,6 +345,70 @@ def test_a_killed_greenlet_closes_its_connection_only(green):
     """)
 
 
+WAITS = {
+    "a query": """cur.execute("select pg_sleep(10)")""",
+    "a large result": """cur.execute("select pg_sleep(0.001) from generate_series(1, 20000)")""",
+    "copy to": """cur.copy_expert("copy (select pg_sleep(10)) to stdout", io.StringIO())""",
+}
+
+
+@pytest.mark.parametrize("waits", WAITS)
+@pytest.mark.parametrize("tls", ["disable", "prefer"])
+def test_closing_wakes_who_waits(green, waits, tls):
+    """Also the descriptor is closed then, and not before: another file could get its number."""
+    green(f"""
+        conn = psycoxide.connect(DSN + " sslmode={tls}")
+        descriptor, server = conn.fileno(), conn.info.backend_pid
+        cur = conn.cursor()
+
+        def work():
+            try:
+                {WAITS[waits]}
+            except psycoxide.InterfaceError as error:
+                return str(error)
+
+        task = spawn(work)
+        sleep(0.2)
+        begun = time.monotonic()
+        conn.close()
+        assert conn.closed == 1
+        os.fstat(descriptor)
+        assert wait(task) == "connection already closed"
+        assert time.monotonic() - begun < 5
+        assert conn.closed == 1
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            pass
+        else:
+            raise AssertionError("the descriptor is open")
+        conn.close()
+        other = connect()
+        assert usable(other)
+    """)
+
+
+def test_the_wait_callback_closes(green):
+    green("""
+        conn = connect()
+
+        def closing(conn):
+            conn.poll()
+            conn.close()
+
+        extensions.set_wait_callback(closing)
+        try:
+            conn.cursor().execute("select pg_sleep(10)")
+        except psycoxide.Error:
+            pass
+        else:
+            raise AssertionError("nothing was raised")
+        assert conn.closed == 1
+        extensions.set_wait_callback(callback)
+        assert usable(connect())
+    """)
+
+
 def test_connection_failures(green):
     green("""
         for wrong in ("host=127.0.0.1 port=1", DSN + " dbname=no_such_database"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import psycoxide
+from psycoxide import extras
 
 
 def series(conn, name, stop=10, **kwargs):
@@ -106,6 +107,65 @@ def test_scroll(conn):
     forward.fetchall()
     with pytest.raises(psycoxide.OperationalError):
         forward.scroll(-1)
+
+
+@pytest.mark.parametrize("read", [1, 4, 10, "scroll"])
+@pytest.mark.parametrize("options", [{}, {"scrollable": True}, {"withhold": True}], ids=str)
+def test_no_rows_are_asked_for(conn, options, read):
+    """FETCH 0 would give the last row again, or fail where the cursor cannot go back."""
+    cur = series(conn, "none", **options)
+    cur.arraysize = cur.itersize = 0
+    if "withhold" in options:
+        conn.commit()
+    if read == "scroll":
+        cur.scroll(4)
+        read = 4
+    else:
+        assert len(cur.fetchmany(read)) == read
+    told = cur.rowcount, cur.rownumber, cur.statusmessage, cur.description
+    assert cur.fetchmany(0) == cur.fetchmany() == list(cur) == []
+    assert (cur.rowcount, cur.rownumber, cur.statusmessage, cur.description) == told
+    assert cur.fetchall() == [(i,) for i in range(read, 10)]
+    assert conn.info.transaction_status != psycoxide.extensions.TRANSACTION_STATUS_INERROR
+
+
+def test_no_rows_are_asked_for_in_the_middle_of_a_fetch(conn):
+    cur = series(conn, "middle")
+    cur.itersize = 3
+    rows = iter(cur)
+    assert next(rows) == (0,)
+    assert cur.fetchmany(0) == []
+    assert [row for (row,) in rows] == list(range(1, 10))
+
+
+def test_the_description_can_be_asked_for_before_the_first_row(conn):
+    cur = series(conn, "described")
+    assert cur.description is None
+    assert cur.fetchmany(0) == []
+    assert [column.name for column in cur.description] == ["generate_series"]
+    assert cur.fetchmany(0) == []
+    assert cur.fetchmany(2) == [(0,), (1,)]
+
+
+@pytest.mark.parametrize(
+    "factory", [extras.DictCursor, extras.RealDictCursor, extras.NamedTupleCursor]
+)
+def test_no_rows_do_not_settle_the_names(conn, factory):
+    cur = series(conn, "names", cursor_factory=factory)
+    cur.scroll(1)
+    assert cur.fetchmany(0) == []
+    row = cur.fetchone()
+    name = row._fields[0] if factory is extras.NamedTupleCursor else next(iter(row.keys()))
+    assert name == "generate_series"
+
+
+def test_a_scroll_gives_no_number_of_rows(conn):
+    cur = series(conn, "counts", scrollable=True)
+    cur.fetchmany(3)
+    for value, mode in [(2, "relative"), (0, "relative"), (1, "absolute"), (-1, "relative")]:
+        cur.scroll(value, mode)
+        assert cur.rowcount == -1
+        assert cur.statusmessage.startswith("MOVE")
 
 
 def test_stealing(conn):

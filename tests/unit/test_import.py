@@ -48,6 +48,39 @@ def test_names_that_come_late_are_there_all_the_same():
     )
 
 
+@pytest.mark.parametrize(
+    "name", ["errorcodes", "errors", "extensions", "extras", "pool", "sql", "tz"]
+)
+@pytest.mark.parametrize("alias", [False, True])
+def test_a_module_is_there_without_an_import_of_its_own(name, alias):
+    run(
+        f"""
+        import sys
+        import psycoxide as driver
+
+        if {alias}:
+            driver.install_as_psycopg2()
+            import psycopg2 as driver
+        assert "psycoxide.{name}" not in sys.modules or {alias}
+        module = driver.{name}
+        import psycoxide.{name}
+        assert module is psycoxide.{name} is driver.{name} is sys.modules["psycoxide.{name}"]
+        if {alias}:
+            assert sys.modules["psycopg2.{name}"] is module
+        """
+    )
+
+
+def test_there_is_no_module_of_another_name():
+    run(
+        """
+        import psycoxide
+
+        assert not hasattr(psycoxide, "nothing") and not hasattr(psycoxide, "_ipaddress")
+        """
+    )
+
+
 def test_a_star_gives_them_too():
     lines = run(
         """

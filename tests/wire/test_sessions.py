@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import datetime
+import time
 
 import pytest
-from fixtures.scripted_server import complete, error, message, parameter_status, reporting, rows
+from fixtures.scripted_server import (
+    Ended,
+    complete,
+    error,
+    message,
+    parameter_status,
+    ready,
+    reporting,
+    rows,
+)
 
 import psycoxide
+import psycoxide.extras
 
 BEFORE_14 = {"in_hot_standby": None, "default_transaction_read_only": None}
 READ_ONLY = "SHOW transaction_read_only"
@@ -24,6 +35,57 @@ def run(driver, server):
     cur = driver.connect(server.dsn).cursor()
     cur.execute("query")
     return cur
+
+
+WARNING = message(
+    b"N", b"SWARNING\0VWARNING\0C57P02\0Mterminating connection because of a crash\0\0"
+)
+NOTIFICATION = message(b"A", b"\0\0\0\x07channel\0payload\0")
+
+
+def last_words(when):
+    """Says a warning and closes, without an error: in the answer to `query`, or right behind it."""
+    sessions = []
+
+    def answer(sql):
+        if sql != "query":
+            return None
+        if when == "idle":
+            sessions[-1].send(rows("1") + ready() + NOTIFICATION + WARNING)
+        else:
+            sessions[-1].send(NOTIFICATION + WARNING + (rows("1") if when == "rows" else b""))
+        raise Ended
+
+    return {"greet": sessions.append, "answers": answer}
+
+
+@pytest.mark.parametrize("when", ["at once", "rows", "idle"])
+@pytest.mark.parametrize("way", ["blocking", "green", "asynchronous"])
+def test_a_warning_before_the_server_closes_is_kept(scripted, driver, when, way):
+    server = scripted(**last_words(when))
+    wait = driver.extras.wait_select
+    conn = driver.connect(server.dsn, async_=way == "asynchronous")
+    if way == "asynchronous":
+        wait(conn)
+    else:
+        conn.autocommit = True
+    cur = conn.cursor()
+    if way == "green":
+        driver.extensions.set_wait_callback(wait)
+    try:
+        with pytest.raises(driver.OperationalError):
+            cur.execute("query")
+            if way == "asynchronous":
+                wait(conn)
+            time.sleep(0.1)
+            cur.execute("select 1")
+            wait(conn)
+    finally:
+        driver.extensions.set_wait_callback(None)
+    if driver is psycoxide or (way, when) != ("asynchronous", "idle"):
+        assert conn.notices == ["WARNING:  terminating connection because of a crash\n"]
+    if driver is psycoxide:
+        assert [(n.channel, n.payload) for n in conn.notifies] == [("channel", "payload")]
 
 
 @pytest.mark.parametrize("value", ["off", "on"])

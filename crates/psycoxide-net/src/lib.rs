@@ -30,7 +30,7 @@ pub use cancel::CancelToken;
 pub use config::{Config, OnDemand};
 pub use error::{Attempt, Error, Reason};
 pub use gss::Failure as GssFailure;
-pub use link::{Link, Progress};
+pub use link::{Link, News, Progress};
 pub use psycoxide_proto::Interest;
 pub use socket::place::Place;
 pub use tls::{Failure, TlsInfo};

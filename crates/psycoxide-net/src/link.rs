@@ -5,7 +5,9 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use psycoxide_proto::{Answer, Engine, Event, Interest, Outcome, Phase, Request};
+use psycoxide_proto::{
+    Answer, Engine, Event, Interest, Notification, Outcome, Phase, Report, Request,
+};
 
 use crate::cancel::CancelToken;
 use crate::config::Config;
@@ -37,6 +39,17 @@ pub struct Link {
     stage: Stage,
     /// How the answer comes that is being read.
     pace: Pace,
+    /// What the server had said when the link was closed, for the driver to take.
+    last: News,
+}
+
+/// What the server says besides its answers: a shutdown announced in a warning, say.
+#[derive(Debug, Default)]
+pub struct News {
+    /// The notices, in their order.
+    pub notices: Vec<Report>,
+    /// The notifications, in theirs.
+    pub notifications: Vec<Notification>,
 }
 
 #[derive(Debug)]
@@ -53,7 +66,8 @@ impl Link {
     /// [`Error::Connect`] if no host can even be tried.
     pub fn dial(config: Arc<Config>) -> Result<Self, Error> {
         let dial = Dial::new(Arc::clone(&config))?;
-        Ok(Self { config, stage: Stage::Dialing(Box::new(dial)), pace: Pace::default() })
+        let stage = Stage::Dialing(Box::new(dial));
+        Ok(Self { config, stage, pace: Pace::default(), last: News::default() })
     }
 
     /// Hands over a request; [`Link::advance`] sends it.
@@ -67,7 +81,7 @@ impl Link {
         let Some(engine) = self.engine_mut() else { return Err(Error::lost()) };
         let started = engine.submit(request);
         if started.is_err() && engine.error().is_some() {
-            self.stage = Stage::Closed;
+            self.shut();
         }
         started.map_err(Error::from)
     }
@@ -95,7 +109,7 @@ impl Link {
             _ => self.advance_dialing(),
         };
         if advanced.is_err() {
-            self.stage = Stage::Closed;
+            self.shut();
         }
         advanced
     }
@@ -173,7 +187,7 @@ impl Link {
         let Stage::Up(up) = &mut self.stage else { return Ok(true) };
         let flushed = pump::send(&mut up.stream, &mut up.engine);
         if flushed.is_err() {
-            self.stage = Stage::Closed;
+            self.shut();
         }
         flushed
     }
@@ -186,7 +200,7 @@ impl Link {
         let Stage::Up(up) = &mut self.stage else { return Ok(()) };
         let poked = pump::poke(&mut up.stream, &mut up.engine);
         if poked.is_err() {
-            self.stage = Stage::Closed;
+            self.shut();
         }
         poked
     }
@@ -298,7 +312,33 @@ impl Link {
                 up.stream.shutdown();
             }
         }
+        self.shut();
+    }
+
+    /// Closes the socket. What the server said before stays.
+    fn shut(&mut self) {
+        self.last = self.take_news();
         self.stage = Stage::Closed;
+    }
+
+    /// The notices and notifications that have come, also when the link is closed.
+    pub fn take_news(&mut self) -> News {
+        let mut news = std::mem::take(&mut self.last);
+        if let Some(engine) = self.engine_mut() {
+            news.notices.extend(engine.take_notices());
+            news.notifications.extend(engine.take_notifications());
+        }
+        news
+    }
+
+    /// Says goodbye and ends the traffic, so that whoever waits for [`Link::fd`] wakes up. The
+    /// descriptor stays open until they have: another file could get its number.
+    pub fn hang_up(&mut self) {
+        if let Stage::Up(up) = &mut self.stage {
+            up.engine.terminate();
+            up.stream.say_goodbye(up.engine.out());
+        }
+        self.interrupt();
     }
 
     /// Closes the descriptor and nothing else: the conversation is another process's.

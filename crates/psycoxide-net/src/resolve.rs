@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::time::Instant;
 
-use crate::config::{FALLBACK_SOCKET_DIRECTORY, Host, socket_path};
+use crate::config::{FALLBACK_SOCKET_DIRECTORY, Host, shown_host, socket_path};
 use crate::error::Attempt;
 use crate::socket::place::Place;
 
@@ -51,6 +51,7 @@ pub(crate) fn resolve(host: &Host, deadline: Option<Instant>) -> Result<Resolved
 }
 
 fn untranslated(name: &str, reason: &str) -> Attempt {
+    let name = shown_host(name);
     Attempt::Host(format!("could not translate host name \"{name}\" to address: {reason}"))
 }
 

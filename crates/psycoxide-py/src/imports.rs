@@ -3,24 +3,25 @@
 //! At first use and not at initialisation: the module must import even where its package cannot.
 
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
+
+use crate::once::Once;
 
 /// A Python object that is imported once, when it is first asked for.
 pub struct Lazy {
     module: &'static str,
     name: &'static str,
-    value: PyOnceLock<Py<PyAny>>,
+    value: Once<Py<PyAny>>,
 }
 
 impl Lazy {
     pub const fn new(module: &'static str, name: &'static str) -> Self {
-        Self { module, name, value: PyOnceLock::new() }
+        Self { module, name, value: Once::new() }
     }
 
     /// The object, imported if this is the first use.
     pub fn bind<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyAny>> {
         self.value
-            .get_or_try_init(py, || Ok(py.import(self.module)?.getattr(self.name)?.unbind()))
+            .get_or_make(py, || Ok(py.import(self.module)?.getattr(self.name)?.unbind()))
             .map(|value| value.bind(py))
     }
 }

@@ -12,6 +12,7 @@ mod interpreter;
 mod late;
 mod lobject;
 mod notify;
+mod once;
 mod password;
 mod replication;
 mod row;
@@ -26,6 +27,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = true)]
 fn _psycopg(module: &Bound<'_, PyModule>) -> PyResult<()> {
     interpreter::claim(module.py())?;
+    session::count_forks();
     late::register(module)?;
     error::register(module)?;
     adapt::register(module)?;

@@ -5,14 +5,13 @@ See <https://www.postgresql.org/docs/current/rowtypes.html>.
 
 from __future__ import annotations
 
-from collections import namedtuple
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from psycoxide._catalog import fetch_by_name, lookup
 from psycoxide._exceptions import DataError, ProgrammingError
 from psycoxide._psycopg import _composite_fields, new_array_type, new_type, register_type
-from psycoxide.extras.named_tuple import _re_clean
+from psycoxide.extras.named_tuple import _re_clean, record_class
 
 if TYPE_CHECKING:
     from psycoxide._psycopg import cursor
@@ -80,9 +79,8 @@ class CompositeCaster:
 
     def _create_type(self, name: str, attnames: list[str]) -> None:
         """Set `type`, the class of the values, and `_ctor`, what makes one from a sequence."""
-        make_class: Any = namedtuple
-        self.type: Any = make_class(
-            _re_clean.sub("_", name), attnames, module=CompositeCaster.__module__
+        self.type: Any = record_class(
+            _re_clean.sub("_", name), attnames, CompositeCaster.__module__
         )
         self._ctor = self.type._make
 

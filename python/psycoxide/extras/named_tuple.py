@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,6 +35,33 @@ else:
 
 # What cannot stand in an identifier: all ASCII that is printable, but no letter, digit or "_".
 _re_clean = re.compile("[" + re.escape(" !\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~") + "]")
+
+
+def record_class(name: str, fields: Iterable[str], module: str) -> Any:
+    """A class of named tuples that can be pickled, though no module has it."""
+    make_class: Any = namedtuple
+    record = make_class(name, fields, module=module)
+    record.__reduce__ = _reduced
+    # Or else copies would be made as pickles are, of another class.
+    record.__copy__ = lambda self: self
+    record.__deepcopy__ = lambda self, memo: self._make(copy.deepcopy(list(self), memo))
+    return record
+
+
+# The class for what was pickled: one for all rows of the same names.
+_class_again = lru_cache(512)(record_class)
+
+
+def _reduced(record: Any) -> tuple[Any, ...]:
+    cls = type(record)
+    return _record_again, (cls.__name__, record._fields, cls.__module__, tuple(record))
+
+
+def _record_again(
+    name: str, fields: tuple[str, ...], module: str, values: tuple[Any, ...]
+) -> tuple[Any, ...]:
+    made: tuple[Any, ...] = _class_again(name, fields, module)._make(values)
+    return made
 
 
 class NamedTupleConnection(_Connection):
@@ -100,6 +128,9 @@ class NamedTupleCursor(cursor):
 
     def _convert(self, rows: list[Any]) -> list[Any]:
         """The records for rows, which must have been fetched already."""
+        if not rows and self.description is None:
+            # A named cursor that was moved, and asked for no rows: their names are still to come.
+            return rows
         make = self._maker()
         if isinstance(make, partial):
             record, count = make.args
@@ -128,8 +159,7 @@ class NamedTupleCursor(cursor):
             "f" + name if not name or name[0] == "_" or name[0].isdigit() else name
             for name in fields
         ]
-        make_class: Any = namedtuple
-        record: type[_Record] = make_class("Record", fields, module=NamedTupleCursor.__module__)
+        record: type[_Record] = record_class("Record", fields, NamedTupleCursor.__module__)
         record._of_row = staticmethod(partial(_record, record, len(fields)))
         return record
 

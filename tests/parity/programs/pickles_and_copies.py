@@ -36,8 +36,11 @@ for factory in (extras.DictCursor, extras.RealDictCursor, extras.NamedTupleCurso
     named = conn.cursor(cursor_factory=factory)
     named.execute("select 1 as a, 'x' as b, null as c")
     row = named.fetchone()
-    both(row, lambda r: (type(r).__name__, r))
+    attempt(lambda: (type(copy.copy(row)).__name__, copy.copy(row)))
+    attempt(lambda: (type(copy.deepcopy(row)).__name__, copy.deepcopy(row)))
     if factory is not extras.NamedTupleCursor:
+        # psycopg2's named tuples cannot be pickled.
+        both(row, lambda r: (type(r).__name__, r))
         both(row, lambda r: (r["a"], r["b"], list(r.keys()), dict(r.items())))
 for value in (
     extras.NumericRange(1, 5, "[]"),

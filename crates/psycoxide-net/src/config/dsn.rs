@@ -9,7 +9,6 @@ use std::iter::Peekable;
 use std::str::Chars;
 
 use super::error::Error;
-use super::uri::without_password;
 use super::values::Values;
 
 /// Reads the options of a keyword/value string into `values`.
@@ -37,8 +36,7 @@ fn name(chars: &mut Peekable<Chars<'_>>) -> Result<String, Error> {
     skip_blanks(chars);
     match chars.next() {
         Some('=') => Ok(name),
-        // A URI of another scheme ends up here, and may hold a password.
-        _ => Err(Error::MissingEquals(without_password(&name))),
+        _ => Err(Error::MissingEquals(name)),
     }
 }
 

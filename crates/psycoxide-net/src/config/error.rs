@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::secret::{HIDDEN, may_be_in, may_be_in_uri};
+
 /// Why a configuration was refused. The texts are libpq's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -12,8 +14,13 @@ pub enum Error {
     MissingEquals(String),
     /// A quoted value does not end.
     UnterminatedQuote,
-    /// The URI cannot be read; what is wrong with it.
-    Uri(String),
+    /// The URI cannot be read.
+    Uri {
+        /// What is wrong with it.
+        what: String,
+        /// The part that is wrong, or all of it.
+        part: String,
+    },
     /// Text with a NUL, which would end it early on its way to the server.
     Nul,
     /// The service asked for is in no service file.
@@ -34,6 +41,8 @@ pub enum Error {
         /// Its value.
         value: String,
     },
+    /// What is to be a port is no number of one.
+    Port(String),
     /// Values that contradict each other; in which way.
     Conflict(String),
     /// No user was named, and the operating system knows no name for this user id.
@@ -49,9 +58,44 @@ impl Error {
             Error::UnknownOption(_)
                 | Error::MissingEquals(_)
                 | Error::UnterminatedQuote
-                | Error::Uri(_)
+                | Error::Uri { .. }
                 | Error::Nul
         )
+    }
+
+    /// The error as it may be shown of a connection string that could not be read.
+    pub(super) fn of_unread(self, dsn: &str) -> Self {
+        if may_be_in(dsn) { self.hidden() } else { self }
+    }
+
+    /// The error as it may be shown of what a connection string says: it may say something else than
+    /// was meant.
+    pub(super) fn of_read(self, dsn: &str) -> Self {
+        let hides = match &self {
+            Error::Integer { keyword: "port", value } | Error::Port(value) => {
+                // Keywords may have been merged into what was a URI.
+                may_be_in(value) || may_be_in_uri(dsn) || dsn.contains('@')
+            }
+            Error::Value { value, .. } | Error::Integer { value, .. } => may_be_in(value),
+            Error::ServiceNotFound(name) => may_be_in(name),
+            _ => false,
+        };
+        if hides { self.hidden() } else { self }
+    }
+
+    /// Without any text of the user's.
+    fn hidden(self) -> Self {
+        let hidden = HIDDEN.to_owned();
+        match self {
+            Error::UnknownOption(_) => Error::UnknownOption(hidden),
+            Error::MissingEquals(_) => Error::MissingEquals(hidden),
+            Error::Uri { what, .. } => Error::Uri { what, part: hidden },
+            Error::ServiceNotFound(_) => Error::ServiceNotFound(hidden),
+            Error::Value { keyword, .. } => Error::Value { keyword, value: hidden },
+            Error::Integer { keyword, .. } => Error::Integer { keyword, value: hidden },
+            Error::Port(_) => Error::Port(hidden),
+            error => error,
+        }
     }
 }
 
@@ -65,9 +109,9 @@ impl fmt::Display for Error {
             Error::UnterminatedQuote => {
                 f.write_str("unterminated quoted string in connection info string")
             }
-            Error::Uri(what) | Error::ServiceFile(what) | Error::Conflict(what) => {
-                f.write_str(what)
-            }
+            Error::Uri { what, part } => write!(f, "{what}: \"{part}\""),
+            Error::Port(port) => write!(f, "invalid port number: \"{port}\""),
+            Error::ServiceFile(what) | Error::Conflict(what) => f.write_str(what),
             Error::Nul => f.write_str("connection options cannot contain NUL characters"),
             Error::ServiceNotFound(name) => write!(f, "definition of service \"{name}\" not found"),
             Error::Value { keyword, value } => match *keyword {

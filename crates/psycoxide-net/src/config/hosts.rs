@@ -89,7 +89,7 @@ fn port(text: &str) -> Result<u16, Error> {
     let number = super::settings::integer("port", text)?;
     match u16::try_from(number) {
         Ok(port) if port > 0 => Ok(port),
-        _ => Err(Error::Conflict(format!("invalid port number: \"{text}\""))),
+        _ => Err(Error::Port(text.to_owned())),
     }
 }
 

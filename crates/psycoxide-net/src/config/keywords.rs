@@ -90,6 +90,11 @@ pub fn is_secret(name: &str) -> bool {
     KEYWORDS.iter().any(|keyword| keyword.name == name && keyword.secret)
 }
 
+/// Whether there is an option of this name.
+pub fn is_option(name: &str) -> bool {
+    position(name).is_some() || name == "requiressl"
+}
+
 /// Where an option stands in [`KEYWORDS`].
 pub(super) fn position(name: &str) -> Option<usize> {
     KEYWORDS.iter().position(|keyword| keyword.name == name)

@@ -6,7 +6,7 @@
 //! file that was not there is looked for again.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::encryption::Root;
 use super::env::Environment;
@@ -21,6 +21,12 @@ struct Last {
 }
 
 static LAST: Mutex<Option<Last>> = Mutex::new(None);
+
+/// What was kept; `None` as well while another thread looks at it, for whom a forked child would
+/// wait in vain: it is only read again then.
+fn last() -> Option<MutexGuard<'static, Option<Last>>> {
+    LAST.try_lock().ok()
+}
 
 impl Config {
     /// As [`Config::parse_with`], for a caller that shares the outcome with others.
@@ -43,8 +49,7 @@ impl Config {
     /// Whether a connection string is known to be well formed and to hold no secret. Not that it is
     /// not, when this says no.
     pub fn is_known(dsn: &str) -> bool {
-        let last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-        last.as_ref().is_some_and(|last| last.dsn == dsn)
+        last().is_some_and(|last| last.as_ref().is_some_and(|last| last.dsn == dsn))
     }
 
     /// Whether this depends on the string and the environment alone, and holds no secret.
@@ -62,7 +67,7 @@ impl Config {
 /// What was kept, if it would come out the same again.
 fn known(dsn: &str, on_demand: OnDemand) -> Option<Arc<Config>> {
     let config = {
-        let last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = last()?;
         let last = last.as_ref()?;
         let same =
             last.dsn == dsn && last.on_demand == on_demand && last.environment.is_that_of_process();
@@ -73,9 +78,10 @@ fn known(dsn: &str, on_demand: OnDemand) -> Option<Arc<Config>> {
     absent.then_some(config)
 }
 
-fn set(last: Option<Last>) {
-    let mut kept = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    *kept = last;
+fn set(new: Option<Last>) {
+    if let Some(mut kept) = last() {
+        *kept = new;
+    }
 }
 
 #[cfg(test)]

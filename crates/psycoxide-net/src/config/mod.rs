@@ -11,6 +11,7 @@ mod hosts;
 mod keywords;
 mod last;
 mod passfile;
+mod secret;
 mod service;
 mod settings;
 mod uri;
@@ -19,9 +20,9 @@ mod values;
 mod vectors;
 
 use std::path::Path;
-use std::sync::OnceLock;
 use std::time::Duration;
 
+use once_cell::race::OnceBox;
 use psycoxide_proto::{ChannelBinding, KeyCache, Secret, Startup};
 
 pub(crate) use encryption::{
@@ -32,7 +33,8 @@ pub(crate) use env::user_name_of;
 pub use error::Error;
 pub use hosts::Host;
 pub(crate) use hosts::{FALLBACK_SOCKET_DIRECTORY, socket_path};
-pub use keywords::{KEYWORDS, Keyword, is_secret};
+pub use keywords::{KEYWORDS, Keyword, is_option, is_secret};
+pub(crate) use secret::shown_host;
 pub(crate) use settings::{Gss, GssMode, Keepalive, Settings, TargetSession};
 use values::Values;
 
@@ -97,7 +99,10 @@ impl Config {
     /// # Errors
     /// When the string cannot be read or an option has no acceptable value.
     pub fn parse_in(dsn: &str, surroundings: &Surroundings<'_>) -> Result<Config, Error> {
-        let mut values = explicit(dsn)?;
+        Config::of_values(explicit(dsn)?, surroundings).map_err(|error| error.of_read(dsn))
+    }
+
+    fn of_values(mut values: Values, surroundings: &Surroundings<'_>) -> Result<Config, Error> {
         service::apply(&mut values, surroundings)?;
         complete(&mut values, surroundings)?;
         let hosts = hosts::list(&values)?;
@@ -262,11 +267,11 @@ fn explicit(dsn: &str) -> Result<Values, Error> {
         return Err(Error::Nul);
     }
     let mut values = Values::new();
-    if uri::strip_designator(dsn).is_some() {
-        uri::parse(dsn, &mut values)?;
-    } else {
-        dsn::parse(dsn, &mut values)?;
-    }
+    let read = match uri::strip_designator(dsn) {
+        Some(_) => uri::parse(dsn, &mut values),
+        None => dsn::parse(dsn, &mut values),
+    };
+    read.map_err(|error| error.of_unread(dsn))?;
     Ok(values)
 }
 
@@ -364,8 +369,8 @@ fn session_parameters(surroundings: &Surroundings<'_>) -> Vec<(&'static str, Str
 
 /// The SCRAM keys of this process: connections to the same role stretch its password once.
 fn scram_keys() -> KeyCache {
-    static KEYS: OnceLock<KeyCache> = OnceLock::new();
-    KEYS.get_or_init(KeyCache::default).clone()
+    static KEYS: OnceBox<KeyCache> = OnceBox::new();
+    KEYS.get_or_init(Box::default).clone()
 }
 
 #[cfg(test)]

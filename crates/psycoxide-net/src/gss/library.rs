@@ -5,9 +5,9 @@
 
 use std::ffi::{c_int, c_void};
 use std::ptr;
-use std::sync::OnceLock;
 
 use libloading::Library as Loaded;
+use once_cell::race::OnceBox;
 
 use super::Failure;
 
@@ -134,8 +134,8 @@ pub(super) struct Library {
 /// # Errors
 /// If there is none.
 pub(super) fn library() -> Result<&'static Library, Failure> {
-    static LIBRARY: OnceLock<Result<Library, Failure>> = OnceLock::new();
-    LIBRARY.get_or_init(load).as_ref().map_err(Clone::clone)
+    static LIBRARY: OnceBox<Result<Library, Failure>> = OnceBox::new();
+    LIBRARY.get_or_init(|| Box::new(load())).as_ref().map_err(Clone::clone)
 }
 
 fn load() -> Result<Library, Failure> {

@@ -3,8 +3,7 @@
 //! ring knows P-256 and P-384 with the two hashes that the web uses. Authorities made with OpenSSL
 //! may as well have P-521, or SHA-512 with any curve.
 
-use std::sync::OnceLock;
-
+use once_cell::race::OnceBox;
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use rustls::SignatureScheme;
 use rustls::crypto::WebPkiSupportedAlgorithms;
@@ -87,7 +86,7 @@ impl SignatureVerificationAlgorithm for Ecdsa {
 
 /// All of them, for chains and for handshakes.
 pub(super) fn algorithms() -> WebPkiSupportedAlgorithms {
-    static ALL: OnceLock<WebPkiSupportedAlgorithms> = OnceLock::new();
+    static ALL: OnceBox<WebPkiSupportedAlgorithms> = OnceBox::new();
     *ALL.get_or_init(|| {
         let ring = default_provider().signature_verification_algorithms;
         let own: [Known; 4] = [P256_SHA512, P384_SHA512, P521_SHA384, P521_SHA512];
@@ -95,9 +94,9 @@ pub(super) fn algorithms() -> WebPkiSupportedAlgorithms {
         let by_scheme: &'static [Known] = &[P521_SHA512, P384_SHA512, P256_SHA512];
         let mapping = [(SignatureScheme::ECDSA_NISTP521_SHA512, by_scheme)];
         // Once a process: rustls wants them to live as long as it.
-        WebPkiSupportedAlgorithms {
+        Box::new(WebPkiSupportedAlgorithms {
             all: [ring.all, &own].concat().leak(),
             mapping: [ring.mapping, &mapping].concat().leak(),
-        }
+        })
     })
 }

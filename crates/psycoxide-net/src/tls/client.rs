@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 
+use once_cell::race::OnceBox;
 use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::default_provider;
@@ -71,8 +72,8 @@ impl ResolvesClientCert for Identity {
 }
 
 fn provider() -> Arc<CryptoProvider> {
-    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
-    Arc::clone(PROVIDER.get_or_init(|| Arc::new(default_provider())))
+    static PROVIDER: OnceBox<Arc<CryptoProvider>> = OnceBox::new();
+    Arc::clone(PROVIDER.get_or_init(|| Box::new(Arc::new(default_provider()))))
 }
 
 /// Reads the files that the options name, in libpq's order, each time: they may have changed.

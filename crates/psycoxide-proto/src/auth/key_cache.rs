@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -40,8 +40,14 @@ impl Label {
 }
 
 impl KeyCache {
+    /// What is kept, unless another thread looks at it at this moment: then the password is
+    /// stretched once more. To wait would be for ever in a child that was forked meanwhile.
+    fn kept(&self) -> Option<MutexGuard<'_, VecDeque<Kept>>> {
+        self.0.try_lock().ok()
+    }
+
     pub(crate) fn get(&self, label: &Label) -> Option<Arc<Keys>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept()?;
         let found = kept.iter().find(|(known, _)| known.0.ct_eq(&label.0).into());
         found.map(|(_, keys)| Arc::clone(keys))
     }
@@ -51,7 +57,7 @@ impl KeyCache {
         if self.get(&label).is_some() {
             return;
         }
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut kept) = self.kept() else { return };
         kept.truncate(MOST - 1);
         kept.push_front((label, Arc::clone(keys)));
     }

@@ -75,6 +75,11 @@ impl Engine {
         self.talk.session.parameters.get(name)
     }
 
+    /// The parameters that the server has reported, and their values.
+    pub fn parameters(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.talk.session.parameters.iter()
+    }
+
     /// The server's version as one number: 150018 is 15.18, 90305 is 9.3.5; 0 if it has not told
     /// (libpq's `PQserverVersion`).
     pub fn server_version(&self) -> u32 {

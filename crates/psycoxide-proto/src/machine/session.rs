@@ -258,6 +258,11 @@ impl Parameters {
         self.values.iter().find_map(|known| known.value_of(name.as_bytes()))
     }
 
+    /// All names and values.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.values.iter().filter_map(|known| known.text.split_at_checked(known.name))
+    }
+
     /// Bumped at each change.
     pub(crate) fn version(&self) -> u64 {
         self.version

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
-use std::sync::Mutex;
 
 use psycoxide_sql::encoding::{self, Encoding};
 use psycoxide_sql::quote::{StringStyle, literal};
@@ -13,6 +12,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
 use crate::error;
+use crate::guarded::Guarded;
 
 /// How text is to be quoted for a session, as of now.
 ///
@@ -124,7 +124,7 @@ impl ClientEncoding {
             None => return Err(unknown()),
         };
         py.import("codecs")?.call_method1("lookup", (&codec,))?;
-        Ok(Self { encoding, codec: Codec::Named(keep(codec)?) })
+        Ok(Self { encoding, codec: Codec::Named(keep(py, codec)?) })
     }
 
     /// The server's name for it.
@@ -220,10 +220,10 @@ fn ascii<'a>(text: &'a Bound<'_, PyString>) -> Option<&'a str> {
 }
 
 /// Keeps a codec's name for ever: there are few, and contexts are copied all the time.
-fn keep(name: String) -> PyResult<&'static CStr> {
-    static NAMES: Mutex<BTreeSet<&'static CStr>> = Mutex::new(BTreeSet::new());
+fn keep(py: Python<'_>, name: String) -> PyResult<&'static CStr> {
+    static NAMES: Guarded<BTreeSet<&'static CStr>> = Guarded::new(BTreeSet::new());
     let name = CString::new(name)?;
-    let mut names = NAMES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut names = NAMES.lock(py);
     if let Some(known) = names.get(name.as_c_str()) {
         return Ok(known);
     }

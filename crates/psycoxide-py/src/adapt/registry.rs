@@ -3,11 +3,11 @@
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use super::class::{self, ISQLQuote};
 use crate::error;
+use crate::once::Once;
 
 /// An adapter whose text this crate can write without making the adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,11 +78,11 @@ pub enum Found<'py> {
 }
 
 /// With the pairs whose types every interpreter has loaded.
-static FIRST: PyOnceLock<Registry> = PyOnceLock::new();
+static FIRST: Once<Registry> = Once::new();
 
 /// With all of them. The modules of the others take longer to import than this one, so they wait
 /// until somebody wants to see the dict or passes anything but text, numbers and truth values.
-static WHOLE: PyOnceLock<Registry> = PyOnceLock::new();
+static WHOLE: Once<Registry> = Once::new();
 
 impl Registry {
     /// The registry as far as it is known. What is not found in it is to be looked for in the
@@ -93,7 +93,7 @@ impl Registry {
 
     /// The registry with all built-in pairs. The first call imports their modules.
     pub fn whole(py: Python<'_>) -> PyResult<&Registry> {
-        WHOLE.get_or_try_init(py, || Self::first(py)?.completed(py))
+        WHOLE.get_or_make(py, || Self::first(py)?.completed(py))
     }
 
     /// Whether this is the whole one.
@@ -232,7 +232,7 @@ fn adapt<'py>(
 
 /// Exports `adapt`; `adapters` is [made](adapters) when it is first asked for.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    FIRST.get_or_try_init(module.py(), || Registry::begun(module))?;
+    FIRST.get_or_make(module.py(), || Registry::begun(module))?;
     module.add_function(wrap_pyfunction!(adapt, module)?)
 }
 

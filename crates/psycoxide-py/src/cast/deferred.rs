@@ -1,19 +1,20 @@
 //! Built-in casters that are written in Python, and imported when they are first needed.
 
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
+
+use crate::once::Once;
 
 /// Calls the `parse()` of one of the `RangeCaster`s of `psycoxide._range`.
 #[pyclass(frozen, module = "psycoxide._psycopg")]
 pub struct Deferred {
     caster: &'static str,
-    parse: PyOnceLock<Py<PyAny>>,
+    parse: Once<Py<PyAny>>,
 }
 
 impl Deferred {
     pub const fn new(caster: &'static str) -> Self {
-        Self { caster, parse: PyOnceLock::new() }
+        Self { caster, parse: Once::new() }
     }
 }
 
@@ -25,7 +26,7 @@ impl Deferred {
         py: Python<'py>,
         args: &Bound<'py, PyTuple>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let parse = self.parse.get_or_try_init(py, || {
+        let parse = self.parse.get_or_make(py, || {
             let caster = py.import("psycoxide._range")?.getattr(self.caster)?;
             caster.getattr("parse").map(Bound::unbind)
         })?;

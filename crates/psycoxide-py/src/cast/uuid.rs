@@ -4,13 +4,13 @@ use psycoxide_sql::text::uuid as read;
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyType};
 
 use super::object::{Decoded, Raised, decoded};
 use super::scene::Scene;
 use super::text::UTF8;
 use crate::imports;
+use crate::once::Once;
 
 /// A `uuid.UUID`.
 #[inline(never)]
@@ -49,8 +49,8 @@ struct Maker {
 impl Maker {
     /// The maker, or none if this Python's `UUID` is not as expected.
     fn bind(py: Python<'_>) -> PyResult<Option<&'static Self>> {
-        static MAKER: PyOnceLock<Option<Maker>> = PyOnceLock::new();
-        Ok(MAKER.get_or_try_init(py, || Self::new(py))?.as_ref())
+        static MAKER: Once<Option<Maker>> = Once::new();
+        Ok(MAKER.get_or_make(py, || Self::new(py))?.as_ref())
     }
 
     fn new(py: Python<'_>) -> PyResult<Option<Self>> {

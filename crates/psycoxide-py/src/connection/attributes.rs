@@ -11,7 +11,7 @@ use super::info::ConnectionInfo;
 use crate::cursor::Cursor;
 use crate::driver::Operation;
 use crate::error;
-use crate::session::{Closed, Session};
+use crate::session::Closed;
 use crate::text::text;
 
 impl Connection {
@@ -67,6 +67,7 @@ impl Connection {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let this = slf.get();
+        this.refuse_blank(error::operational)?;
         this.open_session()?;
         if this.state().status == super::Status::Connecting {
             return Err(error::operational("asynchronous connection attempt underway"));
@@ -113,14 +114,22 @@ impl Connection {
     /// Closing twice is allowed; anything else raises InterfaceError from then on.
     fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
-        let Some(session) = this.session.get() else { return Ok(()) };
+        let Some(session) = this.session.get() else {
+            this.state().closed_blank = this.dsn.get().is_none();
+            return Ok(());
+        };
         if session.closed() == Closed::ByUser {
             return Ok(());
         }
         if session.is_ours() && session.closed() == Closed::Open && !this.is_async() {
             // Another thread's statement may end first.
             let turn = Operation::connecting(slf, session);
-            session.close();
+            // Else it is this thread's own, of another greenlet that waits in the wait callback.
+            if turn.is_err() && session.is_polled() {
+                session.hang_up();
+            } else {
+                session.close();
+            }
             drop(turn);
         } else {
             session.close();
@@ -133,8 +142,14 @@ impl Connection {
     /// 0 if the connection is open, 1 if it was closed, 2 if it broke.
     #[getter]
     fn closed(&self) -> i32 {
-        // A connection that could not be made is as good as broken.
-        self.session.get().map_or(Closed::Broken, Session::closed) as i32
+        let closed = match self.session.get() {
+            Some(session) => session.closed(),
+            None if self.state().closed_blank => Closed::ByUser,
+            None if self.is_blank() => Closed::Open,
+            // A connection that could not be made is as good as broken.
+            None => Closed::Broken,
+        };
+        closed as i32
     }
 
     /// What the driver did last: one of the `extensions.STATUS_*` constants.
@@ -251,6 +266,7 @@ impl Connection {
     /// There is no `PGconn` below. The capsule's name differs from psycopg2's, so that C code which
     /// expects one refuses it.
     fn get_native_connection<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        self.refuse_blank(PyValueError::new_err)?;
         let descriptor = self.open_session()?.fd();
         PyCapsule::new_with_value(py, descriptor, c"psycoxide.connection.socket")
     }

@@ -1,7 +1,7 @@
 //! Connection strings: read, merged with keywords, and shown without their passwords.
 
 use psycoxide_net::Config;
-use psycoxide_net::config::is_secret;
+use psycoxide_net::config::{is_option, is_secret};
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -140,11 +140,11 @@ pub fn make_dsn<'py>(
             }
         }
     }
-    for (keyword, value) in given.options {
+    for (keyword, value) in &given.options {
         append(&mut merged, keyword.to_str()?, value.str()?.to_str()?);
     }
     if !Config::is_known(&merged) {
-        parsed(&merged)?;
+        parsed(&merged).map_err(|raised| given.unknown_option().unwrap_or(raised))?;
     }
     Ok(PyString::new(py, &merged).into_any())
 }
@@ -164,6 +164,16 @@ impl<'py> Given<'py> {
             self.options.push((keyword, value));
         }
         Ok(())
+    }
+
+    /// The error that a keyword is no option, which may be named: it is no part of a password, as a
+    /// word of a connection string may be.
+    fn unknown_option(&self) -> Option<PyErr> {
+        let is_word = |name: &&str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let mut names = self.options.iter().filter_map(|(keyword, _)| keyword.to_str().ok());
+        let unknown = names.find(|name| !is_option(name)).filter(is_word)?;
+        let text = format!("invalid dsn: invalid connection option \"{unknown}\"\n");
+        Some(error::programming(text))
     }
 
     /// Takes the value of a keyword out.

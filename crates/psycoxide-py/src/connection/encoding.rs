@@ -11,8 +11,10 @@ use crate::driver::{Operation, refresh};
 impl Connection {
     /// The client encoding, as PostgreSQL names it, cleaned: `UTF8`, `LATIN1`, `SQLASCII`.
     #[getter]
-    fn encoding(&self) -> String {
-        self.state().encoding.clone()
+    fn encoding(&self) -> Option<String> {
+        let encoding = self.state().encoding.clone();
+        // Not known yet.
+        (!encoding.is_empty()).then_some(encoding)
     }
 
     /// set_client_encoding(encoding) -- Set client encoding to `encoding`.

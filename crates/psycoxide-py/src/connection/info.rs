@@ -1,13 +1,13 @@
 //! `ConnectionInfo`: what is known about a connection (`connection.info`), and the older methods
 //! of `connection` that tell the same.
 
-use psycoxide_net::TlsInfo;
+use psycoxide_net::{Link, TlsInfo};
 use psycoxide_proto::{Engine, TransactionStatus};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::Connection;
-use crate::session::Closed;
+use crate::session::{Closed, Facts};
 
 /// ConnectionInfo(connection)
 ///
@@ -34,8 +34,27 @@ impl ConnectionInfo {
 }
 
 impl Connection {
-    fn ask<T>(&self, question: impl FnOnce(&Engine) -> T) -> Option<T> {
-        self.session.get()?.ask(question)
+    /// What the link answers to a question, or what was noted if it cannot be asked: in a forked
+    /// child.
+    fn look<T>(
+        &self,
+        question: impl FnOnce(&Link) -> T,
+        noted: impl FnOnce(&Facts) -> T,
+    ) -> Option<T> {
+        let session = self.session.get()?;
+        if let Some(link) = session.look() {
+            return Some(question(&link));
+        }
+        self.is_open().then(|| self.state().facts.as_deref().map(noted))?
+    }
+
+    /// What the engine answers, likewise.
+    fn ask<T>(
+        &self,
+        question: impl FnOnce(&Engine) -> T,
+        noted: impl FnOnce(&Facts) -> T,
+    ) -> Option<T> {
+        self.look(|link| link.engine().map(question), |facts| Some(noted(facts)))?
     }
 
     fn option(&self, keyword: &str) -> Option<String> {
@@ -43,7 +62,7 @@ impl Connection {
     }
 
     fn tls(&self) -> Option<TlsInfo> {
-        self.session.get()?.link().tls()
+        self.look(Link::tls, |facts| facts.tls.clone())?
     }
 
     fn is_open(&self) -> bool {
@@ -54,29 +73,37 @@ impl Connection {
         if !self.is_open() {
             return transaction::UNKNOWN;
         }
-        self.ask(|engine| match (engine.is_idle(), engine.transaction_status()) {
+        let status = |engine: &Engine| match (engine.is_idle(), engine.transaction_status()) {
             (false, _) => transaction::ACTIVE,
             (true, TransactionStatus::Idle) => transaction::IDLE,
             (true, TransactionStatus::InTransaction) => transaction::INTRANS,
             (true, TransactionStatus::InError) => transaction::INERROR,
-        })
-        .unwrap_or(transaction::UNKNOWN)
+        };
+        // Who cannot be asked was at work.
+        self.ask(status, |_| transaction::ACTIVE).unwrap_or(transaction::UNKNOWN)
     }
 
     fn parameter(&self, py: Python<'_>, name: &str) -> Option<String> {
         let context = self.quote_context();
-        let value = self.ask(|engine| engine.parameter(name).map(<[u8]>::to_vec))??;
+        let value = self.ask(
+            |engine| engine.parameter(name).map(<[u8]>::to_vec),
+            |facts| facts.parameter(name).map(<[u8]>::to_vec),
+        )??;
         Some(context.decode_lossy(py, &value).into_owned())
     }
 
     /// Whether the session's time zone has no offset from UTC, ever.
     pub fn is_in_utc(&self) -> bool {
         let utc = |name: &[u8]| matches!(name, b"UTC" | b"Etc/UTC" | b"GMT" | b"Etc/GMT");
-        self.ask(|engine| engine.parameter("TimeZone").is_some_and(utc)).unwrap_or(false)
+        self.ask(
+            |engine| engine.parameter("TimeZone").is_some_and(utc),
+            |facts| facts.parameter("TimeZone").is_some_and(utc),
+        )
+        .unwrap_or(false)
     }
 
     fn server_version_number(&self) -> i64 {
-        self.ask(|engine| i64::from(engine.server_version())).unwrap_or(0)
+        self.ask(Engine::server_version, |facts| facts.server_version).map_or(0, i64::from)
     }
 
     /// Whether the server says that it is older than this version.
@@ -85,11 +112,13 @@ impl Connection {
     }
 
     fn backend_process(&self) -> i32 {
-        self.ask(|engine| engine.cancel_key().map_or(0, |key| key.pid)).unwrap_or(0)
+        let pid = |engine: &Engine| engine.cancel_key().map_or(0, |key| key.pid);
+        self.ask(pid, |facts| facts.backend_pid).unwrap_or(0)
     }
 
     fn protocol(&self) -> i32 {
-        self.ask(|engine| i32::from(engine.protocol_version().major)).unwrap_or(0)
+        let major = |engine: &Engine| engine.protocol_version().major;
+        self.ask(major, |facts| facts.protocol).map_or(0, i32::from)
     }
 
     /// Keeps what is told even when the session is over.
@@ -143,14 +172,14 @@ impl ConnectionInfo {
     #[getter]
     fn host(&self) -> Option<String> {
         let connection = self.connection.get();
-        connection.is_open().then(|| connection.session.get()?.link().host())?
+        connection.is_open().then(|| connection.look(Link::host, |facts| facts.host.clone()))??
     }
 
     /// The port that is connected to.
     #[getter]
     fn port(&self) -> Option<u16> {
         let connection = self.connection.get();
-        connection.is_open().then(|| connection.session.get()?.link().port())?
+        connection.is_open().then(|| connection.look(Link::port, |facts| facts.port))??
     }
 
     /// The command-line options of the connection.
@@ -203,7 +232,7 @@ impl ConnectionInfo {
     /// The descriptor of the connection's socket, or -1.
     #[getter]
     fn socket(&self) -> i32 {
-        self.connection.get().session.get().map_or(-1, |session| session.fd())
+        self.connection.get().look(Link::fd, |facts| facts.fd).unwrap_or(-1)
     }
 
     /// The process id of the server's backend.
@@ -215,13 +244,15 @@ impl ConnectionInfo {
     /// Whether the server asked for a password and there was none.
     #[getter]
     fn needs_password(&self) -> bool {
-        self.connection.get().ask(Engine::password_needed).unwrap_or(false)
+        // Where it was needed and not there, there is no session.
+        self.connection.get().ask(Engine::password_needed, |_| false).unwrap_or(false)
     }
 
     /// Whether the server asked for the password.
     #[getter]
     fn used_password(&self) -> bool {
-        self.connection.get().ask(Engine::password_used).unwrap_or(false)
+        let noted = |facts: &Facts| facts.password_used;
+        self.connection.get().ask(Engine::password_used, noted).unwrap_or(false)
     }
 
     /// Whether the connection uses TLS.
@@ -270,7 +301,9 @@ impl Connection {
 
     /// get_backend_pid() -> int -- The id of the server's process for this session.
     fn get_backend_pid(&self) -> PyResult<i32> {
-        self.open_session()?;
+        if !self.is_blank() {
+            self.open_session()?;
+        }
         Ok(self.backend_process())
     }
 

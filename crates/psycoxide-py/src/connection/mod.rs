@@ -22,7 +22,7 @@ use psycoxide_proto::Engine;
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyType};
+use pyo3::types::{PyDict, PyType};
 
 pub use dsn::make_dsn;
 pub use state::{State, Status};
@@ -61,6 +61,9 @@ struct Objects {
     credentials: Option<Py<PyAny>>,
 }
 
+const NOT_INITIALISED: &str = "the connection was not initialised: call its __init__";
+const ALREADY_CLOSED: &str = "connection already closed";
+
 impl Connection {
     /// A connection before its `__init__`.
     pub fn unconnected(py: Python<'_>) -> Self {
@@ -70,8 +73,8 @@ impl Connection {
             config: OnceLock::new(),
             state: Guarded::new(State::default()),
             objects: Guarded::new(Objects {
-                notices: PyList::empty(py).into_any().unbind(),
-                notifies: PyList::empty(py).into_any().unbind(),
+                notices: py.None(),
+                notifies: py.None(),
                 cursor_factory: py.None(),
                 executing: None,
                 credentials: None,
@@ -85,8 +88,19 @@ impl Connection {
     #[inline]
     pub fn session(&self) -> PyResult<&Session> {
         self.any_session().ok_or_else(|| {
-            error::interface("the connection was not initialised: call its __init__")
+            error::interface(if self.is_blank() { NOT_INITIALISED } else { ALREADY_CLOSED })
         })
+    }
+
+    /// Whether `__init__` never ran. Programs make such an instance to stand for a connection, with
+    /// the methods of their own: what psycopg2's do on it without harm, ours do.
+    pub fn is_blank(&self) -> bool {
+        self.dsn.get().is_none() && !self.state().closed_blank
+    }
+
+    /// Refuses an instance whose `__init__` never ran, as psycopg2 does with this class of exception.
+    pub fn refuse_blank(&self, exception: fn(String) -> PyErr) -> PyResult<()> {
+        if self.is_blank() { Err(exception(NOT_INITIALISED.to_owned())) } else { Ok(()) }
     }
 
     /// The session, however it stands.
@@ -107,7 +121,7 @@ impl Connection {
     pub fn unclosed_session(&self) -> PyResult<&Session> {
         let session = self.session()?;
         if session.closed() != crate::session::Closed::Open {
-            return Err(error::interface("connection already closed"));
+            return Err(error::interface(ALREADY_CLOSED));
         }
         Ok(session)
     }

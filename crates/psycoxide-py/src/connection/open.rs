@@ -7,14 +7,14 @@ use psycoxide_net::{Config, Interest, Link, OnDemand, wait};
 use psycoxide_proto::Event;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyList, PyString};
 
 use super::dsn::{dsn_text, hide_password, make_dsn};
 use super::{Connection, Status, credentials};
 use crate::driver::{Operation, Reached, refresh};
 use crate::error;
 use crate::imports::Lazy;
+use crate::once::Once;
 use crate::session::Session;
 
 #[pymethods]
@@ -48,6 +48,12 @@ impl Connection {
         let text = dsn_text(dsn)?;
         let given = credentials::carried_by(given)?;
         let _ = this.dsn.set(hide_password(&text));
+        {
+            let (notices, notifies) = (PyList::empty(slf.py()), PyList::empty(slf.py()));
+            let mut objects = this.objects();
+            objects.notices = notices.into_any().unbind();
+            objects.notifies = notifies.into_any().unbind();
+        }
         let opened = Self::open(slf, &text, given, asynchronous);
         opened.inspect_err(|raised| this.note_error(raised, slf.py()))
     }
@@ -266,8 +272,8 @@ fn moved<'py>(
 
 /// What a program has put in the place of the package's `_connect`, which in psycopg2 takes effect.
 fn replaced(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
-    static PACKAGE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
-    let package = PACKAGE.get_or_try_init(py, || py.import("psycoxide").map(Bound::unbind))?;
+    static PACKAGE: Once<Py<PyModule>> = Once::new();
+    let package = PACKAGE.get_or_make(py, || py.import("psycoxide").map(Bound::unbind))?;
     // As an attribute: in the module's dictionary may stand an import that is still to be done.
     let found = package.bind(py).getattr_opt(intern!(py, "_connect"))?;
     let own = CONNECT.bind(py)?;

@@ -154,7 +154,7 @@ impl Connection {
     ///
     /// Raises InterfaceError if the connection is closed.
     fn fileno(&self) -> PyResult<i32> {
-        Ok(self.open_session()?.fd())
+        if self.is_blank() { Ok(-1) } else { Ok(self.open_session()?.fd()) }
     }
 
     /// isexecuting() -> bool -- Whether an asynchronous query is underway; False if not
@@ -170,6 +170,7 @@ impl Connection {
     /// between `tpc_prepare()` and its end, OperationalError if the request cannot be delivered.
     fn cancel(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
+        this.refuse_blank(error::operational)?;
         let session = this.open_session()?;
         if this.state().status == Status::Connecting {
             return Err(error::operational("asynchronous connection attempt underway"));

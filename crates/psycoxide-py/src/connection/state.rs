@@ -5,6 +5,7 @@ use psycoxide_sql::command::begin::Characteristics;
 
 use crate::adapt::QuoteContext;
 use crate::cast::Plans;
+use crate::session::Facts;
 
 /// `connection.status`: what the *driver* did, not what the server says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub struct State {
     pub replication: bool,
     /// Opened with `async=1`.
     pub asynchronous: bool,
+    /// `close()` was called, and `__init__` never.
+    pub closed_blank: bool,
     /// Inside `with connection:`.
     pub entered: bool,
     /// How transactions begin.
@@ -65,6 +68,8 @@ pub struct State {
     pub parameters_version: Option<u64>,
     /// A polled query turned out to be a COPY, which is refused in these words.
     pub refused_copy: Option<String>,
+    /// What forked children are told.
+    pub facts: Option<Box<Facts>>,
     /// The server's version and the protocol's, which are told after the end as well.
     pub versions: (i64, i32),
     /// How the columns of the last results became objects.

@@ -35,6 +35,7 @@ impl Connection {
         two_phase: fn(&[u8]) -> Vec<u8>,
     ) -> PyResult<()> {
         let this = slf.get();
+        this.refuse_blank(error::not_supported)?;
         this.open_session()?;
         this.refuse_async(name)?;
         let (status, own) = {
@@ -79,6 +80,7 @@ impl Connection {
         gtrid: &Bound<'py, PyAny>,
         bqual: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        slf.get().refuse_blank(error::not_supported)?;
         slf.get().open_session()?;
         slf.py().get_type::<Xid>().call1((format_id, gtrid, bqual))
     }
@@ -89,6 +91,7 @@ impl Connection {
     /// within a transaction and in autocommit mode, NotSupportedError if the server is too old.
     fn tpc_begin(slf: &Bound<'_, Self>, xid: &Bound<'_, PyAny>) -> PyResult<()> {
         let this = slf.get();
+        this.refuse_blank(error::not_supported)?;
         this.open_session()?;
         this.refuse_async("tpc_begin")?;
         let xid = Xid::from_object(xid)?.get().text(slf.py())?;
@@ -117,6 +120,7 @@ impl Connection {
     /// if its `max_prepared_transactions` is 0.
     fn tpc_prepare(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
+        this.refuse_blank(error::programming)?;
         this.open_session()?;
         this.refuse_async("tpc_prepare")?;
         this.refuse_prepared("tpc_prepare")?;
@@ -153,6 +157,7 @@ impl Connection {
     fn tpc_recover<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
         let py = slf.py();
         let this = slf.get();
+        this.refuse_blank(error::not_supported)?;
         this.open_session()?;
         this.refuse_async("tpc_recover")?;
         this.refuse_prepared("tpc_recover")?;

@@ -111,7 +111,9 @@ impl Connection {
 
     /// Refuses what must not happen in a transaction.
     fn require_ready(&self, what: &str) -> PyResult<()> {
-        self.open_session()?;
+        if !self.is_blank() {
+            self.open_session()?;
+        }
         self.refuse_async(what)?;
         self.refuse_prepared(what)?;
         if self.state().status != Status::Ready {
@@ -198,6 +200,9 @@ impl Connection {
     /// IntegrityError of a deferred constraint.
     fn commit(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
+        if this.is_blank() {
+            return Ok(());
+        }
         this.open_session()?;
         this.refuse_async("commit")?;
         this.refuse_tpc("commit")?;
@@ -210,6 +215,9 @@ impl Connection {
     /// InterfaceError if the connection is closed.
     fn rollback(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
+        if this.is_blank() {
+            return Ok(());
+        }
         this.open_session()?;
         this.refuse_async("rollback")?;
         this.refuse_tpc("rollback")?;
@@ -220,7 +228,9 @@ impl Connection {
     /// stays open.
     fn __enter__<'a, 'py>(slf: &'a Bound<'py, Self>) -> PyResult<&'a Bound<'py, Self>> {
         let this = slf.get();
-        this.open_session()?;
+        if !this.is_blank() {
+            this.open_session()?;
+        }
         let mut state = this.state();
         if state.entered {
             drop(state);
@@ -343,6 +353,9 @@ impl Connection {
         level: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let this = slf.get();
+        if this.is_blank() {
+            return Ok(());
+        }
         this.open_session()?;
         this.refuse_async("\"isolation_level\"")?;
         this.refuse_tpc("set_isolation_level")?;
@@ -369,6 +382,7 @@ impl Connection {
     /// Raises ProgrammingError on asynchronous connections.
     fn reset(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
+        this.refuse_blank(error::operational)?;
         this.open_session()?;
         this.refuse_async("reset")?;
         let operation = Operation::begin(slf)?;

@@ -35,9 +35,7 @@ impl Cursor {
     #[getter]
     fn closed(&self, py: Python<'_>) -> bool {
         self.closed.load(Ordering::Acquire)
-            || self
-                .connection(py)
-                .map_or(true, |connection| connection.get().open_session().is_err())
+            || self.connection(py).is_ok_and(|connection| connection.get().open_session().is_err())
     }
 
     fn __enter__<'a, 'py>(slf: &'a Bound<'py, Self>) -> &'a Bound<'py, Self> {
@@ -55,8 +53,9 @@ impl Cursor {
 
     /// The connection that the cursor was made by.
     #[getter(connection)]
-    fn connection_attribute<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Connection>> {
-        self.connection(py).cloned()
+    fn connection_attribute<'py>(&self, py: Python<'py>) -> Option<Bound<'py, Connection>> {
+        // Without one there was no `__init__`.
+        self.connection(py).ok().cloned()
     }
 
     /// The name of a server-side cursor, or `None`.
@@ -255,14 +254,15 @@ impl Cursor {
     }
 
     /// setinputsizes(sizes) -- does nothing, as PEP 249 allows.
-    fn setinputsizes(&self, sizes: &Bound<'_, PyAny>) {
-        let _ = sizes;
+    fn setinputsizes(&self, sizes: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.readable_session(sizes.py()).map(drop)
     }
 
     /// setoutputsize(size, column=None) -- does nothing, as PEP 249 allows.
     #[pyo3(signature = (size, column=None))]
-    fn setoutputsize(&self, size: i64, column: Option<i64>) {
+    fn setoutputsize(&self, py: Python<'_>, size: i64, column: Option<i64>) -> PyResult<()> {
         let _ = (size, column);
+        self.readable_session(py).map(drop)
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> String {

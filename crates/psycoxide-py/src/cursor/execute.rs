@@ -232,6 +232,8 @@ fn refuse_polled(connection: &Connection, method: &str) -> PyResult<()> {
     Ok(())
 }
 
+// None of these has a signature that could be inspected, as none of psycopg2's has: polars and others
+// pass the parameters by position to what has none, and by names of their own else.
 #[pymethods]
 impl Cursor {
     /// execute(query, vars=None) -- Run a statement, or several with `;` between them.
@@ -245,7 +247,7 @@ impl Cursor {
     /// parameter cannot be adapted, the query is empty or a COPY, the cursor is named and has been
     /// executed already; IndexError, KeyError, TypeError or ValueError if query and parameters do
     /// not fit; InterfaceError if the cursor or the connection is closed.
-    #[pyo3(signature = (query, vars=None))]
+    #[pyo3(signature = (query, vars=None), text_signature = None)]
     fn execute(
         slf: &Bound<'_, Self>,
         query: &Bound<'_, PyAny>,
@@ -274,7 +276,7 @@ impl Cursor {
     /// which is the fastest way to run it. It is for a plain `INSERT ... VALUES (%s, ...)` inside a
     /// transaction (ProgrammingError else) and for values that are written as constants of the
     /// columns' types (NotSupportedError else); the items are taken up to 4000 ahead.
-    #[pyo3(signature = (query, vars_list, *, prepare=false))]
+    #[pyo3(signature = (query, vars_list, *, prepare=false), text_signature = None)]
     fn executemany(
         slf: &Bound<'_, Self>,
         query: &Bound<'_, PyAny>,
@@ -310,7 +312,7 @@ impl Cursor {
     /// encoding.
     ///
     /// Raises what `execute()` does about parameters. Works on closed cursors too.
-    #[pyo3(signature = (query, vars=None))]
+    #[pyo3(signature = (query, vars=None), text_signature = None)]
     fn mogrify<'py>(
         slf: &Bound<'py, Self>,
         query: &Bound<'py, PyAny>,
@@ -324,7 +326,7 @@ impl Cursor {
     /// A sequence gives positional parameters, a mapping named ones. The name is not quoted. The
     /// result is fetched as that of a query. Returns the parameters if they are a list or a tuple,
     /// else None. Raises what `execute()` does.
-    #[pyo3(signature = (procname, parameters=None))]
+    #[pyo3(signature = (procname, parameters=None), text_signature = None)]
     fn callproc<'py>(
         slf: &Bound<'py, Self>,
         procname: &str,

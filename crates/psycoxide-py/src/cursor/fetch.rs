@@ -263,6 +263,9 @@ impl Cursor {
         let size = size.unwrap_or_else(|| slf.get().state().arraysize);
         if slf.get().name().is_some() {
             Self::fetch_named(slf, Some(size))?;
+            if size == 0 {
+                return Ok(PyList::empty(slf.py()));
+            }
             return Self::next_rows(slf, usize::MAX);
         }
         Self::next_rows(slf, usize::try_from(size).unwrap_or(usize::MAX))
@@ -299,6 +302,6 @@ impl Cursor {
         // Nothing has been fetched yet, or all of that has been read.
         let itersize = this.state().itersize;
         Self::fetch_named(slf, Some(itersize))?;
-        Self::next_row(slf)
+        if itersize == 0 { Ok(None) } else { Self::next_row(slf) }
     }
 }

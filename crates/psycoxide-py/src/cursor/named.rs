@@ -19,6 +19,8 @@ pub struct Named {
     pub executed: bool,
     /// The connection's mark at that time: another one means that the transaction is over.
     pub mark: u64,
+    /// It was declared here, and has not moved since: it stands before the first row.
+    pub at_start: bool,
 }
 
 impl Cursor {
@@ -67,6 +69,7 @@ impl Cursor {
         let mut state = this.state();
         state.named.executed = true;
         state.named.mark = mark;
+        state.named.at_start = true;
         state.fetched.rowcount = -1;
         Ok(())
     }
@@ -86,7 +89,8 @@ impl Cursor {
         }
     }
 
-    /// Fetches the next rows, all that remain when there is no count; a negative one goes back.
+    /// Fetches the next rows, all that remain when there is no count; a negative one goes back, and
+    /// for none nothing is sent.
     pub(super) fn fetch_named(slf: &Bound<'_, Self>, count: Option<i64>) -> PyResult<()> {
         let this = slf.get();
         let connection = this.open_connection(slf.py())?;
@@ -94,9 +98,16 @@ impl Cursor {
         if connection.get().outside_transactions() && !this.state().named.declaration.withhold {
             return Err(error::programming("can't use a named cursor outside of transactions"));
         }
+        // FETCH 0 gives the row again that the cursor stands on, or fails where it cannot go back.
+        // Before the first row there is none, and programs ask in this way for the description.
+        if count == Some(0) && !this.state().named.at_start {
+            return Ok(());
+        }
         let name = this.quoted_name(slf.py(), connection.get())?;
         // Before the next FETCH its rows are read, mostly: the memory serves again.
-        Self::run_named(slf, Request::query(named::fetch(&name, count)).recurring())
+        Self::run_named(slf, Request::query(named::fetch(&name, count)).recurring())?;
+        this.state().named.at_start &= count == Some(0);
+        Ok(())
     }
 
     /// Moves the server's cursor.
@@ -105,7 +116,12 @@ impl Cursor {
         let connection = this.open_connection(slf.py())?;
         this.check_mark(connection.get())?;
         let name = this.quoted_name(slf.py(), connection.get())?;
-        Self::run_named(slf, Request::query(named::scroll(&name, count, absolute)))
+        Self::run_named(slf, Request::query(named::scroll(&name, count, absolute)))?;
+        let mut state = this.state();
+        state.named.at_start = false;
+        // How far it moved is no number of rows.
+        state.fetched.rowcount = -1;
+        Ok(())
     }
 
     /// `close()` of a named cursor: closes the server's, where that can be and matters.

@@ -1,6 +1,7 @@
 //! What the server says besides its answers reaches the program: notices, notifications, and
 //! parameters that changed.
 
+use psycoxide_net::News;
 use psycoxide_proto::{Notification, Report};
 use psycoxide_sql::quote::StringStyle;
 use pyo3::prelude::*;
@@ -10,7 +11,7 @@ use crate::adapt::{ClientEncoding, QuoteContext};
 use crate::connection::Connection;
 use crate::error::report_text;
 use crate::notify::Notify;
-use crate::session::Session;
+use crate::session::{Facts, Session};
 
 /// So many notices a list keeps (psycopg2's `CONN_NOTICES_LIMIT`).
 const MAX_NOTICES: usize = 50;
@@ -26,7 +27,12 @@ pub fn deliver(connection: &Bound<'_, Connection>, session: &Session) -> PyResul
     let py = connection.py();
     let (version, backlog) = {
         let link = session.link();
-        let Some(engine) = link.engine() else { return Ok(()) };
+        let Some(engine) = link.engine() else {
+            // Closed: the server may have said why.
+            drop(link);
+            take_news(connection, session);
+            return Ok(());
+        };
         (engine.parameters_version(), engine.backlog())
     };
     let mut refreshed = Ok(());
@@ -43,11 +49,7 @@ pub fn deliver(connection: &Bound<'_, Connection>, session: &Session) -> PyResul
 #[inline(never)]
 fn take_news(connection: &Bound<'_, Connection>, session: &Session) {
     let py = connection.py();
-    let (notices, notifications) = session
-        .link()
-        .engine_mut()
-        .map(|engine| (engine.take_notices(), engine.take_notifications()))
-        .unwrap_or_default();
+    let News { notices, notifications } = session.link().take_news();
     let context = connection.get().quote_context();
     if !notices.is_empty() {
         let target = connection.get().notices(py).into_bound(py);
@@ -65,7 +67,7 @@ fn take_news(connection: &Bound<'_, Connection>, session: &Session) {
 /// `OperationalError` if Python has no codec for the client encoding.
 #[cold]
 pub fn refresh(py: Python<'_>, connection: &Connection, session: &Session) -> PyResult<()> {
-    let (version, encoding, strings) = {
+    let (version, encoding, strings, facts) = {
         let link = session.link();
         let Some(engine) = link.engine() else { return Ok(()) };
         let version = engine.parameters_version();
@@ -74,7 +76,7 @@ pub fn refresh(py: Python<'_>, connection: &Connection, session: &Session) -> Py
         }
         let encoding = engine.parameter("client_encoding").unwrap_or(b"UTF8");
         let strings = StringStyle::from_parameter(engine.parameter("standard_conforming_strings"));
-        (version, String::from_utf8_lossy(encoding).into_owned(), strings)
+        (version, String::from_utf8_lossy(encoding).into_owned(), strings, Facts::of(&link))
     };
     let asked = connection.state().asked_encoding.take_if(|asked| asked.reported == encoding);
     let name = asked.as_ref().map_or(&encoding, |asked| &asked.name);
@@ -84,6 +86,7 @@ pub fn refresh(py: Python<'_>, connection: &Connection, session: &Session) -> Py
     state.asked_encoding = asked;
     state.quoting = QuoteContext::new(client_encoding, strings);
     state.parameters_version = Some(version);
+    state.facts = facts.map(Box::new);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use super::{Reached, blocking};
 use crate::connection::Connection;
 use crate::error;
 use crate::guarded::Guarded;
-use crate::session::{Polled, Session, Stop};
+use crate::session::{Closed, Polled, Session, Stop};
 
 static CALLBACK: Guarded<Option<Py<PyAny>>> = Guarded::new(None);
 
@@ -38,6 +38,12 @@ pub fn drive(
     if !in_time {
         session.set_polled(Polled::Idle);
         return Err(error::timed_out());
+    }
+    if session.closed() == Closed::ByUser {
+        // While it was waited for: there is no answer to come.
+        session.set_polled(Polled::Idle);
+        session.break_off();
+        connection.get().open_session()?;
     }
     match session.take_polled() {
         Polled::Ended(Stop::Done(outcome)) => Ok(Reached::End(outcome)),

@@ -325,6 +325,7 @@ impl Connection {
         lobject_factory: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
+        slf.get().refuse_blank(error::operational)?;
         slf.get().open_session()?;
         check(slf.get())?;
         let factory = match lobject_factory.filter(|factory| !factory.is_none()) {

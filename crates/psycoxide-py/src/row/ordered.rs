@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use pyo3::ffi::{self, Py_ssize_t, PyObject, PyTypeObject};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
+
+use crate::once::Once;
 
 /// The methods that read or change the order without going through another one.
 const METHODS: [&CStr; 9] = [
@@ -204,8 +205,8 @@ fn method_table() -> Vec<ffi::PyMethodDef> {
 
 /// The class. There is one, however often the module is imported anew.
 pub fn ordered_row(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
-    static CREATED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    CREATED.get_or_try_init(py, || create(py).map(Bound::unbind)).map(|class| class.bind(py))
+    static CREATED: Once<Py<PyType>> = Once::new();
+    CREATED.get_or_make(py, || create(py).map(Bound::unbind)).map(|class| class.bind(py))
 }
 
 fn create(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {

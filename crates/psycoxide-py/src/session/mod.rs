@@ -2,17 +2,20 @@
 //!
 //! Nothing here knows Python: all of it runs with the interpreter released.
 
+mod facts;
 mod fork;
 mod watch;
 
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use psycoxide_net::{CancelToken, Error, Interest, Link, Progress, Readiness, Turn, wait};
 use psycoxide_proto::{Engine, Event, Outcome, Phase, Request, Rows};
 
+pub use facts::Facts;
+pub use fork::count as count_forks;
 use watch::Watch;
 
 /// So many notices and notifications may queue up before a running operation stops to deliver
@@ -146,9 +149,24 @@ impl Session {
         self.closed() == Closed::Open && !self.is_polled()
     }
 
-    /// The link, for one step. Never hold this across a wait or a call into Python.
+    /// The link, for one step. Never hold this across a wait or a call into Python. Of the process
+    /// that opened the session only: a forked child would wait for a thread that it has not.
     pub fn link(&self) -> MutexGuard<'_, Link> {
+        debug_assert!(self.is_ours(), "a forked child may only look");
         self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The link, to be looked at. `None` in a forked child if one of the parent's threads worked on
+    /// it when the child was forked: it is locked for ever, and may be half changed.
+    pub fn look(&self) -> Option<MutexGuard<'_, Link>> {
+        if self.is_ours() {
+            return Some(self.link());
+        }
+        match self.link.try_lock() {
+            Ok(link) => Some(link),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// An operation begins that somebody `poll()`s: its time runs.
@@ -207,7 +225,7 @@ impl Session {
 
     /// What the engine answers to a question, once there is one.
     pub fn ask<T>(&self, question: impl FnOnce(&Engine) -> T) -> Option<T> {
-        self.link().engine().map(question)
+        self.look()?.engine().map(question)
     }
 
     /// The descriptor of the socket, or -1.
@@ -464,7 +482,23 @@ impl Session {
         if self.is_ours() {
             self.link().close();
         } else {
-            self.link().abandon();
+            self.abandon();
+        }
+    }
+
+    /// `close()` while somebody waits for the socket in a loop of their own: they wake up, find the
+    /// session closed, and give up the operation, which closes the link.
+    pub fn hang_up(&self) {
+        self.closed.store(Closed::ByUser as u8, Ordering::Release);
+        self.link().hang_up();
+    }
+
+    /// A forked child leaves its parent's conversation alone. What a thread of the parent's may have
+    /// been changing is never touched: its memory stays, and the descriptor until the child ends.
+    fn abandon(&self) {
+        match self.look() {
+            Some(mut link) => link.abandon(),
+            None => std::mem::forget(Arc::clone(&self.link)),
         }
     }
 }
@@ -474,10 +508,10 @@ impl Drop for Session {
         if self.is_ours() {
             self.watch.end();
             self.link().close();
-        } else if let Ok(mut link) = self.link.try_lock() {
-            // A forked child leaves its parent's conversation alone, and waits for none of its
-            // parent's threads: what one of them held when it forked is held for ever.
-            link.abandon();
+        } else {
+            self.abandon();
+            let polled = self.polled.get_mut().unwrap_or_else(PoisonError::into_inner);
+            std::mem::forget(std::mem::take(polled));
         }
     }
 }

@@ -1,0 +1,55 @@
+//! What is noted of a session for forked children.
+//!
+//! A child may ask about the connections that it inherits. What one of its parent's threads had
+//! locked when it forked is locked for ever, though, and may be half changed.
+
+use std::os::fd::RawFd;
+
+use psycoxide_net::{Link, TlsInfo};
+
+/// How a session stood when its parameters last changed.
+pub struct Facts {
+    /// The descriptor of its socket.
+    pub fd: RawFd,
+    /// The host, as libpq's `PQhost` has it.
+    pub host: Option<String>,
+    /// The port.
+    pub port: Option<u16>,
+    /// What is known of TLS, if it is in use.
+    pub tls: Option<TlsInfo>,
+    /// The server's process.
+    pub backend_pid: i32,
+    /// The server's version.
+    pub server_version: u32,
+    /// The protocol's major version.
+    pub protocol: u16,
+    /// Whether the server asked for the password and got it.
+    pub password_used: bool,
+    parameters: Vec<(Box<str>, Box<[u8]>)>,
+}
+
+impl Facts {
+    /// How the session of a link stands, if there is one.
+    pub fn of(link: &Link) -> Option<Self> {
+        let engine = link.engine()?;
+        let parameters = engine.parameters();
+        Some(Self {
+            fd: link.fd(),
+            host: link.host(),
+            port: link.port(),
+            tls: link.tls(),
+            backend_pid: engine.cancel_key().map_or(0, |key| key.pid),
+            server_version: engine.server_version(),
+            protocol: engine.protocol_version().major,
+            password_used: engine.password_used(),
+            parameters: parameters
+                .map(|(name, value)| (String::from_utf8_lossy(name).into(), value.into()))
+                .collect(),
+        })
+    }
+
+    /// A parameter's value, as the server reported it.
+    pub fn parameter(&self, name: &str) -> Option<&[u8]> {
+        self.parameters.iter().find(|(known, _)| **known == *name).map(|(_, value)| &**value)
+    }
+}
