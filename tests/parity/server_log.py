@@ -94,5 +94,12 @@ def plain(words: str) -> str:
 
 def of_libpq(words: str) -> bool:
     """Whether this is one of the calls that a large object is worked with, which libpq and we
-    choose ourselves; libpq looks their OIDs up first."""
-    return words.startswith(("fastpath", "statement: select proname, oid from pg_catalog.pg_proc"))
+    choose ourselves (libpq looks their OIDs up first), or asks for no rows, which psycoxide does
+    only before the first one."""
+    return words.startswith(
+        (
+            "fastpath",
+            "statement: select proname, oid from pg_catalog.pg_proc",
+            "statement: FETCH FORWARD 0 ",
+        )
+    )

@@ -5,7 +5,7 @@ use psycoxide_sql::oid;
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::PyTuple;
 
 /// A column of a result: a sequence of the seven items of PEP 249, with two more attributes.
 #[pyclass(module = "psycoxide.extensions", subclass)]
@@ -158,10 +158,9 @@ impl Column {
         ))
     }
 
-    fn __reduce__<'py>(
-        slf: &Bound<'py, Self>,
-    ) -> PyResult<(Bound<'py, PyType>, Bound<'py, PyTuple>)> {
-        Ok((slf.get_type(), slf.borrow().items(slf.py())?))
+    /// What is pickled: the seven items.
+    fn __getstate__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        self.items(py)
     }
 
     /// Takes the items that psycopg2 pickles: its pickles are read as well.
