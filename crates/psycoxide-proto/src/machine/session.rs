@@ -42,7 +42,7 @@ const REPORTED_BY_POSTGRESQL: [&str; 10] = [
 /// What PostgreSQL reports as well since 14. Odyssey (1.5.2), which passes on the others, does not: it
 /// counts each Parse, also one that the server skips behind an error before the Sync, and then waits
 /// for its answer for ever. What PostgreSQL 13 said cannot be told from what Odyssey said.
-const REPORTED_UNLESS_COUNTED: &str = "in_hot_standby";
+const REPORTED_SINCE_14: &str = "in_hot_standby";
 
 /// What a peer looks like, by the parameters that it reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,8 +51,8 @@ enum Likeness {
     Unknown,
     /// PostgreSQL, or a pooler that may lose count of what a server skips.
     PostgreSql,
-    /// PostgreSQL since 14, or a pooler that does not.
-    Counted,
+    /// PostgreSQL since 14, or a pooler that passes on all that it reports and keeps count.
+    PostgreSql14,
 }
 
 impl Likeness {
@@ -62,8 +62,8 @@ impl Likeness {
         let reported = |name: &str| parameters.get(name).is_some_and(|text| !text.is_empty());
         if !REPORTED_BY_POSTGRESQL.into_iter().all(reported) {
             Likeness::Unknown
-        } else if reported(REPORTED_UNLESS_COUNTED) {
-            Likeness::Counted
+        } else if reported(REPORTED_SINCE_14) {
+            Likeness::PostgreSql14
         } else {
             Likeness::PostgreSql
         }
@@ -114,7 +114,7 @@ impl Session {
     /// Whether several statements may go before one Sync: the peer has answered by the extended query
     /// protocol, and knows what a server skips when one of them fails.
     pub(crate) fn pipelines(&self) -> bool {
-        self.extended == Some(true) && self.likeness == Some(Likeness::Counted)
+        self.extended == Some(true) && self.likeness == Some(Likeness::PostgreSql14)
     }
 
     /// The server is ready: what it reports when it is for the first time tells what it is. Later a
