@@ -40,17 +40,17 @@ fn quote_ident<'py>(
 
 fn scope_context(scope: &Bound<'_, PyAny>) -> PyResult<QuoteContext> {
     if let Ok(connection) = scope.cast::<Connection>() {
-        return open_context(connection.get());
+        return open_context(connection);
     }
     if let Ok(cursor) = scope.cast::<Cursor>() {
-        return open_context(cursor.get().connection(scope.py())?.get());
+        return open_context(cursor.get().connection(scope.py())?);
     }
     Err(PyTypeError::new_err("argument 2 must be a connection or a cursor"))
 }
 
-fn open_context(connection: &Connection) -> PyResult<QuoteContext> {
-    match connection.open_session() {
-        Ok(_) => Ok(connection.quote_context()),
+fn open_context(connection: &Bound<'_, Connection>) -> PyResult<QuoteContext> {
+    match connection.get().open_session() {
+        Ok(_) => Ok(connection.get().quote_context(connection.py())),
         Err(_) => Err(error::interface("connection not valid")),
     }
 }

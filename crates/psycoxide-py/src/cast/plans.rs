@@ -82,13 +82,13 @@ impl CastPlan {
         if own_types || columns.len() > WIDEST {
             return Ok(Arc::new(Self::resolve(cursor, columns)?));
         }
-        let taken = connection.state().plans.take(columns);
+        let taken = connection.state(cursor.py()).plans.take(columns);
         if let Some(known) = taken
             && known.plan.is_native_in(&surroundings::encoding(cursor.as_any()))
             && known.holds(registry::string_types(py))?
         {
             let plan = Arc::clone(&known.plan);
-            let dropped = connection.state().plans.keep(known);
+            let dropped = connection.state(cursor.py()).plans.keep(known);
             drop(dropped);
             return Ok(plan);
         }
@@ -106,7 +106,7 @@ impl CastPlan {
         let plan = Arc::new(Self::resolve_noting(cursor, columns, &mut note)?);
         if plan.is_native_in(&surroundings::encoding(cursor.as_any())) {
             let known = Known { columns: Arc::clone(columns), types, plan: Arc::clone(&plan) };
-            let dropped = connection.state().plans.keep(known);
+            let dropped = connection.state(cursor.py()).plans.keep(known);
             drop(dropped);
         }
         Ok(plan)

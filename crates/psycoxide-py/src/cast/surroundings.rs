@@ -15,7 +15,9 @@ use crate::cursor::Cursor;
 /// The client encoding of a cursor's connection.
 pub fn encoding(cursor: &Bound<'_, PyAny>) -> TextDecoder {
     match connection(cursor) {
-        Some(connection) => TextDecoder::new(connection.get().quote_context().encoding()),
+        Some(connection) => {
+            TextDecoder::new(connection.get().quote_context(cursor.py()).encoding())
+        }
         None => TextDecoder::Utf8,
     }
 }

@@ -1,5 +1,6 @@
 //! What can be read from a connection, what of it can be replaced, and its end.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -17,12 +18,12 @@ use crate::text::text;
 impl Connection {
     /// The object that notices are appended to.
     pub fn notices(&self, py: Python<'_>) -> Py<PyAny> {
-        self.objects().notices.clone_ref(py)
+        self.objects(py).notices.clone_ref(py)
     }
 
     /// The object that notifications are appended to.
     pub fn notifies(&self, py: Python<'_>) -> Py<PyAny> {
-        self.objects().notifies.clone_ref(py)
+        self.objects(py).notifies.clone_ref(py)
     }
 }
 
@@ -69,7 +70,7 @@ impl Connection {
         let this = slf.get();
         this.refuse_blank(error::operational)?;
         this.open_session()?;
-        if this.state().status == super::Status::Connecting {
+        if this.state(slf.py()).status == super::Status::Connecting {
             return Err(error::operational("asynchronous connection attempt underway"));
         }
         let name = match name {
@@ -77,7 +78,7 @@ impl Connection {
             None => py.None().into_bound(py),
         };
         if !name.is_none() {
-            this.refuse_async("named cursors").map_err(|_| {
+            this.refuse_async(slf.py(), "named cursors").map_err(|_| {
                 error::programming("asynchronous connections cannot produce named cursors")
             })?;
         }
@@ -115,13 +116,13 @@ impl Connection {
     fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
         let Some(session) = this.session.get() else {
-            this.state().closed_blank = this.dsn.get().is_none();
+            this.closed_blank.store(this.dsn.get().is_none(), Ordering::Release);
             return Ok(());
         };
         if session.closed() == Closed::ByUser {
             return Ok(());
         }
-        if session.is_ours() && session.closed() == Closed::Open && !this.is_async() {
+        if session.is_ours() && session.closed() == Closed::Open && !this.is_async(slf.py()) {
             // Another thread's statement may end first.
             let turn = Operation::connecting(slf, session);
             // Else it is this thread's own, of another greenlet that waits in the wait callback.
@@ -134,7 +135,7 @@ impl Connection {
         } else {
             session.close();
         }
-        let executing = this.objects().executing.take();
+        let executing = this.objects(slf.py()).executing.take();
         drop(executing);
         Ok(())
     }
@@ -144,7 +145,7 @@ impl Connection {
     fn closed(&self) -> i32 {
         let closed = match self.session.get() {
             Some(session) => session.closed(),
-            None if self.state().closed_blank => Closed::ByUser,
+            None if self.closed_blank.load(Ordering::Acquire) => Closed::ByUser,
             None if self.is_blank() => Closed::Open,
             // A connection that could not be made is as good as broken.
             None => Closed::Broken,
@@ -154,8 +155,8 @@ impl Connection {
 
     /// What the driver did last: one of the `extensions.STATUS_*` constants.
     #[getter]
-    fn status(&self) -> i32 {
-        self.state().status.number()
+    fn status(&self, py: Python<'_>) -> i32 {
+        self.state(py).status.number()
     }
 
     /// The connection string, its password hidden.
@@ -166,14 +167,14 @@ impl Connection {
 
     /// 1 if the connection is asynchronous.
     #[getter(r#async)]
-    fn async_keyword(&self) -> i32 {
-        i32::from(self.is_async())
+    fn async_keyword(&self, py: Python<'_>) -> i32 {
+        i32::from(self.is_async(py))
     }
 
     /// 1 if the connection is asynchronous.
     #[getter]
-    fn async_(&self) -> i32 {
-        i32::from(self.is_async())
+    fn async_(&self, py: Python<'_>) -> i32 {
+        i32::from(self.is_async(py))
     }
 
     /// More about the connection: a `ConnectionInfo`.
@@ -191,8 +192,8 @@ impl Connection {
     }
 
     #[setter(notices)]
-    fn set_notices(&self, value: Py<PyAny>) {
-        let old = std::mem::replace(&mut self.objects().notices, value);
+    fn set_notices(&self, py: Python<'_>, value: Py<PyAny>) {
+        let old = std::mem::replace(&mut self.objects(py).notices, value);
         drop(old);
     }
 
@@ -204,8 +205,8 @@ impl Connection {
     }
 
     #[setter(notifies)]
-    fn set_notifies(&self, value: Py<PyAny>) {
-        let old = std::mem::replace(&mut self.objects().notifies, value);
+    fn set_notifies(&self, py: Python<'_>, value: Py<PyAny>) {
+        let old = std::mem::replace(&mut self.objects(py).notifies, value);
         drop(old);
     }
 
@@ -217,8 +218,8 @@ impl Connection {
     }
 
     #[setter(cursor_factory)]
-    fn set_cursor_factory(&self, value: Py<PyAny>) {
-        let old = std::mem::replace(&mut self.objects().cursor_factory, value);
+    fn set_cursor_factory(&self, py: Python<'_>, value: Py<PyAny>) {
+        let old = std::mem::replace(&mut self.objects(py).cursor_factory, value);
         drop(old);
     }
 

@@ -64,12 +64,12 @@ pub fn give(connection: &Bound<'_, Connection>, session: &Session, ask: Ask) -> 
 
 /// The connection's own; a connection string that is a plain str has given none.
 fn credentials<'py>(connection: &Connection, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-    if let Some(found) = &connection.objects().credentials {
+    if let Some(found) = &connection.objects(py).credentials {
         return Ok(found.bind(py).clone());
     }
     // Outside of the lock: this runs Python.
     let made = CREDENTIALS.bind(py)?.call0()?;
-    connection.objects().credentials = Some(made.clone().unbind());
+    connection.objects(py).credentials = Some(made.clone().unbind());
     Ok(made)
 }
 

@@ -11,8 +11,8 @@ use crate::driver::{Operation, refresh};
 impl Connection {
     /// The client encoding, as PostgreSQL names it, cleaned: `UTF8`, `LATIN1`, `SQLASCII`.
     #[getter]
-    fn encoding(&self) -> Option<String> {
-        let encoding = self.state().encoding.clone();
+    fn encoding(&self, py: Python<'_>) -> Option<String> {
+        let encoding = self.state(py).encoding.clone();
         // Not known yet.
         (!encoding.is_empty()).then_some(encoding)
     }
@@ -24,17 +24,17 @@ impl Connection {
     fn set_client_encoding(slf: &Bound<'_, Self>, encoding: &str) -> PyResult<()> {
         let this = slf.get();
         this.open_session()?;
-        this.refuse_async("set_client_encoding")?;
-        this.refuse_prepared("set_client_encoding")?;
+        this.refuse_async(slf.py(), "set_client_encoding")?;
+        this.refuse_prepared(slf.py(), "set_client_encoding")?;
         let wanted = psycoxide_sql::encoding::clean_name(encoding);
-        if this.state().encoding == wanted {
+        if this.state(slf.py()).encoding == wanted {
             return Ok(());
         }
         // Before anything is sent: a session in an encoding that Python has no codec for is lost.
         if psycoxide_sql::encoding::by_name(&wanted).is_some() {
             ClientEncoding::lookup(slf.py(), &wanted)?;
         }
-        let literal = this.quote_context().literal(wanted.as_bytes())?;
+        let literal = this.quote_context(slf.py()).literal(wanted.as_bytes())?;
         let sql = [b"SET client_encoding TO ".as_slice(), &literal].concat();
         let operation = Operation::begin(slf)?;
         Self::end_in(slf, &operation, "ROLLBACK")?;
@@ -42,7 +42,7 @@ impl Connection {
         let session = operation.session();
         let reported =
             session.ask(|engine| engine.parameter("client_encoding").map(<[u8]>::to_vec));
-        let mut state = this.state();
+        let mut state = this.state(slf.py());
         state.asked_encoding = reported.flatten().map(|reported| AskedEncoding {
             name: wanted,
             reported: String::from_utf8_lossy(&reported).into_owned(),

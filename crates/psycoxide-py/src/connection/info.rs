@@ -38,6 +38,7 @@ impl Connection {
     /// child.
     fn look<T>(
         &self,
+        py: Python<'_>,
         question: impl FnOnce(&Link) -> T,
         noted: impl FnOnce(&Facts) -> T,
     ) -> Option<T> {
@@ -45,31 +46,32 @@ impl Connection {
         if let Some(link) = session.look() {
             return Some(question(&link));
         }
-        self.is_open().then(|| self.state().facts.as_deref().map(noted))?
+        self.is_open().then(|| self.state(py).facts.as_deref().map(noted))?
     }
 
     /// What the engine answers, likewise.
     fn ask<T>(
         &self,
+        py: Python<'_>,
         question: impl FnOnce(&Engine) -> T,
         noted: impl FnOnce(&Facts) -> T,
     ) -> Option<T> {
-        self.look(|link| link.engine().map(question), |facts| Some(noted(facts)))?
+        self.look(py, |link| link.engine().map(question), |facts| Some(noted(facts)))?
     }
 
     fn option(&self, keyword: &str) -> Option<String> {
         self.config.get()?.get(keyword).map(str::to_owned)
     }
 
-    fn tls(&self) -> Option<TlsInfo> {
-        self.look(Link::tls, |facts| facts.tls.clone())?
+    fn tls(&self, py: Python<'_>) -> Option<TlsInfo> {
+        self.look(py, Link::tls, |facts| facts.tls.clone())?
     }
 
     fn is_open(&self) -> bool {
         self.session.get().is_some_and(|session| session.closed() == Closed::Open)
     }
 
-    fn transaction_status_number(&self) -> i32 {
+    fn transaction_status_number(&self, py: Python<'_>) -> i32 {
         if !self.is_open() {
             return transaction::UNKNOWN;
         }
@@ -80,12 +82,13 @@ impl Connection {
             (true, TransactionStatus::InError) => transaction::INERROR,
         };
         // Who cannot be asked was at work.
-        self.ask(status, |_| transaction::ACTIVE).unwrap_or(transaction::UNKNOWN)
+        self.ask(py, status, |_| transaction::ACTIVE).unwrap_or(transaction::UNKNOWN)
     }
 
     fn parameter(&self, py: Python<'_>, name: &str) -> Option<String> {
-        let context = self.quote_context();
+        let context = self.quote_context(py);
         let value = self.ask(
+            py,
             |engine| engine.parameter(name).map(<[u8]>::to_vec),
             |facts| facts.parameter(name).map(<[u8]>::to_vec),
         )??;
@@ -93,38 +96,39 @@ impl Connection {
     }
 
     /// Whether the session's time zone has no offset from UTC, ever.
-    pub fn is_in_utc(&self) -> bool {
+    pub fn is_in_utc(&self, py: Python<'_>) -> bool {
         let utc = |name: &[u8]| matches!(name, b"UTC" | b"Etc/UTC" | b"GMT" | b"Etc/GMT");
         self.ask(
+            py,
             |engine| engine.parameter("TimeZone").is_some_and(utc),
             |facts| facts.parameter("TimeZone").is_some_and(utc),
         )
         .unwrap_or(false)
     }
 
-    fn server_version_number(&self) -> i64 {
-        self.ask(Engine::server_version, |facts| facts.server_version).map_or(0, i64::from)
+    fn server_version_number(&self, py: Python<'_>) -> i64 {
+        self.ask(py, Engine::server_version, |facts| facts.server_version).map_or(0, i64::from)
     }
 
     /// Whether the server says that it is older than this version.
-    pub fn is_server_before(&self, version: i64) -> bool {
-        (1..version).contains(&self.server_version_number())
+    pub fn is_server_before(&self, py: Python<'_>, version: i64) -> bool {
+        (1..version).contains(&self.server_version_number(py))
     }
 
-    fn backend_process(&self) -> i32 {
+    fn backend_process(&self, py: Python<'_>) -> i32 {
         let pid = |engine: &Engine| engine.cancel_key().map_or(0, |key| key.pid);
-        self.ask(pid, |facts| facts.backend_pid).unwrap_or(0)
+        self.ask(py, pid, |facts| facts.backend_pid).unwrap_or(0)
     }
 
-    fn protocol(&self) -> i32 {
+    fn protocol(&self, py: Python<'_>) -> i32 {
         let major = |engine: &Engine| engine.protocol_version().major;
-        self.ask(major, |facts| facts.protocol).map_or(0, i32::from)
+        self.ask(py, major, |facts| facts.protocol).map_or(0, i32::from)
     }
 
     /// Keeps what is told even when the session is over.
-    pub fn note_versions(&self) {
-        let versions = (self.server_version_number(), self.protocol());
-        self.state().versions = versions;
+    pub fn note_versions(&self, py: Python<'_>) {
+        let versions = (self.server_version_number(py), self.protocol(py));
+        self.state(py).versions = versions;
     }
 
     fn dsn_parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -170,16 +174,18 @@ impl ConnectionInfo {
 
     /// The host that is connected to: a name, an address, or a socket's directory.
     #[getter]
-    fn host(&self) -> Option<String> {
+    fn host(&self, py: Python<'_>) -> Option<String> {
         let connection = self.connection.get();
-        connection.is_open().then(|| connection.look(Link::host, |facts| facts.host.clone()))??
+        connection
+            .is_open()
+            .then(|| connection.look(py, Link::host, |facts| facts.host.clone()))??
     }
 
     /// The port that is connected to.
     #[getter]
-    fn port(&self) -> Option<u16> {
+    fn port(&self, py: Python<'_>) -> Option<u16> {
         let connection = self.connection.get();
-        connection.is_open().then(|| connection.look(Link::port, |facts| facts.port))??
+        connection.is_open().then(|| connection.look(py, Link::port, |facts| facts.port))??
     }
 
     /// The command-line options of the connection.
@@ -203,73 +209,73 @@ impl ConnectionInfo {
 
     /// What the server last said of the transaction: `extensions.TRANSACTION_STATUS_*`.
     #[getter]
-    fn transaction_status(&self) -> i32 {
-        self.connection.get().transaction_status_number()
+    fn transaction_status(&self, py: Python<'_>) -> i32 {
+        self.connection.get().transaction_status_number(py)
     }
 
     /// The version of the protocol: 3.
     #[getter]
-    fn protocol_version(&self) -> i32 {
-        self.connection.get().protocol()
+    fn protocol_version(&self, py: Python<'_>) -> i32 {
+        self.connection.get().protocol(py)
     }
 
     /// The server's version as a number: 150018 for 15.18.
     #[getter]
-    fn server_version(&self) -> i64 {
-        self.connection.get().server_version_number()
+    fn server_version(&self, py: Python<'_>) -> i64 {
+        self.connection.get().server_version_number(py)
     }
 
     /// What went wrong last on the connection, or `None`.
     #[getter]
-    fn error_message(&self) -> Option<String> {
+    fn error_message(&self, py: Python<'_>) -> Option<String> {
         let connection = self.connection.get();
-        if connection.session.get().is_none() && connection.state().error_message.is_none() {
+        if connection.session.get().is_none() && connection.state(py).error_message.is_none() {
             return Some("connection pointer is NULL\n".to_owned());
         }
-        connection.state().error_message.clone()
+        connection.state(py).error_message.clone()
     }
 
     /// The descriptor of the connection's socket, or -1.
     #[getter]
-    fn socket(&self) -> i32 {
-        self.connection.get().look(Link::fd, |facts| facts.fd).unwrap_or(-1)
+    fn socket(&self, py: Python<'_>) -> i32 {
+        self.connection.get().look(py, Link::fd, |facts| facts.fd).unwrap_or(-1)
     }
 
     /// The process id of the server's backend.
     #[getter]
-    fn backend_pid(&self) -> i32 {
-        self.connection.get().backend_process()
+    fn backend_pid(&self, py: Python<'_>) -> i32 {
+        self.connection.get().backend_process(py)
     }
 
     /// Whether the server asked for a password and there was none.
     #[getter]
-    fn needs_password(&self) -> bool {
+    fn needs_password(&self, py: Python<'_>) -> bool {
         // Where it was needed and not there, there is no session.
-        self.connection.get().ask(Engine::password_needed, |_| false).unwrap_or(false)
+        self.connection.get().ask(py, Engine::password_needed, |_| false).unwrap_or(false)
     }
 
     /// Whether the server asked for the password.
     #[getter]
-    fn used_password(&self) -> bool {
+    fn used_password(&self, py: Python<'_>) -> bool {
         let noted = |facts: &Facts| facts.password_used;
-        self.connection.get().ask(Engine::password_used, noted).unwrap_or(false)
+        self.connection.get().ask(py, Engine::password_used, noted).unwrap_or(false)
     }
 
     /// Whether the connection uses TLS.
     #[getter]
-    fn ssl_in_use(&self) -> bool {
-        self.connection.get().tls().is_some()
+    fn ssl_in_use(&self, py: Python<'_>) -> bool {
+        self.connection.get().tls(py).is_some()
     }
 
     /// ssl_attribute(name) -- an attribute of the TLS connection, or `None` without TLS.
-    fn ssl_attribute(&self, name: &str) -> Option<String> {
-        self.connection.get().tls()?.attribute(name)
+    fn ssl_attribute(&self, py: Python<'_>, name: &str) -> Option<String> {
+        self.connection.get().tls(py)?.attribute(name)
     }
 
     /// The names that `ssl_attribute()` knows; none without TLS.
     #[getter]
-    fn ssl_attribute_names(&self) -> Vec<&'static str> {
-        let tls = self.connection.get().tls();
+    fn ssl_attribute_names(&self, py: Python<'_>) -> Vec<&'static str> {
+        let tls = self.connection.get().tls(py);
         tls.map_or_else(Vec::new, |_| TlsInfo::NAMES.to_vec())
     }
 
@@ -289,8 +295,8 @@ impl Connection {
 impl Connection {
     /// get_transaction_status() -> int -- What the server last said of the transaction: one of
     /// `extensions.TRANSACTION_STATUS_*`.
-    fn get_transaction_status(&self) -> i32 {
-        self.transaction_status_number()
+    fn get_transaction_status(&self, py: Python<'_>) -> i32 {
+        self.transaction_status_number(py)
     }
 
     /// get_parameter_status(parameter) -> str or None -- A parameter of the server, such as
@@ -300,11 +306,11 @@ impl Connection {
     }
 
     /// get_backend_pid() -> int -- The id of the server's process for this session.
-    fn get_backend_pid(&self) -> PyResult<i32> {
+    fn get_backend_pid(&self, py: Python<'_>) -> PyResult<i32> {
         if !self.is_blank() {
             self.open_session()?;
         }
-        Ok(self.backend_process())
+        Ok(self.backend_process(py))
     }
 
     /// get_dsn_parameters() -> dict -- The options in effect, defaults included, the password not.
@@ -315,14 +321,14 @@ impl Connection {
 
     /// The server's version as a number; that of the last session once the connection is closed.
     #[getter]
-    fn server_version(&self) -> i64 {
-        self.state().versions.0
+    fn server_version(&self, py: Python<'_>) -> i64 {
+        self.state(py).versions.0
     }
 
     /// The version of the protocol: 3.
     #[getter]
-    fn protocol_version(&self) -> i32 {
-        self.state().versions.1
+    fn protocol_version(&self, py: Python<'_>) -> i32 {
+        self.state(py).versions.1
     }
 }
 

@@ -15,6 +15,7 @@ mod state;
 mod tpc;
 mod transaction;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use psycoxide_net::Config;
@@ -44,6 +45,8 @@ pub struct Connection {
     dsn: OnceLock<String>,
     /// Every option in force.
     config: OnceLock<Arc<Config>>,
+    /// `close()` was called, and `__init__` never.
+    closed_blank: AtomicBool,
     state: Guarded<State>,
     objects: Guarded<Objects>,
     string_types: Py<PyDict>,
@@ -71,6 +74,7 @@ impl Connection {
             session: OnceLock::new(),
             dsn: OnceLock::new(),
             config: OnceLock::new(),
+            closed_blank: AtomicBool::new(false),
             state: Guarded::new(State::default()),
             objects: Guarded::new(Objects {
                 notices: py.None(),
@@ -95,7 +99,7 @@ impl Connection {
     /// Whether `__init__` never ran. Programs make such an instance to stand for a connection, with
     /// the methods of their own: what psycopg2's do on it without harm, ours do.
     pub fn is_blank(&self) -> bool {
-        self.dsn.get().is_none() && !self.state().closed_blank
+        self.dsn.get().is_none() && !self.closed_blank.load(Ordering::Acquire)
     }
 
     /// Refuses an instance whose `__init__` never ran, as psycopg2 does with this class of exception.
@@ -140,10 +144,10 @@ impl Connection {
     /// After a request that began with BEGIN: there is no transaction if that failed, or the
     /// connection is gone. What the server says of its state does not count: a peer that knows no
     /// transactions may say nothing of them.
-    pub fn forget_failed_begin(&self) {
+    pub fn forget_failed_begin(&self, py: Python<'_>) {
         let begun = self.session.get().and_then(|session| session.ask(Engine::has_begun));
         if begun != Some(true) {
-            let mut state = self.state();
+            let mut state = self.state(py);
             if state.status == Status::Begin {
                 state.status = Status::Ready;
             }
@@ -151,25 +155,23 @@ impl Connection {
     }
 
     /// Whether the next statement will run without a transaction around it.
-    pub fn outside_transactions(&self) -> bool {
-        let state = self.state();
+    pub fn outside_transactions(&self, py: Python<'_>) -> bool {
+        let state = self.state(py);
         state.autocommit && !state.entered
     }
 
     /// What the driver knows of the session. Held for a moment, never across a call into Python.
-    pub fn state(&self) -> Guard<'_, State> {
-        // SAFETY: only attached threads have the object: what runs detached is given the session.
-        self.state.lock(unsafe { Python::assume_attached() })
+    pub fn state<'a>(&'a self, py: Python<'a>) -> Guard<'a, State> {
+        self.state.lock(py)
     }
 
-    fn objects(&self) -> Guard<'_, Objects> {
-        // SAFETY: only attached threads have the object: what runs detached is given the session.
-        self.objects.lock(unsafe { Python::assume_attached() })
+    fn objects<'a>(&'a self, py: Python<'a>) -> Guard<'a, Objects> {
+        self.objects.lock(py)
     }
 
     /// How text is to be quoted for this session, as of now.
-    pub fn quote_context(&self) -> QuoteContext {
-        self.state().quoting
+    pub fn quote_context(&self, py: Python<'_>) -> QuoteContext {
+        self.state(py).quoting
     }
 
     /// The typecasters registered on this connection: `{oid: caster}`.
@@ -178,13 +180,13 @@ impl Connection {
     }
 
     /// Whether the connection was opened with `async=1`.
-    pub fn is_async(&self) -> bool {
-        self.state().asynchronous
+    pub fn is_async(&self, py: Python<'_>) -> bool {
+        self.state(py).asynchronous
     }
 
     /// Refuses what an asynchronous connection cannot do.
-    pub fn refuse_async(&self, what: &str) -> PyResult<()> {
-        if self.is_async() {
+    pub fn refuse_async(&self, py: Python<'_>, what: &str) -> PyResult<()> {
+        if self.is_async(py) {
             return Err(error::programming(format!("{what} cannot be used in asynchronous mode")));
         }
         Ok(())
@@ -201,8 +203,8 @@ impl Connection {
     }
 
     /// Refuses what cannot be done between `tpc_prepare()` and its end.
-    pub fn refuse_prepared(&self, what: &str) -> PyResult<()> {
-        if self.state().status == Status::Prepared {
+    pub fn refuse_prepared(&self, py: Python<'_>, what: &str) -> PyResult<()> {
+        if self.state(py).status == Status::Prepared {
             return Err(error::programming(format!(
                 "{what} cannot be used with a prepared two-phase transaction"
             )));
@@ -212,7 +214,7 @@ impl Connection {
 
     /// The class of `cursor()` when the call names none.
     fn cursor_factory(&self, py: Python<'_>) -> Py<PyAny> {
-        self.objects().cursor_factory.clone_ref(py)
+        self.objects(py).cursor_factory.clone_ref(py)
     }
 }
 
@@ -251,7 +253,7 @@ impl Connection {
             executing: None,
             credentials: None,
         };
-        let old = std::mem::replace(&mut *self.objects(), cleared);
+        let old = std::mem::replace(&mut *self.objects(py), cleared);
         // Dropped after the lock: a destructor may come back here.
         drop(old);
         self.string_types.bind(py).clear();

@@ -50,7 +50,7 @@ impl Connection {
         let _ = this.dsn.set(hide_password(&text));
         {
             let (notices, notifies) = (PyList::empty(slf.py()), PyList::empty(slf.py()));
-            let mut objects = this.objects();
+            let mut objects = this.objects(slf.py());
             objects.notices = notices.into_any().unbind();
             objects.notifies = notifies.into_any().unbind();
         }
@@ -59,8 +59,8 @@ impl Connection {
     }
 
     /// No transaction is ever begun: a replication session has none.
-    pub fn never_begins(&self) {
-        self.state().replication = true;
+    pub fn never_begins(&self, py: Python<'_>) {
+        self.state(py).replication = true;
     }
 
     fn open(
@@ -78,10 +78,10 @@ impl Connection {
         let on_demand = OnDemand { password, token: true };
         let config = Config::shared(dsn, on_demand)
             .map_err(|error| error::operational(format!("{error}\n")))?;
-        this.objects().credentials = given.map(Bound::unbind);
+        this.objects(slf.py()).credentials = given.map(Bound::unbind);
         let _ = this.config.set(Arc::clone(&config));
         {
-            let mut state = this.state();
+            let mut state = this.state(slf.py());
             state.asynchronous = asynchronous;
             state.autocommit = asynchronous;
             state.status = if asynchronous { Status::Connecting } else { Status::Setup };
@@ -121,7 +121,7 @@ impl Connection {
 
     /// Keeps the text of what went wrong, for `info.error_message`.
     pub fn note_error(&self, raised: &PyErr, py: Python<'_>) {
-        self.state().error_message = Some(raised.value(py).to_string());
+        self.state(py).error_message = Some(raised.value(py).to_string());
     }
 
     /// The session is set up: statements can run.
@@ -133,10 +133,10 @@ impl Connection {
             return Err(error::operational("server didn't return client encoding"));
         }
         refresh(py, self, session).inspect_err(|_| session.break_off())?;
-        self.note_versions();
-        let used = self.objects().credentials.take();
+        self.note_versions(py);
+        let used = self.objects(py).credentials.take();
         drop(used);
-        self.state().status = Status::Ready;
+        self.state(py).status = Status::Ready;
         Ok(())
     }
 

@@ -16,7 +16,7 @@ impl Connection {
     /// Notes which cursor runs the query that `poll()` is about.
     pub fn set_executing(slf: &Bound<'_, Self>, cursor: &Bound<'_, Cursor>) -> PyResult<()> {
         let reference = PyWeakrefReference::new(cursor)?.into_any().unbind();
-        let old = slf.get().objects().executing.replace(reference);
+        let old = slf.get().objects(slf.py()).executing.replace(reference);
         drop(old);
         Ok(())
     }
@@ -25,7 +25,7 @@ impl Connection {
     fn finish_polled(slf: &Bound<'_, Self>, outcome: Outcome) -> PyResult<()> {
         let py = slf.py();
         let this = slf.get();
-        let executing = this.objects().executing.take();
+        let executing = this.objects(slf.py()).executing.take();
         let Some(reference) = executing else {
             // The connection itself is what has been waited for.
             if let Some(report) = outcome.error {
@@ -38,7 +38,7 @@ impl Connection {
         let Some(cursor) = cursor else {
             return Err(error::interface("the asynchronous cursor has disappeared"));
         };
-        let refused = this.state().refused_copy.take();
+        let refused = this.state(slf.py()).refused_copy.take();
         let taken = Cursor::take_outcome(cursor.cast::<Cursor>()?, outcome);
         match refused {
             Some(text) => Err(error::programming(text)),
@@ -47,9 +47,9 @@ impl Connection {
     }
 
     /// A COPY came up in a polled operation: it is refused, and its end waited for.
-    fn refuse_polled_copy(&self, session: &Session, event: &Event) -> PyResult<()> {
+    fn refuse_polled_copy(&self, py: Python<'_>, session: &Session, event: &Event) -> PyResult<()> {
         if let Some(text) = copy_refusal(event) {
-            self.state().refused_copy = Some(text);
+            self.state(py).refused_copy = Some(text);
         }
         if matches!(event, Event::CopyIn(_) | Event::CopyBoth(_)) {
             let reason = b"COPY cannot be used in asynchronous mode";
@@ -72,7 +72,7 @@ impl Connection {
             if polled.is_ok() {
                 delivered.inspect_err(|_| session.set_polled(Polled::Idle))?;
             }
-            let connecting = slf.get().state().status == Status::Connecting;
+            let connecting = slf.get().state(slf.py()).status == Status::Connecting;
             match polled {
                 // The watch ended what this step was about.
                 Err(_) if session.expire_polled() => return Err(error::timed_out()),
@@ -81,7 +81,7 @@ impl Connection {
                 Err(error) => return Err(error::from_net(&error)),
                 Ok(None) => {}
             }
-            if !slf.get().is_async() {
+            if !slf.get().is_async(slf.py()) {
                 // A blocking call is behind the wait callback: it takes what came of it.
                 return Ok(POLL_OK);
             }
@@ -94,13 +94,13 @@ impl Connection {
                     return Ok(POLL_OK);
                 }
                 Polled::Ended(Stop::Paused(Event::CopyBoth(_)))
-                    if slf.get().state().replication =>
+                    if slf.get().state(slf.py()).replication =>
                 {
                     // The stream has begun: its cursor reads it.
                     if !session.end_polled() {
                         return Err(error::timed_out());
                     }
-                    let executing = slf.get().objects().executing.take();
+                    let executing = slf.get().objects(slf.py()).executing.take();
                     drop(executing);
                     return Ok(POLL_OK);
                 }
@@ -109,7 +109,7 @@ impl Connection {
                     session.set_polled(Polled::Running { wants: Interest::WRITE });
                 }
                 Polled::Ended(Stop::Paused(event)) => {
-                    slf.get().refuse_polled_copy(session, &event)?
+                    slf.get().refuse_polled_copy(slf.py(), session, &event)?
                 }
                 _ => return Ok(POLL_OK),
             }
@@ -159,8 +159,8 @@ impl Connection {
 
     /// isexecuting() -> bool -- Whether an asynchronous query is underway; False if not
     /// asynchronous.
-    fn isexecuting(&self) -> bool {
-        self.is_async() && self.session.get().is_some_and(Session::is_polled)
+    fn isexecuting(&self, py: Python<'_>) -> bool {
+        self.is_async(py) && self.session.get().is_some_and(Session::is_polled)
     }
 
     /// cancel() -- Ask the server to cancel what the connection is doing.
@@ -172,10 +172,10 @@ impl Connection {
         let this = slf.get();
         this.refuse_blank(error::operational)?;
         let session = this.open_session()?;
-        if this.state().status == Status::Connecting {
+        if this.state(slf.py()).status == Status::Connecting {
             return Err(error::operational("asynchronous connection attempt underway"));
         }
-        this.refuse_prepared("cancel")?;
+        this.refuse_prepared(slf.py(), "cancel")?;
         let Some(token) = session.cancel_token() else {
             return Err(error::operational("the server gave no key to cancel with"));
         };

@@ -49,8 +49,6 @@ pub struct State {
     pub replication: bool,
     /// Opened with `async=1`.
     pub asynchronous: bool,
-    /// `close()` was called, and `__init__` never.
-    pub closed_blank: bool,
     /// Inside `with connection:`.
     pub entered: bool,
     /// How transactions begin.

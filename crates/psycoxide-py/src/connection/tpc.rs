@@ -11,8 +11,8 @@ use crate::xid::Xid;
 
 impl Connection {
     /// Refuses what would end a two-phase transaction in the wrong way.
-    pub fn refuse_tpc(&self, what: &str) -> PyResult<()> {
-        if self.state().tpc.is_some() {
+    pub fn refuse_tpc(&self, py: Python<'_>, what: &str) -> PyResult<()> {
+        if self.state(py).tpc.is_some() {
             return Err(error::programming(format!(
                 "{what} cannot be used during a two-phase transaction"
             )));
@@ -21,7 +21,7 @@ impl Connection {
     }
 
     fn tpc_command(slf: &Bound<'_, Self>, write: fn(&[u8]) -> Vec<u8>, xid: &str) -> PyResult<()> {
-        let literal = slf.get().quote_context().literal(xid.as_bytes())?;
+        let literal = slf.get().quote_context(slf.py()).literal(xid.as_bytes())?;
         let operation = Operation::begin(slf)?;
         Self::execute_plain(slf, &operation, write(&literal))
     }
@@ -37,9 +37,9 @@ impl Connection {
         let this = slf.get();
         this.refuse_blank(error::not_supported)?;
         this.open_session()?;
-        this.refuse_async(name)?;
+        this.refuse_async(slf.py(), name)?;
         let (status, own) = {
-            let state = this.state();
+            let state = this.state(slf.py());
             (state.status, state.tpc.clone())
         };
         if let Some(xid) = xid.filter(|xid| !xid.is_none()) {
@@ -59,11 +59,11 @@ impl Connection {
         };
         if status == Status::Prepared {
             Self::tpc_command(slf, two_phase, &own)?;
-            this.state().transaction_ended();
+            this.state(slf.py()).transaction_ended();
         } else {
             Self::end_transaction(slf, one_phase)?;
         }
-        this.state().tpc = None;
+        this.state(slf.py()).tpc = None;
         Ok(())
     }
 }
@@ -93,10 +93,10 @@ impl Connection {
         let this = slf.get();
         this.refuse_blank(error::not_supported)?;
         this.open_session()?;
-        this.refuse_async("tpc_begin")?;
+        this.refuse_async(slf.py(), "tpc_begin")?;
         let xid = Xid::from_object(xid)?.get().text(slf.py())?;
         let (status, autocommit, begin) = {
-            let state = this.state();
+            let state = this.state(slf.py());
             (state.status, state.autocommit, state.characteristics.begin())
         };
         if status != Status::Ready {
@@ -107,7 +107,7 @@ impl Connection {
         }
         let operation = Operation::begin(slf)?;
         Self::execute_plain(slf, &operation, begin.into_bytes())?;
-        let mut state = this.state();
+        let mut state = this.state(slf.py());
         state.status = Status::Begin;
         state.tpc = Some(xid);
         Ok(())
@@ -122,15 +122,15 @@ impl Connection {
         let this = slf.get();
         this.refuse_blank(error::programming)?;
         this.open_session()?;
-        this.refuse_async("tpc_prepare")?;
-        this.refuse_prepared("tpc_prepare")?;
-        let Some(xid) = this.state().tpc.clone() else {
+        this.refuse_async(slf.py(), "tpc_prepare")?;
+        this.refuse_prepared(slf.py(), "tpc_prepare")?;
+        let Some(xid) = this.state(slf.py()).tpc.clone() else {
             return Err(error::programming(
                 "prepare must be called inside a two-phase transaction",
             ));
         };
         Self::tpc_command(slf, tpc::prepare, &xid)?;
-        this.state().status = Status::Prepared;
+        this.state(slf.py()).status = Status::Prepared;
         Ok(())
     }
 
@@ -159,9 +159,9 @@ impl Connection {
         let this = slf.get();
         this.refuse_blank(error::not_supported)?;
         this.open_session()?;
-        this.refuse_async("tpc_recover")?;
-        this.refuse_prepared("tpc_recover")?;
-        let was_ready = this.state().status == Status::Ready;
+        this.refuse_async(slf.py(), "tpc_recover")?;
+        this.refuse_prepared(slf.py(), "tpc_recover")?;
+        let was_ready = this.state(slf.py()).status == Status::Ready;
         let class = py.get_type::<crate::cursor::Cursor>();
         let cursor = class.call1((slf,))?;
         cursor.call_method1("execute", (tpc::RECOVER,))?;

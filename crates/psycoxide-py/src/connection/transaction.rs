@@ -86,7 +86,7 @@ impl Connection {
     ) -> PyResult<()> {
         let this = slf.get();
         {
-            let mut state = this.state();
+            let mut state = this.state(slf.py());
             if state.status != Status::Begin {
                 return Ok(());
             }
@@ -110,13 +110,13 @@ impl Connection {
     }
 
     /// Refuses what must not happen in a transaction.
-    fn require_ready(&self, what: &str) -> PyResult<()> {
+    fn require_ready(&self, py: Python<'_>, what: &str) -> PyResult<()> {
         if !self.is_blank() {
             self.open_session()?;
         }
-        self.refuse_async(what)?;
-        self.refuse_prepared(what)?;
-        if self.state().status != Status::Ready {
+        self.refuse_async(py, what)?;
+        self.refuse_prepared(py, what)?;
+        if self.state(py).status != Status::Ready {
             return Err(error::programming(format!("{what} cannot be used inside a transaction")));
         }
         Ok(())
@@ -134,15 +134,17 @@ impl Connection {
         autocommit: Option<bool>,
     ) -> PyResult<()> {
         let this = slf.get();
-        this.require_ready("set_session")?;
-        if matches!(deferrable, Setting::Set(_)) && this.is_server_before(DEFERRABLE_SINCE) {
+        this.require_ready(slf.py(), "set_session")?;
+        if matches!(deferrable, Setting::Set(_))
+            && this.is_server_before(slf.py(), DEFERRABLE_SINCE)
+        {
             return Err(error::programming(
                 "the 'deferrable' setting is only available from PostgreSQL 9.1",
             ));
         }
         let operation = Operation::begin(slf)?;
         let (mut new, was_autocommit) = {
-            let state = this.state();
+            let state = this.state(slf.py());
             (state.characteristics, state.autocommit)
         };
         let old = new;
@@ -183,7 +185,7 @@ impl Connection {
         for command in commands {
             Self::execute_plain(slf, &operation, command.set().into_bytes())?;
         }
-        let mut state = this.state();
+        let mut state = this.state(slf.py());
         state.characteristics = new;
         state.autocommit = will_autocommit;
         Ok(())
@@ -204,8 +206,8 @@ impl Connection {
             return Ok(());
         }
         this.open_session()?;
-        this.refuse_async("commit")?;
-        this.refuse_tpc("commit")?;
+        this.refuse_async(slf.py(), "commit")?;
+        this.refuse_tpc(slf.py(), "commit")?;
         Self::end_transaction(slf, "COMMIT")
     }
 
@@ -219,8 +221,8 @@ impl Connection {
             return Ok(());
         }
         this.open_session()?;
-        this.refuse_async("rollback")?;
-        this.refuse_tpc("rollback")?;
+        this.refuse_async(slf.py(), "rollback")?;
+        this.refuse_tpc(slf.py(), "rollback")?;
         Self::end_transaction(slf, "ROLLBACK")
     }
 
@@ -231,7 +233,7 @@ impl Connection {
         if !this.is_blank() {
             this.open_session()?;
         }
-        let mut state = this.state();
+        let mut state = this.state(slf.py());
         if state.entered {
             drop(state);
             return Err(error::programming("the connection cannot be re-entered recursively"));
@@ -248,7 +250,7 @@ impl Connection {
         _traceback: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let this = slf.get();
-        this.state().entered = false;
+        this.state(slf.py()).entered = false;
         if !exc_type.is_none() {
             // The user's exception matters more than one of a connection that is gone.
             return match slf.call_method0("rollback") {
@@ -273,7 +275,7 @@ impl Connection {
         deferrable: Option<&Bound<'_, PyAny>>,
         autocommit: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        slf.get().require_ready("set_session")?;
+        slf.get().require_ready(slf.py(), "set_session")?;
         let level = Setting::from_argument(isolation_level, parse_level)?;
         let readonly = Setting::from_argument(readonly, parse_flag)?;
         let deferrable = Setting::from_argument(deferrable, parse_flag)?;
@@ -287,8 +289,8 @@ impl Connection {
     /// Whether each statement is a transaction of its own: a bool. Setting it within a transaction
     /// raises ProgrammingError.
     #[getter]
-    fn autocommit(&self) -> bool {
-        self.state().autocommit
+    fn autocommit(&self, py: Python<'_>) -> bool {
+        self.state(py).autocommit
     }
 
     #[setter]
@@ -301,8 +303,8 @@ impl Connection {
     /// 1 to 4, or None for the server's default. Also to be set by name, in any case:
     /// `'serializable'`.
     #[getter]
-    fn isolation_level(&self) -> Option<i64> {
-        self.state().characteristics.isolation.map(IsolationLevel::number)
+    fn isolation_level(&self, py: Python<'_>) -> Option<i64> {
+        self.state(py).characteristics.isolation.map(IsolationLevel::number)
     }
 
     #[setter(isolation_level)]
@@ -310,20 +312,20 @@ impl Connection {
         slf: &Bound<'_, Self>,
         value: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        slf.get().require_ready("set_session")?;
+        slf.get().require_ready(slf.py(), "set_session")?;
         let level = Setting::Set(parse_level(value)?);
         Self::change_session(slf, level, Setting::Keep, Setting::Keep, None)
     }
 
     /// Whether the transactions to come are read-only: a bool, or None for the server's default.
     #[getter]
-    fn readonly(&self) -> Option<bool> {
-        self.state().characteristics.readonly
+    fn readonly(&self, py: Python<'_>) -> Option<bool> {
+        self.state(py).characteristics.readonly
     }
 
     #[setter]
     fn set_readonly(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        slf.get().require_ready("set_session")?;
+        slf.get().require_ready(slf.py(), "set_session")?;
         let readonly = Setting::Set(parse_flag(value)?);
         Self::change_session(slf, Setting::Keep, readonly, Setting::Keep, None)
     }
@@ -331,13 +333,13 @@ impl Connection {
     /// Whether the transactions to come are deferrable, which matters to serializable read-only
     /// ones: a bool, or None for the server's default.
     #[getter]
-    fn deferrable(&self) -> Option<bool> {
-        self.state().characteristics.deferrable
+    fn deferrable(&self, py: Python<'_>) -> Option<bool> {
+        self.state(py).characteristics.deferrable
     }
 
     #[setter]
     fn set_deferrable(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        slf.get().require_ready("set_session")?;
+        slf.get().require_ready(slf.py(), "set_session")?;
         let deferrable = Setting::Set(parse_flag(value)?);
         Self::change_session(slf, Setting::Keep, Setting::Keep, deferrable, None)
     }
@@ -357,8 +359,8 @@ impl Connection {
             return Ok(());
         }
         this.open_session()?;
-        this.refuse_async("\"isolation_level\"")?;
-        this.refuse_tpc("set_isolation_level")?;
+        this.refuse_async(slf.py(), "\"isolation_level\"")?;
+        this.refuse_tpc(slf.py(), "set_isolation_level")?;
         let (level, autocommit) = match level.filter(|level| !level.is_none()) {
             None => (Setting::Set(None), false),
             Some(level) if level.is_instance_of::<PyInt>() => match level.extract::<i64>()? {
@@ -384,11 +386,11 @@ impl Connection {
         let this = slf.get();
         this.refuse_blank(error::operational)?;
         this.open_session()?;
-        this.refuse_async("reset")?;
+        this.refuse_async(slf.py(), "reset")?;
         let operation = Operation::begin(slf)?;
         Self::end_in(slf, &operation, "ABORT")?;
         Self::execute_plain(slf, &operation, b"DISCARD ALL".to_vec())?;
-        let mut state = this.state();
+        let mut state = this.state(slf.py());
         state.mark += 1;
         state.autocommit = false;
         state.characteristics = Default::default();

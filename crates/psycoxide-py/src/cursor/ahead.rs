@@ -79,7 +79,7 @@ impl Cursor {
         let made = row::build_ahead(slf, &tuples.result.rows, &mut position, most, &tuples.plan);
         let mut rows = made.into_iter();
         let first = rows.next()?.into_bound(slf.py());
-        let mut state = slf.get().state();
+        let mut state = slf.get().state(slf.py());
         let fetched = &mut state.fetched;
         if !fetched.is_at(tuples) || fetched.place != start {
             drop(state);

@@ -73,63 +73,63 @@ impl Cursor {
     /// How many rows the last statement gave or affected: an int, -1 if that is not known. For
     /// `executemany()` the sum; for a named cursor the rows of the last fetch.
     #[getter]
-    fn rowcount(&self) -> i64 {
-        self.state().fetched.rowcount
+    fn rowcount(&self, py: Python<'_>) -> i64 {
+        self.state(py).fetched.rowcount
     }
 
     /// The number of the next row, from 0.
     #[getter]
-    fn rownumber(&self) -> usize {
-        self.state().fetched.place.row
+    fn rownumber(&self, py: Python<'_>) -> usize {
+        self.state(py).fetched.place.row
     }
 
     /// The oid of the last row inserted, if the table has oids; else 0.
     #[getter]
-    fn lastrowid(&self) -> u32 {
-        self.state().fetched.lastrowid
+    fn lastrowid(&self, py: Python<'_>) -> u32 {
+        self.state(py).fetched.lastrowid
     }
 
     /// The last statement as it was sent: bytes, or `None`.
     #[getter]
     fn query(&self, py: Python<'_>) -> Py<PyAny> {
-        self.objects().query.clone_ref(py)
+        self.objects(py).query.clone_ref(py)
     }
 
     /// What the server said of the last command: its tag.
     #[getter]
-    fn statusmessage(&self) -> Option<String> {
-        let state = self.state();
+    fn statusmessage(&self, py: Python<'_>) -> Option<String> {
+        let state = self.state(py);
         let tag = state.fetched.statusmessage.as_ref()?;
         Some(String::from_utf8_lossy(tag).into_owned())
     }
 
     /// How many rows `fetchmany()` gives if it is not told: an int, 1 at first.
     #[getter]
-    fn arraysize(&self) -> i64 {
-        self.state().arraysize
+    fn arraysize(&self, py: Python<'_>) -> i64 {
+        self.state(py).arraysize
     }
 
     #[setter]
-    fn set_arraysize(&self, value: i64) {
-        self.state().arraysize = value;
+    fn set_arraysize(&self, py: Python<'_>, value: i64) {
+        self.state(py).arraysize = value;
     }
 
     /// How many rows a named cursor fetches at a time when it is iterated over: an int, 2000 at
     /// first.
     #[getter]
-    fn itersize(&self) -> i64 {
-        self.state().itersize
+    fn itersize(&self, py: Python<'_>) -> i64 {
+        self.state(py).itersize
     }
 
     #[setter]
-    fn set_itersize(&self, value: i64) {
-        self.state().itersize = value;
+    fn set_itersize(&self, py: Python<'_>, value: i64) {
+        self.state(py).itersize = value;
     }
 
     /// Whether a named cursor can move backwards; `None` leaves that to the server.
     #[getter]
-    fn scrollable(&self) -> Option<bool> {
-        self.state().named.declaration.scrollable
+    fn scrollable(&self, py: Python<'_>) -> Option<bool> {
+        self.state(py).named.declaration.scrollable
     }
 
     #[setter]
@@ -138,14 +138,14 @@ impl Cursor {
             return Err(error::programming("trying to set .scrollable on unnamed cursor"));
         }
         let scrollable = if value.is_none() { None } else { Some(value.is_truthy()?) };
-        self.state().named.declaration.scrollable = scrollable;
+        self.state(value.py()).named.declaration.scrollable = scrollable;
         Ok(())
     }
 
     /// Whether a named cursor outlives its transaction.
     #[getter]
-    fn withhold(&self) -> bool {
-        self.state().named.declaration.withhold
+    fn withhold(&self, py: Python<'_>) -> bool {
+        self.state(py).named.declaration.withhold
     }
 
     #[setter]
@@ -156,7 +156,7 @@ impl Cursor {
             return Err(error::programming("trying to set .withhold on unnamed cursor"));
         }
         let withhold = value.is_truthy()?;
-        self.state().named.declaration.withhold = withhold;
+        self.state(value.py()).named.declaration.withhold = withhold;
         Ok(())
     }
 
@@ -171,9 +171,9 @@ impl Cursor {
     }
 
     #[setter]
-    fn set_tzinfo_factory(&self, value: Py<PyAny>) {
-        let old = self.objects().tzinfo_factory.replace(value);
-        let ahead = self.state().fetched.settle();
+    fn set_tzinfo_factory(&self, py: Python<'_>, value: Py<PyAny>) {
+        let old = self.objects(py).tzinfo_factory.replace(value);
+        let ahead = self.state(py).fetched.settle();
         drop((old, ahead));
     }
 
@@ -188,7 +188,7 @@ impl Cursor {
     fn set_row_factory(&self, py: Python<'_>, value: Py<PyAny>) {
         let class = RowClass::of(value.bind(py));
         self.makes_rows.store(!value.is_none(py), Ordering::Release);
-        let mut objects = self.objects();
+        let mut objects = self.objects(py);
         let old_class = std::mem::replace(&mut objects.row_class, class);
         let old = std::mem::replace(&mut objects.row_factory, value);
         drop(objects);
@@ -233,7 +233,7 @@ impl Cursor {
         let value = if s.is_none() {
             None
         } else if let Ok(string) = s.cast::<PyString>() {
-            let context = slf.get().connection(slf.py())?.get().quote_context();
+            let context = slf.get().connection(slf.py())?.get().quote_context(slf.py());
             text = context.encode(string)?.as_bytes().to_vec();
             Some(text.as_slice())
         } else if let Ok(bytes) = s.cast::<PyBytes>() {

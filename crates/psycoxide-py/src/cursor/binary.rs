@@ -45,7 +45,9 @@ impl Cursor {
         };
         let columns = outcome.result.and_then(|result| result.columns);
         let result_formats = match columns {
-            Some(columns) => CastPlan::formats(slf, &columns, connection.get().is_in_utc())?,
+            Some(columns) => {
+                CastPlan::formats(slf, &columns, connection.get().is_in_utc(slf.py()))?
+            }
             None => Vec::new(),
         };
         if result_formats.iter().all(|format| *format == 0) {
@@ -80,7 +82,7 @@ impl Cursor {
                 "a named cursor has no binary results: leave out the name, or binary",
             ));
         }
-        if binary && this.connection(slf.py())?.get().is_async() {
+        if binary && this.connection(slf.py())?.get().is_async(slf.py()) {
             return Err(error::programming("binary cannot be used in asynchronous mode"));
         }
         this.binary.store(binary, Ordering::Release);

@@ -250,7 +250,7 @@ impl Cursor {
         this.note_query(py, &sql);
         this.reset(py);
         let operation = Operation::begin(connection)?;
-        let context = connection.get().quote_context();
+        let context = connection.get().quote_context(slf.py());
         let reached = Self::start_in(connection, &operation, Request::query(sql), true, None)?;
         let copy = Copy { connection, operation, file, context };
         let outcome = match reached {
@@ -262,15 +262,15 @@ impl Cursor {
         };
         drop(copy);
         Self::take_outcome(slf, outcome)?;
-        this.state().fetched.statusmessage = Some(Tag::new());
+        this.state(slf.py()).fetched.statusmessage = Some(Tag::new());
         Ok(())
     }
 
     /// What every kind of COPY has to check first.
     fn check_copy<'py>(slf: &Bound<'py, Self>, method: &str) -> PyResult<Bound<'py, Connection>> {
         let connection = slf.get().open_connection(slf.py())?;
-        connection.get().refuse_async(method)?;
-        connection.get().refuse_prepared(method)?;
+        connection.get().refuse_async(slf.py(), method)?;
+        connection.get().refuse_prepared(slf.py(), method)?;
         Ok(connection.clone())
     }
 }
@@ -343,7 +343,7 @@ impl Cursor {
         let py = slf.py();
         let sep = sep.unwrap_or_else(|| PyString::new(py, "\t"));
         let null = null.unwrap_or_else(|| PyString::new(py, "\\N"));
-        let context = connection.get().quote_context();
+        let context = connection.get().quote_context(slf.py());
         let quoted = Quoted::new(table, columns, &sep, &null, &context)?;
         let size = usize::try_from(size).unwrap_or_default();
         Self::copy(slf, quoted.table().copy_from(), file, size)
@@ -368,7 +368,7 @@ impl Cursor {
         let py = slf.py();
         let sep = sep.unwrap_or_else(|| PyString::new(py, "\t"));
         let null = null.unwrap_or_else(|| PyString::new(py, "\\N"));
-        let context = connection.get().quote_context();
+        let context = connection.get().quote_context(slf.py());
         let quoted = Quoted::new(table, columns, &sep, &null, &context)?;
         Self::copy(slf, quoted.table().copy_to(), file, 0)
     }

@@ -60,9 +60,9 @@ impl Cursor {
         if memchr::memchr(0, &sql).is_some() {
             return Err(PyValueError::new_err("a query cannot contain NUL (0x00) characters"));
         }
-        connection.get().refuse_prepared("execute")?;
+        connection.get().refuse_prepared(slf.py(), "execute")?;
         this.note_query(py, &sql);
-        if connection.get().is_async() {
+        if connection.get().is_async(slf.py()) {
             return Self::run_async(slf, connection, sql);
         }
         let operation = Operation::begin_as(connection, what)?;
@@ -75,7 +75,7 @@ impl Cursor {
                 Chosen::Refused(reached) => Self::ran(&operation, reached)?,
             }
         } else {
-            let begins = connection.get().state().begins();
+            let begins = connection.get().state(slf.py()).begins();
             // Only where a BEGIN is due does it matter which of the two it is.
             let request = match begins && answers_alike(&sql) {
                 true => Request::statement(sql),
@@ -128,13 +128,13 @@ impl Cursor {
         reader: Option<&mut Reader<'_, '_>>,
     ) -> PyResult<Reached> {
         let (request, begun) = match transaction {
-            true => connection.get().state().begin(request),
+            true => connection.get().state(connection.py()).begin(request),
             false => (request, false),
         };
         let reached = operation.run_into(request, reader);
         let ended = !matches!(reached, Ok(Reached::Pause(_) | Reached::Hungry));
         if begun && ended {
-            connection.get().forget_failed_begin();
+            connection.get().forget_failed_begin(connection.py());
         }
         reached
     }
@@ -149,7 +149,7 @@ impl Cursor {
         for vars in vars_list.try_iter()? {
             let sql = Self::merge_to_run(slf, query, Some(&vars?))?;
             Self::run(slf, sql, "executemany")?;
-            total.add(slf.get().state().fetched.rowcount);
+            total.add(slf.get().state(slf.py()).fetched.rowcount);
         }
         Ok(total.rowcount())
     }
@@ -179,7 +179,7 @@ impl Cursor {
     /// Runs the statement that begins a replication stream, up to its beginning.
     pub fn start_stream(slf: &Bound<'_, Self>, sql: Vec<u8>) -> PyResult<()> {
         let connection = slf.get().open_connection(slf.py())?;
-        if connection.get().is_async() {
+        if connection.get().is_async(slf.py()) {
             return Self::run_async(slf, connection, sql);
         }
         let operation = Operation::begin(connection)?;
@@ -197,19 +197,19 @@ impl Cursor {
     /// Notes what is sent, for `cursor.query`.
     pub(super) fn note_query(&self, py: Python<'_>, sql: &[u8]) {
         let query = PyBytes::new(py, sql).into_any().unbind();
-        let old = std::mem::replace(&mut self.objects().query, query);
+        let old = std::mem::replace(&mut self.objects(py).query, query);
         drop(old);
     }
 
     /// `cursor.query` is None.
     pub(super) fn forget_query(&self, py: Python<'_>) {
-        let old = std::mem::replace(&mut self.objects().query, py.None());
+        let old = std::mem::replace(&mut self.objects(py).query, py.None());
         drop(old);
     }
 
     /// The query as it was last sent.
     pub(super) fn query_bytes(&self, py: Python<'_>) -> Option<Py<PyBytes>> {
-        let query = self.objects().query.clone_ref(py).into_bound(py);
+        let query = self.objects(py).query.clone_ref(py).into_bound(py);
         query.cast_into::<PyBytes>().ok().map(Bound::unbind)
     }
 }
@@ -223,8 +223,8 @@ pub(super) enum Ran {
 }
 
 /// Refuses `method` while the answer to an asynchronous query is awaited.
-fn refuse_polled(connection: &Connection, method: &str) -> PyResult<()> {
-    if connection.is_async() && connection.open_session()?.is_polled() {
+fn refuse_polled(py: Python<'_>, connection: &Connection, method: &str) -> PyResult<()> {
+    if connection.is_async(py) && connection.open_session()?.is_polled() {
         return Err(error::programming(format!(
             "{method} cannot be used while an asynchronous query is underway"
         )));
@@ -258,7 +258,7 @@ impl Cursor {
         if this.name().is_some() {
             return Self::execute_named(slf, connection, query, vars);
         }
-        refuse_polled(connection.get(), "execute")?;
+        refuse_polled(slf.py(), connection.get(), "execute")?;
         let sql = Self::merge_to_run(slf, query, vars)?;
         Self::run(slf, sql, "execute")
     }
@@ -285,11 +285,11 @@ impl Cursor {
     ) -> PyResult<()> {
         let this = slf.get();
         let connection = this.open_connection(slf.py())?;
-        connection.get().refuse_async("executemany")?;
+        connection.get().refuse_async(slf.py(), "executemany")?;
         if this.name().is_some() {
             return Err(error::programming("can't call .executemany() on named cursors"));
         }
-        this.state().fetched.rowcount = -1;
+        this.state(slf.py()).fetched.rowcount = -1;
         let total = if prepare {
             Self::run_prepared(slf, query, vars_list)?
         } else {
@@ -299,11 +299,11 @@ impl Cursor {
             }
         };
         let tuples = {
-            let mut state = this.state();
+            let mut state = this.state(slf.py());
             state.fetched.rowcount = total;
             (state.fetched.settle(), state.fetched.tuples.take())
         };
-        let description = this.objects().description.take();
+        let description = this.objects(slf.py()).description.take();
         drop((tuples, description));
         Ok(())
     }
@@ -338,7 +338,7 @@ impl Cursor {
         if this.name().is_some() {
             return Err(error::programming("can't call .callproc() on named cursors"));
         }
-        refuse_polled(connection.get(), "callproc")?;
+        refuse_polled(slf.py(), connection.get(), "callproc")?;
         let parameters = parameters.filter(|parameters| !parameters.is_none());
         let Some(parameters) = parameters else {
             let sql = format!("SELECT * FROM {procname}()");
@@ -351,7 +351,7 @@ impl Cursor {
             let mut names = Vec::new();
             for key in mapping.keys() {
                 let name = PyString::new(py, &text(&key)?);
-                let context = connection.get().quote_context();
+                let context = connection.get().quote_context(slf.py());
                 let quoted = context.identifier(&name)?;
                 let quoted = context.decode(py, &quoted)?.to_str()?.to_owned();
                 // A placeholder's sign in a name is not a placeholder.

@@ -41,8 +41,8 @@ fn nothing_to_fetch() -> PyErr {
 impl Cursor {
     /// The result and the place in it, with no rows made ahead; refuses to fetch where there is
     /// nothing that could be fetched.
-    fn tuples(&self) -> PyResult<(Arc<Tuples>, Place)> {
-        let mut state = self.state();
+    fn tuples(&self, py: Python<'_>) -> PyResult<(Arc<Tuples>, Place)> {
+        let mut state = self.state(py);
         let fetched = &mut state.fetched;
         let ahead = fetched.settle();
         let found = fetched.tuples.clone().map(|tuples| (tuples, fetched.place));
@@ -76,7 +76,7 @@ impl Cursor {
         if this.makes_rows.load(Ordering::Acquire) {
             return None;
         }
-        let row = this.state().fetched.next_ahead()?;
+        let row = this.state(slf.py()).fetched.next_ahead()?;
         Some(row.into_bound(slf.py()))
     }
 
@@ -89,7 +89,7 @@ impl Cursor {
 
     /// The next row, if rows are to be something else than tuples.
     fn next_shaped<'py>(slf: &Bound<'py, Self>) -> PyResult<Next<'py>> {
-        let left = slf.get().state().fetched.left();
+        let left = slf.get().state(slf.py()).fetched.left();
         match left {
             None => return Ok(Next::NoResult),
             Some(0) => return Ok(Next::End),
@@ -98,7 +98,7 @@ impl Cursor {
         let shape = Self::next_shape(slf)?;
         let row = match shape.factory() {
             None => {
-                let ahead = slf.get().state().fetched.next_ahead();
+                let ahead = slf.get().state(slf.py()).fetched.next_ahead();
                 match ahead {
                     Some(row) => Next::Row(row.into_bound(slf.py())),
                     None => Self::make_next(slf)?,
@@ -111,20 +111,20 @@ impl Cursor {
 
     /// What the next row is to be. A row that fails already here is passed over as well.
     fn next_shape<'py>(slf: &Bound<'py, Self>) -> PyResult<Shape<'py>> {
-        Shape::of(slf).inspect_err(|_| slf.get().skip_row())
+        Shape::of(slf).inspect_err(|_| slf.get().skip_row(slf.py()))
     }
 
     /// Goes on by one row.
     #[cold]
-    fn skip_row(&self) {
-        let ahead = self.state().fetched.skip();
+    fn skip_row(&self, py: Python<'_>) {
+        let ahead = self.state(py).fetched.skip();
         drop(ahead);
     }
 
     /// The next row that is not made yet, as a tuple.
     #[inline(never)]
     fn make_next<'py>(slf: &Bound<'py, Self>) -> PyResult<Next<'py>> {
-        let state = slf.get().state();
+        let state = slf.get().state(slf.py());
         if let Some((tuples, most)) = state.fetched.worth_making() {
             let start = state.fetched.place;
             drop(state);
@@ -132,7 +132,7 @@ impl Cursor {
                 return Ok(Next::Row(row));
             }
             // Another thread may have made some.
-            let made = slf.get().state().fetched.next_ahead();
+            let made = slf.get().state(slf.py()).fetched.next_ahead();
             if let Some(row) = made {
                 return Ok(Next::Row(row.into_bound(slf.py())));
             }
@@ -149,12 +149,12 @@ impl Cursor {
         factory: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Next<'py>> {
         let this = slf.get();
-        let mut state = this.state();
+        let mut state = this.state(slf.py());
         if !state.fetched.ahead.is_empty() {
             let ahead = state.fetched.settle();
             drop(state);
             drop(ahead);
-            state = this.state();
+            state = this.state(slf.py());
         }
         let start = state.fetched.place;
         let Some(tuples) = state.fetched.tuples.clone() else { return Ok(Next::NoResult) };
@@ -163,16 +163,16 @@ impl Cursor {
         let Some(source) = tuples.next_row(&mut next) else { return Ok(Next::End) };
         let built = row::build_row(slf, &source, &tuples.plan, kept, factory);
         // A row that cannot be decoded is passed over: the next fetch goes on behind it.
-        if !this.state().fetched.pass(&tuples, start, next) {
+        if !this.state(slf.py()).fetched.pass(&tuples, start, next) {
             // From where Python code has moved the cursor, by one row: as psycopg2 does.
-            this.skip_row();
+            this.skip_row(slf.py());
         }
         built.map(Next::Row)
     }
 
     /// The next `count` rows that the client has, or as many as there are.
     fn next_rows<'py>(slf: &Bound<'py, Self>, count: usize) -> PyResult<Bound<'py, PyList>> {
-        let (tuples, place) = slf.get().tuples()?;
+        let (tuples, place) = slf.get().tuples(slf.py())?;
         let count = count.min(tuples.len().saturating_sub(place.row));
         drop(tuples);
         if count == 0 {
@@ -204,7 +204,7 @@ impl Cursor {
         count: usize,
     ) -> PyResult<Option<Bound<'py, PyList>>> {
         let this = slf.get();
-        let (mut tuples, place) = this.tuples()?;
+        let (mut tuples, place) = this.tuples(slf.py())?;
         if !tuples.plan.is_native(kept) {
             return Ok(None);
         }
@@ -213,7 +213,7 @@ impl Cursor {
         }
         let mut reading = tuples.read(place);
         let built = row::build_rows(slf, count, &mut reading, &tuples.plan, kept);
-        this.state().fetched.reach(&tuples, reading.place());
+        this.state(slf.py()).fetched.reach(&tuples, reading.place());
         built.map(Some)
     }
 
@@ -233,7 +233,7 @@ impl Cursor {
     fn check_fetch_closely(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
         let session = this.readable_session(slf.py())?;
-        if session.is_polled() && this.connection(slf.py())?.get().is_async() {
+        if session.is_polled() && this.connection(slf.py())?.get().is_async(slf.py()) {
             return Err(error::programming("no results to fetch"));
         }
         Ok(())
@@ -260,7 +260,7 @@ impl Cursor {
     #[pyo3(signature = (size=None))]
     fn fetchmany<'py>(slf: &Bound<'py, Self>, size: Option<i64>) -> PyResult<Bound<'py, PyList>> {
         Self::check_fetch(slf)?;
-        let size = size.unwrap_or_else(|| slf.get().state().arraysize);
+        let size = size.unwrap_or_else(|| slf.get().state(slf.py()).arraysize);
         if slf.get().name().is_some() {
             Self::fetch_named(slf, Some(size))?;
             if size == 0 {
@@ -292,7 +292,7 @@ impl Cursor {
         if this.name().is_none() {
             return Self::next_row(slf);
         }
-        this.check_mark(this.connection(slf.py())?.get())?;
+        this.check_mark(slf.py(), this.connection(slf.py())?.get())?;
         if let Some(row) = Self::next_ahead(slf) {
             return Ok(Some(row));
         }
@@ -300,7 +300,7 @@ impl Cursor {
             return Ok(Some(row));
         }
         // Nothing has been fetched yet, or all of that has been read.
-        let itersize = this.state().itersize;
+        let itersize = this.state(slf.py()).itersize;
         Self::fetch_named(slf, Some(itersize))?;
         if itersize == 0 { Ok(None) } else { Self::next_row(slf) }
     }

@@ -79,7 +79,7 @@ impl Cursor {
         let mut shared = Arc::<Batch>::default();
         loop {
             // All of it anew: while a batch ran, the session and the adapters may have changed.
-            let context = connection.get().quote_context();
+            let context = connection.get().quote_context(slf.py());
             let mut merger = adapt::Merger::new(py, &text, connection.as_any(), &context)?;
             let batch = Arc::make_mut(&mut shared);
             batch.clear();
@@ -107,7 +107,7 @@ impl Cursor {
             match other {
                 Some(Ok(sql)) => {
                     Self::run(slf, sql, "executemany")?;
-                    total.add(slf.get().state().fetched.rowcount);
+                    total.add(slf.get().state(slf.py()).fetched.rowcount);
                 }
                 Some(Err(raised)) => {
                     slf.get().forget_query(py);
@@ -126,9 +126,9 @@ impl Cursor {
             return Ok(());
         }
         let connection = this.open_connection(py)?;
-        connection.get().refuse_prepared("execute")?;
+        connection.get().refuse_prepared(slf.py(), "execute")?;
         let operation = Operation::begin_as(connection, "executemany")?;
-        let begins = connection.get().state().begins();
+        let begins = connection.get().state(slf.py()).begins();
         let together = operation.session().ask(|engine| {
             let inside = engine.transaction_status() == TransactionStatus::InTransaction;
             engine.pipelines() && (begins || inside)
@@ -137,7 +137,7 @@ impl Cursor {
             drop(operation);
             for sql in batch.iter() {
                 Self::run(slf, sql.to_vec(), "executemany")?;
-                total.add(this.state().fetched.rowcount);
+                total.add(this.state(slf.py()).fetched.rowcount);
             }
             return Ok(());
         }
@@ -174,7 +174,7 @@ impl Cursor {
         let py = slf.py();
         let connection = slf.get().connection(py)?;
         let text = Self::query_text(slf, query, connection.get())?;
-        let context = connection.get().quote_context();
+        let context = connection.get().quote_context(slf.py());
         let mut merger = adapt::Merger::new(py, &text, connection.as_any(), &context)?;
         let mut out = Vec::new();
         for (index, vars) in items.iter().enumerate() {

@@ -144,7 +144,7 @@ impl Cursor {
 
     /// What makes the `tzinfo` of aware datetimes, if the program has set that.
     pub fn tzinfo_factory(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.objects().tzinfo_factory.as_ref().map(|factory| factory.clone_ref(py))
+        self.objects(py).tzinfo_factory.as_ref().map(|factory| factory.clone_ref(py))
     }
 
     /// What makes the rows, unless they are tuples; and its class, if it need not be called.
@@ -155,41 +155,39 @@ impl Cursor {
         if !self.makes_rows.load(Ordering::Acquire) {
             return None;
         }
-        let objects = self.objects();
+        let objects = self.objects(py);
         Some((objects.row_factory.bind(py).clone(), objects.row_class.clone()))
     }
 
     /// The keys of the last row that has some.
-    pub fn row_names(&self) -> Option<Arc<Names>> {
-        self.objects().row_names.clone()
+    pub fn row_names(&self, py: Python<'_>) -> Option<Arc<Names>> {
+        self.objects(py).row_names.clone()
     }
 
     /// Keeps the keys for the next row.
-    pub fn keep_row_names(&self, names: Arc<Names>) {
-        let old = self.objects().row_names.replace(names);
+    pub fn keep_row_names(&self, py: Python<'_>, names: Arc<Names>) {
+        let old = self.objects(py).row_names.replace(names);
         drop(old);
     }
 
     /// How many columns the result has.
-    pub fn width(&self) -> usize {
-        self.state().fetched.tuples.as_ref().map_or(0, |tuples| tuples.plan.decoders().len())
+    pub fn width(&self, py: Python<'_>) -> usize {
+        self.state(py).fetched.tuples.as_ref().map_or(0, |tuples| tuples.plan.decoders().len())
     }
 
     /// The row factory as it was set, or `None`.
     fn row_factory(&self, py: Python<'_>) -> Py<PyAny> {
-        self.objects().row_factory.clone_ref(py)
+        self.objects(py).row_factory.clone_ref(py)
     }
 
     /// Held for a moment, never across a call into Python.
-    fn state(&self) -> Guard<'_, State> {
-        // SAFETY: only attached threads have the object: what runs detached is given the session.
-        self.state.lock(unsafe { Python::assume_attached() })
+    fn state<'a>(&'a self, py: Python<'a>) -> Guard<'a, State> {
+        self.state.lock(py)
     }
 
     /// Likewise.
-    fn objects(&self) -> Guard<'_, Objects> {
-        // SAFETY: only attached threads have the object: what runs detached is given the session.
-        self.objects.lock(unsafe { Python::assume_attached() })
+    fn objects<'a>(&'a self, py: Python<'a>) -> Guard<'a, Objects> {
+        self.objects.lock(py)
     }
 
     fn name(&self) -> Option<&Py<PyString>> {
@@ -228,7 +226,7 @@ impl Cursor {
         if let Some(name) = name.filter(|name| !name.is_none()) {
             let _ = this.name.set(name.cast::<PyString>()?.clone().unbind());
         }
-        this.state().named.mark = connection.get().state().mark;
+        this.state(slf.py()).named.mark = connection.get().state(slf.py()).mark;
         Ok(())
     }
 

@@ -26,7 +26,7 @@ pub struct Named {
 impl Cursor {
     /// The name as an identifier in SQL.
     fn quoted_name(&self, py: Python<'_>, connection: &Connection) -> PyResult<Vec<u8>> {
-        let context = connection.quote_context();
+        let context = connection.quote_context(py);
         match self.name() {
             Some(name) => context.identifier(name.bind(py)),
             None => Err(error::internal("the cursor has no name")),
@@ -34,9 +34,9 @@ impl Cursor {
     }
 
     /// Refuses a cursor whose transaction is over.
-    pub(super) fn check_mark(&self, connection: &Connection) -> PyResult<()> {
-        let named = self.state().named;
-        if !named.declaration.withhold && named.mark != connection.state().mark {
+    pub(super) fn check_mark(&self, py: Python<'_>, connection: &Connection) -> PyResult<()> {
+        let named = self.state(py).named;
+        if !named.declaration.withhold && named.mark != connection.state(py).mark {
             return Err(error::programming("named cursor isn't valid anymore"));
         }
         Ok(())
@@ -50,13 +50,13 @@ impl Cursor {
         vars: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let this = slf.get();
-        let named = this.state().named;
+        let named = this.state(slf.py()).named;
         if named.executed {
             return Err(error::programming(
                 "can't call .execute() on named cursors more than once",
             ));
         }
-        if connection.get().outside_transactions() && !named.declaration.withhold {
+        if connection.get().outside_transactions(slf.py()) && !named.declaration.withhold {
             return Err(error::programming("can't use a named cursor outside of transactions"));
         }
         let sql = Self::merge(slf, query, vars)?;
@@ -64,9 +64,9 @@ impl Cursor {
             return Err(error::programming("can't execute an empty query"));
         }
         let name = this.quoted_name(slf.py(), connection.get())?;
-        let mark = connection.get().state().mark;
+        let mark = connection.get().state(slf.py()).mark;
         Self::run(slf, named.declaration.declare(&name, &sql), "execute")?;
-        let mut state = this.state();
+        let mut state = this.state(slf.py());
         state.named.executed = true;
         state.named.mark = mark;
         state.named.at_start = true;
@@ -80,8 +80,8 @@ impl Cursor {
     fn run_named(slf: &Bound<'_, Self>, request: Request) -> PyResult<()> {
         let this = slf.get();
         let connection = this.open_connection(slf.py())?;
-        let withhold = this.state().named.declaration.withhold;
-        connection.get().refuse_prepared("fetch")?;
+        let withhold = this.state(slf.py()).named.declaration.withhold;
+        connection.get().refuse_prepared(slf.py(), "fetch")?;
         let operation = Operation::begin(connection)?;
         match Self::run_in(connection, &operation, request, !withhold, None)? {
             Ran::Complete(outcome) => Self::take_outcome(slf, outcome),
@@ -94,19 +94,21 @@ impl Cursor {
     pub(super) fn fetch_named(slf: &Bound<'_, Self>, count: Option<i64>) -> PyResult<()> {
         let this = slf.get();
         let connection = this.open_connection(slf.py())?;
-        this.check_mark(connection.get())?;
-        if connection.get().outside_transactions() && !this.state().named.declaration.withhold {
+        this.check_mark(slf.py(), connection.get())?;
+        if connection.get().outside_transactions(slf.py())
+            && !this.state(slf.py()).named.declaration.withhold
+        {
             return Err(error::programming("can't use a named cursor outside of transactions"));
         }
         // FETCH 0 gives the row again that the cursor stands on, or fails where it cannot go back.
         // Before the first row there is none, and programs ask in this way for the description.
-        if count == Some(0) && !this.state().named.at_start {
+        if count == Some(0) && !this.state(slf.py()).named.at_start {
             return Ok(());
         }
         let name = this.quoted_name(slf.py(), connection.get())?;
         // Before the next FETCH its rows are read, mostly: the memory serves again.
         Self::run_named(slf, Request::query(named::fetch(&name, count)).recurring())?;
-        this.state().named.at_start &= count == Some(0);
+        this.state(slf.py()).named.at_start &= count == Some(0);
         Ok(())
     }
 
@@ -114,10 +116,10 @@ impl Cursor {
     pub(super) fn scroll_named(slf: &Bound<'_, Self>, count: i64, absolute: bool) -> PyResult<()> {
         let this = slf.get();
         let connection = this.open_connection(slf.py())?;
-        this.check_mark(connection.get())?;
+        this.check_mark(slf.py(), connection.get())?;
         let name = this.quoted_name(slf.py(), connection.get())?;
         Self::run_named(slf, Request::query(named::scroll(&name, count, absolute)))?;
-        let mut state = this.state();
+        let mut state = this.state(slf.py());
         state.named.at_start = false;
         // How far it moved is no number of rows.
         state.fetched.rowcount = -1;
@@ -135,18 +137,18 @@ impl Cursor {
         if status == Some(psycoxide_proto::TransactionStatus::InError) {
             return Ok(());
         }
-        this.check_mark(connection.get())?;
-        let named = this.state().named;
+        this.check_mark(slf.py(), connection.get())?;
+        let named = this.state(slf.py()).named;
         if !named.executed {
             // Never declared here: there may be one to close, left by a function.
-            if connection.get().outside_transactions() && !named.declaration.withhold {
+            if connection.get().outside_transactions(slf.py()) && !named.declaration.withhold {
                 return Ok(());
             }
             let Some(name) = this.name() else { return Ok(()) };
-            let context = connection.get().quote_context();
+            let context = connection.get().quote_context(slf.py());
             let literal = context.literal(context.encode(name.bind(py))?.as_bytes())?;
             Self::run_named(slf, Request::query(named::exists(&literal)))?;
-            if this.state().fetched.rowcount == 0 {
+            if this.state(slf.py()).fetched.rowcount == 0 {
                 return Ok(());
             }
         }

@@ -109,7 +109,7 @@ impl Cursor {
             let mut rows = tuples.result.rows.walk(place.position);
             let made = making.pack(&mut rows, &mut portion);
             place = Place { row: start.row + making.len(), position: rows.position() };
-            let mut state = slf.get().state();
+            let mut state = slf.get().state(slf.py());
             if let Err(error) = made {
                 // The row that failed is passed over; those of this portion stay raw.
                 place.row += 1;
@@ -123,7 +123,7 @@ impl Cursor {
         // Somebody else reads the result: the rest of it stays as it is.
         let mut reading = tuples.read(place);
         let list = making.finish(&mut reading);
-        slf.get().state().fetched.reach(tuples, reading.place());
+        slf.get().state(slf.py()).fetched.reach(tuples, reading.place());
         list
     }
 }

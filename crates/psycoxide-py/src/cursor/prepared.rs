@@ -67,7 +67,7 @@ impl Cursor {
         let py = slf.py();
         let connection = slf.get().open_connection(py)?;
         let template = Self::query_text(slf, query, connection.get())?;
-        let context = connection.get().quote_context();
+        let context = connection.get().quote_context(slf.py());
         let numbered = adapt::numbered(py, &template, &context)?;
         let statement = Statement { template, numbered, context };
         let ready =
@@ -140,7 +140,7 @@ impl Cursor {
     ) -> PyResult<Window<'py>> {
         let py = slf.py();
         let connection = slf.get().open_connection(py)?;
-        let context = connection.get().quote_context();
+        let context = connection.get().quote_context(slf.py());
         if context.encoding() != statement.context.encoding() {
             return Err(error::programming("the client encoding changed during executemany()"));
         }
@@ -175,10 +175,10 @@ impl Cursor {
         let connection = slf.get().open_connection(py)?;
         let operation = Self::begin_prepared(connection)?;
         slf.get().note_query(py, &statement.numbered);
-        let (request, begun) = connection.get().state().begin(Request::repeat(repeat));
+        let (request, begun) = connection.get().state(py).begin(Request::repeat(repeat));
         operation.launch(request).inspect_err(|_| {
             if begun {
-                connection.get().forget_failed_begin();
+                connection.get().forget_failed_begin(slf.py());
             }
         })?;
         Ok(Flight { operation, connection, rows, begun })
@@ -195,7 +195,7 @@ impl Cursor {
         let (py, this) = (slf.py(), slf.get());
         let reached = operation.resume();
         if begun {
-            connection.get().forget_failed_begin();
+            connection.get().forget_failed_begin(slf.py());
         }
         let Reached::End(outcome) = reached? else {
             return Err(error::internal("a COPY that was not asked for"));
@@ -225,10 +225,10 @@ impl Cursor {
     fn begin_prepared<'a, 'py>(
         connection: &'a Bound<'py, Connection>,
     ) -> PyResult<Operation<'a, 'py>> {
-        connection.get().refuse_prepared("execute")?;
+        connection.get().refuse_prepared(connection.py(), "execute")?;
         let operation = Operation::begin_as(connection, "executemany")?;
         let status = operation.session().ask(|engine| engine.transaction_status());
-        let begins = connection.get().state().begins();
+        let begins = connection.get().state(connection.py()).begins();
         if !begins && matches!(status, Some(TransactionStatus::Idle)) {
             return Err(error::programming(
                 "executemany() with prepare=True needs a transaction: in autocommit mode, begin one \

@@ -25,7 +25,7 @@ impl<'a, 'py> QueryText<'a, 'py> {
         query: &'a Bound<'py, PyAny>,
         connection: &Connection,
     ) -> PyResult<(Self, QuoteContext)> {
-        let mut context = connection.quote_context();
+        let mut context = connection.quote_context(cursor.py());
         let text = if let Ok(text) = query.cast::<PyString>() {
             Self::Str(context.encode(text)?)
         } else if let Ok(bytes) = query.cast::<PyBytes>() {

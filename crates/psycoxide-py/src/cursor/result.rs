@@ -208,8 +208,8 @@ impl Cursor {
     /// The same; answers the memory of its table for the next one's, if it had one. A named cursor's
     /// next rows come where the last ones lay.
     fn forget(&self, py: Python<'_>) -> Option<Arc<Tuples>> {
-        let (tuples, ahead) = self.state().fetched.clear();
-        let description = self.objects().description.take();
+        let (tuples, ahead) = self.state(py).fetched.clear();
+        let description = self.objects(py).description.take();
         // Dropped after the locks: destructors of Python objects may come back here.
         drop((ahead, description));
         let mut tuples = tuples?;
@@ -246,7 +246,7 @@ impl Cursor {
         let last = this.forget(py);
         let connection = this.connection(py)?;
         if let Some(report) = outcome.error {
-            this.state().fetched.statusmessage = Some(Tag::new());
+            this.state(slf.py()).fetched.statusmessage = Some(Tag::new());
             let query = this.query_bytes(py);
             let query = query.as_ref().map(|query| query.as_bytes(py));
             let cursor = slf.as_any();
@@ -259,7 +259,7 @@ impl Cursor {
         let mut tuples = None;
         let (rowcount, statusmessage) = match result.kind {
             ResultKind::Empty => {
-                this.state().fetched.statusmessage = Some(Tag::new());
+                this.state(slf.py()).fetched.statusmessage = Some(Tag::new());
                 return Err(error::programming("can't execute an empty query"));
             }
             ResultKind::Tuples => {
@@ -281,7 +281,7 @@ impl Cursor {
             }
             ResultKind::Command | ResultKind::Function => (affected(&result), result.tag),
         };
-        let mut state = this.state();
+        let mut state = this.state(slf.py());
         let fetched = &mut state.fetched;
         // Forgotten already, unless a caster that was looked for ran a statement on this cursor.
         let old = fetched.clear();
@@ -298,12 +298,12 @@ impl Cursor {
     pub(super) fn describe<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = slf.py();
         let this = slf.get();
-        if let Some(description) = this.objects().description.as_ref() {
+        if let Some(description) = this.objects(slf.py()).description.as_ref() {
             return Ok(Some(description.bind(py).clone()));
         }
-        let Some(tuples) = this.state().fetched.tuples.clone() else { return Ok(None) };
+        let Some(tuples) = this.state(slf.py()).fetched.tuples.clone() else { return Ok(None) };
         let Some(columns) = tuples.result.columns.as_ref() else { return Ok(None) };
-        let context = this.connection(py)?.get().quote_context();
+        let context = this.connection(py)?.get().quote_context(slf.py());
         let described = columns
             .iter()
             .map(|column| {
@@ -312,7 +312,7 @@ impl Cursor {
             })
             .collect::<PyResult<Vec<_>>>()?;
         let description = PyTuple::new(py, described)?.into_any();
-        this.objects().description = Some(description.clone().unbind());
+        this.objects(slf.py()).description = Some(description.clone().unbind());
         Ok(Some(description))
     }
 }

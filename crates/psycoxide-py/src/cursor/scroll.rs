@@ -26,7 +26,7 @@ impl Cursor {
         if this.name().is_some() {
             return Self::scroll_named(slf, value, absolute);
         }
-        let mut state = this.state();
+        let mut state = this.state(slf.py());
         let fetched = &mut state.fetched;
         let _ahead = fetched.settle();
         let Some(tuples) = fetched.tuples.as_ref() else {

@@ -36,7 +36,7 @@ pub fn deliver(connection: &Bound<'_, Connection>, session: &Session) -> PyResul
         (engine.parameters_version(), engine.backlog())
     };
     let mut refreshed = Ok(());
-    if connection.get().state().parameters_version != Some(version) {
+    if connection.get().state(connection.py()).parameters_version != Some(version) {
         refreshed = refresh(py, connection.get(), session).inspect_err(|_| session.break_off());
     }
     if backlog > 0 {
@@ -50,7 +50,7 @@ pub fn deliver(connection: &Bound<'_, Connection>, session: &Session) -> PyResul
 fn take_news(connection: &Bound<'_, Connection>, session: &Session) {
     let py = connection.py();
     let News { notices, notifications } = session.link().take_news();
-    let context = connection.get().quote_context();
+    let context = connection.get().quote_context(connection.py());
     if !notices.is_empty() {
         let target = connection.get().notices(py).into_bound(py);
         let _ = append_notices(&target, &notices, &context);
@@ -71,17 +71,17 @@ pub fn refresh(py: Python<'_>, connection: &Connection, session: &Session) -> Py
         let link = session.link();
         let Some(engine) = link.engine() else { return Ok(()) };
         let version = engine.parameters_version();
-        if connection.state().parameters_version == Some(version) {
+        if connection.state(py).parameters_version == Some(version) {
             return Ok(());
         }
         let encoding = engine.parameter("client_encoding").unwrap_or(b"UTF8");
         let strings = StringStyle::from_parameter(engine.parameter("standard_conforming_strings"));
         (version, String::from_utf8_lossy(encoding).into_owned(), strings, Facts::of(&link))
     };
-    let asked = connection.state().asked_encoding.take_if(|asked| asked.reported == encoding);
+    let asked = connection.state(py).asked_encoding.take_if(|asked| asked.reported == encoding);
     let name = asked.as_ref().map_or(&encoding, |asked| &asked.name);
     let client_encoding = ClientEncoding::lookup(py, name)?;
-    let mut state = connection.state();
+    let mut state = connection.state(py);
     state.encoding = psycoxide_sql::encoding::clean_name(name);
     state.asked_encoding = asked;
     state.quoting = QuoteContext::new(client_encoding, strings);

@@ -131,7 +131,7 @@ impl<'a, 'py> Operation<'a, 'py> {
         if started.is_err() && self.session.is_streaming() {
             return Err(error::operational("PQexec not allowed during COPY BOTH\n"));
         }
-        self.connection.get().state().error_message = None;
+        self.connection.get().state(self.connection.py()).error_message = None;
         started.map_err(|error| error::from_net(&error))
     }
 
@@ -164,7 +164,7 @@ impl<'a, 'py> Operation<'a, 'py> {
 
     fn resume_into(&self, reader: Option<&mut Reader<'_, '_>>) -> PyResult<Reached> {
         let reached = match green::callback(self.connection.py()) {
-            Some(callback) if !self.connection.get().is_async() => {
+            Some(callback) if !self.connection.get().is_async(self.connection.py()) => {
                 green::drive(self.connection, self.session, &callback)
             }
             _ => blocking::drive(self.connection, self.session, reader),

@@ -18,10 +18,10 @@ pub fn from_report(
     connection: &Connection,
     cursor: Option<&Bound<'_, PyAny>>,
 ) -> PyErr {
-    let context = connection.quote_context();
+    let context = connection.quote_context(py);
     let raised = build(py, report, query, &context, cursor);
     let text = report_text(report, query, true, &context);
-    connection.state().error_message = Some(text);
+    connection.state(py).error_message = Some(text);
     raised.unwrap_or_else(|error| error)
 }
 

@@ -36,14 +36,15 @@ pub fn call(
 ) -> PyResult<Vec<u8>> {
     let operation = Operation::begin(connection)?;
     let this = connection.get();
-    let (request, begun) = this.state().begin(Request::function(function as u32, arguments));
+    let (request, begun) =
+        this.state(connection.py()).begin(Request::function(function as u32, arguments));
     let outcome = operation.complete(request);
     if begun {
-        this.forget_failed_begin();
+        this.forget_failed_begin(connection.py());
     }
     let outcome = outcome?;
     if let Some(report) = outcome.error {
-        let context = this.quote_context();
+        let context = this.quote_context(connection.py());
         return Err(error::operational(error::report_text(&report, None, true, &context)));
     }
     Ok(outcome.result.and_then(|result| result.function_value).flatten().unwrap_or_default())

@@ -47,8 +47,8 @@ impl LargeObject {
         if connection.get().open_session().is_err() {
             return Err(error::interface("lobject already closed"));
         }
-        check(connection.get())?;
-        if connection.get().state().mark != self.mark {
+        check(py, connection.get())?;
+        if connection.get().state(py).mark != self.mark {
             return Err(error::programming("lobject isn't valid anymore"));
         }
         Ok((connection, descriptor))
@@ -86,10 +86,10 @@ impl LargeObject {
 }
 
 /// Refuses connections and moments that large objects cannot live in.
-fn check(connection: &Connection) -> PyResult<()> {
-    connection.refuse_async("lobject")?;
-    connection.refuse_prepared("lobject")?;
-    if connection.outside_transactions() {
+fn check(py: Python<'_>, connection: &Connection) -> PyResult<()> {
+    connection.refuse_async(py, "lobject")?;
+    connection.refuse_prepared(py, "lobject")?;
+    if connection.outside_transactions(py) {
         return Err(error::programming("can't use a lobject outside of transactions"));
     }
     Ok(())
@@ -126,7 +126,7 @@ impl LargeObject {
         let py = conn.py();
         let mut mode = Mode::parse(mode.unwrap_or_default())?;
         conn.get().open_session()?;
-        check(conn.get())?;
+        check(conn.py(), conn.get())?;
         let content = new_file.map(|path| read_file(py, path)).transpose()?;
         let created = oid == 0;
         let mut oid = oid;
@@ -145,7 +145,7 @@ impl LargeObject {
         } else {
             None
         };
-        let mark = conn.get().state().mark;
+        let mark = conn.get().state(conn.py()).mark;
         let object = Self {
             connection: conn.clone().unbind(),
             oid,
@@ -173,7 +173,7 @@ impl LargeObject {
     fn read<'py>(&self, py: Python<'py>, size: i64) -> PyResult<Bound<'py, PyAny>> {
         let bytes = self.read_bytes(py, size)?;
         if self.mode.text {
-            let context = self.connection.get().quote_context();
+            let context = self.connection.get().quote_context(py);
             return Ok(context.decode(py, &bytes)?.into_any());
         }
         Ok(PyBytes::new(py, &bytes).into_any())
@@ -185,7 +185,7 @@ impl LargeObject {
             return self.write_bytes(py, bytes.as_bytes());
         }
         if let Ok(text) = data.cast::<PyString>() {
-            let context = self.connection.get().quote_context();
+            let context = self.connection.get().quote_context(py);
             return self.write_bytes(py, context.encode(text)?.as_bytes());
         }
         Err(PyTypeError::new_err(format!(
@@ -222,7 +222,7 @@ impl LargeObject {
     fn export(&self, py: Python<'_>, filename: &str) -> PyResult<()> {
         let connection = self.connection.bind(py);
         connection.get().open_session()?;
-        check(connection.get())?;
+        check(py, connection.get())?;
         let arguments = vec![
             self.oid.to_be_bytes().to_vec(),
             int4(Mode { read: true, write: false, text: false }.flags()),
@@ -232,7 +232,7 @@ impl LargeObject {
             connection: self.connection.clone_ref(py),
             oid: self.oid,
             mode: self.mode,
-            mark: connection.get().state().mark,
+            mark: connection.get().state(py).mark,
             descriptor: Mutex::new(Some(descriptor)),
         };
         let bytes = whole.read_bytes(py, -1)?;
@@ -247,7 +247,7 @@ impl LargeObject {
         self.close(py)?;
         let connection = self.connection.bind(py);
         connection.get().open_session()?;
-        check(connection.get())?;
+        check(py, connection.get())?;
         call_int4(connection, Function::Unlink, vec![self.oid.to_be_bytes().to_vec()]).map(drop)
     }
 
@@ -256,12 +256,12 @@ impl LargeObject {
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let connection = self.connection.bind(py);
         let this = connection.get();
-        if this.open_session().is_err() || this.state().mark != self.mark {
+        if this.open_session().is_err() || this.state(py).mark != self.mark {
             return Ok(());
         }
         let taken = self.descriptor_lock().take();
         match taken {
-            Some(descriptor) if !this.outside_transactions() => {
+            Some(descriptor) if !this.outside_transactions(py) => {
                 call_int4(connection, Function::Close, vec![int4(descriptor)]).map(drop)
             }
             _ => Ok(()),
@@ -327,7 +327,7 @@ impl Connection {
         let py = slf.py();
         slf.get().refuse_blank(error::operational)?;
         slf.get().open_session()?;
-        check(slf.get())?;
+        check(py, slf.get())?;
         let factory = match lobject_factory.filter(|factory| !factory.is_none()) {
             Some(factory) => factory,
             None => py.get_type::<LargeObject>().into_any(),

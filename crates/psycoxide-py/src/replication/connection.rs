@@ -59,7 +59,7 @@ impl ReplicationConnection {
             make_dsn(py, Some(dsn.clone()).filter(|dsn| !dsn.is_none()), Some(&options))?;
         let _ = slf.get().replication_type.set(replication_type.unwrap_or_default());
         let connection = slf.as_super();
-        connection.get().never_begins();
+        connection.get().never_begins(slf.py());
         Connection::initialise(connection, &completed, dsn, r#async != 0 || async_ != 0)?;
         let factory = imports::REPLICATION_CURSOR.bind(py)?;
         connection.setattr("cursor_factory", factory)

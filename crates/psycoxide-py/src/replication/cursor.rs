@@ -86,7 +86,7 @@ impl ReplicationCursor {
                     progress.decode
                 };
                 let object = if decode {
-                    let context = Self::connection(slf)?.get().quote_context();
+                    let context = Self::connection(slf)?.get().quote_context(slf.py());
                     context.decode(py, payload)?.into_any()
                 } else {
                     PyBytes::new(py, payload).into_any()
@@ -211,7 +211,7 @@ impl ReplicationCursor {
         let py = slf.py();
         let connection = Self::connection(slf)?;
         let session = connection.get().open_session()?;
-        connection.get().refuse_async("consume_stream")?;
+        connection.get().refuse_async(slf.py(), "consume_stream")?;
         // The callback cannot be told to come back when feedback is due.
         connection.get().refuse_green(py, "consume_stream")?;
         if let Some(seconds) = keepalive_interval {

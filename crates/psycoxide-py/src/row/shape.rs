@@ -153,7 +153,7 @@ impl Names {
     fn of(cursor: &Bound<'_, Cursor>) -> PyResult<Option<Arc<Self>>> {
         let (py, this) = (cursor.py(), cursor.get());
         let attribute = intern!(py, "column_mapping");
-        let width = this.width();
+        let width = this.width(cursor.py());
         if width == 0 {
             return Ok(None);
         }
@@ -167,14 +167,14 @@ impl Names {
         if mapping.len() != width {
             return Ok(None);
         }
-        if let Some(known) = this.row_names()
+        if let Some(known) = this.row_names(cursor.py())
             && known.are(mapping)
         {
             return Ok(Some(known));
         }
         let Some(names) = Self::new(mapping)? else { return Ok(None) };
         let names = Arc::new(names);
-        this.keep_row_names(Arc::clone(&names));
+        this.keep_row_names(cursor.py(), Arc::clone(&names));
         Ok(Some(names))
     }
 

@@ -121,7 +121,7 @@ pub fn unwrap<'py>(
 /// The context of a connection, or of no session if `conn` is not one.
 pub fn context_of(conn: &Bound<'_, PyAny>) -> QuoteContext {
     match conn.cast::<Connection>() {
-        Ok(connection) => connection.get().quote_context(),
+        Ok(connection) => connection.get().quote_context(conn.py()),
         Err(_) => QuoteContext::default(),
     }
 }
