@@ -2,6 +2,7 @@
 
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::PyIndexError;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -89,6 +90,12 @@ impl Notify {
             self.channel.bind(py).repr()?,
             self.payload.bind(py).repr()?
         ))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        [&self.pid, &self.channel, &self.payload]
+            .into_iter()
+            .try_for_each(|field| visit.call(field))
     }
 }
 

@@ -1,6 +1,7 @@
 //! `Xid`: a transaction identifier of two-phase commit (X/Open XA, PEP 249).
 
 use pyo3::exceptions::{PyIndexError, PyOverflowError, PyTypeError, PyValueError};
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
@@ -171,6 +172,12 @@ impl Xid {
         };
         let bqual = self.bqual.as_deref().into_pyobject(py)?.repr()?;
         Ok(format!("<Xid: ({format_id}, {gtrid}, {bqual})>"))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        [&self.prepared, &self.owner, &self.database]
+            .into_iter()
+            .try_for_each(|field| visit.call(field))
     }
 }
 

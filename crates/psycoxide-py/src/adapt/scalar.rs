@@ -182,14 +182,22 @@ pub fn binary(
     if !buffer.is_c_contiguous() {
         return Err(PyBufferError::new_err("underlying buffer is not C-contiguous"));
     }
-    if buffer.len_bytes() == 0 {
-        write(b"");
-        return Ok(());
-    }
-    // SAFETY: a C-contiguous buffer of this length begins at `buf_ptr`, and stays there while
-    // `buffer` is alive. The GIL is held until the slice is gone, so no Python code writes to it.
-    write(unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast(), buffer.len_bytes()) });
+    write(&copied(&buffer));
     Ok(())
+}
+
+/// The bytes of a C-contiguous buffer. Threads without the GIL (numpy's, whoever writes to a mapped
+/// file) may write to it meanwhile, so they are copied: no slice may say that they stay as they are.
+fn copied(buffer: &PyUntypedBuffer) -> Vec<u8> {
+    let length = buffer.len_bytes();
+    let mut bytes = Vec::with_capacity(length);
+    // SAFETY: a C-contiguous buffer of this length begins at `buf_ptr`, and stays there while
+    // `buffer` is alive; the vector has room for it, and all of that is written before it counts.
+    unsafe {
+        std::ptr::copy_nonoverlapping(buffer.buf_ptr().cast(), bytes.as_mut_ptr(), length);
+        bytes.set_len(length);
+    }
+    bytes
 }
 
 /// Writes what `str()` makes of the object, unquoted; None is NULL.

@@ -1,5 +1,6 @@
 //! Built-in casters that are written in Python, and imported when they are first needed.
 
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -31,5 +32,11 @@ impl Deferred {
             caster.getattr("parse").map(Bound::unbind)
         })?;
         parse.bind(py).call1(args)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // SAFETY: the garbage collector runs in a thread that is attached.
+        let py = unsafe { Python::assume_attached() };
+        self.parse.get(py).map_or(Ok(()), |parse| visit.call(parse))
     }
 }

@@ -3,6 +3,7 @@
 
 use psycoxide_net::{Link, TlsInfo};
 use psycoxide_proto::{Engine, TransactionStatus};
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -149,6 +150,10 @@ impl ConnectionInfo {
     #[new]
     fn new(connection: Py<Connection>) -> Self {
         Self { connection }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.connection)
     }
 
     /// The database's name.

@@ -64,6 +64,18 @@ struct Objects {
     credentials: Option<Py<PyAny>>,
 }
 
+impl Objects {
+    fn empty(py: Python<'_>) -> Self {
+        Self {
+            notices: py.None(),
+            notifies: py.None(),
+            cursor_factory: py.None(),
+            executing: None,
+            credentials: None,
+        }
+    }
+}
+
 const NOT_INITIALISED: &str = "the connection was not initialised: call its __init__";
 const ALREADY_CLOSED: &str = "connection already closed";
 
@@ -76,13 +88,7 @@ impl Connection {
             config: OnceLock::new(),
             closed_blank: AtomicBool::new(false),
             state: Guarded::new(State::default()),
-            objects: Guarded::new(Objects {
-                notices: py.None(),
-                notifies: py.None(),
-                cursor_factory: py.None(),
-                executing: None,
-                credentials: None,
-            }),
+            objects: Guarded::new(Objects::empty(py)),
             string_types: PyDict::new(py).unbind(),
             binary_types: PyDict::new(py).unbind(),
         }
@@ -246,14 +252,7 @@ impl Connection {
     }
 
     fn __clear__(&self, py: Python<'_>) {
-        let cleared = Objects {
-            notices: py.None(),
-            notifies: py.None(),
-            cursor_factory: py.None(),
-            executing: None,
-            credentials: None,
-        };
-        let old = std::mem::replace(&mut *self.objects(py), cleared);
+        let old = std::mem::replace(&mut *self.objects(py), Objects::empty(py));
         // Dropped after the lock: a destructor may come back here.
         drop(old);
         self.string_types.bind(py).clear();

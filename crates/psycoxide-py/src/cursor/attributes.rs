@@ -202,10 +202,10 @@ impl Cursor {
         self.registered_types(py).cloned()
     }
 
-    /// The typecasters for binary values registered on this cursor, or `None`; unused.
+    /// Always `None`: no typecaster is for binary values.
     #[getter]
-    fn binary_types<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyDict>> {
-        self.binary_types.get().map(|types| types.bind(py).clone())
+    fn binary_types(&self) -> Option<i64> {
+        None
     }
 
     /// Always `None`, as in psycopg2.

@@ -4,6 +4,7 @@ use psycoxide_proto::Column as ColumnReport;
 use psycoxide_sql::oid;
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::PyTypeError;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -38,6 +39,9 @@ pub struct Column {
     #[pyo3(get)]
     table_column: Py<PyAny>,
 }
+
+/// So many of the fields are the sequence.
+const PEP_249_ITEMS: usize = 7;
 
 /// `typmod` of types with a length counts the length's own four bytes.
 const TYPMOD_HEADER: i32 = 4;
@@ -75,19 +79,36 @@ impl Column {
         })
     }
 
+    fn fields(&self) -> [&Py<PyAny>; 9] {
+        [
+            &self.name,
+            &self.type_code,
+            &self.display_size,
+            &self.internal_size,
+            &self.precision,
+            &self.scale,
+            &self.null_ok,
+            &self.table_oid,
+            &self.table_column,
+        ]
+    }
+
+    fn fields_mut(&mut self) -> [&mut Py<PyAny>; 9] {
+        [
+            &mut self.name,
+            &mut self.type_code,
+            &mut self.display_size,
+            &mut self.internal_size,
+            &mut self.precision,
+            &mut self.scale,
+            &mut self.null_ok,
+            &mut self.table_oid,
+            &mut self.table_column,
+        ]
+    }
+
     fn items<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        PyTuple::new(
-            py,
-            [
-                &self.name,
-                &self.type_code,
-                &self.display_size,
-                &self.internal_size,
-                &self.precision,
-                &self.scale,
-                &self.null_ok,
-            ],
-        )
+        PyTuple::new(py, &self.fields()[..PEP_249_ITEMS])
     }
 }
 
@@ -164,24 +185,28 @@ impl Column {
     }
 
     /// Takes the items that psycopg2 pickles: its pickles are read as well.
-    fn __setstate__(&mut self, state: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn __setstate__(slf: &Bound<'_, Self>, state: &Bound<'_, PyAny>) -> PyResult<()> {
         let Ok(state) = state.cast::<PyTuple>() else {
             return Err(PyTypeError::new_err("state is not a tuple"));
         };
-        let fields = [
-            &mut self.name,
-            &mut self.type_code,
-            &mut self.display_size,
-            &mut self.internal_size,
-            &mut self.precision,
-            &mut self.scale,
-            &mut self.null_ok,
-            &mut self.table_oid,
-            &mut self.table_column,
-        ];
-        for (field, item) in fields.into_iter().zip(state.iter()) {
-            *field = item.unbind();
-        }
+        let mut column = slf.try_borrow_mut()?;
+        let items = column.fields_mut().into_iter().zip(state.iter());
+        let old: Vec<_> =
+            items.map(|(field, item)| std::mem::replace(field, item.unbind())).collect();
+        drop(column);
+        // Only now: dropping an object may run Python code that looks at the column.
+        drop(old);
         Ok(())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.fields().into_iter().try_for_each(|field| visit.call(field))
+    }
+
+    /// Unlike a tuple a column can be filled again, and so with what leads back to it.
+    fn __clear__(&mut self, py: Python<'_>) {
+        for field in self.fields_mut() {
+            *field = py.None();
+        }
     }
 }

@@ -52,7 +52,6 @@ pub struct Cursor {
     binary: AtomicBool,
     objects: Guarded<Objects>,
     string_types: OnceLock<Py<PyDict>>,
-    binary_types: OnceLock<Py<PyDict>>,
 }
 
 /// What a cursor holds that is not Python's.
@@ -76,6 +75,19 @@ struct Objects {
     description: Option<Py<PyAny>>,
 }
 
+impl Objects {
+    fn empty(py: Python<'_>) -> Self {
+        Self {
+            tzinfo_factory: None,
+            row_factory: py.None(),
+            row_class: None,
+            row_names: None,
+            query: py.None(),
+            description: None,
+        }
+    }
+}
+
 impl Cursor {
     /// A cursor before its `__init__`.
     pub fn unattached(py: Python<'_>) -> PyResult<Self> {
@@ -91,16 +103,8 @@ impl Cursor {
             closed: AtomicBool::new(false),
             makes_rows: AtomicBool::new(false),
             binary: AtomicBool::new(false),
-            objects: Guarded::new(Objects {
-                tzinfo_factory: None,
-                row_factory: py.None(),
-                row_class: None,
-                row_names: None,
-                query: py.None(),
-                description: None,
-            }),
+            objects: Guarded::new(Objects::empty(py)),
             string_types: OnceLock::new(),
-            binary_types: OnceLock::new(),
         })
     }
 
@@ -249,6 +253,18 @@ impl Cursor {
             tuples.plan.traverse(&visit)?;
         }
         Ok(())
+    }
+
+    /// Lets go of what may lead back to the cursor: its row factory may be a method of its own.
+    fn __clear__(&self, py: Python<'_>) {
+        self.reset(py);
+        let old = std::mem::replace(&mut *self.objects(py), Objects::empty(py));
+        // Dropped after the lock: a destructor may come back here.
+        drop(old);
+        self.makes_rows.store(false, Ordering::Release);
+        if let Some(types) = self.string_types.get() {
+            types.bind(py).clear();
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod mode;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyTypeError;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
@@ -301,6 +302,10 @@ impl LargeObject {
     /// psycopg2's, whatever `__repr__` a subclass has.
     fn __str__(slf: &Bound<'_, Self>) -> String {
         Self::__repr__(slf)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.connection)
     }
 }
 

@@ -1,5 +1,6 @@
 //! `ReplicationMessage`: one piece of a replication stream.
 
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 /// A message of a replication stream.
@@ -54,6 +55,12 @@ impl ReplicationMessage {
             lsn(self.wal_end),
             self.send_time.bind(py).str()?
         ))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        [&self.cursor, &self.payload, &self.send_time]
+            .into_iter()
+            .try_for_each(|field| visit.call(field))
     }
 }
 
