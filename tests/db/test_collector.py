@@ -1,7 +1,7 @@
 """What an object of ours holds is shown to Python's garbage collector, each reference once.
 
-A reference that is not shown makes a cycle immortal; one that is shown twice lets the collector take for
-garbage what somebody still uses.
+A reference that is not shown makes a cycle immortal; one that is shown twice lets the collector
+take for garbage what somebody still uses.
 """
 
 import gc
@@ -22,7 +22,7 @@ class Token:
 
 
 def native_classes():
-    """The classes that are written in Rust, found as Python knows them: all subclasses of `object`."""
+    """The classes that are written in Rust, found as Python knows them: `object`'s subclasses."""
     # These are made when they are first needed.
     assert extras.RealDictRow
     psycoxide.BINARY("\\x00", None)
@@ -36,7 +36,7 @@ def native_classes():
     return {
         cls.__name__: cls
         for cls in found
-        if str(cls.__module__).startswith("psycoxide")
+        if cls.__module__ in ("psycoxide._psycopg", "psycoxide.extensions")
         and not issubclass(cls, BaseException)
         and not any(isinstance(value, types.FunctionType) for value in vars(cls).values())
     }
