@@ -1,7 +1,7 @@
 """Python code that a driver calls in the middle of something may use the very same objects.
 
 Every place where that is possible meets every operation. Whatever comes of it is a result or an
-error of DB-API: never a panic, a hang, or a connection that says that it is open and cannot be used.
+error of DB-API: never a panic, a hang, or a connection that says it is open and cannot be used.
 """
 
 import codecs
