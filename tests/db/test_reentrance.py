@@ -9,7 +9,6 @@ import contextlib
 import datetime
 import io
 import json
-import signal
 
 import pytest
 
@@ -17,21 +16,6 @@ import psycoxide
 from psycoxide import extensions, extras, sql
 
 ROWS = "select i::text, i from generate_series(1, 40) i"
-
-
-class Stuck(BaseException):
-    """An operation did not end."""
-
-
-@pytest.fixture(autouse=True)
-def _no_hang():
-    def stuck(*args):
-        raise Stuck
-
-    before = signal.signal(signal.SIGALRM, stuck)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
 
 
 class Leaving:
@@ -422,13 +406,11 @@ def test_everything_is_done_in_the_middle_of_everything(connect, name):
                 except psycoxide.Error as error:
                     seen[-1] = error
 
-        signal.alarm(20)
         with contextlib.suppress(psycoxide.Error):
             place(conn, cur, intrude)
         assert seen, f"{name} did not come to its place"
         still_works(conn, cur, f"{operation} in {name}")
         conn.close()
-        signal.alarm(0)
 
 
 def still_works(conn, cur, where):
