@@ -27,7 +27,8 @@ pub fn claim(py: Python<'_>) -> PyResult<()> {
         Err(owner) if owner == current => Ok(()),
         Err(owner) => Err(PyImportError::new_err(format!(
             "psycoxide is in use by interpreter {owner} of this process, and can be imported by \
-             one only: import it there, or use processes instead of subinterpreters"
+             one only: use processes or threads instead of interpreters (mod_wsgi: a daemon \
+             process for each application, or WSGIApplicationGroup %{{GLOBAL}} for all)"
         ))),
     }
 }
