@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 
 use super::Cursor;
+use super::result::Fetched;
 use crate::error;
 
 #[pymethods]
@@ -27,25 +28,28 @@ impl Cursor {
             return Self::scroll_named(slf, value, absolute);
         }
         let mut state = this.state(slf.py());
-        let fetched = &mut state.fetched;
-        let _ahead = fetched.settle();
-        let Some(tuples) = fetched.tuples.as_ref() else {
-            drop(state);
-            return Err(error::programming("scroll destination out of bounds"));
-        };
-        let row = i64::try_from(fetched.place.row).unwrap_or(i64::MAX);
+        let ahead = state.fetched.settle();
+        let moved = state.fetched.move_to(value, absolute);
+        drop(state);
+        // Only after the lock: a row's destructor may come back here.
+        drop(ahead);
+        match moved {
+            true => Ok(()),
+            false => Err(error::programming("scroll destination out of bounds")),
+        }
+    }
+}
+
+impl Fetched {
+    /// Goes to a row, or by so many rows; false, and nothing is changed, if there is none there.
+    fn move_to(&mut self, value: i64, absolute: bool) -> bool {
+        let Some(tuples) = self.tuples.as_ref() else { return false };
+        let row = i64::try_from(self.place.row).unwrap_or(i64::MAX);
         let wanted = if absolute { Some(value) } else { row.checked_add(value) };
         let wanted = wanted.and_then(|row| usize::try_from(row).ok());
-        match wanted.filter(|row| *row < tuples.len()) {
-            Some(row) => {
-                let place = fetched.seek(tuples, row);
-                fetched.go_to(place);
-                Ok(())
-            }
-            None => {
-                drop(state);
-                Err(error::programming("scroll destination out of bounds"))
-            }
-        }
+        let Some(row) = wanted.filter(|row| *row < tuples.len()) else { return false };
+        let place = self.seek(tuples, row);
+        self.go_to(place);
+        true
     }
 }
