@@ -577,7 +577,7 @@ class connection(_Exceptions, Generic[CursorT_co]):
 
 @final
 class ConnectionInfo:
-    def __new__(cls, connection: _Connection[Any]) -> Self: ...
+    def __init__(self, connection: _Connection[Any]) -> None: ...
     @property
     def backend_pid(self) -> int: ...
     @property
@@ -619,7 +619,7 @@ class ConnectionInfo:
 
 @disjoint_base
 class Notify:
-    def __new__(cls, pid: int, channel: str, payload: str | None = None) -> Self: ...
+    def __init__(self, pid: int, channel: str, payload: str | None = None) -> None: ...
     @property
     def pid(self) -> int: ...
     @property
@@ -644,7 +644,7 @@ class Notify:
 
 @disjoint_base
 class Xid:
-    def __new__(cls, format_id: int | None, gtrid: str, bqual: str | None) -> Self: ...
+    def __init__(self, format_id: int | None, gtrid: str, bqual: str | None) -> None: ...
     @property
     def format_id(self) -> int | None: ...
     @property
@@ -749,8 +749,8 @@ class cursor:
 
 @disjoint_base
 class Column:
-    def __new__(
-        cls,
+    def __init__(
+        self,
         name: str | None = None,
         type_code: int | None = None,
         display_size: int | None = None,
@@ -760,7 +760,7 @@ class Column:
         null_ok: bool | None = None,
         table_oid: int | None = None,
         table_column: int | None = None,
-    ) -> Self: ...
+    ) -> None: ...
     @property
     def name(self) -> str: ...
     @property
@@ -802,14 +802,14 @@ _Lobject: TypeAlias = lobject[DataT_co]
 
 @disjoint_base
 class lobject(Generic[DataT_co]):
-    def __new__(
-        cls,
+    def __init__(
+        self,
         conn: connection[Any],
         oid: int = 0,
         mode: str | None = None,
         new_oid: int = 0,
         new_file: str | None = None,
-    ) -> Self: ...
+    ) -> None: ...
     @property
     def closed(self) -> bool: ...
     @property
@@ -871,6 +871,7 @@ class ReplicationCursor(cursor):
 
 @final
 class ReplicationMessage:
+    def __init__(self, cursor: _Cursor, payload: Any) -> None: ...
     @property
     def cursor(self) -> ReplicationCursor: ...
     @property

@@ -78,6 +78,12 @@ def fields(count):
     return each
 
 
+def messages(cls, conn):
+    cursor, token = conn.cursor(), Token()
+    yield cls(cursor, None), cursor
+    yield cls(cursor, token), token
+
+
 def casters(cls, conn):
     token = Token()
     yield extensions.new_type((1,), "CASTER", token), token
@@ -142,7 +148,7 @@ HOLDERS = {
     "ReplicationCursor": cursors,
     "Column": fields(9),
     "Notify": fields(3),
-    "ReplicationMessage": fields(2),
+    "ReplicationMessage": messages,
     "type": casters,
     "Xid": identifiers,
     "ConnectionInfo": of_connections,

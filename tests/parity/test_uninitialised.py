@@ -34,7 +34,6 @@ KNOWN = {
     r".*ursor\.(binary|string)_types = .*": "the dict is changed, not replaced",
     r".*ursor\.__iter__\(\)": "it is the first row that is refused",
     r"ReplicationCursor\.(feedback|io)_timestamp": "that there was none yet is no error",
-    r"(lobject|Notify|ReplicationMessage|Xid)": "cannot be made without what it is of",
 }
 
 

@@ -24,6 +24,8 @@ CLASSES = [
     "ReplicationCursor",
     "ReplicationMessage",
     "Xid",
+    "ConnectionInfo",
+    "Column",
     "Notify",
     "QuotedString",
     "Binary",

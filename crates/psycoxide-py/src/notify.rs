@@ -4,13 +4,13 @@ use pyo3::basic::CompareOp;
 use pyo3::exceptions::PyIndexError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple, PyType};
 
 /// A notification: behaves as the pair `(pid, channel)`, and carries a payload.
 ///
 /// psycopg2 grew the payload after programs had come to unpack pairs, so the length stays two and
 /// equality with a pair ignores the payload; two notifications differ when their payloads do.
-#[pyclass(module = "psycoxide.extensions", frozen, subclass)]
+#[pyclass(module = "psycoxide.extensions", subclass)]
 pub struct Notify {
     /// The process id of the session that notified.
     #[pyo3(get)]
@@ -24,6 +24,15 @@ pub struct Notify {
 }
 
 impl Notify {
+    /// A notification as it came.
+    pub fn received(pid: Py<PyAny>, channel: Py<PyAny>, payload: Py<PyAny>) -> Self {
+        Self { pid, channel, payload }
+    }
+
+    fn no_payload(py: Python<'_>) -> PyResult<Py<PyAny>> {
+        Ok("".into_pyobject(py)?.into_any().unbind())
+    }
+
     fn parts<'py>(&self, py: Python<'py>, payload: bool) -> PyResult<Bound<'py, PyTuple>> {
         let (pid, channel) = (self.pid.bind(py), self.channel.bind(py));
         if payload {
@@ -36,19 +45,31 @@ impl Notify {
 
 #[pymethods]
 impl Notify {
+    /// One before its `__init__`, which subclasses may call with what they like.
     #[new]
+    #[classmethod]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn blank(
+        class: &Bound<'_, PyType>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> Self {
+        let none = || class.py().None();
+        Self { pid: none(), channel: none(), payload: none() }
+    }
+
     #[pyo3(signature = (pid, channel, payload=None))]
-    pub fn new(
-        py: Python<'_>,
+    fn __init__(
+        slf: &Bound<'_, Self>,
         pid: Py<PyAny>,
         channel: Py<PyAny>,
         payload: Option<Py<PyAny>>,
-    ) -> PyResult<Self> {
-        let payload = match payload {
-            Some(payload) => payload,
-            None => "".into_pyobject(py)?.into_any().unbind(),
-        };
-        Ok(Self { pid, channel, payload })
+    ) -> PyResult<()> {
+        let payload = payload.map_or_else(|| Self::no_payload(slf.py()), Ok)?;
+        let old = std::mem::replace(&mut *slf.try_borrow_mut()?, Self { pid, channel, payload });
+        // Only now: dropping an object may run Python code that looks at this one.
+        drop(old);
+        Ok(())
     }
 
     fn __len__(&self) -> usize {
@@ -70,7 +91,10 @@ impl Notify {
         op: CompareOp,
     ) -> PyResult<Bound<'py, PyAny>> {
         if let Ok(other) = other.cast::<Self>() {
-            return self.parts(py, true)?.into_any().rich_compare(other.get().parts(py, true)?, op);
+            return self
+                .parts(py, true)?
+                .into_any()
+                .rich_compare(other.try_borrow()?.parts(py, true)?, op);
         }
         if other.is_instance_of::<PyTuple>() {
             return self.parts(py, false)?.into_any().rich_compare(other, op);

@@ -3,7 +3,7 @@
 use pyo3::exceptions::{PyIndexError, PyOverflowError, PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use crate::imports;
 
@@ -11,14 +11,15 @@ use crate::imports;
 const MAX_LENGTH: usize = 64;
 
 /// A transaction identifier: behaves as the triple `(format_id, gtrid, bqual)`.
-#[pyclass(module = "psycoxide.extensions", frozen, subclass)]
+#[pyclass(module = "psycoxide.extensions", subclass)]
+#[derive(Default)]
 pub struct Xid {
     /// The format of the identifier; `None` if it was not made by `xid()`.
     #[pyo3(get)]
     format_id: Option<i32>,
     /// The global transaction id, or the whole identifier if its format is not ours.
     #[pyo3(get)]
-    gtrid: String,
+    gtrid: Option<String>,
     /// The branch qualifier, or `None`.
     #[pyo3(get)]
     bqual: Option<String>,
@@ -63,8 +64,9 @@ impl Xid {
 
     /// The string that the server knows the transaction by: compatible with pgjdbc's.
     pub fn text(&self, py: Python<'_>) -> PyResult<String> {
-        let Some(format_id) = self.format_id else { return Ok(self.gtrid.clone()) };
-        let gtrid = encode(py, &self.gtrid)?;
+        let gtrid = self.gtrid.as_deref().unwrap_or_default();
+        let Some(format_id) = self.format_id else { return Ok(gtrid.to_owned()) };
+        let gtrid = encode(py, gtrid)?;
         let bqual = encode(py, self.bqual.as_deref().unwrap_or_default())?;
         Ok(format!("{format_id}_{gtrid}_{bqual}"))
     }
@@ -74,7 +76,7 @@ impl Xid {
             Some((format_id, gtrid, bqual)) => (Some(format_id), gtrid, Some(bqual)),
             None => (None, text.to_owned(), None),
         };
-        Self { format_id, gtrid, bqual, prepared: None, owner: None, database: None }
+        Self { format_id, gtrid: Some(gtrid), bqual, ..Self::default() }
     }
 }
 
@@ -119,8 +121,19 @@ fn check(name: &str, value: &str) -> PyResult<()> {
 
 #[pymethods]
 impl Xid {
+    /// One before its `__init__`, which subclasses may call with what they like.
     #[new]
-    fn new(format_id: i64, gtrid: String, bqual: String) -> PyResult<Self> {
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn blank(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self::default()
+    }
+
+    fn __init__(
+        slf: &Bound<'_, Self>,
+        format_id: i64,
+        gtrid: String,
+        bqual: String,
+    ) -> PyResult<()> {
         let format_id = i32::try_from(format_id).map_err(|_| {
             PyOverflowError::new_err(match format_id {
                 0.. => "signed integer is greater than maximum",
@@ -132,14 +145,12 @@ impl Xid {
         }
         check("gtrid", &gtrid)?;
         check("bqual", &bqual)?;
-        Ok(Self {
-            format_id: Some(format_id),
-            gtrid,
-            bqual: Some(bqual),
-            prepared: None,
-            owner: None,
-            database: None,
-        })
+        let format_id = Some(format_id);
+        let made = Self { format_id, gtrid: Some(gtrid), bqual: Some(bqual), ..Self::default() };
+        let old = std::mem::replace(&mut *slf.try_borrow_mut()?, made);
+        // Only now: dropping an object may run Python code that looks at this one.
+        drop(old);
+        Ok(())
     }
 
     /// The `Xid` with this string form; `(None, s, None)` if the string was not made by one.
@@ -155,7 +166,7 @@ impl Xid {
     fn __getitem__<'py>(&self, py: Python<'py>, index: isize) -> PyResult<Bound<'py, PyAny>> {
         match index {
             0 | -3 => Ok(self.format_id.into_pyobject(py)?),
-            1 | -2 => Ok(self.gtrid.as_str().into_pyobject(py)?.into_any()),
+            1 | -2 => Ok(self.gtrid.as_deref().into_pyobject(py)?),
             2 | -1 => Ok(self.bqual.as_deref().into_pyobject(py)?),
             _ => Err(PyIndexError::new_err("index out of range")),
         }
@@ -166,7 +177,7 @@ impl Xid {
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let gtrid = PyString::new(py, &self.gtrid).repr()?;
+        let gtrid = self.gtrid.as_deref().into_pyobject(py)?.repr()?;
         let Some(format_id) = self.format_id else {
             return Ok(format!("<Xid: {gtrid} (unparsed)>"));
         };

@@ -5,7 +5,7 @@ use psycoxide_net::{Link, TlsInfo};
 use psycoxide_proto::{Engine, TransactionStatus};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyTuple, PyType};
 
 use super::Connection;
 use crate::session::{Closed, Facts};
@@ -13,7 +13,7 @@ use crate::session::{Closed, Facts};
 /// ConnectionInfo(connection)
 ///
 /// Details about the native PostgreSQL database connection.
-#[pyclass(module = "psycoxide.extensions", frozen, subclass)]
+#[pyclass(module = "psycoxide.extensions", subclass)]
 pub struct ConnectionInfo {
     connection: Py<Connection>,
 }
@@ -147,9 +147,25 @@ impl Connection {
 
 #[pymethods]
 impl ConnectionInfo {
+    /// One before its `__init__`, which subclasses may call with what they like: of a connection
+    /// that never was.
     #[new]
-    fn new(connection: Py<Connection>) -> Self {
-        Self { connection }
+    #[classmethod]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn blank(
+        class: &Bound<'_, PyType>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let py = class.py();
+        Ok(Self { connection: Py::new(py, Connection::unconnected(py))? })
+    }
+
+    fn __init__(slf: &Bound<'_, Self>, connection: Py<Connection>) -> PyResult<()> {
+        let old = std::mem::replace(&mut *slf.try_borrow_mut()?, Self { connection });
+        // Only now: dropping a connection may run Python code that comes back here.
+        drop(old);
+        Ok(())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

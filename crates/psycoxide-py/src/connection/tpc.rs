@@ -49,7 +49,7 @@ impl Connection {
                     "tpc_commit/tpc_rollback with a xid must be called outside a transaction",
                 ));
             }
-            let xid = Xid::from_object(xid)?.get().text(slf.py())?;
+            let xid = Xid::from_object(xid)?.try_borrow()?.text(slf.py())?;
             return Self::tpc_command(slf, two_phase, &xid);
         }
         let Some(own) = own else {
@@ -94,7 +94,7 @@ impl Connection {
         this.refuse_blank(error::not_supported)?;
         this.open_session()?;
         this.refuse_async(slf.py(), "tpc_begin")?;
-        let xid = Xid::from_object(xid)?.get().text(slf.py())?;
+        let xid = Xid::from_object(xid)?.try_borrow()?.text(slf.py())?;
         let (status, autocommit, begin) = {
             let state = this.state(slf.py());
             (state.status, state.autocommit, state.characteristics.begin())

@@ -6,7 +6,7 @@ use pyo3::basic::CompareOp;
 use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple, PyType};
 
 /// A column of a result: a sequence of the seven items of PEP 249, with two more attributes.
 #[pyclass(module = "psycoxide.extensions", subclass)]
@@ -107,6 +107,17 @@ impl Column {
         ]
     }
 
+    /// Sets the first fields to these.
+    fn fill(slf: &Bound<'_, Self>, values: impl Iterator<Item = Py<PyAny>>) -> PyResult<()> {
+        let mut column = slf.try_borrow_mut()?;
+        let items = column.fields_mut().into_iter().zip(values);
+        let old: Vec<_> = items.map(|(field, item)| std::mem::replace(field, item)).collect();
+        drop(column);
+        // Only now: dropping an object may run Python code that looks at the column.
+        drop(old);
+        Ok(())
+    }
+
     fn items<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, &self.fields()[..PEP_249_ITEMS])
     }
@@ -114,11 +125,33 @@ impl Column {
 
 #[pymethods]
 impl Column {
+    /// One before its `__init__`, which subclasses may call with what they like.
     #[new]
+    #[classmethod]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn blank(
+        class: &Bound<'_, PyType>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> Self {
+        let none = || class.py().None();
+        Self {
+            name: none(),
+            type_code: none(),
+            display_size: none(),
+            internal_size: none(),
+            precision: none(),
+            scale: none(),
+            null_ok: none(),
+            table_oid: none(),
+            table_column: none(),
+        }
+    }
+
     #[pyo3(signature = (name=None, type_code=None, display_size=None, internal_size=None, precision=None, scale=None, null_ok=None, table_oid=None, table_column=None))]
     #[allow(clippy::too_many_arguments, reason = "the nine items of psycopg2's constructor")]
-    fn new(
-        py: Python<'_>,
+    fn __init__(
+        slf: &Bound<'_, Self>,
         name: Option<Py<PyAny>>,
         type_code: Option<Py<PyAny>>,
         display_size: Option<Py<PyAny>>,
@@ -128,19 +161,20 @@ impl Column {
         null_ok: Option<Py<PyAny>>,
         table_oid: Option<Py<PyAny>>,
         table_column: Option<Py<PyAny>>,
-    ) -> Self {
-        let or_none = |value: Option<Py<PyAny>>| value.unwrap_or_else(|| py.None());
-        Self {
-            name: or_none(name),
-            type_code: or_none(type_code),
-            display_size: or_none(display_size),
-            internal_size: or_none(internal_size),
-            precision: or_none(precision),
-            scale: or_none(scale),
-            null_ok: or_none(null_ok),
-            table_oid: or_none(table_oid),
-            table_column: or_none(table_column),
-        }
+    ) -> PyResult<()> {
+        let given = [
+            name,
+            type_code,
+            display_size,
+            internal_size,
+            precision,
+            scale,
+            null_ok,
+            table_oid,
+            table_column,
+        ];
+        let none = || slf.py().None();
+        Self::fill(slf, given.into_iter().map(|value| value.unwrap_or_else(none)))
     }
 
     fn __len__(&self) -> usize {
@@ -189,14 +223,7 @@ impl Column {
         let Ok(state) = state.cast::<PyTuple>() else {
             return Err(PyTypeError::new_err("state is not a tuple"));
         };
-        let mut column = slf.try_borrow_mut()?;
-        let items = column.fields_mut().into_iter().zip(state.iter());
-        let old: Vec<_> =
-            items.map(|(field, item)| std::mem::replace(field, item.unbind())).collect();
-        drop(column);
-        // Only now: dropping an object may run Python code that looks at the column.
-        drop(old);
-        Ok(())
+        Self::fill(slf, state.iter().map(Bound::unbind))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

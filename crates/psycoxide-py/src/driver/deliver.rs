@@ -129,9 +129,8 @@ fn append_notifications(
         };
         let payload = text(&notification.payload).unbind();
         let (sender, name) = (pid.clone().unbind(), channel.clone().unbind());
-        let _ = Notify::new(py, sender, name, Some(payload))
-            .and_then(|notify| Bound::new(py, notify))
-            .and_then(|notify| match list {
+        let _ =
+            Bound::new(py, Notify::received(sender, name, payload)).and_then(|notify| match list {
                 Some(list) => list.append(notify),
                 None => target.call_method1("append", (notify,)).map(drop),
             });

@@ -2,102 +2,36 @@
 
 mod function;
 mod mode;
+mod opened;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::OnceLock;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use crate::connection::Connection;
 use crate::error;
-use function::{Function, call, call_int4, call_int8};
-use mode::{Mode, READ_AND_WRITE};
-
-/// How much is moved in one call: the server and the client hold a chunk whole in memory.
-const CHUNK: usize = 1 << 20;
+use crate::guarded::Guarded;
+use function::{Function, call_int4, call_int8};
+use mode::Mode;
+use opened::{Opened, check, int4};
 
 /// lobject(conn, oid=0, mode='r', new_oid=0, new_file=None) -> large object
 ///
 /// A large object, open on the server until its transaction ends. Made by `connection.lobject()`.
 #[pyclass(name = "lobject", module = "psycoxide.extensions", subclass, weakref, frozen)]
 pub struct LargeObject {
-    connection: Py<Connection>,
-    /// The oid of the object.
-    #[pyo3(get)]
-    oid: u32,
-    mode: Mode,
-    /// The connection's mark when it was opened: another one means that the transaction is over.
-    mark: u64,
-    /// The server's descriptor; `None` once closed.
-    descriptor: Mutex<Option<i32>>,
+    /// What `__init__` opened: once, as its descriptor is the transaction's.
+    opened: OnceLock<Opened>,
 }
 
 impl LargeObject {
-    fn descriptor_lock(&self) -> MutexGuard<'_, Option<i32>> {
-        self.descriptor.lock().unwrap_or_else(PoisonError::into_inner)
+    fn opened(&self) -> PyResult<&Opened> {
+        let unopened = "the lobject was not initialised: call its __init__";
+        self.opened.get().ok_or_else(|| error::interface(unopened))
     }
-
-    /// The connection and the descriptor, if the object can be used.
-    fn usable<'py>(&self, py: Python<'py>) -> PyResult<(&Bound<'py, Connection>, i32)> {
-        let connection = self.connection.bind(py);
-        let Some(descriptor) = *self.descriptor_lock() else {
-            return Err(error::interface("lobject already closed"));
-        };
-        if connection.get().open_session().is_err() {
-            return Err(error::interface("lobject already closed"));
-        }
-        check(py, connection.get())?;
-        if connection.get().state(py).mark != self.mark {
-            return Err(error::programming("lobject isn't valid anymore"));
-        }
-        Ok((connection, descriptor))
-    }
-
-    fn read_bytes(&self, py: Python<'_>, size: i64) -> PyResult<Vec<u8>> {
-        let (connection, descriptor) = self.usable(py)?;
-        let mut left = usize::try_from(size).unwrap_or(usize::MAX);
-        let mut bytes = Vec::new();
-        while left > 0 {
-            let wanted = left.min(CHUNK);
-            let length = i32::try_from(wanted).unwrap_or(i32::MAX);
-            let arguments = vec![int4(descriptor), int4(length)];
-            let chunk = call(connection, Function::Read, arguments)?;
-            if chunk.len() > wanted {
-                return Err(error::operational("the server gave more than was asked for"));
-            }
-            bytes.extend_from_slice(&chunk);
-            if chunk.len() < wanted {
-                break;
-            }
-            left -= wanted;
-        }
-        Ok(bytes)
-    }
-
-    fn write_bytes(&self, py: Python<'_>, data: &[u8]) -> PyResult<usize> {
-        let (connection, descriptor) = self.usable(py)?;
-        for chunk in data.chunks(CHUNK) {
-            let arguments = vec![int4(descriptor), chunk.to_vec()];
-            call_int4(connection, Function::Write, arguments)?;
-        }
-        Ok(data.len())
-    }
-}
-
-/// Refuses connections and moments that large objects cannot live in.
-fn check(py: Python<'_>, connection: &Connection) -> PyResult<()> {
-    connection.refuse_async(py, "lobject")?;
-    connection.refuse_prepared(py, "lobject")?;
-    if connection.outside_transactions(py) {
-        return Err(error::programming("can't use a lobject outside of transactions"));
-    }
-    Ok(())
-}
-
-fn int4(value: i32) -> Vec<u8> {
-    value.to_be_bytes().to_vec()
 }
 
 /// The whole content of a file that is to become a large object.
@@ -115,54 +49,39 @@ fn plain(error: &std::io::Error) -> String {
 
 #[pymethods]
 impl LargeObject {
+    /// One before its `__init__`, which subclasses may call with what they like.
     #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn blank(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self { opened: OnceLock::new() }
+    }
+
     #[pyo3(signature = (conn, oid=0, mode=None, new_oid=0, new_file=None))]
-    fn new(
+    fn __init__(
+        &self,
         conn: &Bound<'_, Connection>,
         oid: u32,
         mode: Option<&str>,
         new_oid: u32,
         new_file: Option<&str>,
-    ) -> PyResult<Self> {
+    ) -> PyResult<()> {
         let py = conn.py();
-        let mut mode = Mode::parse(mode.unwrap_or_default())?;
+        if self.opened.get().is_some() {
+            return Err(error::programming("the lobject is open already: make another one"));
+        }
+        let mode = Mode::parse(mode.unwrap_or_default())?;
         conn.get().open_session()?;
-        check(conn.py(), conn.get())?;
+        check(py, conn.get())?;
         let content = new_file.map(|path| read_file(py, path)).transpose()?;
-        let created = oid == 0;
-        let mut oid = oid;
-        if created {
-            mode = mode.created();
-            // The function that libpq calls: the server's messages name it.
-            let created = match new_oid {
-                0 => call_int4(conn, Function::Creat, vec![int4(READ_AND_WRITE)]),
-                oid => call_int4(conn, Function::Create, vec![oid.to_be_bytes().to_vec()]),
-            };
-            oid = created?.cast_unsigned();
-        }
-        let descriptor = if mode.opens() {
-            let arguments = vec![oid.to_be_bytes().to_vec(), int4(mode.flags())];
-            Some(call_int4(conn, Function::Open, arguments)?)
-        } else {
-            None
-        };
-        let mark = conn.get().state(conn.py()).mark;
-        let object = Self {
-            connection: conn.clone().unbind(),
-            oid,
-            mode,
-            mark,
-            descriptor: Mutex::new(descriptor),
-        };
-        if let Some(content) = content {
-            object.write_bytes(py, &content)?;
-            call_int8(
-                conn,
-                Function::Seek,
-                vec![int4(descriptor.unwrap_or_default()), 0_i64.to_be_bytes().to_vec(), int4(0)],
-            )?;
-        }
-        Ok(object)
+        let opened = Opened::open(conn, oid, mode, new_oid, content)?;
+        let _ = self.opened.set(opened);
+        Ok(())
+    }
+
+    /// The oid of the object.
+    #[getter]
+    fn oid(&self) -> u32 {
+        self.opened.get().map_or(0, |opened| opened.oid)
     }
 
     /// read(size=-1) -> str or bytes -- Read at most `size` bytes, by default to the end.
@@ -172,9 +91,10 @@ impl LargeObject {
     /// transaction's end.
     #[pyo3(signature = (size=-1))]
     fn read<'py>(&self, py: Python<'py>, size: i64) -> PyResult<Bound<'py, PyAny>> {
-        let bytes = self.read_bytes(py, size)?;
-        if self.mode.text {
-            let context = self.connection.get().quote_context(py);
+        let opened = self.opened()?;
+        let bytes = opened.read_bytes(py, size)?;
+        if opened.mode.text {
+            let context = opened.connection.get().quote_context(py);
             return Ok(context.decode(py, &bytes)?.into_any());
         }
         Ok(PyBytes::new(py, &bytes).into_any())
@@ -183,11 +103,12 @@ impl LargeObject {
     /// write(data) -> int -- Write str (in the client encoding) or bytes; the number of bytes.
     fn write(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
         if let Ok(bytes) = data.cast::<PyBytes>() {
-            return self.write_bytes(py, bytes.as_bytes());
+            return self.opened()?.write_bytes(py, bytes.as_bytes());
         }
         if let Ok(text) = data.cast::<PyString>() {
-            let context = self.connection.get().quote_context(py);
-            return self.write_bytes(py, context.encode(text)?.as_bytes());
+            let opened = self.opened()?;
+            let context = opened.connection.get().quote_context(py);
+            return opened.write_bytes(py, context.encode(text)?.as_bytes());
         }
         Err(PyTypeError::new_err(format!(
             "lobject.write requires a string; got {} instead",
@@ -200,41 +121,42 @@ impl LargeObject {
     /// Returns the new position in bytes.
     #[pyo3(signature = (offset, whence=0))]
     fn seek(&self, py: Python<'_>, offset: i64, whence: i32) -> PyResult<i64> {
-        let (connection, descriptor) = self.usable(py)?;
+        let (connection, descriptor) = self.opened()?.usable(py)?;
         let arguments = vec![int4(descriptor), offset.to_be_bytes().to_vec(), int4(whence)];
         call_int8(connection, Function::Seek, arguments)
     }
 
     /// tell() -> int -- The position, in bytes from the start.
     fn tell(&self, py: Python<'_>) -> PyResult<i64> {
-        let (connection, descriptor) = self.usable(py)?;
+        let (connection, descriptor) = self.opened()?.usable(py)?;
         call_int8(connection, Function::Tell, vec![int4(descriptor)])
     }
 
     /// truncate(len=0) -- Cut the object, or fill it with zeros, to `len` bytes.
     #[pyo3(signature = (len=0))]
     fn truncate(&self, py: Python<'_>, len: i64) -> PyResult<()> {
-        let (connection, descriptor) = self.usable(py)?;
+        let (connection, descriptor) = self.opened()?.usable(py)?;
         let arguments = vec![int4(descriptor), len.to_be_bytes().to_vec()];
         call_int4(connection, Function::Truncate, arguments).map(drop)
     }
 
     /// export(filename) -- Write the whole object to a file on this machine.
     fn export(&self, py: Python<'_>, filename: &str) -> PyResult<()> {
-        let connection = self.connection.bind(py);
+        let opened = self.opened()?;
+        let connection = opened.connection.bind(py);
         connection.get().open_session()?;
         check(py, connection.get())?;
         let arguments = vec![
-            self.oid.to_be_bytes().to_vec(),
+            opened.oid.to_be_bytes().to_vec(),
             int4(Mode { read: true, write: false, text: false }.flags()),
         ];
         let descriptor = call_int4(connection, Function::Open, arguments)?;
-        let whole = Self {
-            connection: self.connection.clone_ref(py),
-            oid: self.oid,
-            mode: self.mode,
+        let whole = Opened {
+            connection: opened.connection.clone_ref(py),
+            oid: opened.oid,
+            mode: opened.mode,
             mark: connection.get().state(py).mark,
-            descriptor: Mutex::new(Some(descriptor)),
+            descriptor: Guarded::new(Some(descriptor)),
         };
         let bytes = whole.read_bytes(py, -1)?;
         call_int4(connection, Function::Close, vec![int4(descriptor)])?;
@@ -245,40 +167,30 @@ impl LargeObject {
 
     /// unlink() -- Close the object and remove it from the database.
     fn unlink(&self, py: Python<'_>) -> PyResult<()> {
-        self.close(py)?;
-        let connection = self.connection.bind(py);
+        let opened = self.opened()?;
+        opened.close(py)?;
+        let connection = opened.connection.bind(py);
         connection.get().open_session()?;
         check(py, connection.get())?;
-        call_int4(connection, Function::Unlink, vec![self.oid.to_be_bytes().to_vec()]).map(drop)
+        call_int4(connection, Function::Unlink, vec![opened.oid.to_be_bytes().to_vec()]).map(drop)
     }
 
     /// close() -- Close the lobject. Closing twice is allowed; after its transaction there is
     /// nothing left to close.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let connection = self.connection.bind(py);
-        let this = connection.get();
-        if this.open_session().is_err() || this.state(py).mark != self.mark {
-            return Ok(());
-        }
-        let taken = self.descriptor_lock().take();
-        match taken {
-            Some(descriptor) if !this.outside_transactions(py) => {
-                call_int4(connection, Function::Close, vec![int4(descriptor)]).map(drop)
-            }
-            _ => Ok(()),
-        }
+        self.opened.get().map_or(Ok(()), |opened| opened.close(py))
     }
 
     /// Whether the object, or its connection, is closed.
     #[getter]
-    fn closed(&self) -> bool {
-        self.descriptor_lock().is_none() || self.connection.get().open_session().is_err()
+    fn closed(&self, py: Python<'_>) -> bool {
+        self.opened.get().is_none_or(|opened| opened.is_closed(py))
     }
 
     /// How the object was opened: `r`, `w`, `rw` or `n`, and `t` or `b`.
     #[getter]
-    fn mode(&self) -> String {
-        self.mode.text()
+    fn mode(&self) -> Option<String> {
+        self.opened.get().map(|opened| opened.mode.text())
     }
 
     fn __enter__<'a, 'py>(slf: &'a Bound<'py, Self>) -> &'a Bound<'py, Self> {
@@ -295,7 +207,7 @@ impl LargeObject {
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> String {
-        let closed = i32::from(slf.get().closed());
+        let closed = i32::from(slf.get().closed(slf.py()));
         format!("<lobject object at {:p}; closed: {closed}>", slf.as_ptr())
     }
 
@@ -305,7 +217,7 @@ impl LargeObject {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.connection)
+        self.opened.get().map_or(Ok(()), |opened| visit.call(&opened.connection))
     }
 }
 

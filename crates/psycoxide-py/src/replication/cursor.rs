@@ -10,14 +10,13 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyType};
 
-use super::message::ReplicationMessage;
-use super::progress::{Progress, unix_seconds};
+use super::message::{ReplicationMessage, local_time};
+use super::progress::Progress;
 use super::silence::{Next, Silence};
 use crate::connection::Connection;
 use crate::cursor::Cursor;
 use crate::driver::{Operation, blocking, deliver};
 use crate::error;
-use crate::imports;
 use crate::session::Session;
 
 /// So long may the server take from the end of a stream to the end of its answer.
@@ -91,14 +90,13 @@ impl ReplicationCursor {
                 } else {
                     PyBytes::new(py, payload).into_any()
                 };
-                let sent = local_time(py, unix_seconds(send_time))?;
                 Ok(Some(ReplicationMessage::received(
                     slf.clone().into_any().unbind(),
                     object.unbind(),
                     payload.len(),
                     data_start,
                     wal_end,
-                    sent,
+                    send_time,
                 )))
             }
             Some(ServerMessage::Keepalive { wal_end, reply, .. }) => {
@@ -119,11 +117,6 @@ impl ReplicationCursor {
             .with_engine(|engine: &mut Engine| engine.copy_chunk(&payload))
             .map_err(|error| error::from_proto(&error))
     }
-}
-
-/// A moment as a naive `datetime` in local time.
-fn local_time(py: Python<'_>, seconds: f64) -> PyResult<Py<PyAny>> {
-    Ok(imports::DATETIME.bind(py)?.call_method1("fromtimestamp", (seconds,))?.unbind())
 }
 
 fn seconds_of(time: SystemTime) -> f64 {

@@ -1,10 +1,16 @@
 //! `ReplicationMessage`: one piece of a replication stream.
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple, PyType};
+
+use super::progress::unix_seconds;
+use crate::cursor::Cursor;
+use crate::imports;
 
 /// A message of a replication stream.
-#[pyclass(module = "psycoxide.extensions", frozen, subclass)]
+#[pyclass(module = "psycoxide.extensions", subclass)]
 pub struct ReplicationMessage {
     /// The cursor that received it.
     #[pyo3(get)]
@@ -21,9 +27,8 @@ pub struct ReplicationMessage {
     /// The end of the log on the server.
     #[pyo3(get)]
     wal_end: u64,
-    /// When the server sent it: a naive `datetime` in local time.
-    #[pyo3(get)]
-    send_time: Py<PyAny>,
+    /// When the server sent it, in microseconds since 2000.
+    sent: i64,
 }
 
 impl ReplicationMessage {
@@ -34,37 +39,83 @@ impl ReplicationMessage {
         data_size: usize,
         data_start: u64,
         wal_end: u64,
-        send_time: Py<PyAny>,
+        sent: i64,
     ) -> Self {
-        Self { cursor, payload, data_size, data_start, wal_end, send_time }
+        Self { cursor, payload, data_size, data_start, wal_end, sent }
     }
 }
 
 #[pymethods]
 impl ReplicationMessage {
+    /// One before its `__init__`, which subclasses may call with what they like.
     #[new]
-    fn new(py: Python<'_>, cursor: Py<PyAny>, payload: Py<PyAny>) -> Self {
-        Self { cursor, payload, data_size: 0, data_start: 0, wal_end: 0, send_time: py.None() }
+    #[classmethod]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn blank(
+        class: &Bound<'_, PyType>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> Self {
+        let none = || class.py().None();
+        Self::received(none(), none(), 0, 0, 0, 0)
     }
 
-    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+    fn __init__(
+        slf: &Bound<'_, Self>,
+        cursor: &Bound<'_, PyAny>,
+        payload: Py<PyAny>,
+    ) -> PyResult<()> {
+        if !cursor.is_instance_of::<Cursor>() {
+            let name = match cursor.is_none() {
+                true => "None".to_owned(),
+                false => cursor.get_type().name()?.to_string(),
+            };
+            return Err(PyTypeError::new_err(format!(
+                "argument 1 must be psycopg2.extensions.cursor, not {name}"
+            )));
+        }
+        let made = Self::received(cursor.clone().unbind(), payload, 0, 0, 0, 0);
+        let old = std::mem::replace(&mut *slf.try_borrow_mut()?, made);
+        // Only now: dropping an object may run Python code that looks at this one.
+        drop(old);
+        Ok(())
+    }
+
+    /// When the server sent it: a naive `datetime` in local time.
+    #[getter]
+    fn send_time(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        local_time(py, unix_seconds(self.sent))
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let this = slf.try_borrow()?;
         Ok(format!(
-            "<ReplicationMessage object; data_size: {}; data_start: \"{}\"; wal_end: \"{}\"; send_time: {}>",
-            self.data_size,
-            lsn(self.data_start),
-            lsn(self.wal_end),
-            self.send_time.bind(py).str()?
+            "<ReplicationMessage object at {:p}; data_size: {}; data_start: {}; wal_end: {}; \
+             send_time: {}>",
+            slf.as_ptr(),
+            this.data_size,
+            lsn(this.data_start),
+            lsn(this.wal_end),
+            this.sent
         ))
     }
 
+    /// psycopg2's, whatever `__repr__` a subclass has.
+    fn __str__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        Self::__repr__(slf)
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        [&self.cursor, &self.payload, &self.send_time]
-            .into_iter()
-            .try_for_each(|field| visit.call(field))
+        [&self.cursor, &self.payload].into_iter().try_for_each(|field| visit.call(field))
     }
 }
 
-/// A log position as PostgreSQL writes it: `16/B374D848`.
+/// A moment as a naive `datetime` in local time.
+pub fn local_time(py: Python<'_>, seconds: f64) -> PyResult<Py<PyAny>> {
+    Ok(imports::DATETIME.bind(py)?.call_method1("fromtimestamp", (seconds,))?.unbind())
+}
+
+/// A log position as psycopg2 shows it: `16/b374d848`.
 fn lsn(position: u64) -> String {
-    format!("{:X}/{:X}", position >> 32, position & 0xffff_ffff)
+    format!("{:x}/{:x}", position >> 32, position & 0xffff_ffff)
 }

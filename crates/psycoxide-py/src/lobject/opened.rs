@@ -1,0 +1,148 @@
+//! An object that is open on the server.
+
+use pyo3::prelude::*;
+
+use super::function::{Function, call, call_int4, call_int8};
+use super::mode::{Mode, READ_AND_WRITE};
+use crate::connection::Connection;
+use crate::error;
+use crate::guarded::Guarded;
+
+/// How much is moved in one call: the server and the client hold a chunk whole in memory.
+const CHUNK: usize = 1 << 20;
+
+/// An object of the server, and how it was opened.
+pub struct Opened {
+    pub connection: Py<Connection>,
+    pub oid: u32,
+    pub mode: Mode,
+    /// The connection's mark when it was opened: another one means that the transaction is over.
+    pub mark: u64,
+    /// The server's descriptor; `None` once closed.
+    pub descriptor: Guarded<Option<i32>>,
+}
+
+impl Opened {
+    /// Opens an object, or makes one if `oid` is 0.
+    pub fn open(
+        conn: &Bound<'_, Connection>,
+        oid: u32,
+        mode: Mode,
+        new_oid: u32,
+        content: Option<Vec<u8>>,
+    ) -> PyResult<Self> {
+        let py = conn.py();
+        let (mut oid, mut mode) = (oid, mode);
+        if oid == 0 {
+            mode = mode.created();
+            // The function that libpq calls: the server's messages name it.
+            let created = match new_oid {
+                0 => call_int4(conn, Function::Creat, vec![int4(READ_AND_WRITE)]),
+                oid => call_int4(conn, Function::Create, vec![oid.to_be_bytes().to_vec()]),
+            };
+            oid = created?.cast_unsigned();
+        }
+        let descriptor = if mode.opens() {
+            let arguments = vec![oid.to_be_bytes().to_vec(), int4(mode.flags())];
+            Some(call_int4(conn, Function::Open, arguments)?)
+        } else {
+            None
+        };
+        let object = Self {
+            connection: conn.clone().unbind(),
+            oid,
+            mode,
+            mark: conn.get().state(py).mark,
+            descriptor: Guarded::new(descriptor),
+        };
+        if let Some(content) = content {
+            object.write_bytes(py, &content)?;
+            call_int8(
+                conn,
+                Function::Seek,
+                vec![int4(descriptor.unwrap_or_default()), 0_i64.to_be_bytes().to_vec(), int4(0)],
+            )?;
+        }
+        Ok(object)
+    }
+
+    pub fn is_closed(&self, py: Python<'_>) -> bool {
+        self.descriptor.lock(py).is_none() || self.connection.get().open_session().is_err()
+    }
+
+    /// The connection and the descriptor, if the object can be used.
+    pub fn usable<'py>(&self, py: Python<'py>) -> PyResult<(&Bound<'py, Connection>, i32)> {
+        let connection = self.connection.bind(py);
+        let Some(descriptor) = *self.descriptor.lock(py) else {
+            return Err(error::interface("lobject already closed"));
+        };
+        if connection.get().open_session().is_err() {
+            return Err(error::interface("lobject already closed"));
+        }
+        check(py, connection.get())?;
+        if connection.get().state(py).mark != self.mark {
+            return Err(error::programming("lobject isn't valid anymore"));
+        }
+        Ok((connection, descriptor))
+    }
+
+    pub fn read_bytes(&self, py: Python<'_>, size: i64) -> PyResult<Vec<u8>> {
+        let (connection, descriptor) = self.usable(py)?;
+        let mut left = usize::try_from(size).unwrap_or(usize::MAX);
+        let mut bytes = Vec::new();
+        while left > 0 {
+            let wanted = left.min(CHUNK);
+            let length = i32::try_from(wanted).unwrap_or(i32::MAX);
+            let arguments = vec![int4(descriptor), int4(length)];
+            let chunk = call(connection, Function::Read, arguments)?;
+            if chunk.len() > wanted {
+                return Err(error::operational("the server gave more than was asked for"));
+            }
+            bytes.extend_from_slice(&chunk);
+            if chunk.len() < wanted {
+                break;
+            }
+            left -= wanted;
+        }
+        Ok(bytes)
+    }
+
+    pub fn write_bytes(&self, py: Python<'_>, data: &[u8]) -> PyResult<usize> {
+        let (connection, descriptor) = self.usable(py)?;
+        for chunk in data.chunks(CHUNK) {
+            let arguments = vec![int4(descriptor), chunk.to_vec()];
+            call_int4(connection, Function::Write, arguments)?;
+        }
+        Ok(data.len())
+    }
+
+    /// Closes it; after its transaction there is nothing left to close.
+    pub fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let connection = self.connection.bind(py);
+        let this = connection.get();
+        if this.open_session().is_err() || this.state(py).mark != self.mark {
+            return Ok(());
+        }
+        let taken = self.descriptor.lock(py).take();
+        match taken {
+            Some(descriptor) if !this.outside_transactions(py) => {
+                call_int4(connection, Function::Close, vec![int4(descriptor)]).map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Refuses connections and moments that large objects cannot live in.
+pub fn check(py: Python<'_>, connection: &Connection) -> PyResult<()> {
+    connection.refuse_async(py, "lobject")?;
+    connection.refuse_prepared(py, "lobject")?;
+    if connection.outside_transactions(py) {
+        return Err(error::programming("can't use a lobject outside of transactions"));
+    }
+    Ok(())
+}
+
+pub fn int4(value: i32) -> Vec<u8> {
+    value.to_be_bytes().to_vec()
+}
