@@ -8,7 +8,13 @@
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 #![cfg_attr(
     test,
-    allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)
+    allow(
+        clippy::disallowed_methods,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
 )]
 
 mod cancel;
@@ -17,6 +23,7 @@ mod dial;
 mod error;
 mod gss;
 mod link;
+mod offload;
 mod pace;
 mod pump;
 mod resolve;

@@ -411,3 +411,52 @@ fn onward(reason: &Reason) -> Onward {
         | Reason::Setup(_) => Onward::Nowhere,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+    use crate::socket::full::FullServer;
+    use crate::wait::{Readiness, wait};
+
+    fn dial(server: &FullServer, options: &str) -> Dial {
+        let folder = server.folder.display();
+        let dsn = format!("host={folder} port=5432 user=me dbname=db {options}");
+        Dial::new(Arc::new(Config::parse(&dsn).unwrap())).unwrap()
+    }
+
+    #[test]
+    fn a_server_without_room_is_waited_for_elsewhere() {
+        let server = FullServer::start();
+        let mut dial = dial(&server, "");
+        for _ in 0..3 {
+            assert!(matches!(dial.advance(), Ok(Dialing::Wait(Interest::READ))));
+            let readiness = wait(dial.fd(), Interest::READ, Some(Instant::now())).unwrap();
+            assert_eq!(readiness, Readiness::Expired);
+        }
+        server.make_room();
+        assert_eq!(wait(dial.fd(), Interest::READ, None).unwrap(), Readiness::Ready);
+        // The startup message is on its way.
+        assert!(matches!(dial.advance(), Ok(Dialing::Wait(Interest::READ))));
+        let mut length = [0; 4];
+        server.accept().read_exact(&mut length).unwrap();
+        assert!(u32::from_be_bytes(length) > 8);
+    }
+
+    #[test]
+    fn a_server_without_room_counts_for_connect_timeout() {
+        let server = FullServer::start();
+        let mut dial = dial(&server, "connect_timeout=1");
+        let error = loop {
+            match dial.advance() {
+                Ok(Dialing::Wait(interest)) => {
+                    wait(dial.fd(), interest, dial.deadline()).unwrap();
+                }
+                Ok(other) => panic!("connecting came to {other:?}"),
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert!(error.ends_with("failed: timeout expired"), "{error}");
+    }
+}

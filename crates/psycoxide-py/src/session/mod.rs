@@ -315,6 +315,7 @@ impl Session {
     }
 
     /// Goes on until the operation ends or has to stop, waiting where it must.
+    #[expect(clippy::disallowed_methods, reason = "the driver that waits itself")]
     pub fn drive(&self, until: Option<Instant>) -> Result<Stop, Error> {
         let mut busy_since = None;
         loop {
