@@ -23,7 +23,7 @@ impl Connection {
     /// has that encoding already.
     fn set_client_encoding(slf: &Bound<'_, Self>, encoding: &str) -> PyResult<()> {
         let this = slf.get();
-        this.open_session()?;
+        this.usable_session()?;
         this.refuse_async(slf.py(), "set_client_encoding")?;
         this.refuse_prepared(slf.py(), "set_client_encoding")?;
         let wanted = psycoxide_sql::encoding::clean_name(encoding);

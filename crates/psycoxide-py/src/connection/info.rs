@@ -313,14 +313,14 @@ impl Connection {
     /// get_backend_pid() -> int -- The id of the server's process for this session.
     fn get_backend_pid(&self, py: Python<'_>) -> PyResult<i32> {
         if !self.is_blank() {
-            self.open_session()?;
+            self.unclosed_session()?;
         }
         Ok(self.backend_process(py))
     }
 
     /// get_dsn_parameters() -> dict -- The options in effect, defaults included, the password not.
     fn get_dsn_parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        self.open_session()?;
+        self.unclosed_session()?;
         self.dsn_parameters(py)
     }
 

@@ -128,7 +128,7 @@ impl Connection {
     fn poll(slf: &Bound<'_, Self>) -> PyResult<i32> {
         let this = slf.get();
         let session = this.session()?;
-        this.require_own_process()?;
+        this.claim()?;
         // The end of an operation is told even if it was the end of the session as well.
         if session.is_polled() && session.closed() != Closed::ByUser {
             return Self::poll_running(slf, session);
@@ -154,7 +154,7 @@ impl Connection {
     ///
     /// Raises InterfaceError if the connection is closed.
     fn fileno(&self) -> PyResult<i32> {
-        if self.is_blank() { Ok(-1) } else { Ok(self.open_session()?.fd()) }
+        if self.is_blank() { Ok(-1) } else { Ok(self.usable_session()?.fd()) }
     }
 
     /// isexecuting() -> bool -- Whether an asynchronous query is underway; False if not

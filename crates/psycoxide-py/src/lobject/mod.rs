@@ -46,7 +46,8 @@ impl LargeObject {
             return Err(error::interface("lobject already closed"));
         };
         if connection.get().open_session().is_err() {
-            return Err(error::interface("lobject already closed"));
+            let closed = || error::interface("lobject already closed");
+            return Err(connection.get().refusal().unwrap_or_else(closed));
         }
         check(py, connection.get())?;
         if connection.get().state(py).mark != self.mark {
@@ -257,7 +258,7 @@ impl LargeObject {
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let connection = self.connection.bind(py);
         let this = connection.get();
-        if this.open_session().is_err() || this.state(py).mark != self.mark {
+        if this.session_to_end().is_none() || this.state(py).mark != self.mark {
             return Ok(());
         }
         let taken = self.descriptor_lock().take();
@@ -272,7 +273,7 @@ impl LargeObject {
     /// Whether the object, or its connection, is closed.
     #[getter]
     fn closed(&self) -> bool {
-        self.descriptor_lock().is_none() || self.connection.get().open_session().is_err()
+        self.descriptor_lock().is_none() || self.connection.get().usable_session().is_err()
     }
 
     /// How the object was opened: `r`, `w`, `rw` or `n`, and `t` or `b`.
