@@ -38,7 +38,7 @@ pub use cancel::CancelToken;
 pub use config::{Config, OnDemand};
 pub use error::{Attempt, Error, Reason};
 pub use gss::Failure as GssFailure;
-pub use link::{Link, News, Progress};
+pub use link::{ConnStatus, Link, News, Progress};
 pub use ownership::{Ownership, Refusal, count_forks};
 pub use psycoxide_proto::Interest;
 pub use socket::place::Place;

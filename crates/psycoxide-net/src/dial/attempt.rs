@@ -17,6 +17,7 @@ use crate::config::{
 };
 use crate::error::{Error, Reason};
 use crate::gss;
+use crate::link::ConnStatus;
 use crate::pump::{self, Pumped};
 use crate::securing::{How, Secured, Securing};
 use crate::socket::place::Place;
@@ -154,6 +155,22 @@ impl Attempt {
     /// Whether the time for this attempt is up.
     pub(super) fn is_late(&self) -> bool {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// How far the attempt is.
+    pub(super) fn status(&self) -> ConnStatus {
+        match &self.stage {
+            Stage::Queueing(_) | Stage::Connecting { done: false, .. } | Stage::Over => {
+                ConnStatus::Started
+            }
+            Stage::Connecting { done: true, .. } => ConnStatus::Made,
+            Stage::Securing(_) if self.methods.now == GSS => ConnStatus::GssStartup,
+            Stage::Securing(_) => ConnStatus::SslStartup,
+            Stage::Starting(_, engine) if engine.is_authenticated() => ConnStatus::AuthOk,
+            Stage::Starting(..) => ConnStatus::AwaitingResponse,
+            Stage::Asking(_, _, Question::ReadOnly) => ConnStatus::CheckWritable,
+            Stage::Asking(_, _, Question::Standby) => ConnStatus::CheckStandby,
+        }
     }
 
     pub(super) fn engine(&self) -> Option<&Engine> {

@@ -21,6 +21,7 @@ use psycoxide_proto::{
 
 use crate::config::{Config, TargetSession};
 use crate::error::{Attempt as Failure, Error, Reason};
+use crate::link::ConnStatus;
 use crate::resolve::{Lookup, Resolved, resolve};
 use crate::socket::Stream;
 use crate::socket::place::Place;
@@ -134,6 +135,16 @@ impl Dial {
         self.config.name_or_address(self.host)
     }
 
+    /// The place of that host in the configuration's list.
+    pub(crate) fn host_index(&self) -> usize {
+        self.host
+    }
+
+    /// How far the attempt under way is.
+    pub(crate) fn status(&self) -> ConnStatus {
+        self.attempt.as_ref().map_or(ConnStatus::Started, Attempt::status)
+    }
+
     /// The address that is being tried.
     pub(crate) fn place(&self) -> Option<&Place> {
         self.attempt.as_ref().map(Attempt::place)
@@ -162,14 +173,9 @@ impl Dial {
     /// [`Error::Connect`] with what every attempt came to, when all have failed.
     pub(crate) fn advance(&mut self) -> Result<Dialing, Error> {
         loop {
-            if let Some(lookup) = self.lookup.take() {
-                let Some(found) = lookup.poll() else {
-                    self.lookup = Some(lookup);
-                    return Ok(Dialing::Wait(Interest::READ));
-                };
-                self.found(found)?;
-                self.next()?;
-                continue;
+            self.look_up()?;
+            if self.is_looking_up() {
+                return Ok(Dialing::Wait(Interest::READ));
             }
             let Some(mut attempt) = self.attempt.take() else {
                 return Err(self.give_up());
@@ -196,6 +202,22 @@ impl Dial {
                 Err(reason) => self.failed(attempt, reason)?,
             }
         }
+    }
+
+    /// Looks names up as far as that is possible without waiting, and begins the attempt after that.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] if there is no host with an address, or none can even be tried.
+    pub(crate) fn look_up(&mut self) -> Result<(), Error> {
+        while let Some(lookup) = self.lookup.take() {
+            let Some(found) = lookup.poll() else {
+                self.lookup = Some(lookup);
+                break;
+            };
+            self.found(found)?;
+            self.next()?;
+        }
+        Ok(())
     }
 
     /// Notes a failure, and begins the next attempt if it leaves room for one.

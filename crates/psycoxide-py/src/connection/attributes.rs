@@ -70,7 +70,7 @@ impl Connection {
         let this = slf.get();
         this.refuse_blank(error::operational)?;
         this.usable_session()?;
-        if this.state(slf.py()).status == super::Status::Connecting {
+        if this.state(slf.py()).is_connecting() {
             return Err(error::operational("asynchronous connection attempt underway"));
         }
         let name = match name {

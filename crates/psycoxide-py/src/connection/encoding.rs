@@ -12,9 +12,9 @@ impl Connection {
     /// The client encoding, as PostgreSQL names it, cleaned: `UTF8`, `LATIN1`, `SQLASCII`.
     #[getter]
     fn encoding(&self, py: Python<'_>) -> Option<String> {
-        let encoding = self.state(py).encoding.clone();
-        // Not known yet.
-        (!encoding.is_empty()).then_some(encoding)
+        let state = self.state(py);
+        let known = !state.encoding.is_empty() && !state.is_connecting();
+        known.then(|| state.encoding.clone())
     }
 
     /// set_client_encoding(encoding) -- Set client encoding to `encoding`.

@@ -235,7 +235,7 @@ impl Session {
 
     /// The descriptor of the socket, or -1.
     pub fn fd(&self) -> RawFd {
-        self.link().fd()
+        self.look().map_or(-1, |link| link.fd())
     }
 
     /// What it takes to cancel a running operation.

@@ -30,7 +30,8 @@ impl Session {
         if self.ownership.is_certain() {
             return Ok(());
         }
-        self.ownership.look(|| self.turn.is_free() && !self.is_polled())
+        let at_rest = || self.turn.is_free() && !self.is_polled() && self.look().is_some();
+        self.ownership.look(at_rest)
     }
 
     /// Why this process may not use the session, if so.
