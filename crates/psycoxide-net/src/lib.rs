@@ -29,6 +29,7 @@ mod pace;
 mod pump;
 mod resolve;
 mod securing;
+pub mod silence;
 mod socket;
 mod tls;
 mod turn;
