@@ -1,4 +1,7 @@
-"""A child of fork() may do with an inherited connection what it likes, but not use it."""
+"""What a child of fork() does with a connection without using it leaves the parent alone.
+
+Who may use it stands in test_fork_ownership.py.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,12 @@ import contextlib
 import gc
 import os
 import select
-import signal
-import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 
 import pytest
+from fixtures.forks import in_child
 
 import psycoxide
 from psycoxide import extensions, extras, pool
@@ -21,86 +22,10 @@ from psycoxide import extensions, extras, pool
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork()")
 
 
-def in_child(function: Callable[[], object], leave: Callable[[], object] | None = None) -> None:
-    """Runs `function` in a child, which then ends with `leave`; fails if the child fails."""
-    sys.stdout.flush()
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            function()
-            status = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            if status == 0 and leave is not None:
-                leave()
-            os._exit(status)
-    until = time.monotonic() + 20
-    while True:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            break
-        if time.monotonic() > until:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-            pytest.fail("the child hangs")
-        time.sleep(0.01)
-    assert os.waitstatus_to_exitcode(status) == 0
-
-
 def usable(conn) -> bool:
     with conn.cursor() as cur:
         cur.execute("select 42")
         return cur.fetchone() == (42,)
-
-
-USES = {
-    "execute": lambda conn: conn.cursor().execute("select 1"),
-    "executemany": lambda conn: conn.cursor().executemany("select %s", [(1,)]),
-    "named cursor": lambda conn: conn.cursor("name").execute("select 1"),
-    "commit": lambda conn: conn.commit(),
-    "rollback": lambda conn: conn.rollback(),
-    "with": lambda conn: conn.__enter__(),
-    "cancel": lambda conn: conn.cancel(),
-    "reset": lambda conn: conn.reset(),
-    "poll": lambda conn: conn.poll(),
-    "set_client_encoding": lambda conn: conn.set_client_encoding("LATIN1"),
-    "set_session": lambda conn: conn.set_session(readonly=True),
-    "tpc_begin": lambda conn: conn.tpc_begin("x"),
-    "lobject": lambda conn: conn.lobject(),
-    "copy": lambda conn: conn.cursor().copy_expert("copy (select 1) to stdout", sys.stdout),
-}
-
-
-@pytest.mark.parametrize("use", USES)
-def test_using_it_is_refused(conn, use):
-    cur = conn.cursor()
-    cur.execute("select 1")  # A transaction is open: commit has something to do.
-
-    def child():
-        with pytest.raises(psycoxide.InterfaceError, match="fork"):
-            USES[use](conn)
-            if use == "with":
-                conn.commit()
-
-    in_child(child)
-    assert cur.fetchone() == (1,)
-    assert usable(conn)
-
-
-def test_a_cursor_can_be_read_but_not_used(conn):
-    cur = conn.cursor()
-    cur.execute("select generate_series(1, 3)")
-
-    def child():
-        assert cur.fetchall() == [(1,), (2,), (3,)]  # The rows are in the child's own memory.
-        with pytest.raises(psycoxide.InterfaceError, match="fork"):
-            cur.execute("select 1")
-
-    in_child(child)
-    assert len(cur.fetchall()) == 3
-    assert usable(conn)
 
 
 @pytest.mark.parametrize("state", ["idle", "transaction", "error", "named", "autocommit"])
@@ -303,7 +228,7 @@ def test_what_is_told_while_another_thread_reads(busy, dsn):
         facts += [info.socket, info.ssl_in_use, info.used_password, info.dsn_parameters]
         facts += [info.user, info.dbname, busy.server_version, busy.encoding]
         facts += [info.ssl_attribute(name) for name in info.ssl_attribute_names]
-        return [*facts, *map(busy.get_parameter_status, names), busy.closed]
+        return [*facts, *map(busy.get_parameter_status, names)]
 
     expected = told()
 
@@ -414,37 +339,6 @@ def test_a_pool_that_another_thread_connects_for(dsn):
     thread.join()
     assert usable(first)
     shared.closeall()
-
-
-def test_multiprocessing(dsn, run_python):
-    done = run_python(
-        """
-        import multiprocessing, os
-        import psycoxide
-
-        conn = psycoxide.connect(os.environ["DSN"])
-
-        def work(n):
-            try:
-                conn.cursor().execute("select 1")
-            except psycoxide.InterfaceError:
-                pass
-            else:
-                return "shared"
-            own = psycoxide.connect(os.environ["DSN"])
-            cur = own.cursor()
-            cur.execute("select %s * 2", (n,))
-            return cur.fetchone()[0]
-
-        if __name__ == "__main__":
-            with multiprocessing.get_context("fork").Pool(4) as workers:
-                print(workers.map(work, range(20)) == [n * 2 for n in range(20)])
-            cur = conn.cursor()
-            cur.execute("select 1")
-            print(cur.fetchone())
-        """
-    )
-    assert done.stdout == "True\n(1,)\n"
 
 
 def test_info_needs_no_session(conn):

@@ -11,6 +11,7 @@ import uuid
 from contextlib import suppress
 
 import pytest
+from fixtures.forks import in_child
 
 import psycoxide
 from psycoxide import errors, extensions
@@ -144,6 +145,37 @@ def test_bytes_unless_decoded(stream, slot, numbers, admin):
 
     consume(cur, consumer)
     assert seen == [b"BEGIN", f"table public.{numbers}: INSERT: n[bigint]:1".encode(), b"COMMIT"]
+
+
+@pytest.mark.parametrize("started_by", ["parent", "child"])
+@pytest.mark.usefixtures("decoding_plugin")
+def test_a_reader_of_its_own_process(stream, slot, numbers, admin, started_by):
+    """A program connects, forks, and reads in the child."""
+    cur = stream()
+    cur.create_replication_slot(slot, output_plugin="test_decoding")
+    admin.execute(f"insert into {numbers} values (42)")
+    if started_by == "parent":
+        cur.start_replication(slot, decode=True, options=CHANGES)
+
+    def read():
+        if started_by == "child":
+            cur.start_replication(slot, decode=True, options=CHANGES)
+        seen = []
+
+        def consumer(message):
+            seen.append(message.payload)
+            message.cursor.send_feedback(flush_lsn=message.data_start)
+            if message.payload.startswith("COMMIT"):
+                raise StopReplication
+
+        consume(cur, consumer)
+        assert f"table public.{numbers}: INSERT: n[bigint]:42" in seen
+        cur.connection.close()
+
+    child = in_child(read)
+    for use in (cur.read_message, lambda: cur.start_replication(slot)):
+        with pytest.raises(psycoxide.InterfaceError, match=f"fork.*process {child} was the first"):
+            use()
 
 
 def pgoutput_inserts(payload: bytes) -> list[int]:

@@ -255,13 +255,18 @@ def forks(seconds: float, count: collections.Counter[str]) -> None:
     cursors = [conn.cursor() for conn in kept]
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        way = chance.choice(["exit", "drop", "killed", "own"])
+        way = chance.choice(["exit", "drop", "killed", "own", "taken"])
         child = os.fork()
         if child == 0:
             signal.alarm(20)  # no watchdog: its thread is not in the child
             in_child(way, kept, cursors)
         _, status = os.waitpid(child, 0)
         fine = os.WTERMSIG(status) == signal.SIGKILL if way == "killed" else status == 0
+        if way == "taken":
+            fine = fine and kept[0].closed == 2
+            kept[0].close()
+            kept[0] = connect(application_name="soak")
+            cursors[0] = kept[0].cursor()
         count[way if fine else "unexpected"] += 1
         for number, cur in enumerate(cursors):
             cur.execute("select %s", (number,))
@@ -271,7 +276,7 @@ def forks(seconds: float, count: collections.Counter[str]) -> None:
 
 
 def in_child(way: str, kept: list, cursors: list) -> None:
-    from support import connect, db
+    from support import connect
 
     code = 1
     try:
@@ -282,12 +287,12 @@ def in_child(way: str, kept: list, cursors: list) -> None:
         elif way == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
         elif way == "own":
-            with contextlib.suppress(db.InterfaceError):
-                cursors[0].execute("select 1")
-                raise AssertionError("the parent's session was used")
             own = connect(application_name="soak").cursor()
             own.execute("select 1")
             assert own.fetchone() == (1,)
+        elif way == "taken":
+            cursors[0].execute("select 1")
+            assert cursors[0].fetchone() == (1,)
         code = 0
     finally:
         os._exit(code)

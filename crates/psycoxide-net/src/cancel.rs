@@ -3,7 +3,7 @@
 //! <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS>
 
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::error::{Attempt, Error, Reason};
 use crate::gss;
 use crate::securing::{How, Secured, Securing};
 use crate::socket::place::Place;
-use crate::socket::{Stream, TcpOptions};
+use crate::socket::{Connecting, Stream, TcpOptions};
 use crate::tls::Failure;
 use crate::wait::{Readiness, wait};
 
@@ -62,20 +62,21 @@ impl CancelToken {
         })
     }
 
-    /// Begins to connect; over a Unix socket the server's queue may be full for a moment.
     fn connect(&self, waiting: &mut Waiting<'_>) -> Result<Stream, Reason> {
-        let patience = Instant::now() + QUEUE_PATIENCE;
-        let until = waiting.deadline.map_or(patience, |deadline| deadline.min(patience));
-        loop {
-            match Stream::connect(&self.place, &TcpOptions::default()) {
-                Ok((stream, _)) => return Ok(stream),
-                Err(error)
-                    if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < until =>
-                {
-                    std::thread::sleep(QUEUE_PAUSE);
-                }
-                Err(error) => return Err(Reason::Unreachable(error)),
+        let connecting = Stream::connect(&self.place, &TcpOptions::default());
+        match connecting.map_err(Reason::Unreachable)? {
+            Connecting::Done(stream) => Ok(stream),
+            Connecting::Begun(stream) => {
+                waiting.ready(stream.as_raw_fd(), Interest::WRITE)?;
+                stream.connected().map_err(Reason::Unreachable)?;
+                Ok(stream)
             }
+            Connecting::Queued(queue) => loop {
+                waiting.ready(queue.fd(), Interest::READ)?;
+                if let Some(stream) = queue.poll().map_err(Reason::Unreachable)? {
+                    return Ok(stream);
+                }
+            },
         }
     }
 
@@ -86,7 +87,9 @@ impl CancelToken {
         let mut securing = Securing::new(stream, *how, config, *host)?;
         loop {
             match securing.advance(config, *host)? {
-                Secured::Wait(interest) => waiting.ready(securing.stream(), interest)?,
+                Secured::Wait(interest) => {
+                    waiting.ready(securing.stream().as_raw_fd(), interest)?
+                }
                 Secured::Done => return Ok(securing.into_stream()),
                 Secured::Refused => {
                     return Err(how.refused());
@@ -97,8 +100,6 @@ impl CancelToken {
 
     fn try_send(&self, waiting: &mut Waiting<'_>) -> Result<(), Reason> {
         let stream = self.connect(waiting)?;
-        waiting.ready(&stream, Interest::WRITE)?;
-        stream.connected().map_err(Reason::Unreachable)?;
         let mut stream = self.secured(stream, waiting)?;
         let mut rest = self.message.as_slice();
         while !rest.is_empty() {
@@ -126,10 +127,6 @@ impl CancelToken {
     }
 }
 
-/// So long a server whose queue of connections is full is asked again, and so often.
-const QUEUE_PATIENCE: Duration = Duration::from_secs(2);
-const QUEUE_PAUSE: Duration = Duration::from_millis(5);
-
 /// How long to wait, and whether to.
 struct Waiting<'a> {
     deadline: Option<Instant>,
@@ -146,7 +143,7 @@ impl Waiting<'_> {
         interest: Interest,
     ) -> Result<(), Reason> {
         match error.kind() {
-            io::ErrorKind::WouldBlock => self.ready(stream, interest),
+            io::ErrorKind::WouldBlock => self.ready(stream.as_raw_fd(), interest),
             io::ErrorKind::Interrupted => Ok(()),
             kind => Err(Reason::Socket(
                 error
@@ -156,14 +153,45 @@ impl Waiting<'_> {
         }
     }
 
-    fn ready(&mut self, stream: &Stream, interest: Interest) -> Result<(), Reason> {
+    fn ready(&mut self, fd: RawFd, interest: Interest) -> Result<(), Reason> {
         loop {
-            match wait(stream.as_raw_fd(), interest, self.deadline) {
+            match wait(fd, interest, self.deadline) {
                 Ok(Readiness::Ready) => return Ok(()),
                 Ok(Readiness::Expired) => return Err(Reason::Timeout),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted && (self.go_on)() => {}
                 Err(error) => return Err(Reason::Socket(error)),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+    use crate::socket::full::FullServer;
+
+    fn token(server: &FullServer) -> CancelToken {
+        CancelToken::new(server.place(), b"stop".to_vec(), None)
+    }
+
+    #[test]
+    fn a_server_without_room_is_told_when_it_has() {
+        let server = FullServer::start();
+        let token = token(&server);
+        let sender = std::thread::spawn(move || token.send(None, &mut || true));
+        server.make_room();
+        let mut message = [0; 4];
+        server.accept().read_exact(&mut message).unwrap();
+        assert_eq!(&message, b"stop");
+        sender.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn the_time_to_tell_a_server_without_room_is_bounded() {
+        let server = FullServer::start();
+        let error = token(&server).send(Some(Duration::from_millis(20)), &mut || true);
+        assert!(error.unwrap_err().to_string().ends_with("failed: timeout expired"));
     }
 }

@@ -8,7 +8,13 @@
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 #![cfg_attr(
     test,
-    allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)
+    allow(
+        clippy::disallowed_methods,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
 )]
 
 mod cancel;
@@ -17,10 +23,13 @@ mod dial;
 mod error;
 mod gss;
 mod link;
+mod offload;
+mod ownership;
 mod pace;
 mod pump;
 mod resolve;
 mod securing;
+pub mod silence;
 mod socket;
 mod tls;
 mod turn;
@@ -30,7 +39,8 @@ pub use cancel::CancelToken;
 pub use config::{Config, OnDemand};
 pub use error::{Attempt, Error, Reason};
 pub use gss::Failure as GssFailure;
-pub use link::{Link, News, Progress};
+pub use link::{ConnStatus, Link, News, Progress};
+pub use ownership::{Ownership, Refusal, count_forks};
 pub use psycoxide_proto::Interest;
 pub use socket::place::Place;
 pub use tls::{Failure, TlsInfo};

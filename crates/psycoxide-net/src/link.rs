@@ -32,11 +32,39 @@ pub enum Progress {
     Yield,
 }
 
+/// How a connection is: libpq's `ConnStatusType`, with its numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum ConnStatus {
+    /// The session is set up.
+    Ok = 0,
+    /// There is none (any more).
+    Bad = 1,
+    /// Waiting for the connection to be made.
+    Started = 2,
+    /// The connection is made; nothing was sent yet.
+    Made = 3,
+    /// Waiting for the server to answer.
+    AwaitingResponse = 4,
+    /// Authenticated; the server is starting the session.
+    AuthOk = 5,
+    /// TLS is being set up.
+    SslStartup = 7,
+    /// The server is asked whether it is read-only.
+    CheckWritable = 9,
+    /// Encryption by GSSAPI is being set up.
+    GssStartup = 11,
+    /// The server is asked whether it is a standby.
+    CheckStandby = 13,
+}
+
 /// A connection to a server.
 #[derive(Debug)]
 pub struct Link {
     config: Arc<Config>,
     stage: Stage,
+    /// The host in the configuration's list that is, or was last, tried.
+    host: usize,
     /// How the answer comes that is being read.
     pace: Pace,
     /// What the server had said when the link was closed, for the driver to take.
@@ -66,8 +94,9 @@ impl Link {
     /// [`Error::Connect`] if no host can even be tried.
     pub fn dial(config: Arc<Config>) -> Result<Self, Error> {
         let dial = Dial::new(Arc::clone(&config))?;
+        let host = dial.host_index();
         let stage = Stage::Dialing(Box::new(dial));
-        Ok(Self { config, stage, pace: Pace::default(), last: News::default() })
+        Ok(Self { config, stage, host, pace: Pace::default(), last: News::default() })
     }
 
     /// Hands over a request; [`Link::advance`] sends it.
@@ -118,7 +147,9 @@ impl Link {
     #[cold]
     fn advance_dialing(&mut self) -> Result<Progress, Error> {
         let Stage::Dialing(dial) = &mut self.stage else { return Err(Error::lost()) };
-        match dial.advance()? {
+        let advanced = dial.advance();
+        self.host = dial.host_index();
+        match advanced? {
             Dialing::Wait(interest) => Ok(Progress::Wait(interest)),
             Dialing::Yield => Ok(Progress::Yield),
             Dialing::Ask(ask) => Ok(Progress::Paused(Event::Ask(ask))),
@@ -126,6 +157,30 @@ impl Link {
                 self.stage = Stage::Up(connected);
                 Ok(Progress::Done(outcome))
             }
+        }
+    }
+
+    /// Looks names up as far as that is possible without waiting, and begins to connect to the first
+    /// host that has an address. That goes on with [`Link::advance`].
+    ///
+    /// # Errors
+    /// [`Error::Connect`] if there is none, or none can even be tried; the link is closed then.
+    pub fn look_up(&mut self) -> Result<(), Error> {
+        let Stage::Dialing(dial) = &mut self.stage else { return Ok(()) };
+        let looked_up = dial.look_up();
+        self.host = dial.host_index();
+        if looked_up.is_err() {
+            self.shut();
+        }
+        looked_up
+    }
+
+    /// How the connection is.
+    pub fn status(&self) -> ConnStatus {
+        match &self.stage {
+            Stage::Up(_) => ConnStatus::Ok,
+            Stage::Dialing(dial) => dial.status(),
+            Stage::Closed => ConnStatus::Bad,
         }
     }
 
@@ -257,17 +312,19 @@ impl Link {
         Some(CancelToken::new(up.place.clone(), key.request_message(), secure))
     }
 
-    /// The host that is connected to, as libpq's `PQhost` has it: the name or socket directory that
-    /// was given, else the address.
+    /// The host that is connected to, or was tried last, as libpq's `PQhost` has it: the name or
+    /// socket directory that was given, else the address.
     pub fn host(&self) -> Option<String> {
-        let Stage::Up(up) = &self.stage else { return None };
-        if let Place::Unix { path } = &up.place {
+        let place = match &self.stage {
+            Stage::Up(up) => Some(&up.place),
+            Stage::Dialing(dial) => dial.place(),
+            Stage::Closed => None,
+        };
+        if let Some(Place::Unix { path }) = place {
             let directory = path.rsplit_once('/').map_or(path.as_str(), |(directory, _)| directory);
             return Some(directory.to_owned());
         }
-        let host = self.config.hosts().get(up.host)?;
-        let name = Some(&host.name).filter(|name| !name.is_empty());
-        name.or(host.address.as_ref()).cloned()
+        self.config.name_or_address(self.host).map(str::to_owned)
     }
 
     /// The address that is connected to, as libpq's `PQhostaddr` has it; none for a Unix socket.
@@ -278,9 +335,9 @@ impl Link {
         }
     }
 
-    /// The port that is connected to; for a socket the number in its name.
+    /// The port that is connected to, or was tried last; for a socket the number in its name.
     pub fn port(&self) -> Option<u16> {
-        Some(self.config.hosts().get(self.up()?.host)?.port)
+        Some(self.config.hosts().get(self.host)?.port)
     }
 
     /// How long to let the answer gather before more of it is waited for: not at all, unless it is a

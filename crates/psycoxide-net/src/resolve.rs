@@ -2,14 +2,13 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::net::UnixStream;
+use std::os::fd::RawFd;
 use std::path::Path;
-use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::time::Instant;
 
 use crate::config::{FALLBACK_SOCKET_DIRECTORY, Host, shown_host, socket_path};
 use crate::error::Attempt;
+use crate::offload::{Offload, Offloaded};
 use crate::socket::place::Place;
 
 /// The longest path that fits into a Unix socket's address with the NUL behind it.
@@ -84,35 +83,26 @@ fn numeric(text: &str, port: u16) -> Option<SocketAddr> {
     (text, port).to_socket_addrs().ok()?.next()
 }
 
-/// A name that is being looked up.
-///
-/// The system's resolver can be neither interrupted nor bounded, so it runs in a thread, which is
-/// left to itself when nobody wants to know any more.
+/// A name that is being looked up, by the system's resolver.
 #[derive(Debug)]
 pub(crate) struct Lookup {
     name: String,
-    found: Receiver<io::Result<Vec<SocketAddr>>>,
-    /// Its other end is closed when the lookup is over, which makes this one readable.
-    bell: UnixStream,
+    resolver: Offload<io::Result<Vec<SocketAddr>>>,
     deadline: Option<Instant>,
 }
 
 impl Lookup {
     fn begin(name: &str, port: u16, deadline: Option<Instant>) -> io::Result<Lookup> {
-        let (sender, found) = mpsc::sync_channel(1);
-        let (bell, rope) = UnixStream::pair()?;
         let asked = name.to_owned();
-        std::thread::Builder::new().name("psycoxide-resolve".to_owned()).spawn(move || {
-            let found = (asked.as_str(), port).to_socket_addrs();
-            let _ = sender.send(found.map(Iterator::collect));
-            drop(rope);
+        let resolver = Offload::begin("psycoxide-resolve", move || {
+            (asked.as_str(), port).to_socket_addrs().map(Iterator::collect)
         })?;
-        Ok(Lookup { name: name.to_owned(), found, bell, deadline })
+        Ok(Lookup { name: name.to_owned(), resolver, deadline })
     }
 
     /// What to wait for, to be readable.
     pub(crate) fn fd(&self) -> RawFd {
-        self.bell.as_raw_fd()
+        self.resolver.fd()
     }
 
     /// When the lookup is given up.
@@ -124,15 +114,15 @@ impl Lookup {
     pub(crate) fn poll(&self) -> Option<Result<Vec<Place>, Attempt>> {
         let failed = |reason: &str| Some(Err(untranslated(&self.name, reason)));
         let place = |address| Place::Tcp { host: self.name.clone(), address };
-        match self.found.try_recv() {
-            Ok(Ok(found)) if found.is_empty() => failed(UNKNOWN_NAME),
-            Ok(Ok(found)) => Some(Ok(found.into_iter().map(place).collect())),
-            Ok(Err(error)) => failed(&words(&error)),
-            Err(TryRecvError::Disconnected) => failed(UNKNOWN_NAME),
-            Err(TryRecvError::Empty) if self.deadline.is_some_and(|at| at <= Instant::now()) => {
+        match self.resolver.poll() {
+            Offloaded::Done(Ok(found)) if found.is_empty() => failed(UNKNOWN_NAME),
+            Offloaded::Done(Ok(found)) => Some(Ok(found.into_iter().map(place).collect())),
+            Offloaded::Done(Err(error)) => failed(&words(&error)),
+            Offloaded::Lost => failed(UNKNOWN_NAME),
+            Offloaded::Working if self.deadline.is_some_and(|at| at <= Instant::now()) => {
                 failed("timeout expired")
             }
-            Err(TryRecvError::Empty) => None,
+            Offloaded::Working => None,
         }
     }
 }

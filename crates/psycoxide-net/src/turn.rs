@@ -84,6 +84,21 @@ impl Turn {
         taken
     }
 
+    /// Makes it usable in a forked child, whatever threads of the parent waited for it; whether
+    /// nobody had it.
+    pub fn adopt(&self) -> bool {
+        let free = self.is_free();
+        if free {
+            self.waiting.store(0, Ordering::SeqCst);
+        }
+        free
+    }
+
+    /// Whether nobody has it, nor was about to take it or give it back.
+    pub fn is_free(&self) -> bool {
+        self.owner.load(Ordering::SeqCst) == NOBODY && self.gate.try_lock().is_ok()
+    }
+
     /// Gives the turn back.
     pub fn release(&self) {
         self.owner.store(NOBODY, Ordering::SeqCst);
@@ -123,6 +138,19 @@ mod tests {
         for thread in threads {
             thread.join().unwrap();
         }
+    }
+
+    #[test]
+    fn only_a_free_one_is_adopted() {
+        let turn = Turn::new();
+        turn.waiting.store(3, Ordering::SeqCst);
+        turn.acquire(LONG).unwrap();
+        assert!(!turn.adopt());
+        turn.owner.store(NOBODY, Ordering::SeqCst);
+        assert!(turn.adopt());
+        assert_eq!(turn.waiting.load(Ordering::SeqCst), 0);
+        let _held = turn.gate.lock().unwrap();
+        assert!(!turn.adopt());
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! Links to a server that misbehaves: a listener that plays a few bytes.
+#![allow(clippy::disallowed_methods)]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Links to a real server: the one that `PSYCOXIDE_TEST_DSN` names.
+#![allow(clippy::disallowed_methods)]
 
 mod common;
 

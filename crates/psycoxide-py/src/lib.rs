@@ -27,7 +27,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = true)]
 fn _psycopg(module: &Bound<'_, PyModule>) -> PyResult<()> {
     interpreter::claim(module.py())?;
-    session::count_forks();
+    psycoxide_net::count_forks();
     late::register(module)?;
     error::register(module)?;
     adapt::register(module)?;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,20 +17,16 @@ use crate::config::{
 };
 use crate::error::{Error, Reason};
 use crate::gss;
+use crate::link::ConnStatus;
 use crate::pump::{self, Pumped};
 use crate::securing::{How, Secured, Securing};
 use crate::socket::place::Place;
-use crate::socket::{Stream, TcpOptions};
+use crate::socket::{Connecting, Queue, Stream, TcpOptions};
 use crate::tls::{NOT_REQUESTED, Session};
 use crate::wait::{Readiness, wait};
 
 /// So many random bytes make a nonce for SCRAM, as in libpq.
 const NONCE_LENGTH: usize = 18;
-
-/// How long to go on asking a server whose queue of connections is full, and how often. Only Unix
-/// sockets say that it is; TCP does this by itself.
-const QUEUE_PATIENCE: Duration = Duration::from_secs(2);
-const QUEUE_PAUSE: Duration = Duration::from_millis(5);
 
 /// An attempt under way.
 #[derive(Debug)]
@@ -95,8 +91,8 @@ impl Methods {
 
 #[derive(Debug)]
 enum Stage {
-    /// The server's queue was full; there is no socket until there is room.
-    Queueing { options: TcpOptions, until: Instant },
+    /// The server's queue is full; there is no socket until there is room.
+    Queueing(Queue),
     /// The socket is connected, or will be.
     Connecting { stream: Stream, done: bool },
     /// Encryption is being set up.
@@ -133,17 +129,19 @@ impl Attempt {
         let options =
             TcpOptions { keepalive: settings.keepalive, user_timeout: settings.tcp_user_timeout };
         let stage = match Stream::connect(&place, &options) {
-            Ok((stream, done)) => Stage::Connecting { stream, done },
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                Stage::Queueing { options, until: Instant::now() + QUEUE_PATIENCE }
-            }
+            Ok(Connecting::Done(stream)) => Stage::Connecting { stream, done: true },
+            Ok(Connecting::Begun(stream)) => Stage::Connecting { stream, done: false },
+            Ok(Connecting::Queued(queue)) => Stage::Queueing(queue),
             Err(error) => return Err((place, error)),
         };
         Ok(Attempt { place, deadline, methods, stage })
     }
 
     pub(super) fn fd(&self) -> RawFd {
-        self.stream().map_or(-1, AsRawFd::as_raw_fd)
+        match &self.stage {
+            Stage::Queueing(queue) => queue.fd(),
+            _ => self.stream().map_or(-1, AsRawFd::as_raw_fd),
+        }
     }
 
     pub(super) fn place(&self) -> &Place {
@@ -157,6 +155,22 @@ impl Attempt {
     /// Whether the time for this attempt is up.
     pub(super) fn is_late(&self) -> bool {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// How far the attempt is.
+    pub(super) fn status(&self) -> ConnStatus {
+        match &self.stage {
+            Stage::Queueing(_) | Stage::Connecting { done: false, .. } | Stage::Over => {
+                ConnStatus::Started
+            }
+            Stage::Connecting { done: true, .. } => ConnStatus::Made,
+            Stage::Securing(_) if self.methods.now == GSS => ConnStatus::GssStartup,
+            Stage::Securing(_) => ConnStatus::SslStartup,
+            Stage::Starting(_, engine) if engine.is_authenticated() => ConnStatus::AuthOk,
+            Stage::Starting(..) => ConnStatus::AwaitingResponse,
+            Stage::Asking(_, _, Question::ReadOnly) => ConnStatus::CheckWritable,
+            Stage::Asking(_, _, Question::Standby) => ConnStatus::CheckStandby,
+        }
     }
 
     pub(super) fn engine(&self) -> Option<&Engine> {
@@ -207,19 +221,11 @@ impl Attempt {
     ) -> Result<Step, Reason> {
         loop {
             let event = match &mut self.stage {
-                Stage::Queueing { options, until } => {
-                    match Stream::connect(&self.place, options) {
-                        Ok((stream, done)) => self.stage = Stage::Connecting { stream, done },
-                        Err(error)
-                            if error.kind() == io::ErrorKind::WouldBlock
-                                && Instant::now() < *until =>
-                        {
-                            // There is nothing that could be waited for.
-                            std::thread::sleep(QUEUE_PAUSE);
-                            return Ok(Step::Yield);
-                        }
-                        Err(error) => return Err(Reason::Unreachable(error)),
-                    }
+                Stage::Queueing(queue) => {
+                    let Some(stream) = queue.poll().map_err(Reason::Unreachable)? else {
+                        return Ok(Step::Wait(Interest::READ));
+                    };
+                    self.stage = Stage::Connecting { stream, done: true };
                     continue;
                 }
                 Stage::Connecting { stream, done } => {
@@ -372,7 +378,7 @@ impl Attempt {
             | Stage::Starting(stream, _)
             | Stage::Asking(stream, ..) => Some(stream),
             Stage::Securing(securing) => Some(securing.stream()),
-            Stage::Queueing { .. } | Stage::Over => None,
+            Stage::Queueing(_) | Stage::Over => None,
         }
     }
 }

@@ -21,6 +21,7 @@ use psycoxide_proto::{
 
 use crate::config::{Config, TargetSession};
 use crate::error::{Attempt as Failure, Error, Reason};
+use crate::link::ConnStatus;
 use crate::resolve::{Lookup, Resolved, resolve};
 use crate::socket::Stream;
 use crate::socket::place::Place;
@@ -134,6 +135,16 @@ impl Dial {
         self.config.name_or_address(self.host)
     }
 
+    /// The place of that host in the configuration's list.
+    pub(crate) fn host_index(&self) -> usize {
+        self.host
+    }
+
+    /// How far the attempt under way is.
+    pub(crate) fn status(&self) -> ConnStatus {
+        self.attempt.as_ref().map_or(ConnStatus::Started, Attempt::status)
+    }
+
     /// The address that is being tried.
     pub(crate) fn place(&self) -> Option<&Place> {
         self.attempt.as_ref().map(Attempt::place)
@@ -162,14 +173,9 @@ impl Dial {
     /// [`Error::Connect`] with what every attempt came to, when all have failed.
     pub(crate) fn advance(&mut self) -> Result<Dialing, Error> {
         loop {
-            if let Some(lookup) = self.lookup.take() {
-                let Some(found) = lookup.poll() else {
-                    self.lookup = Some(lookup);
-                    return Ok(Dialing::Wait(Interest::READ));
-                };
-                self.found(found)?;
-                self.next()?;
-                continue;
+            self.look_up()?;
+            if self.is_looking_up() {
+                return Ok(Dialing::Wait(Interest::READ));
             }
             let Some(mut attempt) = self.attempt.take() else {
                 return Err(self.give_up());
@@ -196,6 +202,22 @@ impl Dial {
                 Err(reason) => self.failed(attempt, reason)?,
             }
         }
+    }
+
+    /// Looks names up as far as that is possible without waiting, and begins the attempt after that.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] if there is no host with an address, or none can even be tried.
+    pub(crate) fn look_up(&mut self) -> Result<(), Error> {
+        while let Some(lookup) = self.lookup.take() {
+            let Some(found) = lookup.poll() else {
+                self.lookup = Some(lookup);
+                break;
+            };
+            self.found(found)?;
+            self.next()?;
+        }
+        Ok(())
     }
 
     /// Notes a failure, and begins the next attempt if it leaves room for one.
@@ -409,5 +431,54 @@ fn onward(reason: &Reason) -> Onward {
         | Reason::Gss(_)
         | Reason::Lost(_)
         | Reason::Setup(_) => Onward::Nowhere,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+    use crate::socket::full::FullServer;
+    use crate::wait::{Readiness, wait};
+
+    fn dial(server: &FullServer, options: &str) -> Dial {
+        let folder = server.folder.display();
+        let dsn = format!("host={folder} port=5432 user=me dbname=db {options}");
+        Dial::new(Arc::new(Config::parse(&dsn).unwrap())).unwrap()
+    }
+
+    #[test]
+    fn a_server_without_room_is_waited_for_elsewhere() {
+        let server = FullServer::start();
+        let mut dial = dial(&server, "");
+        for _ in 0..3 {
+            assert!(matches!(dial.advance(), Ok(Dialing::Wait(Interest::READ))));
+            let readiness = wait(dial.fd(), Interest::READ, Some(Instant::now())).unwrap();
+            assert_eq!(readiness, Readiness::Expired);
+        }
+        server.make_room();
+        assert_eq!(wait(dial.fd(), Interest::READ, None).unwrap(), Readiness::Ready);
+        // The startup message is on its way.
+        assert!(matches!(dial.advance(), Ok(Dialing::Wait(Interest::READ))));
+        let mut length = [0; 4];
+        server.accept().read_exact(&mut length).unwrap();
+        assert!(u32::from_be_bytes(length) > 8);
+    }
+
+    #[test]
+    fn a_server_without_room_counts_for_connect_timeout() {
+        let server = FullServer::start();
+        let mut dial = dial(&server, "connect_timeout=1");
+        let error = loop {
+            match dial.advance() {
+                Ok(Dialing::Wait(interest)) => {
+                    wait(dial.fd(), interest, dial.deadline()).unwrap();
+                }
+                Ok(other) => panic!("connecting came to {other:?}"),
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert!(error.ends_with("failed: timeout expired"), "{error}");
     }
 }

@@ -1,7 +1,10 @@
 //! The byte stream to a server.
 
 mod attachment;
+#[cfg(test)]
+pub(crate) mod full;
 pub mod place;
+mod queue;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -18,6 +21,7 @@ use crate::securing::How;
 use crate::{gss, tls};
 use attachment::Attachment;
 use place::Place;
+pub(crate) use queue::Queue;
 
 /// Sending to a peer that is gone must be an error, not a signal that ends the process.
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
@@ -68,12 +72,20 @@ impl From<Socket> for Stream {
     }
 }
 
+/// How far connecting came at once.
+#[derive(Debug)]
+pub(crate) enum Connecting {
+    /// The end.
+    Done(Stream),
+    /// The socket becomes writable when it is known.
+    Begun(Stream),
+    /// The server has no room in its queue.
+    Queued(Queue),
+}
+
 impl Stream {
-    /// Begins to connect, and whether that is done. If not, the socket becomes writable when it has
-    /// succeeded or failed.
-    ///
-    /// A Unix socket whose queue is full fails with `WouldBlock`: it is worth another try.
-    pub fn connect(place: &Place, options: &TcpOptions) -> io::Result<(Self, bool)> {
+    /// Begins to connect, without waiting.
+    pub(crate) fn connect(place: &Place, options: &TcpOptions) -> io::Result<Connecting> {
         let (domain, address) = match place {
             Place::Tcp { address, .. } => (Domain::for_address(*address), SockAddr::from(*address)),
             Place::Unix { path } => (Domain::UNIX, unix_address(path)?),
@@ -90,11 +102,19 @@ impl Stream {
             socket.set_tcp_nodelay(true)?;
             set_options(&socket, options)?;
         }
-        let done = match socket.connect(&address) {
-            Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
-            connected => connected.is_ok(),
-        };
-        Ok((Self::from(socket), done))
+        match socket.connect(&address) {
+            Ok(()) => Ok(Connecting::Done(Self::from(socket))),
+            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {
+                Ok(Connecting::Begun(Self::from(socket)))
+            }
+            Err(error)
+                if error.kind() == io::ErrorKind::WouldBlock
+                    && matches!(place, Place::Unix { .. }) =>
+            {
+                Queue::join(address, queue::PATIENCE).map(Connecting::Queued)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// What came of connecting, once the socket is writable.
@@ -308,8 +328,15 @@ mod tests {
         (listener, Place::Tcp { host: "127.0.0.1".to_owned(), address })
     }
 
+    fn begin(place: &Place, options: &TcpOptions) -> io::Result<Stream> {
+        match Stream::connect(place, options)? {
+            Connecting::Done(stream) | Connecting::Begun(stream) => Ok(stream),
+            Connecting::Queued(_) => panic!("there was no room"),
+        }
+    }
+
     fn connect(place: &Place, options: &TcpOptions) -> Stream {
-        let (stream, _) = Stream::connect(place, options).unwrap();
+        let stream = begin(place, options).unwrap();
         wait(stream.as_raw_fd(), Interest::WRITE, None).unwrap();
         stream.connected().unwrap();
         stream
@@ -366,9 +393,9 @@ mod tests {
     fn a_refused_connection_is_told_when_it_is_known() {
         let (listener, place) = listener();
         drop(listener);
-        let error = match Stream::connect(&place, &TcpOptions::default()) {
+        let error = match begin(&place, &TcpOptions::default()) {
             Err(error) => error,
-            Ok((stream, _)) => {
+            Ok(stream) => {
                 wait(stream.as_raw_fd(), Interest::WRITE, None).unwrap();
                 stream.connected().unwrap_err()
             }

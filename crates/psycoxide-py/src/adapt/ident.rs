@@ -49,7 +49,7 @@ fn scope_context(scope: &Bound<'_, PyAny>) -> PyResult<QuoteContext> {
 }
 
 fn open_context(connection: &Bound<'_, Connection>) -> PyResult<QuoteContext> {
-    match connection.get().open_session() {
+    match connection.get().unclosed_session() {
         Ok(_) => Ok(connection.get().quote_context(connection.py())),
         Err(_) => Err(error::interface("connection not valid")),
     }

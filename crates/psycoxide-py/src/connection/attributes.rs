@@ -69,8 +69,8 @@ impl Connection {
         let py = slf.py();
         let this = slf.get();
         this.refuse_blank(error::operational)?;
-        this.open_session()?;
-        if this.state(slf.py()).status == super::Status::Connecting {
+        this.usable_session()?;
+        if this.state(slf.py()).is_connecting() {
             return Err(error::operational("asynchronous connection attempt underway"));
         }
         let name = match name {
@@ -122,7 +122,7 @@ impl Connection {
         if session.closed() == Closed::ByUser {
             return Ok(());
         }
-        if session.is_ours() && session.closed() == Closed::Open && !this.is_async(slf.py()) {
+        if session.claim_to_end() && session.closed() == Closed::Open && !this.is_async(slf.py()) {
             // Another thread's statement may end first.
             let turn = Operation::connecting(slf, session);
             // Else it is this thread's own, of another greenlet that waits in the wait callback.
@@ -140,10 +140,15 @@ impl Connection {
         Ok(())
     }
 
-    /// 0 if the connection is open, 1 if it was closed, 2 if it broke.
+    /// 0 if the connection is open, 1 if it was closed, 2 if it broke, or another process that came
+    /// of the same fork uses it.
     #[getter]
     fn closed(&self) -> i32 {
         let closed = match self.session.get() {
+            // Where another process has it there is nothing to be had any more.
+            Some(session) if session.refusal().is_some() && session.closed() == Closed::Open => {
+                Closed::Broken
+            }
             Some(session) => session.closed(),
             None if self.closed_blank.load(Ordering::Acquire) => Closed::ByUser,
             None if self.is_blank() => Closed::Open,
@@ -243,7 +248,7 @@ impl Connection {
     /// in psycopg2.
     #[getter]
     fn operation_timeout(&self) -> PyResult<Option<f64>> {
-        Ok(self.open_session()?.timeout().map(|timeout| timeout.as_secs_f64()))
+        Ok(self.usable_session()?.timeout().map(|timeout| timeout.as_secs_f64()))
     }
 
     #[setter]
@@ -252,7 +257,7 @@ impl Connection {
             .map(Duration::try_from_secs_f64)
             .transpose()
             .map_err(|_| PyValueError::new_err("operation_timeout must be a positive number"))?;
-        self.open_session()?.set_timeout(timeout.filter(|timeout| !timeout.is_zero()));
+        self.usable_session()?.set_timeout(timeout.filter(|timeout| !timeout.is_zero()));
         Ok(())
     }
 

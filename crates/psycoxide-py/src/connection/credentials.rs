@@ -59,6 +59,8 @@ pub fn give(connection: &Bound<'_, Connection>, session: &Session, ask: Ask) -> 
             Answer::BearerToken(secret(&token)?)
         }
     };
+    // What was called may have forked the process.
+    this.claim()?;
     session.link().answer(answer).map_err(|error| error::connecting(&error))
 }
 

@@ -12,9 +12,9 @@ impl Connection {
     /// The client encoding, as PostgreSQL names it, cleaned: `UTF8`, `LATIN1`, `SQLASCII`.
     #[getter]
     fn encoding(&self, py: Python<'_>) -> Option<String> {
-        let encoding = self.state(py).encoding.clone();
-        // Not known yet.
-        (!encoding.is_empty()).then_some(encoding)
+        let state = self.state(py);
+        let known = !state.encoding.is_empty() && !state.is_connecting();
+        known.then(|| state.encoding.clone())
     }
 
     /// set_client_encoding(encoding) -- Set client encoding to `encoding`.
@@ -23,7 +23,7 @@ impl Connection {
     /// has that encoding already.
     fn set_client_encoding(slf: &Bound<'_, Self>, encoding: &str) -> PyResult<()> {
         let this = slf.get();
-        this.open_session()?;
+        this.usable_session()?;
         this.refuse_async(slf.py(), "set_client_encoding")?;
         this.refuse_prepared(slf.py(), "set_client_encoding")?;
         let wanted = psycoxide_sql::encoding::clean_name(encoding);

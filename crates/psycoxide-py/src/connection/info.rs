@@ -1,14 +1,14 @@
 //! `ConnectionInfo`: what is known about a connection (`connection.info`), and the older methods
 //! of `connection` that tell the same.
 
-use psycoxide_net::{Link, TlsInfo};
+use psycoxide_net::{ConnStatus, Link, TlsInfo};
 use psycoxide_proto::{Engine, TransactionStatus};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use super::Connection;
-use crate::session::{Closed, Facts};
+use crate::session::{Closed, Facts, Session};
 
 /// ConnectionInfo(connection)
 ///
@@ -17,6 +17,9 @@ use crate::session::{Closed, Facts};
 pub struct ConnectionInfo {
     connection: Py<Connection>,
 }
+
+/// The version of the protocol that is spoken, and assumed before the server has said so.
+const PROTOCOL: i32 = 3;
 
 /// `PQTRANS_*`: what `transaction_status` shows.
 mod transaction {
@@ -72,8 +75,29 @@ impl Connection {
         self.session.get().is_some_and(|session| session.closed() == Closed::Open)
     }
 
-    fn transaction_status_number(&self, py: Python<'_>) -> i32 {
+    /// Whether the options with which it was, or would have been, opened are told.
+    fn tells_options(&self, py: Python<'_>) -> bool {
+        let failed = |session: &Session| {
+            session.closed() == Closed::Broken && self.state(py).is_connecting()
+        };
+        self.is_open() || self.session.get().is_some_and(failed)
+    }
+
+    /// Whether an asynchronous connection is being made.
+    fn is_being_made(&self, py: Python<'_>) -> bool {
+        self.is_open() && self.state(py).is_connecting()
+    }
+
+    fn status_number(&self, py: Python<'_>) -> i32 {
         if !self.is_open() {
+            return ConnStatus::Bad as i32;
+        }
+        let noted = |_: &Facts| ConnStatus::Ok;
+        self.look(py, Link::status, noted).unwrap_or(ConnStatus::Ok) as i32
+    }
+
+    fn transaction_status_number(&self, py: Python<'_>) -> i32 {
+        if !self.is_open() || self.is_being_made(py) {
             return transaction::UNKNOWN;
         }
         let status = |engine: &Engine| match (engine.is_idle(), engine.transaction_status()) {
@@ -123,7 +147,9 @@ impl Connection {
 
     fn protocol(&self, py: Python<'_>) -> i32 {
         let major = |engine: &Engine| engine.protocol_version().major;
-        self.ask(py, major, |facts| facts.protocol).map_or(0, i32::from)
+        let known = self.ask(py, major, |facts| facts.protocol);
+        let assumed = if self.is_being_made(py) { PROTOCOL } else { 0 };
+        known.map_or(assumed, i32::from)
     }
 
     /// Keeps what is told even when the session is over.
@@ -174,23 +200,22 @@ impl ConnectionInfo {
 
     /// The database's name.
     #[getter]
-    fn dbname(&self) -> Option<String> {
-        self.connection.get().open_option("dbname")
+    fn dbname(&self, py: Python<'_>) -> Option<String> {
+        self.connection.get().told_option(py, "dbname")
     }
 
     /// The user's name.
     #[getter]
-    fn user(&self) -> Option<String> {
-        self.connection.get().open_option("user")
+    fn user(&self, py: Python<'_>) -> Option<String> {
+        self.connection.get().told_option(py, "user")
     }
 
     /// The password, in clear.
     #[getter]
-    fn password(&self) -> Option<String> {
-        self.connection
-            .get()
-            .open_option("password")
-            .or_else(|| self.connection.get().is_open().then(String::new))
+    fn password(&self, py: Python<'_>) -> Option<String> {
+        let connection = self.connection.get();
+        let told = connection.tells_options(py);
+        told.then(|| connection.option("password").unwrap_or_default())
     }
 
     /// The host that is connected to: a name, an address, or a socket's directory.
@@ -198,7 +223,7 @@ impl ConnectionInfo {
     fn host(&self, py: Python<'_>) -> Option<String> {
         let connection = self.connection.get();
         connection
-            .is_open()
+            .tells_options(py)
             .then(|| connection.look(py, Link::host, |facts| facts.host.clone()))??
     }
 
@@ -206,14 +231,17 @@ impl ConnectionInfo {
     #[getter]
     fn port(&self, py: Python<'_>) -> Option<u16> {
         let connection = self.connection.get();
-        connection.is_open().then(|| connection.look(py, Link::port, |facts| facts.port))??
+        connection
+            .tells_options(py)
+            .then(|| connection.look(py, Link::port, |facts| facts.port))??
     }
 
     /// The command-line options of the connection.
     #[getter]
-    fn options(&self) -> Option<String> {
+    fn options(&self, py: Python<'_>) -> Option<String> {
         let connection = self.connection.get();
-        connection.is_open().then(|| connection.option("options").unwrap_or_default())
+        let told = connection.tells_options(py);
+        told.then(|| connection.option("options").unwrap_or_default())
     }
 
     /// The effective options of the connection, without the password.
@@ -222,10 +250,11 @@ impl ConnectionInfo {
         self.connection.get().dsn_parameters(py)
     }
 
-    /// 0 if the connection is good, 1 if it is bad, as libpq's `PQstatus` says.
+    /// 0 if the connection is good, 1 if it is bad; how far it is while it is being made, in the
+    /// numbers of libpq's `ConnStatusType`.
     #[getter]
-    fn status(&self) -> i32 {
-        i32::from(!self.connection.get().is_open())
+    fn status(&self, py: Python<'_>) -> i32 {
+        self.connection.get().status_number(py)
     }
 
     /// What the server last said of the transaction: `extensions.TRANSACTION_STATUS_*`.
@@ -250,10 +279,15 @@ impl ConnectionInfo {
     #[getter]
     fn error_message(&self, py: Python<'_>) -> Option<String> {
         let connection = self.connection.get();
-        if connection.session.get().is_none() && connection.state(py).error_message.is_none() {
-            return Some("connection pointer is NULL\n".to_owned());
+        let message = connection.state(py).error_message.clone();
+        let closed = connection.session.get().map(|session| session.closed() == Closed::ByUser);
+        // psycopg2's words where it has no connection to ask.
+        let nobody = || "connection pointer is NULL\n".to_owned();
+        match closed {
+            Some(true) => Some(nobody()),
+            Some(false) => message,
+            None => Some(message.unwrap_or_else(nobody)),
         }
-        connection.state(py).error_message.clone()
     }
 
     /// The descriptor of the connection's socket, or -1.
@@ -307,8 +341,8 @@ impl ConnectionInfo {
 }
 
 impl Connection {
-    fn open_option(&self, keyword: &str) -> Option<String> {
-        self.is_open().then(|| self.option(keyword))?
+    fn told_option(&self, py: Python<'_>, keyword: &str) -> Option<String> {
+        self.tells_options(py).then(|| self.option(keyword))?
     }
 }
 
@@ -321,22 +355,26 @@ impl Connection {
     }
 
     /// get_parameter_status(parameter) -> str or None -- A parameter of the server, such as
-    /// `'TimeZone'`, as it last reported it; None for those that it does not report.
-    fn get_parameter_status(&self, py: Python<'_>, parameter: &str) -> Option<String> {
-        self.parameter(py, parameter)
+    /// `'TimeZone'`, as it last reported it; None for those that it does not report. Raises
+    /// InterfaceError if the connection is closed.
+    fn get_parameter_status(&self, py: Python<'_>, parameter: &str) -> PyResult<Option<String>> {
+        if !self.is_blank() {
+            self.unclosed_session()?;
+        }
+        Ok(self.parameter(py, parameter))
     }
 
     /// get_backend_pid() -> int -- The id of the server's process for this session.
     fn get_backend_pid(&self, py: Python<'_>) -> PyResult<i32> {
         if !self.is_blank() {
-            self.open_session()?;
+            self.unclosed_session()?;
         }
         Ok(self.backend_process(py))
     }
 
     /// get_dsn_parameters() -> dict -- The options in effect, defaults included, the password not.
     fn get_dsn_parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        self.open_session()?;
+        self.unclosed_session()?;
         self.dsn_parameters(py)
     }
 

@@ -18,7 +18,7 @@ mod transaction;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use psycoxide_net::Config;
+use psycoxide_net::{Config, Refusal};
 use psycoxide_proto::Engine;
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
@@ -32,7 +32,7 @@ use crate::adapt::QuoteContext;
 use crate::driver::green;
 use crate::error;
 use crate::guarded::{Guard, Guarded};
-use crate::session::Session;
+use crate::session::{Closed, Session};
 
 /// connection(dsn, ...) -> new connection object
 ///
@@ -119,32 +119,45 @@ impl Connection {
         self.session.get()
     }
 
-    /// The session, if it is open and this process is the one that opened it.
+    /// The session, if it is open and this process may use it: no other one may from then on.
     pub fn open_session(&self) -> PyResult<&Session> {
-        let session = self.unclosed_session()?;
-        self.require_own_process()?;
+        let session = self.unclosed_session().map_err(|closed| self.refusal().unwrap_or(closed))?;
+        self.claim()?;
         Ok(session)
     }
 
-    /// The session, if it is not closed; a forked child may look at it, but not use it.
+    /// The session, if it is open and this process may come to use it: for what sends nothing.
+    pub fn usable_session(&self) -> PyResult<&Session> {
+        let session = self.unclosed_session().map_err(|closed| self.refusal().unwrap_or(closed))?;
+        session.check_claim().map_err(refused)?;
+        Ok(session)
+    }
+
+    /// The session, if there is something that this process may end in it.
+    pub fn session_to_end(&self) -> Option<&Session> {
+        self.unclosed_session().ok().filter(|session| session.claim_to_end())
+    }
+
+    /// The session, if it is not closed; any process that has it may look at it.
     #[inline]
     pub fn unclosed_session(&self) -> PyResult<&Session> {
         let session = self.session()?;
-        if session.closed() != crate::session::Closed::Open {
+        if session.closed() != Closed::Open {
             return Err(error::interface(ALREADY_CLOSED));
         }
         Ok(session)
     }
 
-    /// Refuses a connection that was inherited through fork: two processes on one conversation
-    /// would read each other's answers.
-    pub fn require_own_process(&self) -> PyResult<()> {
-        if self.session.get().is_some_and(|session| !session.is_ours()) {
-            return Err(error::interface(
-                "the connection was opened by another process: a forked child must open its own",
-            ));
-        }
-        Ok(())
+    /// Has this process use the session, if there is one. Of those that a fork left with it one may:
+    /// two on one conversation would read each other's answers.
+    pub fn claim(&self) -> PyResult<()> {
+        self.session.get().map_or(Ok(()), |session| session.claim().map_err(refused))
+    }
+
+    /// The error that another process has the session, if one has; not once it was closed here.
+    pub fn refusal(&self) -> Option<PyErr> {
+        let session = self.session.get().filter(|session| session.closed() != Closed::ByUser)?;
+        session.refusal().map(refused)
     }
 
     /// After a request that began with BEGIN: there is no transaction if that failed, or the
@@ -222,6 +235,11 @@ impl Connection {
     fn cursor_factory(&self, py: Python<'_>) -> Py<PyAny> {
         self.objects(py).cursor_factory.clone_ref(py)
     }
+}
+
+#[cold]
+fn refused(refusal: Refusal) -> PyErr {
+    error::interface(refusal.to_string())
 }
 
 #[pymethods]

@@ -76,16 +76,11 @@ impl Connection {
         };
         // Python is asked for a token in any case: where there is no callable it knows a flow.
         let on_demand = OnDemand { password, token: true };
+        this.state(slf.py()).asynchronous = asynchronous;
         let config = Config::shared(dsn, on_demand)
             .map_err(|error| error::operational(format!("{error}\n")))?;
         this.objects(slf.py()).credentials = given.map(Bound::unbind);
         let _ = this.config.set(Arc::clone(&config));
-        {
-            let mut state = this.state(slf.py());
-            state.asynchronous = asynchronous;
-            state.autocommit = asynchronous;
-            state.status = if asynchronous { Status::Connecting } else { Status::Setup };
-        }
         let timeout = config.operation_timeout();
         // A Unix socket is connected at once, or not at all.
         let dialed = match config.is_local() {
@@ -136,7 +131,9 @@ impl Connection {
         self.note_versions(py);
         let used = self.objects(py).credentials.take();
         drop(used);
-        self.state(py).status = Status::Ready;
+        let mut state = self.state(py);
+        state.status = Status::Ready;
+        state.autocommit = state.asynchronous;
         Ok(())
     }
 
@@ -161,7 +158,7 @@ fn look_up(py: Python<'_>, link: &mut Link, timeout: Option<Duration>) -> PyResu
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => py.check_signals()?,
             Err(error) => return Err(error::operational(format!("{error}\n"))),
             Ok(_) => {
-                link.advance().map_err(|error| error::connecting(&error))?;
+                link.look_up().map_err(|error| error::connecting(&error))?;
             }
         }
     }

@@ -7,7 +7,7 @@ use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
 use super::{Connection, Status, credentials};
 use crate::cursor::{Cursor, copy_refusal};
-use crate::driver::polled::{self, POLL_OK};
+use crate::driver::polled::{self, POLL_OK, POLL_WRITE};
 use crate::driver::{Operation, deliver};
 use crate::error;
 use crate::session::{Closed, Polled, Session, Stop};
@@ -61,6 +61,24 @@ impl Connection {
         Ok(())
     }
 
+    /// What `poll()` answers without going on: when it is called for the first time, as psycopg2's,
+    /// and when connecting has failed.
+    fn poll_connecting(&self, py: Python<'_>, session: &Session) -> Option<PyResult<i32>> {
+        let mut state = self.state(py);
+        match (session.closed(), state.is_connecting()) {
+            (Closed::Open, true) if state.status == Status::Setup => {
+                state.status = Status::Connecting;
+                Some(Ok(POLL_WRITE))
+            }
+            (Closed::Broken, true) => {
+                let text = state.error_message.clone().unwrap_or_default();
+                drop(state);
+                Some(Err(error::operational(text)))
+            }
+            _ => None,
+        }
+    }
+
     fn poll_running(slf: &Bound<'_, Self>, session: &Session) -> PyResult<i32> {
         let py = slf.py();
         loop {
@@ -72,7 +90,7 @@ impl Connection {
             if polled.is_ok() {
                 delivered.inspect_err(|_| session.set_polled(Polled::Idle))?;
             }
-            let connecting = slf.get().state(slf.py()).status == Status::Connecting;
+            let connecting = slf.get().state(py).is_connecting();
             match polled {
                 // The watch ended what this step was about.
                 Err(_) if session.expire_polled() => return Err(error::timed_out()),
@@ -122,16 +140,21 @@ impl Connection {
     /// poll() -> int -- Go on with connecting or with a query, without blocking.
     ///
     /// Returns `extensions.POLL_OK` when it is done, `POLL_READ` or `POLL_WRITE` when the socket
-    /// must become readable or writable first. On a connection that runs nothing it reads what the
+    /// must become readable or writable first; while connecting that may be another socket each
+    /// time, which `fileno()` gives. On a connection that runs nothing it reads what the
     /// server sent of its own accord: notifications and notices. Raises the error that the query
     /// met, InterfaceError if the connection is closed.
     fn poll(slf: &Bound<'_, Self>) -> PyResult<i32> {
         let this = slf.get();
         let session = this.session()?;
-        this.require_own_process()?;
+        this.claim()?;
+        if let Some(polled) = this.poll_connecting(slf.py(), session) {
+            return polled;
+        }
         // The end of an operation is told even if it was the end of the session as well.
         if session.is_polled() && session.closed() != Closed::ByUser {
-            return Self::poll_running(slf, session);
+            let polled = Self::poll_running(slf, session);
+            return polled.inspect_err(|raised| this.note_error(raised, slf.py()));
         }
         let session = this.open_session()?;
         if session.is_streaming() {
@@ -154,13 +177,14 @@ impl Connection {
     ///
     /// Raises InterfaceError if the connection is closed.
     fn fileno(&self) -> PyResult<i32> {
-        if self.is_blank() { Ok(-1) } else { Ok(self.open_session()?.fd()) }
+        if self.is_blank() { Ok(-1) } else { Ok(self.usable_session()?.fd()) }
     }
 
-    /// isexecuting() -> bool -- Whether an asynchronous query is underway; False if not
-    /// asynchronous.
+    /// isexecuting() -> bool -- Whether an asynchronous query is underway, or connecting was not
+    /// completed; False if not asynchronous.
     fn isexecuting(&self, py: Python<'_>) -> bool {
-        self.is_async(py) && self.session.get().is_some_and(Session::is_polled)
+        let polled = self.session.get().is_some_and(Session::is_polled);
+        self.state(py).is_connecting() || polled && self.is_async(py)
     }
 
     /// cancel() -- Ask the server to cancel what the connection is doing.
@@ -172,7 +196,7 @@ impl Connection {
         let this = slf.get();
         this.refuse_blank(error::operational)?;
         let session = this.open_session()?;
-        if this.state(slf.py()).status == Status::Connecting {
+        if this.state(slf.py()).is_connecting() {
             return Err(error::operational("asynchronous connection attempt underway"));
         }
         this.refuse_prepared(slf.py(), "cancel")?;

@@ -10,7 +10,7 @@ use crate::session::Facts;
 /// `connection.status`: what the *driver* did, not what the server says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Status {
-    /// Nothing is ready: the connection is being made.
+    /// Nothing is ready: the connection is being made. An asynchronous one was not polled yet.
     #[default]
     Setup,
     /// No transaction was begun.
@@ -84,6 +84,11 @@ pub struct AskedEncoding {
 }
 
 impl State {
+    /// Whether an asynchronous connection is still being made, or did not come about.
+    pub fn is_connecting(&self) -> bool {
+        self.asynchronous && matches!(self.status, Status::Setup | Status::Connecting)
+    }
+
     /// Whether the driver is to send a `BEGIN` before the next statement.
     pub fn begins(&self) -> bool {
         let wanted = !self.asynchronous && !self.replication && (!self.autocommit || self.entered);

@@ -81,7 +81,7 @@ impl Connection {
         bqual: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         slf.get().refuse_blank(error::not_supported)?;
-        slf.get().open_session()?;
+        slf.get().usable_session()?;
         slf.py().get_type::<Xid>().call1((format_id, gtrid, bqual))
     }
 

@@ -9,6 +9,7 @@ use pyo3::types::{PyBytes, PyInt, PyString};
 use super::{Connection, Status};
 use crate::driver::Operation;
 use crate::error;
+use crate::session::Session;
 use crate::text::text;
 
 /// The version from which transactions can be deferrable.
@@ -74,6 +75,9 @@ fn parse_flag(value: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
 impl Connection {
     /// Ends the driver's transaction with `command`; nothing is sent if there is none.
     pub fn end_transaction(slf: &Bound<'_, Self>, command: &str) -> PyResult<()> {
+        if slf.get().state(slf.py()).status != Status::Begin {
+            return Ok(());
+        }
         let operation = Operation::begin(slf)?;
         Self::end_in(slf, &operation, command)
     }
@@ -112,7 +116,7 @@ impl Connection {
     /// Refuses what must not happen in a transaction.
     fn require_ready(&self, py: Python<'_>, what: &str) -> PyResult<()> {
         if !self.is_blank() {
-            self.open_session()?;
+            self.usable_session()?;
         }
         self.refuse_async(py, what)?;
         self.refuse_prepared(py, what)?;
@@ -205,7 +209,7 @@ impl Connection {
         if this.is_blank() {
             return Ok(());
         }
-        this.open_session()?;
+        this.usable_session()?;
         this.refuse_async(slf.py(), "commit")?;
         this.refuse_tpc(slf.py(), "commit")?;
         Self::end_transaction(slf, "COMMIT")
@@ -220,7 +224,7 @@ impl Connection {
         if this.is_blank() {
             return Ok(());
         }
-        this.open_session()?;
+        this.usable_session()?;
         this.refuse_async(slf.py(), "rollback")?;
         this.refuse_tpc(slf.py(), "rollback")?;
         Self::end_transaction(slf, "ROLLBACK")
@@ -231,7 +235,7 @@ impl Connection {
     fn __enter__<'a, 'py>(slf: &'a Bound<'py, Self>) -> PyResult<&'a Bound<'py, Self>> {
         let this = slf.get();
         if !this.is_blank() {
-            this.open_session()?;
+            this.usable_session()?;
         }
         let mut state = this.state(slf.py());
         if state.entered {
@@ -252,6 +256,10 @@ impl Connection {
         let this = slf.get();
         this.state(slf.py()).entered = false;
         if !exc_type.is_none() {
+            // A child that was forked within the block leaves the transaction to its parent.
+            if this.session.get().is_some_and(Session::is_inherited) {
+                return Ok(());
+            }
             // The user's exception matters more than one of a connection that is gone.
             return match slf.call_method0("rollback") {
                 Err(raised) if this.open_session().is_ok() => Err(raised),

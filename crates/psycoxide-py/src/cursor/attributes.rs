@@ -35,7 +35,9 @@ impl Cursor {
     #[getter]
     fn closed(&self, py: Python<'_>) -> bool {
         self.closed.load(Ordering::Acquire)
-            || self.connection(py).is_ok_and(|connection| connection.get().open_session().is_err())
+            || self
+                .connection(py)
+                .is_ok_and(|connection| connection.get().usable_session().is_err())
     }
 
     fn __enter__<'a, 'py>(slf: &'a Bound<'py, Self>) -> &'a Bound<'py, Self> {

@@ -130,8 +130,8 @@ impl Cursor {
     fn open_connection<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, Connection>> {
         let connection = self.connection(py)?;
         if self.closed.load(Ordering::Acquire) || connection.get().open_session().is_err() {
-            connection.get().require_own_process()?;
-            return Err(error::interface("cursor already closed"));
+            let closed = || error::interface("cursor already closed");
+            return Err(connection.get().refusal().unwrap_or_else(closed));
         }
         Ok(connection)
     }

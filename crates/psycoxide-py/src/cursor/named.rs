@@ -131,7 +131,7 @@ impl Cursor {
         let this = slf.get();
         let py = slf.py();
         let connection = this.connection(py)?;
-        let Ok(session) = connection.get().open_session() else { return Ok(()) };
+        let Some(session) = connection.get().session_to_end() else { return Ok(()) };
         // In a failed transaction the server refuses, and closes the cursor at its end anyway.
         let status = session.ask(|engine| engine.transaction_status());
         if status == Some(psycoxide_proto::TransactionStatus::InError) {

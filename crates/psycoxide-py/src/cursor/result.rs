@@ -217,7 +217,8 @@ impl Cursor {
             && let Some(tuples) = Arc::get_mut(&mut tuples)
         {
             let rows = std::mem::take(&mut tuples.result.rows);
-            if let Ok(session) = self.connection(py).and_then(|conn| conn.get().open_session()) {
+            if let Ok(session) = self.connection(py).and_then(|conn| conn.get().unclosed_session())
+            {
                 session.give_back(rows);
             }
         }

@@ -26,7 +26,10 @@ const MAX_NOTICES: usize = 50;
 pub fn deliver(connection: &Bound<'_, Connection>, session: &Session) -> PyResult<()> {
     let py = connection.py();
     let (version, backlog) = {
-        let link = session.link();
+        // A child that was forked in the middle of an operation leaves the news to its parent.
+        let Some(link) = session.look().filter(|_| !session.is_inherited()) else {
+            return Ok(());
+        };
         let Some(engine) = link.engine() else {
             // Closed: the server may have said why.
             drop(link);

@@ -196,6 +196,9 @@ impl<'a, 'py> Operation<'a, 'py> {
 
 impl Drop for Operation<'_, '_> {
     fn drop(&mut self) {
-        self.session.turn().release();
+        // A child that was forked in its middle has no operation: it stays the parent's.
+        if !self.session.is_inherited() {
+            self.session.turn().release();
+        }
     }
 }

@@ -67,7 +67,7 @@ impl Opened {
     }
 
     pub fn is_closed(&self, py: Python<'_>) -> bool {
-        self.descriptor.lock(py).is_none() || self.connection.get().open_session().is_err()
+        self.descriptor.lock(py).is_none() || self.connection.get().usable_session().is_err()
     }
 
     /// The connection and the descriptor, if the object can be used.
@@ -77,7 +77,8 @@ impl Opened {
             return Err(error::interface("lobject already closed"));
         };
         if connection.get().open_session().is_err() {
-            return Err(error::interface("lobject already closed"));
+            let closed = || error::interface("lobject already closed");
+            return Err(connection.get().refusal().unwrap_or_else(closed));
         }
         check(py, connection.get())?;
         if connection.get().state(py).mark != self.mark {
@@ -120,7 +121,7 @@ impl Opened {
     pub fn close(&self, py: Python<'_>) -> PyResult<()> {
         let connection = self.connection.bind(py);
         let this = connection.get();
-        if this.open_session().is_err() || this.state(py).mark != self.mark {
+        if this.session_to_end().is_none() || this.state(py).mark != self.mark {
             return Ok(());
         }
         let taken = self.descriptor.lock(py).take();

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use psycoxide_net::silence::{Next, Silence};
 use psycoxide_net::{Interest, Progress as Advanced, wait};
 use psycoxide_proto::replication::ServerMessage;
 use psycoxide_proto::{Engine, Event};
@@ -12,7 +13,6 @@ use pyo3::types::{PyBytes, PyDict, PyType};
 
 use super::message::{ReplicationMessage, local_time};
 use super::progress::Progress;
-use super::silence::{Next, Silence};
 use crate::connection::Connection;
 use crate::cursor::Cursor;
 use crate::driver::{Operation, blocking, deliver};

@@ -6,7 +6,6 @@ mod connection;
 mod cursor;
 mod message;
 mod progress;
-mod silence;
 
 use pyo3::prelude::*;
 

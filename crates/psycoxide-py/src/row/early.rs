@@ -39,7 +39,7 @@ impl Early {
 
     /// Takes the rows that the session has. False if it is to keep those that follow.
     pub fn take(&mut self, cursor: &Bound<'_, Cursor>, session: &Session) -> bool {
-        let taken = session.link().engine_mut().and_then(|engine| engine.take_rows());
+        let taken = session.with_engine(|engine| engine.take_rows());
         let Some((columns, rows)) = taken else { return true };
         if rows.before() == 0 {
             // Another statement of the same text.

@@ -3,7 +3,7 @@
 //! Nothing here knows Python: all of it runs with the interpreter released.
 
 mod facts;
-mod fork;
+mod processes;
 mod watch;
 
 use std::os::fd::RawFd;
@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use psycoxide_net::{CancelToken, Error, Interest, Link, Progress, Readiness, Turn, wait};
+use psycoxide_net::{
+    CancelToken, Error, Interest, Link, Ownership, Progress, Readiness, Turn, wait,
+};
 use psycoxide_proto::{Engine, Event, Outcome, Phase, Request, Rows};
 
 pub use facts::Facts;
-pub use fork::count as count_forks;
 use watch::Watch;
 
 /// So many notices and notifications may queue up before a running operation stops to deliver
@@ -86,8 +87,8 @@ pub struct Session {
     timeout: AtomicU64,
     /// Bounds the operations that somebody `poll()`s.
     watch: Watch,
-    /// The process that opened the link: a forked child must not touch it.
-    generation: u32,
+    /// Whether this process may use it.
+    ownership: Ownership,
 }
 
 impl Session {
@@ -101,13 +102,8 @@ impl Session {
             polling: AtomicBool::new(false),
             timeout: AtomicU64::new(0),
             watch: Watch::default(),
-            generation: fork::generation(),
+            ownership: Ownership::new(),
         }
-    }
-
-    /// Whether the session was opened by this very process.
-    pub fn is_ours(&self) -> bool {
-        self.generation == fork::generation()
     }
 
     /// How long an operation may take.
@@ -150,16 +146,16 @@ impl Session {
     }
 
     /// The link, for one step. Never hold this across a wait or a call into Python. Of the process
-    /// that opened the session only: a forked child would wait for a thread that it has not.
+    /// that uses the session only: an inheritor would wait for a thread that it has not.
     pub fn link(&self) -> MutexGuard<'_, Link> {
-        debug_assert!(self.is_ours(), "a forked child may only look");
+        debug_assert!(!self.is_inherited(), "an inheritor may only look");
         self.link.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The link, to be looked at. `None` in a forked child if one of the parent's threads worked on
     /// it when the child was forked: it is locked for ever, and may be half changed.
     pub fn look(&self) -> Option<MutexGuard<'_, Link>> {
-        if self.is_ours() {
+        if !self.is_inherited() {
             return Some(self.link());
         }
         match self.link.try_lock() {
@@ -180,6 +176,9 @@ impl Session {
     /// The operation that somebody `poll()`s has ended. `false`, and the link is closed, if that took
     /// longer than it may.
     pub fn end_polled(&self) -> bool {
+        if self.is_inherited() {
+            return true;
+        }
         self.watch.disarm();
         let in_time = !self.watch.is_spent();
         if !in_time {
@@ -190,7 +189,7 @@ impl Session {
 
     /// Gives up the operation that somebody `poll()`s if it has taken too long; whether it has.
     pub fn expire_polled(&self) -> bool {
-        if !self.watch.is_overdue() {
+        if self.is_inherited() || !self.watch.is_overdue() {
             return false;
         }
         // Where the watch has come first the server is told already.
@@ -206,12 +205,18 @@ impl Session {
 
     /// Notes how far an operation is that somebody `poll()`s.
     pub fn set_polled(&self, polled: Polled) {
+        if self.is_inherited() {
+            return;
+        }
         self.polling.store(!matches!(polled, Polled::Idle), Ordering::Release);
         *self.polled.lock().unwrap_or_else(PoisonError::into_inner) = polled;
     }
 
     /// What became of the operation that somebody `poll()`s; it is forgotten if it has ended.
     pub fn take_polled(&self) -> Polled {
+        if self.is_inherited() {
+            return Polled::Idle;
+        }
         let mut polled = self.polled.lock().unwrap_or_else(PoisonError::into_inner);
         self.polling.store(false, Ordering::Release);
         std::mem::take(&mut *polled)
@@ -230,7 +235,7 @@ impl Session {
 
     /// The descriptor of the socket, or -1.
     pub fn fd(&self) -> RawFd {
-        self.link().fd()
+        self.look().map_or(-1, |link| link.fd())
     }
 
     /// What it takes to cancel a running operation.
@@ -240,6 +245,7 @@ impl Session {
 
     /// Hands a request to the engine; nothing is sent yet.
     pub fn start(&self, request: Request) -> Result<(), Error> {
+        self.check_step()?;
         let mut link = self.link();
         let started = link.start(request);
         if started.is_err() && link.engine().is_none() {
@@ -250,6 +256,7 @@ impl Session {
 
     /// One step that never blocks.
     pub fn advance(&self) -> Result<Progress, Error> {
+        self.check_step()?;
         self.advance_link(&mut self.link())
     }
 
@@ -270,16 +277,12 @@ impl Session {
 
     /// The operation under way offers no more rows before it is over.
     pub fn keep_rows(&self) {
-        if let Some(engine) = self.link().engine_mut() {
-            engine.keep_rows();
-        }
+        self.with_engine(Engine::keep_rows);
     }
 
     /// Gives rows back that were read.
     pub fn give_back(&self, rows: Rows) {
-        if let Some(engine) = self.link().engine_mut() {
-            engine.give_back(rows);
-        }
+        self.with_engine(|engine| engine.give_back(rows));
     }
 
     /// Whether a replication stream is open.
@@ -290,6 +293,7 @@ impl Session {
     /// Sends what is to be sent, waiting where it must; what comes meanwhile stays for later. What
     /// stopped it, if there is still something to send.
     pub fn flush(&self, until: Option<Instant>) -> Result<Option<Stop>, Error> {
+        self.check_step()?;
         loop {
             let (flushed, fd) = {
                 let mut link = self.link();
@@ -315,7 +319,9 @@ impl Session {
     }
 
     /// Goes on until the operation ends or has to stop, waiting where it must.
+    #[expect(clippy::disallowed_methods, reason = "the driver that waits itself")]
     pub fn drive(&self, until: Option<Instant>) -> Result<Stop, Error> {
+        self.check_step()?;
         let mut busy_since = None;
         loop {
             let mut link = self.link();
@@ -374,6 +380,10 @@ impl Session {
     /// Has the server cancel the operation under way, then takes the rest of its answer. `None`,
     /// and the link is closed, if that does not end within `patience`.
     pub fn cancel_and_drain(&self, patience: Duration) -> Option<Outcome> {
+        if !self.claim_to_end() {
+            self.break_off();
+            return None;
+        }
         let patience = self.timeout().map_or(patience, |timeout| timeout.min(patience));
         let until = Instant::now() + patience;
         // Without a token there is no session yet that could be kept. A request that may still be on
@@ -389,6 +399,9 @@ impl Session {
     /// Gives up an operation that took too long: the connection is closed, and the server is told to
     /// stop, by a thread, since it may not be there any more.
     pub fn expire(&self) {
+        if !self.claim_to_end() {
+            return self.break_off();
+        }
         let (token, patience) = (self.cancel_token(), self.timeout());
         self.break_off();
         if let Some(token) = token {
@@ -457,6 +470,9 @@ impl Session {
     where
         T: NoEngine,
     {
+        if self.is_inherited() {
+            return T::no_engine();
+        }
         self.link().engine_mut().map_or_else(T::no_engine, f)
     }
 
@@ -473,45 +489,34 @@ impl Session {
     /// Closes the link because it can no longer be trusted.
     pub fn break_off(&self) {
         self.mark_broken();
-        self.link().close();
+        self.shut();
     }
 
     /// `close()`: says goodbye if that does not block.
     pub fn close(&self) {
         self.closed.store(Closed::ByUser as u8, Ordering::Release);
-        if self.is_ours() {
-            self.link().close();
-        } else {
-            self.abandon();
-        }
+        self.shut();
     }
 
     /// `close()` while somebody waits for the socket in a loop of their own: they wake up, find the
     /// session closed, and give up the operation, which closes the link.
     pub fn hang_up(&self) {
         self.closed.store(Closed::ByUser as u8, Ordering::Release);
-        self.link().hang_up();
-    }
-
-    /// A forked child leaves its parent's conversation alone. What a thread of the parent's may have
-    /// been changing is never touched: its memory stays, and the descriptor until the child ends.
-    fn abandon(&self) {
-        match self.look() {
-            Some(mut link) => link.abandon(),
-            None => std::mem::forget(Arc::clone(&self.link)),
+        if self.claim_to_end() {
+            self.link().hang_up();
         }
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if self.is_ours() {
-            self.watch.end();
-            self.link().close();
-        } else {
-            self.abandon();
+        let inherited = self.is_inherited();
+        self.shut();
+        if inherited {
             let polled = self.polled.get_mut().unwrap_or_else(PoisonError::into_inner);
             std::mem::forget(std::mem::take(polled));
+        } else {
+            self.watch.end();
         }
     }
 }
@@ -535,6 +540,12 @@ impl NoEngine for () {
 impl<T> NoEngine for Vec<T> {
     fn no_engine() -> Self {
         Vec::new()
+    }
+}
+
+impl<T> NoEngine for Option<T> {
+    fn no_engine() -> Self {
+        None
     }
 }
 

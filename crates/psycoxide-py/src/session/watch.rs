@@ -77,6 +77,13 @@ impl Watch {
         self.shared.state().spent
     }
 
+    /// Makes it usable in a forked child, which has not the thread; whether nobody was changing it.
+    pub fn adopt(&self) -> bool {
+        let Ok(mut state) = self.shared.state.try_lock() else { return false };
+        state.started = false;
+        true
+    }
+
     /// The session is gone: so is the thread, soon.
     pub fn end(&self) {
         let mut state = self.shared.state();

@@ -1,0 +1,95 @@
+//! Which process we are, and how often it was forked, without asking the kernel each time.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A stretch of a process's life between two forks of its own.
+///
+/// Three counts in one number: how many forks lie between the first process and this one, how many
+/// there were in it, and how many are under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Epoch(u64);
+
+const UNDER_WAY: u64 = 1;
+const FORK: u64 = 1 << 8;
+const GENERATION_SHIFT: u32 = 48;
+
+static NOW: AtomicU64 = AtomicU64::new(0);
+
+impl Epoch {
+    /// The present one.
+    #[inline]
+    pub fn now() -> Self {
+        Self(NOW.load(Ordering::SeqCst))
+    }
+
+    /// A number that differs between a process and its forked children.
+    pub fn generation(self) -> u64 {
+        self.0 >> GENERATION_SHIFT
+    }
+
+    /// The same without the forks under way: no epoch is equal to it while there are any, nor after
+    /// them.
+    pub fn settled(self) -> Self {
+        Self(self.0 - self.0 % FORK)
+    }
+
+    fn in_child(self) -> Self {
+        Self((self.settled().0 + FORK).wrapping_add(1 << GENERATION_SHIFT))
+    }
+}
+
+impl From<Epoch> for u64 {
+    fn from(epoch: Epoch) -> Self {
+        epoch.0
+    }
+}
+
+impl From<u64> for Epoch {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+extern "C" fn prepare() {
+    NOW.fetch_add(UNDER_WAY, Ordering::SeqCst);
+}
+
+extern "C" fn in_parent() {
+    NOW.fetch_add(FORK - UNDER_WAY, Ordering::SeqCst);
+}
+
+extern "C" fn in_child() {
+    // Of all the threads there is only this one.
+    NOW.store(Epoch::now().in_child().0, Ordering::SeqCst);
+}
+
+/// Counts the forks from now on: called once, when the module is imported.
+pub fn count() {
+    // SAFETY: the handlers only change an atomic, which is allowed in a forked child. Should the
+    // registration fail for want of memory, forks go unnoticed, as with any program that does not
+    // look.
+    unsafe { libc::pthread_atfork(Some(prepare), Some(in_parent), Some(in_child)) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_epoch_is_like_another() {
+        let first = Epoch(0);
+        let forking = Epoch(first.0 + UNDER_WAY);
+        let twice = Epoch(forking.0 + UNDER_WAY);
+        let parent = Epoch(twice.0 + (FORK - UNDER_WAY));
+        let over = Epoch(parent.0 + (FORK - UNDER_WAY));
+        let child = twice.in_child();
+        let all = [first, forking, twice, parent, over, child];
+        for (place, epoch) in all.iter().enumerate() {
+            assert!(!all[..place].contains(epoch), "{epoch:?}");
+            assert_eq!(epoch.generation() == 0, *epoch != child);
+        }
+        // What is settled while a fork is under way is none of those to come.
+        assert!([forking, twice, parent, over, child].iter().all(|at| *at != twice.settled()));
+        assert_eq!((over.settled(), child.settled()), (over, child));
+    }
+}

@@ -1,0 +1,149 @@
+//! Memory that a process shares with the children that it will fork: a number for each session.
+//!
+//! It has to be shared before anybody knows whether there will be a fork, so it costs next to
+//! nothing: a page for hundreds of sessions, and no lock, which a thread could hold in the moment of a
+//! fork. A child takes no numbers from the pages that it inherits, since its parent does.
+
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::{mem, ptr};
+
+use super::fork::Epoch;
+
+/// So many bytes make a page: the least that the kernel gives.
+const PAGE_SIZE: usize = 4096;
+const NUMBERS: usize = PAGE_SIZE / mem::size_of::<AtomicU64>();
+const BITS: usize = 64;
+
+/// The pages of this process, and behind them those of its parents. They are kept for ever.
+static PAGES: AtomicPtr<Page> = AtomicPtr::new(ptr::null_mut());
+
+#[derive(Debug)]
+struct Page {
+    /// Whose it is.
+    generation: u64,
+    /// A bit for each number that is in use.
+    used: [AtomicU64; NUMBERS / BITS],
+    numbers: &'static [AtomicU64; NUMBERS],
+    next: *const Page,
+}
+
+/// A number that is shared with the children to come.
+#[derive(Debug)]
+pub struct Slot {
+    number: &'static AtomicU64,
+    page: &'static Page,
+    place: usize,
+}
+
+// SAFETY: a page is never changed but for its atomics, and never freed; what stands behind it is only
+// followed, and was there before it.
+unsafe impl Sync for Page {}
+
+impl Slot {
+    /// A number of one's own; nothing if there is no memory.
+    pub fn take() -> Option<Self> {
+        let generation = Epoch::now().generation();
+        let mut at = PAGES.load(Ordering::Acquire).cast_const();
+        // SAFETY: what the list points to was leaked, and so is there for ever.
+        while let Some(page) = unsafe { at.as_ref() }.filter(|page| page.generation == generation) {
+            if let Some(slot) = page.take() {
+                return Some(slot);
+            }
+            at = page.next;
+        }
+        Page::add(generation)?.take()
+    }
+
+    /// The number.
+    pub fn number(&self) -> &AtomicU64 {
+        self.number
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        // A child leaves to its parent what is the parent's.
+        if self.page.generation == Epoch::now().generation()
+            && let Some(used) = self.page.used.get(self.place / BITS)
+        {
+            used.fetch_and(!(1 << (self.place % BITS)), Ordering::AcqRel);
+        }
+    }
+}
+
+impl Page {
+    /// A number that nobody uses.
+    fn take(&'static self) -> Option<Slot> {
+        for (word, used) in self.used.iter().enumerate() {
+            let mut seen = used.load(Ordering::Relaxed);
+            while seen != u64::MAX {
+                let bit = seen.trailing_ones();
+                let taken = seen | 1 << bit;
+                match used.compare_exchange_weak(seen, taken, Ordering::AcqRel, Ordering::Relaxed) {
+                    Ok(_) => {
+                        let place = word * BITS + usize::try_from(bit).ok()?;
+                        let number = self.numbers.get(place)?;
+                        return Some(Slot { number, page: self, place });
+                    }
+                    Err(now) => seen = now,
+                }
+            }
+        }
+        None
+    }
+
+    /// One more page. Should two threads add one at a time, both are used.
+    fn add(generation: u64) -> Option<&'static Self> {
+        let numbers = shared()?;
+        let used = [const { AtomicU64::new(0) }; NUMBERS / BITS];
+        let page = Box::into_raw(Box::new(Self { generation, used, numbers, next: ptr::null() }));
+        let mut next = PAGES.load(Ordering::Acquire);
+        loop {
+            // SAFETY: nobody else knows the page yet.
+            unsafe { (*page).next = next };
+            match PAGES.compare_exchange_weak(next, page, Ordering::AcqRel, Ordering::Acquire) {
+                // SAFETY: it was leaked above, and is changed no more.
+                Ok(_) => return unsafe { page.as_ref() },
+                Err(now) => next = now,
+            }
+        }
+    }
+}
+
+/// Numbers that forked children see change.
+fn shared() -> Option<&'static [AtomicU64; NUMBERS]> {
+    let (access, kind) =
+        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
+    // SAFETY: new memory of the kernel's choice, which is no other's.
+    let memory = unsafe { libc::mmap(ptr::null_mut(), PAGE_SIZE, access, kind, -1, 0) };
+    if memory == libc::MAP_FAILED {
+        return None;
+    }
+    // SAFETY: the memory is as large as the array, aligned to a page, zeroed, and never unmapped.
+    Some(unsafe { &*memory.cast() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_slot_is_one_of_its_own() {
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                std::thread::spawn(|| {
+                    (0..NUMBERS).map(|_| Slot::take().unwrap()).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        let slots: Vec<Slot> =
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        let places: std::collections::HashSet<_> =
+            slots.iter().map(|slot| ptr::from_ref(slot.number())).collect();
+        assert_eq!(places.len(), 4 * NUMBERS);
+        // What was given back is taken again.
+        drop(slots);
+        let again: Vec<_> = (0..NUMBERS).map(|_| Slot::take().unwrap()).collect();
+        assert!(again.iter().any(|slot| places.contains(&ptr::from_ref(slot.number()))));
+    }
+}
