@@ -69,7 +69,7 @@ pub(crate) fn pump(stream: &mut Stream, engine: &mut Engine) -> Result<Pumped, E
         }
         stream.drained = false;
         fail(stream, engine)?;
-        if engine.offers_rows() {
+        if engine.offers_rows() || engine.is_flooded() {
             return Ok(Pumped::Yield);
         }
         // What the engine has to say next goes out before anything is waited for.

@@ -161,6 +161,16 @@ impl Engine {
         self.talk.session.backlog()
     }
 
+    /// How many of them are notifications.
+    pub fn pending_notifications(&self) -> usize {
+        self.talk.session.pending_notifications()
+    }
+
+    /// Whether so many wait that they should be taken before more is read.
+    pub fn is_flooded(&self) -> bool {
+        self.talk.session.is_flooded()
+    }
+
     // Inputs.
 
     /// Where to read into: never empty, unless the engine has failed or was terminated.
@@ -247,7 +257,8 @@ impl Engine {
         Some(event)
     }
 
-    /// The notices since the last call, oldest first: the newest 50 at most.
+    /// The notices since the last call, oldest first: all of them, if they are taken whenever the
+    /// engine [is flooded](Engine::is_flooded).
     pub fn take_notices(&mut self) -> Vec<Report> {
         self.talk.session.take_notices()
     }

@@ -10,11 +10,15 @@ use crate::error::{Error, Violation};
 use crate::machine::script::BeginForm;
 use crate::machine::startup::ProtocolVersion;
 
-/// Notices kept until the driver takes them. psycopg2 keeps the newest 50 in
-/// `connection.notices`, so no more can ever be seen.
-const MAX_NOTICES: usize = 50;
-/// What those notices may hold together; the newest one is kept whatever its size.
-const MAX_NOTICE_BYTES: usize = 1 << 20;
+/// So many notices and notifications may queue up before a driver should take them.
+const FLOOD: usize = 1000;
+/// So much the notices may hold before that.
+const FLOOD_BYTES: usize = 1 << 20;
+/// So much they may hold if it does not: the oldest are dropped then, but never the newest. Far more
+/// than what comes between two looks at a flood.
+const MAX_NOTICE_BYTES: usize = 16 << 20;
+/// What a notice takes beside its text, about.
+const NOTICE_OVERHEAD: usize = 64;
 /// A server reports about fifteen parameters; extensions and poolers add a few.
 const USUAL_PARAMETERS: usize = 16;
 const MAX_PARAMETERS: usize = 1000;
@@ -130,15 +134,13 @@ impl Session {
         self.extended = Some(extended);
     }
 
-    /// Keeps a notice, and only as many old ones as the limits allow.
+    /// Keeps a notice: the driver takes it, or is told of the flood.
     pub(crate) fn add_notice(&mut self, report: Report) {
-        self.notice_bytes += report.memory();
+        self.notice_bytes += report.memory() + NOTICE_OVERHEAD;
         self.notices.push_back(report);
-        while self.notices.len() > MAX_NOTICES
-            || (self.notice_bytes > MAX_NOTICE_BYTES && self.notices.len() > 1)
-        {
+        while self.notice_bytes > MAX_NOTICE_BYTES && self.notices.len() > 1 {
             let Some(oldest) = self.notices.pop_front() else { break };
-            self.notice_bytes -= oldest.memory();
+            self.notice_bytes -= oldest.memory() + NOTICE_OVERHEAD;
         }
     }
 
@@ -157,6 +159,15 @@ impl Session {
 
     pub(crate) fn backlog(&self) -> usize {
         self.notices.len() + self.notifications.len()
+    }
+
+    /// Whether so much has come that it should be taken before more does.
+    pub(crate) fn is_flooded(&self) -> bool {
+        self.backlog() > FLOOD || self.notice_bytes > FLOOD_BYTES
+    }
+
+    pub(crate) fn pending_notifications(&self) -> usize {
+        self.notifications.len()
     }
 
     /// Settles on the older version that the server offers.
@@ -278,23 +289,29 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_fifty_notices_are_kept() {
+    fn notices_are_kept_in_order_and_a_flood_of_them_is_told() {
         let mut session = Session::new(ProtocolVersion::V3_0);
-        for n in 0..60 {
+        for n in 0..=FLOOD {
+            assert!(!session.is_flooded());
             session.add_notice(report(&n.to_string()));
         }
-        assert_eq!(session.backlog(), 50);
+        assert!(session.is_flooded());
         let notices = session.take_notices();
-        assert_eq!(notices.first().unwrap().message(), Some(&b"10"[..]));
-        assert_eq!(notices.last().unwrap().message(), Some(&b"59"[..]));
-        assert_eq!(session.backlog(), 0);
+        assert!(!session.is_flooded() && session.backlog() == 0);
+        let texts = notices.iter().map(|notice| notice.message().unwrap().to_vec());
+        assert!(texts.eq((0..=FLOOD).map(|n| n.to_string().into_bytes())));
+        session.add_notice(report(&"x".repeat(FLOOD_BYTES)));
+        assert!(session.is_flooded());
     }
 
     #[test]
-    fn large_notices_push_others_out_but_never_themselves() {
+    fn notices_that_nobody_takes_are_bounded() {
         let mut session = Session::new(ProtocolVersion::V3_0);
-        session.add_notice(report("small"));
-        session.add_notice(report(&"x".repeat(2 << 20)));
+        for n in 0..MAX_NOTICE_BYTES / NOTICE_OVERHEAD {
+            session.add_notice(report(&n.to_string()));
+        }
+        assert!(session.backlog() < MAX_NOTICE_BYTES / NOTICE_OVERHEAD);
+        session.add_notice(report(&"x".repeat(2 * MAX_NOTICE_BYTES)));
         assert_eq!(session.backlog(), 1);
         session.add_notice(report("next"));
         let notices = session.take_notices();

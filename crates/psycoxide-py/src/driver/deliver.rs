@@ -13,7 +13,7 @@ use crate::error::report_text;
 use crate::notify::Notify;
 use crate::session::{Facts, Session};
 
-/// So many notices a list keeps (psycopg2's `CONN_NOTICES_LIMIT`).
+/// So many notices a list keeps (psycopg2's `CONN_NOTICES_LIMIT`); any other object is given all.
 const MAX_NOTICES: usize = 50;
 
 /// Appends what arrived to `connection.notices` and `connection.notifies`, and notes changed
@@ -98,11 +98,19 @@ fn append_notices(
     notices: &[Report],
     context: &QuoteContext,
 ) -> PyResult<()> {
-    for notice in notices {
+    let list = target.cast::<PyList>();
+    // Of a list that nobody watches only the end is ever seen.
+    let unseen = match list {
+        Ok(list) if list.is_exact_instance_of::<PyList>() => {
+            notices.len().saturating_sub(MAX_NOTICES)
+        }
+        _ => 0,
+    };
+    for notice in notices.iter().skip(unseen) {
         let text = report_text(notice, None, false, context);
         target.call_method1("append", (text,))?;
     }
-    if let Ok(list) = target.cast::<PyList>() {
+    if let Ok(list) = list {
         let surplus = list.len().saturating_sub(MAX_NOTICES);
         if surplus > 0 {
             list.del_slice(0, surplus)?;

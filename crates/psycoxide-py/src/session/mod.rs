@@ -19,9 +19,9 @@ use psycoxide_proto::{Engine, Event, Outcome, Phase, Request, Rows};
 pub use facts::Facts;
 use watch::Watch;
 
-/// So many notices and notifications may queue up before a running operation stops to deliver
-/// them: a flood of them must not fill the memory.
-const MAX_BACKLOG: usize = 1000;
+/// So many notifications may queue up while an operation is given up: a flood of them must not fill
+/// the memory.
+const MAX_BACKLOG: usize = 100_000;
 
 /// So long a busy operation goes on before signals, and bounds on its time, are looked at.
 const LONGEST_UNSEEN: Duration = Duration::from_millis(100);
@@ -332,7 +332,7 @@ impl Session {
                 Progress::Yield => None,
             };
             let engine = link.engine();
-            if engine.map_or(0, Engine::backlog) > MAX_BACKLOG {
+            if engine.is_some_and(Engine::is_flooded) {
                 return Ok(Stop::Backlog);
             }
             if engine.is_some_and(Engine::offers_rows) {
@@ -447,11 +447,9 @@ impl Session {
                     }
                 }
                 Ok(Stop::Backlog) => {
-                    self.with_engine(|engine| {
-                        engine.take_notices();
-                    });
-                    // Notifications are kept for the program: it may be waiting for them.
-                    if self.ask(Engine::backlog).unwrap_or_default() > MAX_BACKLOG * 100 {
+                    // They are kept for the program, which may be waiting for them. The engine bounds
+                    // the notices.
+                    if self.ask(Engine::pending_notifications).unwrap_or_default() > MAX_BACKLOG {
                         return None;
                     }
                 }
