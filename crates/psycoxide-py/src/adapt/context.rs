@@ -78,6 +78,8 @@ enum Codec {
     Utf8,
     Latin1,
     Named(&'static CStr),
+    /// One that a program has put in the place of the usual one: it may be of any kind.
+    Own(&'static CStr),
 }
 
 impl Default for ClientEncoding {
@@ -113,18 +115,20 @@ impl ClientEncoding {
         let unknown =
             || error::operational(format!("no Python encoding for PostgreSQL encoding '{clean}'"));
         let encoding = encoding::by_name(&clean).ok_or_else(unknown)?;
-        if encoding.name == "UTF8" {
-            return Ok(Self::default());
-        }
-        if encoding.name == "LATIN1" {
-            return Ok(Self { encoding, codec: Codec::Latin1 });
-        }
-        let codec: String = match encodings(py).get_item(&clean)? {
-            Some(codec) => codec.extract()?,
-            None => return Err(unknown()),
+        let found = encodings(py).get_item(&clean)?.ok_or_else(unknown)?;
+        let found = found.cast::<PyString>()?;
+        let codec = found.to_str()?;
+        let usual = encoding.codec == Some(codec);
+        let codec = match encoding.name {
+            "UTF8" if usual => Codec::Utf8,
+            "LATIN1" if usual => Codec::Latin1,
+            _ => {
+                py.import("codecs")?.call_method1("lookup", (codec,))?;
+                let kept = keep(py, codec)?;
+                if usual { Codec::Named(kept) } else { Codec::Own(kept) }
+            }
         };
-        py.import("codecs")?.call_method1("lookup", (&codec,))?;
-        Ok(Self { encoding, codec: Codec::Named(keep(py, codec)?) })
+        Ok(Self { encoding, codec })
     }
 
     /// The server's name for it.
@@ -143,8 +147,13 @@ impl ClientEncoding {
         match self.codec {
             Codec::Utf8 => "utf_8",
             Codec::Latin1 => "iso8859_1",
-            Codec::Named(name) => name.to_str().unwrap_or_default(),
+            Codec::Named(name) | Codec::Own(name) => name.to_str().unwrap_or_default(),
         }
+    }
+
+    /// Whether the codec is one that a program has put in the place of the usual one.
+    pub fn is_own(&self) -> bool {
+        matches!(self.codec, Codec::Own(_))
     }
 
     /// `text` in this encoding.
@@ -162,7 +171,7 @@ impl ClientEncoding {
             let bytes = match self.codec {
                 Codec::Utf8 => ffi::PyUnicode_AsUTF8String(text),
                 Codec::Latin1 => ffi::PyUnicode_AsLatin1String(text),
-                Codec::Named(name) => {
+                Codec::Named(name) | Codec::Own(name) => {
                     ffi::PyUnicode_AsEncodedString(text, name.as_ptr(), std::ptr::null())
                 }
             };
@@ -171,29 +180,56 @@ impl ClientEncoding {
         Ok(Encoded::Bytes(bytes.cast_into()?))
     }
 
-    /// Text that is in this encoding.
+    /// Text that is in this encoding. As in psycopg2, a program's own codec for UTF8 or LATIN1 is
+    /// not asked about data.
     pub fn decode<'py>(&self, py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyString>> {
-        let length = isize::try_from(text.len())?;
-        let start = text.as_ptr().cast();
-        // SAFETY: `start` points to `length` bytes, the codec's name ends in NUL, and each function
-        // returns a new reference to an object or sets an exception.
-        let text = unsafe {
-            let text = match self.codec {
-                Codec::Utf8 => ffi::PyUnicode_DecodeUTF8(start, length, std::ptr::null()),
-                Codec::Latin1 => ffi::PyUnicode_DecodeLatin1(start, length, std::ptr::null()),
-                Codec::Named(name) => {
-                    ffi::PyUnicode_Decode(start, length, name.as_ptr(), std::ptr::null())
-                }
-            };
-            Bound::from_owned_ptr_or_err(py, text)?
+        let codec = match self.encoding.name {
+            "UTF8" => Codec::Utf8,
+            "LATIN1" => Codec::Latin1,
+            _ => self.codec,
         };
-        Ok(text.cast_into()?)
+        codec.decode(py, text, None)
+    }
+
+    /// The same for text that must come out whatever it holds: what cannot be read is replaced.
+    pub fn decode_replacing<'py>(
+        &self,
+        py: Python<'py>,
+        text: &[u8],
+    ) -> PyResult<Bound<'py, PyString>> {
+        self.codec.decode(py, text, Some(c"replace"))
     }
 
     /// Whether the codec leaves this ASCII text as it is. One does not: in Shift JIS 2004 a yen
     /// sign stands at the backslash's place and an overline at the tilde's.
     fn takes_ascii(&self, text: &str) -> bool {
-        self.encoding.name != "SHIFT_JIS_2004" || !text.contains(['\\', '~'])
+        !self.is_own() && (self.encoding.name != "SHIFT_JIS_2004" || !text.contains(['\\', '~']))
+    }
+}
+
+impl Codec {
+    fn decode<'py>(
+        self,
+        py: Python<'py>,
+        text: &[u8],
+        errors: Option<&CStr>,
+    ) -> PyResult<Bound<'py, PyString>> {
+        let length = isize::try_from(text.len())?;
+        let start = text.as_ptr().cast();
+        let errors = errors.map_or(std::ptr::null(), CStr::as_ptr);
+        // SAFETY: `start` points to `length` bytes, the names of the codec and of the error handler
+        // end in NUL, and each function returns a new reference to an object or sets an exception.
+        let text = unsafe {
+            let text = match self {
+                Self::Utf8 => ffi::PyUnicode_DecodeUTF8(start, length, errors),
+                Self::Latin1 => ffi::PyUnicode_DecodeLatin1(start, length, errors),
+                Self::Named(name) | Self::Own(name) => {
+                    ffi::PyUnicode_Decode(start, length, name.as_ptr(), errors)
+                }
+            };
+            Bound::from_owned_ptr_or_err(py, text)?
+        };
+        Ok(text.cast_into()?)
     }
 }
 
@@ -220,7 +256,7 @@ fn ascii<'a>(text: &'a Bound<'_, PyString>) -> Option<&'a str> {
 }
 
 /// Keeps a codec's name for ever: there are few, and contexts are copied all the time.
-fn keep(py: Python<'_>, name: String) -> PyResult<&'static CStr> {
+fn keep(py: Python<'_>, name: &str) -> PyResult<&'static CStr> {
     static NAMES: Guarded<BTreeSet<&'static CStr>> = Guarded::new(BTreeSet::new());
     let name = CString::new(name)?;
     let mut names = NAMES.lock(py);

@@ -21,12 +21,20 @@ impl QuoteContext {
     }
 
     /// The same for text that must come out whatever it holds: error messages, say.
-    pub fn decode_lossy<'a>(&self, py: Python<'_>, text: &'a [u8]) -> Cow<'a, str> {
-        if text.is_ascii() {
+    pub fn decode_lossy<'py>(&self, py: Python<'py>, text: &[u8]) -> Bound<'py, PyString> {
+        if text.is_ascii() && !self.encoding().is_own() {
+            return PyString::new(py, &String::from_utf8_lossy(text));
+        }
+        let decoded = self.encoding().decode_replacing(py, text);
+        decoded.unwrap_or_else(|_| PyString::new(py, &String::from_utf8_lossy(text)))
+    }
+
+    /// The same as text that Rust can hold.
+    pub fn read_lossy<'a>(&self, py: Python<'_>, text: &'a [u8]) -> Cow<'a, str> {
+        if text.is_ascii() && !self.encoding().is_own() {
             return String::from_utf8_lossy(text);
         }
-        let decoded = self.decode(py, text).and_then(|text| Ok(text.to_str()?.to_owned()));
-        decoded.map_or_else(|_| String::from_utf8_lossy(text), Cow::Owned)
+        Cow::Owned(self.decode_lossy(py, text).to_string_lossy().into_owned())
     }
 
     /// `text` as a string constant.

@@ -60,7 +60,11 @@ impl Prepared {
             let name = match known.and_then(|number| names.get(number)) {
                 Some(known) => Name { key: known.key.clone_ref(py), first: known.first },
                 None => {
-                    let key = PyString::intern(py, encoding.decode(py, text)?.to_str()?);
+                    let decoded = encoding.decode(py, text)?;
+                    let key = match decoded.to_str() {
+                        Ok(text) => PyString::intern(py, text),
+                        Err(_) => decoded,
+                    };
                     Name { key: key.unbind(), first: names.len() }
                 }
             };

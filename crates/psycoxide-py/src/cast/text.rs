@@ -20,9 +20,11 @@ pub enum TextDecoder {
     Codec {
         /// The codec's name.
         codec: CString,
-        /// Bytes below 0x80 are ASCII wherever they stand: they may be searched for, and text of
-        /// nothing else needs no codec.
+        /// Bytes below 0x80 are ASCII wherever they stand, as the server sees it: they may be
+        /// searched for.
         ascii_safe: bool,
+        /// Text of nothing but ASCII needs no codec: it is not one of a program's own.
+        usual: bool,
     },
 }
 
@@ -32,17 +34,16 @@ pub static UTF8: TextDecoder = TextDecoder::Utf8;
 impl TextDecoder {
     /// The decoder of a client encoding.
     pub fn new(encoding: ClientEncoding) -> Self {
-        if encoding.codec() == "utf_8" {
-            return Self::Utf8;
-        }
-        if encoding.codec() == "iso8859_1" {
-            return Self::Latin1;
-        }
         let table = encoding.encoding();
-        // A codec that the user put in the place of the usual one may be of any kind.
-        let usual = table.codec == Some(encoding.codec());
+        // Whatever codec a program has for these two: psycopg2 does not ask it about values.
+        match (table.name, encoding.codec()) {
+            ("UTF8", _) | (_, "utf_8") => return Self::Utf8,
+            ("LATIN1", _) | (_, "iso8859_1") => return Self::Latin1,
+            _ => {}
+        }
+        let (ascii_safe, usual) = (table.is_ascii_safe(), !encoding.is_own());
         match CString::new(encoding.codec()) {
-            Ok(codec) => Self::Codec { codec, ascii_safe: usual && table.is_ascii_safe() },
+            Ok(codec) => Self::Codec { codec, ascii_safe, usual },
             Err(_) => Self::Utf8,
         }
     }
@@ -50,6 +51,11 @@ impl TextDecoder {
     /// Whether the characters that structure a value (`{`, `"`, `\`) can be looked for in its bytes.
     pub fn is_ascii_safe(&self) -> bool {
         !matches!(self, Self::Codec { ascii_safe: false, .. })
+    }
+
+    /// Whether bytes that are all ASCII are so as text.
+    fn leaves_ascii(&self) -> bool {
+        !matches!(self, Self::Codec { ascii_safe: false, .. } | Self::Codec { usual: false, .. })
     }
 
     /// Whether this is UTF-8.
@@ -65,7 +71,7 @@ impl TextDecoder {
     /// The `str` that `text` stands for.
     #[inline]
     pub fn decode(&self, py: Python<'_>, text: &[u8]) -> Decoded {
-        if text.len() > 1 && is_ascii(text) && self.is_ascii_safe() {
+        if text.len() > 1 && is_ascii(text) && self.leaves_ascii() {
             return ascii(py, text);
         }
         self.decode_any(py, text)

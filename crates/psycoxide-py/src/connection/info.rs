@@ -5,7 +5,7 @@ use psycoxide_net::{ConnStatus, Link, TlsInfo};
 use psycoxide_proto::{Engine, TransactionStatus};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use super::Connection;
 use crate::session::{Closed, Facts, Session};
@@ -110,14 +110,14 @@ impl Connection {
         self.ask(py, status, |_| transaction::ACTIVE).unwrap_or(transaction::UNKNOWN)
     }
 
-    fn parameter(&self, py: Python<'_>, name: &str) -> Option<String> {
+    fn parameter<'py>(&self, py: Python<'py>, name: &str) -> Option<Bound<'py, PyString>> {
         let context = self.quote_context(py);
         let value = self.ask(
             py,
             |engine| engine.parameter(name).map(<[u8]>::to_vec),
             |facts| facts.parameter(name).map(<[u8]>::to_vec),
         )??;
-        Some(context.decode_lossy(py, &value).into_owned())
+        Some(context.decode_lossy(py, &value))
     }
 
     /// Whether the session's time zone has no offset from UTC, ever.
@@ -335,7 +335,7 @@ impl ConnectionInfo {
     }
 
     /// parameter_status(name) -- a parameter of the server as it last reported it, or `None`.
-    fn parameter_status(&self, py: Python<'_>, name: &str) -> Option<String> {
+    fn parameter_status<'py>(&self, py: Python<'py>, name: &str) -> Option<Bound<'py, PyString>> {
         self.connection.get().parameter(py, name)
     }
 }
@@ -357,7 +357,11 @@ impl Connection {
     /// get_parameter_status(parameter) -> str or None -- A parameter of the server, such as
     /// `'TimeZone'`, as it last reported it; None for those that it does not report. Raises
     /// InterfaceError if the connection is closed.
-    fn get_parameter_status(&self, py: Python<'_>, parameter: &str) -> PyResult<Option<String>> {
+    fn get_parameter_status<'py>(
+        &self,
+        py: Python<'py>,
+        parameter: &str,
+    ) -> PyResult<Option<Bound<'py, PyString>>> {
         if !self.is_blank() {
             self.unclosed_session()?;
         }

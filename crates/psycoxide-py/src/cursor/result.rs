@@ -308,7 +308,7 @@ impl Cursor {
         let described = columns
             .iter()
             .map(|column| {
-                let name = context.decode(py, &column.name)?;
+                let name = context.decode_lossy(py, &column.name);
                 Bound::new(py, Column::describe(py, column, name.as_any())?)
             })
             .collect::<PyResult<Vec<_>>>()?;

@@ -5,7 +5,7 @@ use psycoxide_net::News;
 use psycoxide_proto::{Notification, Report};
 use psycoxide_sql::quote::StringStyle;
 use pyo3::prelude::*;
-use pyo3::types::{PyInt, PyList, PyString};
+use pyo3::types::{PyInt, PyList};
 
 use crate::adapt::{ClientEncoding, QuoteContext};
 use crate::connection::Connection;
@@ -107,7 +107,7 @@ fn append_notices(
         _ => 0,
     };
     for notice in notices.iter().skip(unseen) {
-        let text = report_text(notice, None, false, context);
+        let text = report_text(target.py(), notice, None, false, context);
         target.call_method1("append", (text,))?;
     }
     if let Ok(list) = list {
@@ -126,7 +126,7 @@ fn append_notifications(
     context: &QuoteContext,
 ) {
     let py = target.py();
-    let text = |bytes: &[u8]| PyString::new(py, &context.decode_lossy(py, bytes)).into_any();
+    let text = |bytes: &[u8]| context.decode_lossy(py, bytes).into_any();
     let list = target.cast_exact::<PyList>().ok();
     let mut last: Option<(&Notification, Bound<'_, PyAny>, Bound<'_, PyAny>)> = None;
     for notification in notifications {

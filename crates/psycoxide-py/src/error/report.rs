@@ -3,7 +3,7 @@
 use psycoxide_proto::Report;
 use psycoxide_sql::message::Message;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyDictMethods, PyType};
+use pyo3::types::{PyDict, PyDictMethods, PyString, PyType};
 
 use super::class;
 use crate::adapt::QuoteContext;
@@ -20,7 +20,7 @@ pub fn from_report(
 ) -> PyErr {
     let context = connection.quote_context(py);
     let raised = build(py, report, query, &context, cursor);
-    let text = report_text(report, query, true, &context);
+    let text = report_text(py, report, query, true, &context).to_string_lossy().into_owned();
     connection.state(py).error_message = Some(text);
     raised.unwrap_or_else(|error| error)
 }
@@ -32,32 +32,57 @@ pub fn unaddressed(py: Python<'_>, report: &Report) -> PyErr {
 }
 
 /// The whole text of a report, as libpq composes it; `context` says whether the CONTEXT is shown.
-pub fn report_text(
+pub fn report_text<'py>(
+    py: Python<'py>,
+    report: &Report,
+    query: Option<&[u8]>,
+    context: bool,
+    quoting: &QuoteContext,
+) -> Bound<'py, PyString> {
+    let text = compose(py, report, query, context, quoting);
+    read(py, &text, quoting)
+}
+
+/// What [`compose`] gives, as text.
+fn read<'py>(py: Python<'py>, text: &str, quoting: &QuoteContext) -> Bound<'py, PyString> {
+    if !quoting.encoding().is_own() {
+        return PyString::new(py, text);
+    }
+    let bytes: Vec<u8> = text.chars().filter_map(|c| u8::try_from(u32::from(c)).ok()).collect();
+    quoting.decode_lossy(py, &bytes)
+}
+
+/// The text; with a codec of a program's own its bytes, each as a character: what such a codec makes
+/// of them may be more than Rust's strings hold (lone surrogates).
+fn compose(
+    py: Python<'_>,
     report: &Report,
     query: Option<&[u8]>,
     context: bool,
     quoting: &QuoteContext,
 ) -> String {
-    Python::attach(|py| {
-        let field = |code: u8| report.field(code).map(|value| quoting.decode_lossy(py, value));
-        let query = query.map(|query| quoting.decode_lossy(py, query));
-        let (severity, primary) = (field(b'S'), field(b'M'));
-        let (detail, hint, place) = (field(b'D'), field(b'H'), field(b'W'));
-        let internal_query = field(b'q');
-        let number = |code: u8| field(code).and_then(|value| value.parse().ok());
-        Message {
-            severity: severity.as_deref(),
-            primary: primary.as_deref(),
-            position: number(b'P'),
-            internal_position: number(b'p'),
-            internal_query: internal_query.as_deref(),
-            detail: detail.as_deref(),
-            hint: hint.as_deref(),
-            context: place.as_deref(),
-            query: query.as_deref(),
-        }
-        .text(context)
-    })
+    let read = |bytes: &[u8]| match quoting.encoding().is_own() {
+        true => bytes.iter().map(|byte| char::from(*byte)).collect(),
+        false => quoting.read_lossy(py, bytes).into_owned(),
+    };
+    let field = |code: u8| report.field(code).map(read);
+    let query = query.map(read);
+    let (severity, primary) = (field(b'S'), field(b'M'));
+    let (detail, hint, place) = (field(b'D'), field(b'H'), field(b'W'));
+    let internal_query = field(b'q');
+    let number = |code: u8| field(code).and_then(|value| value.parse().ok());
+    Message {
+        severity: severity.as_deref(),
+        primary: primary.as_deref(),
+        position: number(b'P'),
+        internal_position: number(b'p'),
+        internal_query: internal_query.as_deref(),
+        detail: detail.as_deref(),
+        hint: hint.as_deref(),
+        context: place.as_deref(),
+        query: query.as_deref(),
+    }
+    .text(context)
 }
 
 fn build(
@@ -67,8 +92,9 @@ fn build(
     context: &QuoteContext,
     cursor: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<PyErr> {
-    let text = report_text(report, query, true, context);
-    let code = report.field(b'C').map(|code| context.decode_lossy(py, code).into_owned());
+    let text = compose(py, report, query, true, context);
+    let (whole, shown) = (read(py, &text, context), read(py, message(&text), context));
+    let code = report.field(b'C').map(|code| String::from_utf8_lossy(code));
     let class = match class_of(py, code.as_deref())? {
         class if report.is_fatal() => operational(py, class)?,
         class => class,
@@ -77,8 +103,7 @@ fn build(
     for (code, value) in report.iter() {
         fields.set_item(char::from(code).to_string(), context.decode_lossy(py, value))?;
     }
-    let raised =
-        class.call_method1("_from_report", (message(&text), &text, code, fields, cursor))?;
+    let raised = class.call_method1("_from_report", (shown, whole, code, fields, cursor))?;
     Ok(PyErr::from_value(raised))
 }
 

@@ -45,7 +45,9 @@ pub fn call(
     let outcome = outcome?;
     if let Some(report) = outcome.error {
         let context = this.quote_context(connection.py());
-        return Err(error::operational(error::report_text(&report, None, true, &context)));
+        let py = connection.py();
+        let text = error::report_text(py, &report, None, true, &context);
+        return Err(error::operational(text.to_string_lossy()));
     }
     Ok(outcome.result.and_then(|result| result.function_value).flatten().unwrap_or_default())
 }
