@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import psycoxide
 from psycoxide._exceptions import ProgrammingError
-from psycoxide._psycopg import connection, cursor
 
 # Not imported when the program runs: every process pays for what `import psycoxide` imports.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from psycoxide._psycopg import connection, cursor
     from psycoxide._types import Scope
-
-_STATUS_IN_TRANSACTION = 2  # extensions.STATUS_IN_TRANSACTION
 
 
 def _solve_conn_curs(conn_or_curs: Scope | None) -> tuple[connection, cursor]:
@@ -25,7 +24,7 @@ def _solve_conn_curs(conn_or_curs: Scope | None) -> tuple[connection, cursor]:
     # By attribute, not by class: people pass wrappers of either.
     given: Any = conn_or_curs
     conn: connection = given.connection if hasattr(given, "execute") else given
-    return conn, conn.cursor(cursor_factory=cursor)
+    return conn, conn.cursor(cursor_factory=psycoxide.extras._cursor)  # type: ignore[attr-defined]
 
 
 class lookup:
@@ -36,14 +35,15 @@ class lookup:
     """
 
     def __init__(self, conn_or_curs: Scope | None) -> None:
-        self._conn, self._curs = _solve_conn_curs(conn_or_curs)
+        # Where programs know them from, and put others.
+        self._conn, self._curs = psycoxide.extras._solve_conn_curs(conn_or_curs)
         self._status = self._conn.status
 
     def __enter__(self) -> tuple[connection, cursor]:
         return self._conn, self._curs
 
     def __exit__(self, kind: object, *_: object) -> None:
-        was_open = self._status == _STATUS_IN_TRANSACTION
+        was_open = self._status == psycoxide.extensions.STATUS_IN_TRANSACTION
         if kind is None and not was_open and not self._conn.autocommit:
             self._conn.rollback()
 
@@ -67,7 +67,7 @@ def fetch_by_name(
     if rows:
         return rows
 
-    in_transaction = conn.status == _STATUS_IN_TRANSACTION
+    in_transaction = conn.status == psycoxide.extensions.STATUS_IN_TRANSACTION
     if in_transaction:
         curs.execute("SAVEPOINT register_type")
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from psycoxide._psycopg import QuotedString, new_array_type, new_type, register_type
-from psycoxide.extensions import register_adapter
+from psycoxide.extensions import _register_adapter as register_adapter
 
 if TYPE_CHECKING:
     import ipaddress

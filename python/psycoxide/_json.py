@@ -12,6 +12,8 @@ from psycoxide._psycopg import (
     ISQLQuote,
     QuotedString,
     _default_types,
+    _json_loads,
+    _JSONLoads,
     connection,
     new_array_type,
     new_type,
@@ -134,18 +136,12 @@ def _create_json_typecasters(
     loads: Callable[[str], Any] | None = None,
     name: str = "JSON",
 ) -> tuple[Typecaster, Typecaster | None]:
-    # The native caster gives what `json.loads` gives.
-    caster = new_type((oid,), name, _JSON if loads is None else _typecast_with(loads))
+    # The native caster gives what `json.loads` gives, if nobody has replaced that.
+    loads = loads or _json_loads()
+    caster = new_type((oid,), name, _JSON if loads is None else _JSONLoads(loads))
     if array_oid is None:
         return caster, None
     return caster, new_array_type((array_oid,), f"{name}ARRAY", caster)
-
-
-def _typecast_with(loads: Callable[[str], Any]) -> Callable[[str | None, Any], Any]:
-    def typecast_json(s: str | None, cur: Any) -> Any:
-        return None if s is None else loads(s)
-
-    return typecast_json
 
 
 def _get_json_oids(conn_or_curs: Scope | None, name: str = "json") -> tuple[int, int]:

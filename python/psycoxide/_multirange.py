@@ -19,7 +19,7 @@ from psycoxide._psycopg import (
     register_type,
 )
 from psycoxide._range import Range, RangeAdapter, _class_or_new
-from psycoxide.extensions import register_adapter
+from psycoxide.extensions import _register_adapter as register_adapter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

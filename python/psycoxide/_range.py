@@ -18,7 +18,7 @@ from psycoxide._psycopg import (
     new_type,
     register_type,
 )
-from psycoxide.extensions import register_adapter
+from psycoxide.extensions import _register_adapter as register_adapter
 
 # Not imported when the program runs: every process pays for what `import psycoxide` imports.
 TYPE_CHECKING = False

@@ -138,6 +138,10 @@ def register_adapter(typ: type[AdaptedT], callable: Callable[[AdaptedT], Adapter
     adapters[(typ, ISQLQuote)] = callable
 
 
+# For modules that are imported later, when a program may have put something else in its place.
+_register_adapter = register_adapter
+
+
 def _import_late(name: str) -> Any:
     """PEP 562: what is imported when it is first asked for."""
     if name != "OAuthRequest":

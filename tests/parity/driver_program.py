@@ -128,7 +128,9 @@ def evaluate(source: str | None) -> Any:
     return eval(source, names)
 
 
-def run_script(connection: Any, case: dict[str, Any], dsn: str) -> dict[str, Any]:
+def run_script(
+    connection: Any, case: dict[str, Any], dsn: str, more: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Execute a block of statements; what it leaves in `out` is the answer."""
     import psycopg2
     import psycopg2.errors
@@ -148,6 +150,7 @@ def run_script(connection: Any, case: dict[str, Any], dsn: str) -> dict[str, Any
         "dsn": dsn,
         "show": lambda value: out.append(describe(value)),
         "attempt": lambda action: out.append(attempt(lambda: describe(action()))),
+        **(more or {}),
     }
     told = attempt(lambda: exec(case["script"], names))
     told.pop("value", None)

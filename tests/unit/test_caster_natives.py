@@ -127,7 +127,7 @@ def test_uuid_is_what_the_constructor_gives() -> None:
         "a0eebc999c0b4ef8bb6d6bb9bd380a11",
         "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1x",
         "a0eebc99x9c0b-4ef8-bb6d-6bb9bd380a11",
-        "",
+        " ",
     ],
 )
 def test_other_uuid_texts_go_to_the_constructor(text: str) -> None:

@@ -3,6 +3,8 @@
 //! At first use and not at initialisation: the module must import even where its package cannot.
 
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+use pyo3::{ffi, intern};
 
 use crate::once::Once;
 
@@ -26,6 +28,54 @@ impl Lazy {
     }
 }
 
+/// A function of this module that psycopg2's Python code looks up in a module of the package whenever it
+/// calls it: programs, and what instruments them, put others there.
+pub struct Replaceable {
+    module: &'static str,
+    name: &'static str,
+    place: Once<Py<PyAny>>,
+    own: Once<Py<PyAny>>,
+}
+
+impl Replaceable {
+    pub const fn new(module: &'static str, name: &'static str) -> Self {
+        Self { module, name, place: Once::new(), own: Once::new() }
+    }
+
+    /// What stands in its place now, if that is something else. Nothing can where the module has not
+    /// been imported.
+    pub fn replaced<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let place = match self.place.get(py) {
+            Some(place) => place.bind(py),
+            None => match loaded(py, PyString::intern(py, self.module).as_any())? {
+                Some(module) => self.place.get_or_make(py, || Ok(module.unbind()))?.bind(py),
+                None => return Ok(None),
+            },
+        };
+        let own = self.own.get_or_make(py, || {
+            let module = py.import(intern!(py, "psycoxide._psycopg"))?;
+            module.getattr(self.name).map(Bound::unbind)
+        })?;
+        // As an attribute: in the module's dictionary may stand an import that is still to be done.
+        Ok(place.getattr_opt(self.name)?.filter(|found| !found.is(own)))
+    }
+}
+
+/// A module, if it has been imported.
+pub fn loaded<'py>(
+    py: Python<'py>,
+    name: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    // SAFETY: the GIL is held; the dict of modules is borrowed from the interpreter.
+    let modules = unsafe { Bound::from_borrowed_ptr(py, ffi::PyImport_GetModuleDict()) };
+    modules.cast::<PyDict>()?.get_item(name)
+}
+
+pub static ADAPT: Replaceable = Replaceable::new("psycoxide.extensions", "adapt");
+pub static CONNECT: Replaceable = Replaceable::new("psycoxide", "_connect");
+pub static MAKE_DSN: Replaceable = Replaceable::new("psycoxide.extensions", "make_dsn");
+pub static PARSE_DSN: Replaceable = Replaceable::new("psycoxide.extensions", "parse_dsn");
+
 pub static B64DECODE: Lazy = Lazy::new("base64", "b64decode");
 pub static B64ENCODE: Lazy = Lazy::new("base64", "b64encode");
 pub static BUFFERED_RANDOM: Lazy = Lazy::new("io", "BufferedRandom");
@@ -34,9 +84,7 @@ pub static COMPOSABLE: Lazy = Lazy::new("psycoxide.sql", "Composable");
 pub static DATETIME: Lazy = Lazy::new("datetime", "datetime");
 pub static DECIMAL: Lazy = Lazy::new("decimal", "Decimal");
 pub static FILE_IO: Lazy = Lazy::new("io", "FileIO");
-pub static JSON_LOADS: Lazy = Lazy::new("json", "loads");
 pub static REPLICATION_CURSOR: Lazy = Lazy::new("psycoxide.extras", "ReplicationCursor");
 pub static TEXT_IO_BASE: Lazy = Lazy::new("io", "TextIOBase");
 pub static TIMEZONE: Lazy = Lazy::new("datetime", "timezone");
 pub static TOKEN_BYTES: Lazy = Lazy::new("secrets", "token_bytes");
-pub static UUID: Lazy = Lazy::new("uuid", "UUID");

@@ -193,13 +193,14 @@ _ROOMS = {
     ),
     "psycoxide.extras.wait": ("wait_select",),
 }
-# Names of other modules, and what these are known as here.
+# Names of other modules, and what these are known as here. Not what `extensions` has by now: a
+# program may have put something there for a while.
 _OTHERS = {
     "json": ("json", None),  # Programs replace `extras.json.loads`.
     "_ext": ("psycoxide.extensions", None),
-    "_connection": ("psycoxide.extensions", "connection"),
-    "_cursor": ("psycoxide.extensions", "cursor"),
-    "quote_ident": ("psycoxide.extensions", "quote_ident"),
+    "_connection": ("psycoxide._psycopg", "connection"),
+    "_cursor": ("psycoxide._psycopg", "cursor"),
+    "quote_ident": ("psycoxide._psycopg", "quote_ident"),
 }
 _ORIGINS = {name: room for room, names in _ROOMS.items() for name in names}
 

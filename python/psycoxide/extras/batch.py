@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from psycoxide._psycopg import cursor, encodings
+from psycoxide import extensions as _ext, extras as _extras
+from psycoxide._psycopg import cursor
 
 if TYPE_CHECKING:
     from psycoxide._types import Query, Vars
@@ -19,7 +20,7 @@ def execute_batch(cur: cursor, sql: Query, argslist: Iterable[Vars], page_size: 
     `cur.rowcount` is that of the last statement at the end, and its rows are the result. Raises
     what `cur.execute()` does.
     """
-    for page in _paginate(argslist, page_size):
+    for page in _extras._paginate(argslist, page_size):
         cur.execute(_merge(cur, sql, page, b";"))
 
 
@@ -80,11 +81,11 @@ def execute_values(
     if isinstance(sql, Composable):
         sql = sql.as_string(cur)
     if not isinstance(sql, bytes):
-        sql = sql.encode(encodings[cur.connection.encoding])
-    before, after = _split_sql(sql)
+        sql = sql.encode(_ext.encodings[cur.connection.encoding])
+    before, after = _extras._split_sql(sql)
 
     result: list[Any] = []
-    for page in _paginate(argslist, page_size):
+    for page in _extras._paginate(argslist, page_size):
         if template is None:
             template = b"(" + b",".join([b"%s"] * len(page[0])) + b")"
         rows = _merge(cur, template, page, b",")

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from psycoxide import extensions as _ext, extras as _extras
 from psycoxide._catalog import fetch_by_name, lookup
 from psycoxide._exceptions import DataError, ProgrammingError
-from psycoxide._psycopg import _composite_fields, new_array_type, new_type, register_type
-from psycoxide.extras.named_tuple import _re_clean, record_class
+from psycoxide._psycopg import _composite_fields
+from psycoxide.extras.named_tuple import record_class
 
 if TYPE_CHECKING:
     from psycoxide._psycopg import cursor
@@ -43,11 +44,11 @@ class CompositeCaster:
         self.attnames: list[str] = [attribute[0] for attribute in attributes]
         self.atttypes: list[int] = [attribute[1] for attribute in attributes]
         self._create_type(name, self.attnames)
-        self.typecaster: Typecaster = new_type((oid,), name, self.parse)
+        self.typecaster: Typecaster = _ext.new_type((oid,), name, self.parse)
         self.array_typecaster: Typecaster | None = (
             None
             if array_oid is None
-            else new_array_type((array_oid,), f"{name}ARRAY", self.typecaster)
+            else _ext.new_array_type((array_oid,), f"{name}ARRAY", self.typecaster)
         )
 
     def parse(self, s: str | None, curs: cursor) -> Any:
@@ -80,7 +81,7 @@ class CompositeCaster:
     def _create_type(self, name: str, attnames: list[str]) -> None:
         """Set `type`, the class of the values, and `_ctor`, what makes one from a sequence."""
         self.type: Any = record_class(
-            _re_clean.sub("_", name), attnames, CompositeCaster.__module__
+            _extras._re_clean.sub("_", name), attnames, CompositeCaster.__module__
         )
         self._ctor = self.type._make
 
@@ -117,9 +118,9 @@ def register_composite(
     `globally`. `factory` is a `CompositeCaster` subclass that makes other objects than named
     tuples. Returns the caster. Raises ProgrammingError if the server has no such type.
     """
-    caster = (factory or CompositeCaster)._from_db(name, conn_or_curs)
+    caster = (factory or _extras.CompositeCaster)._from_db(name, conn_or_curs)
     scope = None if globally else conn_or_curs
-    register_type(caster.typecaster, scope)
+    _ext.register_type(caster.typecaster, scope)
     if caster.array_typecaster is not None:
-        register_type(caster.array_typecaster, scope)
+        _ext.register_type(caster.array_typecaster, scope)
     return caster

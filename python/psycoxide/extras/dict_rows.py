@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
+from psycoxide import extras as _extras
 from psycoxide._psycopg import _OrderedRow, _row_class, connection, cursor
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class DictConnection(_DictConnection):
 
         def cursor(self, *args, **kwargs):
             """A new cursor; the arguments are those of `extensions.connection.cursor()`."""
-            kwargs.setdefault("cursor_factory", self.cursor_factory or DictCursor)
+            kwargs.setdefault("cursor_factory", self.cursor_factory or _extras.DictCursor)
             return super().cursor(*args, **kwargs)
 
 
@@ -96,7 +97,7 @@ class DictCursor(DictCursorBase):
         def __next__(self) -> DictRow: ...  # type: ignore[override]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["row_factory"] = DictRow
+        kwargs["row_factory"] = _extras.DictRow
         super().__init__(*args, **kwargs)
         # A row shares the index with the cursor, which may fill it when the row is there.
         self._prefetch = True
@@ -204,7 +205,7 @@ class RealDictConnection(_RealDictConnection):
 
         def cursor(self, *args, **kwargs):
             """A new cursor; the arguments are those of `extensions.connection.cursor()`."""
-            kwargs.setdefault("cursor_factory", self.cursor_factory or RealDictCursor)
+            kwargs.setdefault("cursor_factory", self.cursor_factory or _extras.RealDictCursor)
             return super().cursor(*args, **kwargs)
 
 
@@ -223,7 +224,7 @@ class RealDictCursor(DictCursorBase):
         def __next__(self) -> RealDictRow: ...  # type: ignore[override]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["row_factory"] = RealDictRow
+        kwargs["row_factory"] = _extras.RealDictRow
         super().__init__(*args, **kwargs)
 
     def execute(self, query: Query, vars: Vars = None) -> None:

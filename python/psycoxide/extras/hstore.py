@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from psycoxide import extensions as _ext, extras as _extras
 from psycoxide._catalog import lookup
 from psycoxide._exceptions import ProgrammingError
-from psycoxide._psycopg import _HSTORE, adapt, connection, new_array_type, new_type, register_type
-from psycoxide.extensions import register_adapter
+from psycoxide._psycopg import _HSTORE, connection
 
 if TYPE_CHECKING:
     from psycoxide._psycopg import cursor
@@ -61,7 +61,7 @@ class HstoreAdapter:
         return b"hstore(" + keys + b", " + values + b")"
 
     def _quoted(self, value: Any) -> bytes:
-        adapted = adapt(value)
+        adapted = _ext.adapt(value)
         if self.conn is not None and hasattr(adapted, "prepare"):
             adapted.prepare(self.conn)
         quoted: bytes = adapted.getquoted()
@@ -85,6 +85,9 @@ class HstoreAdapter:
         return tuple(row[0] for row in rows), tuple(row[1] for row in rows)
 
 
+_parse = HstoreAdapter.__dict__["parse"].__func__
+
+
 def register_hstore(
     conn_or_curs: Scope,
     globally: bool = False,
@@ -98,8 +101,9 @@ def register_hstore(
     dict everywhere. The oids are looked up through `conn_or_curs` unless `oid` is given; `unicode`
     means nothing. Raises ProgrammingError if the database has no hstore.
     """
+    adapter = _extras.HstoreAdapter
     if oid is None:
-        oid, array_oid = HstoreAdapter.get_oids(conn_or_curs)
+        oid, array_oid = adapter.get_oids(conn_or_curs)
         if not oid:
             raise ProgrammingError(
                 "hstore type not found in the database. "
@@ -110,9 +114,11 @@ def register_hstore(
     array_oids = (array_oid,) if isinstance(array_oid, int) else tuple(array_oid or ())
     scope = None if globally else conn_or_curs
 
-    caster = new_type(oids, "HSTORE", _HSTORE)
-    register_type(caster, scope)
-    register_adapter(dict, HstoreAdapter)
+    # The native caster does what `parse()` does, unless a program has put another there.
+    own = getattr(adapter.parse, "__func__", None) is _parse
+    caster = _ext.new_type(oids, "HSTORE", _HSTORE if own else adapter.parse)
+    _ext.register_type(caster, scope)
+    _ext.register_adapter(dict, adapter)
     array_oids = tuple(found for found in array_oids if found)
     if array_oids:
-        register_type(new_array_type(array_oids, "HSTOREARRAY", caster), scope)
+        _ext.register_type(_ext.new_array_type(array_oids, "HSTOREARRAY", caster), scope)

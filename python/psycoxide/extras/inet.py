@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from psycoxide import extensions as _ext
+from psycoxide import extensions as _ext, extras as _extras
+from psycoxide._psycopg import adapt
 
 if TYPE_CHECKING:
     from psycoxide._types import Scope, Typecaster
@@ -37,7 +38,7 @@ class Inet:
 
     def getquoted(self) -> bytes:
         """The SQL: `'...'::inet`."""
-        adapted = _ext.adapt(self.addr)
+        adapted = adapt(self.addr)
         if self._conn is not None and hasattr(adapted, "prepare"):
             adapted.prepare(self._conn)
         quoted: bytes = adapted.getquoted()
@@ -64,7 +65,7 @@ def register_inet(
         inet_oid, array_oid = oid, _INETARRAY_OID
 
     def typecast_inet(data: str | None, cursor: Any) -> Inet | None:
-        return Inet(data) if data else None
+        return _extras.Inet(data) if data else None
 
     caster = _ext.new_type((inet_oid,), "INET", typecast_inet)
     array_caster = _ext.new_array_type((array_oid,), "INETARRAY", caster)

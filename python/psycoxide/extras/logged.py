@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+from psycoxide import extensions as _ext, extras as _extras
 from psycoxide._exceptions import ProgrammingError
-from psycoxide._psycopg import connection, cursor, encodings
+from psycoxide._psycopg import connection, cursor
 
 if TYPE_CHECKING:
     from psycoxide._types import CursorFactory, CursorT, Query, SupportsLog, Vars
@@ -31,7 +32,8 @@ class LoggingConnection(_Connection):
         """Log to `logobj`: a `logging.Logger`, at level DEBUG, or a text file open for writing."""
         self._logobj: Any = logobj
         self.log: Callable[[Any, cursor], None]
-        self.log = self._logtologger if isinstance(logobj, logging.Logger) else self._logtofile
+        is_logger = isinstance(logobj, (logging.Logger, logging.LoggerAdapter))
+        self.log = self._logtologger if is_logger else self._logtofile
 
     def filter(self, msg: Any, curs: Any) -> str | bytes | None:
         """What to log for the statement `msg`, bytes, of `curs`: bytes or str, or None for nothing.
@@ -46,7 +48,7 @@ class LoggingConnection(_Connection):
         def cursor(self, *args, **kwargs):
             """A new cursor; the arguments are those of `extensions.connection.cursor()`."""
             self._check()
-            kwargs.setdefault("cursor_factory", self.cursor_factory or LoggingCursor)
+            kwargs.setdefault("cursor_factory", self.cursor_factory or _extras.LoggingCursor)
             return super().cursor(*args, **kwargs)
 
     def _logtofile(self, msg: Any, curs: cursor) -> None:
@@ -139,7 +141,7 @@ class MinTimeLoggingConnection(LoggingConnection):
 
         def cursor(self, *args, **kwargs):
             """A new cursor; the arguments are those of `extensions.connection.cursor()`."""
-            kwargs.setdefault("cursor_factory", self.cursor_factory or MinTimeLoggingCursor)
+            kwargs.setdefault("cursor_factory", self.cursor_factory or _extras.MinTimeLoggingCursor)
             return super().cursor(*args, **kwargs)
 
 
@@ -160,4 +162,4 @@ class MinTimeLoggingCursor(LoggingCursor):
 
 
 def _text(msg: str | bytes, conn: connection[Any]) -> str:
-    return msg.decode(encodings[conn.encoding], "replace") if isinstance(msg, bytes) else msg
+    return msg.decode(_ext.encodings[conn.encoding], "replace") if isinstance(msg, bytes) else msg

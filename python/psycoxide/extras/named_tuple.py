@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
+from psycoxide import extras as _extras
 from psycoxide._psycopg import _record, _records, connection, cursor
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class NamedTupleConnection(_Connection):
 
         def cursor(self, *args, **kwargs):
             """A new cursor; the arguments are those of `extensions.connection.cursor()`."""
-            kwargs.setdefault("cursor_factory", self.cursor_factory or NamedTupleCursor)
+            kwargs.setdefault("cursor_factory", self.cursor_factory or _extras.NamedTupleCursor)
             return super().cursor(*args, **kwargs)
 
 
@@ -154,7 +155,7 @@ class NamedTupleCursor(cursor):
     @classmethod
     def _do_make_nt(cls, key: tuple[str, ...]) -> type[_Record]:
         """The class for columns of these names, not cached."""
-        fields = [_re_clean.sub("_", name) for name in key]
+        fields = [_extras._re_clean.sub("_", name) for name in key]
         fields = [
             "f" + name if not name or name[0] == "_" or name[0].isdigit() else name
             for name in fields

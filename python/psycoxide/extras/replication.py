@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from psycoxide import extensions as _ext, extras as _extras
 from psycoxide._exceptions import ProgrammingError
 from psycoxide._psycopg import (
     REPLICATION_LOGICAL as REPLICATION_LOGICAL,
@@ -15,8 +16,6 @@ from psycoxide._psycopg import (
     ReplicationConnection as _replicationConnection,
     ReplicationCursor as _replicationCursor,
     ReplicationMessage as ReplicationMessage,
-    encodings,
-    quote_ident,
 )
 
 if TYPE_CHECKING:
@@ -60,18 +59,18 @@ class ReplicationCursor(_replicationCursor):
                 raise ProgrammingError(
                     "output plugin name is required to create logical replication slot"
                 )
-            kind = f"LOGICAL {quote_ident(output_plugin, self)}"
+            kind = f"LOGICAL {_extras.quote_ident(output_plugin, self)}"
         else:
             if output_plugin is not None:
                 raise ProgrammingError(
                     "cannot specify output plugin name when creating physical replication slot"
                 )
             kind = "PHYSICAL"
-        self.execute(f"CREATE_REPLICATION_SLOT {quote_ident(slot_name, self)} {kind}")
+        self.execute(f"CREATE_REPLICATION_SLOT {_extras.quote_ident(slot_name, self)} {kind}")
 
     def drop_replication_slot(self, slot_name: str) -> None:
         """Drop a replication slot."""
-        self.execute(f"DROP_REPLICATION_SLOT {quote_ident(slot_name, self)}")
+        self.execute(f"DROP_REPLICATION_SLOT {_extras.quote_ident(slot_name, self)}")
 
     def start_replication(
         self,
@@ -93,7 +92,7 @@ class ReplicationCursor(_replicationCursor):
         command = "START_REPLICATION "
         logical = self._type(slot_type) == REPLICATION_LOGICAL
         if slot_name:
-            command += f"SLOT {quote_ident(slot_name, self)} "
+            command += f"SLOT {_extras.quote_ident(slot_name, self)} "
         elif logical:
             raise ProgrammingError("slot name is required for logical replication")
         if logical:
@@ -108,7 +107,8 @@ class ReplicationCursor(_replicationCursor):
                 raise ProgrammingError(
                     "cannot specify output plugin options for physical replication"
                 )
-            pairs = (f"{quote_ident(name, self)} {self._quote(v)}" for name, v in options.items())
+            quote = _extras.quote_ident
+            pairs = (f"{quote(name, self)} {self._quote(v)}" for name, v in options.items())
             command += f" ({', '.join(pairs)})"
         self.start_replication_expert(command, decode=decode, status_interval=status_interval)
 
@@ -126,7 +126,7 @@ class ReplicationCursor(_replicationCursor):
     def _quote(self, value: object) -> str:
         quoted = QuotedString(str(value))
         quoted.prepare(self.connection)
-        return quoted.getquoted().decode(encodings[self.connection.encoding])
+        return quoted.getquoted().decode(_ext.encodings[self.connection.encoding])
 
 
 def _lsn(lsn: int | str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from psycoxide import extensions as _ext
+from psycoxide import extensions as _ext, extras as _extras
 from psycoxide._psycopg import _UUID
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def register_uuid(
     array_caster = _ext.new_array_type((array_oid,), "UUID[]", caster)
     _ext.register_type(caster, conn_or_curs)
     _ext.register_type(array_caster, conn_or_curs)
-    _ext.register_adapter(uuid.UUID, UUID_adapter)
+    _ext.register_adapter(uuid.UUID, _extras.UUID_adapter)
     # Programs find them there after the first call.
     _ext.UUID, _ext.UUIDARRAY = caster, array_caster  # type: ignore[attr-defined]
     return caster

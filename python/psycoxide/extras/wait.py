@@ -5,8 +5,8 @@ from __future__ import annotations
 import select
 from typing import TYPE_CHECKING
 
+from psycoxide import extensions as _ext
 from psycoxide._exceptions import OperationalError
-from psycoxide.extensions import POLL_OK, POLL_READ, POLL_WRITE
 
 if TYPE_CHECKING:
     from psycoxide.extensions import connection
@@ -21,11 +21,11 @@ def wait_select(conn: connection) -> None:
     while True:
         try:
             state = conn.poll()
-            if state == POLL_OK:
+            if state == _ext.POLL_OK:
                 return
-            if state == POLL_READ:
+            if state == _ext.POLL_READ:
                 _wait(conn.fileno(), for_writing=False)
-            elif state == POLL_WRITE:
+            elif state == _ext.POLL_WRITE:
                 _wait(conn.fileno(), for_writing=True)
             else:
                 raise OperationalError(f"bad state from poll: {state}")

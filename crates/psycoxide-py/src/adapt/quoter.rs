@@ -9,6 +9,7 @@ use super::context::QuoteContext;
 use super::moment::{self, Zone};
 use super::registry::{Found, Native, Registry, Walk, type_name};
 use super::scalar;
+use crate::imports::ADAPT;
 
 /// How deep lists and tuples may be nested.
 ///
@@ -198,6 +199,7 @@ impl<'a, 'py> Quoter<'a, 'py> {
     /// Writes a tuple, or anything else to iterate over, as `(a, b)`: for `IN` and composites.
     fn tuple(&mut self, object: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
         let in_python = !object.is_exact_instance_of::<PyTuple>();
+        let replaced = ADAPT.replaced(object.py())?;
         out.push(b'(');
         for (number, item) in object.try_iter()?.enumerate() {
             if number > 0 {
@@ -205,6 +207,12 @@ impl<'a, 'py> Quoter<'a, 'py> {
             }
             if in_python {
                 self.forget();
+            }
+            if let Some(adapt) = &replaced {
+                let adapter = adapt.call1((item?,))?;
+                self.forget();
+                self.adapter(&adapter, out)?;
+                continue;
             }
             // Not `value`: here None is written by its adapter.
             self.adapted(&item?, out)?;

@@ -7,6 +7,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use super::caster::Caster;
 use super::decoder::Decoder;
 use super::deferred::Deferred;
+use super::originals::{_json_loads, JsonLoads};
 
 type Oids = &'static [oid::Oid];
 
@@ -146,8 +147,15 @@ fn default_types<'py>(
         }
         PyResult::Ok(())
     };
+    // As psycopg2, which looks at it when it is imported.
+    let loads = _json_loads(py)?.map(|loads| Bound::new(py, JsonLoads::new(loads.unbind())));
+    let loads = loads.transpose()?;
     for (name, oid, array_oid) in JSON {
-        enter(name, *oid, *array_oid, Decoder::Json)?;
+        let decoder = match &loads {
+            Some(loads) => Decoder::Python(loads.clone().into_any().unbind()),
+            None => Decoder::Json,
+        };
+        enter(name, *oid, *array_oid, decoder)?;
     }
     for (name, oid, array_oid, caster) in RANGES {
         let parse = Bound::new(py, Deferred::new(caster))?.into_any().unbind();

@@ -65,6 +65,10 @@ pub struct Traits {
     pub uses_zones: bool,
     /// The encoding matters.
     pub uses_encoding: bool,
+    /// Values are what `json.loads` gives, if a program has not replaced it.
+    pub as_json: bool,
+    /// Values are what `uuid.UUID` gives, likewise.
+    pub as_uuid: bool,
     /// Values are objects that the garbage collector does not track, or need not.
     pub atomic: bool,
 }
@@ -111,18 +115,27 @@ impl Decoder {
 
     /// What has to be known of a column before its values are decoded.
     pub fn traits(&self) -> Traits {
-        let plain =
-            Traits { runs_python: false, uses_zones: false, uses_encoding: false, atomic: true };
+        let plain = Traits {
+            runs_python: false,
+            uses_zones: false,
+            uses_encoding: false,
+            as_json: false,
+            as_uuid: false,
+            atomic: true,
+        };
         match self {
             Self::Array(element) => Traits { atomic: false, ..element.traits() },
             Self::Wire(wire) => {
-                Traits { uses_zones: wire.has_zone(), atomic: wire.is_atomic(), ..plain }
+                let (zone, uuid) = (wire.has_zone(), wire.is_uuid());
+                Traits { uses_zones: zone, as_uuid: uuid, atomic: wire.is_atomic(), ..plain }
             }
             Self::Text => Traits { uses_encoding: true, ..plain },
             Self::Timestamp | Self::TimestampTz | Self::Time => {
                 Traits { uses_zones: true, ..plain }
             }
-            Self::Json | Self::Hstore => Traits { uses_encoding: true, atomic: false, ..plain },
+            Self::Json => Traits { uses_encoding: true, as_json: true, atomic: false, ..plain },
+            Self::Hstore => Traits { uses_encoding: true, atomic: false, ..plain },
+            Self::Uuid => Traits { as_uuid: true, ..plain },
             Self::Binary => Traits { atomic: false, ..plain },
             Self::Python(_) => {
                 Traits { runs_python: true, uses_encoding: true, atomic: false, ..plain }
@@ -134,8 +147,7 @@ impl Decoder {
             | Self::Decimal
             | Self::Boolean
             | Self::Date
-            | Self::Interval
-            | Self::Uuid => plain,
+            | Self::Interval => plain,
         }
     }
 

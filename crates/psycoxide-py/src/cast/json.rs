@@ -1,23 +1,24 @@
 //! `json` and `jsonb` as `json.loads` would have it, without calling it.
 //!
 //! Only what a server writes in the usual course is read here; everything else (a lone surrogate, an
-//! integer beyond 64 bits, nesting by the hundred, no JSON at all) goes to `json.loads`, so that
-//! values and errors are always its own.
+//! integer beyond 64 bits, nesting by the hundred, no JSON at all) goes to Python's default decoder,
+//! and so does everything once a program has replaced that: values and errors are always its own.
 
 use psycoxide_sql::text::number;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 use super::kept::Keys;
-use super::object::{Decoded, Raised, Value};
+use super::object::{Decoded, Raised, Value, decoded};
+use super::originals;
 use super::scene::Scene;
 use super::text::{TextDecoder, UTF8, ascii};
-use crate::imports;
 
 /// The object that JSON text stands for.
 #[inline(never)]
 pub fn json(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
-    if matches!(scene.encoding, TextDecoder::Utf8) {
+    if matches!(scene.encoding, TextDecoder::Utf8) && scene.kept.originals.has_json() {
         let mut parser = Parser { py: scene.py, rest: text, keys: &scene.kept.keys };
         match parser.document() {
             Ok(value) => return Ok(value),
@@ -32,9 +33,8 @@ pub fn json(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
 fn loads(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
     let py = scene.py;
     let string = scene.encoding.decode(py, text)?.into_bound(py);
-    let loads = imports::JSON_LOADS.bind(py).map_err(|error| Raised::from_error(py, error))?;
-    // SAFETY: both are valid objects.
-    unsafe { Value::from_owned(ffi::PyObject_CallOneArg(loads.as_ptr(), string.as_ptr())) }
+    let string = string.cast::<PyString>().map_err(PyErr::from);
+    decoded(py, string.and_then(originals::loads))
 }
 
 /// Why reading ended early.

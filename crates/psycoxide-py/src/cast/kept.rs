@@ -5,18 +5,21 @@ use std::cell::RefCell;
 use pyo3::prelude::*;
 
 use super::object::{Decoded, Raised};
+use super::originals::Originals;
 use super::scene::Zones;
 
 /// Objects that the fields of one fetch share.
 pub struct Kept<'py> {
     pub zones: Zones<'py>,
     pub keys: Keys,
+    pub originals: Originals<'py>,
 }
 
 impl<'py> Kept<'py> {
     /// Nothing yet, for a fetch by this cursor.
     pub fn new(cursor: &Bound<'py, PyAny>) -> Self {
-        Self { zones: Zones::new(cursor), keys: Keys::default() }
+        let originals = Originals::new(cursor.py());
+        Self { zones: Zones::new(cursor), keys: Keys::default(), originals }
     }
 }
 

@@ -20,6 +20,7 @@ mod json;
 mod kept;
 mod number;
 mod object;
+mod originals;
 mod plan;
 mod plans;
 mod registry;
@@ -49,6 +50,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(caster::new_type, module)?)?;
     module.add_function(wrap_pyfunction!(caster::new_array_type, module)?)?;
     module.add_function(wrap_pyfunction!(registry::register_type, module)?)?;
+    module.add_class::<originals::JsonLoads>()?;
+    module.add_function(wrap_pyfunction!(originals::_json_loads, module)?)?;
     module.add_function(wrap_pyfunction!(fields::_composite_fields, module)?)?;
     module.add_function(wrap_pyfunction!(fields::_range_bounds, module)?)?;
     module.add_function(wrap_pyfunction!(fields::_multirange_ranges, module)?)?;

@@ -28,6 +28,8 @@ pub struct CastPlan {
     /// No decoder runs Python code, the making of a `tzinfo` aside.
     native: bool,
     uses_zones: bool,
+    as_json: bool,
+    as_uuid: bool,
     /// Rows hold nothing that the garbage collector tracks.
     atomic: bool,
 }
@@ -87,14 +89,17 @@ impl CastPlan {
 
     fn new(decoders: Vec<Decoder>, encoding: TextDecoder) -> Self {
         let (mut native, mut uses_zones, mut atomic) = (true, false, true);
+        let (mut as_json, mut as_uuid) = (false, false);
         for decoder in &decoders {
             let traits = decoder.traits();
             let codec_runs = traits.uses_encoding && !encoding.is_native();
             native &= !codec_runs && !traits.runs_python;
             uses_zones |= traits.uses_zones;
             atomic &= traits.atomic;
+            as_json |= traits.as_json;
+            as_uuid |= traits.as_uuid;
         }
-        Self { decoders, encoding, native, uses_zones, atomic }
+        Self { decoders, encoding, native, uses_zones, as_json, as_uuid, atomic }
     }
 
     /// The same plan in the encoding that the connection has now.
@@ -128,10 +133,13 @@ impl CastPlan {
 
     /// Whether no Python code runs while rows are decoded.
     pub fn is_native(&self, kept: &Kept<'_>) -> bool {
-        self.native && (!self.uses_zones || kept.zones.is_native())
+        self.native
+            && (!self.uses_zones || kept.zones.is_native())
+            && (!self.as_json || kept.originals.has_json())
+            && (!self.as_uuid || kept.originals.has_uuid())
     }
 
-    /// The same, as far as the plan can tell without knowing what makes time zones.
+    /// The same, as far as the plan can tell without knowing what makes time zones and the like.
     pub fn may_be_native(&self) -> bool {
         self.native
     }

@@ -6,35 +6,40 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
-use super::object::{Decoded, Raised, decoded};
+use super::object::{Decoded, Raised, Value, decoded};
+use super::originals::is_of;
 use super::scene::Scene;
 use super::text::UTF8;
-use crate::imports;
 use crate::once::Once;
 
 /// A `uuid.UUID`.
 #[inline(never)]
 pub fn uuid(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
     let py = scene.py;
+    if text.is_empty() {
+        // As psycopg2, which looks whether there is any.
+        return Value::none(py);
+    }
     let made = match read::uuid(text) {
-        Ok(value) => numbered(py, value),
-        Err(_) => call(py, text),
+        Ok(value) => numbered(scene, value),
+        Err(_) => call(scene, text),
     };
     decoded(py, made)
 }
 
 /// The `uuid.UUID` of a number.
-pub fn numbered(py: Python<'_>, value: u128) -> PyResult<Bound<'_, PyAny>> {
-    match Maker::bind(py)? {
-        Some(maker) => maker.make(py, value),
-        None => call(py, format!("{value:032x}").as_bytes()),
+pub fn numbered<'py>(scene: &Scene<'_, 'py>, value: u128) -> PyResult<Bound<'py, PyAny>> {
+    match Maker::bind(scene.kept.originals.uuid()?)? {
+        Some(maker) => maker.make(scene.py, value),
+        None => call(scene, format!("{value:032x}").as_bytes()),
     }
 }
 
-/// `UUID(text)`, for what is not written as the server does.
-fn call<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+/// `UUID(text)`, for what is not written as the server does, and for a class of a program's own.
+fn call<'py>(scene: &Scene<'_, 'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    let py = scene.py;
     let string = UTF8.decode(py, text).map_err(|raised: Raised| raised.into_error(py))?;
-    imports::UUID.bind(py)?.call1((string.into_bound(py),))
+    scene.kept.originals.uuid()?.call1((string.into_bound(py),))
 }
 
 /// Makes `UUID`s without the constructor, which is written in Python and parses text.
@@ -47,14 +52,23 @@ struct Maker {
 }
 
 impl Maker {
-    /// The maker, or none if this Python's `UUID` is not as expected.
-    fn bind(py: Python<'_>) -> PyResult<Option<&'static Self>> {
+    /// The maker of this class, or none if it is not the standard one, or not as expected.
+    fn bind(found: &Bound<'_, PyAny>) -> PyResult<Option<&'static Self>> {
         static MAKER: Once<Option<Maker>> = Once::new();
-        Ok(MAKER.get_or_make(py, || Self::new(py))?.as_ref())
+        let py = found.py();
+        if let Some(known) = MAKER.get(py) {
+            return Ok(known.as_ref().filter(|known| found.is(&known.class)));
+        }
+        match found.cast::<PyType>() {
+            Ok(class) if is_of(class, "uuid", "UUID")? => {
+                Ok(MAKER.get_or_make(py, || Self::new(class))?.as_ref())
+            }
+            _ => Ok(None),
+        }
     }
 
-    fn new(py: Python<'_>) -> PyResult<Option<Self>> {
-        let class = imports::UUID.bind(py)?.cast::<PyType>()?;
+    fn new(class: &Bound<'_, PyType>) -> PyResult<Option<Self>> {
+        let py = class.py();
         let object = py.get_type::<PyAny>();
         if !class.getattr("__new__")?.is(object.getattr("__new__")?) {
             return Ok(None);

@@ -81,6 +81,14 @@ impl Wire {
         }
     }
 
+    /// Whether values are made as `uuid.UUID` makes them.
+    pub fn is_uuid(&self) -> bool {
+        match self {
+            Self::Array(_, element) => element.is_uuid(),
+            wire => *wire == Self::Uuid,
+        }
+    }
+
     /// Whether values are objects that the garbage collector does not track, or need not.
     pub fn is_atomic(&self) -> bool {
         !matches!(self, Self::Bytea | Self::Array(..))
@@ -111,7 +119,7 @@ impl Wire {
             Self::TimestampTz => datetime::timestamp(bytes)
                 .map(|moment| moments::timestamp_of(scene, in_utc(moment), Some(0))),
             Self::Uuid => fixed(bytes)
-                .map(|bytes| decoded(py, uuid::numbered(py, u128::from_be_bytes(bytes)))),
+                .map(|bytes| decoded(py, uuid::numbered(scene, u128::from_be_bytes(bytes)))),
             Self::Bytea => Ok(bytea::view(py, bytes.to_vec())),
             Self::Array(oid, element) => return array(scene, *oid, element, bytes),
         };

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use crate::error;
+use crate::imports::PARSE_DSN;
 use crate::text;
 
 /// The text of a connection string, a str or bytes.
@@ -126,10 +127,14 @@ pub fn make_dsn<'py>(
     let mut merged = String::with_capacity(128);
     if let Some(dsn) = dsn {
         let text = dsn_text(&dsn)?;
-        if given.options.is_empty() && Config::is_known(&text) {
+        let replaced = PARSE_DSN.replaced(py)?;
+        if given.options.is_empty() && Config::is_known(&text) && replaced.is_none() {
             return Ok(dsn);
         }
-        let options = parsed(&text)?;
+        let options = match replaced {
+            Some(replaced) => options_of(&replaced.call1((&dsn,))?)?,
+            None => parsed(&text)?,
+        };
         if given.options.is_empty() {
             return Ok(dsn);
         }
@@ -143,10 +148,19 @@ pub fn make_dsn<'py>(
     for (keyword, value) in &given.options {
         append(&mut merged, keyword.to_str()?, value.str()?.to_str()?);
     }
-    if !Config::is_known(&merged) {
+    if let Some(replaced) = PARSE_DSN.replaced(py)? {
+        replaced.call1((&merged,))?;
+    } else if !Config::is_known(&merged) {
         parsed(&merged).map_err(|raised| given.unknown_option().unwrap_or(raised))?;
     }
     Ok(PyString::new(py, &merged).into_any())
+}
+
+/// The options in what a program's own `parse_dsn` gives.
+fn options_of(parsed: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
+    let text = |value: Bound<'_, PyAny>| PyResult::Ok(value.str()?.to_str()?.to_owned());
+    let items = parsed.cast::<PyDict>()?.iter();
+    items.map(|(name, value)| Ok((text(name)?, text(value)?))).collect()
 }
 
 /// The keywords that a call gives, and their values, in order.

@@ -13,8 +13,7 @@ use super::dsn::{dsn_text, hide_password, make_dsn};
 use super::{Connection, Status, credentials};
 use crate::driver::{Operation, Reached, refresh};
 use crate::error;
-use crate::imports::Lazy;
-use crate::once::Once;
+use crate::imports::{CONNECT, Lazy, MAKE_DSN};
 use crate::session::Session;
 
 #[pymethods]
@@ -229,17 +228,20 @@ fn connect<'py>(
         let secrets = [intern!(py, "password"), intern!(py, "oauth_token")];
         on_demand = moved(kwargs, secrets, PyAnyMethods::is_callable)?;
     }
-    let mut dsn = make_dsn(py, dsn, kwargs)?;
+    let mut dsn = match MAKE_DSN.replaced(py)? {
+        Some(replaced) => replaced.call((dsn,), kwargs)?,
+        None => make_dsn(py, dsn, kwargs)?,
+    };
     if let Some(on_demand) = on_demand {
         let credentials = credentials::CREDENTIALS.bind(py)?.call((), Some(&on_demand))?;
         dsn = CREDENTIAL_DSN.bind(py)?.call_method1("carrying", (dsn, credentials))?;
     }
-    let connection = match (replaced(py)?, asynchronous) {
+    let connection = match (CONNECT.replaced(py)?, asynchronous) {
         (None, None) => _connect(py, &dsn, connection_factory, 0, 0)?,
         (replaced, options) => {
             let options = options.unwrap_or_else(|| PyDict::new(py));
             options.set_item("connection_factory", connection_factory)?;
-            let connect = replaced.unwrap_or(CONNECT.bind(py)?.clone());
+            let connect = replaced.unwrap_or(OWN_CONNECT.bind(py)?.clone());
             connect.call((dsn,), Some(&options))?
         }
     };
@@ -249,7 +251,7 @@ fn connect<'py>(
     Ok(connection)
 }
 
-static CONNECT: Lazy = Lazy::new("psycoxide._psycopg", "_connect");
+static OWN_CONNECT: Lazy = Lazy::new("psycoxide._psycopg", "_connect");
 static CREDENTIAL_DSN: Lazy = Lazy::new("psycoxide._credentials", "CredentialDSN");
 
 /// Moves the entries with these names, of those that `fit`, into a dict of their own.
@@ -265,16 +267,6 @@ fn moved<'py>(
         moved.get_or_insert_with(|| PyDict::new(kwargs.py())).set_item(name, value)?;
     }
     Ok(moved)
-}
-
-/// What a program has put in the place of the package's `_connect`, which in psycopg2 takes effect.
-fn replaced(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
-    static PACKAGE: Once<Py<PyModule>> = Once::new();
-    let package = PACKAGE.get_or_make(py, || py.import("psycoxide").map(Bound::unbind))?;
-    // As an attribute: in the module's dictionary may stand an import that is still to be done.
-    let found = package.bind(py).getattr_opt(intern!(py, "_connect"))?;
-    let own = CONNECT.bind(py)?;
-    Ok(found.filter(|found| !found.is(own)))
 }
 
 /// Exports `connect` and `_connect`.
