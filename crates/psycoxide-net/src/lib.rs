@@ -42,6 +42,7 @@ pub use gss::Failure as GssFailure;
 pub use link::{ConnStatus, Link, News, Progress};
 pub use ownership::{Ownership, Refusal, count_forks};
 pub use psycoxide_proto::Interest;
+pub use socket::conduit::Conduit;
 pub use socket::place::Place;
 pub use tls::{Failure, TlsInfo};
 pub use turn::{Turn, TurnError};

@@ -1,6 +1,5 @@
 //! One connection: dialing, then talking.
 
-use std::fs::File;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +14,7 @@ use crate::dial::{Connected, Dial, Dialing};
 use crate::error::Error;
 use crate::pace::Pace;
 use crate::pump::{self, Pumped};
+use crate::socket::conduit::Conduit;
 use crate::socket::place::Place;
 use crate::tls::{Session, TlsInfo};
 use crate::wait;
@@ -219,19 +219,15 @@ impl Link {
         }
     }
 
-    /// Gives a part of a file as the next data of the COPY FROM under way, without reading it:
-    /// [`Link::advance`] sends it. `false` if that cannot be, since the stream is encrypted, say.
-    pub fn attach(&mut self, file: &Arc<File>, offset: u64, length: u32) -> bool {
+    /// Gives the `length` bytes that a conduit holds as the next data of the COPY FROM under way:
+    /// [`Link::advance`] sends them. `false` if that cannot be, since the stream is encrypted, say.
+    pub fn attach(&mut self, conduit: &Arc<Conduit>, length: u32) -> bool {
         let Stage::Up(up) = &mut self.stage else { return false };
-        let Some(header) = up.engine.copy_header(length) else { return false };
-        up.stream.attach(&header, file, offset, length.into())
-    }
-
-    /// Whether a file that was attached had less than was to be sent: something else took its place
-    /// then, and the COPY has to fail. Asked once.
-    pub fn take_short(&mut self) -> bool {
-        let Stage::Up(up) = &mut self.stage else { return false };
-        up.stream.take_short()
+        let (Some(header), Ok(length)) = (up.engine.copy_header(length), usize::try_from(length))
+        else {
+            return false;
+        };
+        up.stream.attach(&header, conduit, length)
     }
 
     /// Sends what the socket takes of what is to be sent; whether that was all.

@@ -1,36 +1,31 @@
-//! A part of a file behind a message's header: the kernel sends it without a copy in between.
+//! What lies in a conduit, behind a message's header: the kernel sends it without a copy in between.
 
-use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use socket2::Socket;
 
 use super::SEND_FLAGS;
+use super::conduit::Conduit;
 
-/// So much is read at a time where the kernel cannot send the file itself.
+/// So much is read at a time where the kernel cannot send it itself.
 const BLOCK: usize = 64 << 10;
 
-/// Bytes that are promised: whatever becomes of the file, so many follow.
+/// Bytes that are promised: so many follow the header.
 #[derive(Debug)]
 pub(super) struct Attachment {
-    file: Arc<File>,
-    offset: u64,
-    /// How much of the file is still to come.
-    left: u64,
+    conduit: Arc<Conduit>,
+    /// How much of what is in it is still to come.
+    left: usize,
     /// What goes before that: the header, and what had to be read.
     bytes: Vec<u8>,
     /// Whether the kernel may send it.
     direct: bool,
-    /// The file did not have what was promised: zeros take its place.
-    pub(super) short: bool,
 }
 
 impl Attachment {
-    pub(super) fn new(header: &[u8], file: Arc<File>, offset: u64, length: u64) -> Self {
-        Self { file, offset, left: length, bytes: header.to_vec(), direct: true, short: false }
+    pub(super) fn new(header: &[u8], conduit: Arc<Conduit>, length: usize) -> Self {
+        Self { conduit, left: length, bytes: header.to_vec(), direct: true }
     }
 
     /// Sends what the socket takes; whether that was all.
@@ -44,64 +39,44 @@ impl Attachment {
                 return Ok(true);
             }
             if !self.direct {
-                self.read();
+                self.read()?;
                 continue;
             }
-            let count = usize::try_from(self.left).unwrap_or(usize::MAX);
-            match send_file(socket, &self.file, &mut self.offset, count) {
-                // It has become shorter.
-                Ok(0) => self.direct = false,
-                Ok(count) => self.left -= u64::try_from(count).unwrap_or(0).min(self.left),
+            match self.conduit.drain(socket, self.left) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => self.left -= count.min(self.left),
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock
                     | io::ErrorKind::Interrupted
                     | io::ErrorKind::BrokenPipe
                     | io::ErrorKind::ConnectionReset => return Err(error),
-                    // A file system that cannot do that, or fails at it.
+                    // A socket that cannot take it so.
                     _ => self.direct = false,
                 },
             }
         }
     }
 
-    /// Reads some of the file.
-    fn read(&mut self) {
-        let count = usize::try_from(self.left).unwrap_or(BLOCK).min(BLOCK);
-        let mut block = vec![0; count];
-        let got = loop {
-            match self.file.read_at(&mut block, self.offset) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(got) => break got,
-                Err(_) => break 0,
-            }
-        };
-        self.short |= got == 0;
-        let sent = if self.short { count } else { got };
-        block.truncate(sent);
+    /// Reads some of it.
+    fn read(&mut self) -> io::Result<()> {
+        let mut block = vec![0; self.left.min(BLOCK)];
+        let count = self.conduit.read(&mut block)?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        block.truncate(count);
         self.bytes = block;
-        let sent = u64::try_from(sent).unwrap_or(0);
-        self.offset += sent;
-        self.left -= sent.min(self.left);
+        self.left -= count.min(self.left);
+        Ok(())
     }
-}
-
-/// Has the kernel send a part of a file. A peer that is gone is an error, never a signal.
-#[cfg(target_os = "linux")]
-fn send_file(socket: &Socket, file: &File, offset: &mut u64, count: usize) -> io::Result<usize> {
-    let sent =
-        without_sigpipe(|| rustix::fs::sendfile(socket.as_fd(), file.as_fd(), Some(offset), count));
-    Ok(sent?)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn send_file(_: &Socket, _: &File, _: &mut u64, _: usize) -> io::Result<usize> {
-    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Runs `send`, which has no flag against the signal, with that signal blocked in this thread; if it
 /// was sent, it is taken away.
 #[cfg(target_os = "linux")]
-fn without_sigpipe<T>(send: impl FnOnce() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+pub(super) fn without_sigpipe<T>(
+    send: impl FnOnce() -> rustix::io::Result<T>,
+) -> rustix::io::Result<T> {
     use std::mem::MaybeUninit;
     // SAFETY: the sets are written by the functions that take them before they are read; all of the
     // functions are about this thread, and none of them fails with these arguments.
@@ -123,19 +98,20 @@ fn without_sigpipe<T>(send: impl FnOnce() -> rustix::io::Result<T>) -> rustix::i
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::fs::File;
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
 
     use super::*;
 
-    fn file(content: &[u8]) -> Arc<File> {
+    fn file(content: &[u8]) -> File {
         let path = std::env::temp_dir().join(format!("psycoxide-{}", rand()));
         let mut file = File::options().create_new(true).read(true).write(true).open(&path).unwrap();
         std::fs::remove_file(path).unwrap();
         file.write_all(content).unwrap();
-        Arc::new(file)
+        file
     }
 
     fn rand() -> String {
@@ -144,54 +120,102 @@ mod tests {
         format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// What comes out at the other end, and whether the file was short.
-    fn sent(file: Arc<File>, offset: u64, length: u64, direct: bool) -> (Vec<u8>, bool) {
+    /// What comes out at the other end, when the file is sent part by part; `meanwhile` is called
+    /// after each.
+    fn sent(file: &File, mut offset: u64, direct: bool, meanwhile: impl Fn(u64)) -> Vec<u8> {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
         let socket = Socket::from(ours);
-        let mut attachment = Attachment::new(b"head", file, offset, length);
-        attachment.direct = direct;
         let reader = std::thread::spawn(move || {
             let mut found = Vec::new();
             theirs.read_to_end(&mut found).unwrap();
             found
         });
+        let conduit = Arc::new(Conduit::new().unwrap());
         loop {
-            match attachment.send(&socket) {
-                Ok(done) => {
-                    assert!(done);
-                    break;
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::yield_now(),
-                Err(error) => panic!("{error}"),
+            let count = conduit.fill(file, offset).unwrap();
+            if count == 0 {
+                break;
             }
+            offset += u64::from(count);
+            let mut attachment = Attachment::new(b"", Arc::clone(&conduit), count as usize);
+            attachment.direct = direct;
+            loop {
+                match attachment.send(&socket) {
+                    Ok(done) => {
+                        assert!(done);
+                        break;
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        std::thread::yield_now();
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            meanwhile(offset);
         }
         drop(socket);
-        (reader.join().unwrap(), attachment.short)
+        reader.join().unwrap()
+    }
+
+    fn content() -> Vec<u8> {
+        (0..3_000_000_u32).map(|n| (n % 251) as u8).collect()
     }
 
     #[test]
-    fn a_part_of_a_file_is_sent_whole() {
-        let content: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
+    fn a_file_is_sent_whole_from_where_it_is() {
+        let content = content();
         for direct in [true, false] {
-            let found = sent(file(&content), 1000, 2_500_000, direct);
-            assert!(found == ([b"head", &content[1000..2_501_000]].concat(), false), "{direct}");
+            for start in [0, 1000, 4096, 2_999_999, 3_000_000, 4_000_000] {
+                let found = sent(&file(&content), start as u64, direct, |_| {});
+                assert!(found == content[start.min(content.len())..], "{direct} {start}");
+            }
         }
     }
 
     #[test]
-    fn what_was_promised_is_sent_even_if_the_file_is_short() {
+    fn a_file_that_becomes_shorter_ends_there() {
         for direct in [true, false] {
-            let (found, short) = sent(file(b"abcdef"), 4, 100_000, direct);
-            assert!(short && found.len() == 100_004 && found.starts_with(b"headef\0"), "{direct}");
+            let file = file(&content());
+            let found = sent(&file, 0, direct, |offset| {
+                if offset < 1_500_000 {
+                    file.set_len(1_500_000).unwrap();
+                }
+            });
+            assert!(found == content()[..1_500_000], "{direct}");
         }
+    }
+
+    #[test]
+    fn a_file_that_grows_is_sent_to_its_end() {
+        let content = content();
+        let file = file(&content[..1000]);
+        let found = sent(&file, 0, true, |offset| {
+            use std::os::unix::fs::FileExt;
+            let (from, to) = (offset as usize, content.len().min(offset as usize + 100_000));
+            file.write_all_at(&content[from..to], offset).unwrap();
+        });
+        assert!(found == content);
+    }
+
+    #[test]
+    fn a_file_of_sysfs_ends_before_its_size() {
+        // Where there is one; elsewhere its content is not there to be compared.
+        let Ok(expected) = std::fs::read("/sys/kernel/mm/transparent_hugepage/enabled") else {
+            return;
+        };
+        let file = File::open("/sys/kernel/mm/transparent_hugepage/enabled").unwrap();
+        assert!(file.metadata().unwrap().len() > expected.len() as u64);
+        assert_eq!(sent(&file, 0, true, |_| {}), expected);
     }
 
     #[test]
     fn a_peer_that_is_gone_is_an_error_and_not_a_signal() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         drop(theirs);
-        let mut attachment = Attachment::new(b"", file(b"abcdef"), 0, 6);
+        let conduit = Arc::new(Conduit::new().unwrap());
+        let count = conduit.fill(&file(b"abcdef"), 0).unwrap();
+        let mut attachment = Attachment::new(b"", conduit, count as usize);
         // SAFETY: the default of a signal; this process is the test's own.
         unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
         let error = attachment.send(&Socket::from(ours)).unwrap_err();

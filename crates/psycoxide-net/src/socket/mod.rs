@@ -1,12 +1,12 @@
 //! The byte stream to a server.
 
 mod attachment;
+pub mod conduit;
 #[cfg(test)]
 pub(crate) mod full;
 pub mod place;
 mod queue;
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, RawFd};
@@ -20,6 +20,7 @@ use crate::config::Keepalive;
 use crate::securing::How;
 use crate::{gss, tls};
 use attachment::Attachment;
+use conduit::Conduit;
 use place::Place;
 pub(crate) use queue::Queue;
 
@@ -47,7 +48,6 @@ pub struct Stream {
     received: u64,
     /// Goes before anything else that is to be sent.
     attachment: Option<Attachment>,
-    short: bool,
     /// The last read took all that there was, and nobody has waited since.
     pub(crate) drained: bool,
 }
@@ -61,14 +61,7 @@ enum Cover {
 
 impl From<Socket> for Stream {
     fn from(socket: Socket) -> Self {
-        Self {
-            socket,
-            cover: Cover::Clear,
-            received: 0,
-            attachment: None,
-            short: false,
-            drained: false,
-        }
+        Self { socket, cover: Cover::Clear, received: 0, attachment: None, drained: false }
     }
 }
 
@@ -173,35 +166,22 @@ impl Stream {
         }
     }
 
-    /// Takes a header and a part of a file to be sent before anything else; whether it can.
-    pub(crate) fn attach(
-        &mut self,
-        header: &[u8],
-        file: &Arc<File>,
-        offset: u64,
-        length: u64,
-    ) -> bool {
+    /// Takes a header and what a conduit holds to be sent before anything else; whether it can.
+    pub(crate) fn attach(&mut self, header: &[u8], conduit: &Arc<Conduit>, length: usize) -> bool {
         if !matches!(self.cover, Cover::Clear) || self.attachment.is_some() {
             return false;
         }
-        self.attachment = Some(Attachment::new(header, Arc::clone(file), offset, length));
+        self.attachment = Some(Attachment::new(header, Arc::clone(conduit), length));
         true
     }
 
     /// Sends of that what the socket takes; whether there was any.
     pub(crate) fn send_attachment(&mut self) -> io::Result<bool> {
         let Some(attachment) = &mut self.attachment else { return Ok(false) };
-        let sent = attachment.send(&self.socket);
-        self.short |= attachment.short;
-        if sent? {
+        if attachment.send(&self.socket)? {
             self.attachment = None;
         }
         Ok(true)
-    }
-
-    /// Whether a file had less than was to be sent of it; asked once.
-    pub(crate) fn take_short(&mut self) -> bool {
-        std::mem::take(&mut self.short)
     }
 
     /// Receives what has come; 0 at the end. Where that is less than there is room for, there is no

@@ -67,6 +67,10 @@ fn chain(py: Python<'_>, raised: &PyErr, answer: PyErr) {
     last.set_cause(py, Some(answer));
 }
 
+fn shorter() -> PyErr {
+    PyOSError::new_err("the file became shorter while it was sent")
+}
+
 struct Copy<'a, 'py> {
     connection: &'a Bound<'py, Connection>,
     operation: Operation<'a, 'py>,
@@ -112,8 +116,8 @@ impl<'py> Copy<'_, 'py> {
     /// outcome, if the server ended the COPY.
     fn feed_source(&self, source: &mut Source<'_, 'py>) -> PyResult<Option<Outcome>> {
         let (py, session) = (self.file.py(), self.operation.session());
-        while let Some((file, offset, length)) = source.next() {
-            if !session.link().attach(file, offset, length) {
+        while let Some((conduit, length)) = source.next() {
+            if !session.link().attach(conduit, length) {
                 break;
             }
             source.sent(length);
@@ -124,30 +128,23 @@ impl<'py> Copy<'_, 'py> {
                     return Err(raised);
                 }
             };
-            if session.link().take_short() {
-                let raised = PyOSError::new_err("the file became shorter while it was sent");
-                let _ = source.settle();
-                return Err(match reached {
-                    Reached::Hungry => self.fail(py, raised),
-                    // The server has refused what took the place of the rest already.
-                    Reached::End(outcome) => {
-                        self.chain(py, &raised, Some(outcome));
-                        raised
-                    }
-                    Reached::Pause(event) => {
-                        self.operation.refuse(&event)?;
-                        raised
-                    }
-                });
-            }
             match reached {
                 Reached::Hungry => {}
                 Reached::End(outcome) => {
                     source.settle()?;
+                    if source.became_shorter() {
+                        let raised = shorter();
+                        self.chain(py, &raised, Some(outcome));
+                        return Err(raised);
+                    }
                     return Ok(Some(outcome));
                 }
                 Reached::Pause(event) => return self.operation.refuse(&event).map(Some),
             }
+        }
+        if source.became_shorter() {
+            let _ = source.settle();
+            return Err(self.fail(py, shorter()));
         }
         match source.settle() {
             Ok(()) => Ok(None),

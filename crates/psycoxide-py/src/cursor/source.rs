@@ -4,20 +4,18 @@ use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
+use psycoxide_net::Conduit;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::imports::{BUFFERED_RANDOM, BUFFERED_READER, FILE_IO};
 
-/// So much is sent in a message: the server holds one at a time in its memory.
-const PART: u32 = 256 << 10;
-
 /// A regular file behind one of Python's own objects for binary files, from where that would read.
 pub(super) struct Source<'a, 'py> {
     object: &'a Bound<'py, PyAny>,
-    file: Arc<File>,
+    file: File,
+    conduit: Arc<Conduit>,
     offset: u64,
-    size: u64,
 }
 
 impl<'a, 'py> Source<'a, 'py> {
@@ -58,20 +56,27 @@ impl<'a, 'py> Source<'a, 'py> {
         if !metadata.is_file() || metadata.len() <= offset {
             return Ok(None);
         }
-        let (file, size) = (Arc::new(file), metadata.len());
-        Ok(Some(Self { object, file, offset, size }))
+        let conduit = Arc::new(Conduit::new()?);
+        Ok(Some(Self { object, file, conduit, offset }))
     }
 
-    /// The next part: where it begins, and its length.
-    pub(super) fn next(&self) -> Option<(&Arc<File>, u64, u32)> {
-        let left = self.size.saturating_sub(self.offset);
-        let length = u32::try_from(left).unwrap_or(PART).min(PART);
-        (length > 0).then_some((&self.file, self.offset, length))
+    /// The next part, in the pipe that it goes through, and its length; none at the end, and where the
+    /// rest has to be read. That may wait for the disk.
+    pub(super) fn next(&self) -> Option<(&Arc<Conduit>, u32)> {
+        let (file, conduit, offset) = (&self.file, &self.conduit, self.offset);
+        let filled = self.object.py().detach(|| conduit.fill(file, offset));
+        filled.ok().filter(|length| *length > 0).map(|length| (&self.conduit, length))
     }
 
     /// So much of it is sent.
     pub(super) fn sent(&mut self, length: u32) {
         self.offset += u64::from(length);
+    }
+
+    /// Whether the file is shorter now than what was sent of it. Of what was on its way when that
+    /// happened zeros may have been sent: the pages are the file's own.
+    pub(super) fn became_shorter(&self) -> bool {
+        self.file.metadata().is_ok_and(|metadata| metadata.len() < self.offset)
     }
 
     /// Moves the file object to where reading would have brought it.
