@@ -5,9 +5,10 @@ use psycoxide_sql::text::array::{Item, Items, unescape};
 use psycoxide_sql::text::date::{Date, date};
 use psycoxide_sql::text::hstore::Pairs;
 use psycoxide_sql::text::interval::{Interval, interval};
+use psycoxide_sql::text::loose::Loose;
 use psycoxide_sql::text::range::{Range, multirange, range};
 use psycoxide_sql::text::time::{Time, time};
-use psycoxide_sql::text::timestamp::timestamp;
+use psycoxide_sql::text::timestamp::{Timestamp, timestamp};
 use psycoxide_sql::text::{Malformed, Moment, bytea, composite, number};
 
 /// What is done with an input, by its name.
@@ -145,23 +146,24 @@ fn write_range(range: &Range) -> Vec<u8> {
 
 pub fn intervals(input: &[u8]) {
     let Ok(read) = interval(input) else { return };
-    let Interval { months, days, microseconds } = read;
-    if [months, days, microseconds].contains(&i64::MIN) {
+    let Interval { years, months, days, microseconds } = read;
+    if [years, months, days, microseconds].contains(&i64::MIN) {
         return; // its figures without the sign are too large to be read
     }
     let sign = if microseconds < 0 { "-" } else { "" };
     let (seconds, fraction) =
         (microseconds.unsigned_abs() / 1_000_000, microseconds.unsigned_abs() % 1_000_000);
     for written in [
-        format!("P{months}M{days}DT{sign}{seconds}.{fraction:06}S"),
-        format!("@ {months} mons {days} days {sign}{seconds}.{fraction:06} secs"),
-        format!("{months} mons {days} days {sign}0:00:{seconds}.{fraction:06}"),
+        format!("P{years}Y{months}M{days}DT{sign}{seconds}.{fraction:06}S"),
+        format!("@ {years} years {months} mons {days} days {sign}{seconds}.{fraction:06} secs"),
+        format!("{years} years {months} mons {days} days {sign}0:00:{seconds}.{fraction:06}"),
     ] {
         assert_eq!(interval(written.as_bytes()), Ok(read), "{written}");
     }
 }
 
 pub fn dates(input: &[u8]) {
+    loose(input);
     if let Ok(Moment::Finite(read)) = date(input) {
         let (figures, era) = write_date(read);
         assert_eq!(date(format!("{figures}{era}").as_bytes()), Ok(Moment::Finite(read)));
@@ -179,6 +181,26 @@ pub fn dates(input: &[u8]) {
         let (figures, era) = write_date(read.date);
         let written = format!("{figures} {}{zone}{era}", write_time(read.time));
         assert_eq!(timestamp(written.as_bytes()), Ok(Moment::Finite(read)), "{written}");
+    }
+}
+
+/// Whoever reads anything reads what a server writes as the strict readers do.
+fn loose(input: &[u8]) {
+    let fields = |date: Date| [date.year, date.month.into(), date.day.into()];
+    let read = (Loose::date(input), Loose::time(input), Loose::timestamp(input));
+    if let Ok(Moment::Finite(date)) = date(input) {
+        assert_eq!(read.0.map(|loose| loose.date), Ok(fields(date)));
+    }
+    if let Ok((time, offset)) = time(input)
+        && time.second < 60
+    {
+        assert_eq!(
+            read.1.map(|loose| (loose.time[2], loose.offset)),
+            Ok((time.second.into(), offset))
+        );
+    }
+    if let Ok(Moment::Finite(Timestamp { date, offset, .. })) = timestamp(input) {
+        assert_eq!(read.2.map(|loose| (loose.date, loose.offset)), Ok((fields(date), offset)));
     }
 }
 

@@ -80,7 +80,7 @@ class Driver:
         """A typecaster by its name, or by `oid N`."""
         if name.startswith("oid "):
             return self.extensions.string_types[int(name[4:])]
-        return getattr(self.extensions, name)
+        return getattr(self.base if name == "BINARY" else self.extensions, name)
 
     def round_trip(self, value: Any, kind: str) -> Any:
         self.cursor.execute(f"select %s::{kind}", (value,))

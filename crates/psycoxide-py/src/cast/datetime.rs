@@ -7,6 +7,7 @@ use std::ffi::c_int;
 
 use psycoxide_sql::text::date::{self, Date};
 use psycoxide_sql::text::interval::{self, Interval};
+use psycoxide_sql::text::loose::Loose;
 use psycoxide_sql::text::time::{self, Time};
 use psycoxide_sql::text::timestamp;
 pub use psycoxide_sql::text::timestamp::Timestamp;
@@ -64,7 +65,12 @@ pub fn utc(py: Python<'_>) -> Decoded {
 pub fn date(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
     match date::date(text) {
         Ok(date) => date_of(scene.py, date),
-        Err(fault) => Err(malformed(scene, fault)),
+        Err(fault) => loose(scene, fault, Loose::date(text), |loose| {
+            let api = api(scene.py)?;
+            let [year, month, day] = loose.date;
+            // SAFETY: the function checks its numbers; the class is its own.
+            unsafe { Value::from_owned((api.Date_FromDate)(year, month, day, api.DateType)) }
+        }),
     }
 }
 
@@ -98,8 +104,25 @@ pub fn timestamptz(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
 fn read(scene: &Scene<'_, '_>, text: &[u8], special_offset: Option<i32>) -> Decoded {
     match timestamp::timestamp(text) {
         Ok(moment) => timestamp_of(scene, moment, special_offset),
-        Err(fault) => Err(malformed(scene, fault)),
+        Err(fault) => loose(scene, fault, Loose::timestamp(text), |loose| {
+            let zone = zone(scene, loose.offset)?;
+            datetime_of(scene.py, loose.date, loose.time, zone)
+        }),
     }
+}
+
+/// What psycopg2 makes of a text that no server writes: the fields that it reads there, if they are a
+/// value and no guess. The exception is the one that it gives.
+#[cold]
+fn loose(
+    scene: &Scene<'_, '_>,
+    fault: Malformed,
+    read: Result<Loose, Malformed>,
+    make: impl FnOnce(&Loose) -> Decoded,
+) -> Decoded {
+    let read = read.map_err(|fault| malformed(scene, fault))?;
+    let value = make(&read)?.into_bound(scene.py);
+    if read.guessed { Err(malformed(scene, fault)) } else { Ok(Value::from(value)) }
 }
 
 /// The `datetime` of what was read; the infinities are aware, in UTC, if they have an offset.
@@ -126,17 +149,28 @@ pub fn timestamp_of(
 
 #[inline]
 fn datetime(py: Python<'_>, date: Date, time: Time, zone: Value) -> Decoded {
-    let api = api(py)?;
-    let (month, day) = (c_int::from(date.month), c_int::from(date.day));
-    let (hour, minute) = (c_int::from(time.hour), c_int::from(time.minute));
+    let date = [date.year, c_int::from(date.month), c_int::from(date.day)];
+    datetime_of(py, date, clock(time), zone)
+}
+
+/// Hour, minute, second and microsecond.
+#[inline]
+fn clock(time: Time) -> [c_int; 4] {
     // At most 999 999.
-    let (second, micros) = (c_int::from(time.second), time.microsecond as c_int);
+    let micros = time.microsecond as c_int;
+    [c_int::from(time.hour), c_int::from(time.minute), c_int::from(time.second), micros]
+}
+
+#[inline]
+fn datetime_of(py: Python<'_>, date: [c_int; 3], time: [c_int; 4], zone: Value) -> Decoded {
+    let api = api(py)?;
+    let ([year, month, day], [hour, minute, second, micros]) = (date, time);
     let zone = zone.into_ptr();
     // SAFETY: the function checks its numbers and that `zone` is None or a tzinfo; the reference
     // to `zone` is ours and given up once the datetime holds its own.
     unsafe {
         let value = (api.DateTime_FromDateAndTime)(
-            date.year,
+            year,
             month,
             day,
             hour,
@@ -156,21 +190,26 @@ fn datetime(py: Python<'_>, date: Date, time: Time, zone: Value) -> Decoded {
 pub fn time(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
     match time::time(text) {
         Ok((time, offset)) => time_of(scene, time, offset),
-        Err(fault) => Err(malformed(scene, fault)),
+        Err(fault) => loose(scene, fault, Loose::time(text), |loose| {
+            clock_of(scene, loose.time, loose.offset)
+        }),
     }
 }
 
 /// The `time` of what was read.
 #[inline]
 pub fn time_of(scene: &Scene<'_, '_>, time: Time, offset: Option<i32>) -> Decoded {
-    let time = match time.normalized() {
-        Time { hour: 24, minute: 0, second: 0, .. } => Time { hour: 0, ..time },
+    clock_of(scene, clock(time.normalized()), offset)
+}
+
+#[inline]
+fn clock_of(scene: &Scene<'_, '_>, time: [c_int; 4], offset: Option<i32>) -> Decoded {
+    let [hour, minute, second, micros] = match time {
+        [24, 0, 0, micros] => [0, 0, 0, micros],
         time => time,
     };
     let api = api(scene.py)?;
     let zone = zone(scene, offset)?.into_ptr();
-    let (hour, minute) = (c_int::from(time.hour), c_int::from(time.minute));
-    let (second, micros) = (c_int::from(time.second), time.microsecond as c_int);
     // SAFETY: as in `datetime`.
     unsafe {
         let class = api.TimeType;
@@ -206,8 +245,8 @@ pub fn interval(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
 fn delta(py: Python<'_>, interval: Interval) -> Decoded {
     const DAY: i64 = 86_400_000_000;
     let days = (|| {
-        let years = (interval.months / 12).checked_mul(365)?;
-        let months = (interval.months % 12).checked_mul(30)?;
+        let years = interval.years.checked_mul(365)?;
+        let months = interval.months.checked_mul(30)?;
         let days = interval.days.checked_add(years)?.checked_add(months)?;
         c_int::try_from(days.checked_add(interval.microseconds.div_euclid(DAY))?).ok()
     })();
@@ -242,7 +281,11 @@ fn uncommon_interval(py: Python<'_>, text: &[u8], fault: Malformed) -> Decoded {
         let error = PyOverflowError::new_err("timedelta cannot hold an infinite interval");
         return Err(Raised::from_error(py, error));
     }
-    if fault == interval::TOO_BIG || has_long_number(text) {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let is_number = digits.iter().all(u8::is_ascii_digit);
+    if is_number && digits.len() > 20
+        || !is_number && (fault == interval::TOO_BIG || has_long_number(text))
+    {
         return Err(too_big(py));
     }
     if text.len() > 20 {

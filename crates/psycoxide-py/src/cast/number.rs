@@ -1,6 +1,7 @@
 //! Integers, floating-point numbers, decimals and truth values.
 
 use psycoxide_sql::text::number;
+use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -27,7 +28,7 @@ pub fn any_integer(py: Python<'_>, text: &[u8]) -> Decoded {
         return Err(Raised::from_error(py, error::data("int64 representation too long")));
     }
     if text.contains(&0) {
-        return Err(Raised::from_error(py, error::data("NUL in an integer")));
+        return Err(Raised::from_error(py, PyValueError::new_err("NUL in an integer")));
     }
     let mut terminated = [0_u8; MOST];
     terminated[..text.len()].copy_from_slice(text);

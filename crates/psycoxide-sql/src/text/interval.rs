@@ -8,10 +8,13 @@
 
 use super::Malformed;
 
-/// An interval as the server keeps it: three fields that do not convert into each other.
+/// An interval as it is written: the server keeps months, days and microseconds, which do not convert
+/// into each other, and writes twelve months as a year.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Interval {
-    /// Whole months; a year is twelve.
+    /// Whole years.
+    pub years: i64,
+    /// Whole months beside them.
     pub months: i64,
     /// Whole days.
     pub days: i64,
@@ -25,7 +28,7 @@ pub const TOO_BIG: Malformed = Malformed("interval component too big");
 
 /// True if `text` is in the style `iso_8601`.
 pub fn is_iso_8601(text: &[u8]) -> bool {
-    text.first() == Some(&b'P')
+    matches!(text, [b'P', ..] | [b'-' | b'+', b'P', ..])
 }
 
 /// An `interval`, in whichever style it is written.
@@ -45,7 +48,7 @@ fn plain(text: &[u8]) -> Result<Interval, Malformed> {
     let mut any = false;
     while let Some(word) = words.next() {
         any = true;
-        let (sign, signed, body) = split_sign(word);
+        let (sign, signed, body) = split_sign(word.strip_suffix(b",").unwrap_or(word));
         if body.contains(&b':') {
             // In sql_standard a sign before the days, if the only one, holds for the time as well:
             // `-3 4:05:06` is what `-3 days -04:05:06` is in the other styles.
@@ -54,25 +57,32 @@ fn plain(text: &[u8]) -> Result<Interval, Malformed> {
             return if words.next().is_none() { Ok(total) } else { Err(FAULT) };
         }
         if let Some(dash) = memchr::memchr(b'-', body) {
-            let years = mul(number(&body[..dash])?, 12)?;
-            let months = number(&body[dash + 1..])?;
-            total.months = add(total.months, sign, add(years, 1, months)?)?;
+            total.years = add(total.years, sign, number(&body[..dash])?)?;
+            total.months = add(total.months, sign, number(&body[dash + 1..])?)?;
             continue;
         }
-        let value = number(body)?;
+        let (body, glued) = split_unit(body);
         let unit = match words.peek() {
+            _ if !glued.is_empty() => Some(glued),
             Some(unit) if unit.first().is_some_and(u8::is_ascii_alphabetic) => words.next(),
             _ => None,
         };
-        match unit {
-            Some(unit) => total.add_unit(sign, value, unit)?,
-            // Only a day stands without its unit, with a time after it; or `0`.
-            None if words.peek().is_some() => {
-                total.days = add(total.days, sign, value)?;
-                inherited = sign;
+        if let Some(unit) = unit {
+            let unit = unit.strip_suffix(b",").unwrap_or(unit);
+            if is_second(unit) {
+                total.microseconds = add(total.microseconds, sign, seconds(body)?)?;
+            } else {
+                total.add_unit(sign, number(body)?, unit)?;
             }
-            None if value == 0 && total == Interval::default() => {}
-            None => return Err(FAULT),
+            continue;
+        }
+        // Only a day stands without its unit, with a time after it; or `0`.
+        let value = number(body)?;
+        if words.peek().is_some() {
+            total.days = add(total.days, sign, value)?;
+            inherited = sign;
+        } else if value != 0 || total != Interval::default() {
+            return Err(FAULT);
         }
     }
     if any { Ok(total) } else { Err(FAULT) }
@@ -89,7 +99,7 @@ fn verbose(text: &[u8]) -> Result<Interval, Malformed> {
         }
         let (sign, _, body) = split_sign(word);
         match words.next() {
-            Some(b"sec" | b"secs") => {
+            Some(unit) if is_second(unit) => {
                 total.microseconds = add(total.microseconds, sign, seconds(body)?)?;
             }
             Some(unit) => total.add_unit(sign, number(body)?, unit)?,
@@ -116,7 +126,7 @@ fn iso_8601(text: &[u8]) -> Result<Interval, Malformed> {
         let end = rest.iter().position(u8::is_ascii_alphabetic).ok_or(FAULT)?;
         let (sign, _, body) = split_sign(&rest[..end]);
         let (field, scale) = match (in_time, rest[end]) {
-            (false, b'Y') => (&mut total.months, 12),
+            (false, b'Y') => (&mut total.years, 1),
             (false, b'M') => (&mut total.months, 1),
             (false, b'W') => (&mut total.days, 7),
             (false, b'D') => (&mut total.days, 1),
@@ -136,11 +146,12 @@ fn iso_8601(text: &[u8]) -> Result<Interval, Malformed> {
 impl Interval {
     fn add_unit(&mut self, sign: i64, value: i64, unit: &[u8]) -> Result<(), Malformed> {
         let (field, scale) = match unit {
-            b"year" | b"years" => (&mut self.months, 12),
-            b"mon" | b"mons" => (&mut self.months, 1),
-            b"day" | b"days" => (&mut self.days, 1),
-            b"hour" | b"hours" => (&mut self.microseconds, 3_600_000_000),
-            b"min" | b"mins" => (&mut self.microseconds, 60_000_000),
+            b"year" | b"years" | b"y" => (&mut self.years, 1),
+            // The long forms are other servers'.
+            b"mon" | b"mons" | b"month" | b"months" => (&mut self.months, 1),
+            b"day" | b"days" | b"d" => (&mut self.days, 1),
+            b"hour" | b"hours" | b"h" => (&mut self.microseconds, 3_600_000_000),
+            b"min" | b"mins" | b"minute" | b"minutes" => (&mut self.microseconds, 60_000_000),
             _ => return Err(FAULT),
         };
         *field = add(*field, sign, mul(value, scale)?)?;
@@ -149,6 +160,7 @@ impl Interval {
 
     fn negated(self) -> Result<Self, Malformed> {
         Ok(Self {
+            years: mul(self.years, -1)?,
             months: mul(self.months, -1)?,
             days: mul(self.days, -1)?,
             microseconds: mul(self.microseconds, -1)?,
@@ -156,7 +168,18 @@ impl Interval {
     }
 }
 
-/// Words between single or several spaces.
+fn is_second(unit: &[u8]) -> bool {
+    matches!(unit, b"sec" | b"secs" | b"second" | b"seconds" | b"s")
+}
+
+/// A number and the unit behind it, if that stands in the same word.
+fn split_unit(word: &[u8]) -> (&[u8], &[u8]) {
+    let digits = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    let end = word.iter().position(|byte| !digits(byte)).unwrap_or(word.len());
+    word.split_at(end)
+}
+
+/// Words between white space.
 struct Words<'a>(&'a [u8]);
 
 impl<'a> Words<'a> {
@@ -168,7 +191,7 @@ impl<'a> Words<'a> {
 
     fn peek(&self) -> Option<&'a [u8]> {
         let text = self.0.trim_ascii_start();
-        let end = memchr::memchr(b' ', text).unwrap_or(text.len());
+        let end = text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());
         (end > 0).then(|| &text[..end])
     }
 }
@@ -191,19 +214,20 @@ fn number(text: &[u8]) -> Result<i64, Malformed> {
         .ok_or(TOO_BIG)
 }
 
-/// `6` or `6.789` in microseconds; digits beyond the sixth do not count.
+/// `6` or `6.789` in microseconds, the nearest ones.
 fn seconds(text: &[u8]) -> Result<i64, Malformed> {
     let (whole, fraction) = match memchr::memchr(b'.', text) {
         Some(dot) => (&text[..dot], &text[dot + 1..]),
-        None => (text, &b"0"[..]),
+        None => (text, &b""[..]),
     };
-    if fraction.is_empty() || !fraction.iter().all(u8::is_ascii_digit) {
+    if !fraction.iter().all(u8::is_ascii_digit) {
         return Err(FAULT);
     }
     let mut micros = 0;
     for place in 0..6 {
         micros = micros * 10 + fraction.get(place).map_or(0, |digit| i64::from(digit - b'0'));
     }
+    micros += i64::from(fraction.get(6).is_some_and(|digit| *digit >= b'5'));
     add(mul(number(whole)?, 1_000_000)?, 1, micros)
 }
 
@@ -231,8 +255,9 @@ mod tests {
     use crate::text::mutation::hostile;
 
     fn check(text: &str, months: i64, days: i64, microseconds: i64) {
-        let expected = Interval { months, days, microseconds };
-        assert_eq!(interval(text.as_bytes()), Ok(expected), "{text}");
+        let found = interval(text.as_bytes());
+        let found = found.map(|i| (i.years * 12 + i.months, i.days, i.microseconds));
+        assert_eq!(found, Ok((months, days, microseconds)), "{text}");
     }
 
     const TIME: i64 = ((4 * 60 + 5) * 60 + 6) * 1_000_000;
@@ -249,6 +274,20 @@ mod tests {
         check("1 day", 0, 1, 0);
         check("2562047788:00:54.775807", 0, 0, i64::MAX);
         check("-00:00:00.000001", 0, 0, -1);
+    }
+
+    #[test]
+    fn what_others_write() {
+        check("1 year 2 months 3 days 04:05:06", 14, 3, TIME);
+        check("1 day, 4:05:06", 0, 1, TIME);
+        check("2days", 0, 2, 0);
+        check("5 minutes 6.5 seconds", 0, 0, 306_500_000);
+        check("1\tday\n", 0, 1, 0);
+        check("04:05:06.", 0, 0, TIME);
+        check("04:05:06.1234565", 0, 0, TIME + 123_457);
+        check("04:05:06.123456499999", 0, 0, TIME + 123_456);
+        let written = interval(b"1 year 13 mons").map(|i| (i.years, i.months));
+        assert_eq!(written, Ok((1, 13)));
     }
 
     #[test]
@@ -302,7 +341,6 @@ mod tests {
             "1 fortnight",
             "1 day 04:05:06 x",
             "04:x:06",
-            "04:05:06.",
             "-",
             "+",
             "1-",
@@ -322,10 +360,10 @@ mod tests {
             assert!(interval(text.as_bytes()).is_err(), "{text}");
         }
         let long = format!("00:00:00.{}", "9".repeat(1_000_000));
-        check(&long, 0, 0, 999_999);
+        check(&long, 0, 0, 1_000_000);
         let big = format!("{}:00:00", "9".repeat(1000));
         assert_eq!(interval(big.as_bytes()), Err(TOO_BIG));
-        assert_eq!(interval(b"9223372036854775807 years"), Err(TOO_BIG));
+        assert_eq!(interval(b"9223372036854775808 years"), Err(TOO_BIG));
     }
 
     #[test]

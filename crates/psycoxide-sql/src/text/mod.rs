@@ -2,7 +2,7 @@
 //!
 //! The parsers read what the server's output functions write (`DateStyle` ISO, every
 //! `IntervalStyle`, both `bytea_output` formats), refuse the rest, and are total: any input gives
-//! a value or [`Malformed`], in time linear in its length and without recursion. What a value means
+//! a value or [`Malformed`], in time linear in its length and without recursion. [`loose`] reads the dates and times that others write. What a value means
 //! to a client (a year that a calendar class cannot hold, say) is the caller's business.
 
 pub mod array;
@@ -13,6 +13,7 @@ mod float;
 pub mod hstore;
 pub mod interval;
 mod lanes;
+pub mod loose;
 pub mod number;
 pub mod range;
 pub mod short;
