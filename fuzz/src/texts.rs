@@ -1,6 +1,6 @@
 //! PostgreSQL's text formats: what is read, written again and read again, is the same.
 
-use psycoxide_sql::template::{Piece, Placeholder, Template};
+use psycoxide_sql::template::{Piece, Style, Template};
 use psycoxide_sql::text::array::{Item, Items, unescape};
 use psycoxide_sql::text::date::{Date, date};
 use psycoxide_sql::text::hstore::Pairs;
@@ -271,19 +271,18 @@ fn template_parts(query: &[u8], template: &Template) -> Vec<Part> {
     for piece in template.pieces() {
         match piece {
             Piece::Text(place) => {
-                let text = query.get(place.clone()).expect("pieces lie within the query");
-                match parts.last_mut() {
-                    Some(Part::Text(before)) => before.extend(text),
-                    _ => parts.push(Part::Text(text.to_vec())),
-                }
+                parts.push(Part::Text(template.text(place).to_vec()));
             }
             Piece::Value(index) => {
-                let placeholder = template.placeholders().get(*index).expect("pieces have values");
-                parts.push(Part::Placeholder(match placeholder {
-                    Placeholder::Position => b"%s".to_vec(),
-                    Placeholder::Name(place) => {
+                parts.push(Part::Placeholder(match template.style() {
+                    Some(Style::Names) => {
+                        let place = template.names().get(*index).expect("names are known");
                         let name = query.get(place.clone()).expect("names lie within the query");
                         [b"%(", name, b")s"].concat()
+                    }
+                    _ => {
+                        assert!(*index < template.positions());
+                        b"%s".to_vec()
                     }
                 }));
             }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import sys
 from typing import Any
 
 import pytest
@@ -111,6 +112,23 @@ def test_many_parameters_and_many_queries() -> None:
                 pg._mogrify(query, (1,))
         else:
             assert pg._mogrify(query, [1] * number) == b"1" * number
+
+
+def test_tens_of_thousands_of_names_some_of_them_again() -> None:
+    """As pandas and SQLAlchemy write them: a name for each cell."""
+    cells = {f"a_m{number}": number for number in range(60_000)}
+    names = [*cells, *reversed(cells)]
+    query = ",".join(f"%({name})s" for name in names)
+    merged = ",".join(str(cells[name]) for name in names)
+    assert pg._mogrify(query.encode(), cells) == merged.encode()
+    assert pg._mogrify(query.encode(), collections.UserDict(cells)) == merged.encode()
+
+
+def test_names_that_a_program_makes_up_are_not_kept_by_python_for_ever() -> None:
+    """As interned strings are from Python 3.12 on."""
+    made_up = "".join(["made up at ", str(id(object()))])
+    assert pg._mogrify(f"%({made_up})s".encode(), {made_up: 1}) == b"1"
+    assert sys.intern(made_up) is made_up
 
 
 def test_no_length_is_an_error_not_a_crash() -> None:

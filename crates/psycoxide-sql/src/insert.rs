@@ -83,7 +83,7 @@ pub fn numbered(
     for piece in template.pieces() {
         match piece {
             Piece::Text(range) => {
-                let text = query.get(range.clone()).unwrap_or_default();
+                let text = template.text(range);
                 reader.text(text)?;
                 out.extend_from_slice(text);
             }

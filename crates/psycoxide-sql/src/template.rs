@@ -7,34 +7,29 @@
 //!
 //! Text is read byte by byte: no encoding of the server has `%`, `(` or `)` inside a character.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
 /// A query cut at its placeholders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Template {
-    placeholders: Vec<Placeholder>,
+    /// What stands between the placeholders.
+    text: Vec<u8>,
     pieces: Vec<Piece>,
+    positions: usize,
+    names: Vec<Range<usize>>,
     style: Option<Style>,
     reading: Option<Fault>,
     merging: Option<Fault>,
 }
 
-/// A place for a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Placeholder {
-    /// `%s`: the next value of a sequence.
-    Position,
-    /// `%(name)s`: a value of a mapping; where the name stands in the query.
-    Name(Range<usize>),
-}
-
 /// A part of the merged query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// These bytes of the query, as they stand.
+    /// These bytes of the [`text`](Template::text).
     Text(Range<usize>),
-    /// The value of the placeholder of this number.
+    /// The value of this position, or of the name of this number.
     Value(usize),
 }
 
@@ -88,7 +83,8 @@ impl std::error::Error for Fault {}
 impl Template {
     /// Cuts `query` at its placeholders.
     pub fn parse(query: &[u8]) -> Template {
-        let mut reader = Reader { query, at: 0, text: 0, template: Template::default() };
+        let template = Template { text: Vec::with_capacity(query.len()), ..Template::default() };
+        let mut reader = Reader { query, at: 0, text: 0, known: HashMap::new(), template };
         reader.template.reading = reader.read().err();
         if reader.template.reading.is_none() {
             reader.flush(query.len());
@@ -96,9 +92,15 @@ impl Template {
         reader.template
     }
 
-    /// The values that the query asks for, in the order in which they are fetched.
-    pub fn placeholders(&self) -> &[Placeholder] {
-        &self.placeholders
+    /// How many values of a sequence the query asks for, in their order.
+    pub fn positions(&self) -> usize {
+        self.positions
+    }
+
+    /// The values of a mapping that the query asks for: where each name first stands in it, in the
+    /// order in which they are fetched.
+    pub fn names(&self) -> &[Range<usize>] {
+        &self.names
     }
 
     /// What the merged query consists of.
@@ -106,12 +108,17 @@ impl Template {
         &self.pieces
     }
 
+    /// The text of a piece.
+    pub fn text(&self, piece: &Range<usize>) -> &[u8] {
+        self.text.get(piece.clone()).unwrap_or_default()
+    }
+
     /// The kind of its placeholders; `None` if it has none.
     pub fn style(&self) -> Option<Style> {
         self.style
     }
 
-    /// The fault that is met after the values of [`placeholders`](Self::placeholders) are there.
+    /// The fault that is met after the values of the placeholders are there.
     pub fn reading_fault(&self) -> Option<&Fault> {
         self.reading.as_ref()
     }
@@ -128,10 +135,12 @@ struct Reader<'a> {
     at: usize,
     /// Where the text begins that no piece has yet.
     text: usize,
+    /// The numbers of the names so far: there may be as many as a table has cells.
+    known: HashMap<&'a [u8], usize>,
     template: Template,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     fn read(&mut self) -> Result<(), Fault> {
         while let Some(offset) = memchr::memchr(b'%', self.rest(self.at)) {
             let percent = self.at + offset;
@@ -151,7 +160,9 @@ impl Reader<'_> {
 
     fn position(&mut self, percent: usize) -> Result<(), Fault> {
         self.style(Style::Positions)?;
-        self.placeholder(Placeholder::Position, percent, percent + 1);
+        let number = self.template.positions;
+        self.template.positions += 1;
+        self.placeholder(number, percent, percent + 1);
         // Whatever the character is, it is looked at again: `%\n%s` holds two placeholders.
         self.at = percent + 1;
         Ok(())
@@ -168,9 +179,18 @@ impl Reader<'_> {
         if self.template.merging.is_none() {
             self.template.merging = self.bracketed(start, end);
         }
-        self.placeholder(Placeholder::Name(start..end), percent, end + 1);
+        let number = self.number_of(start..end);
+        self.placeholder(number, percent, end + 1);
         self.at = end + 1;
         Ok(())
+    }
+
+    fn number_of(&mut self, name: Range<usize>) -> usize {
+        let names = &mut self.template.names;
+        *self.known.entry(self.query.get(name.clone()).unwrap_or_default()).or_insert_with(|| {
+            names.push(name);
+            names.len() - 1
+        })
     }
 
     fn style(&mut self, style: Style) -> Result<(), Fault> {
@@ -181,7 +201,7 @@ impl Reader<'_> {
     }
 
     /// Adds a placeholder that begins at `percent` and whose format character is at `format`.
-    fn placeholder(&mut self, placeholder: Placeholder, percent: usize, format: usize) {
+    fn placeholder(&mut self, number: usize, percent: usize, format: usize) {
         let fault = match self.query.get(format) {
             Some(b's') => None,
             Some(&other) => Some(Fault::Unsupported(other, format)),
@@ -189,8 +209,7 @@ impl Reader<'_> {
         };
         self.flush(percent);
         self.text = (format + 1).min(self.query.len());
-        self.template.pieces.push(Piece::Value(self.template.placeholders.len()));
-        self.template.placeholders.push(placeholder);
+        self.template.pieces.push(Piece::Value(number));
         if self.template.merging.is_none() {
             self.template.merging = fault;
         }
@@ -214,13 +233,21 @@ impl Reader<'_> {
         Some(Fault::IncompleteName)
     }
 
+    /// Makes a piece of the text up to `end`; what follows a piece of text belongs to it.
     fn flush(&mut self, end: usize) {
-        if self.text < end {
-            self.template.pieces.push(Piece::Text(self.text..end));
+        if self.text >= end {
+            return;
+        }
+        let Template { text, pieces, .. } = &mut self.template;
+        let start = text.len();
+        text.extend_from_slice(self.query.get(self.text..end).unwrap_or_default());
+        match pieces.last_mut() {
+            Some(Piece::Text(last)) => last.end = text.len(),
+            _ => pieces.push(Piece::Text(start..text.len())),
         }
     }
 
-    fn rest(&self, from: usize) -> &[u8] {
+    fn rest(&self, from: usize) -> &'a [u8] {
         self.query.get(from..).unwrap_or_default()
     }
 }
@@ -237,10 +264,10 @@ mod tests {
             .pieces()
             .iter()
             .map(|piece| match piece {
-                Piece::Text(range) => query[range.clone()].to_owned(),
-                Piece::Value(number) => match &template.placeholders()[*number] {
-                    Placeholder::Position => format!("<{number}>"),
-                    Placeholder::Name(range) => format!("<{}>", &query[range.clone()]),
+                Piece::Text(range) => str::from_utf8(template.text(range)).unwrap().to_owned(),
+                Piece::Value(number) => match template.names().get(*number) {
+                    None => format!("<{number}>"),
+                    Some(range) => format!("<{}>", &query[range.clone()]),
                 },
             })
             .collect()
@@ -251,7 +278,7 @@ mod tests {
         (
             template.reading_fault().cloned(),
             template.merging_fault().cloned(),
-            template.placeholders().len(),
+            template.positions() + template.names().len(),
         )
     }
 
@@ -303,9 +330,24 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_name_is_asked_for_once_however_often_it_stands_there() {
+        let template = Template::parse(b"%(a)s%(b)s%(a)s %(b)s");
+        assert_eq!(template.names(), [2..3, 7..8]);
+        let (value, blank) = (Piece::Value, Piece::Text(0..1));
+        assert_eq!(template.pieces(), [value(0), value(1), value(0), blank, value(1)]);
+    }
+
+    #[test]
+    fn text_is_one_piece_with_its_percent_signs() {
+        let template = Template::parse(b"a%%b%%%%%s%%");
+        assert_eq!(template.pieces(), [Piece::Text(0..5), Piece::Value(0), Piece::Text(5..6)]);
+        assert_eq!(template.text(&(0..6)), b"a%b%%%");
+    }
+
     /// Every short text over the grammar's own alphabet: nothing is lost and nothing repeated.
     #[test]
-    fn pieces_cover_the_query() {
+    fn pieces_cover_the_text() {
         let alphabet = b"%s()a";
         for length in 0..=6_u32 {
             for mut number in 0..5_usize.pow(length) {
@@ -319,13 +361,16 @@ mod tests {
                 for piece in template.pieces() {
                     match piece {
                         Piece::Text(range) => {
-                            assert!(last <= range.start && range.start < range.end);
-                            assert!(range.end <= query.len());
+                            assert!(last == range.start && range.start < range.end);
                             last = range.end;
                         }
-                        Piece::Value(number) => assert!(*number < template.placeholders().len()),
+                        Piece::Value(number) => {
+                            let values = template.positions().max(template.names().len());
+                            assert!(*number < values);
+                        }
                     }
                 }
+                assert_eq!(last, template.text.len());
             }
         }
     }

@@ -69,19 +69,22 @@ impl<'a, 'py> Binder<'a, 'py> {
         let mut types = types.iter();
         let named = prepared.template.style() == Some(Style::Names);
         let mut given = None;
-        for piece in prepared.pieces() {
-            let Piece::Value(number) = piece else { continue };
-            let value = match prepared.name(*number).filter(|_| named) {
-                Some(name) => args.get_item(&name.key)?,
-                None => item(args, *number)?,
+        let values = prepared.template.pieces().iter().filter_map(|piece| match piece {
+            Piece::Value(number) => Some(*number),
+            Piece::Text(_) => None,
+        });
+        for (parameter, number) in values.enumerate() {
+            let value = match prepared.name(number) {
+                Some(name) => args.get_item(name)?,
+                None => item(args, number)?,
             };
             if !named && given.is_none() {
                 given = Some(args.len()?);
             }
             let oid = types.next().copied().unwrap_or_default();
-            self.value(&value, *number, oid, repeat)?;
+            self.value(&value, parameter, oid, repeat)?;
         }
-        if given.is_some_and(|given| given > prepared.template.placeholders().len()) {
+        if given.is_some_and(|given| given > prepared.template.positions()) {
             return Err(too_many());
         }
         if !(args.is_exact_instance_of::<PyTuple>()

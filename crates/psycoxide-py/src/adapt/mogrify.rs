@@ -34,8 +34,8 @@ pub fn mogrify(
         return Ok(query.to_vec());
     }
     let mut merger = Merger::new(py, query, conn, context)?;
-    let values = merger.prepared.template.placeholders().len();
-    let mut out = Vec::with_capacity(query.len() + values * USUAL);
+    let pieces = merger.prepared.template.pieces().len();
+    let mut out = Vec::with_capacity(query.len() + pieces / 2 * USUAL);
     merger.merge(args, &mut out)?;
     Ok(out)
 }
@@ -81,9 +81,9 @@ impl<'a, 'py> Merger<'a, 'py> {
             Some(Style::Names) => merge_names(prepared, args, quoter, out),
             Some(Style::Positions) => merge_positions(prepared, args, quoter, out),
             None => {
-                for piece in prepared.pieces() {
+                for piece in prepared.template.pieces() {
                     if let Piece::Text(range) = piece {
-                        out.extend_from_slice(prepared.text(range));
+                        out.extend_from_slice(prepared.template.text(range));
                     }
                 }
                 Ok(())
@@ -106,9 +106,9 @@ fn merge_positions<'py>(
     // A tuple keeps what is in it, and all of it.
     let tuple = args.cast_exact::<PyTuple>().ok();
     let mut given = tuple.map(|tuple| tuple.len());
-    for piece in prepared.pieces() {
+    for piece in prepared.template.pieces() {
         match piece {
-            Piece::Text(range) => append(prepared.text(range), out),
+            Piece::Text(range) => append(prepared.template.text(range), out),
             Piece::Value(number) => {
                 if let Some(tuple) = tuple
                     && given.is_some_and(|given| *number < given)
@@ -127,7 +127,7 @@ fn merge_positions<'py>(
         }
     }
     raise_fault(prepared)?;
-    if given.is_some_and(|given| given > prepared.template.placeholders().len()) {
+    if given.is_some_and(|given| given > prepared.template.positions()) {
         return Err(too_many());
     }
     Ok(())
@@ -140,26 +140,28 @@ fn merge_names<'py>(
     out: &mut Vec<u8>,
 ) -> PyResult<()> {
     let is_dict = args.is_exact_instance_of::<PyDict>();
-    // Where in `out` the value of each placeholder stands.
+    // Where in `out` the value of each name stands.
     let mut written: Vec<Range<usize>> = Vec::new();
-    for piece in prepared.pieces() {
+    for piece in prepared.template.pieces() {
         match piece {
-            Piece::Text(range) => append(prepared.text(range), out),
+            Piece::Text(range) => append(prepared.template.text(range), out),
             Piece::Value(number) => {
                 let Some(name) = prepared.name(*number) else { continue };
-                let start = out.len();
-                match written.get(name.first) {
+                match written.get(*number) {
                     // A value that is asked for again is adapted once, but looked up again:
                     // a mapping of the user's may count on it.
                     Some(first) => {
                         if !is_dict {
-                            args.get_item(&name.key)?;
+                            args.get_item(name)?;
                         }
                         out.extend_from_within(first.clone());
                     }
-                    None => quoter.value(&args.get_item(&name.key)?, out)?,
+                    None => {
+                        let start = out.len();
+                        quoter.value(&args.get_item(name)?, out)?;
+                        written.push(start..out.len());
+                    }
                 }
-                written.push(start..out.len());
             }
         }
     }
@@ -210,7 +212,8 @@ fn fault_error(prepared: &Prepared, fault: &Fault) -> PyErr {
     match fault {
         Fault::Mixed | Fault::Unclosed => error::programming(fault.to_string()),
         Fault::BracketedName(range) => {
-            let name = String::from_utf8_lossy(prepared.text(range)).into_owned();
+            let name = prepared.query().get(range.clone()).unwrap_or_default();
+            let name = String::from_utf8_lossy(name).into_owned();
             PyKeyError::new_err(name)
         }
         _ => PyValueError::new_err(fault.to_string()),

@@ -1,10 +1,9 @@
 //! Templates with what Python needs of them, and the few that were used last.
 
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
 
-use psycoxide_sql::template::{Piece, Placeholder, Template};
+use psycoxide_sql::template::Template;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -23,14 +22,7 @@ pub struct Prepared {
     pub template: Template,
     query: Vec<u8>,
     encoding: ClientEncoding,
-    names: Vec<Name>,
-}
-
-/// A named placeholder.
-pub struct Name {
-    pub key: Py<PyString>,
-    /// The number of the first placeholder of this name.
-    pub first: usize,
+    names: Vec<Py<PyString>>,
 }
 
 impl Prepared {
@@ -51,26 +43,13 @@ impl Prepared {
 
     fn new(py: Python<'_>, query: &[u8], encoding: ClientEncoding) -> PyResult<Self> {
         let template = Template::parse(query);
-        let mut names: Vec<Name> = Vec::new();
-        let mut ranges: Vec<Range<usize>> = Vec::new();
-        for placeholder in template.placeholders() {
-            let Placeholder::Name(range) = placeholder else { break };
-            let text = query.get(range.clone()).unwrap_or_default();
-            let known = ranges.iter().position(|other| query.get(other.clone()) == Some(text));
-            let name = match known.and_then(|number| names.get(number)) {
-                Some(known) => Name { key: known.key.clone_ref(py), first: known.first },
-                None => {
-                    let decoded = encoding.decode(py, text)?;
-                    let key = match decoded.to_str() {
-                        Ok(text) => PyString::intern(py, text),
-                        Err(_) => decoded,
-                    };
-                    Name { key: key.unbind(), first: names.len() }
-                }
-            };
-            names.push(name);
-            ranges.push(range.clone());
-        }
+        // Not interned: a program that makes up names would have Python keep them for ever.
+        let names = template
+            .names()
+            .iter()
+            .map(|range| encoding.decode(py, query.get(range.clone()).unwrap_or_default()))
+            .map(|name| name.map(Bound::unbind))
+            .collect::<PyResult<_>>()?;
         Ok(Self { template, query: query.to_vec(), encoding, names })
     }
 
@@ -79,18 +58,9 @@ impl Prepared {
         &self.query
     }
 
-    /// The text of a piece.
-    pub fn text(&self, range: &Range<usize>) -> &[u8] {
-        self.query.get(range.clone()).unwrap_or_default()
-    }
-
-    /// The name of a placeholder, by its number.
-    pub fn name(&self, number: usize) -> Option<&Name> {
+    /// The name of this number.
+    pub fn name(&self, number: usize) -> Option<&Py<PyString>> {
         self.names.get(number)
-    }
-
-    pub fn pieces(&self) -> &[Piece] {
-        self.template.pieces()
     }
 }
 
