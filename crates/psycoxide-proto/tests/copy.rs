@@ -41,8 +41,10 @@ fn data_go_in() {
     assert_eq!(engine.interest(), Interest::READ | Interest::WRITE);
     engine.copy_chunk(b"").unwrap();
     engine.copy_chunk(b"2\n").unwrap();
+    assert_eq!(sent(&mut engine), b"d\0\0\0\x081\n2\n");
+    engine.copy_chunk(b"3\n").unwrap();
     engine.copy_done().unwrap();
-    assert_eq!(sent(&mut engine), b"d\0\0\0\x061\nd\0\0\0\x062\nc\0\0\0\x04");
+    assert_eq!(sent(&mut engine), b"d\0\0\0\x063\nc\0\0\0\x04");
     engine.receive(&[complete("COPY 2"), ready(b'I')].concat());
     let result = outcome(&mut engine).result.unwrap();
     assert_eq!((result.kind, result.affected()), (ResultKind::CopyIn, Some(2)));

@@ -443,7 +443,7 @@ impl Conversation {
     /// Sends data of a COPY.
     pub(crate) fn copy_chunk(&mut self, data: &[u8]) -> Result<(), Error> {
         let sent = match self.copying()? {
-            Phase::CopyIn => self.out.append(|out| copy::copy_stream(out, data)),
+            Phase::CopyIn => copy::copy_stream(&mut self.out, data),
             Phase::CopyBoth => self.out.append(|out| copy::copy_data(out, data)),
             _ => Ok(()),
         };

@@ -16,6 +16,8 @@ const SLACK: usize = 64 << 10;
 pub(crate) struct Outbox {
     bytes: Vec<u8>,
     sent: usize,
+    /// Where the last message begins, if more may be added to it.
+    open: Option<usize>,
     /// A password may be among the bytes: wipe them when they are sent.
     secret: bool,
 }
@@ -43,6 +45,7 @@ impl Outbox {
         &mut self,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), Refused>,
     ) -> Result<(), Refused> {
+        self.open = None;
         if self.sent > SLACK {
             self.bytes.drain(..self.sent);
             self.sent = 0;
@@ -58,6 +61,27 @@ impl Outbox {
         written
     }
 
+    /// Says of the last message, which is this long, that [`Outbox::extend`] may add to it.
+    pub(crate) fn leave_open(&mut self, length: usize) {
+        self.open = self.bytes.len().checked_sub(length);
+    }
+
+    /// Adds to the last message, if that was left open, none of it is sent, and it gets no longer than
+    /// `most` bytes. Whether it did.
+    pub(crate) fn extend(&mut self, data: &[u8], most: usize) -> bool {
+        let Some(start) = self.open.filter(|start| *start >= self.sent) else { return false };
+        let length = self.bytes.len() - start + data.len();
+        // The type is not counted.
+        let Ok(count) = i32::try_from(length - 1) else { return false };
+        let Some(field) = self.bytes.get_mut(start + 1..start + 5).filter(|_| length <= most)
+        else {
+            return false;
+        };
+        field.copy_from_slice(&count.to_be_bytes());
+        self.bytes.extend_from_slice(data);
+        true
+    }
+
     /// What is appended next is secret, so its buffer is wiped once it is sent.
     pub(crate) fn mark_secret(&mut self) {
         self.secret = true;
@@ -70,6 +94,7 @@ impl Outbox {
         }
         self.bytes.clear();
         self.sent = 0;
+        self.open = None;
     }
 }
 
@@ -106,6 +131,31 @@ mod tests {
         assert_eq!(outbox.pending().len(), KEPT - SLACK + 1);
         outbox.sent(KEPT);
         assert_eq!(outbox.bytes.capacity(), 0);
+    }
+
+    #[test]
+    fn a_message_grows_as_long_as_none_of_it_is_sent() {
+        let mut outbox = Outbox::default();
+        assert!(!outbox.extend(b"x", 99), "there is none");
+        append(&mut outbox, b"S\0\0\0\x04");
+        assert!(!outbox.extend(b"x", 99), "it was not left open");
+        append(&mut outbox, b"d\0\0\0\x05a");
+        outbox.leave_open(6);
+        outbox.sent(5);
+        assert!(outbox.extend(b"bc", 8));
+        assert_eq!(outbox.pending(), b"d\0\0\0\x07abc");
+        assert!(!outbox.extend(b"d", 8), "it is long enough");
+        outbox.sent(1);
+        assert!(!outbox.extend(b"d", 99), "its length may be gone");
+        append(&mut outbox, b"d\0\0\0\x05a");
+        outbox.leave_open(6);
+        append(&mut outbox, b"c\0\0\0\x04");
+        assert!(!outbox.extend(b"b", 99), "another one follows it");
+        append(&mut outbox, b"d\0\0\0\x05a");
+        outbox.leave_open(6);
+        outbox.sent(99);
+        assert!(!outbox.extend(b"b", 99), "it is sent");
+        assert_eq!(outbox.pending(), b"");
     }
 
     #[test]

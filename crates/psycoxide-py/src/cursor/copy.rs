@@ -3,13 +3,14 @@
 //! The file is called only at pauses, with no lock held. What it raises ends the COPY; the
 //! server's answer is taken before the user hears of it, so the connection stays usable.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use psycoxide_proto::{Engine, Event, Outcome, Request, Tag};
+use psycoxide_net::Gather;
+use psycoxide_proto::{Engine, Error, Event, Outcome, Request, Tag};
 use psycoxide_sql::command::copy::Table;
 use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyInt, PyString};
 
 use super::Cursor;
 use super::source::Source;
@@ -93,17 +94,18 @@ impl<'py> Copy<'_, 'py> {
         } else {
             size
         };
+        let size = PyInt::new(py, size);
+        let mut gather = Gather::begin(Instant::now());
         loop {
-            let chunk = read.call1((size,)).and_then(|chunk| self.bytes(&chunk));
-            let chunk = match chunk {
-                Ok(chunk) => chunk,
+            let fed = match read.call1((&size,)).and_then(|chunk| self.give(&chunk)) {
+                Ok(fed) => fed.map_err(|error| error::from_proto(&error))?,
                 Err(raised) => return Err(self.fail(py, raised)),
             };
-            let bytes = chunk.as_bytes();
-            let fed = self.operation.session().with_engine(|engine: &mut Engine| {
-                if bytes.is_empty() { engine.copy_done() } else { engine.copy_chunk(bytes) }
-            });
-            fed.map_err(|error| error::from_proto(&error))?;
+            if let Some(waiting) = fed
+                && !gather.is_due(waiting, Instant::now())
+            {
+                continue;
+            }
             match self.operation.resume()? {
                 Reached::End(outcome) => return Ok(outcome),
                 Reached::Hungry => {}
@@ -152,19 +154,28 @@ impl<'py> Copy<'_, 'py> {
         }
     }
 
-    /// What the file gave, as bytes in the client encoding.
-    fn bytes(&self, chunk: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
-        let py = chunk.py();
-        if let Ok(bytes) = chunk.cast::<PyBytes>() {
-            return Ok(bytes.clone());
-        }
-        if let Ok(text) = chunk.cast::<PyString>() {
-            return Ok(PyBytes::new(py, self.context.encode(text)?.as_bytes()));
-        }
-        Err(PyTypeError::new_err(format!(
-            "read() must return bytes or str: got {}",
-            chunk.get_type().name()?
-        )))
+    /// Hands over what the file gave, to be sent in the client encoding: how much waits for that, or
+    /// nothing at the end of the file. The inner error is the conversation's.
+    fn give(&self, chunk: &Bound<'py, PyAny>) -> PyResult<Result<Option<usize>, Error>> {
+        let encoded;
+        let bytes = if let Ok(bytes) = chunk.cast::<PyBytes>() {
+            bytes.as_bytes()
+        } else if let Ok(text) = chunk.cast::<PyString>() {
+            encoded = self.context.encode(text)?;
+            encoded.as_bytes()
+        } else {
+            return Err(PyTypeError::new_err(format!(
+                "read() must return bytes or str: got {}",
+                chunk.get_type().name()?
+            )));
+        };
+        Ok(self.operation.session().with_engine(|engine: &mut Engine| {
+            if bytes.is_empty() {
+                return engine.copy_done().map(|()| None);
+            }
+            engine.copy_chunk(bytes)?;
+            Ok(Some(engine.out().len()))
+        }))
     }
 
     /// Ends a COPY FROM because the file failed: what it raised, chained to the server's answer.

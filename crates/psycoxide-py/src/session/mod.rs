@@ -547,7 +547,7 @@ impl<T> NoEngine for Option<T> {
     }
 }
 
-impl NoEngine for Result<(), psycoxide_proto::Error> {
+impl<T> NoEngine for Result<T, psycoxide_proto::Error> {
     fn no_engine() -> Self {
         Err(psycoxide_proto::Error::Misuse("the connection is not open"))
     }
