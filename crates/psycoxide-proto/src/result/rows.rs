@@ -1,9 +1,11 @@
 //! Rows as they came off the wire: the bytes stay where the socket put them.
 
+use std::iter;
 use std::ops::Range;
 
 use smallvec::SmallVec;
 
+use super::marks::Marks;
 use crate::wire::buffer::Buffer;
 
 /// The bytes before a DataRow's first field: type, length, number of fields.
@@ -12,9 +14,9 @@ const HEADER: usize = 7;
 /// The rows of one result.
 ///
 /// They lie in blocks, each a buffer that the socket filled, with the places where runs of DataRow
-/// messages lie in it. There is no table of rows or fields: rows are read in order, and every row
-/// was validated when it came (its field count is the result's, its lengths add up), so reading
-/// is total.
+/// messages lie in it. There is no table of fields, and one of rows only where they are not read in
+/// order. Every row was validated when it came (its field count is the result's, its lengths add up),
+/// so reading is total.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
     /// Most results lie in one.
@@ -27,8 +29,15 @@ pub struct Rows {
 /// A buffer and the DataRow messages in it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Block {
-    pub(crate) bytes: Buffer,
+    bytes: Buffer,
     pub(crate) runs: Runs,
+    marks: Marks,
+}
+
+impl Block {
+    pub(crate) fn new(bytes: Buffer, runs: Runs) -> Self {
+        Self { bytes, runs, marks: Marks::default() }
+    }
 }
 
 /// Where whole DataRow messages lie in a buffer. Nearly always they lie together, so the first
@@ -101,12 +110,15 @@ impl Rows {
 
     /// The position of a row counted from 0; past the last one, the end.
     ///
-    /// Costs a step for every block before it and one for every row before it in its block.
+    /// Costs a step for every block before it and a few for rows, but for the first such row of a
+    /// block, which costs one for each of the block's.
     pub fn seek(&self, row: usize) -> Position {
         let mut left = row;
         let mut position = self.start();
         for block in &self.blocks {
             if left < block.runs.rows {
+                let positions = || self.positions(position).take(block.runs.rows);
+                (position, left) = block.marks.nearest(left, position, positions);
                 break;
             }
             left -= block.runs.rows;
@@ -115,6 +127,15 @@ impl Rows {
         let mut walk = self.walk(position);
         walk.by_ref().take(left).for_each(drop);
         walk.position()
+    }
+
+    /// Where the rows begin, from a position on.
+    fn positions(&self, start: Position) -> impl Iterator<Item = Position> {
+        let mut walk = self.walk(start);
+        iter::from_fn(move || {
+            let position = walk.position();
+            walk.next().map(|_| position)
+        })
     }
 
     /// The row at a position, which then moves on to the next one; `None` at the end.
@@ -157,6 +178,7 @@ impl Rows {
         }
         if let Some(block) = self.blocks.get_mut(end.block) {
             block.runs.release(end, left);
+            block.marks = Marks::default();
             if block.runs.rows == 0 {
                 free(block);
             }
@@ -373,7 +395,7 @@ mod tests {
             bytes.extend_from_slice(value);
             runs.add(start..bytes.len(), 1);
         }
-        Block { bytes: bytes.into(), runs }
+        Block::new(bytes.into(), runs)
     }
 
     fn rows(blocks: impl IntoIterator<Item = Block>) -> Rows {
@@ -430,6 +452,29 @@ mod tests {
                     assert_eq!(rows.memory() < memory, second >= 4, "freed as whole buffers");
                     assert_eq!(rows.memory() == 0, second == 6);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_of_long_blocks_are_found_in_any_order() {
+        let texts: Vec<_> = (0..1000).map(|number: usize| number.to_string()).collect();
+        let all: Vec<_> = texts.iter().map(String::as_bytes).collect();
+        let (first, rest) = all.split_at(300);
+        let (second, third) = rest.split_at(1);
+        for together in [true, false] {
+            let mut rows =
+                rows([block(first, together), block(second, true), block(third, !together)]);
+            for released in [0, 1, 100, 290, 300, 302, 999, 1000] {
+                let before = 1000 - rows.len();
+                let end = rows.seek(released - before);
+                drop(rows.release(end, released - before));
+                for row in (released..1000).rev() {
+                    let mut position = rows.seek(row - released);
+                    let found = rows.next_row(&mut position).unwrap();
+                    assert_eq!(found.fields().next().unwrap().unwrap(), all[row]);
+                }
+                assert_eq!(rows.next_row(&mut rows.seek(1000 - released)), None);
             }
         }
     }

@@ -252,7 +252,7 @@ impl Inbox {
         }
         let mut exact = Runs::default();
         exact.add(0..bytes.len(), runs.rows);
-        Block { bytes: bytes.into(), runs: exact }
+        Block::new(bytes.into(), exact)
     }
 
     /// Gives a buffer back that a large answer made, once there is nothing in it.
@@ -312,7 +312,7 @@ impl Inbox {
         }
         self.start = 0;
         self.end = length;
-        Block { bytes, runs }
+        Block::new(bytes, runs)
     }
 }
 

@@ -20,6 +20,9 @@ mod tests;
 pub use walk::{PackedField, PackedRow, PackedWalk};
 pub use writer::{Packing, RowWriter};
 
+use std::iter;
+
+use super::marks::Marks;
 use super::rows::{Position, Rows};
 use crate::wire::buffer::Buffer;
 
@@ -37,6 +40,7 @@ struct Chunk {
     bytes: Buffer,
     used: usize,
     rows: usize,
+    marks: Marks,
 }
 
 impl Packed {
@@ -87,6 +91,8 @@ impl Packed {
         let mut position = Position::default();
         for chunk in &self.chunks {
             if left < chunk.rows {
+                let positions = || self.positions(position).take(chunk.rows);
+                (position, left) = chunk.marks.nearest(left, position, positions);
                 break;
             }
             left -= chunk.rows;
@@ -95,6 +101,15 @@ impl Packed {
         let mut walk = self.walk(position);
         walk.by_ref().take(left).for_each(drop);
         walk.position()
+    }
+
+    /// Where the rows begin, from a position on.
+    fn positions(&self, start: Position) -> impl Iterator<Item = Position> {
+        let mut walk = self.walk(start);
+        iter::from_fn(move || {
+            let position = walk.position();
+            walk.next().map(|_| position)
+        })
     }
 
     /// The rows from a position on.

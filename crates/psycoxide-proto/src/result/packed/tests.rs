@@ -110,8 +110,8 @@ fn rows_are_read_as_they_were_written() {
             _ => Number(row as u64),
         };
         let rows: Vec<Vec<Value>> =
-            (0..50).map(|row| (0..width).map(|column| value(row, column)).collect()).collect();
-        for each in [1, 7, 50] {
+            (0..150).map(|row| (0..width).map(|column| value(row, column)).collect()).collect();
+        for each in [1, 7, 150] {
             let packed = packed(&rows, each);
             assert_eq!(packed.len(), rows.len());
             for start in 0..=rows.len() {

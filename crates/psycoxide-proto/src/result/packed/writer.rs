@@ -1,5 +1,6 @@
 //! Writing rows down.
 
+use super::super::marks::Marks;
 use super::{Chunk, marks};
 use crate::wire::buffer::Buffer;
 
@@ -69,7 +70,7 @@ impl Packing {
     /// In this buffer, if it is worth while.
     pub(super) fn within(buffer: Buffer, width: usize) -> Self {
         let bytes = if buffer.len() < CHUNK { Buffer::zeroed(CHUNK) } else { buffer };
-        let chunk = Chunk { bytes, used: 0, rows: 0 };
+        let chunk = Chunk { bytes, used: 0, rows: 0, marks: Marks::default() };
         // The row's length, its marks, its fields, and what is written behind the last of them.
         let beside = MOST + marks(width) + width * MOST + 2 * MOST;
         Self { chunk, width, beside, least: SLACK, failed: false }
