@@ -90,7 +90,7 @@ class Composed(Composable):
 
     def as_string(self, context: Context | None) -> str:
         """The SQL text of all the pieces, one after another."""
-        return "".join(piece.as_string(context) for piece in self._wrapped)
+        return "".join([piece.as_string(context) for piece in self._wrapped])
 
     def __iter__(self) -> Iterator[Composable]:
         return iter(self._wrapped)

@@ -69,65 +69,72 @@ impl Message<'_> {
     }
 }
 
-/// Appends the line of the query that `position` falls in, and a caret below it.
+/// Appends the line of the query that `position` falls in, and a caret below it. The query may be long,
+/// and so may be the line: no more is looked at closely than what is shown.
 fn show_position(text: &mut String, query: &str, position: usize) {
-    let characters: Vec<char> = query.chars().collect();
-    let Some(index) = position.checked_sub(1).filter(|&index| index <= characters.len()) else {
-        return;
-    };
-    let is_end = |c: char| c == '\n' || c == '\r';
-    let mut number = 1;
-    let mut start = 0;
-    for (at, &character) in characters.iter().enumerate().take(index) {
-        if is_end(character) {
-            // A carriage return and the line feed behind it end one line.
-            let paired = character == '\n' && at > 0 && characters.get(at - 1) == Some(&'\r');
-            if !paired {
-                number += 1;
-            }
-            start = at + 1;
-        }
-    }
-    let rest = characters.get(start..).unwrap_or_default();
-    let length = rest.iter().position(|&c| is_end(c)).unwrap_or(rest.len());
-    let line = rest.get(..length).unwrap_or_default();
-    let caret = index.saturating_sub(start);
-    let (from, to) = window(line, caret);
-    let prefix = format!("LINE {number}: {}", if from > 0 { "..." } else { "" });
-    let shown: String = line
-        .get(from..to)
-        .unwrap_or_default()
-        .iter()
-        .map(|&c| if c == '\t' { ' ' } else { c })
-        .collect();
-    let tail = if to < line.len() { "..." } else { "" };
-    let before: usize = line.get(from..caret).unwrap_or_default().iter().map(|&c| width(c)).sum();
-    let _ = writeln!(text, "{prefix}{shown}{tail}");
-    let _ = writeln!(text, "{}^", " ".repeat(prefix.chars().count() + before));
+    let Some(at) = position.checked_sub(1).and_then(|index| offset(query, index)) else { return };
+    let (before, after) = query.split_at(at);
+    let (number, start) = line_of(before);
+    let left = before.get(start..).unwrap_or_default();
+    let end = memchr::memchr2(b'\n', b'\r', after.as_bytes()).unwrap_or(after.len());
+    let right = after.get(..end).unwrap_or_default();
+    let (shown_left, shown_right) = window(left, right);
+    let cut = |shown: &str, whole: &str| if shown.len() < whole.len() { "..." } else { "" };
+    let prefix = format!("LINE {number}: {}", cut(shown_left, left));
+    let shown = [shown_left, shown_right].concat().replace('\t', " ");
+    let _ = writeln!(text, "{prefix}{shown}{}", cut(shown_right, right));
+    let indent = prefix.chars().count() + shown_left.chars().map(width).sum::<usize>();
+    let _ = writeln!(text, "{}^", " ".repeat(indent));
 }
 
-/// Which part of a long line is shown so that the caret stays in sight.
-fn window(line: &[char], caret: usize) -> (usize, usize) {
-    let widths: Vec<usize> = line.iter().map(|&c| width(c)).collect();
-    let sum =
-        |from: usize, to: usize| widths.get(from..to).unwrap_or_default().iter().sum::<usize>();
-    let width_at = |index: usize| widths.get(index).copied().unwrap_or_default();
-    let (mut from, mut to) = (0, line.len());
-    let (mut left, mut right) = (sum(0, caret), sum(caret, to));
-    if left + right <= DISPLAY_SIZE {
-        return (from, to);
+/// Where the character of this number begins, from 0; the last one may be the end.
+fn offset(text: &str, index: usize) -> Option<usize> {
+    if text.is_ascii() {
+        return (index <= text.len()).then_some(index);
+    }
+    text.char_indices().map(|(at, _)| at).chain([text.len()]).nth(index)
+}
+
+/// The number of the last line of a text, and where it begins.
+fn line_of(text: &str) -> (usize, usize) {
+    let (mut number, mut start) = (1, 0);
+    for end in memchr::memchr2_iter(b'\n', b'\r', text.as_bytes()) {
+        // A carriage return and the line feed behind it end one line.
+        let paired = text.get(..=end).is_some_and(|line| line.ends_with("\r\n"));
+        number += usize::from(!paired);
+        start = end + 1;
+    }
+    (number, start)
+}
+
+/// What of a line is shown on either side of the caret, so that it stays in sight.
+fn window<'a>(left: &'a str, right: &'a str) -> (&'a str, &'a str) {
+    let before = |most| left.len() - fitting(left.char_indices().rev(), most);
+    let after = |most| fitting(right.char_indices(), most);
+    let columns = |text: &str| text.chars().map(width).sum::<usize>();
+    // Of more than what is shown only that it is more counts; the last character may take two columns.
+    let more = DISPLAY_SIZE + 2;
+    let left_columns = columns(left.get(before(more)..).unwrap_or_default());
+    let right_columns = columns(right.get(..after(more)).unwrap_or_default());
+    if left_columns + right_columns <= DISPLAY_SIZE {
+        return (left, right);
     }
     // Keep the left end where that leaves room to the right of the caret; else cut both ends.
-    let keep_right = DISPLAY_SIZE.saturating_sub(left).max(MIN_RIGHT_CUT);
-    while to > caret && right > keep_right {
-        to -= 1;
-        right -= width_at(to);
-    }
-    while from < caret && left + right > DISPLAY_SIZE {
-        left -= width_at(from);
-        from += 1;
-    }
-    (from, to)
+    let kept = DISPLAY_SIZE.saturating_sub(left_columns).max(MIN_RIGHT_CUT);
+    let right = right.get(..after(kept)).unwrap_or_default();
+    let kept = DISPLAY_SIZE.saturating_sub(columns(right));
+    (left.get(before(kept)..).unwrap_or_default(), right)
+}
+
+/// How many bytes the first of these characters have that take no more than so many columns.
+fn fitting(characters: impl Iterator<Item = (usize, char)>, columns: usize) -> usize {
+    let mut left = columns;
+    characters
+        .map_while(|(_, character)| {
+            left = left.checked_sub(width(character))?;
+            Some(character.len_utf8())
+        })
+        .sum()
 }
 
 /// How many columns of a terminal a character takes: wide East Asian ones take two.
@@ -223,5 +230,28 @@ mod tests {
         assert!(excerpt.starts_with("LINE 1: ..."));
         assert!(excerpt.ends_with("..."));
         assert_eq!(&excerpt[caret.len() - 1..caret.len() + 3], "nope");
+    }
+
+    #[test]
+    fn characters_of_two_columns_and_of_none_are_cut_by_their_columns() {
+        let query = format!("a{}x{}", "漢\u{300}".repeat(40), "字\u{300}".repeat(40));
+        let text = message(&query, 82);
+        let (left, right) = ("漢\u{300}".repeat(25), "字\u{300}".repeat(4));
+        assert_eq!(
+            text.text(true),
+            format!(
+                "ERROR:  wrong\nLINE 1: ...\u{300}{left}x{right}...\n{}^\n",
+                " ".repeat(11 + 50)
+            )
+        );
+    }
+
+    #[test]
+    fn how_long_a_query_is_makes_no_difference_to_what_is_shown() {
+        let shown = |more: usize| {
+            let query = format!("{}é, nope, {}", "a, ".repeat(more), "b, ".repeat(more));
+            message(&query, 3 * more + 4).text(true)
+        };
+        assert_eq!(shown(1_000_000), shown(100));
     }
 }

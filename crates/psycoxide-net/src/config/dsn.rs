@@ -5,68 +5,56 @@
 //! spaces, surround it with single quotes […]. Single quotes and backslashes within a value must
 //! be escaped with a backslash."
 
-use std::iter::Peekable;
-use std::str::Chars;
-
 use super::error::Error;
 use super::values::Values;
 
 /// Reads the options of a keyword/value string into `values`.
 pub(super) fn parse(text: &str, values: &mut Values) -> Result<(), Error> {
-    let mut chars = text.chars().peekable();
-    loop {
-        skip_blanks(&mut chars);
-        if chars.peek().is_none() {
-            return Ok(());
-        }
-        let name = name(&mut chars)?;
-        skip_blanks(&mut chars);
-        let value =
-            if chars.next_if_eq(&'\'').is_some() { quoted(&mut chars)? } else { bare(&mut chars) };
-        values.set(&name, value)?;
+    let mut rest = text.trim_start_matches(is_blank);
+    while !rest.is_empty() {
+        let name = name(&mut rest)?;
+        rest = rest.trim_start_matches(is_blank);
+        let value = match rest.strip_prefix('\'') {
+            Some(inside) => {
+                rest = inside;
+                let value = take(&mut rest, |char| char == '\'');
+                rest = rest.strip_prefix('\'').ok_or(Error::UnterminatedQuote)?;
+                value
+            }
+            None => take(&mut rest, is_blank),
+        };
+        values.set(name, value)?;
+        rest = rest.trim_start_matches(is_blank);
     }
+    Ok(())
 }
 
 /// A name and the equal sign after it.
-fn name(chars: &mut Peekable<Chars<'_>>) -> Result<String, Error> {
-    let mut name = String::new();
-    while let Some(char) = chars.next_if(|char| *char != '=' && !is_blank(*char)) {
-        name.push(char);
-    }
-    skip_blanks(chars);
-    match chars.next() {
-        Some('=') => Ok(name),
-        _ => Err(Error::MissingEquals(name)),
-    }
-}
-
-/// A value up to the next blank. A backslash makes the next character an ordinary one.
-fn bare(chars: &mut Peekable<Chars<'_>>) -> String {
-    let mut value = String::new();
-    while let Some(char) = chars.next_if(|char| !is_blank(*char)) {
-        match char {
-            '\\' => value.extend(chars.next()),
-            _ => value.push(char),
+fn name<'a>(rest: &mut &'a str) -> Result<&'a str, Error> {
+    let end = rest.find(|char| char == '=' || is_blank(char)).unwrap_or(rest.len());
+    let (name, after) = rest.split_at(end);
+    match after.trim_start_matches(is_blank).strip_prefix('=') {
+        Some(after) => {
+            *rest = after;
+            Ok(name)
         }
+        None => Err(Error::MissingEquals(name.to_owned())),
     }
-    value
 }
 
-/// A value up to the closing quote; the opening one is behind us.
-fn quoted(chars: &mut Peekable<Chars<'_>>) -> Result<String, Error> {
+/// A value up to where it ends. A backslash makes the next character an ordinary one.
+fn take(rest: &mut &str, ends: impl Fn(char) -> bool) -> String {
     let mut value = String::new();
     loop {
-        match chars.next() {
-            None => return Err(Error::UnterminatedQuote),
-            Some('\'') => return Ok(value),
-            Some('\\') => value.extend(chars.next()),
-            Some(char) => value.push(char),
-        }
+        let end = rest.find(|char| char == '\\' || ends(char)).unwrap_or(rest.len());
+        let (plain, after) = rest.split_at(end);
+        value.push_str(plain);
+        *rest = after;
+        let Some(escaped) = after.strip_prefix('\\') else { return value };
+        let mut chars = escaped.chars();
+        value.extend(chars.next());
+        *rest = chars.as_str();
     }
-}
-
-fn skip_blanks(chars: &mut Peekable<Chars<'_>>) {
-    while chars.next_if(|char| is_blank(*char)).is_some() {}
 }
 
 /// C's `isspace` in the ASCII range.

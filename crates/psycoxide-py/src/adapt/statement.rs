@@ -7,7 +7,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::context::{Encoded, QuoteContext};
+use super::context::{ClientEncoding, Encoded, QuoteContext};
 
 impl QuoteContext {
     /// `text` in the session's encoding.
@@ -33,6 +33,11 @@ impl QuoteContext {
     pub fn read_lossy<'a>(&self, py: Python<'_>, text: &'a [u8]) -> Cow<'a, str> {
         if text.is_ascii() && !self.encoding().is_own() {
             return String::from_utf8_lossy(text);
+        }
+        if self.encoding() == ClientEncoding::default()
+            && let Ok(text) = str::from_utf8(text)
+        {
+            return Cow::Borrowed(text);
         }
         Cow::Owned(self.decode_lossy(py, text).to_string_lossy().into_owned())
     }

@@ -1,5 +1,7 @@
 //! A server's ErrorResponse as an exception of its SQLSTATE's class, and its text.
 
+use std::borrow::Cow;
+
 use psycoxide_proto::Report;
 use psycoxide_sql::message::Message;
 use pyo3::prelude::*;
@@ -19,8 +21,12 @@ pub fn from_report(
     cursor: Option<&Bound<'_, PyAny>>,
 ) -> PyErr {
     let context = connection.quote_context(py);
-    let raised = build(py, report, query, &context, cursor);
-    let text = report_text(py, report, query, true, &context).to_string_lossy().into_owned();
+    let composed = compose(py, report, query, true, &context);
+    let raised = build(py, report, &composed, &context, cursor);
+    let text = match context.encoding().is_own() {
+        true => read(py, &composed, &context).to_string_lossy().into_owned(),
+        false => composed,
+    };
     connection.state(py).error_message = Some(text);
     raised.unwrap_or_else(|error| error)
 }
@@ -28,7 +34,9 @@ pub fn from_report(
 /// The exception for a report that belongs to no connection any more.
 #[cold]
 pub fn unaddressed(py: Python<'_>, report: &Report) -> PyErr {
-    build(py, report, None, &QuoteContext::default(), None).unwrap_or_else(|error| error)
+    let context = QuoteContext::default();
+    let composed = compose(py, report, None, true, &context);
+    build(py, report, &composed, &context, None).unwrap_or_else(|error| error)
 }
 
 /// The whole text of a report, as libpq composes it; `context` says whether the CONTEXT is shown.
@@ -61,20 +69,19 @@ fn compose(
     context: bool,
     quoting: &QuoteContext,
 ) -> String {
-    let read = |bytes: &[u8]| match quoting.encoding().is_own() {
-        true => bytes.iter().map(|byte| char::from(*byte)).collect(),
-        false => quoting.read_lossy(py, bytes).into_owned(),
-    };
-    let field = |code: u8| report.field(code).map(read);
-    let query = query.map(read);
+    let field = |code: u8| report.field(code).map(|value| characters(py, value, quoting));
     let (severity, primary) = (field(b'S'), field(b'M'));
     let (detail, hint, place) = (field(b'D'), field(b'H'), field(b'W'));
     let internal_query = field(b'q');
     let number = |code: u8| field(code).and_then(|value| value.parse().ok());
+    let position = number(b'P');
+    // Only its place in the query makes that worth decoding: it may be long.
+    let query = query.filter(|_| position.is_some());
+    let query = query.map(|query| characters(py, query, quoting));
     Message {
         severity: severity.as_deref(),
         primary: primary.as_deref(),
-        position: number(b'P'),
+        position,
         internal_position: number(b'p'),
         internal_query: internal_query.as_deref(),
         detail: detail.as_deref(),
@@ -85,15 +92,22 @@ fn compose(
     .text(context)
 }
 
+/// What [`compose`] composes.
+fn characters<'a>(py: Python<'_>, bytes: &'a [u8], quoting: &QuoteContext) -> Cow<'a, str> {
+    match quoting.encoding().is_own() {
+        true => bytes.iter().map(|byte| char::from(*byte)).collect(),
+        false => quoting.read_lossy(py, bytes),
+    }
+}
+
 fn build(
     py: Python<'_>,
     report: &Report,
-    query: Option<&[u8]>,
+    text: &str,
     context: &QuoteContext,
     cursor: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<PyErr> {
-    let text = compose(py, report, query, true, context);
-    let (whole, shown) = (read(py, &text, context), read(py, message(&text), context));
+    let (whole, shown) = (read(py, text, context), read(py, message(text), context));
     let code = report.field(b'C').map(|code| String::from_utf8_lossy(code));
     let class = match class_of(py, code.as_deref())? {
         class if report.is_fatal() => operational(py, class)?,
