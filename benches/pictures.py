@@ -31,12 +31,15 @@ class Ratios(NamedTuple):
 
 
 class Growth(NamedTuple):
-    """Something that grows: from and to which size, and the slope."""
+    """Something that grows: from and to which size, and the slope; psycopg2's, and how many times
+    as fast it is as that, where these are known."""
 
     name: str
     first: str
     last: str
     slope: float
+    baseline: float | None
+    times: float | None
 
 
 def draw(page: str) -> dict[str, str]:
@@ -78,8 +81,9 @@ def ratios_of(section: str) -> Iterator[Ratios]:
 
 
 def growths_of(section: str) -> Iterator[Growth]:
-    for name, (first, last, slope) in rows(section):
-        yield Growth(name, first, last.partition(" ")[0], float(slope))
+    for name, (first, last, slope, *beside) in rows(section):
+        baseline, times = map(float, beside) if beside else (None, None)
+        yield Growth(name, first, last.partition(" ")[0], float(slope), baseline, times)
 
 
 def bars(workloads: list[Ratios]) -> str:
@@ -123,11 +127,12 @@ def bars(workloads: list[Ratios]) -> str:
 
 
 def slopes(growths: list[Growth]) -> str:
-    """A dot for each slope, between growth in proportion and growth with the square."""
+    """A dot for each slope, between growth in proportion and growth with the square; a ring for
+    psycopg2's."""
     left, width, step, top = 130, 420, 22, 62
     bottom = top + step * len(growths)
-    least = min(0.5, *(row.slope for row in growths))
-    most = max(2.0, *(row.slope for row in growths))
+    found = [row.slope for row in growths] + [row.baseline or row.slope for row in growths]
+    least, most = min(0.5, *found), max(2.0, *found)
 
     def at(slope: float) -> float:
         return left + width * (slope - least) / (most - least)
@@ -137,15 +142,22 @@ def slopes(growths: list[Growth]) -> str:
                          (2.0, "2: with the square")):  # fmt: skip
         out.append(vertical(at(value), top - 8, bottom, "#444" if value == 1 else "#ddd"))
         out.append(text(at(value), top - 14, words, "middle", 11))
-    for index, (name, first, last, slope) in enumerate(growths):
+    for index, (name, first, last, slope, baseline, times) in enumerate(growths):
         y = top + step * index + 10
         out.append(text(left - 8, y + 4, name, "end"))
         start, end = sorted((at(1), at(slope)))
         out.append(rectangle(start, y - 1, end - start, 2, COLOURS["psycoxide"]))
         out.append(f'<circle cx="{at(slope):.1f}" cy="{y}" r="4" fill="{COLOURS["psycoxide"]}"/>')
-        out.append(text(max(at(slope), at(1)) + 9, y + 4, f"{slope:.2f}", "start", 11))
-        out.append(text(left + width + 20, y + 4, f"{first} to {last}", "start", 11))
-    return picture(left + width + 180, bottom + 12, out)
+        if baseline is not None:
+            out.append(
+                f'<circle cx="{at(baseline):.1f}" cy="{y}" r="4" fill="none" stroke="#444"/>'
+            )
+        out.append(
+            text(max(at(slope), at(baseline or 1), at(1)) + 9, y + 4, f"{slope:.2f}", "start", 11)
+        )
+        beside = "" if times is None else f", {times:.1f} times as fast as psycopg2"
+        out.append(text(left + width + 20, y + 4, f"{first} to {last}{beside}", "start", 11))
+    return picture(left + width + 180 + 160 * any(row.times for row in growths), bottom + 12, out)
 
 
 def rectangle(x: float, y: float, width: float, height: float, fill: str) -> str:

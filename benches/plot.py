@@ -122,12 +122,13 @@ def runs_table(benches: list[dict[str, Any]]) -> str:
 
 
 def growth_table(growth: dict[str, Any]) -> str:
-    lines = ["| what grows | from | to | slope |", "|---|---|---|---|"]
+    lines = ["| what grows | from | to | slope | psycopg2's | times as fast |", "|---" * 6 + "|"]
     for name, own in growth.items():
         first, last = own["points"][0][0], own["points"][-1][0]
         note = f" (not {own['left_out']}: memory)" if own["left_out"] else ""
         lines.append(
-            f"| {own['about']} (`{name}`) | {first:,} | {last:,}{note} | {own['slope']:.2f} |"
+            f"| {own['about']} (`{name}`) | {first:,} | {last:,}{note} | {own['slope']:.2f}"
+            f" | {own['baseline']:.2f} | {own['times']:.2f} |"
         )
     return "\n".join(lines) + "\n"
 

@@ -1,0 +1,54 @@
+"""The list of what may be large, filled by the modules beside it.
+
+A line is a function of a driver, one of its connections and a size. It prepares that size and
+returns what is timed, which leaves things as they were, as it may be run again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+Run = Callable[[], object]
+Body = Callable[[Any, Any, int], Run]
+
+
+@dataclasses.dataclass
+class Line:
+    """What grows, at which sizes, and the bytes that one unit of size needs, all in all."""
+
+    about: str
+    sizes: list[int]
+    each: int
+    body: Body
+
+
+ALL: dict[str, Line] = {}
+
+
+def line(name: str, about: str, sizes: Iterable[int], each: int) -> Callable[[Body], Body]:
+    """Decorates the body of a line."""
+
+    def add(body: Body) -> Body:
+        ALL[name] = Line(about, list(sizes), each, body)
+        return body
+
+    return add
+
+
+def powers(first: float, last: float, steps: int = 2) -> Iterator[int]:
+    """10**first to 10**last, so many to a power of ten."""
+    count = round((last - first) * steps)
+    return (round(10 ** (first + step / steps)) for step in range(count + 1))
+
+
+def fetching(conn: Any, query: str, **options: Any) -> Run:
+    """Runs a query and fetches all of it."""
+
+    def run() -> None:
+        with conn.cursor(**options) as cur:
+            cur.execute(query)
+            cur.fetchall()
+
+    return run
