@@ -135,7 +135,7 @@ struct Reader<'a> {
     at: usize,
     /// Where the text begins that no piece has yet.
     text: usize,
-    /// The numbers of the names so far: there may be as many as a table has cells.
+    /// The numbers of the names behind the first few: there may be as many as a table has cells.
     known: HashMap<&'a [u8], usize>,
     template: Template,
 }
@@ -186,11 +186,23 @@ impl<'a> Reader<'a> {
     }
 
     fn number_of(&mut self, name: Range<usize>) -> usize {
-        let names = &mut self.template.names;
-        *self.known.entry(self.query.get(name.clone()).unwrap_or_default()).or_insert_with(|| {
-            names.push(name);
-            names.len() - 1
-        })
+        /// So few are compared sooner than looked up.
+        const FEW: usize = 8;
+        let (query, names) = (self.query, &mut self.template.names);
+        let text = query.get(name.clone()).unwrap_or_default();
+        let same = |other: &Range<usize>| query.get(other.clone()) == Some(text);
+        if let Some(number) = names.iter().take(FEW).position(same) {
+            return number;
+        }
+        let number = names.len();
+        if number >= FEW {
+            let known = *self.known.entry(text).or_insert(number);
+            if known < number {
+                return known;
+            }
+        }
+        names.push(name);
+        number
     }
 
     fn style(&mut self, style: Style) -> Result<(), Fault> {
@@ -336,6 +348,16 @@ mod tests {
         assert_eq!(template.names(), [2..3, 7..8]);
         let (value, blank) = (Piece::Value, Piece::Text(0..1));
         assert_eq!(template.pieces(), [value(0), value(1), value(0), blank, value(1)]);
+    }
+
+    #[test]
+    fn names_are_told_apart_however_many_there_are() {
+        let names: Vec<_> = (0..100).map(|number| format!("%(n{number})s")).collect();
+        let query = [names.concat(), names.iter().rev().cloned().collect()].concat();
+        let template = Template::parse(query.as_bytes());
+        assert_eq!(template.names().len(), 100);
+        let numbers: Vec<_> = (0..100).chain((0..100).rev()).map(Piece::Value).collect();
+        assert_eq!(template.pieces(), numbers);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Query and FunctionCall.
 
-use crate::wire::writer::{Refused, Writer};
+use crate::wire::outbox::LONG;
+use crate::wire::writer::{NUL, Refused, TOO_LONG, Writer};
 
 /// `Query` (frontend, `Q`): a simple query.
 ///
@@ -9,6 +10,24 @@ pub(crate) fn query(out: &mut Vec<u8>, sql: &[u8]) -> Result<(), Refused> {
     let mut message = Writer::message(out, b'Q');
     message.string(sql)?;
     message.finish()
+}
+
+/// The same for a text that nobody needs any more: of a long one that comes first the memory becomes the
+/// buffer, as the pages of another would take longer to come by than the text to move.
+pub(crate) fn query_of(out: &mut Vec<u8>, mut sql: Vec<u8>) -> Result<(), Refused> {
+    if sql.len() < LONG || !out.is_empty() {
+        return query(out, &sql);
+    }
+    if memchr::memchr(0, &sql).is_some() {
+        return Err(NUL);
+    }
+    let length = i32::try_from(sql.len() + 5).map_err(|_| TOO_LONG)?;
+    let [a, b, c, d] = length.to_be_bytes();
+    sql.reserve_exact(6);
+    sql.push(0);
+    sql.splice(0..0, [b'Q', a, b, c, d]);
+    *out = sql;
+    Ok(())
 }
 
 /// `FunctionCall` (frontend, `F`): arguments and result in binary.
@@ -37,6 +56,27 @@ mod tests {
         query(&mut out, b"SELECT 1").unwrap();
         assert_eq!(out, b"Q\0\0\0\x0dSELECT 1\0");
         assert!(query(&mut out, b"SELECT 1\0 DROP").is_err());
+    }
+
+    #[test]
+    fn a_long_query_is_the_same_message_in_its_own_memory() {
+        for length in [0, 1, LONG - 1, LONG, LONG + 1] {
+            let mut sql = Vec::with_capacity(length + 6);
+            sql.resize(length, b'x');
+            let memory = sql.as_ptr();
+            let (mut copied, mut moved) = (Vec::new(), Vec::new());
+            query(&mut copied, &sql).unwrap();
+            query_of(&mut moved, sql.clone()).unwrap();
+            assert!(moved == copied);
+            query_of(&mut moved, sql.clone()).unwrap();
+            assert!(moved == copied.repeat(2));
+            moved.clear();
+            query_of(&mut moved, sql).unwrap();
+            assert_eq!(moved.as_ptr() == memory, length >= LONG);
+        }
+        let mut out = Vec::new();
+        assert_eq!(query_of(&mut out, vec![0; LONG]), Err(NUL));
+        assert!(out.is_empty());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::frontend::extended::{self, Target};
 use crate::frontend::query;
 use crate::machine::request::{Extended, Request, Work};
 use crate::machine::transitions::Phase;
-use crate::wire::outbox::Outbox;
+use crate::wire::outbox::{Outbox, append_to};
 use crate::wire::writer::Refused;
 
 /// A request on its way: what is left of it.
@@ -95,11 +95,11 @@ impl Script {
     /// Writes the request itself, and notes the phase in which its answer is awaited.
     fn write(&mut self, work: Work, out: &mut Vec<u8>) -> Result<(), Refused> {
         self.work = match work {
-            Work::Query(sql) | Work::Statement(sql) => simple(out, &sql)?,
+            Work::Query(sql) | Work::Statement(sql) => simple(out, sql)?,
             Work::Script(queries) => {
                 self.queries = queries.into_iter();
                 let first = self.queries.next().ok_or("a script without a query")?;
-                simple(out, &first)?
+                simple(out, first)?
             }
             Work::Batch(batch) => {
                 batch.write(out)?;
@@ -154,7 +154,7 @@ impl Script {
         if !self.held.is_empty() {
             let held = std::mem::take(&mut self.held);
             out.append(|out| {
-                out.extend_from_slice(&held);
+                append_to(out, held);
                 Ok(())
             })?;
             return Ok(Some(self.work));
@@ -263,8 +263,8 @@ fn run_unsynced(out: &mut Vec<u8>, sql: &[u8]) -> Result<(), Refused> {
     Ok(())
 }
 
-fn simple(out: &mut Vec<u8>, sql: &[u8]) -> Result<Phase, Refused> {
-    query::query(out, sql)?;
+fn simple(out: &mut Vec<u8>, sql: Vec<u8>) -> Result<Phase, Refused> {
+    query::query_of(out, sql)?;
     Ok(Phase::Query)
 }
 

@@ -11,6 +11,18 @@ const KEPT: usize = 256 << 10;
 /// So much of what is sent may stay in front of what is not, before it is moved.
 const SLACK: usize = 64 << 10;
 
+/// So many bytes are moved into the buffer rather than copied, where that can be.
+pub(crate) const LONG: usize = KEPT;
+
+/// Appends bytes that nobody needs any more.
+pub(crate) fn append_to(out: &mut Vec<u8>, bytes: Vec<u8>) {
+    if out.is_empty() && bytes.len() >= LONG {
+        *out = bytes;
+    } else {
+        out.extend_from_slice(&bytes);
+    }
+}
+
 /// Bytes to send; `sent` of them are gone already.
 #[derive(Default)]
 pub(crate) struct Outbox {
@@ -156,6 +168,19 @@ mod tests {
         outbox.sent(99);
         assert!(!outbox.extend(b"b", 99), "it is sent");
         assert_eq!(outbox.pending(), b"");
+    }
+
+    #[test]
+    fn many_bytes_are_not_copied() {
+        for (length, moved) in [(10, false), (LONG - 1, false), (LONG, true)] {
+            let bytes = vec![b'x'; length];
+            let memory = bytes.as_ptr();
+            let mut out = Vec::new();
+            append_to(&mut out, bytes);
+            assert_eq!((out.len(), out.as_ptr() == memory), (length, moved));
+            append_to(&mut out, vec![b'y'; LONG]);
+            assert!(out.len() == length + LONG && out.ends_with(b"yy"));
+        }
     }
 
     #[test]
