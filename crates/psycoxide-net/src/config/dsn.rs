@@ -10,54 +10,61 @@ use super::values::Values;
 
 /// Reads the options of a keyword/value string into `values`.
 pub(super) fn parse(text: &str, values: &mut Values) -> Result<(), Error> {
-    let mut rest = text.trim_start_matches(is_blank);
-    while !rest.is_empty() {
+    let mut rest = text;
+    loop {
+        skip_blanks(&mut rest);
+        if rest.is_empty() {
+            return Ok(());
+        }
         let name = name(&mut rest)?;
-        rest = rest.trim_start_matches(is_blank);
+        skip_blanks(&mut rest);
         let value = match rest.strip_prefix('\'') {
             Some(inside) => {
                 rest = inside;
-                let value = take(&mut rest, |char| char == '\'');
+                let value = value(&mut rest, |byte| byte == b'\'');
                 rest = rest.strip_prefix('\'').ok_or(Error::UnterminatedQuote)?;
                 value
             }
-            None => take(&mut rest, is_blank),
+            None => value(&mut rest, is_blank),
         };
         values.set(name, value)?;
-        rest = rest.trim_start_matches(is_blank);
     }
-    Ok(())
 }
 
 /// A name and the equal sign after it.
 fn name<'a>(rest: &mut &'a str) -> Result<&'a str, Error> {
-    let end = rest.find(|char| char == '=' || is_blank(char)).unwrap_or(rest.len());
-    let (name, after) = rest.split_at(end);
-    match after.trim_start_matches(is_blank).strip_prefix('=') {
-        Some(after) => {
-            *rest = after;
-            Ok(name)
-        }
-        None => Err(Error::MissingEquals(name.to_owned())),
-    }
+    let name = until(rest, |byte| byte == b'=' || is_blank(byte));
+    skip_blanks(rest);
+    *rest = rest.strip_prefix('=').ok_or_else(|| Error::MissingEquals(name.to_owned()))?;
+    Ok(name)
 }
 
 /// A value up to where it ends. A backslash makes the next character an ordinary one.
-fn take(rest: &mut &str, ends: impl Fn(char) -> bool) -> String {
-    let mut value = String::new();
-    loop {
-        let end = rest.find(|char| char == '\\' || ends(char)).unwrap_or(rest.len());
-        let (plain, after) = rest.split_at(end);
-        value.push_str(plain);
-        *rest = after;
-        let Some(escaped) = after.strip_prefix('\\') else { return value };
+fn value(rest: &mut &str, ends: impl Fn(u8) -> bool) -> String {
+    let mut value = until(rest, |byte| byte == b'\\' || ends(byte)).to_owned();
+    while let Some(escaped) = rest.strip_prefix('\\') {
         let mut chars = escaped.chars();
         value.extend(chars.next());
         *rest = chars.as_str();
+        value.push_str(until(rest, |byte| byte == b'\\' || ends(byte)));
     }
+    value
+}
+
+fn skip_blanks(rest: &mut &str) {
+    until(rest, |byte| !is_blank(byte));
+}
+
+/// Takes the text before the first of these bytes. Either they or all others are ASCII, so that it
+/// ends with a character.
+fn until<'a>(rest: &mut &'a str, ends: impl Fn(u8) -> bool) -> &'a str {
+    let end = rest.bytes().position(ends).unwrap_or(rest.len());
+    let (text, after) = rest.split_at_checked(end).unwrap_or((*rest, ""));
+    *rest = after;
+    text
 }
 
 /// C's `isspace` in the ASCII range.
-fn is_blank(char: char) -> bool {
-    matches!(char, ' ' | '\t'..='\r')
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r')
 }

@@ -5,9 +5,9 @@ use std::sync::OnceLock;
 use super::rows::Position;
 
 /// Every so many rows are marked: a walk over fewer takes less time than a fetch.
-const APART: usize = 64;
+const APART: usize = 16;
 
-/// The places of the first row of a block, and of every 64th after it. They are looked for when one of
+/// The places of the first row of a block, and of every 16th after it. They are looked for when one of
 /// them is first wanted, which takes a walk over the block: rows are nearly always read in order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Marks(OnceLock<Box<[Position]>>);
