@@ -12,8 +12,7 @@ from importlib.machinery import SourceFileLoader
 from types import ModuleType
 
 import psycoxide
-
-_HOOK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_run")
+from psycoxide._alias import SHIM
 
 
 def main(arguments: list[str]) -> int:
@@ -60,12 +59,23 @@ def _split_after_module(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _prepare() -> None:
-    """Install the alias here and, through the environment, in the processes started from here."""
+    """Install the alias here and, through the environment, in the processes started from here.
+
+    There it is found on the path, and costs nothing where it is not imported. A `sitecustomize`
+    would be hidden by those of agents and tracers.
+    """
     psycoxide.install_as_psycopg2()
-    os.environ["PSYCOXIDE_AS_PSYCOPG2"] = "1"
     entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    if _HOOK not in entries:
-        os.environ["PYTHONPATH"] = os.pathsep.join([_HOOK, *filter(None, entries)])
+    if SHIM not in entries:
+        os.environ["PYTHONPATH"] = os.pathsep.join([SHIM, *filter(None, entries)])
+    if SHIM not in sys.path:
+        # Where PYTHONPATH stands: processes of `multiprocessing` are given this path.
+        sys.path.insert(0 if _has_safe_path() else 1, SHIM)
+
+
+def _has_safe_path() -> bool:
+    """Whether the path begins without the program's directory."""
+    return bool(getattr(sys.flags, "safe_path", False))
 
 
 def _run_module(argv: list[str]) -> int:
@@ -92,7 +102,7 @@ def _run_script(argv: list[str]) -> int:
         return 2
     _prepare()
     sys.argv = argv
-    if not getattr(sys.flags, "safe_path", False):
+    if not _has_safe_path():
         # `python -m` has put the current directory there.
         sys.path[0] = os.path.dirname(os.path.realpath(path))
     if os.path.isdir(path) or (not path.endswith((".py", ".pyw")) and _is_archive(path)):
