@@ -140,10 +140,8 @@ class _Loader:
 
     def exec_module(self, module: ModuleType) -> None:
         theirs = _THEIRS + self._ours.name[len(_OURS) :]
-        if not self._is_executed and self._ours.loader is not None:
-            # The module's own loader knows it by its own name.
-            module.__name__ = self._ours.name
-            self._ours.loader.exec_module(module)
+        if not self._is_executed:
+            _execute(module, self._ours)
         # Called again, it is `importlib.reload()`.
         self._is_executed = False
         _bring(theirs)
@@ -158,6 +156,18 @@ class _Loader:
         if attribute == "get_data":
             return getattr(self._ours.loader, attribute)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {attribute!r}")
+
+
+def _execute(module: ModuleType, ours: ModuleSpec) -> None:
+    """Run the code of a module of ours in `module`, whose name in psycopg2 it has."""
+    loader: Any = ours.loader
+    code = loader.get_code(ours.name) if hasattr(loader, "get_code") else None
+    if code is not None:
+        exec(code, vars(module))
+    else:
+        # Compiled, or a loader that agents have put around another, which goes by the name.
+        module.__name__ = ours.name
+        loader.exec_module(module)
 
 
 class _SecondName:
