@@ -55,7 +55,7 @@ _ASKED_BY_NAME = frozenset(
 def install() -> None:
     """See `psycoxide.install_as_psycopg2()`."""
     loaded = sys.modules.get(_THEIRS)
-    if loaded is not None and loaded is not sys.modules[_OURS]:
+    if loaded is not None and loaded is not sys.modules.get(_OURS):
         raise RuntimeError(
             "psycopg2 has been imported already, from "
             f"{getattr(loaded, '__file__', None) or 'an unknown place'}: "

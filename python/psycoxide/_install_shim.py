@@ -173,6 +173,7 @@ def _contents() -> dict[str, dict[str, bytes]]:
     found = {
         folder.name: {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
         for folder in Path(SHIM).iterdir()
+        if folder.is_dir()
     }
     for name, files in found.items():
         if name != _PACKAGE:
