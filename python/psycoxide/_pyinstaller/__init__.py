@@ -9,5 +9,5 @@ import os
 
 
 def hook_dirs() -> list[str]:
-    """The directories of hooks: this one."""
-    return [os.path.dirname(os.path.abspath(__file__))]
+    """The directories of hooks: one that is no package, as they are no modules of ours."""
+    return [os.path.join(os.path.dirname(os.path.abspath(__file__)), "hooks")]
