@@ -9,6 +9,8 @@ import sysconfig
 import pytest
 from fixtures.environments import Environment
 
+import psycoxide
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(600),
@@ -63,8 +65,9 @@ driver.tz.FixedOffsetTimezone(60)
 
 from importlib import metadata
 
-of = {} if WAY == "psycoxide" else {"psycopg2": metadata.version("psycopg2")}
-print(driver.__name__, driver.extras.DictCursor.__module__, of)
+# By names that PyInstaller does not see, as OpenTelemetry's instrumentation asks.
+names = [] if WAY == "psycoxide" else ["psycopg2", "psycopg2-binary"]
+print(driver.__name__, driver.extras.DictCursor.__module__, *map(metadata.version, names))
 """
 
 
@@ -97,5 +100,5 @@ def test_a_program_of_one_file(program, dsn, tmp_path, way):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     name = "psycoxide" if way == "psycoxide" else "psycopg2"
-    assert done.stdout.startswith(f"{name} {name}.extras ")
-    assert ("'psycopg2': '2.9." in done.stdout) == (way != "psycoxide")
+    levels = [] if way == "psycoxide" else [psycoxide.__version__.split()[0]] * 2
+    assert done.stdout.split() == [name, f"{name}.extras", *levels]
