@@ -12,7 +12,7 @@
 #   make bench-instr  instructions of the hot paths, against reference values (UPDATE=1)
 #   make test-poolers  what works through PgBouncer, Odyssey, pgagroal, Pgpool-II  (UPDATE=1 POOLERS='odyssey')
 #   make parity   psycopg2's own test suite against psycoxide    (PARITY='-m test_async -v')
-#   make clients  SQLAlchemy, Django, pandas, psycogreen: their tests   (CLIENTS='django')
+#   make clients  SQLAlchemy, Django, pandas, psycogreen, agents: their tests   (CLIENTS='django')
 #   make test-push  the page's tests, in Debian's Chromium
 #   make torture  faults of network, server and program, a process each (TORTURE='A01 B')
 #   make parity-all  the same in every mode, and psycopg2 beside it  (PARITY_ALL='--modes green')

@@ -17,6 +17,7 @@ pytest_plugins = [
     "fixtures.server",
     "fixtures.connections",
     "fixtures.processes",
+    "fixtures.environments",
     "fixtures.relay",
     "fixtures.message_relay",
     "fixtures.browser",

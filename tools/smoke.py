@@ -18,6 +18,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = ROOT / "tools" / "smoke_program.py"
+SHIMMED = """
+from importlib.metadata import version
+import psycopg2, psycoxide
+assert psycopg2 is psycoxide and psycopg2.__version__.startswith(version("psycopg2"))
+"""
 
 
 def runs(candidate: str, version: str) -> bool:
@@ -67,6 +72,9 @@ def check(version: str, python: str) -> None:
         subprocess.run([inside, "-m", "pip", "install", "-q", "--no-index", str(wheel)], check=True)
         # From elsewhere and isolated, so that the wheel is what gets imported.
         subprocess.run([inside, "-I", str(PROGRAM)], cwd=folder, check=True)
+        # The wheel has the files of the shim, too, which are no modules.
+        subprocess.run([inside, "-m", "psycoxide", "shim", "install"], cwd=folder, check=True)
+        subprocess.run([inside, "-I", "-c", SHIMMED], cwd=folder, check=True)
         print(f"smoke {version}: {wheel.name} ok", flush=True)
 
 

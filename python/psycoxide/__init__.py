@@ -153,9 +153,10 @@ connect.__module__ = __name__
 def install_as_psycopg2() -> None:
     """Make `import psycopg2` give this driver, in this process, from now on.
 
-    Every module of psycopg2 that exists here is aliased, `psycopg2.extras` and the like too, and
-    the classes report psycopg2's module names, as pickles and logs of such programs expect. Calling
-    it again does nothing. Raises RuntimeError if the real psycopg2 has been imported already.
+    `psycopg2.extras` and the like are this driver's modules, too. From their import on, the classes
+    report psycopg2's module names, as pickles and logs of such programs expect, and
+    `importlib.metadata` knows the distribution. Calling it again does nothing. Raises RuntimeError
+    if the real psycopg2 has been imported already.
     """
     from psycoxide._alias import install
 

@@ -1,4 +1,4 @@
-"""The command line: `python -m psycoxide run ...` and `python -m psycoxide version`."""
+"""The command line: `python -m psycoxide run ...`, `... shim ...` and `... version`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from importlib.machinery import SourceFileLoader
 from types import ModuleType
 
 import psycoxide
-
-_HOOK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_run")
+from psycoxide._alias import SHIM
 
 
 def main(arguments: list[str]) -> int:
@@ -28,6 +27,8 @@ def main(arguments: list[str]) -> int:
         print(f"psycopg2's API {psycoxide.__version__.split()[0]}")
         print(f"Python {sys.version.split()[0]}")
         return 0
+    if parsed.command == "shim":
+        return _shim(parsed)
     if parsed.module is not None:
         return _run_module([parsed.module, *rest])
     if parsed.program:
@@ -49,7 +50,36 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("-m", dest="module", metavar="module", help="run a module as a program")
     run.add_argument("program", nargs=argparse.REMAINDER, metavar="script.py [arguments]")
+    shim = commands.add_parser(
+        "shim",
+        help="give psycopg2's name to psycoxide in an environment",
+        description="Write a package and the distributions psycopg2 and psycopg2-binary into an "
+        "environment, so that `import psycopg2` gives psycoxide in every program and requirements "
+        "of psycopg2 are met; or take them out. `status` ends with 1 where they are not.",
+    )
+    shim.add_argument("action", choices=["install", "remove", "status"])
+    where = shim.add_mutually_exclusive_group()
+    where.add_argument("--user", action="store_true", help="in the user's site-packages")
+    where.add_argument("--target", metavar="DIRECTORY", help="in this directory")
     return parser
+
+
+def _shim(parsed: argparse.Namespace) -> int:
+    """Do what `shim` is told to."""
+    from psycoxide import _install_shim
+
+    try:
+        folder = _install_shim.target(parsed.target, parsed.user)
+        if parsed.action == "status":
+            is_there, said = _install_shim.status(folder)
+            print(*said, sep="\n")
+            return 0 if is_there else 1
+        act = _install_shim.install if parsed.action == "install" else _install_shim.remove
+        print(*act(folder), sep="\n")
+    except _install_shim.Refused as refused:
+        print(f"psycoxide: {refused}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _split_after_module(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -60,12 +90,23 @@ def _split_after_module(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _prepare() -> None:
-    """Install the alias here and, through the environment, in the processes started from here."""
+    """Install the alias here and, through the environment, in the processes started from here.
+
+    There it is found on the path, and costs nothing where it is not imported. A `sitecustomize`
+    would be hidden by those of agents and tracers.
+    """
     psycoxide.install_as_psycopg2()
-    os.environ["PSYCOXIDE_AS_PSYCOPG2"] = "1"
     entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    if _HOOK not in entries:
-        os.environ["PYTHONPATH"] = os.pathsep.join([_HOOK, *filter(None, entries)])
+    if SHIM not in entries:
+        os.environ["PYTHONPATH"] = os.pathsep.join([SHIM, *filter(None, entries)])
+    if SHIM not in sys.path:
+        # Where PYTHONPATH stands: processes of `multiprocessing` are given this path.
+        sys.path.insert(0 if _has_safe_path() else 1, SHIM)
+
+
+def _has_safe_path() -> bool:
+    """Whether the path begins without the program's directory."""
+    return bool(getattr(sys.flags, "safe_path", False))
 
 
 def _run_module(argv: list[str]) -> int:
@@ -92,7 +133,7 @@ def _run_script(argv: list[str]) -> int:
         return 2
     _prepare()
     sys.argv = argv
-    if not getattr(sys.flags, "safe_path", False):
+    if not _has_safe_path():
         # `python -m` has put the current directory there.
         sys.path[0] = os.path.dirname(os.path.realpath(path))
     if os.path.isdir(path) or (not path.endswith((".py", ".pyw")) and _is_archive(path)):

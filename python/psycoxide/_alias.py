@@ -1,23 +1,34 @@
 """Standing in for psycopg2: the same module objects under psycopg2's names.
 
-`psycopg2` and `psycoxide` are one module after `install()`, and so are `psycopg2.extras` and
-`psycoxide.extras`, whichever is imported first and however late. The classes and functions then say
-that they belong to psycopg2: pickles, logs and error messages name what such programs know.
+After `install()` a module of psycopg2 is the module of psycoxide that has its place, and comes as
+psycopg2's own does: one after the other through the import system, where the hooks of agents and
+tracers see it. Once it has come it says that it is psycopg2's, and so do its classes and functions:
+pickles, logs and error messages name what such programs know.
 """
 
 from __future__ import annotations
 
-import importlib
+import os
 import sys
-from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
-from types import ModuleType
+from _thread import get_ident
+from importlib import import_module
+from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
+
+# Not imported when the program runs: every process that takes the alias pays for it.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from importlib.metadata import Distribution, DistributionFinder
+    from types import ModuleType
+    from typing import Any
 
 _OURS = "psycoxide"
 _THEIRS = "psycopg2"
 
-# The modules that psycopg2 has; any other one of ours is not to be found under its name.
+# Where psycopg2 stands as a package on a path, with its distributions' metadata.
+SHIM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_shim")
+
+# The modules that psycopg2 has.
 _SUBMODULES = (
     "_ipaddress",
     "_json",
@@ -31,89 +42,202 @@ _SUBMODULES = (
     "sql",
     "tz",
 )
-_NAMES = {_OURS: _THEIRS, **{f"{_OURS}.{name}": f"{_THEIRS}.{name}" for name in _SUBMODULES}}
-_ALIASES = {theirs: ours for ours, theirs in _NAMES.items()}
+# Those that come with its package, and with `extras`: ours import less.
+_BROUGHT = ("_psycopg", "_json", "_range", "extensions", "errors")
+_BROUGHT_BY_EXTRAS = ("_ipaddress",)
+
+# What the import system and the standard library ask a loader, by the module's name.
+_ASKED_BY_NAME = frozenset(
+    {"get_code", "get_filename", "get_resource_reader", "get_source", "is_package"}
+)
 
 
 def install() -> None:
     """See `psycoxide.install_as_psycopg2()`."""
-    ours = importlib.import_module(_OURS)
     loaded = sys.modules.get(_THEIRS)
-    if loaded is ours:
-        return
-    if loaded is not None:
+    if loaded is not None and loaded is not sys.modules.get(_OURS):
         raise RuntimeError(
             "psycopg2 has been imported already, from "
             f"{getattr(loaded, '__file__', None) or 'an unknown place'}: "
             "call install_as_psycopg2() before anything imports it"
         )
-    # Imported late otherwise; the package is where they say that they are from.
-    _ = ours.Error
-    sys.meta_path.insert(0, _Finder())
-    for name in _NAMES:
-        module = sys.modules.get(name)
-        if module is not None:
-            _adopt(module)
+    if _FINDER not in sys.meta_path:
+        # Before there are two names, by which two threads could wait for each other.
+        for name in _BROUGHT:
+            import_module(f"{_OURS}.{name}")
+        # Before those that find modules: what others have put before these is to see this one's.
+        standard = (BuiltinImporter, FrozenImporter, PathFinder)
+        places = (place for place, finder in enumerate(sys.meta_path) if finder in standard)
+        sys.meta_path.insert(next(places, 0), _FINDER)
 
 
-class _Finder(MetaPathFinder):
-    """Finds the aliases, and sees to it that modules of ours loaded later get theirs."""
+class _Finder:
+    """Finds psycopg2's modules and its distribution, and ours that psycopg2 has, too."""
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname in _ALIASES:
-            return ModuleSpec(fullname, _AliasLoader())
-        if fullname.startswith(f"{_THEIRS}.") and PathFinder.find_spec(fullname, path):
-            # The next finder would find this as well, in our directory, and load a second copy.
-            # What it does not find is left to it: to Python 3.15, which asks for attributes that
-            # are imported lazily as if they were modules, an exception is no answer.
-            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
-        if fullname in _NAMES:
-            return _with_adoption(PathFinder.find_spec(fullname, path, target))
-        return None
+        package, _, rest = fullname.partition(".")
+        if package == _OURS and rest in _SUBMODULES and (get_ident(), fullname) not in _looked_for:
+            # It comes by both names, whoever asks for it: as an attribute of the package it would
+            # be taken for psycopg2's.
+            loader: Any = _SecondName()
+            return ModuleSpec(fullname, loader)
+        if package != _THEIRS:
+            return None
+        ours = _find(_OURS + fullname[len(_THEIRS) :])
+        if ours is None:
+            return None
+        loader = _Loader(ours)
+        spec = ModuleSpec(fullname, loader, origin=ours.origin, loader_state=ours)
+        spec.submodule_search_locations = ours.submodule_search_locations
+        spec.has_location = ours.has_location
+        return spec
+
+    def find_distributions(
+        self, context: DistributionFinder.Context | None = None
+    ) -> Iterable[Distribution]:
+        """For `importlib.metadata`: psycopg2 is installed, where its modules can be imported."""
+        from importlib.metadata import DistributionFinder
+
+        context = context or DistributionFinder.Context()
+        found = DistributionFinder.Context(name=_THEIRS, path=context.path)
+        for distribution in PathFinder.find_distributions(found):
+            if (distribution.read_text("INSTALLER") or "").strip() == _OURS:
+                # A shim on the path, which the standard library's finder tells of.
+                return []
+        return PathFinder.find_distributions(
+            DistributionFinder.Context(name=context.name, path=[SHIM])
+        )
 
 
-class _AliasLoader(Loader):
-    """Loads a module of psycopg2's name: the module of ours."""
+_FINDER = _Finder()
+
+# The threads in which `_find()` looks for a module of ours, and its name: other finders, those of
+# agents, ask all of them in turn.
+_looked_for: set[tuple[int, str]] = set()
+
+
+class _Loader:
+    """Loads a module of psycopg2's name: the module of ours, executed once.
+
+    It is executed under this name, unless it has been under ours before the alias was there: the
+    import system's locks are taken in one order, that of our name first.
+    """
+
+    def __init__(self, ours: ModuleSpec) -> None:
+        self._ours = ours
+        self._is_executed = False
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        name = self._ours.name
+        if name not in sys.modules and name.partition(".")[2] in _SUBMODULES:
+            return None
+        module = import_module(name)
+        self._ours = spec.loader_state = _find(name) or self._ours
+        self._is_executed = True
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        theirs = _THEIRS + self._ours.name[len(_OURS) :]
+        if not self._is_executed:
+            _execute(module, self._ours)
+        # Called again, it is `importlib.reload()`.
+        self._is_executed = False
+        _bring(theirs)
+        _adopt(module, theirs)
+        module.__loader__ = self
+
+    def __getattr__(self, attribute: str) -> Any:
+        """What there is to be read of the module: its source, its data."""
+        if attribute in _ASKED_BY_NAME:
+            answer = getattr(self._ours.loader, attribute)
+            return lambda _fullname=None: answer(self._ours.name)
+        if attribute == "get_data":
+            return getattr(self._ours.loader, attribute)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {attribute!r}")
+
+
+def _execute(module: ModuleType, ours: ModuleSpec) -> None:
+    """Run the code of a module of ours in `module`, whose name in psycopg2 it has."""
+    loader: Any = ours.loader
+    code = loader.get_code(ours.name) if hasattr(loader, "get_code") else None
+    if code is not None:
+        exec(code, vars(module))
+    else:
+        # Compiled, or a loader that agents have put around another, which goes by the name.
+        module.__name__ = ours.name
+        loader.exec_module(module)
+
+
+class _SecondName:
+    """Loads a module of our name that is psycopg2's already."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        module = importlib.import_module(_ALIASES[spec.name])
+        module = import_module(_THEIRS + spec.name[len(_OURS) :])
         self._spec = module.__spec__
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        # It is executed already; but the import system has just given it the alias's spec.
+        # It is executed; but the import system has just given it the other spec.
         module.__spec__ = self._spec
 
 
-def _with_adoption(spec: ModuleSpec | None) -> ModuleSpec | None:
-    """`spec`, with a loader that gives the module its alias once it is executed."""
-    if spec is not None and spec.loader is not None:
-        execute = spec.loader.exec_module
+def _find(name: str) -> ModuleSpec | None:
+    """The spec of a module of ours, as it was before the module became psycopg2's.
 
-        def exec_module(module: ModuleType) -> None:
-            execute(module)
-            _adopt(module)
-
-        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+    `importlib.util` has a function for that, but takes longer to be imported than all of this.
+    """
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    if spec is None:
+        path = import_module(name.rpartition(".")[0]).__path__
+        looked_for = (get_ident(), name)
+        _looked_for.add(looked_for)
+        try:
+            finders = (finder for finder in sys.meta_path if hasattr(finder, "find_spec"))
+            spec = next(filter(None, (finder.find_spec(name, path) for finder in finders)), None)
+        finally:
+            _looked_for.discard(looked_for)
+    if spec is not None and spec.name != name:
+        spec = spec.loader_state
     return spec
 
 
-def _adopt(module: ModuleType) -> None:
-    """Enter the module under its other name, and rename it and what is in it."""
-    theirs = _NAMES[module.__name__]
-    sys.modules[theirs] = module
-    # Programs compare it with where an exception's class says it is from. The import system goes by
-    # the module's spec, which stays.
+def _bring(theirs: str) -> None:
+    """Import what psycopg2's module of this name brings along."""
+    names: Iterable[str] = ()
+    if theirs == _THEIRS:
+        # And what there is by our name already: it is an attribute of the package.
+        names = (name for name in _SUBMODULES if f"{_OURS}.{name}" in sys.modules)
+    elif theirs == f"{_THEIRS}.extras":
+        names = _BROUGHT_BY_EXTRAS
+    for name in names:
+        import_module(f"{_THEIRS}.{name}")
+
+
+def _adopt(module: ModuleType, theirs: str) -> None:
+    """Give the module its name in psycopg2, and what is in it."""
+    if theirs == _THEIRS:
+        # Imported late otherwise; the package is where the exceptions say that they are from.
+        _ = module.Error
     module.__name__ = theirs
+    module.__package__ = theirs if hasattr(module, "__path__") else theirs.rpartition(".")[0]
     for attribute in list(vars(module)):
         # Asked for: what is imported at first use only is not in the dictionary yet.
         found = getattr(module, attribute)
-        name = _NAMES.get(str(getattr(found, "__module__", None)))
-        if name is not None and (isinstance(found, type) or callable(found)):
-            try:
-                found.__module__ = name
-            except (AttributeError, TypeError):
-                # An instance, such as a typecaster: it reports its class's module.
-                continue
+        where = getattr(found, "__module__", None)
+        if isinstance(where, str) and where.partition(".")[0] == _OURS and callable(found):
+            _rename(found, _THEIRS + where[len(_OURS) :])
+
+
+def _rename(found: Any, where: str) -> None:
+    """Let a class or a function say that it is from `where`."""
+    line = vars(found).get("__firstlineno__") if isinstance(found, type) else None
+    try:
+        found.__module__ = where
+    except (AttributeError, TypeError):
+        # An instance, such as a typecaster: it reports its class's module.
+        return
+    if line is not None:
+        # Since Python 3.13 a class forgets its source when it is said to be from elsewhere.
+        found.__firstlineno__ = line

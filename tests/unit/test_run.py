@@ -123,7 +123,7 @@ def test_a_child_process_executes_it_once(run):
             import sys, psycopg2, psycoxide
             print(psycopg2 is psycoxide, psycopg2.Error.__module__, psycopg2.connect.__module__)
             found = [getattr(module, "__spec__", None) for module in set(sys.modules.values())]
-            print(sum(spec.name == "psycoxide" for spec in found if spec))
+            print(sum(spec.name in ("psycoxide", "psycopg2") for spec in found if spec))
         """
         subprocess.run([sys.executable, "-v", "-c", child], check=True)
     '''
@@ -137,10 +137,60 @@ def test_a_child_process_executes_it_once(run):
 
 def test_a_child_process_that_does_not_import_it_pays_nothing(run):
     source = """
-        import subprocess, sys
-        subprocess.run([sys.executable, "-c", "import sys; print('psycoxide' in sys.modules)"])
+        import os, subprocess, sys
+        child = [sys.executable, "-c", "import sys; print(*sorted(sys.modules))"]
+        mine = subprocess.run(child, capture_output=True, check=True).stdout
+        del os.environ["PYTHONPATH"]
+        assert mine == subprocess.run(child, capture_output=True, check=True).stdout
+        assert b"psycoxide" not in mine
     """
-    assert run("run", "script.py", files={"script.py": source}).stdout == "False\n"
+    run("run", "script.py", files={"script.py": source})
+
+
+def test_a_tool_s_own_sitecustomize_does_not_hide_it(run, tmp_path):
+    """Tools that instrument a program put theirs first, and many run no other."""
+    source = """
+        import os, subprocess, sys
+        os.environ["PYTHONPATH"] = os.pathsep.join(["tool", os.environ["PYTHONPATH"]])
+        child = "import psycopg2; print(tool, psycopg2.__name__, psycopg2.Error.__module__)"
+        subprocess.run([sys.executable, "-c", child], check=True)
+    """
+    files = {"script.py": source, "tool/sitecustomize.py": "import builtins; builtins.tool = 1"}
+    assert run("run", "script.py", files=files).stdout == "1 psycopg2 psycopg2\n"
+
+
+def test_the_distribution_is_found_here_and_in_child_processes(run):
+    source = """
+        import subprocess, sys
+        look = "from importlib.metadata import version as of; print(of('psycopg2'))"
+        exec(look)
+        sys.stdout.flush()
+        subprocess.run([sys.executable, "-c", look], check=True)
+    """
+    level = psycoxide.__version__.split()[0]
+    assert run("run", "script.py", files={"script.py": source}).stdout == f"{level}\n" * 2
+
+
+@pytest.mark.parametrize("has_psycopg2", [False, True])
+def test_in_another_environment_it_is_what_it_would_be_without(run, tmp_path, has_psycopg2):
+    """An interpreter that has no psycoxide, started by a program that has."""
+    site = tmp_path / "other"
+    source = f"""
+        import os, subprocess, sys
+        child = "import sys; sys.path.append({str(site)!r})\\nimport psycopg2, psycopg2.pool"
+        child += "\\nprint(psycopg2.real, psycopg2.pool.real)"
+        done = subprocess.run([sys.executable, "-S", "-c", child], capture_output=True, text=True)
+        print(done.stdout + done.stderr)
+    """
+    files = {"script.py": source}
+    if has_psycopg2:
+        files |= {"other/psycopg2/__init__.py": "real = 1", "other/psycopg2/pool.py": "real = 2"}
+    done = run("run", "script.py", files=files, env={"PYTHONPATH": ""})
+    if has_psycopg2:
+        assert done.stdout == "1 2\n\n"
+    else:
+        assert "ModuleNotFoundError: No module named 'psycopg2': " in done.stdout
+        assert "stands for psycoxide, which is not installed" in done.stdout
 
 
 @pytest.mark.parametrize("start", ["script", "module"])

@@ -132,7 +132,11 @@ def run(driver: str, prepared: Prepared, database: Scratch, cache: Path) -> Outc
         "PYTHONHASHSEED": "0",
         "PYTHONFAULTHANDLER": "1",
     }
-    alias = ["-m", "psycoxide", "run"] if driver == "psycoxide" else []
+    alias: list[str] = []
+    if driver == "psycoxide" and client.by_shim:
+        place.run([python, "-m", "psycoxide", "shim", "install"])
+    elif driver == "psycoxide":
+        alias = ["-m", "psycoxide", "run"]
     command = [*place.unprivileged(), python, *alias,
                *client.command(prepared, database, name)]  # fmt: skip
     began = time.monotonic()

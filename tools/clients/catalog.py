@@ -160,6 +160,36 @@ class Green(Client):
         }
 
 
+class Agents(Client):
+    """Agents and tracers: whether they see what a program does, started by `run`."""
+
+    name = family = "agents"
+    title = "OpenTelemetry's and other agents"
+    versions = (("opentelemetry-instrumentation-psycopg2==0.66b1", "3.10"),)
+    needs = (
+        "opentelemetry-sdk", "opentelemetry-distro==0.66b1", "ddtrace==4.16.0", "newrelic==14.1.0",
+        "sentry-sdk==2.75.0", "sqlalchemy==2.1.9", "wrapt==2.5.2", "pytest>=8,<10",
+    )  # fmt: skip
+
+    def source(self, cache: Path, prepared: Prepared) -> Path:
+        # It has no tests that could be run on a server.
+        return INSIDE
+
+    def command(self, prepared: Prepared, database: Scratch, name: str) -> list[str]:
+        return [*PYTEST, "-c", os.devnull, "--rootdir", str(INSIDE), "test_agents.py"]
+
+    def environment(self, prepared: Prepared, database: Scratch, name: str) -> dict[str, str]:
+        return connecting(database, name)
+
+
+class AgentsByShim(Agents):
+    """The same, with the shim in the environment."""
+
+    name = "agents-shim"
+    title = "agents, by the shim"
+    by_shim = True
+
+
 def connecting(database: Scratch, name: str) -> dict[str, str]:
     """libpq's variables, which every driver reads."""
     names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD"}
@@ -171,6 +201,8 @@ CLIENTS: dict[str, Client] = {
     client.name: client
     for client in (
         Green(),
+        Agents(),
+        AgentsByShim(),
         Pandas(),
         SQLAlchemyDialect(),
         SQLAlchemy(),
@@ -180,4 +212,6 @@ CLIENTS: dict[str, Client] = {
     )
 }
 # What `make clients` runs when nothing is chosen: each test once, in half an hour or less.
-DEFAULT = ("psycogreen", "pandas", "sqlalchemy", "django", "django-more")
+DEFAULT = (
+    "psycogreen", "agents", "agents-shim", "pandas", "sqlalchemy", "django", "django-more",
+)  # fmt: skip

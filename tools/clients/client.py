@@ -38,6 +38,8 @@ class Client:
     versions: tuple[tuple[str, str], ...]
     # What else its tests need, beside the distribution itself.
     needs: tuple[str, ...] = ()
+    # With psycoxide, whether the shim gives it psycopg2's name, and not `python -m psycoxide run`.
+    by_shim = False
     # Seconds without a sign of life: in a test, and outside (collecting, creating tables).
     test_limit = 90.0
     idle_limit = 240.0

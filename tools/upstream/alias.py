@@ -51,6 +51,7 @@ driver = importlib.import_module(DRIVER)
 if hasattr(driver, "install_as_psycopg2"):
     sys.modules.pop("psycopg2", None)
     driver.install_as_psycopg2()
+    importlib.import_module("psycopg2")
 else:
     sys.meta_path.insert(0, Finder())
     sys.modules["psycopg2"] = driver

@@ -202,6 +202,8 @@ _OTHERS = {
     "_cursor": ("psycoxide._psycopg", "cursor"),
     "quote_ident": ("psycoxide._psycopg", "quote_ident"),
 }
+# How the rooms' names begin, and how under the alias.
+_ROOM_NAMES = ("psycoxide.extras.", "psycopg2.extras.")
 _ORIGINS = {name: room for room, names in _ROOMS.items() for name in names}
 
 if not TYPE_CHECKING:
@@ -220,7 +222,7 @@ def _import_late(name: str) -> Any:
             # Unless the program has put something else in its place.
             value = namespace.setdefault(each, getattr(room, each))
             # The rooms are this package's own affair: pickles and messages name the package.
-            if str(getattr(value, "__module__", None)).startswith("psycoxide.extras."):
+            if str(getattr(value, "__module__", None)).startswith(_ROOM_NAMES):
                 value.__module__ = __name__
     elif name in _OTHERS:
         module, attribute = _OTHERS[name]
