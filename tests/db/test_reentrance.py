@@ -288,6 +288,10 @@ def codec(conn, cur, intrude):
         cur.fetchall()
     finally:
         extensions.encodings["LATIN9"] = before
+        # The connection asks Python for its codec at each text.
+        for leave in (conn.tpc_rollback, lambda: conn.set_client_encoding("UTF8")):
+            with contextlib.suppress(psycoxide.Error):
+                leave()
         codecs.unregister(search)
 
 
