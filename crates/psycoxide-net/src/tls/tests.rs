@@ -6,6 +6,8 @@ use std::path::Path;
 use std::slice::from_ref;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use psycoxide_proto::Secret;
 use rustls::SignatureAlgorithm;
 use rustls::crypto::ring::default_provider;
@@ -439,6 +441,42 @@ fn encrypted_keys_need_their_password() {
         let text = load(&path, Some("open")).unwrap_err();
         assert!(text.starts_with("could not load private key file"), "{command}: {text}");
         assert!(!text.contains("open"), "{text}");
+    }
+}
+
+#[test]
+fn a_keys_encryption_costs_no_more_than_is_right() {
+    let workshop = Workshop::new();
+    workshop.run("genpkey -algorithm ed25519 -out ed.key");
+    let seal = "pkcs8 -topk8 -in ed.key -passout pass:sesame -outform der -out sealed";
+    let read = |der: &[u8]| {
+        let text = format!(
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\n{}\n-----END ENCRYPTED PRIVATE KEY-----\n",
+            STANDARD.encode(der)
+        );
+        key::read(text.as_bytes(), Some(&Secret::from("sesame"))).map(drop)
+    };
+    // The parameters in the file, and what to write over them: N, r and p of scrypt; PBKDF2's rounds.
+    let scrypt = "-scrypt -scrypt_N 16 -scrypt_r 1 -scrypt_p 1";
+    let [n, lanes]: [&[u8]; 2] = [&[2, 1, 16, 2, 1, 1, 2, 1, 1], &[2, 1, 1, 2, 1, 1, 0x30]];
+    let rounds: &[u8] = &[2, 3, 1, 0, 1];
+    let too_much = Err("unsupported encryption");
+    for (how, found, at, byte, expected) in [
+        (scrypt, n, 2, 16, Ok(())),
+        (scrypt, n, 2, 0, too_much),
+        (scrypt, n, 2, 3, Err("bad decrypt")),
+        (scrypt, n, 5, 0, Err("bad decrypt")),
+        (scrypt, lanes, 5, 0, Err("bad decrypt")),
+        ("-scrypt -scrypt_N 16384", &[2, 2, 0x40, 0][..], 2, 0x40, Ok(())),
+        ("-scrypt -scrypt_N 16384", &[2, 2, 0x40, 0, 2, 1, 8], 6, 16, too_much),
+        ("-iter 65537", rounds, 2, 1, Ok(())),
+        ("-iter 65537", rounds, 2, 0x7f, too_much),
+    ] {
+        workshop.run(&format!("{seal} {how}"));
+        let mut der = fs::read(workshop.0.join("sealed")).unwrap();
+        let place = der.windows(found.len()).position(|bytes| bytes == found).unwrap();
+        der[place + at] = byte;
+        assert_eq!(read(&der), expected, "{how} {at} {byte}");
     }
 }
 
