@@ -33,6 +33,8 @@ pub use gss::Failure as GssFailure;
 pub use link::{Link, News, Progress};
 pub use psycoxide_proto::Interest;
 pub use socket::place::Place;
+#[cfg(feature = "fuzzing")]
+pub use tls::fuzzing;
 pub use tls::{Failure, TlsInfo};
 pub use turn::{Turn, TurnError};
 pub use wait::{Readiness, wait};

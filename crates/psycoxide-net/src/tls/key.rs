@@ -23,14 +23,14 @@ use zeroize::Zeroizing;
 use super::pem::{self, Block};
 use crate::error::system;
 
-/// So many rounds of PBKDF2 take some seconds; usual are 2048 to a million.
-const MAX_ROUNDS: u32 = 5_000_000;
+/// So many rounds of PBKDF2 take some seconds; usual are 2048 to a million. The fuzzer has no time.
+const MAX_ROUNDS: u32 = if cfg!(feature = "fuzzing") { 10_000 } else { 5_000_000 };
 
 /// What scrypt may take of memory, in bytes: OpenSSL's limit, twice of what it writes itself.
-const MAX_SCRYPT_MEMORY: u128 = 32 << 20;
+const MAX_SCRYPT_MEMORY: u128 = if cfg!(feature = "fuzzing") { 1 << 20 } else { 32 << 20 };
 
 /// How much scrypt may mix, in bytes; some seconds' worth as well.
-const MAX_SCRYPT_WORK: u128 = 1 << 30;
+const MAX_SCRYPT_WORK: u128 = if cfg!(feature = "fuzzing") { 1 << 20 } else { 1 << 30 };
 
 /// Loads the key in the file `path`.
 ///

@@ -174,6 +174,33 @@ impl Draft {
     }
 }
 
+/// A list of revoked certificates.
+pub(super) struct ListDraft {
+    pub(super) issuer: Vec<u8>,
+    /// Two times with their headers: of this list and of the next.
+    pub(super) updates: Vec<u8>,
+    pub(super) serials: Vec<Vec<u8>>,
+    pub(super) extensions: Vec<Extension>,
+}
+
+impl ListDraft {
+    pub(super) fn sign(&self, by: &Pair) -> Vec<u8> {
+        let date = tlv(0x17, &[b"200101000000Z"]);
+        let entry = |serial: &Vec<u8>| tlv(SEQUENCE, &[&tlv(INTEGER, &[serial]), &date]);
+        let entries = match &*self.serials {
+            [] => Vec::new(),
+            serials => tlv(SEQUENCE, &[&serials.iter().map(entry).collect::<Vec<_>>().concat()]),
+        };
+        let added = match &*self.extensions {
+            [] => Vec::new(),
+            all => tlv(0xa0, &[&extensions(all)]),
+        };
+        let version: &[u8] = &[INTEGER, 1, 1];
+        let parts = [version, ED25519, &self.issuer, &self.updates, &entries, &added];
+        by.seal(&tlv(SEQUENCE, &parts))
+    }
+}
+
 /// Values of extensions.
 pub(super) mod value {
     use super::{SEQUENCE, tlv};

@@ -11,11 +11,13 @@ mod client;
 mod constraints;
 mod directory_name;
 mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod general_name;
 mod info;
 mod key;
 mod key_log;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 mod mint;
 mod name;
 mod pem;

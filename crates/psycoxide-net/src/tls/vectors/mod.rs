@@ -81,6 +81,11 @@ fn all() -> Vec<Case> {
     [fields::cases(), constraints::cases()].into_iter().flatten().collect()
 }
 
+/// All chains, by what they are about.
+pub(super) fn chains() -> Vec<(&'static str, Vec<Vec<u8>>)> {
+    all().into_iter().map(|case| (case.what, case.chain)).collect()
+}
+
 fn verdict(chain: &[Vec<u8>]) -> Result<(), Distrust> {
     let read: Result<Vec<_>, _> = chain.iter().map(|der| Certificate::read(der)).collect();
     let read = read.map_err(|_| Distrust::Unreadable)?;
