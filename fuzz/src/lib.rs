@@ -4,5 +4,6 @@
 
 pub mod commands;
 pub mod config;
+pub mod json;
 pub mod play;
 pub mod texts;

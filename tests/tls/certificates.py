@@ -28,6 +28,8 @@ def name(common_name: str) -> x509.Name:
 
 
 def alternative(text: str) -> x509.GeneralName:
+    if "@" in text:
+        return x509.RFC822Name(text)
     try:
         return x509.IPAddress(ipaddress.ip_address(text))
     except ValueError:
@@ -45,15 +47,16 @@ def new_key(kind: str = "p256") -> Any:
 class Authority:
     """Signs certificates, and says which of them it has revoked."""
 
-    def __init__(self, common_name: str) -> None:
+    def __init__(self, common_name: str, permitted: list[x509.GeneralName] | None = None) -> None:
         self.name = name(common_name)
         self.key = new_key()
         self.revoked: list[x509.Certificate] = []
-        self.certificate = (
-            self._builder(self.name, self.key, (-1, 30))
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .sign(self.key, hashes.SHA256())
+        builder = self._builder(self.name, self.key, (-1, 30)).add_extension(
+            x509.BasicConstraints(ca=True, path_length=None), critical=True
         )
+        if permitted:
+            builder = builder.add_extension(x509.NameConstraints(permitted, None), critical=True)
+        self.certificate = builder.sign(self.key, hashes.SHA256())
 
     def _builder(
         self, subject: x509.Name, key: Any, days: tuple[int, int]

@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg2
 import pytest
+from cryptography import x509
 
 import psycoxide
 from tls.certificates import (
@@ -193,6 +194,7 @@ def lab(lab_session: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> La
 def make_files(folder: Path) -> None:
     """All certificates: NAME.crt and NAME.key, and what there is to trust."""
     ours, other = Authority("the authority"), Authority("another authority")
+    bound = Authority("an authority of some names", [x509.RFC822Name("example.test")])
     issued = {
         "good": ours.issue("x", HOST, "127.0.0.1"),
         "wrong_authority": other.issue("x", HOST),
@@ -208,6 +210,9 @@ def make_files(folder: Path) -> None:
         "sha512": ours.issue("x", HOST, digest=hashes.SHA512(), key="rsa"),
         "p521": ours.issue("x", HOST, digest=hashes.SHA512(), key="p521"),
         "ed25519": self_signed("x", HOST, key="ed25519"),
+        "without_mail": bound.issue("x", HOST),
+        "mail_inside": bound.issue("x", HOST, "me@example.test"),
+        "mail_outside": bound.issue("x", HOST, "me@example.org"),
         "client": ours.issue("certuser", key="rsa", purpose=CLIENT_ONLY),
         "client_other": other.issue("certuser"),
     }
@@ -217,6 +222,7 @@ def make_files(folder: Path) -> None:
         write_key(folder / f"{name}.key", key)
     version_1(folder, write(folder / "root.crt", ours.certificate), ours.key)
     write(folder / "other.crt", other.certificate)
+    write(folder / "bound.crt", bound.certificate)
     write(folder / "root.crl", ours.revocation_list())
     key = issued["client"][1]
     write_key(folder / "client_sealed.key", key, PASSWORD)

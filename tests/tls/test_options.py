@@ -47,6 +47,18 @@ def test_channel_binding(lab: Any, shown: str) -> None:
         assert lab.ours(dsn).kind == "refused"
 
 
+@pytest.mark.parametrize(
+    ("shown", "outcome"),
+    [("without_mail", "TLS"), ("mail_inside", "TLS"), ("mail_outside", "refused")],
+)
+def test_constraints_on_addresses_of_mail(lab: Any, shown: str, outcome: str) -> None:
+    lab.show(shown)
+    dsn = lab.dsn(**SCRAM, sslmode="verify-full", sslrootcert=lab.path("bound.crt"))
+    assert lab.ours(dsn).kind == lab.psql(dsn).kind == lab.psycopg2(dsn).kind == outcome
+    if outcome == "refused":
+        assert "permitted subtree violation" in lab.ours(dsn).text
+
+
 def test_a_certificate_without_a_hash_is_not_bound_to(lab: Any) -> None:
     lab.show("ed25519")
     connect(lab).close()

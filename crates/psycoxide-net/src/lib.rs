@@ -46,6 +46,8 @@ pub use ownership::{Ownership, Refusal, count_forks};
 pub use psycoxide_proto::Interest;
 pub use socket::conduit::Conduit;
 pub use socket::place::Place;
+#[cfg(feature = "fuzzing")]
+pub use tls::fuzzing;
 pub use tls::{Failure, TlsInfo};
 pub use turn::{Turn, TurnError};
 pub use wait::{Readiness, wait};

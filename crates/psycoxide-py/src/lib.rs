@@ -1,5 +1,7 @@
 //! `psycoxide._psycopg`: the native module. Registrations only; each room says what it exports.
 
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 mod adapt;
 mod cast;
 mod connection;

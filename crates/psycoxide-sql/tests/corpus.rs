@@ -1,6 +1,8 @@
 //! Replays the fuzzer's corpus, and what is left of it when the end is cut off, through the fuzz
-//! targets for the text formats and the template.
+//! targets for the text formats, JSON and the template.
 
+#[path = "../../../fuzz/src/json.rs"]
+mod json;
 #[path = "../../../fuzz/src/texts.rs"]
 mod texts;
 
@@ -8,7 +10,7 @@ use std::path::Path;
 
 #[test]
 fn the_corpus_is_read_the_same_when_written_again() {
-    for (name, target) in texts::TARGETS {
+    for (name, target) in texts::TARGETS.iter().chain(json::TARGETS) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(name);
         let mut count = 0;
         for entry in std::fs::read_dir(folder).unwrap() {

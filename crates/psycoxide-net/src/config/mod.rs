@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use once_cell::race::OnceBox;
 use psycoxide_proto::{ChannelBinding, KeyCache, Secret, Startup};
+use zeroize::Zeroizing;
 
 pub(crate) use encryption::{
     Binding, CertificateMode, Encryption, Root, SslMode, SystemStore, TlsVersion,
@@ -367,10 +368,16 @@ fn session_parameters(surroundings: &Surroundings<'_>) -> Vec<(&'static str, Str
         .collect()
 }
 
-/// The SCRAM keys of this process: connections to the same role stretch its password once.
+/// The SCRAM keys of this process: connections to the same role stretch its password once. Without
+/// randomness for the secret none are kept.
 fn scram_keys() -> KeyCache {
     static KEYS: OnceBox<KeyCache> = OnceBox::new();
-    KEYS.get_or_init(Box::default).clone()
+    let new = || {
+        let mut secret = Zeroizing::new([0; 32]);
+        let filled = getrandom::fill(&mut *secret);
+        Box::new(filled.map_or_else(|_| KeyCache::default(), |()| KeyCache::new(secret)))
+    };
+    KEYS.get_or_init(new).clone()
 }
 
 #[cfg(test)]

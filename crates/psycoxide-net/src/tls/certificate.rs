@@ -5,14 +5,14 @@
 use std::time::Duration;
 
 use rustls::crypto::WebPkiSupportedAlgorithms;
-use x509_cert::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier};
+use x509_cert::der::asn1::{BitStringRef, IntRef, ObjectIdentifier};
 use x509_cert::der::oid::AssociatedOid;
-use x509_cert::der::{self, Decode, ErrorKind, Reader, SliceReader, Tag, TagNumber};
-use x509_cert::ext::{Extension, Extensions};
-use x509_cert::time::Time;
+use x509_cert::der::{self, DateTime, Decode, ErrorKind, Reader, SliceReader, Tag, TagNumber};
+use x509_cert::ext::Extensions;
 
-/// `id-at-commonName`
-const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+use super::directory_name::DirectoryName;
+use super::general_name::GeneralName;
+
 /// `id-ce-subjectAltName`
 const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 
@@ -47,22 +47,13 @@ pub(super) struct Certificate<'a> {
     pub(super) signed: Signed<'a>,
     version: u8,
     pub(super) serial: &'a [u8],
-    pub(super) issuer: &'a [u8],
-    pub(super) subject: &'a [u8],
+    pub(super) issuer: DirectoryName<'a>,
+    pub(super) subject: DirectoryName<'a>,
     /// Seconds since 1970.
     pub(super) not_before: Duration,
     pub(super) not_after: Duration,
     pub(super) key: PublicKey<'a>,
     pub(super) extensions: Extensions,
-}
-
-/// A name in a certificate that a host can be compared with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AltName<'a> {
-    Dns(&'a [u8]),
-    Ip(&'a [u8]),
-    /// An address of electronic mail, a URI, a directory's name, …
-    Other,
 }
 
 impl<'a> Signed<'a> {
@@ -110,17 +101,15 @@ impl<'a> Certificate<'a> {
                 Some(version) => u8::from_der(version)?,
                 None => VERSION_1,
             };
-            let serial = content(reader.tlv_bytes()?)?;
+            let serial = IntRef::decode(reader)?.as_bytes();
             // It stands in the signed part and beside the signature, and has to be the same.
             if algorithm(reader)? != signed.algorithm {
                 return Err(ErrorKind::Failed.into());
             }
-            let issuer = reader.tlv_bytes()?;
-            let (not_before, not_after) = reader.sequence(|reader| {
-                let not_before = Time::decode(reader)?.to_unix_duration();
-                Ok::<_, der::Error>((not_before, Time::decode(reader)?.to_unix_duration()))
-            })?;
-            let subject = reader.tlv_bytes()?;
+            let issuer = DirectoryName::read(reader.tlv_bytes()?)?;
+            let (not_before, not_after) =
+                reader.sequence(|reader| Ok::<_, der::Error>((time(reader)?, time(reader)?)))?;
+            let subject = DirectoryName::read(reader.tlv_bytes()?)?;
             let key = PublicKey::read(reader.tlv_bytes()?)?;
             let mut extensions = Vec::new();
             while !reader.is_finished() {
@@ -164,66 +153,38 @@ impl<'a> Certificate<'a> {
         &self,
     ) -> der::Result<Option<T>> {
         let Some(extension) = self.raw_extension(T::OID)? else { return Ok(None) };
-        T::from_der(extension.extn_value.as_bytes()).map(Some)
+        T::from_der(extension).map(Some)
     }
 
-    fn raw_extension(&self, oid: ObjectIdentifier) -> der::Result<Option<&Extension>> {
+    /// What is in an extension, if it is there.
+    pub(super) fn raw_extension(&self, oid: ObjectIdentifier) -> der::Result<Option<&[u8]>> {
         let mut found = self.extensions.iter().filter(|extension| extension.extn_id == oid);
         match (found.next(), found.next()) {
             (_, Some(_)) => Err(ErrorKind::Failed.into()),
-            (found, None) => Ok(found),
+            (found, None) => Ok(found.map(|extension| extension.extn_value.as_bytes())),
         }
+    }
+
+    /// Whether an extension is there more than once, which RFC 5280 (section 4.2) rules out: readers
+    /// would differ in which of them counts.
+    pub(super) fn repeats_extension(&self) -> bool {
+        let mut all: Vec<_> = self.extensions.iter().map(|it| it.extn_id).collect();
+        all.sort_unstable();
+        all.windows(2).any(|pair| pair.first() == pair.last())
     }
 
     /// The bits of Netscape's extension, the first the highest.
     pub(super) fn netscape_type(&self) -> der::Result<Option<u8>> {
         let Some(extension) = self.raw_extension(NETSCAPE_TYPE)? else { return Ok(None) };
-        let bits = BitStringRef::from_der(extension.extn_value.as_bytes())?;
+        let bits = BitStringRef::from_der(extension)?;
         Ok(Some(bits.raw_bytes().first().copied().unwrap_or_default()))
     }
 
     /// The names of the subjectAltName extension, in their order.
-    pub(super) fn alternative_names(&self) -> der::Result<Vec<AltName<'_>>> {
-        let Some(extension) = self.raw_extension(SUBJECT_ALT_NAME)? else { return Ok(Vec::new()) };
-        general_names(extension.extn_value.as_bytes())
+    pub(super) fn alternative_names(&self) -> der::Result<Vec<GeneralName<'_>>> {
+        let Some(names) = self.raw_extension(SUBJECT_ALT_NAME)? else { return Ok(Vec::new()) };
+        GeneralName::read_all(names)
     }
-
-    /// The subject's first common name, in whatever alphabet it is written.
-    pub(super) fn common_name(&self) -> der::Result<Option<&'a [u8]>> {
-        SliceReader::new(self.subject)?.sequence(|names| {
-            let mut found = None;
-            while !names.is_finished() {
-                let mut set = SliceReader::new(content(names.tlv_bytes()?)?)?;
-                while !set.is_finished() {
-                    let (kind, value) = set.sequence(|pair| {
-                        let kind = ObjectIdentifier::decode(pair)?;
-                        Ok::<_, der::Error>((kind, AnyRef::decode(pair)?))
-                    })?;
-                    if kind == COMMON_NAME && found.is_none() {
-                        found = Some(value.value());
-                    }
-                }
-            }
-            Ok::<_, der::Error>(found)
-        })
-    }
-}
-
-/// The names of a GeneralNames value.
-fn general_names(der: &[u8]) -> der::Result<Vec<AltName<'_>>> {
-    SliceReader::new(der)?.sequence(|names| {
-        let mut found = Vec::new();
-        while !names.is_finished() {
-            let tag = Tag::peek(names)?;
-            let value = content(names.tlv_bytes()?)?;
-            found.push(match tag {
-                Tag::ContextSpecific { number: TagNumber(2), .. } => AltName::Dns(value),
-                Tag::ContextSpecific { number: TagNumber(7), .. } => AltName::Ip(value),
-                _ => AltName::Other,
-            });
-        }
-        Ok::<_, der::Error>(found)
-    })
 }
 
 /// What is inside the next value if that carries this explicit tag.
@@ -237,6 +198,32 @@ fn explicit<'a>(reader: &mut SliceReader<'a>, number: u32) -> der::Result<Option
         }
         _ => Ok(None),
     }
+}
+
+/// The Time that comes next, since 1970; earlier ones count as that.
+fn time(reader: &mut SliceReader<'_>) -> der::Result<Duration> {
+    let tag = Tag::peek(reader)?;
+    let malformed = || der::Error::from(tag.value_error());
+    let text = str::from_utf8(content(reader.tlv_bytes()?)?).map_err(|_| malformed())?;
+    let digits = text.strip_suffix('Z').filter(|text| text.bytes().all(|it| it.is_ascii_digit()));
+    let digits = match (tag, digits) {
+        // Two figures of the year, of the fifty years before 2000 or after (RFC 5280, 4.1.2.5.1).
+        (Tag::UtcTime, Some(digits)) if digits < "5" => format!("20{digits}"),
+        (Tag::UtcTime, Some(digits)) => format!("19{digits}"),
+        (Tag::GeneralizedTime, Some(digits)) => digits.to_owned(),
+        _ => return Err(malformed()),
+    };
+    let (Some(year), Some(rest), 14) = (digits.get(..4), digits.get(4..), digits.len()) else {
+        return Err(malformed());
+    };
+    let pairs = rest.as_bytes().chunks_exact(2);
+    let mut pairs = pairs.map(|pair| pair.iter().fold(0, |all, digit| all * 10 + (digit - b'0')));
+    let mut next = || pairs.next().unwrap_or_default();
+    let year: u16 = year.parse().map_err(|_| malformed())?;
+    let is_early = year < 1970;
+    let year = if is_early { 1972 } else { year };
+    let time = DateTime::new(year, next(), next(), next(), next(), next())?;
+    Ok(if is_early { Duration::ZERO } else { time.unix_duration() })
 }
 
 /// The AlgorithmIdentifier that comes next, without its header.

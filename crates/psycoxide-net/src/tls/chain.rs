@@ -64,6 +64,9 @@ pub(super) enum Distrust {
     NotPermitted,
     Excluded,
     UnknownConstraint,
+    SubtreeBounds,
+    NameSyntax,
+    TooManyNames,
     Revoked,
     NoList,
     ListExpired,
@@ -90,6 +93,9 @@ impl fmt::Display for Distrust {
             Self::NotPermitted => "permitted subtree violation",
             Self::Excluded => "excluded subtree violation",
             Self::UnknownConstraint => "unsupported name constraint type",
+            Self::SubtreeBounds => "name constraints minimum and maximum not supported",
+            Self::NameSyntax => "unsupported or invalid name syntax",
+            Self::TooManyNames => "unspecified certificate verification error",
             Self::Revoked => "certificate revoked",
             Self::NoList => "unable to get certificate CRL",
             Self::ListExpired => "CRL has expired",
@@ -151,6 +157,7 @@ impl<'a> Trust<'a> {
 
     /// What has to be right with every certificate of a chain.
     fn check_one(&self, certificate: &Certificate<'_>) -> Result<(), Distrust> {
+        check_extensions(certificate)?;
         let unknown = |extension: &x509_cert::ext::Extension| {
             extension.critical && !KNOWN.contains(&extension.extn_id)
         };
@@ -233,6 +240,23 @@ impl<'a> Search<'a> {
         self.verdict.get_or_insert(verdict);
         false
     }
+}
+
+/// The extensions that count have to be readable, also where their place in the chain makes no use
+/// of them.
+fn check_extensions(certificate: &Certificate<'_>) -> Result<(), Distrust> {
+    if certificate.repeats_extension() {
+        return Err(Distrust::Unreadable);
+    }
+    let readable = || {
+        certificate.extension::<BasicConstraints>()?;
+        certificate.extension::<KeyUsage>()?;
+        certificate.extension::<ExtendedKeyUsage>()?;
+        certificate.netscape_type()?;
+        certificate.alternative_names()?;
+        constraints::read(certificate)
+    };
+    readable().map(drop).map_err(unreadable)
 }
 
 /// What has to be right with the server's own certificate.

@@ -12,6 +12,8 @@ use cbc::cipher::{BlockModeDecrypt, KeyIvInit};
 use des::TdesEde3;
 use md5::{Digest, Md5};
 use pkcs8::EncryptedPrivateKeyInfoRef;
+use pkcs8::pkcs5::EncryptionScheme;
+use pkcs8::pkcs5::pbes2::Kdf;
 use psycoxide_proto::Secret;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
@@ -20,6 +22,15 @@ use zeroize::Zeroizing;
 
 use super::pem::{self, Block};
 use crate::error::system;
+
+/// So many rounds of PBKDF2 take some seconds; usual are 2048 to a million. The fuzzer has no time.
+const MAX_ROUNDS: u32 = if cfg!(feature = "fuzzing") { 10_000 } else { 5_000_000 };
+
+/// What scrypt may take of memory, in bytes: OpenSSL's limit, twice of what it writes itself.
+const MAX_SCRYPT_MEMORY: u128 = if cfg!(feature = "fuzzing") { 1 << 20 } else { 32 << 20 };
+
+/// How much scrypt may mix, in bytes; some seconds' worth as well.
+const MAX_SCRYPT_WORK: u128 = if cfg!(feature = "fuzzing") { 1 << 20 } else { 1 << 30 };
 
 /// Loads the key in the file `path`.
 ///
@@ -63,7 +74,7 @@ fn check_permissions(path: &str, metadata: &Metadata) -> Result<(), String> {
 }
 
 /// The key in a file's contents: the first in PEM, else the whole as DER.
-fn read(
+pub(super) fn read(
     contents: &[u8],
     password: Option<&Secret>,
 ) -> Result<PrivateKeyDer<'static>, &'static str> {
@@ -95,8 +106,28 @@ fn from_block(
 /// An encrypted key of PKCS #8.
 fn decrypt(der: &[u8], password: Option<&Secret>) -> Result<Zeroizing<Vec<u8>>, &'static str> {
     let key = EncryptedPrivateKeyInfoRef::try_from(der).map_err(|_| "unsupported encryption")?;
+    if !is_affordable(&key.encryption_algorithm) {
+        return Err("unsupported encryption");
+    }
     let key = key.decrypt(given(password)?).map_err(|_| "bad decrypt")?;
     Ok(Zeroizing::new(key.as_bytes().to_vec()))
+}
+
+/// Whether a password can be stretched in seconds, and in the memory that OpenSSL allows: a file
+/// must not stop the program. A scrypt that costs nothing at all would make the library panic.
+fn is_affordable(scheme: &EncryptionScheme) -> bool {
+    let EncryptionScheme::Pbes2(parameters) = scheme else { return true };
+    match &parameters.kdf {
+        Kdf::Pbkdf2(parameters) => parameters.iteration_count <= MAX_ROUNDS,
+        Kdf::Scrypt(parameters) => {
+            let cost = u128::from(parameters.cost_parameter);
+            let lanes = u128::from(parameters.parallelization);
+            let block = 128 * u128::from(parameters.block_size);
+            let memory = block * (cost + lanes + 2);
+            cost > 0 && memory <= MAX_SCRYPT_MEMORY && block * cost * lanes <= MAX_SCRYPT_WORK
+        }
+        _ => false,
+    }
 }
 
 /// An encrypted key as OpenSSL used to write them: RFC 1421's header names the cipher, the key of

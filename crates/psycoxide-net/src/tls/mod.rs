@@ -9,10 +9,16 @@ mod certificate;
 mod chain;
 mod client;
 mod constraints;
+mod directory_name;
 mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
+mod general_name;
 mod info;
 mod key;
 mod key_log;
+#[cfg(any(test, feature = "fuzzing"))]
+mod mint;
 mod name;
 mod pem;
 mod revocation;
@@ -21,6 +27,8 @@ mod session;
 mod session_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 mod verifier;
 #[cfg(test)]
 mod workshop;

@@ -7,7 +7,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::certificate::{AltName, Certificate};
+use super::certificate::Certificate;
+use super::general_name::GeneralName;
 
 /// Checks the name; the error is libpq's text.
 pub(super) fn check(certificate: &[u8], host: &str) -> Result<(), String> {
@@ -17,27 +18,30 @@ pub(super) fn check(certificate: &[u8], host: &str) -> Result<(), String> {
     let unreadable = |_| "could not get server's host name from server certificate".to_owned();
     let certificate = Certificate::read(certificate).map_err(unreadable)?;
     let alternative = certificate.alternative_names().map_err(unreadable)?;
-    let common = certificate.common_name().map_err(unreadable)?;
-    examine(&alternative, common, host)
+    examine(&alternative, certificate.subject.common_names().next(), host)
 }
 
-fn examine(alternative: &[AltName<'_>], common: Option<&[u8]>, host: &str) -> Result<(), String> {
+pub(super) fn examine(
+    alternative: &[GeneralName<'_>],
+    common: Option<&[u8]>,
+    host: &str,
+) -> Result<(), String> {
     let is_address = address(host).is_some();
     let mut examined = Vec::new();
     let mut common_counts = true;
     for name in alternative {
         let matches = match name {
-            AltName::Dns(name) => {
+            GeneralName::Dns(name) => {
                 common_counts &= is_address;
                 examined.push(String::from_utf8_lossy(name).into_owned());
                 is_name_of(name, host)?
             }
-            AltName::Ip(bytes) => {
+            GeneralName::Ip(bytes) => {
                 common_counts &= !is_address;
                 examined.push(shown_address(bytes)?);
                 is_address_of(bytes, host)
             }
-            AltName::Other => false,
+            _ => false,
         };
         if matches {
             return Ok(());
@@ -135,11 +139,11 @@ fn number(text: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn dns(name: &str) -> AltName<'_> {
-        AltName::Dns(name.as_bytes())
+    fn dns(name: &str) -> GeneralName<'_> {
+        GeneralName::Dns(name.as_bytes())
     }
 
-    fn fits(alternative: &[AltName<'_>], common: Option<&str>, host: &str) -> bool {
+    fn fits(alternative: &[GeneralName<'_>], common: Option<&str>, host: &str) -> bool {
         examine(alternative, common.map(str::as_bytes), host).is_ok()
     }
 
@@ -169,9 +173,9 @@ mod tests {
 
     #[test]
     fn the_common_name_counts_where_no_name_of_that_kind_is() {
-        let ip = AltName::Ip(&[127, 0, 0, 1]);
+        let ip = GeneralName::Ip(&[127, 0, 0, 1]);
         assert!(fits(&[], Some("db"), "db"));
-        assert!(fits(&[AltName::Other], Some("db"), "db"));
+        assert!(fits(&[GeneralName::Email(b"me@db")], Some("db"), "db"));
         assert!(!fits(&[dns("other")], Some("db"), "db"));
         assert!(fits(&[ip], Some("db"), "db"), "an address does not stand in for names");
         assert!(fits(&[dns("other")], Some("10.0.0.1"), "10.0.0.1"), "as libpq has it");
@@ -182,11 +186,11 @@ mod tests {
     fn addresses_match_as_addresses() {
         let mut six = [0; 16];
         six[15] = 1;
-        assert!(fits(&[AltName::Ip(&[10, 0, 0, 1])], None, "10.0.0.1"));
-        assert!(fits(&[AltName::Ip(&six)], None, "0:0::1"));
-        assert!(!fits(&[AltName::Ip(&[10, 0, 0, 1])], None, "db"));
+        assert!(fits(&[GeneralName::Ip(&[10, 0, 0, 1])], None, "10.0.0.1"));
+        assert!(fits(&[GeneralName::Ip(&six)], None, "0:0::1"));
+        assert!(!fits(&[GeneralName::Ip(&[10, 0, 0, 1])], None, "db"));
         for host in ["10.1", "0xa.0.1", "012.0.0.1", "167772161", "0XA000001"] {
-            assert!(fits(&[AltName::Ip(&[10, 0, 0, 1])], None, host), "{host}");
+            assert!(fits(&[GeneralName::Ip(&[10, 0, 0, 1])], None, host), "{host}");
         }
         for host in
             ["", ".", "10.", "256.1", "10.0.0.256", "1.2.3.4.5", "4294967296", "+1", "0x", "08"]
@@ -194,18 +198,18 @@ mod tests {
             assert_eq!(address(host), None, "{host}");
         }
         assert!(fits(&[dns("10.0.0.1")], None, "10.0.0.1"), "libpq compares the texts too");
-        assert!(examine(&[AltName::Ip(&[1])], None, "x").unwrap_err().contains("length 1"));
+        assert!(examine(&[GeneralName::Ip(&[1])], None, "x").unwrap_err().contains("length 1"));
     }
 
     #[test]
     fn the_error_names_the_first_name() {
-        let text = |alternative: &[AltName<'_>]| examine(alternative, None, "db").unwrap_err();
+        let text = |alternative: &[GeneralName<'_>]| examine(alternative, None, "db").unwrap_err();
         assert_eq!(
             text(&[dns("a")]),
             "server certificate for \"a\" does not match host name \"db\""
         );
         assert_eq!(
-            text(&[dns("a"), AltName::Ip(&[1, 2, 3, 4])]),
+            text(&[dns("a"), GeneralName::Ip(&[1, 2, 3, 4])]),
             "server certificate for \"a\" (and 1 other name) does not match host name \"db\""
         );
         assert_eq!(
@@ -213,6 +217,9 @@ mod tests {
             "server certificate for \"a\" (and 2 other names) does not match host name \"db\""
         );
         assert_eq!(text(&[]), "could not get server's host name from server certificate");
-        assert_eq!(text(&[AltName::Dns(b"d\0b")]), "SSL certificate's name contains embedded null");
+        assert_eq!(
+            text(&[GeneralName::Dns(b"d\0b")]),
+            "SSL certificate's name contains embedded null"
+        );
     }
 }

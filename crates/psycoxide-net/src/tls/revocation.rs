@@ -17,6 +17,7 @@ use x509_cert::ext::pkix::{BasicConstraints, CrlDistributionPoints, KeyUsage};
 
 use super::certificate::{Certificate, Signed};
 use super::chain::Distrust;
+use super::directory_name::DirectoryName;
 
 /// `id-ce-issuingDistributionPoint`: which certificates a list is about.
 const SCOPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.28");
@@ -70,7 +71,8 @@ fn about(
 ) -> Option<CertificateList<Raw>> {
     let list = CertificateList::<Raw>::from_der(der).ok()?;
     let name = list.tbs_cert_list.issuer.to_der().ok()?;
-    (name == issuer.subject && covers(&list, certificate)?).then_some(list)
+    (DirectoryName::read(&name).ok()? == issuer.subject && covers(&list, certificate)?)
+        .then_some(list)
 }
 
 /// Whether a list that is for some certificates only is for this one; nothing if that cannot be

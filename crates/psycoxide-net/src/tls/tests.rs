@@ -6,14 +6,17 @@ use std::path::Path;
 use std::slice::from_ref;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use psycoxide_proto::Secret;
 use rustls::SignatureAlgorithm;
 use rustls::crypto::ring::default_provider;
 
 use super::algorithms::algorithms;
 use super::binding::end_point;
-use super::certificate::{AltName, Certificate};
+use super::certificate::Certificate;
 use super::chain::{Distrust, Trust};
+use super::general_name::GeneralName;
 use super::revocation::Lists;
 use super::workshop::Workshop;
 use super::{key, name, pem};
@@ -62,9 +65,10 @@ fn what_leads_to_a_trusted_certificate_is_trusted_while_it_is_valid() {
     let sent = [leaf.clone(), ca];
     assert_eq!(verdict(&sent, &[]), Err(Distrust::SelfSignedInChain));
     let certificate = Certificate::read(&leaf).unwrap();
-    let names = [AltName::Dns(b"db"), AltName::Ip(&[10, 0, 0, 1]), AltName::Other];
+    let names =
+        [GeneralName::Dns(b"db"), GeneralName::Ip(&[10, 0, 0, 1]), GeneralName::Email(b"me@db")];
     assert_eq!(certificate.alternative_names().unwrap(), names);
-    assert_eq!(certificate.common_name().unwrap(), Some(&b"db"[..]));
+    assert_eq!(certificate.subject.common_names().collect::<Vec<_>>(), [b"db"]);
     assert_eq!(name::check(&leaf, "10.0.0.1"), Ok(()));
     assert!(name::check(&leaf, "10.0.0.2").is_err());
 }
@@ -105,10 +109,7 @@ fn authorities_in_between_have_to_be_some() {
         ),
         ("basicConstraints=CA:TRUE\nnameConstraints=excluded;DNS:leaf", Err(Distrust::Excluded)),
         ("basicConstraints=CA:TRUE\nnameConstraints=permitted;DNS:leaf", Ok(())),
-        (
-            "basicConstraints=CA:TRUE\nnameConstraints=permitted;email:leaf",
-            Err(Distrust::UnknownConstraint),
-        ),
+        ("basicConstraints=CA:TRUE\nnameConstraints=permitted;email:leaf", Ok(())),
         ("basicConstraints=CA:TRUE\n1.2.3.4=critical,DER:0500", Err(Distrust::CriticalExtension)),
         ("basicConstraints=CA:TRUE\n1.2.3.4=DER:0500", Ok(())),
     ] {
@@ -152,6 +153,35 @@ fn every_kind_of_signature_of_today_is_verified() {
             let expected = Err(Distrust::UnknownIssuer);
             assert_eq!(verdict(&[forged], &[ca]), expected, "{key} {hash}");
         }
+    }
+}
+
+/// OpenSSL's second level of security, which is the usual one, has the same limits; SHA-224 is
+/// not known here.
+#[test]
+fn weak_signatures_are_not_trusted() {
+    let workshop = Workshop::new();
+    for (key, hash, theirs) in [
+        ("rsa:2048", "sha256", true),
+        ("rsa:2048", "sha1", false),
+        ("rsa:2048", "md5", false),
+        ("rsa:1024", "sha256", false),
+        ("ec -pkeyopt ec_paramgen_curve:prime256v1", "sha1", false),
+        ("rsa:2048", "sha224", true),
+    ] {
+        workshop.run(&format!(
+            "req -x509 -nodes -subj /CN=ca -newkey {key} -keyout ca.key -out ca.crt"
+        ));
+        workshop.run("req -new -nodes -subj /CN=db -newkey ed25519 -keyout db.key -out db.csr");
+        workshop.run(&format!(
+            "x509 -req -in db.csr -{hash} -CA ca.crt -CAkey ca.key -CAcreateserial -out db.crt"
+        ));
+        let ours = verdict(&[workshop.der("db")], &[workshop.der("ca")]);
+        let is_sound = (key, hash) == ("rsa:2048", "sha256");
+        let expected = if is_sound { Ok(()) } else { Err(Distrust::UnknownIssuer) };
+        assert_eq!(ours, expected, "{key} {hash}");
+        let verified = workshop.runs("verify -auth_level 2 -CAfile ca.crt db.crt");
+        assert_eq!(verified, theirs, "OpenSSL: {key} {hash}");
     }
 }
 
@@ -439,6 +469,42 @@ fn encrypted_keys_need_their_password() {
         let text = load(&path, Some("open")).unwrap_err();
         assert!(text.starts_with("could not load private key file"), "{command}: {text}");
         assert!(!text.contains("open"), "{text}");
+    }
+}
+
+#[test]
+fn a_keys_encryption_costs_no_more_than_is_right() {
+    let workshop = Workshop::new();
+    workshop.run("genpkey -algorithm ed25519 -out ed.key");
+    let seal = "pkcs8 -topk8 -in ed.key -passout pass:sesame -outform der -out sealed";
+    let read = |der: &[u8]| {
+        let text = format!(
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\n{}\n-----END ENCRYPTED PRIVATE KEY-----\n",
+            STANDARD.encode(der)
+        );
+        key::read(text.as_bytes(), Some(&Secret::from("sesame"))).map(drop)
+    };
+    // The parameters in the file, and what to write over them: N, r and p of scrypt; PBKDF2's rounds.
+    let scrypt = "-scrypt -scrypt_N 16 -scrypt_r 1 -scrypt_p 1";
+    let [n, lanes]: [&[u8]; 2] = [&[2, 1, 16, 2, 1, 1, 2, 1, 1], &[2, 1, 1, 2, 1, 1, 0x30]];
+    let rounds: &[u8] = &[2, 3, 1, 0, 1];
+    let too_much = Err("unsupported encryption");
+    for (how, found, at, byte, expected) in [
+        (scrypt, n, 2, 16, Ok(())),
+        (scrypt, n, 2, 0, too_much),
+        (scrypt, n, 2, 3, Err("bad decrypt")),
+        (scrypt, n, 5, 0, Err("bad decrypt")),
+        (scrypt, lanes, 5, 0, Err("bad decrypt")),
+        ("-scrypt -scrypt_N 16384", &[2, 2, 0x40, 0][..], 2, 0x40, Ok(())),
+        ("-scrypt -scrypt_N 16384", &[2, 2, 0x40, 0, 2, 1, 8], 6, 16, too_much),
+        ("-iter 65537", rounds, 2, 1, Ok(())),
+        ("-iter 65537", rounds, 2, 0x7f, too_much),
+    ] {
+        workshop.run(&format!("{seal} {how}"));
+        let mut der = fs::read(workshop.0.join("sealed")).unwrap();
+        let place = der.windows(found.len()).position(|bytes| bytes == found).unwrap();
+        der[place + at] = byte;
+        assert_eq!(read(&der), expected, "{how} {at} {byte}");
     }
 }
 

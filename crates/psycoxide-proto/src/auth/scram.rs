@@ -120,12 +120,12 @@ impl Exchange {
         let (label, source) = match origin {
             Origin::Keys(keys) => (None, Source::Known(Arc::clone(keys))),
             Origin::Password(password) => {
-                let label = Label::new(password, &salt, iterations);
-                let source = match self.cache.get(&label) {
+                let label = self.cache.label(password, &salt, iterations);
+                let source = match label.as_ref().and_then(|label| self.cache.get(label)) {
                     Some(keys) => Source::Known(keys),
                     None => Source::Derived(Derivation::new(password, &salt, iterations)?),
                 };
-                (Some(label), source)
+                (label, source)
             }
         };
         let source = Box::new(source);
@@ -354,7 +354,7 @@ mod tests {
     /// The second exchange finds the keys of the first, and says the same.
     #[test]
     fn a_whole_exchange() {
-        let cache = KeyCache::default();
+        let cache = KeyCache::new(Zeroizing::new([7; 32]));
         for known in [false, true] {
             play(exchange_with(&cache, b"pencil"), known);
         }
@@ -362,7 +362,7 @@ mod tests {
 
     #[test]
     fn keys_are_kept_when_the_server_has_proved_that_it_knows_them() {
-        let cache = KeyCache::default();
+        let cache = KeyCache::new(Zeroizing::new([7; 32]));
         let mut refused = exchange_with(&cache, b"pencil");
         refused.server_first(FIRST).unwrap();
         refused.work().unwrap();

@@ -57,7 +57,7 @@ pub struct Startup {
     pub gss_encrypted: bool,
     /// What TLS offers for SCRAM's channel binding.
     pub channel_binding: ChannelBinding,
-    /// Where SCRAM's keys are looked for and kept; one of its own if it is not shared.
+    /// Where SCRAM's keys are looked for and kept; by default nowhere.
     pub keys: KeyCache,
 }
 

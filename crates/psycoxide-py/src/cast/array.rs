@@ -127,7 +127,8 @@ impl Nest {
     fn close(&mut self, _py: Python<'_>) -> Decoded {
         // The walk closes nothing that it has not opened.
         self.depth = self.depth.saturating_sub(1);
-        let start = self.starts[self.depth].min(self.values.len());
+        let start = self.starts.get(self.depth).copied().unwrap_or_default();
+        let start = start.min(self.values.len());
         // SAFETY: the GIL is held. The list has as many places as values follow; each value is a
         // reference owned by `values`, which gives it up here; the list is not seen before.
         unsafe {

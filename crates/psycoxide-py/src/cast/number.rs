@@ -24,14 +24,15 @@ pub fn integer(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
 pub fn any_integer(py: Python<'_>, text: &[u8]) -> Decoded {
     /// A 64-bit integer has at most 20 characters; psycopg2 stops here.
     const MOST: usize = 24;
-    if text.len() >= MOST {
+    let mut terminated = [0_u8; MOST];
+    // The last place is for the NUL.
+    let Some(place) = terminated.get_mut(..text.len()).filter(|_| text.len() < MOST) else {
         return Err(Raised::from_error(py, error::data("int64 representation too long")));
-    }
+    };
     if text.contains(&0) {
         return Err(Raised::from_error(py, PyValueError::new_err("NUL in an integer")));
     }
-    let mut terminated = [0_u8; MOST];
-    terminated[..text.len()].copy_from_slice(text);
+    place.copy_from_slice(text);
     // SAFETY: the copy is shorter than its buffer, so it ends in NUL; base 0 is allowed.
     unsafe {
         let literal = terminated.as_ptr().cast();

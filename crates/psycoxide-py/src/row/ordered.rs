@@ -123,6 +123,7 @@ unsafe fn order(row: *mut PyObject) -> bool {
 }
 
 /// A method of `OrderedDict`, on a row with its order.
+#[expect(clippy::indexing_slicing, reason = "N is one of the places, which the compiler checks")]
 unsafe extern "C" fn method<const N: usize>(
     row: *mut PyObject,
     arguments: *const *mut PyObject,
@@ -136,6 +137,7 @@ unsafe extern "C" fn method<const N: usize>(
             return std::ptr::null_mut();
         }
         let named = if names.is_null() { 0 } else { ffi::PyTuple_GET_SIZE(names) };
+        const { assert!(N < OWN.len()) };
         let own = OWN[N].load(Ordering::Relaxed);
         if count + named == 0 {
             return ffi::PyObject_Vectorcall(own, &raw const row, 1, std::ptr::null_mut());

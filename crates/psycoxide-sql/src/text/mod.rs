@@ -12,6 +12,7 @@ pub mod date;
 mod float;
 pub mod hstore;
 pub mod interval;
+pub mod json;
 mod lanes;
 pub mod loose;
 pub mod number;

@@ -1,0 +1,4 @@
+//! Chains of certificates.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| psycoxide_net::fuzzing::chain(data));

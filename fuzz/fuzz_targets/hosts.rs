@@ -1,0 +1,4 @@
+//! Hosts and the names of certificates.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| psycoxide_net::fuzzing::hosts(data));

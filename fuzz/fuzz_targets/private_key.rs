@@ -1,0 +1,4 @@
+//! Files with private keys.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| psycoxide_net::fuzzing::private_key(data));

@@ -1,0 +1,4 @@
+//! Lists of revoked certificates.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| psycoxide_net::fuzzing::revocation(data));
