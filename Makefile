@@ -171,7 +171,8 @@ test-push: $(STAMPS)/system-browser $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) -m pytest tests/examples
 
 test-servers: $(STAMPS)/system-tests $(STAMPS)/system-chroot $(STAMPS)/dev $(STAMPS)/native
-	$(PY) tools/every_server.py $(if $(filter no,$(SETUP)),--no-setup) $(SERVERS) -- $(PYTEST)
+	$(PY) tools/every_server.py $(if $(filter no,$(SETUP)),--no-setup) $(SERVERS) -- \
+		$(filter-out tests,$(PYTEST))
 
 test-poolers: $(STAMPS)/system-poolers $(STAMPS)/dev $(STAMPS)/native
 	$(PY) tools/pooling $(if $(filter no,$(SETUP)),--no-setup) $(if $(UPDATE),--update) $(POOLERS)

@@ -5,8 +5,9 @@
 
 The numbers are versions: 15 is Debian's, 19 that of Debian experimental, in a chroot (see
 `tools/sid.py`) and with the Python 3.14 there, the others are npm's. What is missing is installed
-before, but for --no-setup. What comes after `--` goes to pytest. Tests that start a server of their
-own, for its settings, start Debian's.
+before, but for --no-setup. What comes after `--` goes to pytest; without it, what asks the server
+under test is run, and all of our tests on 19: those that start a server of their own, for its
+settings, start Debian's, and in the chroot that is this one.
 
 psycopg2's suite is run on psycoxide and on psycopg2: a test is lost if psycopg2 passes it on that
 server and psycoxide does not, without being allowed to (`tests/parity/allowed_failures.txt`). The
@@ -34,6 +35,8 @@ from upstream import report
 KEPT = suites.ROOT / ".cache" / "servers"
 # Of Debian experimental, and the Python of the chroot that runs the tests on them.
 EXPERIMENTAL = {"19": "3.14"}
+# Where our tests ask the server under test.
+ASKING = tuple(f"tests/{name}" for name in ("auth", "db", "docs", "examples", "parity", "wire"))
 KINDS = (*binaries.ALIASES, *binaries.NPM, *EXPERIMENTAL)
 LINE = "{:<8}" + " {:>7}" * 3 + " |" + " {:>7}" * 3 + " |" + " {:>7}" * 3 + " {:>5}"
 HEAD = (
@@ -102,7 +105,7 @@ def run_on(kind: str, arguments: Sequence[str]) -> Outcome:
     return Outcome(
         kind,
         version,
-        tests=python.test(arguments),
+        tests=python.test(arguments or (("tests",) if kind in EXPERIMENTAL else ASKING)),
         ours=python.upstream("psycoxide"),
         reference=python.upstream("psycopg2"),
     )
