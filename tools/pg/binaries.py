@@ -34,6 +34,7 @@ class NoServer(Exception):
 class Binaries:
     """A server's programs, and what one should know of that build."""
 
+    # The name that `--server` takes.
     kind: str
     bin: Path
     tls: bool = True
@@ -154,7 +155,7 @@ def from_npm(kind: str) -> Binaries:
     other = debian() or from_wheel("embedded") or from_wheel("celerp")
     if other is None:
         raise NoServer("no psql here, which npm's PostgreSQL comes without: `make setup` gets it")
-    return Binaries(f"npm-{kind}", programs, clients=other.bin, bundle=(package,))
+    return Binaries(kind, programs, clients=other.bin, bundle=(package,))
 
 
 def install_from_npm(kinds: Sequence[str]) -> None:
