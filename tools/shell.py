@@ -34,7 +34,7 @@ Here is a PostgreSQL of your own, with a database {DATABASE} and a superuser {RO
 
 def environment(server: cluster.Server) -> dict[str, str]:
     """Where programs that are told nothing connect to, and the programs."""
-    path = [str(Path(sys.executable).parent), server.bin, os.environ.get("PATH", os.defpath)]
+    path = [str(Path(sys.executable).parent), server.clients, os.environ.get("PATH", os.defpath)]
     return {
         **os.environ,
         "PATH": os.pathsep.join(path),

@@ -23,7 +23,7 @@ class OAuthRequest:
     """What the callable `oauth_token` of `connect()` is called with.
 
     `host` is the server's name, `user` the role to log in as; `issuer`, `client_id`,
-    `client_secret` and `scope` are the options `oauth_issuer` etc., or None.
+    `client_secret`, `scope` and `ca_file` are the options `oauth_issuer` etc., or None.
     `openid_configuration` is None at first. A callable that cannot tell then where to get a token
     returns None: the server is asked, and the callable is called again with the server's answer, a
     URL that has been checked to be `issuer`'s; `scope` is the server's too, unless the option says
@@ -31,6 +31,7 @@ class OAuthRequest:
     """
 
     __slots__ = (
+        "ca_file",
         "client_id",
         "client_secret",
         "host",
@@ -50,6 +51,7 @@ class OAuthRequest:
         client_secret: str | None = None,
         scope: str | None = None,
         openid_configuration: str | None = None,
+        ca_file: str | None = None,
     ) -> None:
         self.host: str = host
         self.user: str = user
@@ -58,6 +60,7 @@ class OAuthRequest:
         self.client_secret: str | None = client_secret
         self.scope: str | None = scope
         self.openid_configuration: str | None = openid_configuration
+        self.ca_file: str | None = ca_file
 
     def __repr__(self) -> str:
         return (
@@ -101,6 +104,7 @@ class Credentials:
             client_id=options["oauth_client_id"],
             client_secret=options["oauth_client_secret"],
             scope=options["oauth_scope"],
+            ca_file=options["oauth_ca_file"],
         )
         if self._oauth_token is None and not (request.issuer and request.client_id):
             raise OperationalError(
@@ -169,15 +173,20 @@ def _gss_context(gssapi: Any, host: str | None, service: str, delegate: bool) ->
     return gssapi.SecurityContext(name=name, usage="initiate", flags=flags)
 
 
-def is_unsafe() -> bool:
-    """Whether `PGOAUTHDEBUG` allows plain HTTP, and issuers without a pause: for tests only."""
-    return os.environ.get("PGOAUTHDEBUG") == "UNSAFE"
+def allows(danger: str) -> bool:
+    """Whether `PGOAUTHDEBUG` allows this, for tests only: `http`, which is not encrypted, or
+    `dos-endpoint`, an issuer that is asked without a pause.
+
+    `UNSAFE` allows all, as in libpq 18, `UNSAFE:http,dos-endpoint` what is named, as in libpq 19.
+    """
+    word, colon, named = os.environ.get("PGOAUTHDEBUG", "").partition(":")
+    return word == "UNSAFE" and (not colon or danger in named.split(","))
 
 
 def is_secure(url: str) -> bool:
     """Whether secrets may be sent to this address."""
     url = url.lower()
-    return url.startswith("https://") or (url.startswith("http://") and is_unsafe())
+    return url.startswith("https://") or (url.startswith("http://") and allows("http"))
 
 
 def _discover(request: OAuthRequest, document: bytes) -> None:

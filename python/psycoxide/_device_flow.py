@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import ssl
 import sys
 import time
@@ -17,7 +16,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from psycoxide._credentials import is_secure, is_unsafe
+from psycoxide._credentials import allows, is_secure
 from psycoxide._exceptions import OperationalError
 
 TYPE_CHECKING = False
@@ -45,22 +44,22 @@ def token(request: OAuthRequest, issuer: str) -> str:
     The address to visit and the code to enter are written to stderr, as libpq does. Raises
     OperationalError if there is no token to be had.
     """
-    provider = _discover(request.openid_configuration or "", issuer)
+    provider = _discover(request, issuer)
     form = {"client_id": request.client_id or ""}
     if request.scope:
         form["scope"] = request.scope
-    status, answer = _fetch(provider["device_authorization_endpoint"], form, request)
+    status, answer = _fetch(request, provider["device_authorization_endpoint"], form)
     if status != 200:
         raise _refusal("failed to obtain device authorization", status, answer)
     code = _text(answer, "device_code")
     page = _text(answer, "verification_uri", "verification_url")
     print(f"Visit {page} and enter the code: {_text(answer, 'user_code')}", file=sys.stderr)
-    interval = max(_number(answer, "interval", _INTERVAL), 0.0 if is_unsafe() else 1.0)
+    interval = max(_number(answer, "interval", _INTERVAL), 0.0 if allows("dos-endpoint") else 1.0)
     until = time.monotonic() + _number(answer, "expires_in", _LIFE)
     form = {"client_id": request.client_id or "", "grant_type": GRANT, "device_code": code}
     while time.monotonic() < until:
         time.sleep(interval)
-        status, answer = _fetch(provider["token_endpoint"], form, request)
+        status, answer = _fetch(request, provider["token_endpoint"], form)
         if status == 200:
             if _text(answer, "token_type").lower() != "bearer":
                 raise OperationalError("OAuth issuer gave a token that is no bearer token\n")
@@ -73,9 +72,10 @@ def token(request: OAuthRequest, issuer: str) -> str:
     raise OperationalError("failed to obtain access token: nobody entered the code in time\n")
 
 
-def _discover(url: str, issuer: str) -> Mapping[str, str]:
+def _discover(request: OAuthRequest, issuer: str) -> Mapping[str, str]:
     """The addresses that the issuer's document names."""
-    status, document = _fetch(url)
+    url = request.openid_configuration or ""
+    status, document = _fetch(request, url)
     if status != 200:
         raise _refusal("failed to fetch OpenID discovery document", status, document)
     if document.get("issuer") != issuer:
@@ -96,23 +96,32 @@ class _NoRedirections(urllib.request.HTTPRedirectHandler):
         return None
 
 
+def _trust(ca_file: str | None) -> ssl.SSLContext:
+    """Trust in the authorities of this file alone, or else in the system's."""
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise OperationalError(f'could not read oauth_ca_file "{ca_file}": {error}\n') from error
+
+
 def _fetch(
-    url: str, form: Mapping[str, str] | None = None, client: OAuthRequest | None = None
+    request: OAuthRequest, url: str, form: Mapping[str, str] | None = None
 ) -> tuple[int, Mapping[str, Any]]:
     """What a GET, or a POST of a form, is answered: the status and the JSON object."""
     if not is_secure(url):
         raise OperationalError(f'OAuth endpoint "{url}" must use HTTPS\n')
     headers = {"Accept": "application/json"}
-    form = dict(form or {})
-    if client is not None and client.client_secret is not None:
-        # RFC 6749, section 2.3.1: both are form-encoded first; the id is not sent twice.
-        names = (form.pop("client_id"), client.client_secret)
-        pair = ":".join(urllib.parse.quote_plus(name) for name in names)
-        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
-    data = urllib.parse.urlencode(form).encode() if client is not None else None
+    data = None
+    if form is not None:
+        form = dict(form)
+        if request.client_secret is not None:
+            # RFC 6749, section 2.3.1: both are form-encoded first; the id is not sent twice.
+            names = (form.pop("client_id"), request.client_secret)
+            pair = ":".join(urllib.parse.quote_plus(name) for name in names)
+            headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+        data = urllib.parse.urlencode(form).encode()
     question = urllib.request.Request(url, data=data, headers=headers)
-    authorities = os.environ.get("PGOAUTHCAFILE") if is_unsafe() else None
-    secured = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=authorities))
+    secured = urllib.request.HTTPSHandler(context=_trust(request.ca_file))
     opener = urllib.request.build_opener(_NoRedirections, secured)
     try:
         try:

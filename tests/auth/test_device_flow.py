@@ -5,7 +5,9 @@ plays PostgreSQL 18's part.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -28,9 +30,12 @@ GIVEN = (200, {"access_token": TOKEN, "token_type": "Bearer"})
 class Issuer(ThreadingHTTPServer):
     """Answers from a script, and keeps what it was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, secured: ssl.SSLContext | None = None) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}/realm"
+        if secured:
+            self.socket = secured.wrap_socket(self.socket, server_side=True)
+        scheme = "https" if secured else "http"
+        self.url = f"{scheme}://127.0.0.1:{self.server_port}/realm"
         self.discovery = f"{self.url}/.well-known/openid-configuration"
         self.document = {
             "issuer": self.url,
@@ -80,16 +85,33 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def issuer(monkeypatch) -> Iterator[Issuer]:
-    monkeypatch.setenv("PGOAUTHDEBUG", "UNSAFE")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with Issuer() as issuer:
+@contextlib.contextmanager
+def serving(issuer: Issuer) -> Iterator[Issuer]:
+    with issuer:
         thread = threading.Thread(target=issuer.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         yield issuer
         issuer.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def issuer(monkeypatch) -> Iterator[Issuer]:
+    monkeypatch.setenv("PGOAUTHDEBUG", "UNSAFE")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with serving(Issuer()) as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def secured_issuer(monkeypatch, tls_files) -> Iterator[Issuer]:
+    """One whose certificate an authority of the tests has signed, and that may be asked at once."""
+    monkeypatch.setenv("PGOAUTHDEBUG", "UNSAFE:dos-endpoint")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tls_files["certificate"], tls_files["key"])
+    with serving(Issuer(context)) as issuer:
+        yield issuer
 
 
 def dial(scripted, issuer, **options):
@@ -189,8 +211,28 @@ def test_documents_that_will_not_do(scripted, issuer, change, text):
         dial(scripted, issuer)
 
 
-def test_plain_http_is_for_tests(scripted, issuer, monkeypatch):
+def test_the_issuers_authority_may_be_named(scripted, secured_issuer, tls_files, monkeypatch):
+    with pytest.raises(psycoxide.OperationalError, match=r"could not reach .*verify failed"):
+        dial(scripted, secured_issuer)
+    dial(scripted, secured_issuer, oauth_ca_file=tls_files["root"])[0].close()
+    monkeypatch.setenv("PGOAUTHCAFILE", tls_files["root"])
+    dial(scripted, secured_issuer)[0].close()
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_file_without_authorities_is_told(scripted, secured_issuer, tmp_path, content):
+    file = tmp_path / "authorities"
+    if content:
+        file.write_text(content)
+    with pytest.raises(psycoxide.OperationalError, match=r'could not read oauth_ca_file ".*auth'):
+        dial(scripted, secured_issuer, oauth_ca_file=str(file))
+
+
+@pytest.mark.parametrize("allowed", [None, "http", "UNSAFE:", "UNSAFE:dos-endpoint,trace"])
+def test_plain_http_is_for_tests(scripted, issuer, monkeypatch, allowed):
     monkeypatch.delenv("PGOAUTHDEBUG")
+    if allowed:
+        monkeypatch.setenv("PGOAUTHDEBUG", allowed)
     with pytest.raises(psycoxide.OperationalError, match="not a well-known one"):
         dial(scripted, issuer)
     assert issuer.asked == []

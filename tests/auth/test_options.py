@@ -1,4 +1,4 @@
-"""Every option of libpq 18, from every place that can say it."""
+"""Every option of libpq 19, from every place that can say it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from psycoxide.extensions import parse_dsn
 # environment variable, and a value that lets us connect.
 OPTIONS: dict[str, tuple[str | None, str | None]] = {
     "service": ("PGSERVICE", None),
+    "servicefile": ("PGSERVICEFILE", None),
     "user": ("PGUSER", None),
     "password": ("PGPASSWORD", None),
     "passfile": ("PGPASSFILE", "/nowhere"),
@@ -65,6 +66,7 @@ OPTIONS: dict[str, tuple[str | None, str | None]] = {
     "oauth_client_id": (None, "me"),
     "oauth_client_secret": (None, "hush"),
     "oauth_scope": (None, "openid"),
+    "oauth_ca_file": ("PGOAUTHCAFILE", "/nowhere"),
     "sslkeylogfile": (None, "/dev/null"),
 }
 SETTABLE = {name: value for name, (_, value) in OPTIONS.items() if value is not None}
@@ -134,6 +136,9 @@ def test_an_option_of_a_service(server, monkeypatch, tmp_path, name):
     path.write_text("[mine]\n" + "".join(f"{key}={text}\n" for key, text in given.items()))
     monkeypatch.setenv("PGSERVICEFILE", str(path))
     check(psycoxide.connect("service=mine"), name, SETTABLE[name])
+    monkeypatch.setenv("PGSERVICEFILE", "/nowhere")
+    check(psycoxide.connect(service="mine", servicefile=path), name, SETTABLE[name])
+    monkeypatch.setenv("PGSERVICEFILE", str(path))
     monkeypatch.setenv("PGSERVICE", "mine")
     check(psycoxide.connect(), name, SETTABLE[name])
 

@@ -8,6 +8,7 @@ import pickle
 from decimal import Decimal
 
 import pytest
+from fixtures.server import needs_version
 
 import psycoxide
 from psycoxide.extras import (
@@ -54,8 +55,7 @@ VALUES = [
 
 @pytest.fixture
 def cur(conn):
-    if conn.info.server_version < 140000:
-        pytest.skip("servers before 14 have no multiranges")
+    needs_version(conn, 14, "a multirange")
     return conn.cursor()
 
 
@@ -139,8 +139,8 @@ def test_as_a_sequence():
         value.ranges = ()
 
 
-def test_parsing_without_a_cursor(conn):
-    caster = register_multirange("int4multirange", "Own", conn)
+def test_parsing_without_a_cursor(cur):
+    caster = register_multirange("int4multirange", "Own", cur.connection)
     assert caster.parse("{[1,3)}") == Multirange([Range("1", "3")])
     assert caster.parse(None) is None
     for text in ("", "{", "{[1,3)", "{[1,3)[5,6)}", "{[1,3),}", "[1,3)"):

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from fixtures.connections import end_sessions
 
 import psycoxide
 from psycoxide import extensions
@@ -58,7 +59,8 @@ def ascii_dsn(dsn):
             " lc_collate 'C' lc_ctype 'C'"
         )
         yield extensions.make_dsn(dsn, dbname=ASCII)
-        cur.execute(f"drop database {ASCII} with (force)")
+        end_sessions(cur, ASCII)
+        cur.execute(f"drop database {ASCII}")
     conn.close()
 
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from fixtures.server import needs_version
 
 import psycoxide
 from psycoxide import extensions
@@ -357,3 +358,18 @@ def test_an_error_names_what_could_not_be_read(cur: Any) -> None:
         value(cur, "SELECT date '2020-02-01'")
     cur.execute("SET datestyle TO iso")
     assert value(cur, "SELECT date '2020-02-01'") == dt.date(2020, 2, 1)
+
+
+@pytest.mark.parametrize("number", [0, 4294967296, 2**64 - 1])
+def test_oid8_is_an_int(cur: Any, number: int) -> None:
+    needs_version(cur.connection, 19, "oid8")
+    for cursor in (cur, cur.connection.cursor(binary=True)):
+        assert value(cursor, f"select '{number}'::oid8") == number
+        assert value(cursor, f"select '{{null,{number}}}'::oid8[]") == [None, number]
+    assert value(cur, "select null::oid8") is None
+
+
+def test_oid8_has_its_caster_on_every_server() -> None:
+    for oid, text, number in [(6437, "18446744073709551615", 2**64 - 1), (6442, "{1,NULL}", None)]:
+        read = extensions.string_types[oid](text, None)
+        assert read == number if number else read == [1, None]

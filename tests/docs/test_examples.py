@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fixtures.connections import end_sessions
 
 import psycoxide
 
@@ -36,6 +37,10 @@ ALONE = [
 
 # What a page's examples need of the server, as a condition and in words.
 NEEDS = {
+    "errors.md": (
+        "current_setting('server_version_num')::int >= 140000",
+        "a pg_terminate_backend() that waits, which came with PostgreSQL 14",
+    ),
     "replication.md": (
         "current_setting('wal_level') = 'logical' and exists (select"
         " from pg_config c, pg_ls_dir(c.setting) file"
@@ -98,16 +103,13 @@ def surroundings(
     cur.execute("create database shop owner me")
     env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     yield {**env, **role, "TZ": "UTC", "PYTHONWARNINGS": "error::DeprecationWarning:__main__"}
-    # A page that failed may have left a slot, which would keep the database.
-    cur.execute(
-        "select pg_terminate_backend(active_pid, 5000) from pg_replication_slots"
-        " where database = 'shop' and active"
-    )
+    # A page that failed may have left a session or a slot, which would keep the database.
+    end_sessions(cur, "shop")
     cur.execute(
         "select pg_drop_replication_slot(slot_name) from pg_replication_slots"
         " where database = 'shop'"
     )
-    cur.execute("drop database shop with (force)")
+    cur.execute("drop database shop")
     conn.close()
 
 

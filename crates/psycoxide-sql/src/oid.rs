@@ -289,3 +289,11 @@ pub const PG_SNAPSHOT_ARRAY: Oid = 5039;
 pub const XID8: Oid = 5069;
 /// `xid8` array
 pub const XID8_ARRAY: Oid = 271;
+/// `oid8`
+pub const OID8: Oid = 6437;
+/// `oid8` array
+pub const OID8_ARRAY: Oid = 6442;
+/// `regdatabase`
+pub const REGDATABASE: Oid = 6490;
+/// `regdatabase` array
+pub const REGDATABASE_ARRAY: Oid = 6491;

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-from pathlib import Path
 from typing import Any
 
+import npm  # fixtures.clusters has put tools/ on the path
 import psycopg2
-from fixtures.clusters import TOOLS
 
 from .places import Missing, Place
 from .pooler import Pooler
 from .servers import Server
 
 # Where `make test-poolers` has npm put it.
-PACKAGES = Path(os.environ.get("PSYCOXIDE_NPM") or TOOLS.parent / ".cache" / "npm").absolute()
-SOCKET = PACKAGES / "node_modules" / "@electric-sql" / "pglite-socket"
+SOCKET = npm.package("@electric-sql/pglite-socket")
 CLIENTS = 12
 
 

@@ -25,8 +25,17 @@ pub enum Error {
     Nul,
     /// The service asked for is in no service file.
     ServiceNotFound(String),
-    /// The service file itself is wrong; what is wrong with it.
-    ServiceFile(String),
+    /// There is no service file of this name.
+    NoServiceFile(String),
+    /// The service file itself is wrong.
+    ServiceFile {
+        /// What is wrong with it.
+        what: String,
+        /// Its name.
+        file: String,
+        /// The number of the line.
+        line: usize,
+    },
     /// An option's value is none of those it may have.
     Value {
         /// The option.
@@ -77,7 +86,9 @@ impl Error {
                 may_be_in(value) || may_be_in_uri(dsn) || dsn.contains('@')
             }
             Error::Value { value, .. } | Error::Integer { value, .. } => may_be_in(value),
-            Error::ServiceNotFound(name) => may_be_in(name),
+            Error::ServiceNotFound(name)
+            | Error::NoServiceFile(name)
+            | Error::ServiceFile { file: name, .. } => may_be_in(name),
             _ => false,
         };
         if hides { self.hidden() } else { self }
@@ -91,6 +102,10 @@ impl Error {
             Error::MissingEquals(_) => Error::MissingEquals(hidden),
             Error::Uri { what, .. } => Error::Uri { what, part: hidden },
             Error::ServiceNotFound(_) => Error::ServiceNotFound(hidden),
+            Error::NoServiceFile(_) => Error::NoServiceFile(hidden),
+            Error::ServiceFile { what, line, .. } => {
+                Error::ServiceFile { what, file: hidden, line }
+            }
             Error::Value { keyword, .. } => Error::Value { keyword, value: hidden },
             Error::Integer { keyword, .. } => Error::Integer { keyword, value: hidden },
             Error::Port(_) => Error::Port(hidden),
@@ -111,7 +126,11 @@ impl fmt::Display for Error {
             }
             Error::Uri { what, part } => write!(f, "{what}: \"{part}\""),
             Error::Port(port) => write!(f, "invalid port number: \"{port}\""),
-            Error::ServiceFile(what) | Error::Conflict(what) => f.write_str(what),
+            Error::Conflict(what) => f.write_str(what),
+            Error::NoServiceFile(file) => write!(f, "service file \"{file}\" not found"),
+            Error::ServiceFile { what, file, line } => {
+                write!(f, "{what} in service file \"{file}\", line {line}")
+            }
             Error::Nul => f.write_str("connection options cannot contain NUL characters"),
             Error::ServiceNotFound(name) => write!(f, "definition of service \"{name}\" not found"),
             Error::Value { keyword, value } => match *keyword {

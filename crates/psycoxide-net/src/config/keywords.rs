@@ -1,4 +1,4 @@
-//! The options of a connection: every one of libpq 18, and what we add to them.
+//! The options of a connection: every one of libpq 19, and what we add to them.
 //!
 //! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS>
 
@@ -33,6 +33,7 @@ const fn secret(name: &'static str, env: Option<&'static str>) -> Keyword {
 #[rustfmt::skip]
 pub static KEYWORDS: &[Keyword] = &[
     option("service", Some("PGSERVICE"), None),
+    option("servicefile", Some("PGSERVICEFILE"), None),
     option("user", Some("PGUSER"), None),
     secret("password", Some("PGPASSWORD")),
     option("passfile", Some("PGPASSFILE"), None),
@@ -81,6 +82,7 @@ pub static KEYWORDS: &[Keyword] = &[
     option("oauth_client_id", None, None),
     secret("oauth_client_secret", None),
     option("oauth_scope", None, None),
+    option("oauth_ca_file", Some("PGOAUTHCAFILE"), None),
     option("sslkeylogfile", None, None),
     option("operation_timeout", None, None),
 ];

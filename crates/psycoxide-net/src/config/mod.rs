@@ -131,9 +131,10 @@ impl Config {
     }
 
     /// The options in effect, as libpq's `PQconninfo` gives them. The password is among them; the
-    /// service is not, since what it stands for is (libpq 17).
+    /// service and its file are not, since what they stand for is (libpq 17).
     pub fn parameters(&self) -> Vec<(String, String)> {
-        self.values.pairs().into_iter().filter(|(name, _)| name != "service").collect()
+        let stands_for_others = |name: &str| matches!(name, "service" | "servicefile");
+        self.values.pairs().into_iter().filter(|(name, _)| !stands_for_others(name)).collect()
     }
 
     /// The value in effect of an option, if it has one.

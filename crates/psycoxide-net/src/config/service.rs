@@ -16,15 +16,12 @@ pub(super) fn apply(values: &mut Values, surroundings: &Surroundings<'_>) -> Res
     else {
         return Ok(());
     };
-    for (file, must_exist) in files(surroundings) {
+    for (file, must_exist) in files(values, surroundings) {
         let text = match std::fs::read(&file) {
             Ok(bytes) => bytes,
             Err(_) if !must_exist => continue,
             Err(_) => {
-                return Err(Error::ServiceFile(format!(
-                    "service file \"{}\" not found",
-                    file.display()
-                )));
+                return Err(Error::NoServiceFile(file.display().to_string()));
             }
         };
         if read(&String::from_utf8_lossy(&text), &service, &file, values)? {
@@ -35,8 +32,9 @@ pub(super) fn apply(values: &mut Values, surroundings: &Surroundings<'_>) -> Res
 }
 
 /// Where services are looked for, the user's own file first, and whether the file must exist.
-fn files(surroundings: &Surroundings<'_>) -> Vec<(PathBuf, bool)> {
-    let own = match surroundings.get("PGSERVICEFILE") {
+fn files(values: &Values, surroundings: &Surroundings<'_>) -> Vec<(PathBuf, bool)> {
+    let given = values.get("servicefile").map(str::to_owned);
+    let own = match given.or_else(|| surroundings.get("PGSERVICEFILE")) {
         Some(file) => Some((PathBuf::from(file), true)),
         None => surroundings.home().map(|home| (home.join(".pg_service.conf"), false)),
     };
@@ -48,8 +46,10 @@ fn files(surroundings: &Surroundings<'_>) -> Vec<(PathBuf, bool)> {
 ///
 /// The section ends at the next header; a name's first value in it counts.
 fn read(text: &str, service: &str, file: &Path, values: &mut Values) -> Result<bool, Error> {
-    let at = |number: usize, what: &str| {
-        Error::ServiceFile(format!("{what} in service file \"{}\", line {number}", file.display()))
+    let at = |line: usize, what: &str| Error::ServiceFile {
+        what: what.to_owned(),
+        file: file.display().to_string(),
+        line,
     };
     let header = format!("[{service}]");
     let mut found = false;
@@ -69,8 +69,12 @@ fn read(text: &str, service: &str, file: &Path, values: &mut Values) -> Result<b
         }
         let syntax = || at(number, "syntax error");
         let (name, value) = line.split_once('=').ok_or_else(syntax)?;
-        if name == "service" {
-            return Err(at(number, "nested service specifications not supported"));
+        match name {
+            "service" => return Err(at(number, "nested service specifications not supported")),
+            "servicefile" => {
+                return Err(at(number, "nested \"servicefile\" specifications not supported"));
+            }
+            _ => {}
         }
         values.set_default(name, value.to_owned()).map_err(|_| syntax())?;
     }
@@ -92,7 +96,8 @@ mod tests {
     }
 
     const FILE: &str = "# comment\n\n[a]\nhost=h\nhost=second\nuser=u\n  port=1  \npassword=a b=c\n\
-                        [b]\nnosuch=1\n[c]\nhost\n[d]\nservice=a\n[a]\ndbname=late\n[empty]\n";
+                        [b]\nnosuch=1\n[c]\nhost\n[d]\nservice=a\n[a]\ndbname=late\n[empty]\n\
+                        [e]\nservicefile=/other\n";
 
     #[test]
     fn the_first_section_of_the_name_counts() {
@@ -112,6 +117,10 @@ mod tests {
             ("b", "syntax error in service file \"/svc\", line 10"),
             ("c", "syntax error in service file \"/svc\", line 12"),
             ("d", "nested service specifications not supported in service file \"/svc\", line 14"),
+            (
+                "e",
+                "nested \"servicefile\" specifications not supported in service file \"/svc\", line 19",
+            ),
         ] {
             assert_eq!(read_service(FILE, service), Err(error.to_owned()));
         }

@@ -108,6 +108,45 @@ fn explicit_beats_service_beats_environment() {
     assert_eq!(error.to_string(), format!("service file \"{file}\" not found"));
 }
 
+/// What libpq 19 answers.
+#[test]
+fn the_option_servicefile_beats_the_environment() {
+    let folder = std::env::temp_dir().join(format!("psycoxide-servicefile-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    for (name, text) in [
+        ("a", "[s]\ndbname=of_a\n"),
+        ("b", "[s]\ndbname=of_b\n[only_b]\ndbname=x\n"),
+        ("pg_service.conf", "[shared]\ndbname=of_all\n"),
+    ] {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+    let at = |name: &str| folder.join(name).display().to_string();
+    let (a, b, all) = (at("a"), at("b"), at(""));
+    let environment = [("PGSERVICEFILE", &*b), ("PGSYSCONFDIR", &*all), ("PGUSER", "u")];
+    for (dsn, dbname) in [
+        (format!("service=s servicefile={a}"), "of_a"),
+        (format!("postgresql:///?service=s&servicefile={a}"), "of_a"),
+        ("service=s".to_owned(), "of_b"),
+        (format!("service=shared servicefile={a}"), "of_all"),
+        // Without a service it is not read.
+        ("servicefile=/nowhere".to_owned(), "u"),
+    ] {
+        let read = config(&dsn, &environment).unwrap();
+        assert_eq!(read.get("dbname"), Some(dbname), "{dsn}");
+        assert!(!read.parameters().iter().any(|(name, _)| name.starts_with("service")));
+    }
+    for (dsn, error) in [
+        (format!("service=only_b servicefile={a}"), "definition of service \"only_b\" not found"),
+        ("service=s servicefile=/nowhere".to_owned(), "service file \"/nowhere\" not found"),
+        ("service=s servicefile=''".to_owned(), "service file \"\" not found"),
+        // What was to be a password may have got there.
+        ("service=s servicefile='/x password=hush'".to_owned(), "service file \"***\" not found"),
+    ] {
+        assert_eq!(config(&dsn, &environment).unwrap_err().to_string(), error, "{dsn}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 #[test]
 fn the_environment_reaches_the_startup_packet() {
     let environment = [

@@ -1,4 +1,4 @@
-//! What libpq's `PQconninfoParse` answers to many connection strings (libpq 17, and 18 for the
+//! What libpq's `PQconninfoParse` answers to many connection strings (libpq 17; 18 and 19 for the
 //! options that are new there): the options given, in the order of its table, or its error.
 //!
 //! libpq 18 refuses blanks inside a URI, which 17 takes as they are; here they are taken.
@@ -62,7 +62,7 @@ pub(super) const VECTORS: &[(&str, Answer)] = &[
     ("scram_client_key=a scram_server_key=b", Ok(&[("scram_client_key", "a"), ("scram_server_key", "b")])),
     ("oauth_issuer=a oauth_client_id=b oauth_client_secret=c oauth_scope=d", Ok(&[("oauth_issuer", "a"), ("oauth_client_id", "b"), ("oauth_client_secret", "c"), ("oauth_scope", "d")])),
     ("sslkeylogfile=/x", Ok(&[("sslkeylogfile", "/x")])),
-    ("servicefile=/x", Err("invalid connection option \"servicefile\"")),
+    ("oauth_ca_file=/x servicefile=/y", Ok(&[("servicefile", "/y"), ("oauth_ca_file", "/x")])),
     ("tty=x", Err("invalid connection option \"tty\"")),
     ("authtype=x", Err("invalid connection option \"authtype\"")),
     ("krbsrvname=p gsslib=g gssdelegation=1 gssencmode=disable", Ok(&[("gssencmode", "disable"), ("krbsrvname", "p"), ("gsslib", "g"), ("gssdelegation", "1")])),

@@ -93,6 +93,9 @@ const PRIVATE: &[(&str, Decoder)] =
 const JSON: &[(&str, oid::Oid, oid::Oid)] =
     &[("JSON", oid::JSON, oid::JSON_ARRAY), ("JSONB", oid::JSONB, oid::JSONB_ARRAY)];
 
+/// Of PostgreSQL 19, which psycopg2 does not know.
+const OID8: (&str, oid::Oid, oid::Oid) = ("OID8", oid::OID8, oid::OID8_ARRAY);
+
 /// The same for ranges; and the `RangeCaster` of `psycoxide._range` whose `parse()` casts.
 const RANGES: &[(&str, oid::Oid, oid::Oid, &str)] = &[
     ("type", oid::INT4RANGE, oid::INT4RANGE_ARRAY, "int4range_caster"),
@@ -130,7 +133,7 @@ pub fn register(module: &Bound<'_, PyModule>, string_types: &Bound<'_, PyDict>) 
     Ok(())
 }
 
-/// Registers the casters of [`JSON`] and [`RANGES`]; returns them by the oids of their types, for
+/// Registers the casters of [`JSON`], [`RANGES`] and [`OID8`]; returns them by the oids of their types, for
 /// the modules that export them.
 fn default_types<'py>(
     py: Python<'py>,
@@ -157,6 +160,8 @@ fn default_types<'py>(
         };
         enter(name, *oid, *array_oid, decoder)?;
     }
+    let (name, oid, array_oid) = OID8;
+    enter(name, oid, array_oid, Decoder::Integer)?;
     for (name, oid, array_oid, caster) in RANGES {
         let parse = Bound::new(py, Deferred::new(caster))?.into_any().unbind();
         enter(name, *oid, *array_oid, Decoder::Python(parse))?;

@@ -14,8 +14,8 @@ use crate::text;
 pub(super) static CREDENTIALS: Lazy = Lazy::new("psycoxide._credentials", "Credentials");
 
 /// The options that say how to get a token.
-const TOKEN_OPTIONS: [&str; 4] =
-    ["oauth_issuer", "oauth_client_id", "oauth_client_secret", "oauth_scope"];
+const TOKEN_OPTIONS: [&str; 5] =
+    ["oauth_issuer", "oauth_client_id", "oauth_client_secret", "oauth_scope", "oauth_ca_file"];
 
 /// The `Credentials` that a connection string of `connect()` carries.
 pub fn carried_by<'py>(dsn: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
