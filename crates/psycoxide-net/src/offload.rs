@@ -37,6 +37,8 @@ impl<T: Send + 'static> Offload<T> {
         let (bell, rope) = UnixStream::pair()?;
         std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             let _ = sender.send(work());
+            // Before the bell rings: then nothing more comes.
+            drop(sender);
             drop(rope);
         })?;
         Ok(Self { result, bell })
