@@ -114,7 +114,7 @@ fn decrypt(der: &[u8], password: Option<&Secret>) -> Result<Zeroizing<Vec<u8>>, 
 }
 
 /// Whether a password can be stretched in seconds, and in the memory that OpenSSL allows: a file
-/// must not stop the program. A scrypt that costs nothing at all would make the library panic.
+/// must not stop the program, with costs that are too high or that scrypt does not have.
 fn is_affordable(scheme: &EncryptionScheme) -> bool {
     let EncryptionScheme::Pbes2(parameters) = scheme else { return true };
     match &parameters.kdf {

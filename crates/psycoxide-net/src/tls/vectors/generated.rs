@@ -25,7 +25,7 @@ impl Random {
     }
 }
 
-/// Without those that OpenSSL is known to judge otherwise, which are in the tables.
+/// Without those that OpenSSL is known to judge otherwise.
 fn names() -> Vec<Vec<u8>> {
     let unit = |text: &[u8]| directory(&[(O, UTF8, text)]);
     vec![
