@@ -155,6 +155,7 @@ HOLDERS = {
     "lobject": of_connections,
     "Deferred": deferred,
     "_OrderedRow": ordered_rows,
+    "_JSONLoads": adapters,
     "Binary": prepared,
     "List": prepared,
     "QuotedString": prepared,

@@ -161,7 +161,7 @@ impl Subtree<'_> {
         }
     }
 
-    /// Whether a name stands for names that are in the subtree. OpenSSL does not ask.
+    /// Whether a name stands for names that are in the subtree.
     fn may_hold(&self, name: &Name<'_>) -> bool {
         let (
             Name::General(GeneralName::Dns([b'*', b'.', domain @ ..])),
@@ -224,8 +224,7 @@ fn names<'c>(certificate: &'c Certificate<'_>, is_leaf: bool) -> Result<Vec<Name
     Ok(names)
 }
 
-/// Whether a common name may be taken for a host's. OpenSSL wants a dot in it and no wildcard;
-/// libpq takes either for the host's name.
+/// Whether a common name may be taken for a host's, as libpq takes it.
 fn may_be_host(name: &[u8]) -> bool {
     !name.iter().any(|byte| byte.is_ascii_whitespace())
 }
@@ -276,8 +275,7 @@ fn is_address_within(address: &[u8], range: &[u8]) -> Result<bool, Distrust> {
     if !matches!(address.len(), 4 | 16) {
         return Err(Distrust::NameSyntax);
     }
-    // OpenSSL takes a range of an odd size for one that holds nothing, and so for one that
-    // excludes nothing.
+    // A range of another size is none: it could be read to exclude nothing.
     let (8 | 32, Some((base, mask))) = (range.len(), range.split_at_checked(range.len() / 2))
     else {
         return Err(Distrust::UnknownConstraint);
