@@ -32,7 +32,7 @@ def test_pandas_and_numpy(cur, adapters):
     numpy = pytest.importorskip("numpy")
     (block,) = re.findall(r"```python\n(import numpy\n.*?)```", TYPES.read_text(), re.DOTALL)
     exec(block, {"adapt": extensions.adapt})
-    missing = (pandas.NaT, pandas.NA, numpy.datetime64("NaT"), numpy.float32("nan"))
+    missing = (pandas.NaT, pandas.NA, numpy.datetime64("NaT", "s"), numpy.float32("nan"))
     assert [back(cur, value) for value in missing] == [None] * 4
     for value in (numpy.int8(-1), numpy.uint64(2**64 - 1), numpy.float32(0.5), numpy.bool_(True)):
         assert back(cur, value) == value.item()
