@@ -2,6 +2,7 @@
 
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::PyIndexError;
+use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
@@ -24,9 +25,18 @@ pub struct Notify {
 }
 
 impl Notify {
-    /// A notification as it came.
-    pub fn received(pid: Py<PyAny>, channel: Py<PyAny>, payload: Py<PyAny>) -> Self {
-        Self { pid, channel, payload }
+    /// A notification as it came: a number and two texts.
+    pub fn received(
+        py: Python<'_>,
+        pid: Py<PyAny>,
+        channel: Py<PyAny>,
+        payload: Py<PyAny>,
+    ) -> PyResult<Bound<'_, Self>> {
+        let notify = Bound::new(py, Self { pid, channel, payload })?;
+        // They lead nowhere, so the collector need not go through the thousands of a busy listener.
+        // SAFETY: a valid object of a class whose objects the collector tracks.
+        unsafe { ffi::PyObject_GC_UnTrack(notify.as_ptr().cast()) };
+        Ok(notify)
     }
 
     fn no_payload(py: Python<'_>) -> PyResult<Py<PyAny>> {

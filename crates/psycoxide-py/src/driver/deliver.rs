@@ -140,11 +140,10 @@ fn append_notifications(
         };
         let payload = text(&notification.payload).unbind();
         let (sender, name) = (pid.clone().unbind(), channel.clone().unbind());
-        let _ =
-            Bound::new(py, Notify::received(sender, name, payload)).and_then(|notify| match list {
-                Some(list) => list.append(notify),
-                None => target.call_method1("append", (notify,)).map(drop),
-            });
+        let _ = Notify::received(py, sender, name, payload).and_then(|notify| match list {
+            Some(list) => list.append(notify),
+            None => target.call_method1("append", (notify,)).map(drop),
+        });
         last = Some((notification, pid, channel));
     }
 }
