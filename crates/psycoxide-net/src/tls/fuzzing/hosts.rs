@@ -71,6 +71,7 @@ fn is_address_of(host: &str, address: &[u8]) -> bool {
         && found.s_addr.to_ne_bytes() == *address
 }
 
+// SAFETY: the C library declares the function so.
 unsafe extern "C" {
     fn inet_aton(text: *const libc::c_char, address: *mut libc::in_addr) -> libc::c_int;
 }
