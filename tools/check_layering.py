@@ -1,18 +1,27 @@
 #!/usr/bin/env python3
 """Proves the one rule of the house: proto and sql <- net <- py, and never back.
 
-Read from `cargo metadata`, so no source is parsed for it. Also: the crates that must know nothing
-of Python, sockets or randomness do not depend on what would give it to them, and the crates that
-hold no unsafe code forbid it.
+    python tools/check_layering.py [--map CRATE [ROOM ...]]
+
+Read from `cargo metadata`. Also: the crates that must know nothing of Python, sockets or randomness
+do not depend on what would give it to them, the crates that hold no unsafe code forbid it, and no
+circle of files that need each other reaches beyond one folder (read from the sources).
+
+`--map` prints which rooms of a crate need which others, and its circles; for the rooms that are
+named, also what each file needs. A room is a folder of `src`, or a file outside of any.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
+
+import module_graph
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -34,6 +43,14 @@ MUST_NOT_USE: dict[str, set[str]] = {
 }
 
 FORBID_UNSAFE = ["psycoxide-proto", "psycoxide-sql"]
+
+# Whether circles of files are looked for in a crate.
+COVERED = {
+    "psycoxide-proto": False,
+    "psycoxide-sql": True,
+    "psycoxide-net": False,
+    "psycoxide-py": False,
+}
 
 
 def metadata() -> dict[str, Any]:
@@ -72,12 +89,53 @@ def forbids_unsafe(package: dict[str, Any]) -> bool:
     return "#![forbid(unsafe_code)]" in library.read_text()
 
 
+def graph(crate: str) -> module_graph.Graph:
+    return module_graph.graph(ROOT / "crates" / crate / "src")
+
+
+def wide_circles(crate: str, edges: module_graph.Graph) -> list[str]:
+    """The circles that reach beyond one folder, in words."""
+    wrong = []
+    for circle in module_graph.circles(edges):
+        if module_graph.is_wide(circle):
+            arrows = "".join(f"\n    {arrow}" for arrow in module_graph.arrows(edges, circle))
+            wrong.append(f"{crate}: {len(circle)} files in several folders need each other{arrows}")
+    return wrong
+
+
+def show_map(crate: str, rooms: list[str]) -> None:
+    edges = graph(crate)
+    room = module_graph.room
+    counted = Counter((room(file), room(to)) for file, needed in edges.items() for to in needed)
+    for (source, target), count in sorted(counted.items()):
+        if source != target:
+            back = f", and {counted[target, source]} back" if counted[target, source] else ""
+            print(f"{source} -> {target}: {count}{back}")
+    for file, needed in sorted(edges.items()):
+        if room(file) in rooms:
+            for target in sorted(needed):
+                print(f"{file} -> {target}: {', '.join(sorted(needed[target]))}")
+    for line in wide_circles(crate, edges):
+        print(line)
+
+
 def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--map", choices=MAY_USE, metavar="CRATE", help="what needs what in it")
+    parser.add_argument("room", nargs="*", help="a room of that crate, to see every file's needs")
+    options = parser.parse_args()
+    if options.map:
+        show_map(options.map, options.room)
+        return 0
     wrong = check(metadata()["packages"])
+    for crate, covered in COVERED.items():
+        wrong += wide_circles(crate, graph(crate)) if covered else []
     for line in wrong:
         print(f"layering: {line}")
     if not wrong:
-        print("layering: proto and sql <- net <- py holds")
+        print("layering: proto and sql <- net <- py holds, and no circle leaves its folder")
     return 1 if wrong else 0
 
 
