@@ -46,7 +46,7 @@ FORBID_UNSAFE = ["psycoxide-proto", "psycoxide-sql"]
 
 # Whether circles of files are looked for in a crate.
 COVERED = {
-    "psycoxide-proto": False,
+    "psycoxide-proto": True,
     "psycoxide-sql": True,
     "psycoxide-net": False,
     "psycoxide-py": False,

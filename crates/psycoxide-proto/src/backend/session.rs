@@ -63,14 +63,6 @@ impl CancelKey {
         }
         Ok(CancelKey { pid, secret: secret.to_vec() })
     }
-
-    /// `CancelRequest`: the only message of a connection of its own, after which the server
-    /// closes it.
-    ///
-    /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-CANCELREQUEST>
-    pub fn request_message(&self) -> Vec<u8> {
-        crate::frontend::startup::cancel_request(self)
-    }
 }
 
 /// Prints the process id only: who knows the key may cancel.

@@ -36,16 +36,21 @@ pub(crate) fn startup(
     message.finish()
 }
 
-/// `CancelRequest` (frontend): to be sent on a connection of its own.
-pub(crate) fn cancel_request(key: &CancelKey) -> Vec<u8> {
-    let mut out = Vec::with_capacity(12 + key.secret.len());
-    let mut message = Writer::untyped(&mut out);
-    message.uint32(CANCEL_REQUEST);
-    message.int32(key.pid);
-    // Neither can fail for a key of at most 256 bytes.
-    let _ = message.bytes(&key.secret);
-    let _ = message.finish();
-    out
+impl CancelKey {
+    /// `CancelRequest` (frontend): the only message of a connection of its own, after which the
+    /// server closes it.
+    ///
+    /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-CANCELREQUEST>
+    pub fn request_message(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(12 + self.secret.len());
+        let mut message = Writer::untyped(&mut out);
+        message.uint32(CANCEL_REQUEST);
+        message.int32(self.pid);
+        // Neither can fail for a key of at most 256 bytes.
+        let _ = message.bytes(&self.secret);
+        let _ = message.finish();
+        out
+    }
 }
 
 /// `Terminate` (frontend, `X`).
