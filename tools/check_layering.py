@@ -48,7 +48,7 @@ FORBID_UNSAFE = ["psycoxide-proto", "psycoxide-sql"]
 COVERED = {
     "psycoxide-proto": True,
     "psycoxide-sql": True,
-    "psycoxide-net": False,
+    "psycoxide-net": True,
     "psycoxide-py": False,
 }
 

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 use psycoxide_proto::Interest;
 
 use crate::config::Config;
-use crate::error::{Attempt, Error, Reason};
-use crate::gss;
-use crate::securing::{How, Secured, Securing};
+use crate::encryption_method::EncryptionMethod;
+use crate::error::{Error, FailedAttempt, Reason};
+use crate::gss::GssFailure;
+use crate::securing::{Secured, Securing};
 use crate::socket::place::Place;
 use crate::socket::{Connecting, Stream, TcpOptions};
-use crate::tls::Failure;
+use crate::tls::TlsFailure;
 use crate::wait::{Readiness, wait};
 
 /// What it takes to cancel the operations of one session.
@@ -25,7 +26,7 @@ pub struct CancelToken {
     message: Vec<u8>,
     /// How the session is encrypted, with the configuration and the host in its list: then this is
     /// too.
-    secure: Option<(How, Arc<Config>, usize)>,
+    secure: Option<(EncryptionMethod, Arc<Config>, usize)>,
 }
 
 impl std::fmt::Debug for CancelToken {
@@ -39,7 +40,7 @@ impl CancelToken {
     pub(crate) fn new(
         place: Place,
         message: Vec<u8>,
-        secure: Option<(How, Arc<Config>, usize)>,
+        secure: Option<(EncryptionMethod, Arc<Config>, usize)>,
     ) -> Self {
         Self { place, message, secure }
     }
@@ -58,7 +59,11 @@ impl CancelToken {
     ) -> Result<(), Error> {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         self.try_send(&mut Waiting { deadline, go_on }).map_err(|reason| {
-            Error::Connect(vec![Attempt::Place { place: self.place.clone(), reason, note: None }])
+            Error::Connect(vec![FailedAttempt::Place {
+                place: self.place.clone(),
+                reason,
+                note: None,
+            }])
         })
     }
 
@@ -83,8 +88,8 @@ impl CancelToken {
     /// The stream encrypted as the session is: a cancel request holds the session's secret key. As
     /// with libpq, there is no going back to clear text here.
     fn secured(&self, stream: Stream, waiting: &mut Waiting<'_>) -> Result<Stream, Reason> {
-        let Some((how, config, host)) = &self.secure else { return Ok(stream) };
-        let mut securing = Securing::new(stream, *how, config, *host)?;
+        let Some((method, config, host)) = &self.secure else { return Ok(stream) };
+        let mut securing = Securing::new(stream, *method, config, *host)?;
         loop {
             match securing.advance(config, *host)? {
                 Secured::Wait(interest) => {
@@ -92,7 +97,7 @@ impl CancelToken {
                 }
                 Secured::Done => return Ok(securing.into_stream()),
                 Secured::Refused => {
-                    return Err(how.refused());
+                    return Err(Reason::refused(*method));
                 }
             }
         }
@@ -116,8 +121,8 @@ impl CancelToken {
                 Ok(_) => {}
                 Err(error)
                     if error.kind() == io::ErrorKind::ConnectionReset
-                        || Failure::of(&error).is_some()
-                        || gss::Failure::of(&error).is_some() =>
+                        || TlsFailure::of(&error).is_some()
+                        || GssFailure::of(&error).is_some() =>
                 {
                     return Ok(());
                 }

@@ -7,10 +7,10 @@ use psycoxide_proto::{Error as ProtoError, Report};
 use psycoxide_sql::message::Message;
 
 use crate::config;
-use crate::gss;
-use crate::securing::How;
+use crate::encryption_method::EncryptionMethod;
+use crate::gss::GssFailure;
 use crate::socket::place::Place;
-use crate::tls::Failure;
+use crate::tls::TlsFailure;
 
 /// A failure of a link.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub enum Error {
     /// The configuration is not valid.
     Config(config::Error),
     /// No server could be connected to: what each attempt came to.
-    Connect(Vec<Attempt>),
+    Connect(Vec<FailedAttempt>),
     /// An open conversation ended badly: the peer closed it, spoke nonsense, or the engine refused
     /// what it was asked to do.
     Protocol(ProtoError),
@@ -28,9 +28,9 @@ pub enum Error {
     /// The socket failed while data were received.
     Receive(io::Error),
     /// TLS failed, or ended without a word from the server.
-    Tls(Failure),
+    Tls(TlsFailure),
     /// Encryption by GSSAPI failed.
-    Gss(gss::Failure),
+    Gss(GssFailure),
     /// Another failure of the operating system.
     Io(io::Error),
     /// A bound on the time has passed.
@@ -40,7 +40,7 @@ pub enum Error {
 /// One attempt to connect that failed.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Attempt {
+pub enum FailedAttempt {
     /// The host has no address; libpq's words for it.
     Host(String),
     /// A server's address did not work out.
@@ -63,11 +63,11 @@ pub enum Reason {
     /// The connection failed while the session was set up.
     Socket(io::Error),
     /// TLS did not come about.
-    Tls(Failure),
+    Tls(TlsFailure),
     /// TLS failed, or ended, while the session was set up.
-    Lost(Failure),
+    Lost(TlsFailure),
     /// Encryption by GSSAPI did not come about, or failed while the session was set up.
-    Gss(gss::Failure),
+    Gss(GssFailure),
     /// `connect_timeout` has passed.
     Timeout,
     /// The server, or the conversation with it, ended the start-up.
@@ -91,7 +91,7 @@ impl Error {
     /// of it.
     #[cold]
     pub(crate) fn of_stream(error: io::Error, otherwise: impl FnOnce(io::Error) -> Self) -> Self {
-        match (Failure::of(&error), gss::Failure::of(&error)) {
+        match (TlsFailure::of(&error), GssFailure::of(&error)) {
             (Some(failure), _) => Self::Tls(failure.clone()),
             (_, Some(failure)) => Self::Gss(failure.clone()),
             _ => otherwise(error),
@@ -105,23 +105,34 @@ impl Error {
 }
 
 impl Reason {
+    /// What the server's no to encryption comes to where there is no other way.
+    pub(crate) fn refused(method: EncryptionMethod) -> Self {
+        Self::Protocol(ProtoError::Unsupported(
+            match method {
+                EncryptionMethod::Tls => "server does not support SSL, but SSL was required",
+                EncryptionMethod::Gss => {
+                    "server doesn't support GSSAPI encryption, but it was required"
+                }
+            }
+            .to_owned(),
+        ))
+    }
+
     /// What an error of a stream is while encryption is set up.
-    pub(crate) fn of_handshake(error: io::Error, how: How) -> Self {
-        if let Some(failure) = gss::Failure::of(&error) {
+    pub(crate) fn of_handshake(error: io::Error, method: EncryptionMethod) -> Self {
+        if let Some(failure) = GssFailure::of(&error) {
             return Self::Gss(failure.clone());
         }
-        if how == How::Gss {
+        if method == EncryptionMethod::Gss {
             return match error.kind() {
                 io::ErrorKind::ConnectionReset => Self::Protocol(ProtoError::Terminated(None)),
                 _ => Self::Socket(error),
             };
         }
-        let failure = Failure::of(&error).cloned();
-        Self::Tls(
-            failure.unwrap_or_else(|| {
-                Failure::Refused(format!("SSL SYSCALL error: {}", system(&error)))
-            }),
-        )
+        let failure = TlsFailure::of(&error).cloned();
+        Self::Tls(failure.unwrap_or_else(|| {
+            TlsFailure::Refused(format!("SSL SYSCALL error: {}", system(&error)))
+        }))
     }
 }
 
@@ -153,7 +164,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl fmt::Display for Attempt {
+impl fmt::Display for FailedAttempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Host(text) => f.write_str(text),
@@ -257,10 +268,10 @@ pub(crate) fn system(error: &io::Error) -> String {
 mod tests {
     use super::*;
 
-    fn tcp(reason: Reason) -> Attempt {
+    fn tcp(reason: Reason) -> FailedAttempt {
         let place =
             Place::Tcp { host: "127.0.0.1".to_owned(), address: "127.0.0.1:1".parse().unwrap() };
-        Attempt::Place { place, reason, note: None }
+        FailedAttempt::Place { place, reason, note: None }
     }
 
     #[test]
@@ -273,7 +284,7 @@ mod tests {
         );
         let place = Place::Unix { path: "/s/.s.PGSQL.1".to_owned() };
         assert_eq!(
-            Attempt::Place { place, reason: refused(), note: None }.to_string(),
+            FailedAttempt::Place { place, reason: refused(), note: None }.to_string(),
             "connection to server on socket \"/s/.s.PGSQL.1\" failed: Connection refused\n\
              \tIs the server running locally and accepting connections on that socket?"
         );
@@ -297,7 +308,7 @@ mod tests {
     #[test]
     fn each_attempt_has_its_line() {
         assert_eq!(
-            Error::Connect(vec![Attempt::Host("a".into()), tcp(Reason::Unfit("b".into()))])
+            Error::Connect(vec![FailedAttempt::Host("a".into()), tcp(Reason::Unfit("b".into()))])
                 .to_string(),
             "a\nconnection to server at \"127.0.0.1\", port 1 failed: b"
         );

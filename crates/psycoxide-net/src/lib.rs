@@ -19,7 +19,9 @@
 
 mod cancel;
 pub mod config;
+mod conn_status;
 mod dial;
+mod encryption_method;
 mod error;
 mod gather;
 mod gss;
@@ -30,6 +32,7 @@ mod pace;
 mod pump;
 mod resolve;
 mod securing;
+mod sigpipe;
 pub mod silence;
 mod socket;
 mod tls;
@@ -38,16 +41,17 @@ mod wait;
 
 pub use cancel::CancelToken;
 pub use config::{Config, OnDemand};
-pub use error::{Attempt, Error, Reason};
+pub use conn_status::ConnStatus;
+pub use error::{Error, FailedAttempt, Reason};
 pub use gather::Gather;
-pub use gss::Failure as GssFailure;
-pub use link::{ConnStatus, Link, News, Progress};
+pub use gss::GssFailure;
+pub use link::{Link, News, Progress};
 pub use ownership::{Ownership, Refusal, count_forks};
 pub use psycoxide_proto::Interest;
 pub use socket::conduit::Conduit;
 pub use socket::place::Place;
 #[cfg(feature = "fuzzing")]
 pub use tls::fuzzing;
-pub use tls::{Failure, TlsInfo};
+pub use tls::{TlsFailure, TlsInfo};
 pub use turn::{Turn, TurnError};
 pub use wait::{Readiness, wait};

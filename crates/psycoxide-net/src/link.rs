@@ -10,13 +10,14 @@ use psycoxide_proto::{
 
 use crate::cancel::CancelToken;
 use crate::config::Config;
+use crate::conn_status::ConnStatus;
 use crate::dial::{Connected, Dial, Dialing};
 use crate::error::Error;
 use crate::pace::Pace;
 use crate::pump::{self, Pumped};
 use crate::socket::conduit::Conduit;
 use crate::socket::place::Place;
-use crate::tls::{Session, TlsInfo};
+use crate::tls::{TlsInfo, TlsSession};
 use crate::wait;
 
 /// How far an operation came without waiting.
@@ -30,32 +31,6 @@ pub enum Progress {
     Wait(Interest),
     /// There is more to do; this call has done its share.
     Yield,
-}
-
-/// How a connection is: libpq's `ConnStatusType`, with its numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(i32)]
-pub enum ConnStatus {
-    /// The session is set up.
-    Ok = 0,
-    /// There is none (any more).
-    Bad = 1,
-    /// Waiting for the connection to be made.
-    Started = 2,
-    /// The connection is made; nothing was sent yet.
-    Made = 3,
-    /// Waiting for the server to answer.
-    AwaitingResponse = 4,
-    /// Authenticated; the server is starting the session.
-    AuthOk = 5,
-    /// TLS is being set up.
-    SslStartup = 7,
-    /// The server is asked whether it is read-only.
-    CheckWritable = 9,
-    /// Encryption by GSSAPI is being set up.
-    GssStartup = 11,
-    /// The server is asked whether it is a standby.
-    CheckStandby = 13,
 }
 
 /// A connection to a server.
@@ -304,7 +279,8 @@ impl Link {
     pub fn cancel_token(&self) -> Option<CancelToken> {
         let Stage::Up(up) = &self.stage else { return None };
         let key = up.engine.cancel_key()?;
-        let secure = up.stream.encrypted().map(|how| (how, Arc::clone(&self.config), up.host));
+        let secure =
+            up.stream.encrypted().map(|method| (method, Arc::clone(&self.config), up.host));
         Some(CancelToken::new(up.place.clone(), key.request_message(), secure))
     }
 
@@ -402,7 +378,7 @@ impl Link {
 
     /// What is known of TLS, if it is in use.
     pub fn tls(&self) -> Option<TlsInfo> {
-        self.up()?.stream.tls().map(Session::info)
+        self.up()?.stream.tls().map(TlsSession::info)
     }
 
     fn up(&self) -> Option<&Connected> {

@@ -6,7 +6,7 @@ use psycoxide_proto::{Engine, Error as ProtoError, Event, Interest, Phase};
 
 use crate::error::Error;
 use crate::socket::Stream;
-use crate::tls::Session;
+use crate::tls::TlsSession;
 
 /// So many reads one call does before it lets its caller look around: at 256 kB each, a few
 /// megabytes, which take a millisecond or so.
@@ -117,7 +117,7 @@ fn fail(stream: &Stream, engine: &Engine) -> Result<(), Error> {
 
 #[cold]
 fn failure(stream: &Stream, error: &ProtoError) -> Error {
-    match (error, stream.tls().and_then(Session::end)) {
+    match (error, stream.tls().and_then(TlsSession::end)) {
         (ProtoError::Terminated(None), Some(end)) => Error::Tls(end),
         (error, _) => Error::Protocol(error.clone()),
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::config::{FALLBACK_SOCKET_DIRECTORY, Host, shown_host, socket_path};
-use crate::error::Attempt;
+use crate::error::FailedAttempt;
 use crate::offload::{Offload, Offloaded};
 use crate::socket::place::Place;
 
@@ -30,13 +30,15 @@ pub(crate) enum Resolved {
 ///
 /// # Errors
 /// If it has no address.
-pub(crate) fn resolve(host: &Host, deadline: Option<Instant>) -> Result<Resolved, Attempt> {
+pub(crate) fn resolve(host: &Host, deadline: Option<Instant>) -> Result<Resolved, FailedAttempt> {
     if host.is_local() {
         return local(host).map(|place| Resolved::Places(vec![place]));
     }
     if let Some(text) = &host.address {
         let address = numeric(text, host.port).ok_or_else(|| {
-            Attempt::Host(format!("could not parse network address \"{text}\": {UNKNOWN_NAME}"))
+            FailedAttempt::Host(format!(
+                "could not parse network address \"{text}\": {UNKNOWN_NAME}"
+            ))
         })?;
         return Ok(Resolved::Places(vec![Place::Tcp { host: text.clone(), address }]));
     }
@@ -49,13 +51,13 @@ pub(crate) fn resolve(host: &Host, deadline: Option<Instant>) -> Result<Resolved
     }
 }
 
-fn untranslated(name: &str, reason: &str) -> Attempt {
+fn untranslated(name: &str, reason: &str) -> FailedAttempt {
     let name = shown_host(name);
-    Attempt::Host(format!("could not translate host name \"{name}\" to address: {reason}"))
+    FailedAttempt::Host(format!("could not translate host name \"{name}\" to address: {reason}"))
 }
 
 /// The Unix socket of a host.
-fn local(host: &Host) -> Result<Place, Attempt> {
+fn local(host: &Host) -> Result<Place, FailedAttempt> {
     let mut path = socket_path(&host.name, host.port);
     // A server built from source puts its socket elsewhere than one of a distribution.
     if host.is_default && !Path::new(&path).exists() {
@@ -65,7 +67,7 @@ fn local(host: &Host) -> Result<Place, Attempt> {
         }
     }
     if path.len() > MAX_SOCKET_PATH {
-        return Err(Attempt::Host(format!(
+        return Err(FailedAttempt::Host(format!(
             "Unix-domain socket path \"{path}\" is too long (maximum {MAX_SOCKET_PATH} bytes)"
         )));
     }
@@ -111,7 +113,7 @@ impl Lookup {
     }
 
     /// The addresses, in the resolver's order. `None` while they are not known.
-    pub(crate) fn poll(&self) -> Option<Result<Vec<Place>, Attempt>> {
+    pub(crate) fn poll(&self) -> Option<Result<Vec<Place>, FailedAttempt>> {
         let failed = |reason: &str| Some(Err(untranslated(&self.name, reason)));
         let place = |address| Place::Tcp { host: self.name.clone(), address };
         match self.resolver.poll() {
@@ -158,7 +160,7 @@ mod tests {
         }
     }
 
-    fn patiently(name: &str, deadline: Option<Instant>) -> Result<Vec<Place>, Attempt> {
+    fn patiently(name: &str, deadline: Option<Instant>) -> Result<Vec<Place>, FailedAttempt> {
         let Resolved::Asking(lookup) = resolve(&host(name, None), deadline).unwrap() else {
             panic!("no resolver was asked");
         };

@@ -6,64 +6,21 @@
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
-use psycoxide_proto::{Error as ProtoError, GSS_ENC_REQUEST, Interest, SSL_REQUEST};
+use psycoxide_proto::{Error as ProtoError, Interest};
 
 use crate::config::Config;
+use crate::encryption_method::EncryptionMethod;
 use crate::error::Reason;
-use crate::gss;
+use crate::gss::{GssFailure, GssSession};
 use crate::socket::Stream;
-use crate::tls::Session;
+use crate::tls::TlsSession;
 
 /// A stream that is being secured.
 #[derive(Debug)]
 pub(crate) struct Securing {
     stream: Stream,
-    how: How,
+    method: EncryptionMethod,
     step: Step,
-}
-
-/// What encrypts a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum How {
-    Tls,
-    Gss,
-}
-
-impl How {
-    /// What asks the server for it.
-    fn request(self) -> &'static [u8; 8] {
-        match self {
-            Self::Tls => &SSL_REQUEST,
-            Self::Gss => &GSS_ENC_REQUEST,
-        }
-    }
-
-    /// The server's yes.
-    fn consent(self) -> u8 {
-        match self {
-            Self::Tls => b'S',
-            Self::Gss => b'G',
-        }
-    }
-
-    /// What the server's no comes to where there is no other way.
-    pub(crate) fn refused(self) -> Reason {
-        Reason::Protocol(ProtoError::Unsupported(
-            match self {
-                Self::Tls => "server does not support SSL, but SSL was required",
-                Self::Gss => "server doesn't support GSSAPI encryption, but it was required",
-            }
-            .to_owned(),
-        ))
-    }
-
-    /// As libpq's messages name it, where the server answers and where it goes on.
-    fn names(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Tls => ("SSL", "SSL"),
-            Self::Gss => ("GSSAPI encryption", "GSS encryption"),
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -92,12 +49,12 @@ impl Securing {
     /// Where TLS is begun at once, if a file that the options name is unfit.
     pub(crate) fn new(
         stream: Stream,
-        how: How,
+        method: EncryptionMethod,
         config: &Config,
         host: usize,
     ) -> Result<Self, Reason> {
-        let mut securing = Self { stream, how, step: Step::Asking(0) };
-        if how == How::Tls && config.settings().encryption.direct {
+        let mut securing = Self { stream, method, step: Step::Asking(0) };
+        if method == EncryptionMethod::Tls && config.settings().encryption.direct {
             securing.begin(config, host)?;
         }
         Ok(securing)
@@ -120,7 +77,7 @@ impl Securing {
         loop {
             match self.step {
                 Step::Asking(sent) => {
-                    let rest = self.how.request().get(sent..).unwrap_or_default();
+                    let rest = self.method.request().get(sent..).unwrap_or_default();
                     if rest.is_empty() {
                         self.step = Step::Awaiting;
                         continue;
@@ -138,7 +95,7 @@ impl Securing {
                         Err(error) => return blocked(error, Interest::READ),
                     }
                     match answer {
-                        [yes] if yes == self.how.consent() => {
+                        [yes] if yes == self.method.consent() => {
                             self.refuse_more()?;
                             self.begin(config, host)?;
                         }
@@ -158,7 +115,7 @@ impl Securing {
                             Ok(Secured::Done)
                         }
                         Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                        Err(error) => Err(Reason::of_handshake(error, self.how)),
+                        Err(error) => Err(Reason::of_handshake(error, self.method)),
                     };
                 }
             }
@@ -166,15 +123,15 @@ impl Securing {
     }
 
     fn begin(&mut self, config: &Config, host: usize) -> Result<(), Reason> {
-        match self.how {
-            How::Tls => {
+        match self.method {
+            EncryptionMethod::Tls => {
                 let options = &config.settings().encryption;
-                let session = Session::new(options, config.host_name(host));
+                let session = TlsSession::new(options, config.host_name(host));
                 self.stream.secure(session.map_err(Reason::Tls)?);
             }
-            How::Gss => {
+            EncryptionMethod::Gss => {
                 let name = config.name_or_address(host).unwrap_or_default();
-                let session = gss::Session::new(&config.settings().gss, name);
+                let session = GssSession::new(&config.settings().gss, name);
                 self.stream.secure_by_gss(session.map_err(Reason::Gss)?);
             }
         }
@@ -187,7 +144,7 @@ impl Securing {
     fn refuse_more(&mut self) -> Result<(), Reason> {
         match self.stream.receive(&mut [0]) {
             Ok(count) if count > 0 => {
-                let (name, _) = self.how.names();
+                let (name, _) = self.method.names();
                 Err(Reason::Protocol(ProtoError::Unsupported(format!(
                     "received unencrypted data after {name} response"
                 ))))
@@ -199,20 +156,20 @@ impl Securing {
     /// An answer that is neither yes nor no. The text of an error is not looked at: nobody has
     /// proved yet to be the server (CVE-2024-10977).
     fn unexpected(&self, answer: u8) -> Reason {
-        let (_, exchange) = self.how.names();
-        let text = match (answer, self.how) {
+        let (_, exchange) = self.method.names();
+        let text = match (answer, self.method) {
             (b'E', _) => format!("server sent an error response during {exchange} exchange"),
-            (other, How::Tls) => {
+            (other, EncryptionMethod::Tls) => {
                 format!("received invalid response to SSL negotiation: {}", char::from(other))
             }
-            (other, How::Gss) => {
+            (other, EncryptionMethod::Gss) => {
                 format!("received invalid response to GSSAPI negotiation: {}", char::from(other))
             }
         };
-        match self.how {
-            How::Tls => Reason::Protocol(ProtoError::Unsupported(text)),
+        match self.method {
+            EncryptionMethod::Tls => Reason::Protocol(ProtoError::Unsupported(text)),
             // Servers from before 12 do not know the request: there are other ways left.
-            How::Gss => Reason::Gss(gss::Failure::new(text)),
+            EncryptionMethod::Gss => Reason::Gss(GssFailure::new(text)),
         }
     }
 }

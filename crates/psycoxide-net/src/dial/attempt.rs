@@ -15,14 +15,15 @@ use super::target::{self, Question, Verdict};
 use crate::config::{
     CertificateMode, Config, GssMode, Settings, SslMode, TargetSession, user_name_of,
 };
+use crate::conn_status::ConnStatus;
+use crate::encryption_method::EncryptionMethod;
 use crate::error::{Error, Reason};
-use crate::gss;
-use crate::link::ConnStatus;
+use crate::gss::{self, GssFailure};
 use crate::pump::{self, Pumped};
-use crate::securing::{How, Secured, Securing};
+use crate::securing::{Secured, Securing};
 use crate::socket::place::Place;
 use crate::socket::{Connecting, Queue, Stream, TcpOptions};
-use crate::tls::{NOT_REQUESTED, Session};
+use crate::tls::{NOT_REQUESTED, TlsSession};
 use crate::wait::{Readiness, wait};
 
 /// So many random bytes make a nonce for SCRAM, as in libpq.
@@ -45,18 +46,18 @@ pub(super) struct Methods {
 }
 
 /// How a stream is encrypted, if it is.
-type Method = Option<How>;
+type Method = Option<EncryptionMethod>;
 const CLEAR: Method = None;
-const TLS: Method = Some(How::Tls);
-const GSS: Method = Some(How::Gss);
+const TLS: Method = Some(EncryptionMethod::Tls);
+const GSS: Method = Some(EncryptionMethod::Gss);
 
 impl Methods {
     /// What the options allow for this place, in libpq's order. Unix sockets are never encrypted.
     ///
     /// # Errors
     /// If GSSAPI is required where there can be none.
-    pub(super) fn of(place: &Place, settings: &Settings) -> Result<Self, gss::Failure> {
-        let unfit = |text: &str| Err(gss::Failure::new(text));
+    pub(super) fn of(place: &Place, settings: &Settings) -> Result<Self, GssFailure> {
+        let unfit = |text: &str| Err(GssFailure::new(text));
         let without: &[Method] = match (place, settings.encryption.mode) {
             (Place::Unix { .. }, _) | (_, SslMode::Disable) => &[CLEAR],
             (_, SslMode::Allow) => &[CLEAR, TLS],
@@ -264,7 +265,7 @@ impl Attempt {
 
     /// The socket is connected: begins encryption, or the conversation.
     fn connected(&mut self, config: &Config, host: usize) -> Result<(), Reason> {
-        let Some(how) = self.methods.now else { return self.begin_session(config, host) };
+        let Some(method) = self.methods.now else { return self.begin_session(config, host) };
         let stream = match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Connecting { stream, .. } => stream,
             Stage::Securing(securing) => securing.into_stream(),
@@ -273,19 +274,19 @@ impl Attempt {
                 return Ok(());
             }
         };
-        let securing = Securing::new(stream, how, config, host)?;
+        let securing = Securing::new(stream, method, config, host)?;
         self.stage = Stage::Securing(Box::new(securing));
         Ok(())
     }
 
     /// The server does not encrypt so: whether to go on in another way, over the same socket.
     fn refused(&mut self, config: &Config, host: usize) -> Result<(), Reason> {
-        let how = self.methods.now.unwrap_or(How::Tls);
-        let Some(next) = self.methods.next() else { return Err(how.refused()) };
+        let method = self.methods.now.unwrap_or(EncryptionMethod::Tls);
+        let Some(next) = self.methods.next() else { return Err(Reason::refused(method)) };
         match next.now {
             // TLS without asking has to come first.
             TLS if config.settings().encryption.direct => {
-                Err(Reason::Gss(gss::Failure::new("server doesn't support GSSAPI encryption")))
+                Err(Reason::Gss(GssFailure::new("server doesn't support GSSAPI encryption")))
             }
             _ => {
                 self.methods = next;
@@ -309,7 +310,7 @@ impl Attempt {
             true => nonce().map_err(Reason::Socket)?,
             false => String::new(),
         };
-        let end_point = stream.tls().map(Session::end_point);
+        let end_point = stream.tls().map(TlsSession::end_point);
         let mut startup = config.startup(host, nonce, end_point);
         startup.gss_encrypted = stream.encrypted() == GSS;
         let engine = Box::new(Engine::new(startup));

@@ -20,8 +20,8 @@ use psycoxide_proto::{
 };
 
 use crate::config::{Config, TargetSession};
-use crate::error::{Attempt as Failure, Error, Reason};
-use crate::link::ConnStatus;
+use crate::conn_status::ConnStatus;
+use crate::error::{Error, FailedAttempt, Reason};
 use crate::resolve::{Lookup, Resolved, resolve};
 use crate::socket::Stream;
 use crate::socket::place::Place;
@@ -48,7 +48,7 @@ pub(crate) struct Dial {
     attempt: Option<Attempt>,
     /// What the host said about where to get a bearer token.
     discovered: Option<Vec<u8>>,
-    failures: Vec<Failure>,
+    failures: Vec<FailedAttempt>,
     wanted: TargetSession,
 }
 
@@ -243,10 +243,10 @@ impl Dial {
             return Err(Error::Protocol(ProtoError::Server(report)));
         }
         if let Some(methods) = other {
-            self.failures.push(Failure::Place { place: place.clone(), reason, note });
+            self.failures.push(FailedAttempt::Place { place: place.clone(), reason, note });
             return self.begin(place, deadline, methods).map_or_else(|| self.next(), Ok);
         }
-        self.failures.push(Failure::Place { place, reason, note });
+        self.failures.push(FailedAttempt::Place { place, reason, note });
         match onward {
             Onward::NextAddress => {}
             Onward::NextHost => self.places.clear(),
@@ -268,7 +268,7 @@ impl Dial {
                         }
                     }
                     Err(failure) => {
-                        self.failures.push(Failure::Host(failure.to_string()));
+                        self.failures.push(FailedAttempt::Host(failure.to_string()));
                         return Err(self.give_up());
                     }
                 }
@@ -299,7 +299,7 @@ impl Dial {
     }
 
     /// Takes over the addresses of a host, or notes why it has none.
-    fn found(&mut self, found: Result<Vec<Place>, Failure>) -> Result<(), Error> {
+    fn found(&mut self, found: Result<Vec<Place>, FailedAttempt>) -> Result<(), Error> {
         match found {
             Ok(mut places) => {
                 if self.config.settings().load_balance {
@@ -321,7 +321,7 @@ impl Dial {
             }
             Err((place, error)) => {
                 let reason = Reason::Unreachable(error);
-                self.failures.push(Failure::Place { place, reason, note: None });
+                self.failures.push(FailedAttempt::Place { place, reason, note: None });
                 None
             }
         }

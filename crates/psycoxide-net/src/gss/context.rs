@@ -7,7 +7,7 @@ use std::ptr;
 
 use zeroize::Zeroize;
 
-use super::Failure;
+use super::failure::GssFailure;
 use super::library::{Buffer, Handle, Library, Oid, library};
 
 /// `GSS_C_NT_HOSTBASED_SERVICE`: 1.2.840.113554.1.2.1.4
@@ -48,7 +48,7 @@ impl Context {
     ///
     /// # Errors
     /// If there is no library, or the name is none.
-    pub(super) fn new(service: &str, host: &str, delegate: bool) -> Result<Self, Failure> {
+    pub(super) fn new(service: &str, host: &str, delegate: bool) -> Result<Self, GssFailure> {
         let library = library()?;
         let name = format!("{service}@{host}");
         let kind = Oid {
@@ -69,7 +69,7 @@ impl Context {
     ///
     /// # Errors
     /// If the server is not the one asked for, or there are no tickets for it.
-    pub(super) fn step(&mut self, theirs: &[u8]) -> Result<Vec<u8>, Failure> {
+    pub(super) fn step(&mut self, theirs: &[u8]) -> Result<Vec<u8>, GssFailure> {
         let (mut minor, mut ours) = (0, Buffer::empty());
         let input = Buffer::of(theirs);
         let input = if theirs.is_empty() { ptr::null() } else { &raw const input };
@@ -110,7 +110,7 @@ impl Context {
     ///
     /// # Errors
     /// If there is no such message.
-    pub(super) fn limit(&mut self, most: usize) -> Result<usize, Failure> {
+    pub(super) fn limit(&mut self, most: usize) -> Result<usize, GssFailure> {
         let (mut minor, mut limit) = (0, 0);
         let most = u32::try_from(most).unwrap_or(u32::MAX);
         // SAFETY: the context is established; the pointers are to local variables.
@@ -119,7 +119,7 @@ impl Context {
         };
         check(self.library, "GSSAPI size check error", major, minor)?;
         if limit == 0 {
-            return Err(Failure::new("GSSAPI size check error: no data fit into a message"));
+            return Err(GssFailure::new("GSSAPI size check error: no data fit into a message"));
         }
         Ok(usize::try_from(limit).unwrap_or(0))
     }
@@ -128,7 +128,7 @@ impl Context {
     ///
     /// # Errors
     /// If the library cannot.
-    pub(super) fn seal(&mut self, data: &[u8]) -> Result<Vec<u8>, Failure> {
+    pub(super) fn seal(&mut self, data: &[u8]) -> Result<Vec<u8>, GssFailure> {
         let (mut minor, mut confidential, mut sealed) = (0, 0, Buffer::empty());
         let data = Buffer::of(data);
         // SAFETY: the context is established; the pointers are to what lives until the call returns.
@@ -146,7 +146,7 @@ impl Context {
         let sealed = self.take(sealed);
         check(self.library, "GSSAPI wrap error", major, minor)?;
         if confidential == 0 {
-            return Err(Failure::new("outgoing GSSAPI message would not use confidentiality"));
+            return Err(GssFailure::new("outgoing GSSAPI message would not use confidentiality"));
         }
         Ok(sealed)
     }
@@ -155,7 +155,7 @@ impl Context {
     ///
     /// # Errors
     /// If it was not the server who sealed this, or not next.
-    pub(super) fn open(&mut self, sealed: &[u8]) -> Result<Vec<u8>, Failure> {
+    pub(super) fn open(&mut self, sealed: &[u8]) -> Result<Vec<u8>, GssFailure> {
         let (mut minor, mut confidential, mut data) = (0, 0, Buffer::empty());
         let sealed = Buffer::of(sealed);
         // SAFETY: the context is established; the pointers are to what lives until the call returns.
@@ -175,7 +175,7 @@ impl Context {
             return Err(failure(self.library, "GSSAPI unwrap error", major, minor));
         }
         if confidential == 0 {
-            return Err(Failure::new("incoming GSSAPI message did not use confidentiality"));
+            return Err(GssFailure::new("incoming GSSAPI message did not use confidentiality"));
         }
         Ok(data)
     }
@@ -242,17 +242,17 @@ fn take(library: &Library, mut buffer: Buffer) -> Vec<u8> {
     taken
 }
 
-fn check(library: &Library, prefix: &str, major: u32, minor: u32) -> Result<(), Failure> {
+fn check(library: &Library, prefix: &str, major: u32, minor: u32) -> Result<(), GssFailure> {
     if major & ERRORS == 0 { Ok(()) } else { Err(failure(library, prefix, major, minor)) }
 }
 
 /// A failure as libpq words it: what failed, the library's words, its mechanism's words.
-fn failure(library: &Library, prefix: &str, major: u32, minor: u32) -> Failure {
+fn failure(library: &Library, prefix: &str, major: u32, minor: u32) -> GssFailure {
     let mut text = format!("{prefix}:");
     describe(library, major, MAJOR_CODE, &mut text);
     text.push(':');
     describe(library, minor, MINOR_CODE, &mut text);
-    Failure::new(text)
+    GssFailure::new(text)
 }
 
 fn describe(library: &Library, status: u32, kind: c_int, text: &mut String) {

@@ -9,7 +9,7 @@ use std::ptr;
 use libloading::Library as Loaded;
 use once_cell::race::OnceBox;
 
-use super::Failure;
+use super::failure::GssFailure;
 
 /// What MIT's and Heimdal's are called. Others (macOS packs its structures) are not looked for.
 const NAMES: [&str; 3] = ["libgssapi_krb5.so.2", "libgssapi.so.3", "libgssapi.so.10"];
@@ -133,12 +133,12 @@ pub(super) struct Library {
 ///
 /// # Errors
 /// If there is none.
-pub(super) fn library() -> Result<&'static Library, Failure> {
-    static LIBRARY: OnceBox<Result<Library, Failure>> = OnceBox::new();
+pub(super) fn library() -> Result<&'static Library, GssFailure> {
+    static LIBRARY: OnceBox<Result<Library, GssFailure>> = OnceBox::new();
     LIBRARY.get_or_init(|| Box::new(load())).as_ref().map_err(Clone::clone)
 }
 
-fn load() -> Result<Library, Failure> {
+fn load() -> Result<Library, GssFailure> {
     let mut missing = String::new();
     for name in NAMES {
         // SAFETY: what the library does when it is loaded is what it does in every program that
@@ -149,18 +149,18 @@ fn load() -> Result<Library, Failure> {
             Err(_) => {}
         }
     }
-    Err(Failure::new(format!("the system's library of GSSAPI cannot be loaded: {missing}")))
+    Err(GssFailure::new(format!("the system's library of GSSAPI cannot be loaded: {missing}")))
 }
 
-fn functions(loaded: Loaded) -> Result<Library, Failure> {
+fn functions(loaded: Loaded) -> Result<Library, GssFailure> {
     /// The function of this name, which must have the type that it is asked for as.
     ///
     /// # Safety
     /// The type must be the function's, and the library must not be unloaded.
-    unsafe fn find<F: Copy>(loaded: &Loaded, name: &str) -> Result<F, Failure> {
+    unsafe fn find<F: Copy>(loaded: &Loaded, name: &str) -> Result<F, GssFailure> {
         // SAFETY: as the caller guarantees.
         unsafe { loaded.get::<F>(name.as_bytes()) }.map(|symbol| *symbol).map_err(|error| {
-            Failure::new(format!("the system's library of GSSAPI cannot be used: {error}"))
+            GssFailure::new(format!("the system's library of GSSAPI cannot be used: {error}"))
         })
     }
     // SAFETY: the types are those of RFC 2744, appendix A; `_loaded` keeps the library.

@@ -3,43 +3,14 @@
 //! <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-GSSAPI>
 
 mod context;
+mod failure;
 mod library;
 mod session;
 
-use std::fmt;
-use std::io;
 use std::path::Path;
 
-pub(crate) use session::Session;
-
-/// Why encryption by GSSAPI did not come about, or failed later; libpq's text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure(String);
-
-impl Failure {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The failure that an error of a stream carries, if it is one of GSSAPI.
-    pub(crate) fn of(error: &io::Error) -> Option<&Self> {
-        error.get_ref()?.downcast_ref()
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Failure {}
-
-impl From<Failure> for io::Error {
-    fn from(failure: Failure) -> Self {
-        io::Error::other(failure)
-    }
-}
+pub use failure::GssFailure;
+pub(crate) use session::GssSession;
 
 /// What says where tickets are, or how to get one.
 const ENVIRONMENT: [&str; 3] = ["KRB5CCNAME", "KRB5_CONFIG", "KRB5_CLIENT_KTNAME"];

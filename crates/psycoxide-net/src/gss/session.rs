@@ -8,10 +8,10 @@ use psycoxide_proto::Interest;
 use socket2::Socket;
 use zeroize::Zeroize;
 
-use super::Failure;
 use super::context::Context;
+use super::failure::GssFailure;
 use crate::config::Gss;
-use crate::socket::SEND_FLAGS;
+use crate::sigpipe::send;
 
 /// The longest token, its length included (`PQ_GSS_AUTH_BUFFER_SIZE`): tickets can be large.
 const MOST_TOKEN: usize = 64 << 10;
@@ -26,7 +26,7 @@ const PORTION: usize = 64 << 10;
 
 /// A session, which does not own its socket.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub(crate) struct GssSession {
     context: Context,
     /// What arrived and is not opened: `start..end` of it.
     incoming: Vec<u8>,
@@ -43,17 +43,17 @@ pub(crate) struct Session {
     /// So many bytes fit into a message; 0 until the context is established.
     limit: usize,
     begun: bool,
-    failure: Option<Failure>,
+    failure: Option<GssFailure>,
 }
 
-impl Session {
+impl GssSession {
     /// Begins a session with the server that is called `host`.
     ///
     /// # Errors
     /// If the system has no GSSAPI, or there is no name.
-    pub(crate) fn new(options: &Gss, host: &str) -> Result<Self, Failure> {
+    pub(crate) fn new(options: &Gss, host: &str) -> Result<Self, GssFailure> {
         if host.is_empty() {
-            return Err(Failure::new("host name must be specified"));
+            return Err(GssFailure::new("host name must be specified"));
         }
         Ok(Self {
             context: Context::new(&options.service, host, options.delegate)?,
@@ -173,7 +173,7 @@ impl Session {
     }
 
     /// Opens the next message, if it is there whole. What failed once cannot be trusted again.
-    fn next_message(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+    fn next_message(&mut self) -> Result<Option<Vec<u8>>, GssFailure> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
@@ -191,29 +191,29 @@ impl Session {
     }
 
     /// The size of the next token or message, once all of it is there.
-    fn announced(&self, most: usize) -> Result<Option<usize>, Failure> {
+    fn announced(&self, most: usize) -> Result<Option<usize>, GssFailure> {
         let unread = self.incoming.get(self.start..self.end).unwrap_or_default();
         let Some((length, rest)) = unread.split_first_chunk::<LENGTH>() else { return Ok(None) };
         // An error message instead. Nobody has proved yet to be the server: it is not shown.
         if length.first() == Some(&b'E') && self.limit == 0 {
-            return Err(Failure::new(
+            return Err(GssFailure::new(
                 "server sent an error response during GSS encryption exchange",
             ));
         }
         let (size, most) = (u32::from_be_bytes(*length), most - LENGTH);
         match usize::try_from(size) {
             Ok(size) if size <= most => Ok((rest.len() >= size).then_some(size)),
-            _ => Err(Failure::new(format!(
+            _ => Err(GssFailure::new(format!(
                 "oversize GSSAPI packet sent by the server ({size} > {most})"
             ))),
         }
     }
 
-    fn seal(&mut self, data: &[u8]) -> Result<(), Failure> {
+    fn seal(&mut self, data: &[u8]) -> Result<(), GssFailure> {
         for part in data.chunks(self.limit.max(1)) {
             let sealed = self.context.seal(part)?;
             if sealed.len() > MOST_MESSAGE - LENGTH {
-                return Err(Failure::new(format!(
+                return Err(GssFailure::new(format!(
                     "client tried to send oversize GSSAPI packet ({} > {})",
                     sealed.len(),
                     MOST_MESSAGE - LENGTH
@@ -254,7 +254,7 @@ impl Session {
     /// `WouldBlock` when the socket takes no more of it.
     fn flush(&mut self, socket: &Socket) -> io::Result<()> {
         while let Some(rest) = self.outgoing.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match socket.send_with_flags(rest, SEND_FLAGS) {
+            match send(socket, rest) {
                 Ok(count) => self.sent += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

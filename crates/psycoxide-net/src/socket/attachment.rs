@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use socket2::Socket;
 
-use super::SEND_FLAGS;
 use super::conduit::Conduit;
+use crate::sigpipe::send;
 
 /// So much is read at a time where the kernel cannot send it itself.
 const BLOCK: usize = 64 << 10;
@@ -32,7 +32,7 @@ impl Attachment {
     pub(super) fn send(&mut self, socket: &Socket) -> io::Result<bool> {
         loop {
             while !self.bytes.is_empty() {
-                let count = socket.send_with_flags(&self.bytes, SEND_FLAGS)?;
+                let count = send(socket, &self.bytes)?;
                 self.bytes.drain(..count);
             }
             if self.left == 0 {
@@ -68,33 +68,6 @@ impl Attachment {
         self.bytes = block;
         self.left -= count.min(self.left);
         Ok(())
-    }
-}
-
-/// Runs `send`, which has no flag against the signal, with that signal blocked in this thread; if it
-/// was sent, it is taken away.
-#[cfg(target_os = "linux")]
-pub(super) fn without_sigpipe<T>(
-    send: impl FnOnce() -> rustix::io::Result<T>,
-) -> rustix::io::Result<T> {
-    use std::mem::MaybeUninit;
-    // SAFETY: the sets are written by the functions that take them before they are read; all of the
-    // functions are about this thread, and none of them fails with these arguments.
-    unsafe {
-        let mut pipe = MaybeUninit::<libc::sigset_t>::uninit();
-        let (mut before, mut pending) = (MaybeUninit::uninit(), MaybeUninit::uninit());
-        libc::sigemptyset(pipe.as_mut_ptr());
-        libc::sigaddset(pipe.as_mut_ptr(), libc::SIGPIPE);
-        libc::pthread_sigmask(libc::SIG_BLOCK, pipe.as_ptr(), before.as_mut_ptr());
-        libc::sigpending(pending.as_mut_ptr());
-        let waited = libc::sigismember(pending.as_ptr(), libc::SIGPIPE) == 1;
-        let sent = send();
-        if matches!(sent, Err(rustix::io::Errno::PIPE)) && !waited {
-            let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-            libc::sigtimedwait(pipe.as_ptr(), std::ptr::null_mut(), &raw const now);
-        }
-        libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut());
-        sent
     }
 }
 

@@ -59,7 +59,7 @@ mod system {
         /// Sends up to `most` bytes of what is in it, as many as the socket takes.
         pub(in super::super) fn drain(&self, socket: &Socket, most: usize) -> io::Result<usize> {
             let flags = SpliceFlags::NONBLOCK;
-            let sent = super::super::attachment::without_sigpipe(|| {
+            let sent = crate::sigpipe::without_sigpipe(|| {
                 splice(&self.exit, None, socket.as_fd(), None, most, flags)
             });
             Ok(sent?)

@@ -17,19 +17,14 @@ use psycoxide_proto::Interest;
 use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 
 use crate::config::Keepalive;
-use crate::securing::How;
-use crate::{gss, tls};
+use crate::encryption_method::EncryptionMethod;
+use crate::gss::GssSession;
+use crate::sigpipe::send;
+use crate::tls::TlsSession;
 use attachment::Attachment;
 use conduit::Conduit;
 use place::Place;
 pub(crate) use queue::Queue;
-
-/// Sending to a peer that is gone must be an error, not a signal that ends the process.
-#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-pub(crate) const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
-/// Elsewhere the socket itself is told so when it is made.
-#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
-pub(crate) const SEND_FLAGS: libc::c_int = 0;
 
 /// What the options say of TCP sockets.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,7 +39,7 @@ pub(crate) struct TcpOptions {
 #[derive(Debug)]
 pub struct Stream {
     socket: Socket,
-    cover: Cover,
+    transport: Transport,
     received: u64,
     /// Goes before anything else that is to be sent.
     attachment: Option<Attachment>,
@@ -53,15 +48,15 @@ pub struct Stream {
 }
 
 #[derive(Debug)]
-enum Cover {
+enum Transport {
     Clear,
-    Tls(Box<tls::Session>),
-    Gss(Box<gss::Session>),
+    Tls(Box<TlsSession>),
+    Gss(Box<GssSession>),
 }
 
 impl From<Socket> for Stream {
     fn from(socket: Socket) -> Self {
-        Self { socket, cover: Cover::Clear, received: 0, attachment: None, drained: false }
+        Self { socket, transport: Transport::Clear, received: 0, attachment: None, drained: false }
     }
 }
 
@@ -120,38 +115,38 @@ impl Stream {
     }
 
     /// Begins TLS; [`Stream::shake_hands`] goes on with it.
-    pub(crate) fn secure(&mut self, session: tls::Session) {
-        self.cover = Cover::Tls(Box::new(session));
+    pub(crate) fn secure(&mut self, session: TlsSession) {
+        self.transport = Transport::Tls(Box::new(session));
     }
 
     /// Begins encryption by GSSAPI; [`Stream::shake_hands`] goes on with it.
-    pub(crate) fn secure_by_gss(&mut self, session: gss::Session) {
-        self.cover = Cover::Gss(Box::new(session));
+    pub(crate) fn secure_by_gss(&mut self, session: GssSession) {
+        self.transport = Transport::Gss(Box::new(session));
     }
 
     /// Goes on setting encryption up; what it waits for, or nothing when it is over.
     pub(crate) fn shake_hands(&mut self) -> io::Result<Option<Interest>> {
-        match &mut self.cover {
-            Cover::Tls(session) => session.shake_hands(&self.socket),
-            Cover::Gss(session) => session.shake_hands(&self.socket),
-            Cover::Clear => Ok(None),
+        match &mut self.transport {
+            Transport::Tls(session) => session.shake_hands(&self.socket),
+            Transport::Gss(session) => session.shake_hands(&self.socket),
+            Transport::Clear => Ok(None),
         }
     }
 
     /// The session of TLS, if there is one.
-    pub(crate) fn tls(&self) -> Option<&tls::Session> {
-        match &self.cover {
-            Cover::Tls(session) => Some(session),
+    pub(crate) fn tls(&self) -> Option<&TlsSession> {
+        match &self.transport {
+            Transport::Tls(session) => Some(session),
             _ => None,
         }
     }
 
-    /// How it is encrypted, if it is.
-    pub(crate) fn encrypted(&self) -> Option<How> {
-        match &self.cover {
-            Cover::Clear => None,
-            Cover::Tls(_) => Some(How::Tls),
-            Cover::Gss(_) => Some(How::Gss),
+    /// What encrypts it, if anything does.
+    pub(crate) fn encrypted(&self) -> Option<EncryptionMethod> {
+        match &self.transport {
+            Transport::Clear => None,
+            Transport::Tls(_) => Some(EncryptionMethod::Tls),
+            Transport::Gss(_) => Some(EncryptionMethod::Gss),
         }
     }
 
@@ -159,16 +154,16 @@ impl Stream {
     ///
     /// After `WouldBlock` the same bytes have to be given again, perhaps with more behind them.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.cover {
-            Cover::Clear => self.socket.send_with_flags(bytes, SEND_FLAGS),
-            Cover::Tls(session) => session.send(&self.socket, bytes),
-            Cover::Gss(session) => session.send(&self.socket, bytes),
+        match &mut self.transport {
+            Transport::Clear => send(&self.socket, bytes),
+            Transport::Tls(session) => session.send(&self.socket, bytes),
+            Transport::Gss(session) => session.send(&self.socket, bytes),
         }
     }
 
     /// Takes a header and what a conduit holds to be sent before anything else; whether it can.
     pub(crate) fn attach(&mut self, header: &[u8], conduit: &Arc<Conduit>, length: usize) -> bool {
-        if !matches!(self.cover, Cover::Clear) || self.attachment.is_some() {
+        if !matches!(self.transport, Transport::Clear) || self.attachment.is_some() {
             return false;
         }
         self.attachment = Some(Attachment::new(header, Arc::clone(conduit), length));
@@ -187,10 +182,10 @@ impl Stream {
     /// Receives what has come; 0 at the end. Where that is less than there is room for, there is no
     /// more.
     pub fn receive(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        let count = match &mut self.cover {
-            Cover::Clear => (&self.socket).read(space),
-            Cover::Tls(session) => session.receive(&self.socket, space),
-            Cover::Gss(session) => session.receive(&self.socket, space),
+        let count = match &mut self.transport {
+            Transport::Clear => (&self.socket).read(space),
+            Transport::Tls(session) => session.receive(&self.socket, space),
+            Transport::Gss(session) => session.receive(&self.socket, space),
         }?;
         self.received = self.received.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         Ok(count)
@@ -204,19 +199,19 @@ impl Stream {
     /// Whether data have left the socket and are still to be received: the socket does not become
     /// readable for them.
     pub fn is_holding(&self) -> bool {
-        match &self.cover {
-            Cover::Clear => false,
-            Cover::Tls(session) => session.is_holding(),
-            Cover::Gss(session) => session.is_holding(),
+        match &self.transport {
+            Transport::Clear => false,
+            Transport::Tls(session) => session.is_holding(),
+            Transport::Gss(session) => session.is_holding(),
         }
     }
 
     /// What the stream itself waits for, besides who uses it.
     pub fn interest(&self) -> Interest {
-        let wants_write = match &self.cover {
-            Cover::Clear => false,
-            Cover::Tls(session) => session.wants_write(),
-            Cover::Gss(session) => session.wants_write(),
+        let wants_write = match &self.transport {
+            Transport::Clear => false,
+            Transport::Tls(session) => session.wants_write(),
+            Transport::Gss(session) => session.wants_write(),
         };
         if wants_write || self.attachment.is_some() { Interest::WRITE } else { Interest::NONE }
     }
@@ -224,16 +219,16 @@ impl Stream {
     /// Says last words as far as that is possible without waiting; whether it is certain that all of
     /// them were sent.
     pub fn say_goodbye(&mut self, words: &[u8]) -> bool {
-        match &mut self.cover {
-            Cover::Clear => {
-                let sent = self.socket.send_with_flags(words, SEND_FLAGS);
+        match &mut self.transport {
+            Transport::Clear => {
+                let sent = send(&self.socket, words);
                 !words.is_empty() && sent.is_ok_and(|sent| sent == words.len())
             }
-            Cover::Tls(session) => {
+            Transport::Tls(session) => {
                 session.close(&self.socket, words);
                 false
             }
-            Cover::Gss(session) => {
+            Transport::Gss(session) => {
                 session.close(&self.socket, words);
                 false
             }

@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use rustls::unbuffered::{EncodeError, EncryptError, InsufficientSizeError};
 use socket2::Socket;
 
-use super::failure::Failure;
-use crate::socket::SEND_FLAGS;
+use super::failure::TlsFailure;
+use crate::sigpipe::send;
 
 /// Room for what arrives: several records, of at most 16 kB and a bit each. PostgreSQL's are 8 kB.
 const INCOMING: usize = 64 << 10;
@@ -57,7 +57,7 @@ impl Incoming {
             self.data = vec![0; INCOMING];
         } else if tail == self.data.len() {
             if tail >= MOST_INCOMING {
-                return Err(Failure::from(rustls::Error::PeerSentOversizedRecord).into());
+                return Err(TlsFailure::from(rustls::Error::PeerSentOversizedRecord).into());
             }
             self.data.resize(tail * 2, 0);
         }
@@ -114,7 +114,7 @@ impl Outgoing {
     /// `WouldBlock` when the socket takes no more of it.
     pub(super) fn flush(&mut self, socket: &Socket) -> io::Result<()> {
         while let Some(rest) = self.data.get(self.sent..self.end).filter(|rest| !rest.is_empty()) {
-            match socket.send_with_flags(rest, SEND_FLAGS) {
+            match send(socket, rest) {
                 Ok(count) => self.sent += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

@@ -6,7 +6,6 @@
 //! once. On the other hand trust ends at self-signed certificates only, and those expire too. What
 //! is not understood and marked as critical is refused.
 
-use std::fmt;
 use std::time::Duration;
 
 use rustls::crypto::WebPkiSupportedAlgorithms;
@@ -15,6 +14,7 @@ use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsag
 
 use super::certificate::{Certificate, NETSCAPE_TYPE};
 use super::constraints;
+use super::distrust::Distrust;
 use super::revocation::Lists;
 
 /// So many authorities may stand between a server's certificate and a trusted one.
@@ -45,68 +45,6 @@ const KNOWN: [ObjectIdentifier; 11] = [
     ObjectIdentifier::new_unwrap("2.5.29.54"), // inhibitAnyPolicy
     NETSCAPE_TYPE,
 ];
-
-/// Why a certificate is not trusted. The texts are OpenSSL's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Distrust {
-    Unreadable,
-    UnknownIssuer,
-    SelfSigned,
-    SelfSignedInChain,
-    TooLong,
-    NotYetValid,
-    Expired,
-    NotAnAuthority,
-    PathLength,
-    KeyUsage,
-    Purpose,
-    CriticalExtension,
-    NotPermitted,
-    Excluded,
-    UnknownConstraint,
-    SubtreeBounds,
-    NameSyntax,
-    TooManyNames,
-    Revoked,
-    NoList,
-    ListExpired,
-    ListNotYetValid,
-    ListSignature,
-    ListExtension,
-}
-
-impl fmt::Display for Distrust {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unreadable => "malformed certificate",
-            Self::UnknownIssuer => "unable to get local issuer certificate",
-            Self::SelfSigned => "self-signed certificate",
-            Self::SelfSignedInChain => "self-signed certificate in certificate chain",
-            Self::TooLong => "certificate chain too long",
-            Self::NotYetValid => "certificate is not yet valid",
-            Self::Expired => "certificate has expired",
-            Self::NotAnAuthority => "invalid CA certificate",
-            Self::PathLength => "path length constraint exceeded",
-            Self::KeyUsage => "key usage does not include certificate signing",
-            Self::Purpose => "unsuitable certificate purpose",
-            Self::CriticalExtension => "unhandled critical extension",
-            Self::NotPermitted => "permitted subtree violation",
-            Self::Excluded => "excluded subtree violation",
-            Self::UnknownConstraint => "unsupported name constraint type",
-            Self::SubtreeBounds => "name constraints minimum and maximum not supported",
-            Self::NameSyntax => "unsupported or invalid name syntax",
-            Self::TooManyNames => "unspecified certificate verification error",
-            Self::Revoked => "certificate revoked",
-            Self::NoList => "unable to get certificate CRL",
-            Self::ListExpired => "CRL has expired",
-            Self::ListNotYetValid => "CRL is not yet valid",
-            Self::ListSignature => "CRL signature failure",
-            Self::ListExtension => "unhandled critical CRL extension",
-        })
-    }
-}
-
-impl std::error::Error for Distrust {}
 
 /// What a certificate is verified against.
 pub(super) struct Trust<'a> {

@@ -15,7 +15,7 @@ use rustls::{ClientConfig, SignatureScheme, SupportedProtocolVersion, version};
 
 use super::algorithms::algorithms;
 use super::certificate::{Certificate, PublicKey};
-use super::failure::Failure;
+use super::failure::TlsFailure;
 use super::key_log::KeyLogFile;
 use super::revocation::Lists;
 use super::verifier::{Anchors, Verifier};
@@ -79,12 +79,12 @@ fn provider() -> Arc<CryptoProvider> {
 /// Reads the files that the options name, in libpq's order, each time: they may have changed.
 ///
 /// # Errors
-/// [`Failure::Refused`] with libpq's text when a file is missing or unfit.
-pub(super) fn client(options: &Encryption) -> Result<Client, Failure> {
+/// [`TlsFailure::Refused`] with libpq's text when a file is missing or unfit.
+pub(super) fn client(options: &Encryption) -> Result<Client, TlsFailure> {
     let provider = provider();
     let versions = versions(options)?;
-    let anchors = anchors(options).map_err(Failure::Refused)?;
-    let key = identity(options, &provider).map_err(Failure::Refused)?;
+    let anchors = anchors(options).map_err(TlsFailure::Refused)?;
+    let key = identity(options, &provider).map_err(TlsFailure::Refused)?;
     let (requested, sent) = (AtomicBool::new(false), AtomicBool::new(false));
     let identity = Arc::new(Identity { key, requested, sent });
     let algorithms = algorithms();
@@ -108,13 +108,13 @@ pub(super) fn client(options: &Encryption) -> Result<Client, Failure> {
 }
 
 /// The versions that both the options and the library allow.
-fn versions(options: &Encryption) -> Result<Vec<&'static SupportedProtocolVersion>, Failure> {
+fn versions(options: &Encryption) -> Result<Vec<&'static SupportedProtocolVersion>, TlsFailure> {
     let (least, most) = (options.least, options.most);
     let known = [(TlsVersion::V1_3, &version::TLS13), (TlsVersion::V1_2, &version::TLS12)];
     let allowed = known.into_iter().filter(|(version, _)| (least..=most).contains(version));
     let allowed: Vec<_> = allowed.map(|(_, version)| version).collect();
     if allowed.is_empty() {
-        return Err(Failure::no_version(least, most));
+        return Err(TlsFailure::no_version(least, most));
     }
     Ok(allowed)
 }

@@ -7,8 +7,8 @@ use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::{self, Reader, SliceReader, Tag, TagNumber};
 
 use super::certificate::{Certificate, content};
-use super::chain::Distrust;
 use super::directory_name::{DirectoryName, Email};
+use super::distrust::Distrust;
 use super::general_name::GeneralName;
 
 /// `id-ce-nameConstraints`

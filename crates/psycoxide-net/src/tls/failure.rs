@@ -11,7 +11,7 @@ use crate::config::TlsVersion;
 /// Why TLS did not come about, or ended.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Failure {
+pub enum TlsFailure {
     /// A file is missing or unfit, or what the server showed is not what was asked for; libpq's
     /// text.
     Refused(String),
@@ -28,7 +28,7 @@ pub enum Failure {
     Closed,
 }
 
-impl Failure {
+impl TlsFailure {
     /// No version of TLS is left to be offered.
     pub(super) fn no_version(least: TlsVersion, most: TlsVersion) -> Self {
         Self::Refused(format!("SSL error: no protocols available\n{}", hint(least, most)))
@@ -50,21 +50,21 @@ impl Failure {
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for TlsFailure {
     fn from(error: Error) -> Self {
         Self::Library { error: Box::new(error), hint: None }
     }
 }
 
-impl From<Failure> for io::Error {
-    fn from(failure: Failure) -> Self {
+impl From<TlsFailure> for io::Error {
+    fn from(failure: TlsFailure) -> Self {
         io::Error::other(failure)
     }
 }
 
-impl std::error::Error for Failure {}
+impl std::error::Error for TlsFailure {}
 
-impl fmt::Display for Failure {
+impl fmt::Display for TlsFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(text) => f.write_str(text),

@@ -10,6 +10,7 @@ mod chain;
 mod client;
 mod constraints;
 mod directory_name;
+mod distrust;
 mod failure;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
@@ -33,6 +34,6 @@ mod verifier;
 #[cfg(test)]
 mod workshop;
 
-pub use failure::Failure;
+pub use failure::TlsFailure;
 pub use info::TlsInfo;
-pub(crate) use session::{NOT_REQUESTED, Session};
+pub(crate) use session::{NOT_REQUESTED, TlsSession};

@@ -16,8 +16,8 @@ use x509_cert::ext::pkix::name::DistributionPointName;
 use x509_cert::ext::pkix::{BasicConstraints, CrlDistributionPoints, KeyUsage};
 
 use super::certificate::{Certificate, Signed};
-use super::chain::Distrust;
 use super::directory_name::DirectoryName;
+use super::distrust::Distrust;
 
 /// `id-ce-issuingDistributionPoint`: which certificates a list is about.
 const SCOPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.28");

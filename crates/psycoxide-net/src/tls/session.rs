@@ -15,7 +15,7 @@ use socket2::Socket;
 
 use super::buffers::{Held, Incoming, Outgoing};
 use super::client::{ALPN, Client, Identity, client};
-use super::failure::Failure;
+use super::failure::TlsFailure;
 use super::info::TlsInfo;
 use super::{binding, name};
 use crate::config::{CertificateMode, Encryption, SslMode, TlsVersion};
@@ -28,7 +28,7 @@ const OVERHEAD: usize = 64;
 const RECORD: usize = 16 << 10;
 
 /// A session, which does not own its socket.
-pub(crate) struct Session {
+pub(crate) struct TlsSession {
     connection: UnbufferedClientConnection,
     incoming: Incoming,
     outgoing: Outgoing,
@@ -39,7 +39,7 @@ pub(crate) struct Session {
     /// The server has said that it sends no more.
     closed: bool,
     eof: bool,
-    failure: Option<Failure>,
+    failure: Option<TlsFailure>,
     identity: Arc<Identity>,
     offered: (TlsVersion, TlsVersion),
 }
@@ -61,12 +61,12 @@ enum Write<'a> {
     Goodbye,
 }
 
-impl Session {
+impl TlsSession {
     /// Begins a session with the server that is called `host`.
     ///
     /// # Errors
     /// If a file that the options name is unfit.
-    pub(crate) fn new(options: &Encryption, host: &str) -> Result<Self, Failure> {
+    pub(crate) fn new(options: &Encryption, host: &str) -> Result<Self, TlsFailure> {
         let Client { config, identity } = client(options)?;
         let connection = UnbufferedClientConnection::new(config, server_name(host))?;
         Ok(Self {
@@ -103,7 +103,7 @@ impl Session {
                 return Ok(None);
             }
             match self.incoming.read(socket) {
-                Ok(0) => return Err(Failure::Eof.into()),
+                Ok(0) => return Err(TlsFailure::Eof.into()),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Ok(Some(Interest::READ));
@@ -117,8 +117,8 @@ impl Session {
     ///
     /// # Errors
     /// If its name is not the one asked for, or it speaks another protocol.
-    pub(crate) fn check_server(&self, options: &Encryption, host: &str) -> Result<(), Failure> {
-        let refused = |text: &str| Err(Failure::Refused(text.to_owned()));
+    pub(crate) fn check_server(&self, options: &Encryption, host: &str) -> Result<(), TlsFailure> {
+        let refused = |text: &str| Err(TlsFailure::Refused(text.to_owned()));
         match self.connection.alpn_protocol() {
             None if options.direct => {
                 return refused(
@@ -137,7 +137,7 @@ impl Session {
         let Some(certificate) = self.certificate() else {
             return refused("certificate could not be obtained");
         };
-        name::check(certificate, host).map_err(Failure::Refused)
+        name::check(certificate, host).map_err(TlsFailure::Refused)
     }
 
     /// `sslcertmode=require`: the server has to ask for the client's certificate and to get it.
@@ -165,10 +165,10 @@ impl Session {
     }
 
     /// How the server ended the session, if it has.
-    pub(crate) fn end(&self) -> Option<Failure> {
+    pub(crate) fn end(&self) -> Option<TlsFailure> {
         match (self.closed, self.eof) {
-            (true, _) => Some(Failure::Closed),
-            (false, true) => Some(Failure::Eof),
+            (true, _) => Some(TlsFailure::Closed),
+            (false, true) => Some(TlsFailure::Eof),
             (false, false) => None,
         }
     }
@@ -237,7 +237,7 @@ impl Session {
     }
 
     /// Sends last words and the news that there are no more, as far as the socket takes them now.
-    /// After `WouldBlock` the words are to begin with what was given to [`Session::send`].
+    /// After `WouldBlock` the words are to begin with what was given to [`TlsSession::send`].
     pub(crate) fn close(&mut self, socket: &Socket, words: &[u8]) {
         let mut rest = words;
         while !rest.is_empty() {
@@ -252,7 +252,11 @@ impl Session {
 
     /// Reads the records that have come into `room`, as far as they are whole and it lasts, then
     /// encrypts; how many bytes were read.
-    fn process(&mut self, room: &mut [u8], write: Write<'_>) -> Result<(Reached, usize), Failure> {
+    fn process(
+        &mut self,
+        room: &mut [u8],
+        write: Write<'_>,
+    ) -> Result<(Reached, usize), TlsFailure> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
@@ -326,7 +330,7 @@ impl Session {
         };
         self.incoming.stall();
         if let Some(error) = failed {
-            let failure = Failure::from(error);
+            let failure = TlsFailure::from(error);
             self.failure = Some(failure.clone());
             // What came before it is read first.
             if filled == 0 {
@@ -346,8 +350,8 @@ fn server_name(host: &str) -> ServerName<'static> {
     ServerName::try_from(host.to_owned()).unwrap_or_else(|_| nobody())
 }
 
-impl std::fmt::Debug for Session {
+impl std::fmt::Debug for TlsSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("info", &self.info()).finish_non_exhaustive()
+        f.debug_struct("TlsSession").field("info", &self.info()).finish_non_exhaustive()
     }
 }

@@ -13,8 +13,8 @@ use rustls::{
 };
 use socket2::Socket;
 
-use super::failure::Failure;
-use super::session::Session;
+use super::failure::TlsFailure;
+use super::session::TlsSession;
 use super::workshop::Workshop;
 use crate::config::{Binding, CertificateMode, Encryption, Root, SslMode, TlsVersion};
 
@@ -70,7 +70,7 @@ impl Stage {
         theirs.set_nonblocking(true).unwrap();
         let server = ServerConnection::new(Arc::new(self.config.clone())).unwrap();
         Pair {
-            client: Session::new(&options, "db").unwrap(),
+            client: TlsSession::new(&options, "db").unwrap(),
             ours: Socket::from(ours),
             server,
             theirs,
@@ -83,7 +83,7 @@ impl Stage {
 
 /// A client and its server.
 struct Pair {
-    client: Session,
+    client: TlsSession,
     ours: Socket,
     server: ServerConnection,
     theirs: UnixStream,
@@ -136,14 +136,14 @@ impl Pair {
     }
 
     /// What the client can read now, in bites of this size.
-    fn read(&mut self, bite: usize) -> Result<Vec<u8>, Failure> {
+    fn read(&mut self, bite: usize) -> Result<Vec<u8>, TlsFailure> {
         let mut all = Vec::new();
         let mut space = vec![0; bite];
         loop {
             match self.client.receive(&self.ours, &mut space) {
                 Ok(count) => all.extend_from_slice(&space[..count]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(all),
-                Err(error) => return Err(Failure::of(&error).unwrap().clone()),
+                Err(error) => return Err(TlsFailure::of(&error).unwrap().clone()),
             }
         }
     }

@@ -10,7 +10,8 @@ use rustls::{
 };
 
 use super::certificate::Certificate;
-use super::chain::{Distrust, Trust};
+use super::chain::Trust;
+use super::distrust::Distrust;
 use super::revocation::Lists;
 
 /// What the user trusts.

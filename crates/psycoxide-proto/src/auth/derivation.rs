@@ -6,11 +6,12 @@ use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::scram::{MAX_ITERATIONS, keyed};
+use super::keys::{Key, keyed};
 use crate::error::AuthError;
 
-/// A key, or what becomes one.
-pub(crate) type Key = Zeroizing<[u8; 32]>;
+/// The most rounds that a server may ask for. Its own default is 4096; a hostile one could keep a
+/// client busy for hours (CVE-2026-42198).
+pub const MAX_ITERATIONS: u32 = 10_000_000;
 
 /// SHA-256's state.
 type State = [u32; 8];

@@ -8,7 +8,7 @@ use hmac::Mac;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::scram::{Keys, keyed};
+use super::keys::{Keys, keyed};
 
 /// So many roles a program logs in as, at most, before the first has to be stretched again.
 const MOST: usize = 64;

@@ -6,19 +6,14 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::derivation::{Derivation, Key};
+use super::derivation::{Derivation, MAX_ITERATIONS};
 use super::key_cache::{KeyCache, Label};
+use super::keys::{Keys, mac};
 use super::saslprep::saslprep;
 use crate::error::AuthError;
-
-/// The most rounds that a server may ask for. Its own default is 4096; a hostile one could keep a
-/// client busy for hours (CVE-2026-42198).
-pub const MAX_ITERATIONS: u32 = 10_000_000;
 
 /// What the client says about channel binding, RFC 5802's `gs2-cbind-flag` and its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -256,42 +251,10 @@ fn iterations(text: &str) -> Result<u32, AuthError> {
     number.filter(|number| (1..=MAX_ITERATIONS).contains(number)).ok_or(AuthError::Iterations)
 }
 
-/// RFC 5802's ClientKey, StoredKey and ServerKey.
-pub(crate) struct Keys {
-    client: Key,
-    stored: Key,
-    server: Key,
-}
-
-impl Keys {
-    pub(super) fn new(salted: &Key) -> Keys {
-        let client = Zeroizing::new(mac(&**salted, b"Client Key"));
-        let stored = Zeroizing::new(Sha256::digest(*client).into());
-        let server = Zeroizing::new(mac(&**salted, b"Server Key"));
-        Keys { client, stored, server }
-    }
-
-    /// The keys of a password that is not known.
-    pub(crate) fn given(client: Key, server: Key) -> Keys {
-        let stored = Zeroizing::new(Sha256::digest(*client).into());
-        Keys { client, stored, server }
-    }
-}
-
-fn mac(key: &[u8], message: &[u8]) -> [u8; 32] {
-    let mut mac = keyed(key);
-    mac.update(message);
-    mac.finalize().into_bytes().into()
-}
-
-/// HMAC takes a key of any length; the error that its constructor can give does not happen. Should
-/// it, a key of zeros makes authentication fail.
-pub(super) fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default()))
-}
-
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::*;
 
     /// The example of RFC 7677, section 3, but for the user's name: PostgreSQL leaves it empty, so

@@ -3,7 +3,7 @@
 
 use super::super::algorithms::algorithms;
 use super::super::certificate::Certificate;
-use super::super::chain::Distrust;
+use super::super::distrust::Distrust;
 use super::super::mint::value::basic_constraints;
 use super::super::mint::{Draft, Extension, ListDraft, common_name, tlv};
 use super::super::revocation::Lists;

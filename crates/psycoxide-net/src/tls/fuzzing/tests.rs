@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::super::chain::Distrust;
+use super::super::distrust::Distrust;
 use super::{TARGETS, forest, lists};
 
 pub(super) fn corpus(name: &str) -> PathBuf {

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use super::algorithms::algorithms;
 use super::certificate::Certificate;
-use super::chain::{Distrust, Trust};
+use super::chain::Trust;
+use super::distrust::Distrust;
 use super::mint::value::{basic_constraints, general_names};
 use super::mint::{Draft, Extension, Pair, tlv};
 use super::workshop::Workshop;

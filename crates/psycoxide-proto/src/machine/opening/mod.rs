@@ -9,8 +9,9 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::auth::key_cache::KeyCache;
+use crate::auth::keys::Keys;
 use crate::auth::md5;
-use crate::auth::scram::{Binding, Exchange, Keys};
+use crate::auth::scram::{Binding, Exchange};
 use crate::backend::auth::Authentication;
 use crate::error::{AuthError, Error};
 use crate::frontend::auth as send;
