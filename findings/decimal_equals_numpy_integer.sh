@@ -3,12 +3,12 @@
 #
 # Seen: numpy 2.4.6, CPython 3.11, November 2026.
 #
-# Every driver reads a numeric column as Decimal, and programs compare it with what numpy or pandas
-# counted. An equality test of two numbers that raises depends on which side stands where: numpy's
-# integers are registered as `numbers.Rational`, so Decimal takes their `numerator` for a Python int, and
-# it is a numpy integer again. With floats of numpy, with its bool, and for fractions.Fraction the same
-# comparison works; `in` raises or not by which of the two is the list, while a dict whose key has the
-# same hash finds it. One would think that == between numbers is False at worst.
+# Every driver reads a numeric column as Decimal, and programs compare it with numbers from numpy or
+# pandas. Whether the equality test raises depends on which number is on the left: numpy's integers are
+# registered as `numbers.Rational`, so Decimal takes their `numerator` for a Python int, but it is a
+# numpy integer again. With numpy's floats and its bool, and with fractions.Fraction, the same
+# comparison works; `in` raises or not by which of the two is in the list, while a dict whose key has
+# the same hash finds it. One would think that == between numbers is False at worst.
 set -eu
 FOLDER=$(mktemp -d)
 trap 'rm -rf "$FOLDER"' EXIT

@@ -3,10 +3,10 @@
 #
 # Seen: psycopg2 2.9.13, CPython 3.11, November 2026.
 #
-# mod_wsgi runs each application in an interpreter of its own, so that what one does to its modules does
-# not reach the next. psycopg2 can be imported by each; but its module is copied from the first import,
-# and the registries with it: an adapter or a typecaster that one application registers is used by the
-# other, whichever registered last, and calls functions that live in the first one's interpreter. One
+# mod_wsgi runs each application in an interpreter of its own, so that one application's changes to its
+# modules do not reach the next. Each can import psycopg2; but its module is copied from the first import,
+# and the registries with it: the adapter or typecaster that was registered last is used by every
+# application, and calls functions in the interpreter of the one that registered it. One
 # would think that register_adapter() holds for the program that called it.
 set -eu
 FOLDER=$(mktemp -d)

@@ -1,12 +1,12 @@
 #!/bin/sh
-# The rows of a rule's SELECT come by the simple query protocol, and are dropped by the extended one.
+# The simple query protocol sends the rows of a rule's SELECT, and the extended one drops them.
 #
 # Seen: PostgreSQL 18.6, psycopg2 2.9.13, psycopg 3.3.9, asyncpg 0.32.0, November 2026.
 #
-# A table has a rule ON INSERT DO ALSO SELECT. The same INSERT gives the rule's rows in psycopg2, with
-# parameters or without, as it merges them into a simple query. In psycopg 3 it gives them as long as
+# A table has a rule ON INSERT DO ALSO SELECT. The same INSERT returns the rule's rows in psycopg2, with
+# parameters or without, as it merges them into a simple query. In psycopg 3 it returns them as long as
 # there are no parameters; with one, or in a pipeline, there are no rows and no description, without a
-# word: the statement changes its result when a value moves out of its text. asyncpg gives none either
+# word: the statement changes its result when a value moves out of its text. asyncpg returns none either
 # way. One would think that the protocol decides how a statement is sent, not what it returns.
 set -eu
 . "$(dirname "$0")/lib/throwaway_server.sh"

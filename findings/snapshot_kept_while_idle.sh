@@ -4,10 +4,10 @@
 # Seen: PostgreSQL 18.6, psycopg2 2.9.13, psycopg 3.3.9, asyncpg 0.32.0, November 2026.
 #
 # Under READ COMMITTED a transaction that is idle after a SELECT holds no snapshot, so VACUUM may remove
-# what others delete meanwhile: so it is after psycopg2's statements, and after psycopg 3's without
-# parameters, which are simple queries. After one with a parameter, pg_stat_activity.backend_xmin stays
-# set until the next statement or the end of the transaction, though all rows were fetched: the unnamed
-# portal of the extended protocol is open, and its snapshot with it. A program that runs one such SELECT
+# rows that others delete meanwhile. That is the case after psycopg2's statements, and after psycopg 3's
+# without parameters, which are simple queries. After one with a parameter, pg_stat_activity.backend_xmin
+# stays set until the next statement or the end of the transaction, though all rows were fetched: the
+# unnamed portal of the extended protocol is open, and its snapshot with it. A program that runs one such SELECT
 # and then thinks for an hour holds up VACUUM for an hour. asyncpg's fetch() does the same within a
 # transaction. One would think that a statement whose rows have all been fetched is over.
 set -eu

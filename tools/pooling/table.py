@@ -32,8 +32,8 @@ NOTHING = "-"
 UNSTEADY = "(unsteady)"
 # So much of what works with psycopg2 must work with psycoxide where the pooler is unsteady.
 SHARE = 0.8
-FAULTS = "With psycopg2 these do not work, and so with psycoxide:"
-GAINS = "These work with psycoxide, and not with psycopg2:"
+FAULTS = "These work neither with psycopg2 nor with psycoxide:"
+GAINS = "These work with psycoxide, but not with psycopg2:"
 
 
 class Seen(NamedTuple):
