@@ -131,6 +131,18 @@ def in_memory(driver: Any) -> None:
     assert len(rows) == 1_000_000, len(rows)
 
 
+@workload("memory_forward", "the same, where rows may be freed as they are read", "t_mem")
+def in_memory_forward(driver: Any) -> None:
+    cursor = driver.cursor(driver.connect())
+    if hasattr(cursor, "forward_only"):
+        cursor.forward_only = True
+    with driver.meter():
+        cursor.execute("select * from t_mem")
+        rows = cursor.fetchall()
+        driver.figures["rss_fetched"] = memory("VmRSS")
+    assert len(rows) == 1_000_000, len(rows)
+
+
 @in_memory.on("asyncpg")
 async def in_memory_asyncpg(driver: Any) -> None:
     conn = await driver.connect()

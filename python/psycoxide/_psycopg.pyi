@@ -682,6 +682,7 @@ class cursor:
     scrollable: bool | None
     withhold: bool
     binary: bool
+    forward_only: bool
     def __init__(self, conn: _Connection[Any], name: str | bytes | None = None) -> None: ...
     def _mogrify_many(self, query: Query, items: list[Any], separator: bytes) -> bytes: ...
     @property

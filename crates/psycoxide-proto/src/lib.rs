@@ -63,7 +63,6 @@ pub use machine::request::{Extended, Request};
 pub use machine::startup::{AuthMethods, ChannelBinding, ProtocolVersion, Startup};
 pub use machine::transitions::Phase;
 pub use result::columns::{Column, Columns};
-pub use result::packed::{Packed, PackedField, PackedRow, PackedWalk, Packing, RowWriter};
 pub use result::rows::{Fields, Position, Row, Rows, Walk};
 pub use result::tag::Tag;
 pub use result::{QueryResult, ResultKind};

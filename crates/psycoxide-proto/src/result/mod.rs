@@ -2,7 +2,6 @@
 
 pub(crate) mod columns;
 mod marks;
-pub(crate) mod packed;
 pub(crate) mod rows;
 pub(crate) mod tag;
 

@@ -21,6 +21,8 @@ const HEADER: usize = 7;
 pub struct Rows {
     /// Most results lie in one.
     blocks: SmallVec<[Block; 1]>,
+    /// How many of them were freed, at the start.
+    freed: usize,
     count: usize,
     /// How many rows of the result came before these.
     before: usize,
@@ -159,31 +161,14 @@ impl Rows {
         self.blocks.extend(rows.blocks);
     }
 
-    /// Forgets the first `rows` rows, which lie before `end`, with the buffers that held nothing else.
-    /// The positions of the other rows stay as they are. Answers the largest of the buffers, for
-    /// other use.
-    pub(crate) fn release(&mut self, end: Position, rows: usize) -> Buffer {
-        let mut left = rows.min(self.count);
-        self.count -= left;
-        let mut largest = Buffer::default();
-        let mut free = |block: &mut Block| {
-            let buffer = std::mem::take(block).bytes;
-            if buffer.len() > largest.len() {
-                largest = buffer;
-            }
-        };
-        for block in self.blocks.iter_mut().take(end.block) {
-            left = left.saturating_sub(block.runs.rows);
-            free(block);
-        }
-        if let Some(block) = self.blocks.get_mut(end.block) {
-            block.runs.release(end, left);
-            block.marks = Marks::default();
-            if block.runs.rows == 0 {
-                free(block);
-            }
-        }
-        largest
+    /// Frees the buffers that lie before a position: how many rows were in them. The positions of the
+    /// other rows stay as they are.
+    pub fn release(&mut self, before: Position) -> usize {
+        let blocks = self.blocks.get_mut(self.freed..before.block).unwrap_or_default();
+        let rows = blocks.iter_mut().map(|block| std::mem::take(block).runs.rows).sum();
+        self.freed += blocks.len();
+        self.count -= rows;
+        rows
     }
 
     pub(crate) fn push(&mut self, block: Block) {
@@ -235,16 +220,6 @@ impl Runs {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Range<usize>> {
         std::iter::once(&self.first).chain(&self.more)
-    }
-
-    /// Leaves nothing in the runs before a position: `rows` rows less.
-    fn release(&mut self, end: Position, rows: usize) {
-        self.rows = self.rows.saturating_sub(rows);
-        let runs = std::iter::once(&mut self.first).chain(&mut self.more);
-        for (index, run) in runs.enumerate().take(end.run + 1) {
-            run.start =
-                if index < end.run { run.end } else { end.offset.clamp(run.start, run.end) };
-        }
     }
 
     fn get(&self, index: usize) -> Option<&Range<usize>> {
@@ -435,22 +410,21 @@ mod tests {
         let (head, tail) = all.split_at(4);
         for apart in [true, false] {
             let whole = rows([block(head, apart), Block::default(), block(tail, !apart)]);
-            let memory = whole.memory();
             for first in 0..=all.len() {
                 for second in first..=all.len() {
                     let mut rows = whole.clone();
-                    let end = whole.seek(first);
-                    drop(rows.release(end, first));
-                    assert_eq!((rows.len(), values(&rows, end)), (6 - first, all[first..].into()));
-                    drop(rows.release(whole.seek(second), second - first));
-                    assert_eq!(rows.len(), 6 - second);
+                    let mut freed = 0;
+                    for row in [first, second] {
+                        freed += rows.release(whole.seek(row));
+                        assert_eq!(freed, [0, 0, 0, 0, 4, 4, 6][row], "whole blocks");
+                        assert_eq!(rows.len(), 6 - freed);
+                    }
                     for row in second..=all.len() {
                         assert_eq!(values(&rows, whole.seek(row)), all[row..]);
-                        assert_eq!(values(&rows, rows.seek(row - second)), all[row..]);
+                        assert_eq!(values(&rows, rows.seek(row - freed)), all[row..]);
                     }
-                    assert_eq!(values(&rows, rows.start()), all[second..]);
-                    assert_eq!(rows.memory() < memory, second >= 4, "freed as whole buffers");
-                    assert_eq!(rows.memory() == 0, second == 6);
+                    assert_eq!(values(&rows, rows.start()), all[freed..]);
+                    assert_eq!(rows.memory() < whole.memory(), freed > 0);
                 }
             }
         }
@@ -465,16 +439,15 @@ mod tests {
         for together in [true, false] {
             let mut rows =
                 rows([block(first, together), block(second, true), block(third, !together)]);
-            for released in [0, 1, 100, 290, 300, 302, 999, 1000] {
-                let before = 1000 - rows.len();
-                let end = rows.seek(released - before);
-                drop(rows.release(end, released - before));
-                for row in (released..1000).rev() {
-                    let mut position = rows.seek(row - released);
+            for read in [0, 290, 300, 302, 999] {
+                rows.release(rows.seek(read - (1000 - rows.len())));
+                let freed = 1000 - rows.len();
+                for row in (freed..1000).rev() {
+                    let mut position = rows.seek(row - freed);
                     let found = rows.next_row(&mut position).unwrap();
                     assert_eq!(found.fields().next().unwrap().unwrap(), all[row]);
                 }
-                assert_eq!(rows.next_row(&mut rows.seek(1000 - released)), None);
+                assert_eq!(rows.next_row(&mut rows.seek(1000 - freed)), None);
             }
         }
     }

@@ -25,7 +25,6 @@ mod plan;
 mod plans;
 mod registry;
 mod scene;
-pub mod short;
 mod surroundings;
 mod text;
 mod uuid;

@@ -144,6 +144,29 @@ impl Cursor {
         Ok(())
     }
 
+    /// Whether rows are freed as they are read, so that the raw result and the objects made of it are
+    /// never in memory both: a bool, False at first. Counts from the next `execute()`. Not in
+    /// psycopg2.
+    ///
+    /// `scroll()` cannot go backwards then. Raises ProgrammingError when set on a named cursor, of
+    /// which `scrollable` says that.
+    #[getter]
+    fn forward_only(&self, py: Python<'_>) -> bool {
+        self.state(py).forward_only
+    }
+
+    #[setter]
+    fn set_forward_only(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let forward_only = value.is_truthy()?;
+        if forward_only && self.name().is_some() {
+            return Err(error::programming(
+                "forward_only is not for named cursors: see scrollable",
+            ));
+        }
+        self.state(value.py()).forward_only = forward_only;
+        Ok(())
+    }
+
     /// Whether a named cursor outlives its transaction.
     #[getter]
     fn withhold(&self, py: Python<'_>) -> bool {

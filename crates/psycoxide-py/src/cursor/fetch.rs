@@ -11,8 +11,11 @@ use super::place::Place;
 use super::result::Tuples;
 use crate::cast::Kept;
 use crate::error;
-use crate::row::{self, Shape};
+use crate::row::{self, Shape, collector};
 use crate::session::Session;
+
+/// Rows of so many bytes are made before what they were made of is freed.
+const FREED: usize = 1 << 20;
 
 /// What the client has of a result.
 enum Next<'py> {
@@ -45,6 +48,7 @@ impl Cursor {
         let mut state = self.state(py);
         let fetched = &mut state.fetched;
         let ahead = fetched.settle();
+        fetched.free_read();
         let found = fetched.tuples.clone().map(|tuples| (tuples, fetched.place));
         drop(state);
         drop(ahead);
@@ -124,7 +128,8 @@ impl Cursor {
     /// The next row that is not made yet, as a tuple.
     #[inline(never)]
     fn make_next<'py>(slf: &Bound<'py, Self>) -> PyResult<Next<'py>> {
-        let state = slf.get().state(slf.py());
+        let mut state = slf.get().state(slf.py());
+        state.fetched.free_read();
         if let Some((tuples, most)) = state.fetched.worth_making() {
             let start = state.fetched.place;
             drop(state);
@@ -156,6 +161,7 @@ impl Cursor {
             drop(ahead);
             state = this.state(slf.py());
         }
+        state.fetched.free_read();
         let start = state.fetched.place;
         let Some(tuples) = state.fetched.tuples.clone() else { return Ok(Next::NoResult) };
         drop(state);
@@ -203,16 +209,30 @@ impl Cursor {
         kept: &Kept<'py>,
         count: usize,
     ) -> PyResult<Option<Bound<'py, PyList>>> {
+        let _paused = collector::pause();
+        let Some(rows) = Self::portion(slf, kept, count)? else { return Ok(None) };
+        while rows.len() < count {
+            let more = Self::portion(slf, kept, count - rows.len())?;
+            let Some(more) = more.filter(|more| !more.is_empty()) else { break };
+            rows.as_sequence().in_place_concat(more.as_sequence())?;
+        }
+        Ok(Some(rows))
+    }
+
+    /// As many of them as are made before what they were made of is freed.
+    fn portion<'py>(
+        slf: &Bound<'py, Self>,
+        kept: &Kept<'py>,
+        count: usize,
+    ) -> PyResult<Option<Bound<'py, PyList>>> {
         let this = slf.get();
-        let (mut tuples, place) = this.tuples(slf.py())?;
+        let (tuples, place) = this.tuples(slf.py())?;
         if !tuples.plan.is_native(kept) {
             return Ok(None);
         }
-        if let Some(list) = Self::pack_rows(slf, &mut tuples, place, count, kept)? {
-            return Ok(Some(list));
-        }
+        let most = if tuples.freed.is_some() { tuples.within(FREED) } else { usize::MAX };
         let mut reading = tuples.read(place);
-        let built = row::build_rows(slf, count, &mut reading, &tuples.plan, kept);
+        let built = row::build_rows(slf, count.min(most), &mut reading, &tuples.plan, kept);
         this.state(slf.py()).fetched.reach(&tuples, reading.place());
         built.map(Some)
     }

@@ -11,7 +11,6 @@ mod execute;
 mod fetch;
 mod many;
 mod named;
-mod packing;
 mod place;
 mod prepared;
 mod query;
@@ -58,6 +57,7 @@ pub struct Cursor {
 struct State {
     arraysize: i64,
     itersize: i64,
+    forward_only: bool,
     fetched: Fetched,
     named: Named,
 }
@@ -97,6 +97,7 @@ impl Cursor {
             state: Guarded::new(State {
                 arraysize: 1,
                 itersize: 2000,
+                forward_only: false,
                 fetched: Fetched::default(),
                 named: Named::default(),
             }),

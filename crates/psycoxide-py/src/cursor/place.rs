@@ -12,7 +12,7 @@ use super::result::{Fetched, Tuples};
 pub struct Place {
     /// Its number, from 0.
     pub row: usize,
-    /// Where it starts, among the raw rows or the packed ones.
+    /// Where it starts, among the raw rows.
     pub position: Position,
 }
 
@@ -26,6 +26,16 @@ impl Fetched {
     /// How many rows are left, if there is a result.
     pub fn left(&self) -> Option<usize> {
         self.tuples.as_ref().map(|tuples| tuples.len().saturating_sub(self.place.row))
+    }
+
+    /// Frees the raw rows that were read, if the result is to be read forwards only: whole buffers, as
+    /// long as nobody else reads it.
+    pub fn free_read(&mut self) {
+        if let Some(tuples) = self.tuples.as_mut().filter(|tuples| tuples.freed.is_some())
+            && let Some(Tuples { freed: Some(freed), result, .. }) = Arc::get_mut(tuples)
+        {
+            *freed += result.rows.release(self.last.position);
+        }
     }
 
     /// Goes to a place, while no row is made ahead.

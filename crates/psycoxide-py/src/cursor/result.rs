@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use psycoxide_proto::{Outcome, Packed, PackedWalk, QueryResult, ResultKind, Row, Tag, Walk};
+use psycoxide_proto::{Outcome, QueryResult, ResultKind, Row, Tag, Walk};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -16,22 +16,14 @@ use crate::row::{Early, Source, Sources};
 
 /// A result with the casters chosen for it; shared, so that rows can be built while no lock is held.
 pub struct Tuples {
-    /// The first rows, if they are not raw.
-    pub first: First,
+    /// The first rows, if they were made as they came.
+    pub early: Option<Box<Early>>,
     /// The other rows, raw, and the columns.
     pub result: Box<QueryResult>,
+    /// How many raw rows were freed since they were read; `None` if all are kept for `scroll()`.
+    pub freed: Option<usize>,
     /// How each column becomes an object: chosen when the statement was executed.
     pub plan: Arc<CastPlan>,
-}
-
-/// The first rows of a result.
-pub enum First {
-    /// They are as raw as the others.
-    Raw,
-    /// They were made as they came.
-    Early(Box<Early>),
-    /// They were packed when they were made.
-    Packed(Box<Packed>),
 }
 
 impl Tuples {
@@ -51,13 +43,15 @@ impl Tuples {
         self.first() + self.result.rows.len()
     }
 
-    /// How many rows at the start are not raw.
+    /// How many rows at the start are not raw, or not there any more.
     pub fn first(&self) -> usize {
-        match &self.first {
-            First::Raw => 0,
-            First::Early(early) => early.len(),
-            First::Packed(packed) => packed.len(),
-        }
+        self.early.as_ref().map_or(0, |early| early.len()) + self.freed.unwrap_or(0)
+    }
+
+    /// How many rows of the usual size take so many bytes.
+    pub fn within(&self, bytes: usize) -> usize {
+        let rows = &self.result.rows;
+        (bytes.saturating_mul(rows.len()) / rows.memory().max(1)).max(1)
     }
 
     /// The row at a place, which then moves on to the next one; `None` at the end.
@@ -70,23 +64,13 @@ impl Tuples {
 
     /// The rows from a place on.
     pub fn read(&self, place: Place) -> Reading<'_> {
-        let (rows, first) = (&self.result.rows, self.first());
-        let (packed, raw) = match &self.first {
-            First::Packed(packed) if place.row < first => {
-                (Some(packed.walk(place.position)), rows.walk(rows.start()))
-            }
-            _ => (None, rows.walk(place.position)),
-        };
-        Reading { tuples: self, row: place.row, first, packed, raw }
+        let raw = self.result.rows.walk(place.position);
+        Reading { tuples: self, row: place.row, first: self.first(), raw }
     }
 
     /// The place of a row counted from 0.
     pub fn seek(&self, row: usize) -> Place {
-        let position = match &self.first {
-            First::Packed(packed) if row < packed.len() => packed.seek(row),
-            _ => self.result.rows.seek(row.saturating_sub(self.first())),
-        };
-        Place { row, position }
+        Place { row, position: self.result.rows.seek(row.saturating_sub(self.first())) }
     }
 }
 
@@ -96,31 +80,21 @@ pub struct Reading<'a> {
     row: usize,
     /// How many rows are not raw.
     first: usize,
-    /// The packed rows, if the first one was among them.
-    packed: Option<PackedWalk<'a>>,
     raw: Walk<'a>,
 }
 
 impl<'a> Reading<'a> {
     /// The place of the next row.
     pub fn place(&self) -> Place {
-        let position = match &self.packed {
-            Some(packed) if self.row < self.first => packed.position(),
-            _ => self.raw.position(),
-        };
-        Place { row: self.row, position }
+        Place { row: self.row, position: self.raw.position() }
     }
 
     /// The next row, which is not raw.
     #[inline(never)]
     fn next_of_first(&mut self) -> Option<Source<'a>> {
         let tuples = self.tuples;
-        match &tuples.first {
-            First::Early(early) => {
-                Some(Source::Early(early.row(self.row, tuples.plan.decoders().len())))
-            }
-            _ => self.packed.as_mut()?.next().map(Source::Packed),
-        }
+        let early = tuples.early.as_ref()?;
+        Some(Source::Early(early.row(self.row, tuples.plan.decoders().len())))
     }
 }
 
@@ -267,14 +241,13 @@ impl Cursor {
                 let Some(columns) = result.columns.as_ref() else {
                     return Err(error::internal("a table without columns"));
                 };
-                let (first, plan) = match early.and_then(|early| early.complete(&mut result.rows)) {
-                    Some((early, plan)) => {
-                        (First::Early(early), Arc::new(plan.in_encoding_of(slf)))
-                    }
-                    None => (First::Raw, CastPlan::of(slf, columns)?),
+                let (early, plan) = match early.and_then(|early| early.complete(&mut result.rows)) {
+                    Some((early, plan)) => (Some(early), Arc::new(plan.in_encoding_of(slf))),
+                    None => (None, CastPlan::of(slf, columns)?),
                 };
                 let tag = std::mem::take(&mut result.tag);
-                let table = tuples.insert(Tuples { first, result, plan }.shared(last));
+                let freed = this.state(py).forward_only.then_some(0);
+                let table = tuples.insert(Tuples { early, result, freed, plan }.shared(last));
                 (i64::try_from(table.len()).unwrap_or(i64::MAX), tag)
             }
             ResultKind::CopyIn | ResultKind::CopyOut | ResultKind::CopyBoth => {

@@ -33,23 +33,24 @@ impl Cursor {
         drop(state);
         // Only after the lock: a row's destructor may come back here.
         drop(ahead);
-        match moved {
-            true => Ok(()),
-            false => Err(error::programming("scroll destination out of bounds")),
-        }
+        moved.map_err(error::programming)
     }
 }
 
 impl Fetched {
-    /// Goes to a row, or by so many rows; false, and nothing is changed, if there is none there.
-    fn move_to(&mut self, value: i64, absolute: bool) -> bool {
-        let Some(tuples) = self.tuples.as_ref() else { return false };
+    /// Goes to a row, or by so many rows. If there is none there, nothing is changed.
+    fn move_to(&mut self, value: i64, absolute: bool) -> Result<(), &'static str> {
+        const OUTSIDE: &str = "scroll destination out of bounds";
+        let tuples = self.tuples.as_ref().ok_or(OUTSIDE)?;
         let row = i64::try_from(self.place.row).unwrap_or(i64::MAX);
         let wanted = if absolute { Some(value) } else { row.checked_add(value) };
         let wanted = wanted.and_then(|row| usize::try_from(row).ok());
-        let Some(row) = wanted.filter(|row| *row < tuples.len()) else { return false };
+        let row = wanted.filter(|row| *row < tuples.len()).ok_or(OUTSIDE)?;
+        if row < self.place.row && tuples.freed.is_some() {
+            return Err("the cursor was forward_only when it executed: it cannot scroll backwards");
+        }
         let place = self.seek(tuples, row);
         self.go_to(place);
-        true
+        Ok(())
     }
 }

@@ -1,15 +1,14 @@
 //! From the raw rows of a result to Python rows.
 
 mod classes;
-mod collector;
+pub mod collector;
 mod early;
 mod fill;
 mod ordered;
-mod packed;
 mod record;
 mod shape;
 
-use psycoxide_proto::{PackedRow, Position, Row, Rows};
+use psycoxide_proto::{Position, Row, Rows};
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyList};
 
@@ -19,7 +18,6 @@ use crate::cursor::Cursor;
 pub use classes::RowClass;
 pub use early::{Early, LONG};
 pub use ordered::ordered_row;
-pub use packed::{Making, is_worth_packing};
 pub use shape::{Names, Shape};
 
 /// What a row is made from.
@@ -28,8 +26,6 @@ pub enum Source<'a> {
     Raw(Row<'a>),
     /// What is kept of each field since it came.
     Early(&'a [Py<PyAny>]),
-    /// What was written down of it when it was made before.
-    Packed(PackedRow<'a>),
 }
 
 /// What rows are made from, one after another.

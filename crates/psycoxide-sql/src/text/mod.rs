@@ -17,7 +17,6 @@ mod lanes;
 pub mod loose;
 pub mod number;
 pub mod range;
-pub mod short;
 pub mod time;
 pub mod timestamp;
 pub mod uuid;
