@@ -8,8 +8,8 @@
 
 This module is the DB-API 2.0 interface (<https://peps.python.org/pep-0249/>); `extensions`,
 `extras`, `errors`, `errorcodes`, `pool`, `sql` and `tz` go beyond it. `install_as_psycopg2()` lets
-programs that import psycopg2 use this driver unchanged; `__version__` is that of the psycopg2 whose
-API this is, because such programs compare it, and `__psycoxide_version__` is the driver's own.
+programs that import psycopg2 use this driver unchanged; `__version__` is the version of psycopg2
+whose API this is, because such programs compare it; `__psycoxide_version__` is the driver's own.
 """
 
 from psycoxide import _psycopg
@@ -36,8 +36,8 @@ from psycoxide._psycopg import (
     threadsafety as threadsafety,
 )
 
-# Not imported when the program runs: every process pays for what `import psycoxide` imports. What
-# is wanted of it later is imported then, by `_import_late()`.
+# Not imported when the program runs: every process pays for the imports of `import psycoxide`.
+# `_import_late()` imports these names at their first use.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -79,8 +79,8 @@ _EXCEPTIONS = (
     "ProgrammingError",
     "Warning",
 )
-# The modules, by their names here, that are imported when they are first asked for. In psycopg2
-# some of them are there without an import of their own and the others are not, which surprises.
+# The modules, by their names here, that are imported at their first use. psycopg2 offers some of
+# them without an import of their own, and others not, which surprises.
 _MODULES = {
     "_ext": "extensions",
     "_json": "_json",
@@ -95,8 +95,8 @@ _MODULES = {
 }
 
 if not TYPE_CHECKING:
-    # What `from psycoxide import *` gives: all that psycopg2's does. To type checkers it is every
-    # public name: they read no list that is made of others.
+    # The names of `from psycoxide import *`: the same as psycopg2's. Type checkers import every
+    # public name instead: they cannot read a list that is made of other lists.
     __all__ = [
         *_EXCEPTIONS,
         "BINARY",
@@ -122,11 +122,11 @@ if not TYPE_CHECKING:
 
 
 def _import_late(name: str) -> "Any":
-    """PEP 562: what the module imports when it is first asked for."""
+    """PEP 562: import the name at its first use."""
     namespace = globals()
     if name in _EXCEPTIONS:
         for exception in _EXCEPTIONS:
-            # Unless the program has put something else in its place.
+            # A program may have put another object in its place.
             namespace.setdefault(exception, getattr(_psycopg, exception))
     elif name in _MODULES:
         from importlib import import_module
@@ -138,7 +138,7 @@ def _import_late(name: str) -> "Any":
 
 
 if not TYPE_CHECKING:
-    # To a type checker it would say that the module has an attribute of any name.
+    # A type checker would conclude that the module has every attribute.
     __getattr__ = _import_late
 
 
@@ -146,15 +146,15 @@ def __dir__() -> "list[str]":
     return sorted({*globals(), *_EXCEPTIONS, *_MODULES})
 
 
-# Where its users know it from.
+# The module that programs import it from.
 connect.__module__ = __name__
 
 
 def install_as_psycopg2() -> None:
-    """Make `import psycopg2` give this driver, in this process, from now on.
+    """Make `import psycopg2` import this driver, in this process, from now on.
 
-    `psycopg2.extras` and the like are this driver's modules, too. From their import on, the classes
-    report psycopg2's module names, as pickles and logs of such programs expect, and
+    `psycopg2.extras` and the others are this driver's modules, too. From their import on, the
+    classes report psycopg2's module names, as pickles and logs of such programs expect, and
     `importlib.metadata` knows the distribution. Calling it again does nothing. Raises RuntimeError
     if the real psycopg2 has been imported already.
     """

@@ -16,9 +16,9 @@ from psycoxide._alias import SHIM
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the arguments say; returns the exit status."""
+    """Run the command line. Returns the exit status."""
     parser = _parser()
-    # What comes after the module is the program's, even if it looks like an option of ours.
+    # Arguments after the module are the program's, even if they look like options of ours.
     given, rest = _split_after_module(arguments)
     parsed = parser.parse_args(given)
 
@@ -54,8 +54,9 @@ def _parser() -> argparse.ArgumentParser:
         "shim",
         help="give psycopg2's name to psycoxide in an environment",
         description="Write a package and the distributions psycopg2 and psycopg2-binary into an "
-        "environment, so that `import psycopg2` gives psycoxide in every program and requirements "
-        "of psycopg2 are met; or take them out. `status` ends with 1 where they are not.",
+        "environment, so that `import psycopg2` imports psycoxide in every program and "
+        "requirements of psycopg2 are met; or take them out. `status` ends with 1 if they are not "
+        "there.",
     )
     shim.add_argument("action", choices=["install", "remove", "status"])
     where = shim.add_mutually_exclusive_group()
@@ -65,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _shim(parsed: argparse.Namespace) -> int:
-    """Do what `shim` is told to."""
+    """Run the command `shim`. Returns the exit status."""
     from psycoxide import _install_shim
 
     try:
@@ -92,7 +93,7 @@ def _split_after_module(arguments: list[str]) -> tuple[list[str], list[str]]:
 def _prepare() -> None:
     """Install the alias here and, through the environment, in the processes started from here.
 
-    There it is found on the path, and costs nothing where it is not imported. A `sitecustomize`
+    They find it on the path, where it costs nothing unless it is imported. A `sitecustomize`
     would be hidden by those of agents and tracers.
     """
     psycoxide.install_as_psycopg2()
@@ -100,7 +101,7 @@ def _prepare() -> None:
     if SHIM not in entries:
         os.environ["PYTHONPATH"] = os.pathsep.join([SHIM, *filter(None, entries)])
     if SHIM not in sys.path:
-        # Where PYTHONPATH stands: processes of `multiprocessing` are given this path.
+        # At PYTHONPATH's place in the path: processes of `multiprocessing` inherit this path.
         sys.path.insert(0 if _has_safe_path() else 1, SHIM)
 
 
@@ -116,7 +117,7 @@ def _run_module(argv: list[str]) -> int:
     try:
         found = importlib.util.find_spec(argv[0]) is not None
     except ModuleNotFoundError:
-        # Not even the package that it would be in.
+        # The package of the module does not exist either.
         found = False
     if not found:
         print(f"{sys.executable}: No module named {argv[0]}", file=sys.stderr)

@@ -1,9 +1,9 @@
 """Standing in for psycopg2: the same module objects under psycopg2's names.
 
-After `install()` a module of psycopg2 is the module of psycoxide that has its place, and comes as
-psycopg2's own does: one after the other through the import system, where the hooks of agents and
-tracers see it. Once it has come it says that it is psycopg2's, and so do its classes and functions:
-pickles, logs and error messages name what such programs know.
+After `install()` each module of psycopg2 is the psycoxide module of that name. It is imported like
+psycopg2's own, through the import system, where the hooks of agents and tracers see it. Then it
+says that it is psycopg2's, and so do its classes and functions: pickles, logs and error messages
+have the names that such programs know.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _OURS = "psycoxide"
 _THEIRS = "psycopg2"
 
-# Where psycopg2 stands as a package on a path, with its distributions' metadata.
+# A directory to put on a path: it has a package psycopg2 and its distributions' metadata.
 SHIM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_shim")
 
 # The modules that psycopg2 has.
@@ -42,11 +42,11 @@ _SUBMODULES = (
     "sql",
     "tz",
 )
-# Those that come with its package, and with `extras`: ours import less.
+# The modules that psycopg2's package imports, and its `extras`: ours import fewer.
 _BROUGHT = ("_psycopg", "_json", "_range", "extensions", "errors")
 _BROUGHT_BY_EXTRAS = ("_ipaddress",)
 
-# What the import system and the standard library ask a loader, by the module's name.
+# The loader's methods that the import system and the standard library call with a module's name.
 _ASKED_BY_NAME = frozenset(
     {"get_code", "get_filename", "get_resource_reader", "get_source", "is_package"}
 )
@@ -65,7 +65,8 @@ def install() -> None:
         # Before there are two names, by which two threads could wait for each other.
         for name in _BROUGHT:
             import_module(f"{_OURS}.{name}")
-        # Before those that find modules: what others have put before these is to see this one's.
+        # Before the standard finders, but after those that others have put in front: hooks are to
+        # see these modules as well.
         standard = (BuiltinImporter, FrozenImporter, PathFinder)
         places = (place for place, finder in enumerate(sys.meta_path) if finder in standard)
         sys.meta_path.insert(next(places, 0), _FINDER)
@@ -79,8 +80,8 @@ class _Finder:
     ) -> ModuleSpec | None:
         package, _, rest = fullname.partition(".")
         if package == _OURS and rest in _SUBMODULES and (get_ident(), fullname) not in _looked_for:
-            # It comes by both names, whoever asks for it: as an attribute of the package it would
-            # be taken for psycopg2's.
+            # It gets both names, whichever is imported: as an attribute of the package it is
+            # psycopg2's, too.
             loader: Any = _SecondName()
             return ModuleSpec(fullname, loader)
         if package != _THEIRS:
@@ -97,14 +98,14 @@ class _Finder:
     def find_distributions(
         self, context: DistributionFinder.Context | None = None
     ) -> Iterable[Distribution]:
-        """For `importlib.metadata`: psycopg2 is installed, where its modules can be imported."""
+        """For `importlib.metadata`: psycopg2 is installed if its modules can be imported."""
         from importlib.metadata import DistributionFinder
 
         context = context or DistributionFinder.Context()
         found = DistributionFinder.Context(name=_THEIRS, path=context.path)
         for distribution in PathFinder.find_distributions(found):
             if (distribution.read_text("INSTALLER") or "").strip() == _OURS:
-                # A shim on the path, which the standard library's finder tells of.
+                # There is a shim on the path: the standard library's finder finds it.
                 return []
         return PathFinder.find_distributions(
             DistributionFinder.Context(name=context.name, path=[SHIM])
@@ -113,16 +114,16 @@ class _Finder:
 
 _FINDER = _Finder()
 
-# The threads in which `_find()` looks for a module of ours, and its name: other finders, those of
-# agents, ask all of them in turn.
+# The thread in which `_find()` looks for a module of ours, and its name: other finders, those of
+# agents, ask all finders in turn, this one, too.
 _looked_for: set[tuple[int, str]] = set()
 
 
 class _Loader:
-    """Loads a module of psycopg2's name: the module of ours, executed once.
+    """Loads a module under psycopg2's name: it is our module, executed once.
 
-    It is executed under this name, unless it has been under ours before the alias was there: the
-    import system's locks are taken in one order, that of our name first.
+    It is executed under psycopg2's name, unless it was imported under ours before the alias was
+    there. The import system's locks are taken in one order: our name's first.
     """
 
     def __init__(self, ours: ModuleSpec) -> None:
@@ -149,7 +150,7 @@ class _Loader:
         module.__loader__ = self
 
     def __getattr__(self, attribute: str) -> Any:
-        """What there is to be read of the module: its source, its data."""
+        """The methods that read the module's source and data."""
         if attribute in _ASKED_BY_NAME:
             answer = getattr(self._ours.loader, attribute)
             return lambda _fullname=None: answer(self._ours.name)
@@ -159,19 +160,19 @@ class _Loader:
 
 
 def _execute(module: ModuleType, ours: ModuleSpec) -> None:
-    """Run the code of a module of ours in `module`, whose name in psycopg2 it has."""
+    """Run the code of one of our modules in `module`, which has its name in psycopg2."""
     loader: Any = ours.loader
     code = loader.get_code(ours.name) if hasattr(loader, "get_code") else None
     if code is not None:
         exec(code, vars(module))
     else:
-        # Compiled, or a loader that agents have put around another, which goes by the name.
+        # A compiled module, or an agent's loader around another one: these go by the name.
         module.__name__ = ours.name
         loader.exec_module(module)
 
 
 class _SecondName:
-    """Loads a module of our name that is psycopg2's already."""
+    """Loads a module under our name, if it has psycopg2's name already."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         module = import_module(_THEIRS + spec.name[len(_OURS) :])
@@ -179,14 +180,14 @@ class _SecondName:
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        # It is executed; but the import system has just given it the other spec.
+        # It was executed; but the import system has just set the other spec.
         module.__spec__ = self._spec
 
 
 def _find(name: str) -> ModuleSpec | None:
-    """The spec of a module of ours, as it was before the module became psycopg2's.
+    """The spec of one of our modules, as it was before the module became psycopg2's.
 
-    `importlib.util` has a function for that, but takes longer to be imported than all of this.
+    `importlib.util` has a function for that, but importing it takes longer than all of this.
     """
     spec = getattr(sys.modules.get(name), "__spec__", None)
     if spec is None:
@@ -204,10 +205,10 @@ def _find(name: str) -> ModuleSpec | None:
 
 
 def _bring(theirs: str) -> None:
-    """Import what psycopg2's module of this name brings along."""
+    """Import the modules that psycopg2's module of this name imports."""
     names: Iterable[str] = ()
     if theirs == _THEIRS:
-        # And what there is by our name already: it is an attribute of the package.
+        # And those that exist under our name already: they are attributes of the package.
         names = (name for name in _SUBMODULES if f"{_OURS}.{name}" in sys.modules)
     elif theirs == f"{_THEIRS}.extras":
         names = _BROUGHT_BY_EXTRAS
@@ -216,14 +217,14 @@ def _bring(theirs: str) -> None:
 
 
 def _adopt(module: ModuleType, theirs: str) -> None:
-    """Give the module its name in psycopg2, and what is in it."""
+    """Give the module, its classes and its functions their names in psycopg2."""
     if theirs == _THEIRS:
-        # Imported late otherwise; the package is where the exceptions say that they are from.
+        # Otherwise the exceptions are imported late; they say that they are from the package.
         _ = module.Error
     module.__name__ = theirs
     module.__package__ = theirs if hasattr(module, "__path__") else theirs.rpartition(".")[0]
     for attribute in list(vars(module)):
-        # Asked for: what is imported at first use only is not in the dictionary yet.
+        # By getattr(): names that are imported at their first use are not in the dictionary yet.
         found = getattr(module, attribute)
         where = getattr(found, "__module__", None)
         if isinstance(where, str) and where.partition(".")[0] == _OURS and callable(found):
@@ -236,7 +237,7 @@ def _rename(found: Any, where: str) -> None:
     try:
         found.__module__ = where
     except (AttributeError, TypeError):
-        # An instance, such as a typecaster: it reports its class's module.
+        # An instance, such as a typecaster: its `__module__` is its class's.
         return
     if line is not None:
         # Since Python 3.13 a class forgets its source when it is said to be from elsewhere.

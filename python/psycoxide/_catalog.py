@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycoxide
 from psycoxide._exceptions import ProgrammingError
 
-# Not imported when the program runs: every process pays for what `import psycoxide` imports.
+# Not imported when the program runs: every process pays for the imports of `import psycoxide`.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -21,21 +21,21 @@ def _solve_conn_curs(conn_or_curs: Scope | None) -> tuple[connection, cursor]:
     """
     if conn_or_curs is None:
         raise ProgrammingError("no connection or cursor provided")
-    # By attribute, not by class: people pass wrappers of either.
+    # By attribute, not by class: people pass wrappers of connections and cursors.
     given: Any = conn_or_curs
     conn: connection = given.connection if hasattr(given, "execute") else given
     return conn, conn.cursor(cursor_factory=psycoxide.extras._cursor)  # type: ignore[attr-defined]
 
 
 class lookup:
-    """A context that gives a connection and a cursor to query the catalogue with.
+    """A context manager that returns a connection and a cursor to query the catalogue with.
 
-    A transaction that the queries open is rolled back at the end, so that looking something up
+    A transaction that the queries open is rolled back at the end, so that a look-up
     leaves the connection as it was; a transaction that was open before is left alone.
     """
 
     def __init__(self, conn_or_curs: Scope | None) -> None:
-        # Where programs know them from, and put others.
+        # Looked up in `extras`, since programs replace it there.
         self._conn, self._curs = psycoxide.extras._solve_conn_curs(conn_or_curs)
         self._status = self._conn.status
 
@@ -53,7 +53,7 @@ def fetch_by_name(
 ) -> list[Any]:
     """The rows about the type `name`: its `columns` of `tables`, then typname and nspname.
 
-    `tables` joins pg_type as `t`. A name without a schema is looked for in `public` first, as
+    `tables` joins pg_type as `t`. A name without a schema is looked up in `public` first, as
     psycopg2 does, then along the search path; the second query runs in a savepoint, because
     `::regtype` fails for a name that does not exist.
     """

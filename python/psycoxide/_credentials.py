@@ -1,7 +1,7 @@
-"""What a server asks for while a connection is made, and only Python can give.
+"""Secrets that a server asks for while connecting and that only Python can get.
 
-A password or a token that is fetched anew for each attempt, and GSSAPI by the package `gssapi`. The
-native module calls this between two steps of connecting, never inside one.
+They are passwords and tokens that are fetched for each attempt, and GSSAPI by the package `gssapi`.
+The native module calls this between two steps of connecting, never inside one.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _ENDPOINTS = ("openid-configuration", "oauth-authorization-server")
 
 
 class OAuthRequest:
-    """What the callable `oauth_token` of `connect()` is called with.
+    """The argument of the callable `oauth_token` of `connect()`.
 
     `host` is the server's name, `user` the role to log in as; `issuer`, `client_id`,
     `client_secret`, `scope` and `ca_file` are the options `oauth_issuer` etc., or None.
-    `openid_configuration` is None at first. A callable that cannot tell then where to get a token
+    `openid_configuration` is None at first. A callable that does not know yet where to get a token
     returns None: the server is asked, and the callable is called again with the server's answer, a
-    URL that has been checked to be `issuer`'s; `scope` is the server's too, unless the option says
-    otherwise.
+    URL that has been checked to be `issuer`'s. Then `scope` is the server's, unless the option is
+    set.
     """
 
     __slots__ = (
@@ -70,7 +70,7 @@ class OAuthRequest:
 
 
 class Credentials:
-    """One connection's answers."""
+    """The secrets of one connection."""
 
     def __init__(
         self,
@@ -94,8 +94,8 @@ class Credentials:
     ) -> str | None:
         """A bearer token, from the callable, or else by the device flow.
 
-        `discovered` is the document that the server sent about where to get one, if it was asked.
-        None has it asked.
+        `discovered` is the server's document about where to get one, or None if the server was not
+        asked yet. Returns None to have it asked.
         """
         request = OAuthRequest(
             host=host,
@@ -126,8 +126,8 @@ class Credentials:
     ) -> tuple[bytes | None, bool]:
         """The next token of a GSSAPI context, and whether the context is established.
 
-        `theirs` is what the server sent; nothing begins a context. `place` is the server's address
-        as messages name it.
+        `theirs` is the server's token; an empty one begins a context. `place` is the server's
+        address for error messages.
         """
         import importlib
 
@@ -150,7 +150,7 @@ class Credentials:
 
 
 class CredentialDSN(str):
-    """A connection string that carries what is not text: `connect()` gives it to the factory."""
+    """A connection string that also carries callables, from `connect()` through the factory."""
 
     credentials: Credentials
 
@@ -175,9 +175,9 @@ def _gss_context(gssapi: Any, host: str | None, service: str, delegate: bool) ->
 
 def allows(danger: str) -> bool:
     """Whether `PGOAUTHDEBUG` allows this, for tests only: `http`, which is not encrypted, or
-    `dos-endpoint`, an issuer that is asked without a pause.
+    `dos-endpoint`, asking an issuer without a pause.
 
-    `UNSAFE` allows all, as in libpq 18, `UNSAFE:http,dos-endpoint` what is named, as in libpq 19.
+    `UNSAFE` allows all, as in libpq 18, `UNSAFE:http,dos-endpoint` these two, as in libpq 19.
     """
     word, colon, named = os.environ.get("PGOAUTHDEBUG", "").partition(":")
     return word == "UNSAFE" and (not colon or danger in named.split(","))
@@ -190,7 +190,7 @@ def is_secure(url: str) -> bool:
 
 
 def _discover(request: OAuthRequest, document: bytes) -> None:
-    """Add what the server's document says; libpq checks the same."""
+    """Add the server's document to the request, after the checks that libpq makes."""
     import json
 
     try:
@@ -209,7 +209,7 @@ def _discover(request: OAuthRequest, document: bytes) -> None:
         raise OperationalError(
             "server requires OAuth authentication, but oauth_issuer is not set\n"
         )
-    # Or the server could send the user's secrets to anybody (a "mix-up attack").
+    # Otherwise the server could send the user's secrets to anybody (a "mix-up attack").
     explicit = _WELL_KNOWN in request.issuer
     if url != request.issuer if explicit else _issuer(url) != request.issuer:
         raise OperationalError(

@@ -1,8 +1,8 @@
 """The device flow of OAuth (RFC 8628): somebody visits a page and enters a code for a token.
 
-It is what libpq brings for `oauth_issuer` and `oauth_client_id`, and takes the same precautions:
-HTTPS only, no redirections, answers of bounded size, and no issuer but the one that was named.
-Imported when a server asks for a token and nothing else gives one.
+libpq has it for `oauth_issuer` and `oauth_client_id`. This takes the same precautions:
+HTTPS only, no redirections, answers of bounded size, and no issuer but `oauth_issuer`.
+Imported when a server asks for a token and there is no callable.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
-# Seconds without an answer after which a request is given up.
+# Seconds to wait for an answer to a request.
 _PATIENCE = 60.0
-# libpq reads no longer answers either.
+# The longest answer that is read, as in libpq.
 _MOST_BYTES = 256 * 1024
-# RFC 8628: seconds between two questions if the answer does not say, and added by "slow_down".
+# RFC 8628: seconds between two requests if the answer does not say, and added by "slow_down".
 _INTERVAL = 5.0
-# Where the answer does not say how long its code is good for: a quarter of an hour.
+# Seconds that the code is valid if the answer does not say: a quarter of an hour.
 _LIFE = 900.0
 
 
@@ -42,7 +42,7 @@ def token(request: OAuthRequest, issuer: str) -> str:
     """Get a token from the issuer, after somebody has confirmed it there.
 
     The address to visit and the code to enter are written to stderr, as libpq does. Raises
-    OperationalError if there is no token to be had.
+    OperationalError if there is no token.
     """
     provider = _discover(request, issuer)
     form = {"client_id": request.client_id or ""}
@@ -107,7 +107,7 @@ def _trust(ca_file: str | None) -> ssl.SSLContext:
 def _fetch(
     request: OAuthRequest, url: str, form: Mapping[str, str] | None = None
 ) -> tuple[int, Mapping[str, Any]]:
-    """What a GET, or a POST of a form, is answered: the status and the JSON object."""
+    """The answer to a GET, or to a POST of a form: the status and the JSON object."""
     if not is_secure(url):
         raise OperationalError(f'OAuth endpoint "{url}" must use HTTPS\n')
     headers = {"Accept": "application/json"}
@@ -147,14 +147,14 @@ def _fetch(
 
 
 def _refusal(what: str, status: int, answer: Mapping[str, Any]) -> OperationalError:
-    """What the issuer says is wrong."""
+    """An exception with the issuer's reason."""
     error, more = answer.get("error"), answer.get("error_description")
     said = f"HTTP status {status}" if not isinstance(error, str) else error
     return OperationalError(f"{what}: {more} ({said})\n" if more else f"{what}: {said}\n")
 
 
 def _text(answer: Mapping[str, Any], *names: str) -> str:
-    """The first of these members that is there, which has to be a str."""
+    """The first of these members that is a str and not empty."""
     for name in names:
         found = answer.get(name)
         if isinstance(found, str) and found:

@@ -2,12 +2,12 @@
 
 The tree is that of PEP 249 (<https://peps.python.org/pep-0249/#exceptions>), with psycopg2's extra
 attributes. The native module imports these classes when it first has to raise one, so this module
-imports nothing of the package. One class per SQLSTATE stands in `psycoxide.errors`.
+imports nothing of the package. The classes for each SQLSTATE are in `psycoxide.errors`.
 """
 
 from __future__ import annotations
 
-# Not imported when the program runs: every process pays for what `import psycoxide` imports.
+# Not imported when the program runs: every process pays for the imports of `import psycoxide`.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     _E = TypeVar("_E", bound="Error")
 
     class _Field:
-        """What `_field()` gives, as a type checker is to see it."""
+        """The result of `_field()`, for type checkers."""
 
         def __get__(self, instance: object, owner: type | None = None) -> str | None: ...
 
@@ -78,11 +78,11 @@ class Error(Exception):
         fields: Mapping[str, str] | None,
         cursor: _Cursor | None,
     ) -> _E:
-        """Make the exception for an error that the server reported: the native module's entrance.
+        """Make the exception for an error that the server reported. The native module calls this.
 
-        `message` is what `str()` gives, `pgerror` the whole text with its severity, `pgcode` the
-        SQLSTATE, `fields` the ErrorResponse by one-character field code, `cursor` the cursor whose
-        command failed, or None.
+        `message` is the exception's `str()`, `pgerror` the whole text with its severity, `pgcode`
+        the SQLSTATE, `fields` the ErrorResponse by one-character field code, `cursor` the cursor
+        whose command failed, or None.
         """
         self = cls(message)
         self._pgerror = pgerror
@@ -98,7 +98,7 @@ class Error(Exception):
 
     @property
     def pgcode(self) -> str | None:
-        """The SQLSTATE, five characters; None if the error is not the server's.
+        """The SQLSTATE, a str of five characters; None if the error is not the server's.
 
         See <https://www.postgresql.org/docs/current/errcodes-appendix.html> and
         `psycoxide.errorcodes`.
@@ -116,7 +116,7 @@ class Error(Exception):
         return Diagnostics(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The cursor and the report stay behind, as with psycopg2: neither outlives its process.
+        # Without the cursor and the report, as with psycopg2: neither outlives its process.
         state = {
             name: value
             for name, value in (("pgerror", self._pgerror), ("pgcode", self._pgcode))
@@ -148,19 +148,19 @@ class DatabaseError(Error):
 
 
 class DataError(DatabaseError):
-    """The data are at fault: division by zero, a value out of range (PEP 249)."""
+    """The data are at fault: division by zero, or a value out of range (PEP 249)."""
 
     __module__ = "psycoxide"
 
 
 class OperationalError(DatabaseError):
-    """The database's operation is at fault: a lost connection, no memory (PEP 249)."""
+    """The database's operation is at fault: a lost connection, or no memory (PEP 249)."""
 
     __module__ = "psycoxide"
 
 
 class IntegrityError(DatabaseError):
-    """A constraint of the database does not hold, for instance a foreign key (PEP 249)."""
+    """A constraint of the database is violated, for instance a foreign key (PEP 249)."""
 
     __module__ = "psycoxide"
 
@@ -172,13 +172,13 @@ class InternalError(DatabaseError):
 
 
 class ProgrammingError(DatabaseError):
-    """The statement is at fault: bad syntax, no such table, wrong parameters (PEP 249)."""
+    """The statement is at fault: bad syntax, no such table, or wrong parameters (PEP 249)."""
 
     __module__ = "psycoxide"
 
 
 class NotSupportedError(DatabaseError):
-    """The database or the driver does not support what was asked for (PEP 249)."""
+    """The database or the driver does not support the operation (PEP 249)."""
 
     __module__ = "psycoxide"
 
@@ -190,7 +190,7 @@ class QueryCanceledError(OperationalError):
 
 
 class TransactionRollbackError(OperationalError):
-    """The server rolled the transaction back: a deadlock, a serialization failure."""
+    """The server rolled the transaction back: a deadlock, or a serialization failure."""
 
     __module__ = "psycoxide.extensions"
 
@@ -206,10 +206,10 @@ def _field(code: str, doc: str) -> _Field:
 
 
 class Diagnostics:
-    """The fields of the error report behind an exception: each a str, or None if not sent.
+    """The fields of the server's report of an error: each a str, or None if it was not sent.
 
-    `Diagnostics(error)` takes an `Error` and raises TypeError for anything else; usually it is got
-    as `error.diag`. It keeps the exception, and with it the cursor, alive. The fields are those of
+    Usually this is `error.diag`; `Diagnostics(error)` raises TypeError unless its argument is an
+    `Error`. It keeps the exception, and with it the cursor, alive. The fields are those of
     <https://www.postgresql.org/docs/current/protocol-error-fields.html>, under the names that
     libpq's `PQresultErrorField` has for them.
     """
@@ -229,11 +229,13 @@ class Diagnostics:
     sqlstate: _Field = _field("C", "The SQLSTATE code.")
     message_primary: _Field = _field("M", "The primary message, usually one line.")
     message_detail: _Field = _field("D", "More about the problem.")
-    message_hint: _Field = _field("H", "A suggestion what to do about it.")
+    message_hint: _Field = _field("H", "A suggestion how to solve it.")
     statement_position: _Field = _field(
-        "P", "Where in the statement: characters counted from 1, as str."
+        "P", "The position in the statement: characters counted from 1, as str."
     )
-    internal_position: _Field = _field("p", "Where in `internal_query`: counted from 1, as str.")
+    internal_position: _Field = _field(
+        "p", "The position in `internal_query`: characters counted from 1, as str."
+    )
     internal_query: _Field = _field("q", "The text of an internally generated command that failed.")
     context: _Field = _field("W", "Where it happened: the call stack of functions and queries.")
     schema_name: _Field = _field("s", "The schema that the error is about.")
@@ -241,6 +243,6 @@ class Diagnostics:
     column_name: _Field = _field("c", "The column that the error is about.")
     datatype_name: _Field = _field("d", "The data type that the error is about.")
     constraint_name: _Field = _field("n", "The constraint that the error is about.")
-    source_file: _Field = _field("F", "The file of the server's source where it was reported.")
+    source_file: _Field = _field("F", "The file of the server's source that reported the error.")
     source_line: _Field = _field("L", "The line of `source_file`, as str.")
     source_function: _Field = _field("R", "The function of `source_file`.")

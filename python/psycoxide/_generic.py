@@ -1,7 +1,7 @@
-"""`Generic` as type checkers know it, without the module `typing`, which takes long to import.
+"""`Generic` for type checkers, without the module `typing`, which takes long to import.
 
 A class that derives from `Generic["T"]` derives from `object` when the program runs, as psycopg2's
-do. With `__class_getitem__ = classmethod(subscript)` it can stand in annotations as `Range[int]`.
+do. With `__class_getitem__ = classmethod(subscript)`, `Range[int]` works in annotations.
 """
 
 TYPE_CHECKING = False
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 else:
 
     class Generic:
-        """What `Generic["T"]` is found in: it is `object`."""
+        """`Generic["T"]` is `object`."""
 
         def __class_getitem__(cls, parameters):
             return object
 
 
 def subscript(cls: "type[object]", parameters: object) -> "GenericAlias":
-    """What `cls[parameters]` is."""
+    """The value of `cls[parameters]`."""
     from types import GenericAlias
 
     return GenericAlias(cls, parameters)

@@ -1,8 +1,8 @@
 """`python -m psycoxide shim`: psycopg2's name in an environment, given to psycoxide.
 
 Two distributions are written: `psycopg2`, whose package gives way to psycoxide, and
-`psycopg2-binary`, which is metadata alone, for what requires it. Both are as pip would have
-installed them: it lists them, finds requirements met by them, and can remove them.
+`psycopg2-binary`, which is only metadata, for packages that require it. Both look as if pip had
+installed them: it lists them, counts requirements as met by them, and can remove them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from psycoxide._alias import SHIM
 
 _PACKAGE = "psycopg2"
 _INSTALLER = "psycoxide"
-# What a distribution of psycopg2's leaves in a directory, whatever has installed it.
+# The entries of a distribution of psycopg2 in a directory, however it was installed.
 _METADATA = re.compile(
     r"psycopg2([-_.]binary)?(-.*\.(dist-info|egg-info|egg)|\.egg-(link|info))", re.I
 )
@@ -31,11 +31,11 @@ _MODULE = re.compile(r"psycopg2(\.py|\..*\.so|\.so|\..*\.pyd|\.pyd)?", re.I)
 
 
 class Refused(Exception):
-    """It cannot be done here; says why, and what to do."""
+    """The shim cannot be installed here. The message says why, and what to do."""
 
 
 def target(folder: str | None, for_user: bool) -> Path:
-    """The directory that is meant: `--target`, `--user`, or this interpreter's site-packages.
+    """The directory to write to: `--target`, `--user`, or this interpreter's site-packages.
 
     Raises Refused if there is no such place.
     """
@@ -56,7 +56,7 @@ def _site_packages(kind: str) -> Path:
 
 
 def status(folder: Path) -> tuple[bool, list[str]]:
-    """Whether the shim is in `folder` as `install()` would write it, and what is to be said."""
+    """Whether the shim is in `folder` as `install()` would write it, and lines to print."""
     ours, others = _look(folder)
     is_there = _is_whole(folder, ours)
     if is_there:
@@ -70,14 +70,14 @@ def status(folder: Path) -> tuple[bool, list[str]]:
 
 
 def install(folder: Path) -> list[str]:
-    """Write the shim into `folder`, in the place of an older one; returns what is to be said.
+    """Write the shim into `folder`, in the place of an older one. Returns lines to print.
 
-    All of it is there afterwards or nothing has changed. Raises Refused where a psycopg2 is that is
-    not the shim, and where nothing can be written.
+    All of it is there afterwards, or nothing has changed. Raises Refused if there is another
+    psycopg2, or if the folder cannot be written to.
     """
     ours, others = _look(folder)
     if folder == _site_packages("purelib"):
-        # Where compiled packages are on some systems.
+        # Some systems have compiled packages in a folder of their own.
         others += [path for path in _look(_site_packages("platlib"))[1] if path not in others]
     if others:
         raise Refused(
@@ -98,7 +98,7 @@ def install(folder: Path) -> list[str]:
 
 
 def remove(folder: Path) -> list[str]:
-    """Take the shim out of `folder`; returns what is to be said. Of a real psycopg2 all stays."""
+    """Take the shim out of `folder`, but no real psycopg2. Returns lines to print."""
     ours, others = _look(folder)
     said = [f"left as it is: {path}" for path in others]
     if not ours:
@@ -109,7 +109,7 @@ def remove(folder: Path) -> list[str]:
 
 
 def _look(folder: Path) -> tuple[list[Path], list[Path]]:
-    """What is called psycopg2 in a directory: what is the shim's, of any version, and the rest."""
+    """The entries called psycopg2 in a directory: the shim's, of any version, and the others."""
     ours: list[Path] = []
     others: list[Path] = []
     with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
@@ -137,7 +137,7 @@ def _is_main(name: str) -> bool:
 
 
 def _is_whole(folder: Path, ours: list[Path]) -> bool:
-    """Whether what there is of the shim is all of it, as it is written today."""
+    """Whether these are all the files of the shim, as this version writes them."""
     wanted = _contents()
     try:
         return {path.name for path in ours} == set(wanted) and all(
@@ -150,11 +150,11 @@ def _is_whole(folder: Path, ours: list[Path]) -> bool:
 
 
 def _neighbours(folder: Path) -> list[str]:
-    """What is to be said of the other directories on the path: a psycopg2 that is hidden.
+    """Lines about psycopg2s in other directories on the path, which the shim hides.
 
-    Raises Refused if one of them comes first, by which the shim would be hidden.
+    Raises Refused if one of them comes first, and would hide the shim.
     """
-    # The directory of the program, the first one, is another one for each program.
+    # Without the first entry, the program's directory: it differs from program to program.
     path = sys.path[0 if getattr(sys.flags, "safe_path", False) else 1 :]
     entries = [Path(entry).resolve() for entry in path if entry]
     if folder not in entries:
@@ -177,7 +177,7 @@ def _contents() -> dict[str, dict[str, bytes]]:
     }
     for name, files in found.items():
         if name != _PACKAGE:
-            # As pip says of what was asked for by name.
+            # pip's mark of a distribution that was installed by name.
             files["REQUESTED"] = b""
             brings = [name, _PACKAGE] if _is_main(name) else [name]
             files["RECORD"] = _record(name, {part: found[part] for part in brings})
@@ -196,9 +196,9 @@ def _record(name: str, parts: dict[str, dict[str, bytes]]) -> bytes:
 
 @contextlib.contextmanager
 def _staged(folder: Path) -> Iterator[Path]:
-    """A directory in `folder`, gone afterwards, from which what is to appear there can be moved.
+    """A temporary directory in `folder`, from which new entries are moved to `folder`.
 
-    What the system refuses is Refused.
+    Raises Refused for errors of the system.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -212,7 +212,7 @@ def _staged(folder: Path) -> Iterator[Path]:
 
 
 def _exchange(folder: Path, stage: Path, old: list[Path], new: list[str]) -> None:
-    """Move what is old out of `folder` and what is new in; all is undone if something fails."""
+    """Move the old entries out of `folder` and the new ones in. Undoes all if a move fails."""
     (stage / "old").mkdir()
     moves = [(path, stage / "old" / path.name) for path in old]
     moves += [(stage / "new" / name, folder / name) for name in new]

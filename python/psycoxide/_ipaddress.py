@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
     from psycoxide._types import Scope, Typecaster
 else:
-    # Imported by `register_ipaddress()`: it takes long, and few programs need it.
+    # Imported by `register_ipaddress()`: the import takes long, and few programs need it.
     ipaddress = None
 
 _casters: list[Typecaster] | None = None
 
 
 def register_ipaddress(conn_or_curs: Scope | None = None) -> None:
-    """Make `inet` and `cidr` values, and arrays of them, objects of the module `ipaddress`.
+    """Read `inet` and `cidr`, and arrays of them, as objects of the module `ipaddress`.
 
     inet becomes `IPv4Interface` or `IPv6Interface`, cidr `IPv4Network` or `IPv6Network`. The
-    typecasters are registered on `conn_or_curs`, everywhere if it is None; the adapters for these
-    four classes everywhere.
+    typecasters are registered on `conn_or_curs`, or everywhere if it is None; the adapters for
+    these four classes are registered everywhere.
     """
     global ipaddress, _casters
     import ipaddress
@@ -45,12 +45,12 @@ def register_ipaddress(conn_or_curs: Scope | None = None) -> None:
 
 
 def cast_interface(s: str | None, cur: Any = None) -> Any:
-    """The address that the text `s` is, with its network; None for None."""
+    """The address in the text `s`, with its network; None for None."""
     return None if s is None else ipaddress.ip_interface(s)
 
 
 def cast_network(s: str | None, cur: Any = None) -> Any:
-    """The network that the text `s` is; None for None."""
+    """The network in the text `s`; None for None."""
     return None if s is None else ipaddress.ip_network(s)
 
 

@@ -20,7 +20,7 @@ from psycoxide._psycopg import (
     register_type,
 )
 
-# Not imported when the program runs: every process pays for what `import psycoxide` imports.
+# Not imported when the program runs: every process pays for the imports of `import psycoxide`.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ class Json:
     """Wraps an object so that it is passed to the server as JSON text.
 
     The text is a plain quoted literal, which the server converts to json or jsonb as needed.
-    `dumps` turns the object into text and is `json.dumps` unless given; subclasses can override
+    `dumps` turns the object into text, by default `json.dumps`; subclasses can override
     the method `dumps()` instead.
     """
 
@@ -59,7 +59,7 @@ class Json:
         return self._dumps(obj)
 
     def prepare(self, conn: connection) -> None:
-        """Quote for `conn`: its encoding and its way to quote."""
+        """Use the encoding and the quoting rules of `conn`."""
         self._conn = conn
 
     def getquoted(self) -> bytes:
@@ -84,7 +84,7 @@ def register_json(
     """Register typecasters that turn the JSON type `name` and its array into Python objects.
 
     They are registered on `conn_or_curs`, or everywhere if `globally`. `loads` makes the object
-    from the text (`json.loads` unless given). The oids are looked up through `conn_or_curs` unless
+    from the text, by default `json.loads`. The oids are looked up through `conn_or_curs` unless
     `oid` is given. Returns the two typecasters; the second is None if there is no `array_oid`.
     Raises ProgrammingError if the server has no such type.
     """
@@ -136,7 +136,7 @@ def _create_json_typecasters(
     loads: Callable[[str], Any] | None = None,
     name: str = "JSON",
 ) -> tuple[Typecaster, Typecaster | None]:
-    # The native caster gives what `json.loads` gives, if nobody has replaced that.
+    # The native typecaster returns the same as `json.loads`, unless a program has replaced that.
     loads = loads or _json_loads()
     caster = new_type((oid,), name, _JSON if loads is None else _JSONLoads(loads))
     if array_oid is None:

@@ -1,7 +1,8 @@
 """Multiranges: a Python object for PostgreSQL's multirange types, its adapters and typecasters.
 
-Beyond psycopg2, in which a multirange is a str; here too, until `register_default_multiranges()` or
-`register_multirange()` is called. See <https://www.postgresql.org/docs/current/rangetypes.html>.
+psycopg2 does not have them: there a multirange is a str, and here as well, until
+`register_default_multiranges()` or `register_multirange()` is called. See
+<https://www.postgresql.org/docs/current/rangetypes.html>.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ if TYPE_CHECKING:
 class Multirange(Sequence[Range]):
     """A sequence of ranges of one type, immutable and hashable.
 
-    `ranges` is any iterable of `Range` objects (TypeError for anything else). They are kept as
+    `ranges` is any iterable of `Range` objects; other items raise TypeError. They are kept as
     given; the server sorts them, merges those that touch, and leaves empty ones out.
 
-    A value is `in` a multirange if it is in one of its ranges; so is a range that is one of them.
-    Two multiranges are equal if their ranges are, in the same order.
+    A value is `in` a multirange if it is in one of its ranges; a range is if it is one of them.
+    Two multiranges are equal if their ranges are equal, in the same order.
     """
 
     __slots__ = ("_ranges",)
@@ -110,7 +111,7 @@ class DateTimeTZMultirange(Multirange):
 class MultirangeAdapter(RangeAdapter):
     """Adapts a `Multirange` to a call of the multirange's constructor function.
 
-    A subclass says in `name` which multirange type it is, or overrides `getquoted()`.
+    A subclass sets `name`, the name of the multirange type, or overrides `getquoted()`.
     """
 
     adapted: Multirange  # type: ignore[assignment]
@@ -141,8 +142,8 @@ class NumberMultirangeAdapter(MultirangeAdapter):
 class MultirangeCaster:
     """The typecasters of one multirange type, made and registered by `register_multirange()`.
 
-    `multirange` is the Python class, `adapter` its adapter; `typecaster` and `array_typecaster`
-    (None if there is no array type) are what is registered. A subclass can override `parse()`.
+    `multirange` is the Python class, `adapter` its adapter, `typecaster` and `array_typecaster`
+    (None if there is no array type) its typecasters. A subclass can override `parse()`.
     """
 
     def __init__(
@@ -175,7 +176,7 @@ class MultirangeCaster:
         )
 
     def parse(self, s: str | None, cur: cursor | None = None) -> Multirange | None:
-        """The `Multirange` that the text `s` is; its ranges are cast as `cur` would cast them.
+        """The `Multirange` in the text `s`; `cur` casts its ranges.
 
         Raises InterfaceError if `s` is not a multirange.
         """
@@ -205,14 +206,14 @@ def register_multirange(
     conn_or_curs: Scope,
     globally: bool = False,
 ) -> MultirangeCaster:
-    """Make a multirange type of the server known, in both directions.
+    """Register a multirange type of the server, for results and for parameters.
 
-    `pgmultirange` is the type's name, with its schema if need be, or a `MultirangeAdapter` subclass
-    whose `name` is that. `pymultirange` is a `Multirange` subclass or the name of one to create.
-    The typecasters are registered on `conn_or_curs`, or everywhere if `globally`; the adapter
-    everywhere. The range type has to be known as well: the server's own are, for another call
-    `register_range()` first. Returns the `MultirangeCaster`. Raises ProgrammingError if the server
-    has no such type: it is older than 14, or has none of that name.
+    `pgmultirange` is the type's name, with its schema if necessary, or a `MultirangeAdapter`
+    subclass with this `name`. `pymultirange` is a `Multirange` subclass or the name of one to
+    create. The typecasters are registered on `conn_or_curs`, or everywhere if `globally`; the
+    adapter is registered everywhere. The range type has to be registered as well: the server's own
+    are, for others call `register_range()` first. Returns the `MultirangeCaster`. Raises
+    ProgrammingError if the server has no type of that name, or is older than 14.
     """
     name = pgmultirange if isinstance(pgmultirange, str) else getattr(pgmultirange, "name", None)
     if not isinstance(name, str):
@@ -252,16 +253,16 @@ _DEFAULTS = tuple(
 
 
 def register_default_multiranges(conn_or_curs: Scope | None = None) -> None:
-    """Make values of the server's own multirange types `Multirange` objects.
+    """Read values of the server's own multirange types as `Multirange` objects.
 
-    On `conn_or_curs`, or everywhere if it is None. Without it they are str, as in psycopg2.
-    Multiranges as parameters work without this call.
+    The typecasters are registered on `conn_or_curs`, or everywhere if it is None. Without this call
+    the values are str, as in psycopg2. Multiranges as parameters work without it.
     """
     for caster in _DEFAULTS:
         caster._register(conn_or_curs)
 
 
 for _caster in _DEFAULTS:
-    # A class of this module means its type wherever it appears; a value read does not.
+    # As parameters the classes of this module are multiranges from the start; results are not.
     register_adapter(_caster.multirange, _caster.adapter)
 del _caster

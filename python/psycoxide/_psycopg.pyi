@@ -1,4 +1,4 @@
-"""The native module: the types of what it exports. Not to be imported by programs."""
+"""The types of the native module, which programs use through `psycoxide` and `extensions`."""
 
 import builtins
 import datetime
@@ -58,12 +58,12 @@ from psycoxide.extras import ReplicationCursor as _FullReplicationCursor
 
 _Row = TypeVar("_Row")
 
-# Where a class has an attribute of the same name.
+# Second names, for classes with an attribute `connection` or `cursor`.
 _Connection: TypeAlias = connection
 _Cursor: TypeAlias = cursor
 
-# The level of psycopg2 whose API is offered (`__version__`), the driver's own version, the level of
-# libpq whose behaviour is offered, and what PEP 249 asks for.
+# The version of psycopg2 whose API the driver has (`__version__`), the driver's own version, the
+# version of libpq whose behaviour it has, and the constants of PEP 249.
 __version__: Final[str]
 __psycoxide_version__: Final[str]
 __libpq_version__: Final[int]
@@ -76,11 +76,11 @@ REPLICATION_PHYSICAL: Final[int]
 
 # Python's codec for each of PostgreSQL's encodings.
 encodings: dict[str, str]
-# The adapters: from (type, ISQLQuote) to what makes the adapter of an object.
+# The adapters: from (type, ISQLQuote) to the callable that makes the adapter of an object.
 adapters: dict[tuple[builtins.type, builtins.type], Callable[[Any], Adapter]]
-# The typecasters for everywhere: from an oid to the typecaster.
+# The typecasters registered for all connections: from an oid to the typecaster.
 string_types: dict[int, type]
-# Nothing: the typecasters of binary values, which there are none of.
+# Empty: there are no typecasters of binary values, as in psycopg2.
 binary_types: dict[int, type]
 sqlstate_errors: dict[str, builtins.type[Error]]
 
@@ -88,7 +88,7 @@ sqlstate_errors: dict[str, builtins.type[Error]]
 
 @final
 class type:
-    """A typecaster, as `new_type()` makes it: call it to cast, compare it with an oid."""
+    """A typecaster made by `new_type()`: call it to cast a text, compare it with a type's oid."""
 
     @property
     def name(self) -> str: ...
@@ -144,8 +144,8 @@ UNICODE: type
 UNICODEARRAY: type
 UNKNOWN: type
 
-# For the package's own modules: casters, and parsers that its casters are built on.
-# The typecasters of JSON and of ranges that are there from the start, by the oids of their types.
+# For the package's own modules: typecasters, and the parsers under them.
+# The typecasters of JSON and of ranges that exist from the start, by the oids of their types.
 _default_types: dict[int, type]
 _JSON: type
 _HSTORE: type
@@ -382,7 +382,7 @@ def connect(
     **kwargs: Any,
 ) -> ConnectionT: ...
 
-# A dict of options, unpacked: a type checker takes its values for the factories as well.
+# For `connect(**options)`: type checkers try an unpacked dict's values for the factories, too.
 @overload
 def connect(**kwargs: str | int) -> connection: ...
 def _connect(
@@ -415,7 +415,7 @@ class _Exceptions:
     @property
     def Warning(self) -> builtins.type[_exceptions.Warning]: ...
 
-# Covariant in its cursors, and bare it is one with any of them.
+# Covariant in its cursors; without brackets it is a connection with any cursors.
 @disjoint_base
 class connection(_Exceptions, Generic[CursorT_co]):
     autocommit: bool
@@ -423,7 +423,7 @@ class connection(_Exceptions, Generic[CursorT_co]):
     def __init__(self, dsn: str, async_: int = 0) -> None: ...
     @property
     def async_(self) -> int: ...
-    # What can be set is more than what is got.
+    # Setters accept more types than getters return.
     @property
     def cursor_factory(self) -> CursorFactory[CursorT_co] | None: ...
     @cursor_factory.setter
@@ -672,7 +672,7 @@ class Xid:
 
 # ---------------------------------------------------------------- cursor
 
-# Not generic by its rows: what programs annotate with `cursor` has to take those of `extras`, too.
+# Not generic in its rows: the annotation `cursor` has to accept the cursors of `extras`, too.
 @disjoint_base
 class cursor:
     arraysize: int

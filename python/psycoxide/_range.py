@@ -20,7 +20,7 @@ from psycoxide._psycopg import (
 )
 from psycoxide.extensions import _register_adapter as register_adapter
 
-# Not imported when the program runs: every process pays for what `import psycoxide` imports.
+# Not imported when the program runs: every process pays for the imports of `import psycoxide`.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import datetime  # noqa: F401  (named in a string)
@@ -38,13 +38,13 @@ _BOUNDS = ("[)", "(]", "()", "[]")
 class Range(_Generic["BoundT_co"]):
     """A range of values, immutable and hashable.
 
-    `lower` and `upper` are the bounds, None where the range is infinite. `bounds` says whether they
-    belong to the range: one of `[)`, `(]`, `()`, `[]`; anything else raises ValueError. If `empty`,
-    the range has no values and no bounds.
+    `lower` and `upper` are the bounds, or None if the range has no such bound. `bounds` says
+    whether they belong to the range: one of `[)`, `(]`, `()`, `[]`; anything else raises
+    ValueError. If `empty`, the range has no values and no bounds.
 
-    Two ranges are equal if their bounds are, whatever their classes. Ranges sort by lower bound,
-    then upper, then `bounds`, with None and the empty range before all others: an order to sort by,
-    which differs from the server's. A range is true unless it is empty.
+    Two ranges are equal if their bounds are equal, whatever their classes. Ranges sort by lower
+    bound, then upper, then `bounds`, with None and the empty range before all others; the server's
+    order is another one. A range is true unless it is empty.
     """
 
     __slots__ = ("_bounds", "_lower", "_upper")
@@ -194,7 +194,7 @@ class DateTimeTZRange(Range["datetime.datetime"]):
 class RangeAdapter:
     """Adapts a `Range` to a call of the range's constructor function.
 
-    A subclass says in `name` which range type it is, or overrides `getquoted()`.
+    A subclass sets `name`, the name of the range type, or overrides `getquoted()`.
     """
 
     name: str | None = None
@@ -207,7 +207,7 @@ class RangeAdapter:
         return self if proto is ISQLQuote else None
 
     def prepare(self, conn: connection) -> None:
-        """Adapt the bounds for `conn`."""
+        """Use the encoding and the quoting rules of `conn` for the bounds."""
         self._conn = conn
 
     def getquoted(self) -> bytes:
@@ -261,8 +261,8 @@ class NumberRangeAdapter(RangeAdapter):
 class RangeCaster:
     """The typecasters of one range type, made and registered by `register_range()`.
 
-    `range` is the Python class, `adapter` its adapter; `typecaster` and `array_typecaster` (None if
-    there is no array type) are what is registered. A subclass can override `parse()`.
+    `range` is the Python class, `adapter` its adapter, `typecaster` and `array_typecaster` (None if
+    there is no array type) its typecasters. A subclass can override `parse()`.
     """
 
     def __init__(
@@ -285,7 +285,7 @@ class RangeCaster:
         )
 
     def _create_ranges(self, pgrange: Any, pyrange: Any) -> None:
-        """Set `adapter` and `range`, each given as a class or as a name to make one with."""
+        """Set `adapter` and `range`, each given as a class or as the name of one to create."""
         self.adapter: type[RangeAdapter] = _class_or_new(
             pgrange, RangeAdapter, {"name": pgrange}, "pgrange must be a string or a RangeAdapter"
         )
@@ -322,7 +322,7 @@ class RangeCaster:
         return cls(name, pyrange, oid=oid, subtype_oid=subtype_oid, array_oid=array_oid)
 
     def parse(self, s: str | None, cur: cursor | None = None) -> Range[Any] | None:
-        """The `Range` that the text `s` is; its bounds are cast as `cur` would cast them.
+        """The `Range` in the text `s`; `cur` casts its bounds.
 
         Raises InterfaceError if `s` is not a range.
         """
@@ -353,12 +353,12 @@ def register_range(
     conn_or_curs: Scope,
     globally: bool = False,
 ) -> RangeCaster:
-    """Make a range type of the server known, in both directions.
+    """Register a range type of the server, for results and for parameters.
 
-    `pgrange` is the type's name, with its schema if need be, or a `RangeAdapter` subclass whose
-    `name` is that. `pyrange` is a `Range` subclass or the name of one to create. The typecasters
-    are registered on `conn_or_curs`, or everywhere if `globally`; the adapter everywhere. Returns
-    the `RangeCaster`. Raises ProgrammingError if the server has no such type.
+    `pgrange` is the type's name, with its schema if necessary, or a `RangeAdapter` subclass with
+    this `name`. `pyrange` is a `Range` subclass or the name of one to create. The typecasters
+    are registered on `conn_or_curs`, or everywhere if `globally`; the adapter is registered
+    everywhere. Returns the `RangeCaster`. Raises ProgrammingError if the server has no such type.
     """
     caster = RangeCaster._from_db(pgrange, pyrange, conn_or_curs)
     caster._register(None if globally else conn_or_curs)
@@ -366,9 +366,9 @@ def register_range(
 
 
 def _class_or_new(given: Any, base: type, namespace: dict[str, Any], complaint: str) -> Any:
-    """`given` if it derives from `base`, else a new class of that name."""
+    """`given` if it derives from `base`; if it is a str, a new class of that name."""
     if isinstance(given, str):
-        # A type's name with a schema is no identifier, but as the name of a class it is legal.
+        # A name with a schema is no identifier, but a class may have it.
         return type(given, (base,), {"__module__": __name__, **namespace})
     if isinstance(given, type) and issubclass(given, base) and given is not base:
         return given
@@ -378,7 +378,7 @@ def _class_or_new(given: Any, base: type, namespace: dict[str, Any], complaint: 
 def _default(
     pgrange: str | type[RangeAdapter], pyrange: type[Range], oid: int, subtype_oid: int
 ) -> RangeCaster:
-    """The caster of one of the server's own range types, with the typecasters that are registered.
+    """The caster of one of the server's own range types, with its registered typecasters.
 
     Every connection has these from the start; they import this module when they are first called.
     """

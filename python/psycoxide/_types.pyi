@@ -1,4 +1,4 @@
-"""What the package's annotations share: aliases, protocols, type variables.
+"""Aliases, protocols and type variables for the package's annotations.
 
 Only type checkers read this: when the program runs there is no such module.
 """
@@ -16,16 +16,16 @@ from psycoxide.sql import Composable
 
 # ---- aliases --------------------------------------------------------------------------------
 
-# A statement, and what takes the place of its parameters.
+# A statement, and the values for its placeholders.
 Query: TypeAlias = str | bytes | Composable
 Vars: TypeAlias = Sequence[Any] | Mapping[str, Any] | None
-# What `new_type()` makes, whose class has no public name.
+# The class of the objects that `new_type()` makes: it has no public name.
 Typecaster: TypeAlias = _psycopg.type
-# What gives functions an encoding and a way to quote, and says where typecasters are registered.
+# Where typecasters are registered, and whose encoding and quoting rules a function uses.
 Scope: TypeAlias = connection[Any] | cursor
-# What `conn.readonly` and `conn.deferrable` can be set to.
+# The values that `conn.readonly` and `conn.deferrable` accept.
 Flag: TypeAlias = bool | Literal["default", b"default"] | None
-# The modes of a large object, by what is read from it.
+# The modes of a large object, by the type that `read()` returns.
 TextMode: TypeAlias = Literal["", "r", "w", "rw", "n", "t", "rt", "wt", "rwt", "nt"]
 BytesMode: TypeAlias = Literal["b", "rb", "wb", "rwb", "nb"]
 
@@ -34,12 +34,12 @@ BytesMode: TypeAlias = Literal["b", "rb", "wb", "rwb", "nb"]
 _T_contra = TypeVar("_T_contra", contravariant=True)
 
 class Adapter(Protocol):
-    """What an adapter returns: it knows the SQL of an object. It may have `prepare(conn)`, too."""
+    """An adapter's result: it knows the SQL of an object. It may have `prepare(conn)`, too."""
 
     def getquoted(self) -> bytes | str: ...
 
 class SupportsAppend(Protocol[_T_contra]):
-    """What can take the place of `conn.notices` and `conn.notifies`."""
+    """An object that a program may set as `conn.notices` or `conn.notifies`."""
 
     def append(self, item: _T_contra, /) -> object: ...
 
@@ -61,25 +61,25 @@ class SupportsLog(Protocol):
 
 # ---- type variables -------------------------------------------------------------------------
 
-# The class that a factory makes.
+# The class of the objects that a factory makes.
 CursorT = TypeVar("CursorT", bound=cursor)
 ConnectionT = TypeVar("ConnectionT", bound=connection[Any])
 LobjectT = TypeVar("LobjectT", bound=lobject[Any])
 # A class whose objects are adapted.
 AdaptedT = TypeVar("AdaptedT")
-# The cursors of a connection. Covariant, and with a default: `connection` alone is every one.
+# The cursors of a connection. Covariant, and with a default: `connection` alone has any cursors.
 CursorT_co = TypeVar("CursorT_co", bound=cursor, covariant=True, default=cursor)
 # The connections of a pool.
 ConnectionT_co = TypeVar(
     "ConnectionT_co", bound=connection[Any], covariant=True, default=connection
 )
-# What is read from a large object.
+# The type that a large object's `read()` returns.
 DataT_co = TypeVar("DataT_co", bound=str | bytes, covariant=True, default=Any)
-# What a `sql.Literal` wraps.
+# The object that a `sql.Literal` wraps.
 WrappedT = TypeVar("WrappedT", default=Any)
 # The bounds of a range.
 BoundT_co = TypeVar("BoundT_co", covariant=True, default=Any)
 NumberT_co = TypeVar("NumberT_co", bound=float | Decimal, covariant=True, default=Any)
 
-# Two arguments, a connection and a name or None: which connections it takes is its own affair.
+# Called with a connection and a name or None. A factory may want connections of its own class.
 CursorFactory: TypeAlias = Callable[[Any, Any], CursorT]

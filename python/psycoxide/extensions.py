@@ -1,7 +1,7 @@
 """Everything beyond PEP 249: connections and cursors to subclass, adapters, typecasters, constants.
 
-The names are those of psycopg2's `extensions` module. What the native module provides is
-re-exported; the registration of adapters and the building of connection strings are here.
+The names are those of psycopg2's `extensions` module. Most are the native module's, re-exported;
+the constants and the registration of adapters are here.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ from psycoxide._psycopg import (
     string_types as string_types,
 )
 
-# Not imported when the program runs: every process pays for what this module imports.
+# Not imported when the program runs: every process pays for this module's imports.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +106,7 @@ ISOLATION_LEVEL_REPEATABLE_READ = 2
 ISOLATION_LEVEL_SERIALIZABLE = 3
 ISOLATION_LEVEL_DEFAULT = None
 
-# What `connection.status` can be: what the driver did, not what the server says.
+# The values of `connection.status`: the state as the driver knows it, not as the server reports it.
 STATUS_SETUP = 0
 STATUS_READY = 1
 STATUS_BEGIN = 2
@@ -115,13 +115,13 @@ STATUS_ASYNC = 4  # never used
 STATUS_PREPARED = 5
 STATUS_IN_TRANSACTION = STATUS_BEGIN
 
-# What `connection.poll()` returns.
+# The results of `connection.poll()`.
 POLL_OK = 0
 POLL_READ = 1
 POLL_WRITE = 2
 POLL_ERROR = 3
 
-# What `connection.get_transaction_status()` returns: libpq's PGTransactionStatusType.
+# The results of `connection.get_transaction_status()`: libpq's PGTransactionStatusType.
 TRANSACTION_STATUS_IDLE = 0
 TRANSACTION_STATUS_ACTIVE = 1
 TRANSACTION_STATUS_INTRANS = 2
@@ -132,18 +132,18 @@ TRANSACTION_STATUS_UNKNOWN = 4
 def register_adapter(typ: type[AdaptedT], callable: Callable[[AdaptedT], Adapter]) -> None:
     """Make `callable` the adapter of the objects whose type is `typ`, for every connection.
 
-    `callable(obj)` returns an object with a method `getquoted()` that gives the SQL for `obj`, as
-    bytes or str. Usually it is a class such as `AsIs`.
+    `callable(obj)` returns an object whose method `getquoted()` returns the SQL for `obj`, as
+    bytes or str. Usually `callable` is a class such as `AsIs`.
     """
     adapters[(typ, ISQLQuote)] = callable
 
 
-# For modules that are imported later, when a program may have put something else in its place.
+# For modules that are imported later: by then a program may have replaced the public name.
 _register_adapter = register_adapter
 
 
 def _import_late(name: str) -> Any:
-    """PEP 562: what is imported when it is first asked for."""
+    """PEP 562: import the name at its first use."""
     if name != "OAuthRequest":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from psycoxide._credentials import OAuthRequest
@@ -157,5 +157,5 @@ def __dir__() -> list[str]:
 
 
 if not TYPE_CHECKING:
-    # To a type checker it would say that the module has an attribute of any name.
+    # A type checker would conclude that the module has every attribute.
     __getattr__ = _import_late

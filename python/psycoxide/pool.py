@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from psycoxide._types import ConnectionT, ConnectionT_co, CursorFactory, CursorT
 
 
-# Looked up once: what is lent and given back costs no more than a microsecond.
+# Looked up once: lending a connection and giving it back takes no more than a microsecond.
 _IDLE = _ext.TRANSACTION_STATUS_IDLE
 _UNKNOWN = _ext.TRANSACTION_STATUS_UNKNOWN
 
@@ -32,14 +32,14 @@ class PoolError(psycoxide.Error):
 
 
 class AbstractConnectionPool(_Generic["ConnectionT_co"]):
-    """What the pools have in common. Not to be used itself.
+    """The base of the pools. Use one of the classes below.
 
-    The pool opens `minconn` connections at once, up to `maxconn` on demand, and keeps at most
-    `minconn` of them when they are given back. All other arguments go to `psycoxide.connect()`.
+    A pool opens `minconn` connections at once, up to `maxconn` on demand, and keeps up to
+    `minconn` idle ones when they are given back. All other arguments go to `psycoxide.connect()`.
     """
 
     if TYPE_CHECKING:
-        # psycopg2's manual has them here, and programs annotate pools with this class.
+        # psycopg2's manual has these methods here, and programs annotate pools with this class.
         def getconn(self, key: Hashable | None = None) -> ConnectionT_co: ...
         def putconn(
             self, conn: _ext.connection, key: Hashable | None = None, close: bool = False
@@ -66,7 +66,7 @@ class AbstractConnectionPool(_Generic["ConnectionT_co"]):
             self._connect()
 
     def _connect(self, key: Hashable | None = None) -> ConnectionT_co:
-        """Open a connection: lent under `key`, or idle if there is none."""
+        """Open a connection: lent under `key`, or idle without one."""
         made: Any = psycoxide.connect(*self._args, **self._kwargs)
         conn: ConnectionT_co = made
         if key is None:
@@ -81,7 +81,7 @@ class AbstractConnectionPool(_Generic["ConnectionT_co"]):
         return self._keys
 
     def _getconn(self, key: Hashable | None = None) -> ConnectionT_co:
-        """Lend a connection: the one lent under `key` already, else the idle one used last."""
+        """Lend a connection: the one lent under `key`, the idle one used last, or a new one."""
         if self.closed:
             raise PoolError("connection pool is closed")
         if key is None:
@@ -101,7 +101,7 @@ class AbstractConnectionPool(_Generic["ConnectionT_co"]):
     def _putconn(
         self, conn: _ext.connection, key: Hashable | None = None, close: bool = False
     ) -> None:
-        """Take a connection back, in no transaction; or close it if it cannot be lent again."""
+        """Take a connection back, and end its transaction; or close it if it is not needed."""
         if self.closed:
             raise PoolError("connection pool is closed")
         if key is None:
@@ -109,7 +109,7 @@ class AbstractConnectionPool(_Generic["ConnectionT_co"]):
             if key is None:
                 raise PoolError("trying to put unkeyed connection")
 
-        # First: a wrong key must not leave the connection both lent and idle.
+        # This comes first: a wrong key must not leave the connection both lent and idle.
         del self._used[key]
         del self._rused[id(conn)]
         if len(self._pool) < self.minconn and not close:
@@ -122,7 +122,7 @@ class AbstractConnectionPool(_Generic["ConnectionT_co"]):
         if self.closed:
             raise PoolError("connection pool is closed")
         for conn in [*self._pool, *self._used.values()]:
-            # Whatever goes wrong with one, the others must be closed too.
+            # If one fails, the others must be closed all the same.
             with suppress(Exception):
                 conn.close()
         self.closed = True
@@ -175,7 +175,7 @@ class SimpleConnectionPool(AbstractConnectionPool["ConnectionT_co"]):
         ) -> None: ...
 
     def getconn(self, key: Hashable | None = None) -> ConnectionT_co:
-        """Lend a connection; with a `key`, the same one for the same key until it is put back.
+        """Lend a connection; the same `key` gets the same connection until it is put back.
 
         Raises PoolError if the pool is closed, or if `maxconn` connections are lent.
         """
@@ -184,14 +184,17 @@ class SimpleConnectionPool(AbstractConnectionPool["ConnectionT_co"]):
     def putconn(
         self, conn: _ext.connection, key: Hashable | None = None, close: bool = False
     ) -> None:
-        """Give a connection back; it is rolled back, or closed if `close` or not needed.
+        """Give a connection back; it is rolled back, or closed if `close` or if it is not needed.
 
         Raises PoolError if the pool is closed, or if the connection is not one of its own.
         """
         self._putconn(conn, key, close)
 
     def closeall(self) -> None:
-        """Close the pool and all its connections, lent ones too. PoolError if it is closed."""
+        """Close the pool and all its connections, lent ones too.
+
+        Raises PoolError if the pool is closed.
+        """
         self._closeall()
 
 
@@ -227,7 +230,7 @@ class ThreadedConnectionPool(AbstractConnectionPool["ConnectionT_co"]):
 
     def getconn(self, key: Hashable | None = None) -> ConnectionT_co:
         """As `SimpleConnectionPool.getconn()`."""
-        # Here and below: `with` would cost as much again as what is done within.
+        # Here and below: `with` would double the cost of these methods.
         lock = self._lock
         lock.acquire()
         try:
@@ -238,7 +241,7 @@ class ThreadedConnectionPool(AbstractConnectionPool["ConnectionT_co"]):
     def putconn(
         self, conn: _ext.connection | None = None, key: Hashable | None = None, close: bool = False
     ) -> None:
-        """As `SimpleConnectionPool.putconn()`; without `conn`, the one lent under `key`."""
+        """As `SimpleConnectionPool.putconn()`; without `conn` it is the one lent under `key`."""
         lock = self._lock
         lock.acquire()
         try:
@@ -260,7 +263,7 @@ _threaded: WeakSet[ThreadedConnectionPool[Any]] = WeakSet()
 
 
 def _unlock_in_child() -> None:
-    """A forked child has not the thread that may hold a pool's lock, while it connects, say."""
+    """Another thread may have held a pool's lock, to connect, say: a forked child lacks it."""
     for pool in _threaded:
         pool._lock = threading.Lock()
 

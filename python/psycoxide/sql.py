@@ -28,10 +28,10 @@ _formatter = string.Formatter()
 
 
 class Composable:
-    """A piece of SQL: what the classes of this module have in common.
+    """A piece of SQL: the base of this module's classes.
 
     Pieces can be added with `+`, repeated with `*`, and compared: two are equal if they are of the
-    same class and wrap the same.
+    same class and wrap equal objects.
     """
 
     def __init__(self, wrapped: Any) -> None:
@@ -41,10 +41,10 @@ class Composable:
         return f"{type(self).__name__}({self._wrapped!r})"
 
     def as_string(self, context: Context | None) -> str:
-        """The SQL text.
+        """The SQL text, a str.
 
-        `context` is the connection or cursor whose encoding and way to quote to use; None will do
-        where nothing is quoted. Raises TypeError if it is needed and is neither.
+        `context` is the connection or cursor whose encoding and quoting rules are used; it may be
+        None if nothing is quoted. Raises TypeError if it is needed and is neither.
         """
         raise NotImplementedError
 
@@ -68,7 +68,7 @@ class Composable:
 
 
 class Composed(Composable):
-    """A sequence of pieces, written one after another: what `+`, `*`, `format` and `join` give.
+    """A sequence of pieces, written one after another: the result of `+`, `*`, `format`, `join`.
 
     Raises TypeError if an item of `seq` is not a `Composable`.
     """
@@ -92,7 +92,7 @@ class Composed(Composable):
         """The SQL text of all the pieces, one after another."""
         texts = []
         for piece in self._wrapped:
-            # No comprehension: one inside the other would use up the stack twice as fast.
+            # No comprehension: nested pieces would use up the stack twice as fast.
             texts.append(piece.as_string(context))
         return "".join(texts)
 
@@ -203,7 +203,7 @@ class Identifier(Composable):
 
     @property
     def string(self) -> str:
-        """The name, if it is one. Raises AttributeError if there are several."""
+        """The only name. Raises AttributeError if there are several."""
         if len(self._wrapped) == 1:
             return self._wrapped[0]
         raise AttributeError("the Identifier wraps more than one than one string")
@@ -213,15 +213,15 @@ class Identifier(Composable):
 
     def as_string(self, context: Context | None) -> str:
         """The quoted names with dots between them."""
-        # What takes no None says so itself.
+        # Without a scope `quote_ident()` raises TypeError.
         scope: Any = context
         return ".".join(ext.quote_ident(name, scope) for name in self._wrapped)
 
 
 class Literal(Composable, _Generic["WrappedT"]):
-    """A Python object, written into the SQL as the literal that it is adapted to.
+    """A Python object, written into the SQL as a literal by its adapter.
 
-    Prefer a parameter; a literal serves where the server takes none.
+    Prefer a parameter; use a literal where the server takes no parameters.
     """
 
     if TYPE_CHECKING:

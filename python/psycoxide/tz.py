@@ -1,6 +1,6 @@
 """Time zones from before `datetime.timezone`; kept for programs written for psycopg2.
 
-`cursor.tzinfo_factory` is `datetime.timezone` unless set; these classes can stand in for it.
+`cursor.tzinfo_factory` is `datetime.timezone` by default; these classes can take its place.
 Deprecated: use `datetime.timezone` and `zoneinfo`.
 """
 
@@ -16,9 +16,9 @@ ZERO = timedelta(0)
 class FixedOffsetTimezone(tzinfo):
     """A time zone with a constant offset from UTC.
 
-    `offset` is a timedelta, or a number of minutes; None means UTC. `name` is what `tzname()`
-    returns; without it the name is made from the offset, such as `+01` or `-03:30`. Instances are
-    kept: the same arguments give the same object.
+    `offset` is a timedelta, or a number of minutes; None means UTC. `name` is the result of
+    `tzname()`; without it the name is made from the offset, such as `+01` or `-03:30`. Instances
+    are cached: the same arguments return the same object.
     """
 
     _name: str | None = None
@@ -40,7 +40,7 @@ class FixedOffsetTimezone(tzinfo):
             self._name = name
 
     def __repr__(self) -> str:
-        # Under psycopg2's name, which programs compare it with.
+        # psycopg2's name: programs compare the text.
         return f"psycopg2.tz.FixedOffsetTimezone(offset={self._offset!r}, name={self._name!r})"
 
     def __eq__(self, other: object) -> bool:
@@ -87,11 +87,11 @@ class LocalTimezone(tzinfo):
     """The time zone of this machine, as the C library knows it."""
 
     def utcoffset(self, dt: datetime | None) -> timedelta:
-        """The offset from UTC that was or will be in force at the local time `dt`."""
+        """The offset from UTC at the local time `dt`."""
         return DSTOFFSET if self._isdst(dt) else STDOFFSET
 
     def dst(self, dt: datetime | None) -> timedelta:
-        """How far summer time moves the clock at `dt`."""
+        """The summer time's part of the offset at `dt`."""
         return DSTDIFF if self._isdst(dt) else ZERO
 
     def tzname(self, dt: datetime | None) -> str:
@@ -100,7 +100,7 @@ class LocalTimezone(tzinfo):
 
     def _isdst(self, dt: datetime | None) -> bool:
         assert dt is not None
-        # Not timetuple(), which would ask dst() of this very zone.
+        # Not timetuple(), which would call dst() of this very zone.
         fields = (dt.year, dt.month, dt.day, dt.hour, dt.minute, dt.second, dt.weekday(), 0, -1)
         stamp = time.mktime(fields)
         return time.localtime(stamp).tm_isdst > 0

@@ -15,11 +15,11 @@ use crate::text::text;
 const SALT_LENGTH: usize = 16;
 const ITERATIONS: u32 = 4096;
 
-/// encrypt_password(password, user, scope=None, algorithm=None) -> str -- The form in which `ALTER
-/// ROLE` takes a password, so that itself never crosses the wire nor shows in a log.
+/// encrypt_password(password, user, scope=None, algorithm=None) -> str -- The encrypted form of a
+/// password, for `ALTER ROLE`: the password itself never crosses the wire and shows in no log.
 ///
-/// `algorithm` is `'md5'`, `'scram-sha-256'` or None; the last asks the server of `scope`, a
-/// connection or a cursor, for its `password_encryption`. Raises ProgrammingError for another
+/// `algorithm` is `'md5'`, `'scram-sha-256'` or None; with None the server of `scope`, a connection
+/// or a cursor, is asked for its `password_encryption`. Raises ProgrammingError for another
 /// algorithm, and if a scope is needed and missing.
 #[pyfunction]
 #[pyo3(signature = (password, user, scope=None, algorithm=None))]

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 /// the first space and parse the number; `lo64` tells them that large objects are 64-bit.
 const VERSION: &str = "2.9.13 (dt dec pq3 ext lo64)";
 
-/// The level of libpq whose behaviour is offered: programs check for a minimum.
+/// The version of libpq whose behaviour the driver has: programs check for a minimum.
 const LIBPQ_VERSION: i32 = 180_000;
 
 /// `extensions.REPLICATION_PHYSICAL`
@@ -14,7 +14,8 @@ pub const REPLICATION_PHYSICAL: i64 = 12_345_678;
 /// `extensions.REPLICATION_LOGICAL`
 pub const REPLICATION_LOGICAL: i64 = 87_654_321;
 
-/// libpq_version() -> int -- the level of libpq whose behaviour is offered, such as 180000.
+/// libpq_version() -> int -- the version of libpq whose behaviour the driver has, such as
+/// 180000.
 #[pyfunction]
 fn libpq_version() -> i32 {
     LIBPQ_VERSION

@@ -23,13 +23,14 @@ pub struct Xid {
     /// The branch qualifier, or `None`.
     #[pyo3(get)]
     bqual: Option<String>,
-    /// When the transaction was prepared (a `datetime`), for those that `tpc_recover()` gives.
+    /// The time when the transaction was prepared: a `datetime`, or `None` unless it is from
+    /// `tpc_recover()`.
     #[pyo3(get)]
     prepared: Option<Py<PyAny>>,
-    /// Who prepared the transaction.
+    /// The role that prepared the transaction.
     #[pyo3(get)]
     owner: Option<Py<PyAny>>,
-    /// Where it was prepared.
+    /// The database in which the transaction was prepared.
     #[pyo3(get)]
     database: Option<Py<PyAny>>,
 }
@@ -153,7 +154,7 @@ impl Xid {
         Ok(())
     }
 
-    /// The `Xid` with this string form; `(None, s, None)` if the string was not made by one.
+    /// The `Xid` with this string form; `(None, s, None)` if the string has another form.
     #[staticmethod]
     fn from_string(py: Python<'_>, s: &str) -> Self {
         Self::parse(py, s)

@@ -1,4 +1,4 @@
-"""What PyInstaller asks, by the entry point `pyinstaller40`, where the package's hooks are.
+"""The entry point `pyinstaller40`: it tells PyInstaller where the package's hooks are.
 
 See <https://pyinstaller.org/en/stable/hooks.html#provide-hooks-with-package>.
 """
@@ -9,5 +9,5 @@ import os
 
 
 def hook_dirs() -> list[str]:
-    """The directories of hooks: one that is no package, as they are no modules of ours."""
+    """The directories of hooks: just one. It is no package, as hooks are no modules of ours."""
     return [os.path.join(os.path.dirname(os.path.abspath(__file__)), "hooks")]

@@ -1,7 +1,7 @@
 """Cursors with other rows, logging, replication, more types, and statements run in batches.
 
-The names are those of psycopg2's `extras` module. Most programs need few of them: each is imported
-with its room when it is first asked for.
+The names are those of psycopg2's `extras` module. Most programs need few of them: each is imported,
+with its module, at its first use.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ if TYPE_CHECKING:
         wait_select as wait_select,
     )
 
-# The modules that the names come from, and the names.
+# The modules of this package's names, its rooms, and their names.
 _ROOMS = {
     "psycoxide._catalog": ("_solve_conn_curs",),
     "psycoxide._ipaddress": ("register_ipaddress",),
@@ -193,8 +193,8 @@ _ROOMS = {
     ),
     "psycoxide.extras.wait": ("wait_select",),
 }
-# Names of other modules, and what these are known as here. Not what `extensions` has by now: a
-# program may have put something there for a while.
+# Names of other modules' objects. They do not come from `extensions`: a program may have replaced
+# its names for a while.
 _OTHERS = {
     "json": ("json", None),  # Programs replace `extras.json.loads`.
     "_ext": ("psycoxide.extensions", None),
@@ -202,26 +202,26 @@ _OTHERS = {
     "_cursor": ("psycoxide._psycopg", "cursor"),
     "quote_ident": ("psycoxide._psycopg", "quote_ident"),
 }
-# How the rooms' names begin, and how under the alias.
+# The beginning of the rooms' names, and that under the alias.
 _ROOM_NAMES = ("psycoxide.extras.", "psycopg2.extras.")
 _ORIGINS = {name: room for room, names in _ROOMS.items() for name in names}
 
 if not TYPE_CHECKING:
-    # What `from psycoxide.extras import *` gives; type checkers do not run what makes the list.
+    # The names of `from psycoxide.extras import *`; type checkers cannot compute the list.
     __all__ = [name for name in (*_ORIGINS, "quote_ident", "json") if not name.startswith("_")]
 
 
 def _import_late(name: str) -> Any:
-    """PEP 562: what is imported when it is first asked for."""
+    """PEP 562: import the name at its first use."""
     from importlib import import_module
 
     namespace = globals()
     if name in _ORIGINS:
         room = import_module(_ORIGINS[name])
         for each in _ROOMS[_ORIGINS[name]]:
-            # Unless the program has put something else in its place.
+            # A program may have put another object in its place.
             value = namespace.setdefault(each, getattr(room, each))
-            # The rooms are this package's own affair: pickles and messages name the package.
+            # Pickles and messages name the package, not its rooms, which psycopg2 does not have.
             if str(getattr(value, "__module__", None)).startswith(_ROOM_NAMES):
                 value.__module__ = __name__
     elif name in _OTHERS:
@@ -238,5 +238,5 @@ def __dir__() -> list[str]:
 
 
 if not TYPE_CHECKING:
-    # To a type checker it would say that the module has an attribute of any name.
+    # A type checker would conclude that the module has every attribute.
     __getattr__ = _import_late

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def execute_batch(cur: cursor, sql: Query, argslist: Iterable[Vars], page_size: int = 100) -> None:
     """Run `sql` for each item of `argslist`, up to `page_size` statements in one round trip.
 
-    `cur.rowcount` is that of the last statement at the end, and its rows are the result. Raises
-    what `cur.execute()` does.
+    At the end `cur.rowcount` and the rows are those of the last statement. Raises the exceptions of
+    `cur.execute()`, ValueError if `page_size` is below 1.
     """
     for page in _extras._paginate(argslist, page_size):
         cur.execute(_merge(cur, sql, page, b";"))
@@ -71,10 +71,11 @@ def execute_values(
 ) -> list[Any] | None:
     """Run `sql` with a list of rows in the place of its one `%s`, up to `page_size` at a time.
 
-    `sql` is such as `INSERT INTO t (a, b) VALUES %s`: str, bytes or a `sql.Composable`. Each item
-    of `argslist` is written as `template` says, by default `(%s, ...)` with as many places as the
-    first item has values. Returns all the rows if `fetch`, None otherwise. Raises ValueError if
-    `sql` has not exactly one `%s`, and what `cur.execute()` does.
+    `sql` is like `INSERT INTO t (a, b) VALUES %s`: str, bytes or a `sql.Composable`. Each item
+    of `argslist` is written as `template` says, by default `(%s, ...)` with one `%s` for each value
+    of the first item. Returns a list of all the rows if `fetch`, None otherwise. Raises ValueError
+    unless `sql` has exactly one `%s` and `page_size` is at least 1, and the exceptions of
+    `cur.execute()`.
     """
     from psycoxide.sql import Composable
 
@@ -96,8 +97,8 @@ def execute_values(
 
 
 def _merge(cur: Any, sql: Any, page: list[Any], separator: bytes) -> bytes:
-    """What `cur.mogrify()` makes of `sql` for each item, joined."""
-    # A mogrify() of somebody else's has to be called, be it a class's or an object's.
+    """The results of `cur.mogrify()` for each item, joined."""
+    # A program's own mogrify() has to be called, be it a class's or an object's.
     ours = getattr(type(cur), "mogrify", None) is cursor.mogrify
     if ours and "mogrify" not in getattr(cur, "__dict__", ()):
         merged: bytes = cur._mogrify_many(sql, page, separator)
@@ -115,7 +116,7 @@ def _paginate(seq: Iterable[Any], page_size: int) -> Iterator[list[Any]]:
 
 
 def _split_sql(sql: bytes) -> tuple[list[bytes], list[bytes]]:
-    """What stands before and after the one `%s` of `sql`, in pieces, with `%%` unescaped."""
+    """The pieces before and after the one `%s` of `sql`, with `%%` unescaped."""
     before: list[bytes] = []
     after: list[bytes] = []
     current = before

@@ -24,7 +24,7 @@ class CompositeCaster:
 
     `name`, `schema`, `oid` and `array_oid` are the type's; `attnames` and `atttypes` list the names
     and type oids of its attributes; `type` is the class of the values, `typecaster` and
-    `array_typecaster` (None if there is no array type) what is registered. A subclass can override
+    `array_typecaster` (None if there is no array type) are its typecasters. A subclass can override
     `make()`.
     """
 
@@ -52,10 +52,10 @@ class CompositeCaster:
         )
 
     def parse(self, s: str | None, curs: cursor) -> Any:
-        """The object that the text `s` is; its attributes are cast as `curs` would cast them.
+        """The object in the text `s`; `curs` casts its attributes.
 
-        Raises InterfaceError if `s` is not a composite value, DataError if it has not as many
-        attributes as the type: it was changed after it was registered.
+        Raises InterfaceError if `s` is not a composite value, DataError if its number of attributes
+        is not the type's: the type was changed after it was registered.
         """
         if s is None:
             return None
@@ -69,7 +69,7 @@ class CompositeCaster:
         return self.make([cast(oid, token) for oid, token in zip(self.atttypes, tokens)])
 
     def make(self, values: Sequence[Any]) -> Any:
-        """The object for these attributes: a named tuple, unless a subclass knows better."""
+        """The object for these attributes: a named tuple, unless a subclass overrides it."""
         return self._ctor(values)
 
     @classmethod
@@ -79,7 +79,7 @@ class CompositeCaster:
         return tokens
 
     def _create_type(self, name: str, attnames: list[str]) -> None:
-        """Set `type`, the class of the values, and `_ctor`, what makes one from a sequence."""
+        """Set `type`, the class of the values, and `_ctor`, which makes one from a sequence."""
         self.type: Any = record_class(
             _extras._re_clean.sub("_", name), attnames, CompositeCaster.__module__
         )
@@ -112,7 +112,7 @@ def register_composite(
     globally: bool = False,
     factory: type[CompositeCaster] | None = None,
 ) -> CompositeCaster:
-    """Make values of the composite type `name`, and arrays of them, Python objects.
+    """Read values of the composite type `name`, and arrays of them, as named tuples.
 
     `name` may have a schema. The typecasters are registered on `conn_or_curs`, or everywhere if
     `globally`. `factory` is a `CompositeCaster` subclass that makes other objects than named

@@ -20,11 +20,11 @@ else:
 
 
 class DictCursorBase(cursor):
-    """What the two kinds of cursor have in common. Not to be used itself.
+    """The base of `DictCursor` and `RealDictCursor`. Use one of these.
 
-    Takes a cursor's arguments and the keyword `row_factory`, without which it raises
-    NotImplementedError. Names are resolved at the first fetch after an `execute()`: only then does
-    a named cursor have a description.
+    Takes a cursor's arguments and the keyword `row_factory`; raises NotImplementedError without it.
+    Names are resolved at the first fetch after an `execute()`: a named cursor has no description
+    before that.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -42,11 +42,11 @@ class DictCursorBase(cursor):
         return self._fetch(super().fetchone)
 
     def fetchmany(self, size: int | None = None) -> list[Any]:
-        """The next `size` rows, `arraysize` unless given, as a list."""
+        """A list of the next `size` rows, by default `arraysize`."""
         return self._fetch(super().fetchmany, size)  # type: ignore[no-any-return]
 
     def fetchall(self) -> list[Any]:
-        """All the rows that are left, as a list."""
+        """A list of all remaining rows."""
         return self._fetch(super().fetchall)  # type: ignore[no-any-return]
 
     def __iter__(self) -> Iterator[Any]:
@@ -59,7 +59,7 @@ class DictCursorBase(cursor):
             return
 
     def _fetch(self, fetch: Callable[..., Any], *args: Any) -> Any:
-        """What `fetch` gives. The names are resolved before that if rows need them, else after."""
+        """The result of `fetch`. The names are resolved before it if rows need them, else after."""
         if self._query_executed and not self._prefetch:
             self._build_index()
         fetched = fetch(*args)
@@ -72,7 +72,7 @@ class DictCursorBase(cursor):
 
 
 class DictConnection(_DictConnection):
-    """A connection whose cursors are `DictCursor`s, or what its `cursor_factory` says."""
+    """A connection whose cursors are `DictCursor`s, unless it has a `cursor_factory`."""
 
     if not TYPE_CHECKING:
 
@@ -85,7 +85,7 @@ class DictConnection(_DictConnection):
 class DictCursor(DictCursorBase):
     """A cursor whose rows are `DictRow`s."""
 
-    # The position of each name. There is none before something was executed.
+    # The position of each name. The attribute does not exist before the first `execute()`.
     index: OrderedDict[str, int]
 
     if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class DictCursor(DictCursorBase):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["row_factory"] = _extras.DictRow
         super().__init__(*args, **kwargs)
-        # A row shares the index with the cursor, which may fill it when the row is there.
+        # A row shares the index with the cursor, which may fill it after making the row.
         self._prefetch = True
 
     def execute(self, query: Query, vars: Vars = None) -> None:
@@ -121,13 +121,13 @@ class DictCursor(DictCursorBase):
             self._query_executed = False
 
 
-# As a row factory it is not called, as long as it is as it is written here: the native module makes
-# what would come of that.
+# The native module makes these rows itself, without calling the class, as long as a program has not
+# changed it.
 @_row_class
 class DictRow(list[Any]):
-    """A row as a list, whose items are also got and set by column name.
+    """A row as a list, whose items can also be read and set by column name.
 
-    Of columns with the same name the last is found. As with a mapping, `in` tests names, and
+    If columns share a name, the last one is found. As with a mapping, `in` tests names, and
     `keys()`, `values()` and `items()` go through the names.
     """
 
@@ -179,7 +179,7 @@ class DictRow(list[Any]):
             return default
 
     def copy(self) -> OrderedDict[str, Any]:  # type: ignore[override]
-        """The row as an ordinary dict."""
+        """The row as an `OrderedDict`."""
         return OrderedDict(self.items())
 
     def __contains__(self, x: object) -> bool:
@@ -199,7 +199,7 @@ class DictRow(list[Any]):
 
 
 class RealDictConnection(_RealDictConnection):
-    """A connection whose cursors are `RealDictCursor`s, or what its `cursor_factory` says."""
+    """A connection whose cursors are `RealDictCursor`s, unless it has a `cursor_factory`."""
 
     if not TYPE_CHECKING:
 
@@ -212,7 +212,7 @@ class RealDictConnection(_RealDictConnection):
 class RealDictCursor(DictCursorBase):
     """A cursor whose rows are `RealDictRow`s: names only, no positions."""
 
-    # The name of each column. There is none before something was executed.
+    # The name of each column. The attribute does not exist before the first `execute()`.
     column_mapping: list[str]
 
     if TYPE_CHECKING:
@@ -250,8 +250,8 @@ class RealDictCursor(DictCursorBase):
 class RealDictRow(_OrderedRow, OrderedDict[str, Any]):
     """A row as a dict from column name to value, in the order of the columns.
 
-    It is made as a dict is, or from a cursor: then each position set (`row[0] = value`) is stored
-    under that column's name, until the last is. Of columns with the same name the last is kept.
+    It is made as a dict is, or from a cursor: then `row[0] = value` stores the value under the
+    first column's name, until the last column is set. If columns share a name, the last is kept.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -260,7 +260,7 @@ class RealDictRow(_OrderedRow, OrderedDict[str, Any]):
             return
         curs: Any = args[0]
         super().__init__(*args[1:], **kwargs)
-        # A named cursor has no description before the first fetch, which this is part of.
+        # A named cursor has no description before its first fetch, and this is part of a fetch.
         if curs.description and not curs.column_mapping:
             curs._build_index()
         # The names are kept in the dict itself while it is filled: an attribute would show.

@@ -24,8 +24,8 @@ _ARRAYS_SINCE = 90000
 class HstoreAdapter:
     """Adapts a dict to an hstore, and parses the text of an hstore.
 
-    An hstore is written as a call of the function `hstore()`; for a connection to a server older
-    than 9.0, which does not have it, as pairs of the operator `=>`.
+    An hstore is written as a call of the function `hstore()`; servers before 9.0 do not have it:
+    for these it is written as pairs with the operator `=>`.
     """
 
     def __init__(self, wrapped: dict[str, str | None]) -> None:
@@ -33,11 +33,11 @@ class HstoreAdapter:
         self.conn: connection | None = None
 
     def prepare(self, conn: connection) -> None:
-        """Quote for `conn`: its encoding and its way to quote."""
+        """Use the encoding and the quoting rules of `conn`."""
         self.conn = conn
 
     def getquoted(self) -> bytes:
-        """The SQL, in the form that the server of `prepare()`'s connection understands."""
+        """The SQL, in the form for the server of the connection given to `prepare()`."""
         if self.conn is not None and self.conn.info.server_version < _ARRAYS_SINCE:
             return self._getquoted_8()
         return self._getquoted_9()
@@ -69,7 +69,7 @@ class HstoreAdapter:
 
     @classmethod
     def parse(cls, s: str | None, cur: cursor | None = None) -> dict[str, str | None] | None:
-        """The dict that the text `s` is. Raises InterfaceError if it is no hstore."""
+        """The dict in the text `s`. Raises InterfaceError if `s` is no hstore."""
         found: dict[str, str | None] | None = _HSTORE(s, cur)
         return found
 
@@ -78,7 +78,7 @@ class HstoreAdapter:
 
     @classmethod
     def get_oids(cls, conn_or_curs: Scope) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The oids of hstore, and those of its array, in every schema that has one."""
+        """The oids of hstore, and those of its array, of every schema that has one."""
         with lookup(conn_or_curs) as (_, curs):
             curs.execute("SELECT t.oid, t.typarray FROM pg_type t WHERE t.typname = 'hstore'")
             rows = curs.fetchall()
@@ -95,11 +95,11 @@ def register_hstore(
     oid: int | tuple[int, ...] | None = None,
     array_oid: int | tuple[int, ...] | None = None,
 ) -> None:
-    """Make hstore values dicts, and dicts as parameters hstores.
+    """Read hstore values as dicts, and write dicts as hstores.
 
     The typecasters are registered on `conn_or_curs`, or everywhere if `globally`; the adapter of
-    dict everywhere. The oids are looked up through `conn_or_curs` unless `oid` is given; `unicode`
-    means nothing. Raises ProgrammingError if the database has no hstore.
+    dict is registered everywhere. The oids are looked up through `conn_or_curs` unless `oid` is
+    given; `unicode` has no effect. Raises ProgrammingError if the database has no hstore.
     """
     adapter = _extras.HstoreAdapter
     if oid is None:
@@ -114,7 +114,7 @@ def register_hstore(
     array_oids = (array_oid,) if isinstance(array_oid, int) else tuple(array_oid or ())
     scope = None if globally else conn_or_curs
 
-    # The native caster does what `parse()` does, unless a program has put another there.
+    # The native typecaster does the same as `parse()`, unless a program has replaced that.
     own = getattr(adapter.parse, "__func__", None) is _parse
     caster = _ext.new_type(oids, "HSTORE", _HSTORE if own else adapter.parse)
     _ext.register_type(caster, scope)

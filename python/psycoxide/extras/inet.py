@@ -1,4 +1,4 @@
-"""The type inet as a wrapped string. Deprecated: `register_ipaddress()` gives useful objects."""
+"""The type inet as a wrapped str. Deprecated: `register_ipaddress()` reads useful objects."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Inet:
         return self if proto is _ext.ISQLQuote else None
 
     def prepare(self, conn: _ext.connection) -> None:
-        """Quote for `conn`: its encoding and its way to quote."""
+        """Use the encoding and the quoting rules of `conn`."""
         self._conn = conn
 
     def getquoted(self) -> bytes:
@@ -48,11 +48,11 @@ class Inet:
 def register_inet(
     oid: int | tuple[int, int] | list[int] | None = None, conn_or_curs: Scope | None = None
 ) -> Typecaster:
-    """Make inet values and arrays of them `Inet` objects. Deprecated; warns.
+    """Read inet values, and arrays of them, as `Inet` objects. Deprecated: it warns.
 
-    `oid` is the oid of a type to treat so, or a pair of it and its array's; by default those of
-    inet. The typecasters are registered on `conn_or_curs`, everywhere if it is None. Returns the
-    typecaster of inet.
+    `oid` is the oid of the type, or a pair of it and its array type's; by default those of
+    inet. The typecasters are registered on `conn_or_curs`, or everywhere if it is None. Returns the
+    typecaster of the type.
     """
     warnings.warn(
         "the inet adapter is deprecated, it's not very useful", DeprecationWarning, stacklevel=2

@@ -24,7 +24,7 @@ else:
 class LoggingConnection(_Connection):
     """A connection that logs every `execute()` and `callproc()` of its cursors.
 
-    `initialize()` has to be called before the first cursor is made; ProgrammingError otherwise.
+    Call `initialize()` before the first `cursor()`, which raises ProgrammingError otherwise.
     `executemany()` is not logged.
     """
 
@@ -36,9 +36,9 @@ class LoggingConnection(_Connection):
         self.log = self._logtologger if is_logger else self._logtofile
 
     def filter(self, msg: Any, curs: Any) -> str | bytes | None:
-        """What to log for the statement `msg`, bytes, of `curs`: bytes or str, or None for nothing.
+        """The text to log for the statement `msg` (bytes) of `curs`: bytes, str, or None for none.
 
-        To be overridden; this one logs everything.
+        Override it to change that; this one logs every statement as it is.
         """
         given: bytes | None = msg
         return given
@@ -67,7 +67,7 @@ class LoggingConnection(_Connection):
 
 
 class LoggingCursor(cursor):
-    """A cursor that hands its statements to the `log()` of its connection, failed ones too."""
+    """A cursor that passes its statements, even failed ones, to the `log()` of its connection."""
 
     def execute(self, query: Query, vars: Vars = None) -> None:
         """As `extensions.cursor.execute()`."""
@@ -89,7 +89,7 @@ class LoggingCursor(cursor):
 
 
 class MinTimeLoggingConnection(LoggingConnection):
-    """A `LoggingConnection` that logs the statements that took long, and how long they took."""
+    """A `LoggingConnection` that logs only slow statements, with their duration."""
 
     def initialize(self, logobj: logging.Logger | SupportsLog, mintime: float = 0) -> None:
         """Log to `logobj` the statements that take longer than `mintime` milliseconds."""
@@ -146,7 +146,7 @@ class MinTimeLoggingConnection(LoggingConnection):
 
 
 class MinTimeLoggingCursor(LoggingCursor):
-    """The cursor of `MinTimeLoggingConnection`; `timestamp` says when the statement began."""
+    """The cursor of `MinTimeLoggingConnection`; `timestamp` is when its statement began."""
 
     timestamp: float
 

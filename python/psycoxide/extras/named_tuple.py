@@ -34,22 +34,22 @@ if TYPE_CHECKING:
 else:
     _Connection = connection
 
-# What cannot stand in an identifier: all ASCII that is printable, but no letter, digit or "_".
+# Characters that an identifier cannot have: printable ASCII except letters, digits and "_".
 _re_clean = re.compile("[" + re.escape(" !\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~") + "]")
 
 
 def record_class(name: str, fields: Iterable[str], module: str) -> Any:
-    """A class of named tuples that can be pickled, though no module has it."""
+    """A class of named tuples that can be pickled, though it is in no module."""
     make_class: Any = namedtuple
     record = make_class(name, fields, module=module)
     record.__reduce__ = _reduced
-    # Or else copies would be made as pickles are, of another class.
+    # Otherwise copies would be made like pickles, and be of another class.
     record.__copy__ = lambda self: self
     record.__deepcopy__ = lambda self, memo: self._make(copy.deepcopy(list(self), memo))
     return record
 
 
-# The class for what was pickled: one for all rows of the same names.
+# The class for unpickled rows: one for all rows with the same names.
 _class_again = lru_cache(512)(record_class)
 
 
@@ -66,7 +66,7 @@ def _record_again(
 
 
 class NamedTupleConnection(_Connection):
-    """A connection whose cursors are `NamedTupleCursor`s, or what its `cursor_factory` says."""
+    """A connection whose cursors are `NamedTupleCursor`s, unless it has a `cursor_factory`."""
 
     if not TYPE_CHECKING:
 
@@ -79,9 +79,9 @@ class NamedTupleConnection(_Connection):
 class NamedTupleCursor(cursor):
     """A cursor whose rows are named tuples of a class `Record`, made from the column names.
 
-    What cannot stand in an identifier becomes `_`; a name that begins with a digit or `_` gets an
-    `f` before it. Fetching raises ValueError if two columns then have the same name, or if one is a
-    Python keyword.
+    Characters that an identifier cannot have become `_`; a name that begins with a digit or `_`
+    gets an `f` before it. Fetching raises ValueError if two columns then have the same name, or if
+    a name is a Python keyword.
     """
 
     Record: type[_Record] | None = None
@@ -108,18 +108,18 @@ class NamedTupleCursor(cursor):
         return None if row is None else self._maker()(row)
 
     def fetchmany(self, size: int | None = None) -> list[_Record]:  # type: ignore[override]
-        """The next `size` rows, `arraysize` unless given, as a list."""
+        """A list of the next `size` rows, by default `arraysize`."""
         return self._convert(super().fetchmany(size))
 
     def fetchall(self) -> list[_Record]:  # type: ignore[override]
-        """All the rows that are left, as a list."""
+        """A list of all remaining rows."""
         return self._convert(super().fetchall())
 
     def __iter__(self) -> Iterator[_Record]:
         rows = super().__iter__()
         try:
             row = next(rows)
-            # The record's class is known once a row was fetched.
+            # The record's class is known only after a fetch.
             make = self._maker()
             while True:
                 yield make(row)
@@ -130,7 +130,7 @@ class NamedTupleCursor(cursor):
     def _convert(self, rows: list[Any]) -> list[Any]:
         """The records for rows, which must have been fetched already."""
         if not rows and self.description is None:
-            # A named cursor that was moved, and asked for no rows: their names are still to come.
+            # A named cursor was moved, and no rows were fetched yet: the names are not known.
             return rows
         make = self._maker()
         if isinstance(make, partial):
@@ -140,11 +140,11 @@ class NamedTupleCursor(cursor):
         return list(map(make, rows))
 
     def _maker(self) -> Callable[[Any], Any]:
-        """What makes a record of a row, which must have been fetched already."""
+        """The function that makes a record of a row. A row must have been fetched already."""
         record = self.Record
         if record is None:
             record = self.Record = self._make_nt()
-        # A class of a program's own, even one derived from ours, is made its own way.
+        # A program's own class, even one derived from ours, makes its records itself.
         quick: Callable[[Any], Any] | None = vars(record).get("_of_row")
         return quick.__func__ if isinstance(quick, staticmethod) else record._make
 
@@ -154,7 +154,7 @@ class NamedTupleCursor(cursor):
 
     @classmethod
     def _do_make_nt(cls, key: tuple[str, ...]) -> type[_Record]:
-        """The class for columns of these names, not cached."""
+        """A new class for columns of these names."""
         fields = [_extras._re_clean.sub("_", name) for name in key]
         fields = [
             "f" + name if not name or name[0] == "_" or name[0].isdigit() else name

@@ -39,7 +39,7 @@ class PhysicalReplicationConnection(_replicationConnection):
 
 
 class StopReplication(Exception):
-    """Raise it in the function given to `consume_stream()` to make that return."""
+    """Raise it in the function given to `consume_stream()` to end that, which raises it in turn."""
 
 
 class ReplicationCursor(_replicationCursor):
@@ -50,9 +50,8 @@ class ReplicationCursor(_replicationCursor):
     ) -> None:
         """Create a replication slot.
 
-        `slot_type` is REPLICATION_LOGICAL or REPLICATION_PHYSICAL, by default the connection's;
-        `output_plugin` is needed for the first and refused for the second. Raises ProgrammingError
-        if these do not fit.
+        `slot_type` is REPLICATION_LOGICAL or REPLICATION_PHYSICAL, by default the connection's.
+        Raises ProgrammingError if a logical slot has no `output_plugin`, or a physical one has.
         """
         if self._type(slot_type) == REPLICATION_LOGICAL:
             if output_plugin is None:
@@ -85,9 +84,9 @@ class ReplicationCursor(_replicationCursor):
         """Start to stream, from `start_lsn` (an int, or a str such as `0/1A2B3C4D`).
 
         Logical replication needs a `slot_name` and takes `options`, which go to the output plugin;
-        physical replication takes a `timeline`. If `decode`, messages are str in the connection's
-        encoding, else bytes. Every `status_interval` seconds, at least 1, the server gets feedback.
-        Raises ProgrammingError if the arguments do not fit.
+        physical replication takes a `timeline`. If `decode`, messages are str, decoded from the
+        client encoding, otherwise bytes. Every `status_interval` seconds, at least 1, the server
+        gets feedback. Raises ProgrammingError if the arguments do not fit.
         """
         command = "START_REPLICATION "
         logical = self._type(slot_type) == REPLICATION_LOGICAL
@@ -113,7 +112,7 @@ class ReplicationCursor(_replicationCursor):
         self.start_replication_expert(command, decode=decode, status_interval=status_interval)
 
     def fileno(self) -> int:
-        """The connection's file descriptor, so that the cursor can be waited for."""
+        """The descriptor of the connection's socket, so that select can wait for the cursor."""
         return self.connection.fileno()
 
     def _type(self, slot_type: int | None) -> int:

@@ -38,11 +38,11 @@ class UUID_adapter:
 def register_uuid(
     oids: int | tuple[int, int] | list[int] | None = None, conn_or_curs: Scope | None = None
 ) -> Typecaster:
-    """Make uuid values and arrays of them `uuid.UUID` objects, and adapt such objects.
+    """Read uuid values, and arrays of them, as `uuid.UUID` objects, and adapt such objects.
 
-    `oids` is the oid of a type to treat so, or a pair of it and its array's; by default those of
-    uuid. The typecasters are registered on `conn_or_curs`, everywhere if it is None; the adapter
-    everywhere. Returns the typecaster of uuid.
+    `oids` is the oid of the type, or a pair of it and its array type's; by default those of
+    uuid. The typecasters are registered on `conn_or_curs`, or everywhere if it is None; the adapter
+    is registered everywhere. Returns the typecaster of the type.
     """
     import uuid
 

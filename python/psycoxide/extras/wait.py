@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def wait_select(conn: connection) -> None:
-    """Wait until what the asynchronous connection `conn` is doing is done.
+    """Wait until the asynchronous connection `conn` has done what it is doing.
 
-    Can be given to `extensions.set_wait_callback()`, too: then Ctrl-C cancels the running query,
-    which raises `QueryCanceledError`. Raises what `conn.poll()` does.
+    It can be given to `extensions.set_wait_callback()`, too: then Ctrl-C cancels the running query,
+    which raises `QueryCanceledError`. Raises the exceptions of `conn.poll()`.
     """
     while True:
         try:
@@ -30,7 +30,7 @@ def wait_select(conn: connection) -> None:
             else:
                 raise OperationalError(f"bad state from poll: {state}")
         except KeyboardInterrupt:
-            # The loop goes on until the server has answered to the cancellation.
+            # The loop goes on until the server has answered the cancelled query.
             conn.cancel()
 
 

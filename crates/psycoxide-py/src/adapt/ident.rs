@@ -11,7 +11,7 @@ use crate::connection::Connection;
 use crate::cursor::Cursor;
 use crate::error;
 
-/// An identifier, quoted: `it"s` becomes `"it""s"`.
+/// An identifier in quotes: `it"s` becomes `"it""s"`.
 ///
 /// `ident` is str or bytes, `scope` a connection or a cursor, whose encoding is used. Returns str.
 /// Raises TypeError if `scope` is neither, ValueError if there is a NUL.

@@ -210,10 +210,10 @@ pub fn type_name(object: &Bound<'_, PyAny>) -> String {
         .into_owned()
 }
 
-/// The adapter of an object: something with a method `getquoted()` that gives its SQL.
+/// The adapter of an object: its method `getquoted()` returns the object's SQL.
 ///
-/// `protocol` is `ISQLQuote` if none is given; `alternate` is there for PEP 246's sake and never
-/// used, as in psycopg2. Raises ProgrammingError if there is no adapter.
+/// `protocol` is `ISQLQuote` by default; `alternate` is there for PEP 246 and never used, as in
+/// psycopg2. Raises ProgrammingError if there is no adapter.
 #[pyfunction]
 #[pyo3(signature = (obj, protocol=None, alternate=None, /))]
 fn adapt<'py>(

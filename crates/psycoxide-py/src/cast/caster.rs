@@ -117,8 +117,8 @@ impl Caster {
 /// new_type(values, name, castobj) -> typecaster
 ///
 /// A typecaster called `name` for the types whose oids are in `values`, a tuple of int:
-/// `castobj(text, cursor)` is called with a value's text (str), or None for NULL, and returns what
-/// takes its place in the row; it may be another typecaster. Use it with `register_type()`. Raises
+/// `castobj(text, cursor)` is called with a value's text (str), or None for NULL, and returns the
+/// object for the row; it may be another typecaster. Use it with `register_type()`. Raises
 /// TypeError if the oids are not a tuple of int.
 #[pyfunction]
 #[pyo3(signature = (values, name=None, castobj=None, baseobj=None))]
@@ -146,8 +146,8 @@ pub fn new_type<'py>(
 
 /// new_array_type(values, name, baseobj) -> typecaster
 ///
-/// A typecaster called `name` for the array types whose oids are in `values`, a tuple of int, which
-/// makes lists of what the typecaster `baseobj` makes. Use it with `register_type()`.
+/// A typecaster called `name` for the array types whose oids are in `values`, a tuple of int. It
+/// makes lists of the objects that the typecaster `baseobj` makes. Use it with `register_type()`.
 #[pyfunction]
 pub fn new_array_type<'py>(
     values: &Bound<'py, PyTuple>,

@@ -22,9 +22,9 @@ pub fn string_types(py: Python<'_>) -> &Bound<'_, PyDict> {
 /// register_type(obj, conn_or_curs=None) -> None -- Use a typecaster for the types whose oids it
 /// has.
 ///
-/// `conn_or_curs` is the cursor or the connection to use it on; everywhere if it is None. What is
-/// nearer wins: cursor, connection, everywhere. Results that were executed before keep theirs.
-/// Raises TypeError if `obj` is no typecaster.
+/// `conn_or_curs` is the cursor or the connection to use it on; None means everywhere. A cursor's
+/// own typecasters come first, then its connection's. Results that were executed before keep
+/// theirs. Raises TypeError if `obj` is no typecaster.
 #[pyfunction]
 #[pyo3(signature = (obj, conn_or_curs=None, /))]
 pub fn register_type(

@@ -49,14 +49,15 @@ impl Connection {
     /// cursor(name=None, cursor_factory=extensions.cursor, withhold=False, scrollable=None, *,
     /// binary=False) -> cursor
     ///
-    /// A new cursor of this connection. With a `name` (str or bytes) it is one on the server, which
-    /// `withhold` lets outlive the transaction and `scrollable` lets (True), forbids (False) or
-    /// leaves to the server (None) to move backwards. `cursor_factory(connection, name)` makes it:
-    /// by default the connection's `cursor_factory`, else `extensions.cursor`. `binary` (not in
-    /// psycopg2) is the cursor's attribute of that name. Returns what the factory made.
+    /// A new cursor of this connection. With a `name` (str or bytes) it lives on the server: with
+    /// `withhold` it outlives the transaction; `scrollable` allows it to move backwards (True),
+    /// forbids that (False) or leaves it to the server (None). `cursor_factory(connection, name)`
+    /// makes the cursor that is returned: by default the connection's `cursor_factory`, or else
+    /// `extensions.cursor`. `binary` (not in psycopg2) is the cursor's attribute of that name.
     ///
     /// Raises InterfaceError if the connection is closed, ProgrammingError if `withhold` or
-    /// `scrollable` are given without a name or `binary` with one, TypeError if the factory's product is no cursor.
+    /// `scrollable` are given without a name or `binary` with one, TypeError if the factory returns
+    /// no cursor.
     #[pyo3(signature = (name=None, cursor_factory=None, withhold=None, scrollable=None, *, binary=false))]
     fn cursor<'py>(
         slf: &Bound<'py, Self>,
@@ -111,8 +112,8 @@ impl Connection {
 
     /// close() -- Close the connection.
     ///
-    /// No ROLLBACK is sent: the server rolls back what a session that ends has not committed.
-    /// Closing twice is allowed; anything else raises InterfaceError from then on.
+    /// No ROLLBACK is sent: the server rolls an open transaction back when the session ends.
+    /// Closing twice is allowed; anything else raises InterfaceError afterwards.
     fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
         let Some(session) = this.session.get() else {
@@ -140,8 +141,8 @@ impl Connection {
         Ok(())
     }
 
-    /// 0 if the connection is open, 1 if it was closed, 2 if it broke, or another process that came
-    /// of the same fork uses it.
+    /// 0 if the connection is open, 1 if it was closed, 2 if it broke, or if another process uses
+    /// it since a fork.
     #[getter]
     fn closed(&self) -> i32 {
         let closed = match self.session.get() {
@@ -158,7 +159,8 @@ impl Connection {
         closed as i32
     }
 
-    /// What the driver did last: one of the `extensions.STATUS_*` constants.
+    /// The state of the connection as the driver knows it: one of the `extensions.STATUS_*`
+    /// constants.
     #[getter]
     fn status(&self, py: Python<'_>) -> i32 {
         self.state(py).status.number()
@@ -188,9 +190,9 @@ impl Connection {
         ConnectionInfo::of(slf)
     }
 
-    /// The messages that the server sent besides its answers, such as `'NOTICE: hello\n'`: a list
-    /// of str, of which the last 50 are kept, or any object with a method `append` put in its
-    /// place.
+    /// The messages that the server sent beside its answers, such as `'NOTICE: hello\n'`: a list of
+    /// str that keeps the last 50, or another object with a method `append` that the program has
+    /// set.
     #[getter(notices)]
     fn notices_attribute(&self, py: Python<'_>) -> Py<PyAny> {
         self.notices(py)
@@ -202,8 +204,8 @@ impl Connection {
         drop(old);
     }
 
-    /// The notifications received: a list of `Notify`, for the program to empty, or any object with
-    /// a method `append` put in its place.
+    /// The notifications received: a list of `Notify`, which the program has to empty, or another
+    /// object with a method `append` that the program has set.
     #[getter(notifies)]
     fn notifies_attribute(&self, py: Python<'_>) -> Py<PyAny> {
         self.notifies(py)
@@ -215,8 +217,7 @@ impl Connection {
         drop(old);
     }
 
-    /// What makes the cursors of `cursor()`: a subclass of `extensions.cursor`, or None for that
-    /// class.
+    /// The class or function that makes the cursors of `cursor()`; None for `extensions.cursor`.
     #[getter(cursor_factory)]
     fn cursor_factory_attribute(&self, py: Python<'_>) -> Py<PyAny> {
         self.cursor_factory(py)
@@ -240,7 +241,7 @@ impl Connection {
         self.binary_types.clone_ref(py)
     }
 
-    /// The most seconds that an operation may take, a float; `None` if there is no bound.
+    /// The seconds that an operation may take: a float, or `None` for no limit.
     ///
     /// An operation that takes longer raises OperationalError and closes the connection; the server
     /// is told to stop. Connecting is bounded by the option of this name. Where a wait callback or the

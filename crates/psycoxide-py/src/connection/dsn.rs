@@ -74,8 +74,8 @@ fn is_space(character: char) -> bool {
 
 /// parse_dsn(dsn) -> dict
 ///
-/// The options that a connection string (keywords and values, or a URI) gives, as a dict of str to
-/// str, without defaults. Raises ProgrammingError with libpq's words if the string is not valid.
+/// The options in a connection string (keywords and values, or a URI) as a dict of str to str,
+/// without defaults. Raises ProgrammingError, with libpq's text, if the string is not valid.
 #[pyfunction]
 fn parse_dsn<'py>(py: Python<'py>, dsn: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);

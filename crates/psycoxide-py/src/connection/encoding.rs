@@ -9,7 +9,7 @@ use crate::driver::{Operation, refresh};
 
 #[pymethods]
 impl Connection {
-    /// The client encoding, as PostgreSQL names it, cleaned: `UTF8`, `LATIN1`, `SQLASCII`.
+    /// The client encoding, by PostgreSQL's name without punctuation: `UTF8`, `LATIN1`, `SQLASCII`.
     #[getter]
     fn encoding(&self, py: Python<'_>) -> Option<String> {
         let state = self.state(py);

@@ -12,7 +12,7 @@ use crate::session::{Closed, Facts, Session};
 
 /// ConnectionInfo(connection)
 ///
-/// Details about the native PostgreSQL database connection.
+/// More about a connection: its options, its server and its state.
 #[pyclass(module = "psycoxide.extensions", subclass)]
 pub struct ConnectionInfo {
     connection: Py<Connection>,
@@ -218,7 +218,7 @@ impl ConnectionInfo {
         told.then(|| connection.option("password").unwrap_or_default())
     }
 
-    /// The host that is connected to: a name, an address, or a socket's directory.
+    /// The server's host: a name, an address, or a socket's directory.
     #[getter]
     fn host(&self, py: Python<'_>) -> Option<String> {
         let connection = self.connection.get();
@@ -227,7 +227,7 @@ impl ConnectionInfo {
             .then(|| connection.look(py, Link::host, |facts| facts.host.clone()))??
     }
 
-    /// The port that is connected to.
+    /// The server's port.
     #[getter]
     fn port(&self, py: Python<'_>) -> Option<u16> {
         let connection = self.connection.get();
@@ -250,14 +250,14 @@ impl ConnectionInfo {
         self.connection.get().dsn_parameters(py)
     }
 
-    /// 0 if the connection is good, 1 if it is bad; how far it is while it is being made, in the
-    /// numbers of libpq's `ConnStatusType`.
+    /// 0 if the connection is good, 1 if it is bad; while connecting, a number of libpq's
+    /// `ConnStatusType`.
     #[getter]
     fn status(&self, py: Python<'_>) -> i32 {
         self.connection.get().status_number(py)
     }
 
-    /// What the server last said of the transaction: `extensions.TRANSACTION_STATUS_*`.
+    /// The server's last report of the transaction: `extensions.TRANSACTION_STATUS_*`.
     #[getter]
     fn transaction_status(&self, py: Python<'_>) -> i32 {
         self.connection.get().transaction_status_number(py)
@@ -275,7 +275,7 @@ impl ConnectionInfo {
         self.connection.get().server_version_number(py)
     }
 
-    /// What went wrong last on the connection, or `None`.
+    /// The text of the connection's last error, or `None`.
     #[getter]
     fn error_message(&self, py: Python<'_>) -> Option<String> {
         let connection = self.connection.get();
@@ -348,14 +348,14 @@ impl Connection {
 
 #[pymethods]
 impl Connection {
-    /// get_transaction_status() -> int -- What the server last said of the transaction: one of
+    /// get_transaction_status() -> int -- The server's last report of the transaction: one of
     /// `extensions.TRANSACTION_STATUS_*`.
     fn get_transaction_status(&self, py: Python<'_>) -> i32 {
         self.transaction_status_number(py)
     }
 
     /// get_parameter_status(parameter) -> str or None -- A parameter of the server, such as
-    /// `'TimeZone'`, as it last reported it; None for those that it does not report. Raises
+    /// `'TimeZone'`, as the server last reported it; None if it does not report it. Raises
     /// InterfaceError if the connection is closed.
     fn get_parameter_status<'py>(
         &self,
@@ -376,13 +376,15 @@ impl Connection {
         Ok(self.backend_process(py))
     }
 
-    /// get_dsn_parameters() -> dict -- The options in effect, defaults included, the password not.
+    /// get_dsn_parameters() -> dict -- The options in effect as a dict, with defaults, without the
+    /// password.
     fn get_dsn_parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         self.unclosed_session()?;
         self.dsn_parameters(py)
     }
 
-    /// The server's version as a number; that of the last session once the connection is closed.
+    /// The server's version as an int, such as 150018 for 15.18; it is kept when the connection is
+    /// closed.
     #[getter]
     fn server_version(&self, py: Python<'_>) -> i64 {
         self.state(py).versions.0

@@ -195,22 +195,22 @@ fn _connect<'py>(
 /// `dsn` is a connection string of either form in
 /// <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>. Keywords are
 /// merged into it as `extensions.make_dsn()` does: `dbname` (or `database`), `user`, `password`,
-/// `host`, `port` and all the others. What neither says comes from the environment and the
+/// `host`, `port` and all the others. Options in neither come from the environment and the
 /// defaults; no argument at all is fine.
 ///
-/// `password` may also be a callable without arguments that returns the password, a str or None:
-/// it is called whenever a server asks for it, once for each attempt, so that tokens which rotate
-/// are fresh; what the string, the environment and the password file say does not count then.
+/// `password` may also be a callable without arguments that returns the password, a str or None: it
+/// is called whenever a server asks for it, once for each attempt, so that tokens which rotate are
+/// fresh; passwords in the string, the environment and the password file are not used then.
 /// `oauth_token` is a callable as well: it is called with an `extensions.OAuthRequest` when the
-/// server asks for a bearer token of OAuth, and returns the token as a str. What they raise is
+/// server asks for a bearer token of OAuth, and returns the token as a str. Their exceptions are
 /// raised from here. (psycopg2 has neither.)
 ///
-/// `connection_factory(dsn)`, usually a subclass of `extensions.connection`, makes what is
-/// returned; `cursor_factory` becomes its attribute of that name. With `async` or `async_` true the
-/// connection is asynchronous and has to be polled: `connection_factory(dsn, async=1)`.
+/// `connection_factory(dsn)`, usually a subclass of `extensions.connection`, makes the connection
+/// that is returned; `cursor_factory` becomes its attribute of that name. With `async` or `async_`
+/// true the connection is asynchronous and has to be polled: `connection_factory(dsn, async=1)`.
 ///
-/// Raises OperationalError if there is no connection to be had, ProgrammingError if `dsn` or a
-/// keyword is not valid.
+/// Raises OperationalError if it cannot connect, ProgrammingError if `dsn` or a keyword is not
+/// valid.
 #[pyfunction]
 #[pyo3(signature = (dsn=None, connection_factory=None, cursor_factory=None, **kwargs))]
 fn connect<'py>(

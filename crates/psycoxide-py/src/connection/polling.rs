@@ -140,10 +140,9 @@ impl Connection {
     /// poll() -> int -- Go on with connecting or with a query, without blocking.
     ///
     /// Returns `extensions.POLL_OK` when it is done, `POLL_READ` or `POLL_WRITE` when the socket
-    /// must become readable or writable first; while connecting that may be another socket each
-    /// time, which `fileno()` gives. On a connection that runs nothing it reads what the
-    /// server sent of its own accord: notifications and notices. Raises the error that the query
-    /// met, InterfaceError if the connection is closed.
+    /// must become readable or writable first; while connecting, `fileno()` may return another
+    /// socket each time. On an idle connection it reads notifications and notices. Raises the
+    /// query's error, InterfaceError if the connection is closed.
     fn poll(slf: &Bound<'_, Self>) -> PyResult<i32> {
         let this = slf.get();
         let session = this.session()?;
@@ -180,18 +179,19 @@ impl Connection {
         if self.is_blank() { Ok(-1) } else { Ok(self.usable_session()?.fd()) }
     }
 
-    /// isexecuting() -> bool -- Whether an asynchronous query is underway, or connecting was not
-    /// completed; False if not asynchronous.
+    /// isexecuting() -> bool -- Whether an asynchronous query runs, or connecting goes on; False if
+    /// the connection is not asynchronous.
     fn isexecuting(&self, py: Python<'_>) -> bool {
         let polled = self.session.get().is_some_and(Session::is_polled);
         self.state(py).is_connecting() || polled && self.is_async(py)
     }
 
-    /// cancel() -- Ask the server to cancel what the connection is doing.
+    /// cancel() -- Ask the server to cancel the running statement.
     ///
     /// May be called from another thread or a signal handler; the cancelled call raises
     /// `errors.QueryCanceled`. Nothing happens if the connection is idle. Raises ProgrammingError
-    /// between `tpc_prepare()` and its end, OperationalError if the request cannot be delivered.
+    /// between `tpc_prepare()` and the transaction's end, OperationalError if the request cannot be
+    /// delivered.
     fn cancel(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
         this.refuse_blank(error::operational)?;

@@ -87,8 +87,8 @@ impl Connection {
 
     /// tpc_begin(xid) -- Begin a two-phase transaction with this identifier: an `Xid` or a str.
     ///
-    /// From then on it ends by `tpc_commit()` or `tpc_rollback()` only. Raises ProgrammingError
-    /// within a transaction and in autocommit mode, NotSupportedError if the server is too old.
+    /// Only `tpc_commit()` and `tpc_rollback()` end it. Raises ProgrammingError within a
+    /// transaction and in autocommit mode, NotSupportedError if the server is too old.
     fn tpc_begin(slf: &Bound<'_, Self>, xid: &Bound<'_, PyAny>) -> PyResult<()> {
         let this = slf.get();
         this.refuse_blank(error::not_supported)?;
@@ -116,8 +116,8 @@ impl Connection {
     /// tpc_prepare() -- Perform the first phase: `PREPARE TRANSACTION`.
     ///
     /// After it only `tpc_commit()` and `tpc_rollback()` are allowed. Raises ProgrammingError
-    /// outside a two-phase transaction, and what the server reports: `ObjectNotInPrerequisiteState`
-    /// if its `max_prepared_transactions` is 0.
+    /// outside a two-phase transaction, and the server's errors: `ObjectNotInPrerequisiteState` if
+    /// its `max_prepared_transactions` is 0.
     fn tpc_prepare(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
         this.refuse_blank(error::programming)?;
@@ -136,9 +136,10 @@ impl Connection {
 
     /// tpc_commit(xid=None) -- Commit a two-phase transaction.
     ///
-    /// Without `xid` the one of this connection: prepared, or in a single phase if it is not. With
-    /// one, the transaction of that identifier that was prepared, here or elsewhere. Raises
-    /// ProgrammingError if the state does not allow it, `errors.UndefinedObject` if there is none.
+    /// Without `xid` it is this connection's transaction, committed in a single phase if it is not
+    /// prepared. With `xid` it is the transaction that was prepared with that identifier, here or
+    /// elsewhere. Raises ProgrammingError if the state does not allow it, `errors.UndefinedObject`
+    /// if there is no such transaction.
     #[pyo3(signature = (xid=None))]
     fn tpc_commit(slf: &Bound<'_, Self>, xid: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         Self::tpc_finish(slf, xid, "tpc_commit", "COMMIT", tpc::commit)
@@ -150,8 +151,7 @@ impl Connection {
         Self::tpc_finish(slf, xid, "tpc_rollback", "ROLLBACK", tpc::rollback)
     }
 
-    /// tpc_recover() -> list of Xid -- The transactions that are prepared and not ended, of all
-    /// databases.
+    /// tpc_recover() -> list of Xid -- A list of the prepared transactions of all databases.
     ///
     /// Their `prepared`, `owner` and `database` are set.
     fn tpc_recover<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {

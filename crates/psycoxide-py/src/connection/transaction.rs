@@ -202,7 +202,7 @@ impl Connection {
     ///
     /// After a failed statement the server answers a COMMIT by rolling back, which is not an error.
     /// Raises ProgrammingError on asynchronous connections and within a two-phase transaction,
-    /// InterfaceError if the connection is closed, and what the server reports, such as an
+    /// InterfaceError if the connection is closed, and the server's errors, such as an
     /// IntegrityError of a deferred constraint.
     fn commit(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
@@ -271,10 +271,10 @@ impl Connection {
 
     /// set_session(isolation_level=None, readonly=None, deferrable=None, autocommit=None)
     ///
-    /// Sets one or more characteristics of the transactions to come. None leaves one as it is,
-    /// `'default'` leaves the choice to the server. The level is a number
+    /// Sets one or more characteristics of later transactions. None leaves a characteristic as it
+    /// is, `'default'` leaves it to the server. The level is a number
     /// (`extensions.ISOLATION_LEVEL_*`) or its name in any case. Raises ProgrammingError within a
-    /// transaction and on asynchronous connections, ValueError for a value that is none.
+    /// transaction and on asynchronous connections, ValueError for an invalid value.
     #[pyo3(signature = (isolation_level=None, readonly=None, deferrable=None, autocommit=None))]
     fn set_session(
         slf: &Bound<'_, Self>,
@@ -307,8 +307,8 @@ impl Connection {
         Self::change_session(slf, Setting::Keep, Setting::Keep, Setting::Keep, Some(value))
     }
 
-    /// The isolation level of the transactions to come: one of `extensions.ISOLATION_LEVEL_*` from
-    /// 1 to 4, or None for the server's default. Also to be set by name, in any case:
+    /// The isolation level of later transactions: one of `extensions.ISOLATION_LEVEL_*` from 1 to
+    /// 4, or None for the server's default. It may be set by name, too, in any case:
     /// `'serializable'`.
     #[getter]
     fn isolation_level(&self, py: Python<'_>) -> Option<i64> {
@@ -325,7 +325,7 @@ impl Connection {
         Self::change_session(slf, level, Setting::Keep, Setting::Keep, None)
     }
 
-    /// Whether the transactions to come are read-only: a bool, or None for the server's default.
+    /// Whether later transactions are read-only: a bool, or None for the server's default.
     #[getter]
     fn readonly(&self, py: Python<'_>) -> Option<bool> {
         self.state(py).characteristics.readonly
@@ -338,8 +338,8 @@ impl Connection {
         Self::change_session(slf, Setting::Keep, readonly, Setting::Keep, None)
     }
 
-    /// Whether the transactions to come are deferrable, which matters to serializable read-only
-    /// ones: a bool, or None for the server's default.
+    /// Whether later transactions are deferrable, which matters if they are serializable and
+    /// read-only: a bool, or None for the server's default.
     #[getter]
     fn deferrable(&self, py: Python<'_>) -> Option<bool> {
         self.state(py).characteristics.deferrable

@@ -15,7 +15,7 @@ use crate::row::RowClass;
 
 #[pymethods]
 impl Cursor {
-    /// close() -- Close the cursor; of a named one, on the server too.
+    /// close() -- Close the cursor; a named cursor is closed on the server, too.
     ///
     /// Closing twice is allowed. Raises ProgrammingError if the cursor is named and its transaction
     /// has ended, unless it is `withhold`.
@@ -66,14 +66,14 @@ impl Cursor {
         self.name().map(|name| name.clone_ref(py))
     }
 
-    /// A tuple of `Column`s, or `None` if the last statement gave no rows.
+    /// A tuple of `Column`s, or `None` if the last statement returned no rows.
     #[getter]
     fn description<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         Self::describe(slf)
     }
 
-    /// How many rows the last statement gave or affected: an int, -1 if that is not known. For
-    /// `executemany()` the sum; for a named cursor the rows of the last fetch.
+    /// The number of rows that the last statement returned or affected: an int, -1 if it is not
+    /// known. For `executemany()` the sum; for a named cursor the rows of the last fetch.
     #[getter]
     fn rowcount(&self, py: Python<'_>) -> i64 {
         self.state(py).fetched.rowcount
@@ -85,7 +85,7 @@ impl Cursor {
         self.state(py).fetched.place.row
     }
 
-    /// The oid of the last row inserted, if the table has oids; else 0.
+    /// The oid of the last row inserted, if the table has oids; otherwise 0.
     #[getter]
     fn lastrowid(&self, py: Python<'_>) -> u32 {
         self.state(py).fetched.lastrowid
@@ -97,7 +97,7 @@ impl Cursor {
         self.objects(py).query.clone_ref(py)
     }
 
-    /// What the server said of the last command: its tag.
+    /// The server's tag of the last command, such as `'INSERT 0 1'`.
     #[getter]
     fn statusmessage(&self, py: Python<'_>) -> Option<String> {
         let state = self.state(py);
@@ -105,7 +105,7 @@ impl Cursor {
         Some(String::from_utf8_lossy(tag).into_owned())
     }
 
-    /// How many rows `fetchmany()` gives if it is not told: an int, 1 at first.
+    /// The number of rows that `fetchmany()` returns by default: an int, 1 at first.
     #[getter]
     fn arraysize(&self, py: Python<'_>) -> i64 {
         self.state(py).arraysize
@@ -116,8 +116,8 @@ impl Cursor {
         self.state(py).arraysize = value;
     }
 
-    /// How many rows a named cursor fetches at a time when it is iterated over: an int, 2000 at
-    /// first.
+    /// The number of rows that a named cursor fetches in each round trip of an iteration: an int,
+    /// 2000 at first.
     #[getter]
     fn itersize(&self, py: Python<'_>) -> i64 {
         self.state(py).itersize
@@ -185,8 +185,8 @@ impl Cursor {
         Ok(())
     }
 
-    /// What makes the `tzinfo` of aware datetimes from their offset: called with a `timedelta`, it
-    /// returns a `tzinfo`. `datetime.timezone` at first; None makes naive datetimes.
+    /// Makes the `tzinfo` of aware datetimes: called with their offset, a `timedelta`, it returns a
+    /// `tzinfo`. `datetime.timezone` at first; None makes naive datetimes.
     #[getter(tzinfo_factory)]
     fn tzinfo_factory_attribute(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         match self.tzinfo_factory(py) {
@@ -203,7 +203,7 @@ impl Cursor {
     }
 
     /// Makes the rows: called with the cursor, it returns a mutable sequence, whose items are then
-    /// assigned. None, at first, makes tuples.
+    /// assigned. None, the default, makes tuples.
     #[getter(row_factory)]
     fn row_factory_attribute(&self, py: Python<'_>) -> Py<PyAny> {
         self.row_factory(py)
@@ -245,7 +245,7 @@ impl Cursor {
         None
     }
 
-    /// cast(oid, s) -> value -- What the text `s` (str, bytes or None) of a type becomes in Python.
+    /// cast(oid, s) -> value -- The Python object for the text `s` (str, bytes or None) of a type.
     ///
     /// The typecaster is the one that a column of the type with this oid would have on this cursor;
     /// a type without one becomes a str.

@@ -62,12 +62,12 @@ impl Cursor {
 
 #[pymethods]
 impl Cursor {
-    /// Whether columns come in their types' binary formats, where that makes no difference to their
-    /// values: a bool, False at first. Not in psycopg2.
+    /// Whether the server sends columns in binary, for types whose values are the same in both
+    /// formats: a bool, False at first. Not in psycopg2.
     ///
     /// It saves time for large `bytea` values, floats, timestamps and the like, and costs each
-    /// statement that gives rows a second round trip. Text with a `;` or a `$` in it is run as
-    /// without. Raises ProgrammingError when set on a named or asynchronous cursor.
+    /// statement that returns rows a second round trip. A statement with a `;` or a `$` in it gets
+    /// its rows as text. Raises ProgrammingError when set on a named or asynchronous cursor.
     #[getter(binary)]
     fn binary_attribute(&self) -> bool {
         self.binary.load(Ordering::Acquire)

@@ -20,13 +20,13 @@ pub struct Column {
     /// Always `None`: the server does not tell.
     #[pyo3(get)]
     display_size: Py<PyAny>,
-    /// The size in bytes on the server; of types of variable length the declared one, or -1.
+    /// The size in bytes on the server; of a type of variable length the declared size, or -1.
     #[pyo3(get)]
     internal_size: Py<PyAny>,
-    /// For `numeric`, how many digits there are.
+    /// The number of digits, for `numeric`; otherwise `None`.
     #[pyo3(get)]
     precision: Py<PyAny>,
-    /// For `numeric`, how many of the digits are fractional.
+    /// The number of digits after the point, for `numeric`; otherwise `None`.
     #[pyo3(get)]
     scale: Py<PyAny>,
     /// Always `None`: the server does not tell.

@@ -331,11 +331,11 @@ impl Cursor {
     /// copy_from(file, table, sep='\t', null='\\N', size=8192, columns=None) -- Fill a table from a
     /// file in COPY's text format.
     ///
-    /// `file.read(size)` is called until it gives nothing: for str if it is an `io.TextIOBase`,
-    /// else for bytes. `table` and `columns` are quoted, so that a name with a schema needs
-    /// `copy_expert()`. `rowcount` is the number of rows. What `read()` raises is raised, chained
-    /// to the server's answer, and the connection stays usable. Raises ProgrammingError on
-    /// asynchronous connections, and what the server reports.
+    /// `file.read(size)` is called until it returns an empty str (if the file is an
+    /// `io.TextIOBase`) or empty bytes. `table` and `columns` are quoted, so a name with a schema
+    /// needs `copy_expert()`. `rowcount` is the number of rows. An exception of `read()` is raised,
+    /// with the server's answer as its cause, and the connection stays usable. Raises
+    /// ProgrammingError on asynchronous connections, and the server's errors.
     #[pyo3(signature = (file, table, sep=None, null=None, size=8192, columns=None))]
     fn copy_from<'py>(
         slf: &Bound<'py, Self>,
@@ -360,8 +360,8 @@ impl Cursor {
     /// copy_to(file, table, sep='\t', null='\\N', columns=None) -- Write a table to a file in
     /// COPY's text format.
     ///
-    /// `file.write(data)` is called with str if it is an `io.TextIOBase`, else with bytes.
-    /// Otherwise as `copy_from()`.
+    /// `file.write(data)` is called with str if the file is an `io.TextIOBase`, otherwise with
+    /// bytes. Everything else is as for `copy_from()`.
     #[pyo3(signature = (file, table, sep=None, null=None, columns=None))]
     fn copy_to<'py>(
         slf: &Bound<'py, Self>,

@@ -239,11 +239,11 @@ impl Cursor {
     /// execute(query, vars=None) -- Run a statement, or several with `;` between them.
     ///
     /// `query` is str, bytes or a `sql.Composable`. If `vars` is given, a sequence fills the `%s`
-    /// and a mapping the `%(name)s` of the query, and `%%` stands for `%`. In a connection that is
-    /// not in autocommit mode a transaction is begun if there is none. The rows, if any, are
-    /// fetched with the `fetch` methods or by iterating. Returns None.
+    /// and a mapping the `%(name)s` of the query, and `%%` stands for `%`. Outside autocommit mode
+    /// a transaction begins if there is none. The rows, if any, are fetched with the `fetch`
+    /// methods or by iterating. Returns None.
     ///
-    /// Raises what the server reports as an exception of `psycoxide.errors`; ProgrammingError if a
+    /// Raises the server's errors as exceptions of `psycoxide.errors`; ProgrammingError if a
     /// parameter cannot be adapted, the query is empty or a COPY, the cursor is named and has been
     /// executed already; IndexError, KeyError, TypeError or ValueError if query and parameters do
     /// not fit; InterfaceError if the cursor or the connection is closed.
@@ -268,14 +268,14 @@ impl Cursor {
     ///
     /// The same as a loop over `execute()`, up to the first error. In a transaction, if the items
     /// are a list or a tuple and the statement is a plain INSERT, UPDATE or the like, hundreds of
-    /// statements share a round trip; else each has its own, which `extras.execute_batch()` and
-    /// `extras.execute_values()` avoid. `rowcount` is the sum; rows are thrown away. Raises what
+    /// statements share a round trip; otherwise each has its own, which `extras.execute_batch()`
+    /// and `extras.execute_values()` avoid. `rowcount` is the sum; rows are dropped. Raises what
     /// `execute()` does, ProgrammingError on named cursors and asynchronous connections.
     ///
-    /// With `prepare` true the server parses the statement once and gets the values by themselves,
-    /// which is the fastest way to run it. It is for a plain `INSERT ... VALUES (%s, ...)` inside a
-    /// transaction (ProgrammingError else) and for values that are written as constants of the
-    /// columns' types (NotSupportedError else); the items are taken up to 4000 ahead.
+    /// With `prepare` true, which is the fastest way, the server parses the statement once and gets
+    /// the values apart from it. Raises ProgrammingError unless the statement is a plain `INSERT
+    /// ... VALUES (%s, ...)` inside a transaction, and NotSupportedError for values that are not
+    /// written as constants of the columns' types. Up to 4000 items are taken ahead.
     #[pyo3(signature = (query, vars_list, *, prepare=false), text_signature = None)]
     fn executemany(
         slf: &Bound<'_, Self>,
@@ -323,9 +323,9 @@ impl Cursor {
 
     /// callproc(procname, parameters=None) -- Call a function: `SELECT * FROM procname(...)`.
     ///
-    /// A sequence gives positional parameters, a mapping named ones. The name is not quoted. The
+    /// A sequence has positional parameters, a mapping named ones. The name is not quoted. The
     /// result is fetched as that of a query. Returns the parameters if they are a list or a tuple,
-    /// else None. Raises what `execute()` does.
+    /// otherwise None. Raises what `execute()` does.
     #[pyo3(signature = (procname, parameters=None), text_signature = None)]
     fn callproc<'py>(
         slf: &Bound<'py, Self>,

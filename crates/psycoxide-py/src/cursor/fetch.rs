@@ -264,7 +264,8 @@ impl Cursor {
 impl Cursor {
     /// fetchone() -> tuple or None -- The next row of the result, None at its end.
     ///
-    /// Raises ProgrammingError if the last statement gave no rows, and what a typecaster raises.
+    /// Raises ProgrammingError if the last statement returned no rows, and the exceptions of
+    /// typecasters.
     fn fetchone<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         Self::check_fetch(slf)?;
         if slf.get().name().is_some() {
@@ -275,8 +276,8 @@ impl Cursor {
 
     /// fetchmany(size=None) -> list of tuple -- The next `size` rows, `arraysize` if it is None.
     ///
-    /// All that remain if it is negative, but a named cursor goes back then; an empty list at the
-    /// end. Raises what `fetchone()` does.
+    /// If `size` is negative, all remaining rows, but a named cursor moves backwards. An empty list
+    /// at the end. Raises what `fetchone()` does.
     #[pyo3(signature = (size=None))]
     fn fetchmany<'py>(slf: &Bound<'py, Self>, size: Option<i64>) -> PyResult<Bound<'py, PyList>> {
         Self::check_fetch(slf)?;

@@ -8,11 +8,12 @@ use crate::error;
 
 #[pymethods]
 impl Cursor {
-    /// scroll(value, mode='relative') -- Move to another row: by `value`, or to it if `'absolute'`.
+    /// scroll(value, mode='relative') -- Move by `value` rows, or to row `value`, from 0, if the
+    /// mode is `'absolute'`.
     ///
     /// Raises ProgrammingError for another mode, and if the result of a client-side cursor has no
-    /// such row; the position is kept then. A named cursor moves on the server, where the ends stop
-    /// it.
+    /// such row; the position is kept then. A named cursor moves on the server, and stops at either
+    /// end.
     #[pyo3(signature = (value, mode="relative"))]
     fn scroll(slf: &Bound<'_, Self>, value: i64, mode: &str) -> PyResult<()> {
         let this = slf.get();

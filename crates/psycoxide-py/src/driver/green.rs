@@ -54,8 +54,8 @@ pub fn drive(
     }
 }
 
-/// Sets the function that waits on behalf of blocking calls, for all connections: `f(connection)`
-/// returns when `connection.poll()` has given `POLL_OK`. None takes it away.
+/// Sets the function that waits instead of blocking calls, for all connections: `f(connection)` has
+/// to return when `connection.poll()` has returned `POLL_OK`. None removes it.
 #[pyfunction]
 fn set_wait_callback(py: Python<'_>, f: Py<PyAny>) {
     let new = (!f.is_none(py)).then_some(f);

@@ -84,11 +84,11 @@ impl LargeObject {
         self.opened.get().map_or(0, |opened| opened.oid)
     }
 
-    /// read(size=-1) -> str or bytes -- Read at most `size` bytes, by default to the end.
+    /// read(size=-1) -> str or bytes -- Read up to `size` bytes, by default to the end.
     ///
-    /// bytes in binary mode, else str in the client encoding. Raises UnicodeDecodeError in text
-    /// mode if the bytes are cut in the middle of a character, ProgrammingError after the
-    /// transaction's end.
+    /// Returns bytes in binary mode, otherwise str, decoded from the client encoding. Raises
+    /// UnicodeDecodeError in text mode if the bytes are cut in the middle of a character,
+    /// ProgrammingError after the transaction's end.
     #[pyo3(signature = (size=-1))]
     fn read<'py>(&self, py: Python<'py>, size: i64) -> PyResult<Bound<'py, PyAny>> {
         let opened = self.opened()?;
@@ -100,7 +100,8 @@ impl LargeObject {
         Ok(PyBytes::new(py, &bytes).into_any())
     }
 
-    /// write(data) -> int -- Write str (in the client encoding) or bytes; the number of bytes.
+    /// write(data) -> int -- Write str (in the client encoding) or bytes. Returns the number of
+    /// bytes.
     fn write(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
         if let Ok(bytes) = data.cast::<PyBytes>() {
             return self.opened()?.write_bytes(py, bytes.as_bytes());
@@ -116,7 +117,8 @@ impl LargeObject {
         )))
     }
 
-    /// seek(offset, whence=0) -> int -- Move: from the start (0), from here (1), from the end (2).
+    /// seek(offset, whence=0) -> int -- Move to `offset`, counted from the start (`whence` 0), from
+    /// here (1) or from the end (2).
     ///
     /// Returns the new position in bytes.
     #[pyo3(signature = (offset, whence=0))]
@@ -132,7 +134,7 @@ impl LargeObject {
         call_int8(connection, Function::Tell, vec![int4(descriptor)])
     }
 
-    /// truncate(len=0) -- Cut the object, or fill it with zeros, to `len` bytes.
+    /// truncate(len=0) -- Cut the object to `len` bytes, or fill it up with zeros.
     #[pyo3(signature = (len=0))]
     fn truncate(&self, py: Python<'_>, len: i64) -> PyResult<()> {
         let (connection, descriptor) = self.opened()?.usable(py)?;
@@ -226,9 +228,9 @@ impl Connection {
     /// lobject(oid=0, mode='r', new_oid=0, new_file=None, lobject_factory=extensions.lobject) ->
     /// lobject
     ///
-    /// Opens the large object `oid`, or makes one if that is 0: with the oid `new_oid` if it is not
-    /// 0, from the content of the local file `new_file` if there is one. The mode is `r`, `w`, `rw`
-    /// or `n` (do not open), with `t` for str (the default) or `b` for bytes.
+    /// Opens the large object `oid`, or makes one if `oid` is 0: with the oid `new_oid` if that is
+    /// not 0, and with the content of the local file `new_file` if that is given. The mode is `r`,
+    /// `w`, `rw` or `n` (do not open), with `t` for str (the default) or `b` for bytes.
     ///
     /// Raises ProgrammingError in autocommit mode and on asynchronous connections, OperationalError
     /// if there is no such object.

@@ -145,11 +145,11 @@ impl ReplicationCursor {
     }
 
     /// start_replication_expert(command, decode=False, status_interval=10) -- Start replication
-    /// with a command of one's own: str, bytes or a `sql.Composable`.
+    /// with a command of your own: str, bytes or a `sql.Composable`.
     ///
-    /// If `decode`, payloads are str in the client encoding, else bytes. Feedback goes to the
-    /// server every `status_interval` seconds. Raises ProgrammingError if that is less than 1 or
-    /// replication is running already, and what the server reports.
+    /// If `decode`, payloads are str, decoded from the client encoding, otherwise bytes. Feedback
+    /// goes to the server every `status_interval` seconds. Raises ProgrammingError if that is less
+    /// than 1 or replication runs already, and the server's errors.
     #[pyo3(signature = (command, decode=false, status_interval=10.0))]
     fn start_replication_expert(
         slf: &Bound<'_, Self>,
@@ -170,7 +170,7 @@ impl ReplicationCursor {
 
     /// read_message() -> ReplicationMessage or None -- The next message, None if none has come yet.
     ///
-    /// Never waits. Raises DatabaseError if replication is not started, and what the server reports.
+    /// Never waits. Raises DatabaseError if replication is not started, and the server's errors.
     fn read_message(slf: &Bound<'_, Self>) -> PyResult<Option<ReplicationMessage>> {
         let connection = Self::connection(slf)?;
         let operation = Operation::begin(connection)?;
@@ -190,11 +190,11 @@ impl ReplicationCursor {
     /// `consumer(message)` for each, until it raises.
     ///
     /// Every `keepalive_interval` seconds (by default the `status_interval` of
-    /// `start_replication()`) feedback is sent, messages or not. Where `operation_timeout` is set, a
-    /// server that says nothing for half of it is asked for an answer, and one that says nothing for
-    /// all of it is given up: OperationalError, and the connection is closed. Raises what the consumer raises
-    /// (`StopReplication`, for instance) and what the server reports; ProgrammingError if
-    /// replication is not started.
+    /// `start_replication()`) feedback is sent, with or without messages. With `operation_timeout`,
+    /// a server that says nothing for half of it is asked for an answer; if it says nothing for all
+    /// of it, the connection is closed with OperationalError. Raises the consumer's exceptions
+    /// (`StopReplication`, for instance) and the server's errors; ProgrammingError if replication is
+    /// not started.
     #[pyo3(signature = (consumer, keepalive_interval=None))]
     fn consume_stream(
         slf: &Bound<'_, Self>,
@@ -260,12 +260,12 @@ impl ReplicationCursor {
         Ok(())
     }
 
-    /// send_feedback(write_lsn=0, flush_lsn=0, apply_lsn=0, reply=False, force=False) -- Say up to
-    /// where the log has been received, stored and applied.
+    /// send_feedback(write_lsn=0, flush_lsn=0, apply_lsn=0, reply=False, force=False) -- Tell the
+    /// server the positions up to which the log was received, stored and applied.
     ///
-    /// Positions are int; 0 leaves one as it is, and none goes back. The server may forget what is
-    /// before `flush_lsn`. The positions are sent with the next feedback; at once if `force`, or if
-    /// `reply`, which asks the server to answer.
+    /// Positions are int; 0 leaves a position as it is, and none moves back. The server may forget
+    /// the log before `flush_lsn`. The positions are sent with the next feedback; at once if
+    /// `force`, or if `reply`, which asks the server to answer.
     #[pyo3(signature = (write_lsn=0, flush_lsn=0, apply_lsn=0, reply=false, force=false))]
     fn send_feedback(
         slf: &Bound<'_, Self>,
@@ -285,20 +285,20 @@ impl ReplicationCursor {
         Ok(())
     }
 
-    /// The end of the log on the server, as it last said.
+    /// The server's end of the log, an int, as in its last message.
     #[getter]
     fn wal_end(&self) -> u64 {
         self.progress().wal_end
     }
 
-    /// When something was last received: a naive `datetime` in local time.
+    /// The time when data was last received: a naive `datetime` in local time.
     #[getter]
     fn io_timestamp(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let time = self.progress().last_io;
         local_time(py, seconds_of(time))
     }
 
-    /// When feedback was last sent: a naive `datetime` in local time.
+    /// The time when feedback was last sent: a naive `datetime` in local time.
     #[getter]
     fn feedback_timestamp(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let time = self.progress().last_feedback;

@@ -81,7 +81,7 @@ impl ReplicationMessage {
         Ok(())
     }
 
-    /// When the server sent it: a naive `datetime` in local time.
+    /// The time when the server sent it: a naive `datetime` in local time.
     #[getter]
     fn send_time(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         local_time(py, unix_seconds(self.sent))

@@ -1,15 +1,15 @@
-"""What a program that PyInstaller makes of `import psycoxide` needs, and no import statement names.
+"""Modules and data that a program with `import psycoxide` needs, but no import statement names.
 
-PyInstaller executes this file when it has found the package; it is none of its modules.
+PyInstaller executes this file when it has found the package; it is no module of the package.
 """
 
 from PyInstaller.utils.hooks import collect_data_files, collect_submodules
 
-# Imported when they are first asked for: ours, ...
+# Our modules that are imported at their first use, ...
 hiddenimports = collect_submodules(
     "psycoxide", filter=lambda name: not name.startswith("psycoxide._pyinstaller")
 )
-# ... and what the native module asks the standard library for.
+# ... and the standard library's modules that the native module imports.
 hiddenimports += [
     "base64",
     "codecs",
@@ -22,5 +22,5 @@ hiddenimports += [
     "secrets",
     "uuid",
 ]
-# By which `importlib.metadata` knows psycopg2.
+# For `importlib.metadata`: the distributions of psycopg2.
 datas = collect_data_files("psycoxide", includes=["_shim/*.dist-info/*"])

@@ -1,7 +1,7 @@
-"""psycopg2's name for psycoxide: `import psycopg2` gives psycoxide.
+"""psycopg2's name for psycoxide: `import psycopg2` imports psycoxide.
 
-It is on the path of what `python -m psycoxide run` starts, and in site-packages where `python -m
-psycoxide shim install` has put it. There `shim remove` takes it out again, and so does pip's
+It is on the path of programs started by `python -m psycoxide run`, and in site-packages if `python
+-m psycoxide shim install` has put it there. `shim remove` takes it out again, and so does pip's
 `uninstall psycopg2 psycopg2-binary`. psycopg2 is another package: nothing of it is in here.
 """
 
@@ -11,7 +11,7 @@ from importlib.machinery import PathFinder
 
 
 def _give_way() -> None:
-    """Have the module imported once more, as psycoxide: what is imported is left in its place."""
+    """Import the module once more, as psycoxide: `sys.modules` has that one in the end."""
     del sys.modules[__name__]
     try:
         import psycoxide
@@ -26,7 +26,7 @@ def _give_way() -> None:
 
 
 def _import_the_next() -> None:
-    """Without psycoxide, as in another environment's interpreter, it is what it would have been."""
+    """Without psycoxide, as in another environment, import the next psycopg2 on the path."""
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     others = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
     spec = PathFinder.find_spec(__name__, others)

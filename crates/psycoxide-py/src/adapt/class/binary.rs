@@ -48,13 +48,13 @@ impl Binary {
         self.wrapped.get_or_none(py)
     }
 
-    /// What `getquoted()` gave the first time, and gives ever after.
+    /// The result of the first `getquoted()`, which it returns ever after.
     #[getter]
     fn buffer<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         self.buffer.get_or_none(py)
     }
 
-    /// Takes the string style from a connection.
+    /// Takes the quoting rules from a connection.
     #[pyo3(signature = (conn, /))]
     fn prepare(&self, conn: Py<Connection>) {
         self.conn.set(Some(conn.into_any()));

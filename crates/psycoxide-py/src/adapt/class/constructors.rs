@@ -40,7 +40,7 @@ fn interval_from_py(interval: Bound<'_, PyDelta>) -> Adapter<'_> {
     DateTime::of(interval.into_any(), Kind::Interval)
 }
 
-/// The adapter of a date, to be a parameter (PEP 249). Raises ValueError if there is no such date.
+/// The adapter of a date, for a parameter (PEP 249). Raises ValueError if there is no such date.
 #[pyfunction]
 #[pyo3(name = "Date", signature = (year, month, day, /))]
 fn date(py: Python<'_>, year: i32, month: i32, day: i32) -> Adapter<'_> {
@@ -49,8 +49,8 @@ fn date(py: Python<'_>, year: i32, month: i32, day: i32) -> Adapter<'_> {
     DateTime::of(date, Kind::Date)
 }
 
-/// The adapter of a time of day, to be a parameter (PEP 249); the seconds may have a fraction.
-/// Raises ValueError if there is no such time.
+/// The adapter of a time of day, for a parameter (PEP 249); the seconds may have a fraction. Raises
+/// ValueError if there is no such time.
 #[pyfunction]
 #[pyo3(name = "Time", signature = (hour, minute, second, tzinfo=None, /))]
 fn time<'py>(
@@ -65,7 +65,7 @@ fn time<'py>(
     DateTime::of(time, Kind::Time)
 }
 
-/// The adapter of a timestamp, to be a parameter (PEP 249); the seconds may have a fraction. Raises
+/// The adapter of a timestamp, for a parameter (PEP 249); the seconds may have a fraction. Raises
 /// ValueError if there is no such moment.
 #[pyfunction]
 #[pyo3(
@@ -97,21 +97,23 @@ fn timestamp<'py>(
     DateTime::of(moment, Kind::Timestamp)
 }
 
-/// The adapter of the date, in local time, so many seconds after 1970 began (PEP 249).
+/// The adapter of the date, in local time, `ticks` seconds after 1970-01-01 00:00 UTC (PEP 249).
 #[pyfunction]
 #[pyo3(name = "DateFromTicks", signature = (ticks, /))]
 fn date_from_ticks(py: Python<'_>, ticks: f64) -> Adapter<'_> {
     DateTime::of(local_time(py, ticks)?.call_method0("date")?, Kind::Date)
 }
 
-/// The adapter of the time of day, in local time, so many seconds after 1970 began (PEP 249).
+/// The adapter of the time of day, in local time, `ticks` seconds after 1970-01-01 00:00 UTC (PEP
+/// 249).
 #[pyfunction]
 #[pyo3(name = "TimeFromTicks", signature = (ticks, /))]
 fn time_from_ticks(py: Python<'_>, ticks: f64) -> Adapter<'_> {
     DateTime::of(local_time(py, ticks)?.call_method0("time")?, Kind::Time)
 }
 
-/// The adapter of the moment so many seconds after 1970 began, in the local time zone (PEP 249).
+/// The adapter of the moment `ticks` seconds after 1970-01-01 00:00 UTC, in the local time zone
+/// (PEP 249).
 #[pyfunction]
 #[pyo3(name = "TimestampFromTicks", signature = (ticks, /))]
 fn timestamp_from_ticks(py: Python<'_>, ticks: f64) -> Adapter<'_> {

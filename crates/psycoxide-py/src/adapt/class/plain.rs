@@ -80,7 +80,7 @@ macro_rules! plain_adapters {
 }
 
 plain_adapters! {
-    /// AsIs(object): the object's `str()`, as it is: not to be used for text from outside.
+    /// AsIs(object): the object's `str()`, as it is: never use it for text from outside.
     AsIs, "AsIs", "psycoxide.extensions";
     /// Boolean(object): `true` or `false`, by whether the object is true.
     Boolean, "Boolean", "psycoxide.extensions";
@@ -109,7 +109,7 @@ impl NoneAdapter {
     #[pyo3(signature = (_obj))]
     fn __init__(&self, _obj: &Bound<'_, PyAny>) {}
 
-    /// `NULL`, or what the caller has instead.
+    /// `NULL`, or the bytes given instead.
     #[pyo3(signature = (_null=None), text_signature = "($self, _null=b'NULL')")]
     fn getquoted<'py>(
         &self,

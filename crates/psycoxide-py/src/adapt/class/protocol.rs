@@ -6,9 +6,7 @@ use pyo3::types::{PyDict, PyTuple};
 
 use super::Slot;
 
-/// Abstract ISQLQuote protocol.
-///
-/// An object that conforms to it has a method `getquoted()`, which gives its SQL text.
+/// The protocol of adapters: the method `getquoted()` returns the SQL text of an object.
 #[pyclass(name = "ISQLQuote", module = "psycoxide.extensions", subclass, frozen)]
 #[derive(Default)]
 pub struct ISQLQuote {
@@ -33,13 +31,13 @@ impl ISQLQuote {
         self.wrapped.get_or_none(py)
     }
 
-    /// Nothing: for adapters to define.
+    /// None; adapters override it.
     fn getquoted(&self) {}
 
-    /// Nothing: for adapters to define.
+    /// None; adapters override it.
     fn getbinary(&self) {}
 
-    /// Nothing: for adapters to define.
+    /// None; adapters override it.
     fn getbuffer(&self) {}
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

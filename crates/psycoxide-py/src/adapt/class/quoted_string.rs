@@ -72,7 +72,7 @@ impl QuotedString {
         self.wrapped.get_or_none(py)
     }
 
-    /// What `getquoted()` gave the first time, and gives ever after.
+    /// The result of the first `getquoted()`, which it returns ever after.
     #[getter]
     fn buffer<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         self.buffer.get_or_none(py)
@@ -92,7 +92,7 @@ impl QuotedString {
         *self.encoding.lock().unwrap_or_else(PoisonError::into_inner) = Some(encoding);
     }
 
-    /// Takes encoding and string style from a connection.
+    /// Takes the encoding and the quoting rules from a connection.
     #[pyo3(signature = (conn, /))]
     fn prepare(&self, conn: Py<Connection>) {
         self.conn.set(Some(conn.into_any()));

@@ -7,8 +7,8 @@ use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 use super::{Slot, quoted};
 use crate::adapt::registry::Native;
 
-/// SQL_IN(iterable): its items as `(a, b)`, for `IN` and for composites: what tuples are adapted
-/// by.
+/// SQL_IN(iterable): its items as `(a, b)`, for `IN` and for composites. It is the adapter of
+/// tuples.
 ///
 /// `getquoted()` raises ProgrammingError if an item cannot be adapted.
 #[pyclass(name = "SQL_IN", module = "psycoxide.extensions", subclass, frozen, dict, weakref)]
