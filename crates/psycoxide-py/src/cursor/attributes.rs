@@ -144,12 +144,12 @@ impl Cursor {
         Ok(())
     }
 
-    /// Whether rows are freed as they are read, so that the raw result and the objects made of it are
-    /// never in memory both: a bool, False at first. Counts from the next `execute()`. Not in
-    /// psycopg2.
+    /// Whether rows are freed as they are read, so that the raw result and the objects made of it
+    /// are never both in memory: a bool, False at first. It takes effect at the next `execute()`.
+    /// Not in psycopg2.
     ///
-    /// `scroll()` cannot go backwards then. Raises ProgrammingError when set on a named cursor, of
-    /// which `scrollable` says that.
+    /// `scroll()` cannot move backwards then. Raises ProgrammingError when set on a named cursor:
+    /// use its `scrollable`.
     #[getter]
     fn forward_only(&self, py: Python<'_>) -> bool {
         self.state(py).forward_only
