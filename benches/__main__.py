@@ -1,11 +1,11 @@
-"""`make bench`: what a client spends, psycoxide beside its peers.
+"""`make bench`: the CPU, time and memory of a client, psycoxide beside other drivers.
 
     python benches [--workloads default|all|GROUP|NAME,...] [--reps 5] [--drivers A,B] [--asleep]
                    [--list]
 
 Run it under `tools/pgserver.py run`. Every repetition of every driver is a fresh process, and the
 repetitions are interleaved (A B C A B C ...), so that a slow minute of the machine falls on all
-alike. The processors are kept awake meanwhile, where that is possible, unless told otherwise.
+alike. The processors are kept awake meanwhile, if that is possible, unless `--asleep` is given.
 Ratios are psycopg2's figure over the driver's, so more than 1 is better than psycopg2.
 How to read them, and how far to trust them: docs/benchmarks.md.
 """
@@ -83,11 +83,11 @@ def arguments() -> argparse.Namespace:
 def measure(
     name: str, drivers: list[str], reps: int
 ) -> tuple[dict[str, list[dict[str, Any]]], dict[str, str]]:
-    """All repetitions of one workload; and why a driver is missing."""
+    """All repetitions of one workload, and the reasons of missing drivers."""
     runs: dict[str, list[dict[str, Any]]] = {driver: [] for driver in drivers}
     absent: dict[str, str] = {}
     for rep in range(reps):
-        # Each begins in turn: what runs before a driver, or a pause, is in its figures as well.
+        # Each begins in turn: the run or the pause before a driver affects its figures.
         present = [driver for driver in drivers if driver not in absent]
         first = rep % max(len(present), 1)
         for driver in present[first:] + present[:first]:

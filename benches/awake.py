@@ -1,9 +1,9 @@
 """Processors that are kept awake while a benchmark runs.
 
-A processor that has nothing to do sleeps, and to wake it costs the one that does: in a virtual
-machine some 20 microseconds, which are charged to whoever sent the request. On a machine with
-other work, where a driver's cost matters, there is no such sleep. Linux lets a program ask for
-none, by holding a file open: https://docs.kernel.org/power/pm_qos_interface.html
+A processor with nothing to do sleeps, and waking it costs the process that sends the request: in
+a virtual machine some 20 microseconds of CPU. On a machine with other work, where a driver's
+cost matters, processors do not sleep. Linux lets a program keep them awake, by holding a file
+open: https://docs.kernel.org/power/pm_qos_interface.html
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LATENCY = Path("/dev/cpu_dma_latency")
 
 @contextmanager
 def awake() -> Iterator[bool]:
-    """Whether they are, within the block: it takes Linux, and root as a rule."""
+    """Keep them awake within the block; returns whether they are. Needs Linux, and usually root."""
     try:
         request = LATENCY.open("wb", buffering=0)
     except OSError:

@@ -22,7 +22,7 @@ class Absent(Exception):
 
 
 def target() -> dict[str, Any]:
-    """Where the server is: over TCP, as the DSN says."""
+    """The server's address over TCP, as in the DSN."""
     text = os.environ["PSYCOXIDE_TEST_DSN"]
     parameters: dict[str, Any] = dict(part.split("=", 1) for part in shlex.split(text))
     parameters["port"] = int(parameters.get("port", 5432))
@@ -30,7 +30,7 @@ def target() -> dict[str, Any]:
 
 
 def local(parameters: dict[str, Any]) -> dict[str, Any]:
-    """The same over the Unix socket, if its folder is known: no TCP stack in the figures."""
+    """The address of its Unix socket, if its folder is known: no TCP stack in the figures."""
     description = os.environ.get("PSYCOXIDE_TEST_SERVER")
     if not description:
         return {**parameters}
@@ -63,13 +63,13 @@ class Dbapi:
         return conn
 
     def connect_bare(self, *, tcp: bool = False) -> Any:
-        """Nothing but a connection; TLS off, which not every driver compared has."""
+        """Just a connection, without TLS, which not every driver compared has."""
         if tcp:
             return self.module.connect(**self.tcp, sslmode="disable")
         return self.module.connect(**self.unix)
 
     def encrypt(self) -> None:
-        """From here on connections go over TCP and TLS."""
+        """Use TCP and TLS for all later connections."""
         self.unix = {**self.tcp, "sslmode": "require"}
 
     def cursor(self, conn: Any) -> Any:
@@ -89,7 +89,7 @@ class Psycoxide(Dbapi):
 
 
 class PsycoxideBinary(Psycoxide):
-    """The same, its cursors asking for binary results."""
+    """psycoxide, with cursors that ask for binary results."""
 
     name = "psycoxide-binary"
     cursor = Psycoxide.binary_cursor
@@ -157,7 +157,7 @@ class Psqlpy(Asyncpg):
 
 
 class PsqlpyConnection:
-    """A connection of psqlpy's with asyncpg's names, as far as it has the counterparts."""
+    """A connection of psqlpy with asyncpg's method names, as far as psqlpy has such methods."""
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
@@ -176,7 +176,7 @@ class PsqlpyConnection:
         await self.target.execute_many(query, [list(row) for row in rows])
 
     async def set_type_codec(self, *_given: Any, **_options: Any) -> None:
-        """It reads JSON by itself."""
+        """Nothing: psqlpy reads JSON by itself."""
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:

@@ -1,14 +1,14 @@
-"""`make bench-growth`: how the time grows with the size, for what may be large, beside psycopg2.
+"""`make bench-growth`: how the time grows with sizes that may be large, beside psycopg2.
 
     python benches/growth.py [--out .cache/growth.json] [--only NAME|THEME,...]
 
-Run it under `tools/pgserver.py run`. Each line is timed at sizes that are a factor apart, for each
-driver in a process of its own, the least of a few tries; the slope is that of a line through the
-upper half of the points, both axes logarithmic. 1 is linear growth (caches that are outgrown make
-it 1.1 or 1.2), 2 a quadratic step somewhere. A slope of more than 1.4 that is not psycopg2's as
-well is said, and so is what takes much more than psycopg2 at the largest size that both were timed
-at; either is the exit status. Sizes that would need more than a third of the memory that is free,
-or too much time, are left out.
+Run it under `tools/pgserver.py run`. Each line is timed at several sizes, each driver in a process
+of its own; the least of a few tries counts. The slope is that of a line through the upper half of
+the points, both axes logarithmic. 1 is linear growth (outgrown caches make it 1.1 or 1.2), 2 means
+a quadratic step somewhere. A line is reported, and the exit status is 1, if its slope is more than
+1.4 and psycopg2's is not, or if it takes much more than psycopg2 at the largest size that both were
+timed at. Sizes that would need more than a third of the free memory, or too much time, are left
+out.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from drivers import BASELINE, DRIVERS
 
 OURS = "psycoxide"
 MOST_SLOPE = 1.4
-# What wavers is not said: so much more than psycopg2's slope, and so little less than its speed.
+# A report needs a slope this much above psycopg2's, or a speed below this share of psycopg2's.
 WAVER = 0.15
 LEAST_TIMES = 0.9
 TRIES = 3
-# A try that takes so long is not repeated.
+# A try that takes longer, in seconds, is not repeated.
 LONG = 1.0
-# A size that would probably take longer is left out: so many seconds, by the clock.
+# A size that would probably take longer, in seconds by the clock, is left out.
 TOO_LONG = {OURS: 8.0, BASELINE: 4.0}
-# What takes less is not told apart, for its size or for its driver.
+# Shorter times, in seconds, are not compared.
 SHORT = 0.001
 
 Points = list[tuple[int, float]]
 
 
 def measure(driver_name: str, line_name: str) -> dict[str, Any]:
-    """The points of a line and the sizes that there was no memory for, in this very process."""
+    """The points of a line, measured in this process, and the sizes without enough memory."""
     driver, chosen = DRIVERS[driver_name](), lines.ALL[line_name]
     conn = driver.connect(autocommit=False)
     points: Points = []
@@ -57,15 +57,15 @@ def measure(driver_name: str, line_name: str) -> dict[str, Any]:
         seconds, wall = timed(chosen.body(driver, conn, size))
         points.append((size, seconds))
         conn.rollback()
-        # The next one takes three times as long, more often than not.
+        # The next size usually takes three times as long.
         if max(wall, (time.perf_counter() - began) / TRIES) * 3 > TOO_LONG[driver_name]:
             break
     return {"points": points, "slope": slope(points), "left_out": left_out}
 
 
 def timed(run: Callable[[], object]) -> tuple[float, float]:
-    """The least client CPU of a few tries, in seconds, and the least wall time; of many, where it
-    is very little."""
+    """The least client CPU and the least wall time of a few tries, in seconds; of many tries if
+    they are short."""
     least, shortest, spent = math.inf, math.inf, 0.0
     for attempt in range(1000):
         began, clock = time.process_time(), time.perf_counter()
@@ -78,7 +78,7 @@ def timed(run: Callable[[], object]) -> tuple[float, float]:
 
 
 def slope(points: Points) -> float:
-    """Of the upper half, where what does not grow no longer counts."""
+    """The slope of the upper half of the points, where constant costs no longer count."""
     upper = points[len(points) // 2 :]
     xs = [math.log(size) for size, _ in upper]
     ys = [math.log(seconds) for _, seconds in upper]
@@ -95,12 +95,12 @@ def times(ours: Points, base: Points) -> float:
 
 
 def available() -> int:
-    """The memory that is free, in bytes."""
+    """The free memory, in bytes."""
     return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def apart(driver: str, line: str) -> dict[str, Any]:
-    """The same in a fresh process: what one driver or line leaves is not in another's figures."""
+    """`measured()` in a fresh process, so that one driver or line does not affect another."""
     command = [sys.executable, __file__, "--measure", driver, line]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, Any] = json.loads(done.stdout)
@@ -119,7 +119,7 @@ def compare(name: str) -> dict[str, Any]:
 
 
 def faults(ours: dict[str, Any], base: dict[str, Any]) -> list[str]:
-    """What is to be said of a line."""
+    """The report on a line."""
     if ours["points"][-1][1] < SHORT:
         return []
     found = []

@@ -2,11 +2,11 @@
 
     python benches/instructions.py [--update] [PATH ...]
 
-Times waver with the machine; instructions hardly do. Each path runs under callgrind, and what the
-native module itself executed (not the interpreter, nor the C library) is compared with
-instructions.json. More than 5 % above it fails, if compiler and Python are those that it is from;
-`--update` writes what was found. Run it under `tools/pgserver.py run`. Without valgrind it says so
-and ends well.
+Times waver with the machine; instructions hardly do. Each path runs under callgrind. The
+instructions of the native module itself (not the interpreter's, nor the C library's) are compared
+with instructions.json: more than 5 % above it fails, if compiler and Python are the same;
+`--update` writes the new counts. Run it under `tools/pgserver.py run`. Without valgrind it says so
+and exits with 0.
 """
 
 from __future__ import annotations
@@ -74,13 +74,13 @@ def main() -> int:
 
 
 def version_of(tool: str) -> str:
-    """The number that a tool says it has."""
+    """The version that a tool reports."""
     said = subprocess.run([tool, "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout
     return said.split()[1]
 
 
 def unable() -> str | None:
-    """Why there is nothing to count with."""
+    """The reason why instructions cannot be counted here, or nothing."""
     if platform.machine() != "x86_64":
         return "the reference is for x86-64"
     lacking: str | None = needs.lacking("valgrind")
@@ -88,12 +88,12 @@ def unable() -> str | None:
 
 
 def count(name: str) -> int:
-    """What the native module executes for a path."""
+    """The number of instructions that the native module executes for a path."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "callgrind"
         command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--quiet",
                    sys.executable, str(HERE / "paths.py"), name]  # fmt: skip
-        # Strings hash alike in every run.
+        # The hashes of strings are the same in every run.
         done = subprocess.run(
             command,
             env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONMALLOC": "malloc"},
@@ -109,11 +109,11 @@ def count(name: str) -> int:
 
 
 def own_cost(profile: str, part: str) -> int:
-    """The instructions of the objects with `part` in their name, without what they call.
+    """The instructions of the objects with `part` in their name, without their callees' in others.
 
-    The format is in valgrind's manual: a line `ob=(number) name` begins an object's part and gives
-    the number its name the first time, a line of numbers is a place and its cost, and the one after
-    `calls=` is what the callee cost.
+    The format is in valgrind's manual: a line `ob=(number) name` begins an object's part; the name
+    is given only the first time. A line of numbers is a place and its cost; the one after `calls=`
+    is the callee's cost.
     """
     names: dict[str, str] = {}
     total = 0

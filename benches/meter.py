@@ -1,4 +1,4 @@
-"""What one run of a workload took: CPU, wall clock, memory, and the server's share."""
+"""The cost of one run of a workload: CPU, wall time, memory, and the server's CPU."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 class Meter:
     """Measures a `with` block into `figures`; times in seconds, memory in kB.
 
-    `cpu` is this process's user and system time, all threads: what the client side of the work
-    costs, however long the server takes. `server` is the CPU of the backends with these pids.
+    `cpu` is this process's user and system time, all threads: the cost of the client's part of the
+    work, however long the server takes. `server` is the CPU of the backends with these pids.
     """
 
     def __init__(self, figures: dict[str, Any], pids: list[int]) -> None:

@@ -1,6 +1,7 @@
 """The hot paths whose instructions are counted: `paths.py NAME` runs one.
 
-Large enough that importing and connecting do not matter; over a Unix socket where there is one.
+They are long enough that importing and connecting do not matter. They use a Unix socket if there
+is one.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def iterate() -> None:
 def bit_by_bit(
     take: Callable[[Any], Any], factory: str | None = None, name: str | None = None
 ) -> None:
-    """As many rows as `fetch(MIXED)` has, each time what `take` gives of the cursor."""
+    """As many rows as `fetch(MIXED)` has; `take` fetches them from the cursor."""
     from psycoxide import extras
 
     cur = connect().cursor(name, cursor_factory=getattr(extras, factory) if factory else None)

@@ -1,6 +1,7 @@
 """The pictures of docs/performance.md, drawn from the tables of that page and from nothing else.
 
-So a picture is as old as its table: who changes one draws the other, and a test compares them.
+So a picture is as old as its table: after a change of the table it is drawn anew. A test compares
+them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ FONT = 'font-family="system-ui, sans-serif"'
 
 
 class Ratios(NamedTuple):
-    """A workload: each driver's figure, and what is wanted of psycoxide."""
+    """A workload: each driver's figure, and psycoxide's goal."""
 
     name: str
     own: dict[str, float]
@@ -31,8 +32,8 @@ class Ratios(NamedTuple):
 
 
 class Growth(NamedTuple):
-    """Something that grows: from and to which size, and the slope; psycopg2's, and how many times
-    as fast it is as that, where these are known."""
+    """A line: its first and last size, and its slope; psycopg2's slope, and how many times as fast
+    psycoxide is, if these are known."""
 
     name: str
     first: str
@@ -43,7 +44,7 @@ class Growth(NamedTuple):
 
 
 def draw(page: str) -> dict[str, str]:
-    """The pictures that the page shows, by the names of their files, as its tables have them."""
+    """The page's pictures, by the names of their files, drawn from its tables."""
     found = sections(page)
     made = {}
     if ratios := list(ratios_of(found.get("", ""))):
@@ -54,7 +55,7 @@ def draw(page: str) -> dict[str, str]:
 
 
 def sections(page: str) -> dict[str, str]:
-    """What stands between the marks, by its headings; what is above the first has none."""
+    """The sections between the marks, by their headings; the first one's heading is empty."""
     inside = page.partition(MARKS[0])[2].partition(MARKS[1])[0]
     first, *others = re.split(r"^## ", inside, flags=re.MULTILINE)
     parts = (part.partition("\n") for part in others)
@@ -70,7 +71,7 @@ def rows(section: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def ratios_of(section: str) -> Iterator[Ratios]:
-    """A table's ratios of client CPU, which come first in its cells."""
+    """A table's ratios of client CPU, which are the first number in its cells."""
     head = next((line for line in section.splitlines() if line.startswith("| |")), "")
     drivers = [cell.strip() for cell in head.strip("|").split("|")][1:-1]
     for name, (*cells, wanted) in rows(section):
@@ -103,7 +104,7 @@ def bars(workloads: list[Ratios]) -> str:
             start, end = sorted((at(1), at(value)))
             out.append(rectangle(start, y, max(end - start, 1), bar - 1, COLOURS[driver]))
             if driver == "psycoxide":
-                # Behind the mark of what is wanted, where that is near.
+                # To the right of the goal's mark, if that is near.
                 mark = at(wanted or 1)
                 clear = mark if 0 <= mark - end < 28 else end
                 out.append(text(max(clear, at(1)) + 4, y + bar, f"{value:.1f}", "start", 10))
@@ -127,7 +128,7 @@ def bars(workloads: list[Ratios]) -> str:
 
 
 def slopes(growths: list[Growth]) -> str:
-    """A dot for each slope, between growth in proportion and growth with the square; a ring for
+    """A dot for each slope, between growth in proportion and growth with the square, and a ring for
     psycopg2's."""
     left, width, step, top = 130, 420, 22, 62
     bottom = top + step * len(growths)

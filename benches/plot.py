@@ -1,11 +1,11 @@
-"""Writes what `make bench` and `make bench-growth` found into docs/performance.md, with pictures.
+"""Writes the results of `make bench` and `make bench-growth` into docs/performance.md.
 
     python benches/plot.py [--bench .cache/bench.json] [--again FILE ...]
                            [--asleep .cache/bench-asleep.json]
                            [--one .cache/bench-1.json] [--growth .cache/growth.json]
 
-Only the part of the page between the marks is written anew, and of that only the sections for which
-there is a file. The SVG files beside the page are drawn from the tables that it then has.
+Only the part of the page between the marks is written anew, and in it only the sections with a
+file. The SVG files beside the page are drawn from its new tables.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ def main() -> int:
 
 
 def written(page: str, options: argparse.Namespace) -> str:
-    """The page with the sections that there are files for written anew."""
+    """The page, in which the sections with a file are written anew."""
     parts = pictures.sections(page)
     if options.bench.exists():
         bench = json.loads(options.bench.read_text())
         parts[""] = "![client CPU against psycopg2](pictures/ratios.svg)\n\n" + table(bench)
-        # Runs beside an earlier one say nothing of this.
+        # The further runs were compared with an earlier one: they say nothing about this.
         parts.pop(AGAIN, None)
         if options.again:
             runs = [bench, *(json.loads(path.read_text()) for path in options.again)]
@@ -78,7 +78,7 @@ def written(page: str, options: argparse.Namespace) -> str:
 
 
 def drivers_of(bench: dict[str, Any]) -> list[str]:
-    """Those with figures, ours first."""
+    """The drivers with figures, ours first."""
     found = {driver for runs in bench.values() for driver, own in runs.items() if own}
     return [driver for driver in pictures.COLOURS if driver in found]
 
@@ -108,7 +108,7 @@ def table(bench: dict[str, Any]) -> str:
 
 
 def runs_table(benches: list[dict[str, Any]]) -> str:
-    """What psycoxide had in each of several runs: client CPU and wall time beside psycopg2."""
+    """psycoxide's ratios in each of several runs: client CPU and wall time beside psycopg2."""
     lines = [
         f"| |{' run |' * len(benches)} wanted |",
         "|---" * (len(benches) + 2) + "|",

@@ -90,7 +90,7 @@ def summary(everything: dict[str, Runs], drivers: list[str]) -> None:
 
 
 def verdict(name: str, base: list[dict[str, Any]], own: list[dict[str, Any]] | None) -> str:
-    """What is wanted of psycoxide's least CPU, and whether that is so."""
+    """The goal for psycoxide's least CPU, and whether it is met."""
     wanted = TARGETS.get(name)
     if not wanted or not own:
         return ""

@@ -22,7 +22,7 @@ def create(wanted: set[str]) -> None:
     for name in sorted(wanted):
         print(f"making {name}", file=sys.stderr, flush=True)
         statements += [f"drop table if exists {name}", "select setseed(0.42)", made[name]]
-    # Hint bits and a visibility map now, so that no measured query pays for them.
+    # This writes hint bits and a visibility map, so that no measured query pays for them.
     psql(";\n".join(statements), "vacuum freeze analyze")
 
 

@@ -1,4 +1,4 @@
-"""What the project wants of each workload: psycopg2's least client CPU over psycoxide's."""
+"""The project's goal for each workload: psycopg2's least client CPU over psycoxide's."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from drivers import DRIVERS, Absent
 
 
 def run(coroutine: Coroutine[Any, Any, None]) -> None:
-    """On uvloop, with which asyncpg is at its best, where that is installed."""
+    """Run it on uvloop if that is installed: asyncpg is at its best with it."""
     if importlib.util.find_spec("uvloop"):
         importlib.import_module("uvloop").install()
     asyncio.run(coroutine)

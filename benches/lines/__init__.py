@@ -1,4 +1,4 @@
-"""What `make bench-growth` lets grow: one theme a file, found by name or by theme."""
+"""The lines of `make bench-growth`: one file for each theme; found by name or by theme."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ for theme in (results, values, statements, copying, messages, sessions, register
 
 
 def choose(text: str) -> list[str]:
-    """The lines of a comma-separated list of names and themes, all if it is empty; KeyError for
-    another word."""
+    """The lines of a comma-separated list of names and themes, all if it is empty. Raises KeyError
+    for an unknown word."""
     found: list[str] = []
     for word in text.replace(",", " ").split() or THEMES:
         if word not in THEMES and word not in ALL:

@@ -1,4 +1,4 @@
-"""COPY: much of it, and in small pieces."""
+"""COPY: much data, and data in small pieces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FROM = "copy growth (a, b) from stdin"
 
 
 class Lines:
-    """A file that gives a line at a time, as one does that is made of a generator."""
+    """A file that returns one line at a time, like a file made of a generator."""
 
     def __init__(self, lines: int) -> None:
         self.lines = repeat("1\tname\n", lines)
@@ -23,7 +23,7 @@ class Lines:
 
 
 class Sink:
-    """A file that only counts what is written to it."""
+    """A file that only counts the bytes written to it."""
 
     size = 0
 

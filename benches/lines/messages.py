@@ -1,4 +1,4 @@
-"""What the server says besides: notices, notifications, errors."""
+"""Messages of the server beside results: notices, notifications, errors."""
 
 from __future__ import annotations
 

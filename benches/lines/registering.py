@@ -1,4 +1,4 @@
-"""What a program registers: typecasters and adapters."""
+"""Registrations of a program: typecasters and adapters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from .registry import Run, line, powers
 
-# No type has such a number.
+# No type has an oid as large as this.
 FREE = 2_000_000_000
 
 

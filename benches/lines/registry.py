@@ -1,7 +1,7 @@
-"""The list of what may be large, filled by the modules beside it.
+"""The list of the lines, filled by the modules beside it.
 
 A line is a function of a driver, one of its connections and a size. It prepares that size and
-returns what is timed, which leaves things as they were, as it may be run again.
+returns the function to time, which may be run again and so leaves everything as it was.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Body = Callable[[Any, Any, int], Run]
 
 @dataclasses.dataclass
 class Line:
-    """What grows, at which sizes, and the bytes that one unit of size needs, all in all."""
+    """What grows, its sizes, and the bytes of memory that each unit of size needs."""
 
     about: str
     sizes: list[int]
@@ -38,7 +38,7 @@ def line(name: str, about: str, sizes: Iterable[int], each: int) -> Callable[[Bo
 
 
 def powers(first: float, last: float, steps: int = 2) -> Iterator[int]:
-    """10**first to 10**last, so many to a power of ten."""
+    """10**first to 10**last, with `steps` sizes for each power of ten."""
     count = round((last - first) * steps)
     return (round(10 ** (first + step / steps)) for step in range(count + 1))
 

@@ -1,4 +1,4 @@
-"""What is open at the same time: cursors, connections, pools, large objects."""
+"""Many things open at the same time: cursors, connections, pools, large objects."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def savepoints(driver: Any, conn: Any, size: int) -> Run:
 
 
 def inserting(conn: Any, insert: Any) -> Run:
-    """Runs `insert(cursor)` beside a new table, which goes again."""
+    """Runs `insert(cursor)` with a new table, which is dropped afterwards."""
 
     def run() -> None:
         with conn.cursor() as cur:

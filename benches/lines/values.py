@@ -90,7 +90,7 @@ def parameter(driver: Any, conn: Any, size: int) -> Run:
 @line("binary", "bytes of a Binary in mogrify()", powers(2, 8), 10)
 def binary(driver: Any, conn: Any, size: int) -> Run:
     cur, value, wrap = conn.cursor(), bytes(range(256)) * (size // 256 + 1), driver.module.Binary
-    # A new one each time: psycopg2's remembers what it was quoted to.
+    # A new one each time: psycopg2's remembers its quoted text.
     return lambda: cur.mogrify("select %s", (wrap(value),))
 
 

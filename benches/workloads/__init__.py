@@ -1,4 +1,4 @@
-"""What is measured: one theme a file, found by name or by group."""
+"""The workloads: one file for each theme; found by name or by group."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .registry import ALL, Workload
 
 __all__ = ["ALL", "GROUPS", "Workload", "choose"]
 
-# One line a theme, small enough to be run often.
+# One line for each theme, short enough to be run often.
 QUICK = ["f_int1m", "f_mixed", "rt_simple", "memory"]
 
 GROUPS: dict[str, list[str]] = {"default": QUICK}
@@ -18,7 +18,7 @@ GROUPS["all"] = list(ALL)
 
 
 def choose(text: str) -> list[str]:
-    """The workloads of a comma-separated list of names and groups; KeyError for another word."""
+    """The workloads of a list of names and groups, with commas. KeyError for another word."""
     found: list[str] = []
     for word in text.replace(",", " ").split():
         names = GROUPS.get(word) or [ALL[word].name]

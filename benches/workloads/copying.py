@@ -13,7 +13,7 @@ LINES = 1_000_000
 
 
 class Counter:
-    """A file that only counts what is written to it."""
+    """A file that only counts the bytes written to it."""
 
     size = 0
 

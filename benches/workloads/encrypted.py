@@ -1,4 +1,4 @@
-"""The same over TCP and TLS: what encryption costs, ciphers and handshakes."""
+"""The same over TCP and TLS: the cost of ciphers and handshakes."""
 
 from __future__ import annotations
 

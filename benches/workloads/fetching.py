@@ -10,7 +10,7 @@ from meter import memory
 from .registry import workload
 from .rowwise import row_cursor
 
-# name: (what it is, table, columns, rows)
+# name: (description, table, columns, rows)
 WHOLE: dict[str, tuple[str, str, str, int]] = {
     "f_int1m": ("1,000,000 rows of one int4", "t_int1m", "a", 1_000_000),
     "f_mixed": ("200,000 rows of ten mixed columns", "t_mixed", "*", 200_000),
@@ -46,7 +46,7 @@ def fetch(driver: Any, name: str) -> None:
 
 
 def teach(driver: Any, conn: Any, name: str) -> None:
-    """Register the types that psycopg2 needs told about."""
+    """Register the types that psycopg2 reads only on demand."""
     if driver.name.startswith("psycopg") and driver.module_name == "psycopg":
         if name == "f_hstore":
             types = driver.submodule("types")
@@ -93,7 +93,7 @@ for whole in WHOLE:
 
 
 def rows_as(driver: Any, kind: str) -> None:
-    """All of t_mixed as rows of a kind."""
+    """All of t_mixed, as rows of this kind."""
     cursor = row_cursor(driver, driver.connect(), kind)
     cursor.execute("select * from t_mixed limit 50")
     cursor.fetchall()

@@ -50,7 +50,7 @@ def mogrify_psycopg(driver: Any) -> None:
 
 
 def notifier() -> subprocess.Popen[bytes]:
-    """Somebody else, who sends after a moment."""
+    """Another session, which sends after a moment."""
     query = (
         "select pg_sleep(0.3); select count(pg_notify('bench', 'payload number ' || i)) "
         f"from generate_series(1, {NOTES}) i"
@@ -150,7 +150,7 @@ async def async10_asyncpg(driver: Any) -> None:
 
 
 def importing(driver: Any, *modules: str) -> None:
-    # This process has imported it already; a child has the figures to itself.
+    # This process has imported it already, so a child is measured.
     source = (
         "import json, sys\n"
         f"sys.path.insert(0, {sys.path[0]!r})\n"

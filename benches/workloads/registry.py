@@ -1,7 +1,7 @@
 """The list of workloads, filled by the modules beside it.
 
-A workload is a function of a driver; the one that is decorated serves every driver with the
-DB-API, and `.on(NAME)` gives one driver a body of its own. A body prepares, measures inside
+A workload is a function of a driver: the decorated one is for every driver with the DB-API, and
+`.on(NAME)` decorates another body for one driver. A body prepares, measures inside
 `with driver.meter():`, and checks that the work was done.
 """
 
@@ -26,7 +26,7 @@ class Workload:
     own: dict[str, Body] = dataclasses.field(default_factory=dict)
 
     def on(self, *drivers: str) -> Callable[[Body], Body]:
-        """Decorates the body that these drivers run instead."""
+        """Decorates another body, for these drivers."""
 
         def add(body: Body) -> Body:
             self.own.update(dict.fromkeys(drivers, body))
@@ -49,7 +49,7 @@ ALL: dict[str, Workload] = {}
 
 
 def workload(name: str, about: str, *tables: str) -> Callable[[Body], Workload]:
-    """Decorates the body of a workload; `tables` are what it reads or writes."""
+    """Decorates the body of a workload; `tables` are the tables that it reads or writes."""
 
     def add(body: Body) -> Workload:
         made = Workload(name, about, tables, body.__module__, body)

@@ -1,4 +1,4 @@
-"""Results taken bit by bit, as rows of each kind: on the client, and from a named cursor."""
+"""Results fetched bit by bit, as rows of each kind: from the client, and from a named cursor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ QUERY = f"select * from t_mixed limit {ROWS}"
 
 
 def row_cursor(driver: Any, conn: Any, kind: str, *name: str) -> Any:
-    """A cursor whose rows are of a kind; with a name, one on the server."""
+    """A cursor with rows of this kind; with a name it is on the server."""
     class_name, row_factory = KINDS[kind]
     if driver.module_name == "psycopg":
         factory = getattr(driver.submodule("rows"), row_factory)

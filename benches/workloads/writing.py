@@ -1,4 +1,4 @@
-"""Inserting rows, one statement each or many a statement."""
+"""Inserting rows, one or many with each statement."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from web import Site
 import psycoxide
 
 PORT = 8000
-# Seconds that answers under way have, once we are told to stop.
+# Seconds that running answers may take once we are told to stop.
 GRACE = 0.5
 
 
@@ -76,7 +76,7 @@ def main() -> int:
 
 
 def serve(site: Site, host: str, port: int | None) -> WSGIServer:
-    """A server that takes connections, at this port or, without one, where there is room."""
+    """A server that takes connections at this port or, without one, at the first free port."""
     server = WSGIServer((host, PORT if port is None else port), site, log=None)
     try:
         server.start()
@@ -88,12 +88,12 @@ def serve(site: Site, host: str, port: int | None) -> WSGIServer:
 
 
 def greet(url: str, dsn: str) -> None:
-    """Say where the page is and what to type."""
+    """Print the page's address and the commands to type."""
     statement = f"notify {channel.CHANNEL}, 'red'"
     state = os.environ.get("PSYCOXIDE_TEST_SERVER")
     psql = os.environ.get("PSYCOXIDE_TEST_PSQL") or shutil.which("psql") or "psql"
     if not state:
-        # The user's own password is not for the screen: psql asks for it.
+        # The user's own password is not shown: psql asks for it.
         parameters = psycoxide.extensions.parse_dsn(dsn)
         dsn = psycoxide.extensions.make_dsn(**{**parameters, "password": None})
     lines = [

@@ -15,23 +15,23 @@ from hub import Hub
 import psycoxide
 
 CHANNEL = "data"
-# Seconds between attempts to reconnect: doubled each time, less some chance, so that not all
+# Seconds between attempts to reconnect: doubled each time, less a random part, so that not all
 # clients of a server that comes back arrive in the same moment.
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
 # Seconds of silence after which the listener asks whether the server is still there: if a network
 # or a machine just vanishes, nobody says so.
 SILENCE = 30.0
-# Connections for NOTIFY at a time; who posts when there are more waits.
+# The number of connections for NOTIFY; further posts wait for one.
 SPEAKERS = BoundedSemaphore(4)
 
 Tell = Callable[[str], None]
 
 
 def listen(dsn: str, hub: Hub, tell: Tell) -> None:
-    """Show a square for each notification, for ever: a lost connection is made anew.
+    """Show a square for each notification, for ever: a lost connection is replaced.
 
-    Raises what is not the server's or the network's doing, as a DSN that cannot be read.
+    Raises errors that no reconnecting can help, such as a DSN that cannot be read.
     """
     failures = 0
     while True:
@@ -52,9 +52,9 @@ def listen(dsn: str, hub: Hub, tell: Tell) -> None:
 
 
 def follow(conn: psycoxide.extensions.connection, hub: Hub, tell: Tell) -> None:
-    """Wait for notifications and show them; ends by the exception of a lost connection."""
+    """Wait for notifications and show them; ends with the exception of a lost connection."""
     while True:
-        # Looked at before waiting: some may have come along with another answer.
+        # Before waiting: some may have come together with another answer.
         notifications, conn.notifies = conn.notifies, []
         for notification in notifications:
             try:

@@ -16,7 +16,7 @@ class NotAColour(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Colour:
-    """A colour that may be shown: nothing but what `parse` recognised is in it."""
+    """A colour that may be shown: it has only what `parse` recognised."""
 
     name: str
     code: str  # always #rrggbb
@@ -25,7 +25,7 @@ class Colour:
 def parse(text: str) -> Colour:
     """The colour that `text` names, by a name of CSS ('red'), as #rrggbb or as #rgb.
 
-    Raises `NotAColour`. What others send goes through here before it goes anywhere else.
+    Raises `NotAColour`. Text from others goes through here before it goes anywhere else.
     """
     name = text.strip().lower()
     try:

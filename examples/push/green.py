@@ -1,4 +1,4 @@
-"""Green mode: the driver gives way to other greenlets wherever it would block."""
+"""Green mode: the driver lets other greenlets run whenever it would block."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def install() -> None:
 
 
 def wait(conn: Any) -> None:
-    """The wait callback: called with a connection that is not through yet, returns when it is."""
+    """The wait callback: called with a connection that is busy, it returns when it is not."""
     while True:
         state = conn.poll()
         if state == extensions.POLL_OK:
@@ -36,7 +36,7 @@ def deadline(what: str) -> gevent.Timeout:
     """A context in which the driver has `PATIENCE` seconds.
 
     A timeout is an exception like any other: it comes out of the wait callback, psycoxide closes
-    the connection, whose state nobody knows then, and raises it where the program waits.
+    the connection, since nobody knows its state, and raises it where the program waits.
     """
     late = psycoxide.OperationalError(f"{what}: no answer within {PATIENCE:.0f} s")
     return gevent.Timeout(PATIENCE, late)

@@ -21,18 +21,18 @@ RETRY = 1000
 
 @dataclasses.dataclass(frozen=True)
 class Square:
-    """What a notification became. Numbers are consecutive, from 1."""
+    """The square of a notification. Numbers are consecutive, from 1."""
 
     number: int
     colour: Colour
 
 
 class Hub:
-    """Remembers the last `size` squares and streams them to whoever follows.
+    """Remembers the last `size` squares and streams them to the browsers.
 
-    There is no queue for each browser. A browser is a number, of the last square it was sent, and
-    its greenlet sleeps until there is a later one: a slow one costs no memory, and one that was
-    away is served in the same way as one that is slow.
+    There is no queue for each browser. A browser is just the number of the last square sent to it,
+    and its greenlet sleeps until there is a later square: a slow browser costs no memory, and one
+    that was away is served in the same way as a slow one.
     """
 
     def __init__(self, size: int) -> None:
@@ -41,7 +41,7 @@ class Hub:
         self._latest: dict[str, dict[str, Any]] = {}
         self._changed = Event()
         self._open = True
-        # Numbers begin anew with each process: a browser must not resume at another one's.
+        # Numbers begin anew with each process: a browser must not resume at another process's.
         self._name = secrets.token_hex(4)
 
     def show(self, colour: Colour) -> None:
@@ -51,8 +51,8 @@ class Hub:
         self._wake()
 
     def announce(self, event: str, **data: Any) -> None:
-        """Tell every browser something that only matters until the next of its kind: nothing that
-        is remembered, nothing that moves a browser's position."""
+        """Tell every browser something that only matters until the next message of its kind: it is
+        not remembered, and moves no browser's position."""
         self._latest[event] = data
         self._wake()
 
@@ -62,11 +62,11 @@ class Hub:
         self._wake()
 
     def follow(self, last_event_id: str = "") -> Iterator[bytes]:
-        """The event stream of one browser, which goes on after the event it saw last, if any.
+        """The event stream of one browser; it goes on after the last event that it saw, if any.
 
-        Events: `start` (whether it resumes, or should forget what it shows), `square`, and what
-        was announced. Squares that are not remembered any more leave a gap in the numbers; a page
-        that shows no more than are remembered has no use for them.
+        Events: `start` (the page resumes, or should clear itself), `square`, and announcements.
+        Squares that are no longer remembered leave a gap in the numbers; a page that shows no more
+        than are remembered does not need them.
         """
         position = self._number(last_event_id)
         resumed = position is not None
@@ -74,10 +74,10 @@ class Hub:
             position = self._last - len(self._squares)
         yield b"retry: %d\n\n" % RETRY
         yield self._event("start", {"resumed": resumed, "keeps": self._squares.maxlen}, position)
-        # What is going on matters to a newcomer, what was refused before it came does not.
+        # The current state matters to a newcomer; earlier refusals do not.
         told = {name: data for name, data in self._latest.items() if name != "listener"}
         while self._open:
-            # Taken before looking: what happens while we are sending sets it.
+            # Taken before looking: it is set by whatever happens while we are sending.
             changed = self._changed
             out = []
             for name, data in self._latest.items():
@@ -99,7 +99,7 @@ class Hub:
         changed.set()
 
     def _number(self, event_id: str) -> int | None:
-        """The position that an event id stands for; None if we never gave it out."""
+        """The position that an event id stands for; None if the id is not from us."""
         name, _dash, digits = event_id.partition("-")
         if name != self._name or not digits.isdecimal() or len(digits) > 18:
             return None
@@ -107,6 +107,6 @@ class Hub:
         return number if number <= self._last else None
 
     def _event(self, name: str, data: dict[str, Any], position: int | None = None) -> bytes:
-        """An event of the stream; json.dumps writes one line of ASCII, whatever is in it."""
+        """An event of the stream; json.dumps writes any data as one line of ASCII."""
         event_id = "" if position is None else f"id: {self._name}-{position}\n"
         return f"event: {name}\n{event_id}data: {json.dumps(data)}\n\n".encode("ascii")

@@ -26,7 +26,7 @@ LARGEST_FORM = 1024
 HEADERS = [
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
-    # Even a mistake of ours could not run a script or load a style that is not our file.
+    # Even if we make a mistake, no script and no style but our own two files can load.
     (
         "Content-Security-Policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -39,7 +39,7 @@ StartResponse = Callable[..., Any]
 
 
 class Refused(Exception):
-    """A request that cannot be answered; says with which status and why."""
+    """A request that is refused, with the status and the reason."""
 
     def __init__(self, status: HTTPStatus, why: str, *headers: tuple[str, str]) -> None:
         super().__init__(why)
@@ -97,7 +97,7 @@ class Site:
         try:
             self.send(colour)
         except psycoxide.OperationalError:
-            # Why is on the terminal; it is nothing to tell everybody.
+            # The reason is on the terminal; not everybody needs to know it.
             why = "the database cannot be reached just now"
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, why) from None
 
@@ -109,7 +109,7 @@ def allow(method: str, *methods: str) -> None:
 
 
 def field(environ: Environ, name: str) -> str:
-    """A field of the form that was sent, or an empty string."""
+    """A field of the submitted form, or an empty string."""
     length = environ.get("CONTENT_LENGTH") or ""
     if not length.isdecimal():
         raise Refused(HTTPStatus.LENGTH_REQUIRED, "a form needs a Content-Length")

@@ -1,8 +1,8 @@
 """A guided tour of psycoxide: `make demo`, or `python examples/tour` with DSN=... set.
 
-Every section does real work on a real server, prints what it does and what came back, and checks
-it: the tour ends with a table of what was shown, and with exit code 1 if anything was not as it
-should be. It needs a superuser on a database of its own (the one of `make demo` is thrown away).
+Every section does real work on a real server, prints its steps and their results, and checks
+them: the tour ends with a table of the checks, and with exit code 1 if one failed. It needs a
+superuser on a database of its own (the one of `make demo` is thrown away).
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def run(show: Show, dsn: str) -> None:
 
 
 def wait(conn: Any) -> list[str]:
-    """Drive a connection until it is through; the states it went by."""
+    """Poll a connection until it is done; returns the states on the way."""
     states: list[str] = []
     while True:
         state = conn.poll()

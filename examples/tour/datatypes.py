@@ -1,4 +1,4 @@
-"""Section 1: what Python values become in PostgreSQL, and what comes back."""
+"""Section 1: Python values on their way into PostgreSQL and back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from psycoxide import extensions, extras
 UTC = dt.timezone.utc
 XML_OID = 142
 
-# (PostgreSQL type, the value that goes in, what comes back if that is another one)
+# (PostgreSQL type, the value written, the value read if it is another one)
 SAME = object()
 PAIRS: list[tuple[str, Any, Any]] = [
     ("boolean", True, SAME),
@@ -91,14 +91,14 @@ def pairs(show: Show, conn: Any) -> None:
 
 
 def plain(value: Any) -> str:
-    """How a value is shown: a memoryview by its bytes, and modules left out of the names."""
+    """A value as text: a memoryview by its bytes, and names without their modules."""
     text = f"memoryview({bytes(value)!r})" if isinstance(value, memoryview) else repr(value)
     return text.replace("datetime.", "")
 
 
 class ElementAdapter:
-    """Writes an ElementTree element as SQL. The driver asks three things of an adapter:
-    prepare(conn) if it wants the connection, getquoted(), and the result as bytes."""
+    """Writes an ElementTree element as SQL. An adapter has getquoted(), which returns bytes, and
+    prepare(conn) if it needs the connection."""
 
     def __init__(self, element: ElementTree.Element) -> None:
         self.text = extensions.adapt(ElementTree.tostring(element, encoding="unicode"))
@@ -120,7 +120,7 @@ to_xml = b"%s::xml"
 
 
 def xml(show: Show, dsn: str, conn: Any) -> None:
-    """A type that the driver does not know, taught to it in both directions."""
+    """Teaches the driver a type that it does not know, in both directions."""
     global to_xml
     show.step("[b]xml[/b] is plain text to the driver until you teach it: an adapter one way,")
     show.console.print("  a typecaster the other, the latter in any of three scopes.")
@@ -187,7 +187,7 @@ def parses_xml(conn: Any) -> bool:
 
 
 def hstore(show: Show, conn: Any) -> None:
-    """dict and hstore, with the operators whose names look like placeholders elsewhere."""
+    """dict and hstore, with the operators whose names other drivers take for placeholders."""
     show.step("[b]dict ↔ hstore[/b]: 2,000 products with attributes, and the operators that look")
     show.console.print("  inside, all through parameters.")
     cursor = conn.cursor()

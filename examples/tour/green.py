@@ -16,7 +16,7 @@ from psycoxide import extensions
 
 # --- callback
 def wait_callback(conn: Any) -> None:
-    """Called by the driver whenever it would block: give way until the socket is ready."""
+    """Called by the driver whenever it would block: lets others run until the socket is ready."""
     while True:
         state = conn.poll()
         if state == extensions.POLL_OK:

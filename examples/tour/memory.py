@@ -1,7 +1,7 @@
-"""Section 2: what a large result costs in memory, and how to read it in constant memory.
+"""Section 2: the memory of a large result, and how to read one in constant memory.
 
-Each way runs in a process of its own (`python memory.py WAY DSN`), so that neither pays for, nor
-profits from, what the other or the tour has allocated.
+Each way runs in a process of its own (`python memory.py WAY DSN`), so that the memory of the other
+way, or of the tour, does not count.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def measure(way: str, dsn: str) -> dict[str, Any]:
 
 
 def child(way: str, dsn: str) -> None:
-    """Do the job and print what it took."""
+    """Do the job and print its memory and time."""
     import psycoxide
 
     conn = psycoxide.connect(dsn)
@@ -121,7 +121,7 @@ def resident() -> float:
 
 
 def peak() -> float:
-    """The most it has ever been, in MB."""
+    """This process's largest memory so far, in MB."""
     return from_kernel("VmHWM")
 
 
@@ -133,7 +133,7 @@ def from_kernel(field: str) -> float:
                     return int(line.split()[1]) / 1024
     except OSError:
         pass
-    # Not Linux: the peak is all there is, in kB or, on macOS, in bytes.
+    # Not Linux: only the peak is known, in kB or, on macOS, in bytes.
     unit = 1024 * 1024 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 

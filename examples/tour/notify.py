@@ -32,7 +32,7 @@ def run(show: Show, dsn: str) -> None:
 
 
 def wait(conn: Any, timeout: float) -> list[Any]:
-    """Sleep in select until the server has something to say; what it said."""
+    """Sleep in select until notifications arrive; returns them."""
     if not any(select.select([conn], [], [], timeout)):
         return []
     conn.poll()

@@ -1,4 +1,4 @@
-"""How the tour speaks: sections, steps, code, tables, bars, and checks that are kept count of."""
+"""The tour's output: sections, steps, code, tables, bars, and counted checks."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ NARROW = 20
 
 
 class Unexpected(Exception):
-    """Something was shown that is not as it should be."""
+    """A check of the tour failed."""
 
 
 class Show:
-    """Prints, checks, and remembers what was checked."""
+    """Prints, checks, and counts the checks."""
 
     def __init__(self) -> None:
-        # A pipe or a log file has no width of its own, and a narrow one would cut the tables.
+        # A pipe or a log file has no width of its own, and a small width would cut the tables.
         console = Console(highlight=False)
         self.console = console if console.is_terminal else Console(highlight=False, width=100)
         self.seen: list[tuple[str, str]] = []
@@ -45,7 +45,7 @@ class Show:
         self.console.print(f"\n[cyan]▸[/] {text}")
 
     def code(self, source: str | Callable[..., Any] | type, language: str = "python") -> None:
-        """Show a snippet, or the very source of the function or class that is about to run."""
+        """Show a snippet, or the source of the function or class that runs next."""
         text = source if isinstance(source, str) else inspect.getsource(source)
         self.console.print()
         syntax = Syntax(
@@ -62,7 +62,7 @@ class Show:
         self.console.print(f"    {label} ", Text(str(value), style="green"), sep="")
 
     def table(self, headings: list[str], rows: Iterable[Iterable[Any]]) -> None:
-        """Narrow columns get the width they need, wide ones share what is left and are cut."""
+        """Narrow columns get the width they need, wide ones share the rest and are cut."""
         cells = [[str(cell) for cell in row] for row in rows]
         needed = [max(map(cell_len, column)) for column in zip(headings, *cells)]
         wide = [width for width in needed if width >= NARROW]
@@ -76,7 +76,7 @@ class Show:
         self.console.print(table)
 
     def bars(self, unit: str, rows: list[tuple[str, float, str]]) -> None:
-        """A bar a row, all on one scale; a row is its label, its value and a remark."""
+        """A bar for each row, all on one scale; a row has a label, a value and a remark."""
         largest = max(value for _label, value, _remark in rows)
         width = max(len(label) for label, _value, _remark in rows)
         for label, value, remark in rows:
@@ -86,13 +86,13 @@ class Show:
             )
 
     def curve(self, label: str, samples: list[float], largest: float) -> None:
-        """How a value went over time, as a line of small bars."""
+        """A value over time, as a line of small bars."""
         marks = "▁▂▃▄▅▆▇█"
         line = "".join(marks[min(7, int(8 * value / (largest or 1)))] for value in samples)
         self.console.print(f"    {label} [cyan]{line}[/]")
 
     def check(self, what: str, got: Any, wanted: Any = True) -> None:
-        """Say that something holds, having looked; otherwise the tour ends here."""
+        """Print that something holds, after checking it; if it does not, the tour ends here."""
         if got != wanted:
             raise Unexpected(f"{what}: got {got!r}, wanted {wanted!r}")
         self.seen.append((self.current, what))

@@ -66,8 +66,8 @@ def blocks(show: Show, conn: Any, witness: Any) -> None:
 
 
 def transactional(conn: Any, tries: int = 3) -> Callable[..., Any]:
-    """Make each call of a function one transaction, tried again when the server says it lost a
-    race (SQLSTATE 40001)."""
+    """Make each call of a function one transaction, which is tried again if the server says that
+    it lost a race (SQLSTATE 40001)."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -199,7 +199,7 @@ def serialization(show: Show, dsn: str, witness: Any) -> None:
 
 
 def leave(conn: Any, name: str) -> bool:
-    """Go off call if someone else is on; whether we went."""
+    """Go off call if someone else is on call. Returns whether we went."""
     with conn.cursor() as cursor:
         cursor.execute("select count(*) from tour.doctor where on_call and name <> %s", (name,))
         if cursor.fetchone()[0] == 0:
