@@ -1,7 +1,7 @@
-"""Signatures and types as the API reference shows them: what a reader has to know, on few lines.
+"""Signatures and types as the API reference shows them: on few lines, for readers.
 
-The annotations are written for type checkers. Overloads become one signature here, and the aliases
-and type variables of `psycoxide/_types.pyi` what they stand for.
+The annotations are written for type checkers. Here overloads become one signature, and the aliases
+and type variables of `psycoxide/_types.pyi` are replaced by their meaning.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Iterable
 
-# What the reader is shown for a name of the annotations, in this order.
+# Names of the annotations and their text for readers, replaced in this order.
 _SHOWN = {
     # A bare `type` is the stub's class of typecasters.
     r"type(?!\[|\w|:)": "typecaster",
@@ -43,7 +43,7 @@ _SHOWN = {
 
 
 def annotation(node: ast.expr) -> str:
-    """A type as a reader writes it; each member of a union once, None last."""
+    """A type as a user would write it; each member of a union once, None last."""
     text = re.sub(r"\b(_exceptions|_?ext)\.", "", ast.unparse(node))
     for name, shown in _SHOWN.items():
         text = re.sub(rf"(?<![\w.]){name}(?!\w)", shown, text)
@@ -74,7 +74,7 @@ def split(text: str, separator: str) -> list[str]:
 
 
 def signature(node: ast.FunctionDef, owner: str = "") -> str:
-    """`name(parameters) -> type`, as it is called: without `self`."""
+    """`name(parameters) -> type`, without `self`, as in a call."""
     static = any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in node.decorator_list)
     given = _parameters(node.args)
     if owner and not static:
@@ -109,7 +109,7 @@ def _parameter(argument: ast.arg, default: ast.expr | None) -> str:
 
 
 def wrap(code: str) -> list[str]:
-    """A signature on one line if it fits, else a parameter a line."""
+    """A signature on one line if it fits, otherwise with a line for each parameter."""
     if len(code) <= 92:
         return [code]
     head, _, rest = code.partition("(")
@@ -121,7 +121,7 @@ def wrap(code: str) -> list[str]:
 
 
 def merge_overloads(body: list[ast.stmt]) -> list[ast.stmt]:
-    """The statements with one function in the place of its overloads, in classes as well."""
+    """The statements, with overloads replaced by one function, in classes as well."""
     merged: list[ast.stmt] = []
     overloads: list[ast.FunctionDef] = []
     for node in body:
@@ -134,7 +134,7 @@ def merge_overloads(body: list[ast.stmt]) -> list[ast.stmt]:
         if isinstance(node, ast.FunctionDef) and _is_overload(node):
             overloads.append(node)
             continue
-        # A function that runs takes what its overloads do.
+        # The implementation takes the same as its overloads.
         overloads = []
         merged.append(node)
     return [*merged, _merged(overloads)] if overloads else merged
@@ -145,7 +145,7 @@ def _is_overload(node: ast.FunctionDef) -> bool:
 
 
 def _merged(overloads: list[ast.FunctionDef]) -> ast.FunctionDef:
-    """The overload that takes the most by position, with the types of all."""
+    """The overload with the most positional parameters, with the types of all overloads."""
     whole = max(overloads, key=lambda node: (len(node.args.args), len(node.args.defaults)))
     for argument in _all_arguments(whole.args):
         argument.annotation = _union(

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Proves the one rule of the house: proto and sql <- net <- py, and never back.
+"""Checks the one rule of the house: proto and sql <- net <- py, and never back.
 
     python tools/check_layering.py [--map CRATE [ROOM ...]]
 
-Read from `cargo metadata`. Also: the crates that must know nothing of Python, sockets or randomness
-do not depend on what would give it to them, the crates that hold no unsafe code forbid it, and no
-circle of files that need each other reaches beyond one folder (read from the sources).
+It reads `cargo metadata`. It also checks that the crates that must know nothing of Python, sockets
+or randomness depend on no crate that has these, that the crates without unsafe code forbid it, and,
+from the sources, that no circle of files that need each other reaches beyond one folder.
 
 `--map` prints which rooms of a crate need which others, and its circles; for the rooms that are
 named, also what each file needs. A room is a folder of `src`, or a file outside of any.
@@ -25,7 +25,7 @@ import module_graph
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# What each crate of the workspace may use of the others.
+# The crates of the workspace that each crate may use.
 MAY_USE: dict[str, set[str]] = {
     "psycoxide-proto": set(),
     "psycoxide-sql": set(),
@@ -33,7 +33,7 @@ MAY_USE: dict[str, set[str]] = {
     "psycoxide-py": {"psycoxide-proto", "psycoxide-sql", "psycoxide-net"},
 }
 
-# Time, sockets, randomness and Python come in as arguments, so these may not be linked in.
+# Time, sockets, randomness and Python come in as arguments, so these crates may not be linked in.
 OUTSIDE_WORLD = {"getrandom", "rand", "socket2", "rustix", "libc", "tokio", "mio"}
 PYTHON = {"pyo3", "pyo3-ffi", "pyo3-macros"}
 MUST_NOT_USE: dict[str, set[str]] = {
@@ -65,14 +65,14 @@ def metadata() -> dict[str, Any]:
 
 
 def check(packages: list[dict[str, Any]]) -> list[str]:
-    """What breaks the rule, in words."""
+    """The violations of the rule, in words."""
     wrong = []
     for package in packages:
         name = package["name"]
         if name not in MAY_USE:
             wrong.append(f"{name}: not in the table of tools/check_layering.py; give it a place")
             continue
-        # Tests may use whatever helps them; what ships may not.
+        # Tests may use any crate; the product may not.
         used = {d["name"] for d in package["dependencies"] if d["kind"] != "dev"}
         back = {crate for crate in used if crate.startswith("psycoxide")} - MAY_USE[name]
         wrong += [f"{name} uses {crate}: the arrow points the wrong way" for crate in sorted(back)]

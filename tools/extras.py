@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prints the requirements of extras of pyproject.toml: `extras.py demo test`.
 
-So that `make` can install them without building the package, from their one place.
+With it `make` can install them without building the package; pyproject.toml is their only list.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 if sys.version_info >= (3, 11):
     import tomllib
-else:  # pip carries the same parser
+else:  # pip has the same parser
     from pip._vendor import tomli as tomllib
 
 PYPROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"

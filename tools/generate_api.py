@@ -4,9 +4,9 @@
     generate_api.py           write the pages
     generate_api.py --check   exit with status 1, naming them, if any of the pages is stale
 
-Signatures come from the Python sources and, for the native module, from its stub; so do the
-docstrings, but for those of the native module, which has to be built and importable. A public name
-without a docstring is an error.
+Signatures come from the Python sources and, for the native module, from its stub. Docstrings come
+from the Python sources and from the native module, which has to be built and importable. A public
+name without a docstring is an error.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PACKAGE = ROOT / "python" / "psycoxide"
 OUTPUT = ROOT / "docs" / "api"
 MODULES = ["psycoxide", "extensions", "extras", "errors", "errorcodes", "pool", "sql", "tz"]
 NATIVE = "_psycopg"
-# What the DB-API module object has for all to use, and what others re-export from there.
+# Public names of modules that belong to another module's page.
 NOT_LISTED = {
     "extras": {"json", "quote_ident"},
     "errors": {"sqlstate_errors"},
@@ -60,9 +60,9 @@ class Source:
         self.lines = self.text.splitlines()
 
     def imported(self) -> dict[str, str]:
-        """Names re-exported on purpose (`import a as a`), with the module they come from.
+        """Names re-exported on purpose (`import a as a`), with the module that they come from.
 
-        Those as well that are imported late, which only a type checker sees.
+        With those that are imported late, whose imports only type checkers see.
         """
         found = {}
         nodes = list(self.tree.body)
@@ -107,7 +107,7 @@ def source(name: str) -> Source:
 
 
 def items(module: str) -> list[Item]:
-    """The public names of a module, each with its definition, wherever that is."""
+    """The public names of a module, each with its definition, in whichever module that is."""
     found = []
     own = source(module)
     for name, origin in own.imported().items():
@@ -121,7 +121,7 @@ def items(module: str) -> list[Item]:
 
 
 def resolve(module: str, name: str) -> tuple[str, ast.AST] | None:
-    """Where a name of a module is defined; None if it is a module."""
+    """The module and node that define a module's name; None if the name is itself a module."""
     own = source(module)
     if name in own.defined():
         return module, own.defined()[name]
@@ -153,7 +153,7 @@ def native_doc(dotted: str) -> str:
 
 
 def without_signature(text: str, name: str) -> str:
-    """The docstring after the signature that older tools show, and that the page has of its own."""
+    """The docstring without the signature at its beginning: the page has its own."""
     shown = rf"\A{re.escape(name)}\(.*?\)(?:\s->\s[^\n]*?)?(?:\s--\s|: |\n\n|\Z)"
     summary, blank, rest = re.sub(shown, "", text, flags=re.DOTALL).partition("\n\n")
     summary = " ".join(summary.split())
@@ -359,13 +359,13 @@ def value(found: object) -> str:
     if isinstance(found, dict):
         return "dict"
     if isinstance(found, (int, str, type(None))):
-        # Versions change with every release; the page shall not.
+        # Versions change with every release; the page should not.
         return "str" if re.match(r"\d+\.\d+", str(found)) and found != "2.0" else f"`{found!r}`"
     return f"a `{type(found).__name__}`"
 
 
 def errors_tables(classes: list[Item]) -> list[str]:
-    """One row an exception class, by the class of its SQLSTATE."""
+    """A row for each exception class, by the class of its SQLSTATE."""
     out = ["## The classes of SQLSTATEs", "", "| SQLSTATE | Exception | Base |", "|---|---|---|"]
     for item in classes:
         if item.module != "errors":
@@ -378,7 +378,7 @@ def errors_tables(classes: list[Item]) -> list[str]:
 
 
 def errorcode_tables(own: Source) -> list[str]:
-    """One row a constant, a table a class of codes."""
+    """A row for each constant, a table for each class of codes."""
     out: list[str] = ["## The codes", "", "| Constant | Code |", "|---|---|"]
     for name, node in own.defined().items():
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Generate what the project knows about SQLSTATEs from the table tools/sqlstate.txt.
+"""Generate the code about SQLSTATEs from the table tools/sqlstate.txt.
 
     generate_sqlstate.py           write the files
     generate_sqlstate.py --check   exit with status 1, naming them, if any of the files is stale
@@ -55,7 +55,7 @@ class CodeClass(NamedTuple):
 
 
 def parse(text: str) -> list[CodeClass]:
-    """Read the table. Raises ValueError naming the line that is wrong."""
+    """Read the table. Raises ValueError, which names the wrong line."""
     classes: list[CodeClass] = []
     for number, line in enumerate(text.splitlines(), 1):
         words = line.split("#")[0].split()
@@ -240,7 +240,7 @@ def rust(classes: list[CodeClass]) -> str:
 
 
 def pattern(codes: list[str], value: str) -> list[str]:
-    """A match arm as rustfmt lays it out: on one line if it fits in 100 columns."""
+    """A match arm as rustfmt writes it: on one line if it fits in 100 columns."""
     quoted = [f'"{code}"' for code in codes]
     one = " " * 12 + " | ".join(quoted) + f" => {value},"
     if len(one) <= 100:

@@ -1,7 +1,7 @@
-"""What the tests want of the machine beside .venv, and whether it is there.
+"""The programs and packages that tests need beside .venv, and whether they are there.
 
-`tools/setup.py` (`make setup`) installs what is missing, before the tests. Tests never install
-anything: they ask `lacking()`, and are skipped for the reason that it gives.
+`tools/setup.py` (`make setup`) installs the missing ones, before the tests. Tests never install
+anything: they call `lacking()`, and are skipped with the reason that it returns.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from collections.abc import Callable
 
 from pg import binaries
 
-# Programs of the system meant for servers are not on everybody's path.
+# Folders of the system's programs for servers, which are not on every user's path.
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
 def find(*names: str) -> str | None:
-    """The path of the first of these programs that there is."""
+    """The path of the first of these programs that is installed."""
     return next(filter(None, (shutil.which(name, path=PATH) for name in names)), None)
 
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A package of Debian's, and the programs by any of which one sees that it is there."""
+    """A package of Debian, and programs: if one of them is there, the package is."""
 
     package: str
     programs: tuple[str, ...]
-    # Another way to look, for what is on no path.
+    # Another check, for packages without a program on the path.
     seen: Callable[[], object] | None = None
 
     @property
@@ -39,13 +39,13 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Need:
-    """Something that tests want."""
+    """Something that tests need."""
 
     title: str
-    # What is not done without it.
+    # The tests that are skipped without it.
     used_by: str
     parts: tuple[Part, ...]
-    # A package of Python that goes into .venv (an extra of pyproject.toml has its name), and what
+    # A Python package for .venv (an extra of pyproject.toml has its name), and the packages that
     # it is built with.
     module: str = ""
     to_build: tuple[Part, ...] = ()
@@ -56,13 +56,13 @@ class Need:
 
     @property
     def packages(self) -> list[str]:
-        """The packages of Debian's that are missing."""
+        """The missing packages of Debian."""
         parts = self.parts + (self.to_build if self.lacks_module else ())
         return [part.package for part in parts if part.missing]
 
     @property
     def missing(self) -> list[str]:
-        """All that is missing, by name."""
+        """The names of everything that is missing."""
         return self.packages + ([f"{self.module} in .venv"] if self.lacks_module else [])
 
 
@@ -118,7 +118,7 @@ NEEDS = {
     ),
 }
 
-# What goes together, by what it is for.
+# Groups of needs, by their purpose.
 GROUPS = {
     "server": ("postgresql",),
     "tests": ("postgresql", "pgbouncer", "kerberos"),
@@ -131,7 +131,7 @@ GROUPS = {
 
 
 def lacking(name: str) -> str | None:
-    """Why what wants this cannot be done: what is missing, and the command that gets it."""
+    """The reason to skip a test: what is missing, and the command that installs it."""
     need = NEEDS[name]
     if not need.missing:
         return None

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Builds and tests on the Pythons that are newer than this machine's, in a chroot of Debian sid.
+"""Builds and tests on Pythons that are newer than this machine's, in a chroot of Debian sid.
 
     tools/next.py [--brief] [VERSION...] [-- PYTEST...]      3.14 and 3.15, unless others are named
 
 For each: a wheel in release mode, `tools/smoke_program.py`, psycopg2's own suite, and our tests, on
-the chroot's PostgreSQL. With --brief, of our tests only those of the database and the units. What
-is between runs lies in `.cache/next`. A line a Python ends it; the exit code is 1 if anything
-failed. Where there can be no chroot (see `tools/sid.py`), it says so and ends well.
+the chroot's PostgreSQL. With --brief, only our tests of the database and the units. Files are kept
+between runs in `.cache/next`. At the end it prints a line for each Python; the exit code is 1 if
+anything failed. If there can be no chroot (see `tools/sid.py`), it says so and exits with 0.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from upstream import report
 
 VERSIONS = ("3.14", "3.15")
 POSTGRESQL = "18"
-# With --brief, what is tested and the extras of pyproject.toml that it wants.
+# With --brief: the tests, and the extras of pyproject.toml that they need.
 BRIEF = ("tests/db", "tests/unit")
 BRIEF_EXTRAS = ("test",)
 
 
 @dataclasses.dataclass
 class Outcome:
-    """What came out for one Python."""
+    """The results for one Python."""
 
     version: str
     counts: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Packages of npm's, in a folder of our own: nothing is installed for the machine."""
+"""Packages of npm, in a folder of our own: nothing is installed for the whole machine."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ FOLDER = Path(os.environ.get("PSYCOXIDE_NPM") or ROOT / ".cache" / "npm").absolu
 
 
 class Unavailable(Exception):
-    """npm, or a package of its, is not to be had; says why."""
+    """npm, or one of its packages, cannot be installed, with the reason."""
 
 
 def package(name: str) -> Path:
-    """Where the package of this name lies, if it is installed."""
+    """The folder of the package with this name, if it is installed."""
     return FOLDER / "node_modules" / name
 
 
@@ -27,7 +27,7 @@ def install(packages: Sequence[str]) -> None:
         raise Unavailable("there is no npm here")
     FOLDER.mkdir(parents=True, exist_ok=True)
     command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", "."]
-    # No package's own script runs; and all lie in one folder, whatever peers they ask for.
+    # No package's own script runs; and all are in one folder, whatever peers they ask for.
     command += ["--ignore-scripts", "--legacy-peer-deps"]
     done = subprocess.run([*command, *packages], cwd=FOLDER, stdout=2, check=False)
     if done.returncode:

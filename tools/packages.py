@@ -1,7 +1,7 @@
-"""Debian's packages: what apt-get would do for some of them, and having it done.
+"""Debian's packages: what apt-get would do to install some of them, and doing it.
 
-Nothing that is installed changes its version or goes away for them, unless that is asked for:
-apt-get is first had to say what it would do, and where it would change something, nothing is done.
+No installed package changes its version or is removed, unless that is asked for: apt-get first
+has to say what it would do, and if it would change an installed package, nothing is done.
 """
 
 from __future__ import annotations
@@ -15,40 +15,40 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-# `--no-upgrade` is for the packages that are named; those that they depend on, `plan` looks at.
+# `--no-upgrade` protects only the named packages; `plan()` checks those that they depend on.
 OPTIONS = ["-y", "-q", "--no-install-recommends", "--no-upgrade"]
-# Another apt-get may be at work, for minutes.
+# Another apt-get may be running, for minutes.
 PATIENCE = "DPkg::Lock::Timeout=600"
-# Written for the time of an installation, where there is no such file.
+# Written during an installation, unless the file exists.
 GUARDS = {
-    # Debian starts the services that it installs. Nobody asked for these here.
+    # Debian starts the services that it installs. These are not wanted here.
     Path("/usr/sbin/policy-rc.d"): "#!/bin/sh\nexit 101\n",
-    # PostgreSQL's package makes a cluster on port 5432, which tests that want *no* server at the
-    # default address would meet.
+    # PostgreSQL's package makes a cluster on port 5432. Some tests need *no* server at the default
+    # address.
     Path("/etc/postgresql-common/createcluster.d/99-psycoxide.conf"): (
         "create_main_cluster = false\n"
     ),
 }
 
 # "Inst libkrb5-3 [1.20.1-2] (1.20.1-3 Debian:12/stable [amd64]) []": the first brackets have the
-# version that is installed, if one is. "Remv name [version]".
+# installed version, if there is one. "Remv name [version]".
 _STEP = re.compile(r"^(Inst|Remv) (\S+)(?: \[([^\]]*)\])?(?: \((\S+))?", re.MULTILINE)
 
 
 class Refused(Exception):
-    """Packages are not installed; says why."""
+    """Packages were not installed, with the reason."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What apt-get would do: the packages that are new, and what would happen to others."""
+    """What apt-get would do: the new packages, and the changes of installed ones."""
 
     new: tuple[str, ...]
     changes: tuple[str, ...]
 
 
 def unable() -> str | None:
-    """Why nothing can be installed here: no Debian, or we are not root on it."""
+    """The reason why nothing can be installed here: no Debian, or we are not root."""
     if shutil.which("apt-get") is None:
         return "there is no apt-get here"
     if os.geteuid() != 0:
@@ -62,7 +62,7 @@ def command(names: list[str]) -> list[str]:
 
 
 def plan(names: list[str]) -> Plan:
-    """What installing these would do. Raises Refused where apt-get sees no way."""
+    """The plan for installing these. Raises Refused if apt-get cannot install them."""
     done = subprocess.run(
         [*command(names), "--simulate"],
         env=environment(),
@@ -86,7 +86,7 @@ def plan(names: list[str]) -> Plan:
 
 
 def install(names: list[str], *, may_change: bool = False) -> None:
-    """Install these packages, without what they only recommend.
+    """Install these packages, without those that they only recommend.
 
     Raises Refused if that would change packages that are installed, and `may_change` is false, or
     if apt-get fails.
@@ -99,7 +99,7 @@ def install(names: list[str], *, may_change: bool = False) -> None:
 
 
 def check(found: Plan, may_change: bool) -> None:
-    """Raises Refused for a plan that changes what is installed."""
+    """Raises Refused if the plan changes installed packages."""
     if found.changes and not may_change:
         raise Refused(
             "apt-get would change packages that are installed (" + ", ".join(found.changes) + ")"
@@ -107,12 +107,12 @@ def check(found: Plan, may_change: bool) -> None:
 
 
 def update() -> bool:
-    """Read the lists of packages anew. That changes no package."""
+    """Update the lists of packages. That changes no package."""
     return run(["apt-get", "update", "-q", "-o", PATIENCE])
 
 
 def run(arguments: list[str]) -> bool:
-    """Run apt-get with its chatter on stderr, where it does not mix with results."""
+    """Run apt-get with its output on stderr, where it does not mix with results."""
     done = subprocess.run(
         arguments, env=environment(), stdin=subprocess.DEVNULL, stdout=2, check=False
     )
@@ -125,7 +125,7 @@ def environment() -> dict[str, str]:
 
 @contextlib.contextmanager
 def guards() -> Iterator[None]:
-    """Keep what is installed meanwhile from starting services and making clusters."""
+    """Keep packages that are installed meanwhile from starting services and making clusters."""
     made = [path for path in GUARDS if not path.exists()]
     try:
         for path in made:

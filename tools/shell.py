@@ -4,8 +4,8 @@
     tools/pgserver.py run -- tools/shell.py [COMMAND...]
 
 Runs the user's shell, or the command. The environment is that of the manual's examples: there is a
-database `shop` and a superuser `me`, to whom it belongs, so that `connect("dbname=shop")` and
-`connect("dbname=shop user=me")` work as they are. Both go when the server does.
+superuser `me`, who owns a database `shop`, so that `connect("dbname=shop")` and
+`connect("dbname=shop user=me")` work as they are. Both disappear with the server.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Here is a PostgreSQL of your own, with a database {DATABASE} and a superuser {RO
 
 
 def environment(server: cluster.Server) -> dict[str, str]:
-    """Where programs that are told nothing connect to, and the programs."""
+    """Variables that tell programs where to connect, and a PATH with Python and psql."""
     path = [str(Path(sys.executable).parent), server.clients, os.environ.get("PATH", os.defpath)]
     return {
         **os.environ,
@@ -46,7 +46,7 @@ def environment(server: cluster.Server) -> dict[str, str]:
 
 
 def furnish(server: cluster.Server) -> None:
-    """Make the role and the database, where a shell before has not."""
+    """Make the role and the database, unless an earlier shell has."""
     if not cluster.psql(server, "postgres", f"select 1 from pg_roles where rolname = '{ROLE}'"):
         cluster.psql(server, "postgres", f"create role {ROLE} superuser login")
     if not cluster.psql(
@@ -66,7 +66,7 @@ def main() -> int:
     if not sys.argv[1:] and sys.stdin.isatty():
         print(GREETING, flush=True)
     code = subprocess.run(command, env=environment(server), check=False).returncode
-    # What the last command of an interactive shell came to is no news for `make`.
+    # The exit code of an interactive shell's last command is no failure of `make`.
     return code if sys.argv[1:] or not sys.stdin.isatty() else 0
 
 

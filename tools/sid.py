@@ -5,13 +5,13 @@
     tools/sid.py run [--user postgres] COMMAND...      run a command inside
 
 It lies in the folder that PSYCOXIDE_SID names, or else in `.cache/sid` under the checkout. Only
-root can make one, with debootstrap, from the mirror that this machine's own apt uses; where that is
-not to be had, both say so in one line and end well.
+root can make one, with debootstrap, from the mirror of this machine's own apt. If that is not
+possible, both commands say so in one line and exit with 0.
 
-Inside, the checkout, /tmp, cargo's and rustup's folders lie where they lie outside, and the network
-is the same. They are mounted in a mount namespace that each command has for itself, and so vanish
-with it, whatever ends it: from outside nothing is ever mounted in the chroot, which can be removed
-as any folder can.
+Inside, the checkout, /tmp, cargo's and rustup's folders have the same paths as outside, and the
+network is the same. They are mounted in a mount namespace of each command, and vanish with the
+command, however it ends: from outside nothing is ever mounted in the chroot, which can be removed
+like any folder.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = Path(os.environ.get("PSYCOXIDE_SID") or ROOT / ".cache" / "sid").absolute()
 CARGO = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
 RUSTUP = Path(os.environ.get("RUSTUP_HOME") or Path.home() / ".rustup")
-# The authorities that this machine trusts, and where the chroot has them: beside its own, which a
-# package may want to write.
+# The authorities that this machine trusts, and their place in the chroot: beside its own, as a
+# package may write those.
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 CERTIFICATES_INSIDE = Path("/etc/ssl/outside.crt")
 
-# What is mounted, and where inside.
+# The folders that are mounted, and their places inside.
 SAME = ("/proc", "/dev", "/tmp", ROOT, CARGO, RUSTUP, "/etc/resolv.conf", "/etc/hosts")
 MOUNTS = {**{Path(path): Path(path) for path in SAME}, CERTIFICATES: CERTIFICATES_INSIDE}
 
 PRIVATE = ("unshare", "--mount", "--propagation", "private", "--")
 
-# Mounts the pairs that stand before the `--`, and becomes the command behind it. Run by unshare,
-# which makes the namespace; with no fork on the way, a signal for the process is the command's.
+# Mounts the pairs before the `--`, and becomes the command after it. Run by unshare, which makes
+# the namespace. There is no fork on the way, so a signal to the process reaches the command.
 ENTER = """
 set -eu
 while [ "$1" != -- ]; do mount --rbind "$1" "$2"; shift 2; done
@@ -51,19 +51,19 @@ shift
 exec chroot "$@"
 """
 
-# What the chroot is set up with: {file: text}.
+# The files that the chroot is set up with, and their texts.
 SETTINGS = {
     "etc/apt/apt.conf.d/99psycoxide": (
         'APT::Install-Recommends "false";\n'
         'Acquire::Retries "3";\n'
-        # A mirror's Release file may be older than it says it is good for.
+        # A mirror's Release file may have expired.
         'Acquire::Check-Valid-Until "false";\n'
     ),
-    # Only what is asked for by name comes from experimental.
+    # Only packages that are asked for by name come from experimental.
     "etc/apt/preferences.d/psycoxide": (
         "Package: *\nPin: release a=experimental\nPin-Priority: 1\n"
     ),
-    # It can be made again: it need not survive a loss of power.
+    # The chroot can be made again, so it need not survive a loss of power.
     "etc/dpkg/dpkg.cfg.d/psycoxide": "force-unsafe-io\n",
     # No package's installation starts a service, or makes a cluster.
     "usr/sbin/policy-rc.d": "#!/bin/sh\nexit 101\n",
@@ -72,7 +72,7 @@ SETTINGS = {
 
 
 class Unavailable(Exception):
-    """There is no chroot to be had on this machine; says why."""
+    """This machine can have no chroot, with the reason."""
 
 
 class Failed(Exception):
@@ -93,10 +93,10 @@ def command(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> list[str]:
-    """What to run outside, by `subprocess`, so that `arguments` run inside the chroot.
+    """The arguments for `subprocess` that run `arguments` inside the chroot.
 
-    The command sees `environment()`, with `env` over it, and nothing else of ours. It begins in
-    `cwd`: the checkout, or `/` for users other than root, who may not get at that.
+    The command sees `environment()`, updated with `env`, and nothing else of ours. It begins in
+    `cwd`: the checkout, or `/` for users other than root, who may have no access to the checkout.
     """
     return enter(FOLDER, arguments, user=user, env=env, cwd=cwd)
 
@@ -161,7 +161,7 @@ def environment(folder: Path, user: str) -> dict[str, str]:
     if CERTIFICATES.exists():
         names = "PIP_CERT SSL_CERT_FILE REQUESTS_CA_BUNDLE CARGO_HTTP_CAINFO GIT_SSL_CAINFO"
         env |= dict.fromkeys(names.split(), str(CERTIFICATES_INSIDE))
-    # How the network is reached is the same inside.
+    # The network's settings are the same inside.
     same = ("http_proxy", "https_proxy", "no_proxy", "pip_index_url", "pip_default_timeout")
     return env | {name: value for name, value in os.environ.items() if name.lower() in same}
 
@@ -170,7 +170,7 @@ def environment(folder: Path, user: str) -> dict[str, str]:
 
 
 def ensure(names: Sequence[str] = (), *, release: str = "sid") -> None:
-    """See to it that the chroot is there and has these packages, of this release.
+    """Make the chroot if necessary, and install these packages, of this release.
 
     Raises Unavailable if this machine can have no chroot, and Failed if something went wrong.
     """
@@ -183,13 +183,13 @@ def ensure(names: Sequence[str] = (), *, release: str = "sid") -> None:
         if missing:
             say(f"installing of {release}: {' '.join(missing)}")
             install = ["apt-get", "install", "-y", "-qq", "-t", release, *missing]
-            # The lists may be older than what the mirror has now.
+            # The lists may be older than the mirror's packages.
             if not (apt(install) or (apt(["apt-get", "update", "-qq"]) and apt(install))):
                 raise Failed(f"apt-get could not install {' '.join(missing)}: {last_words()}")
 
 
 def check_means() -> None:
-    """Raises Unavailable where commands cannot be run in a chroot."""
+    """Raises Unavailable if commands cannot be run in a chroot."""
     if os.geteuid() != 0:
         raise Unavailable("a chroot of Debian sid is made by root only")
     if not shutil.which("unshare"):
@@ -227,14 +227,14 @@ def make() -> None:
 
 
 def bootstrap(folder: Path, mirror: str) -> None:
-    """Run debootstrap. It mounts things as well, so it has a namespace of its own."""
+    """Run debootstrap, in a namespace of its own, as it mounts things, too."""
     make = ["debootstrap", "--variant=minbase", "--include=ca-certificates", "sid"]
     if not logged([*PRIVATE, *make, str(folder), mirror]):
         raise Failed(f"debootstrap could not make it: {last_words()}")
 
 
 def find_mirror() -> str:
-    """The first of the repositories of this machine's apt that has sid."""
+    """The first repository of this machine's apt that has sid."""
     if not shutil.which("apt-get"):
         raise Unavailable("there is no apt here, whose mirror would serve sid")
     asked = subprocess.run(
@@ -264,7 +264,7 @@ def set_up(folder: Path, mirror: str) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder, unless something is mounted in it: that would be emptied as well."""
+    """Remove a folder, unless something is mounted in it, which would be emptied as well."""
     mounted = mounts_in(folder, Path("/proc/self/mountinfo").read_text())
     if mounted:
         raise Failed(f"{mounted[0]} is mounted: unmount it first")
@@ -273,7 +273,7 @@ def remove(folder: Path) -> None:
 
 
 def mounts_in(folder: Path, table: str) -> list[str]:
-    """What is mounted in this folder, by the kernel's table."""
+    """The mounts in this folder, by the kernel's table."""
     points = (line.split()[4].replace(r"\040", " ") for line in table.splitlines())
     return [point for point in points if Path(point).is_relative_to(folder)]
 
@@ -285,12 +285,12 @@ def is_installed(name: str) -> bool:
 
 
 def apt(arguments: list[str], folder: Path = FOLDER) -> bool:
-    """Run apt-get inside; False if it could not do it."""
+    """Run apt-get inside. Returns False if it failed."""
     return logged(enter(folder, arguments, env={"DEBIAN_FRONTEND": "noninteractive"}))
 
 
 def logged(command: list[str]) -> bool:
-    """Run a command that has much to say, into a file beside the chroot."""
+    """Run a command with much output, which goes into a file beside the chroot."""
     with log().open("a") as output:
         done = subprocess.run(
             command,
@@ -307,7 +307,7 @@ def log() -> Path:
 
 
 def last_words() -> str:
-    """The end of what was logged, and where the rest is."""
+    """The end of the log, and the path of the whole."""
     return "\n".join([f"see {log()}", *log().read_text().splitlines()[-10:]])
 
 

@@ -3,8 +3,8 @@
 
     tools/smoke.py 3.10 3.13
 
-A version that is not on this machine is skipped, and said so; if none is there, the Python that
-runs this stands in. Run it under `tools/pgserver.py run`, which says where the server is.
+A version that is not on this machine is skipped, with a message; if none is there, the Python that
+runs this is used instead. Run it under `tools/pgserver.py run`, which says where the server is.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ assert psycopg2 is psycoxide and psycopg2.__version__.startswith(version("psycop
 
 
 def runs(candidate: str, version: str) -> bool:
-    """Whether this is a Python of that version: pyenv's shims exist for versions it won't run."""
+    """Whether this is a Python of that version: pyenv has shims for versions that it won't run."""
     ask = "import sys; print('%d.%d' % sys.version_info[:2])"
     try:
         done = subprocess.run([candidate, "-c", ask], capture_output=True, text=True, check=False)
@@ -36,7 +36,7 @@ def runs(candidate: str, version: str) -> bool:
 
 
 def find(version: str) -> str | None:
-    """An interpreter of this version, on PATH or of pyenv's."""
+    """An interpreter of this version, on PATH or from pyenv."""
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     installed = sorted(pyenv.glob(f"{version}.*/bin/python")) if pyenv.is_dir() else []
     candidates = [shutil.which(f"python{version}"), *map(str, reversed(installed))]
@@ -44,8 +44,8 @@ def find(version: str) -> str | None:
 
 
 def build(python: str, out: Path, timeout: float | None = None) -> Path:
-    """A wheel made by this interpreter, in a target folder of its own: sharing one would make
-    cargo rebuild PyO3 at each change of interpreter."""
+    """A wheel made by this interpreter, in a target folder of its own: with a shared one cargo
+    would rebuild PyO3 at each change of interpreter."""
     env = {**os.environ, "PYO3_PYTHON": python, "CARGO_TARGET_DIR": str(target_folder())}
     subprocess.run(
         [sys.executable, "-m", "maturin", "build", "--release", "--locked", "--quiet",
@@ -70,9 +70,9 @@ def check(version: str, python: str) -> None:
         subprocess.run([python, "-m", "venv", str(venv)], check=True)
         inside = str(venv / "bin" / "python")
         subprocess.run([inside, "-m", "pip", "install", "-q", "--no-index", str(wheel)], check=True)
-        # From elsewhere and isolated, so that the wheel is what gets imported.
+        # From another folder and isolated, so that the wheel is imported.
         subprocess.run([inside, "-I", str(PROGRAM)], cwd=folder, check=True)
-        # The wheel has the files of the shim, too, which are no modules.
+        # The wheel also has the files of the shim, which are no modules.
         subprocess.run([inside, "-m", "psycoxide", "shim", "install"], cwd=folder, check=True)
         subprocess.run([inside, "-I", "-c", SHIMMED], cwd=folder, check=True)
         print(f"smoke {version}: {wheel.name} ok", flush=True)

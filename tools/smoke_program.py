@@ -1,4 +1,4 @@
-"""What a fresh installation must be able to do; run by tools/smoke.py inside the new venv."""
+"""Tries a fresh installation; run by tools/smoke.py inside the new venv."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def wait(conn: extensions.connection) -> None:
 
 
 def another_interpreter() -> None:
-    """It must get a plain ImportError: what Python does by itself depends on its version."""
+    """It must get a plain ImportError: Python's own behaviour depends on its version."""
     try:
         interpreters = importlib.import_module("_interpreters")
     except ImportError:

@@ -1,4 +1,4 @@
-"""Our tests and psycopg2's own suite, run by this machine's Python or by one of Debian sid's."""
+"""Runs our tests and psycopg2's own suite, with this machine's Python or one of Debian sid's."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from upstream import report
 
 ROOT = Path(__file__).resolve().parent.parent
 ALLOWED = ROOT / "tests" / "parity" / "allowed_failures.txt"
-# What building and testing in the chroot wants of Debian, beside Python and a server.
+# Debian's packages for building and testing in the chroot, beside Python and a server.
 SID_PACKAGES = """
     gcc git libc6-dev make pkg-config
     openssl pgbouncer procps
     krb5-admin-server krb5-kdc krb5-user libkrb5-dev
 """.split()
-# Of pyproject.toml: all that our tests want.
+# The extras of pyproject.toml that our tests need.
 EXTRAS = ("dev", "gssapi")
 
 
@@ -34,38 +34,38 @@ class Interpreter:
     def __init__(self, server: str, folder: Path) -> None:
         self.python = sys.executable
         self.server = server
-        # What is kept of a run lies here.
+        # The folder for the files of a run.
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def command(self, arguments: Sequence[str], env: Mapping[str, str]) -> list[str]:
-        """What to run, so that Python runs with these arguments in the checkout."""
+        """The command that runs Python with these arguments in the checkout."""
         variables = [f"{name}={value}" for name, value in env.items()]
         return ["env", f"--chdir={ROOT}", *variables, self.python, *arguments]
 
     def run(
         self, *arguments: str, server: bool = False, env: Mapping[str, str] | None = None
     ) -> bool:
-        """Run Python with these arguments, beside a fresh server if it wants one."""
+        """Run Python with these arguments, beside a fresh server if `server` is set."""
         beside = ["tools/pgserver.py", "run", "--server", self.server, "--", self.python]
         command = self.command([*(beside if server else ()), *arguments], env or {})
         return subprocess.run(command, check=False).returncode == 0
 
     def server_version(self) -> str | None:
-        """The version of the server, if there is one. What is missing is told on stderr."""
+        """The version of the server, if there is one. Missing programs are named on stderr."""
         ask = self.command(["tools/pgserver.py", "version", "--server", self.server], {})
         done = subprocess.run(ask, stdout=subprocess.PIPE, text=True, check=False)
         return None if done.returncode else done.stdout.strip()
 
     def test(self, arguments: Sequence[str]) -> dict[str, int]:
-        """Run our tests; how many had each outcome, nothing if they did not run."""
+        """Run our tests. Returns the number of each outcome, nothing if they did not run."""
         found = self.folder / "tests.xml"
         found.unlink(missing_ok=True)
         self.run("-m", "pytest", "-q", f"--junit-xml={found}", *arguments, server=True)
         return read_pytest(found)
 
     def upstream(self, driver: str = "psycoxide") -> dict[str, str]:
-        """Run psycopg2's suite on a driver; the outcome of each test, nothing if none ran."""
+        """Run psycopg2's suite on a driver. Returns each test's outcome, nothing if none ran."""
         out = self.folder / f"parity-{driver}"
         results = out / "results.json"
         results.unlink(missing_ok=True)
@@ -74,7 +74,7 @@ class Interpreter:
 
 
 class SidInterpreter(Interpreter):
-    """A Python of the chroot, with a venv and a wheel of its own, and a server of the chroot's."""
+    """A Python of the chroot, with a venv and a wheel of its own, and the chroot's server."""
 
     def __init__(self, version: str, postgresql: str) -> None:
         super().__init__("debian", ROOT / ".cache" / "next" / version)
@@ -90,7 +90,7 @@ class SidInterpreter(Interpreter):
         return self.run("-m", "pip", "install", "-q", *arguments)
 
     def set_up(self, extras: Sequence[str] = EXTRAS) -> bool:
-        """The venv, and in it what these extras want and there is a wheel of."""
+        """Make the venv, and install the packages of these extras that have a wheel."""
         if not Path(self.python).is_symlink():
             sid.run([f"python{self.version}", "-m", "venv", str(self.folder / "venv")])
         asked = subprocess.run(
@@ -115,7 +115,7 @@ class SidInterpreter(Interpreter):
         dist.mkdir(exist_ok=True)
         for old in dist.iterdir():
             old.unlink()
-        # How cargo was told to build outside holds inside, too.
+        # Cargo's settings from outside are used inside, too.
         profile = {k: v for k, v in os.environ.items() if k.startswith("CARGO_PROFILE_")}
         made = self.run(
             *("-m", "maturin", "build", "--release", "--locked", "--quiet"),
@@ -133,13 +133,13 @@ class SidInterpreter(Interpreter):
 
 
 def sid_packages(*pythons: str) -> list[str]:
-    """The packages that these Pythons, and building and testing with them, want of Debian."""
+    """Debian's packages for these Pythons, and for building and testing with them."""
     parts = [f"python{version}{part}" for version in pythons for part in ("", "-dev", "-venv")]
     return [*SID_PACKAGES, *parts]
 
 
 def read_pytest(path: Path) -> dict[str, int]:
-    """What pytest's report counts; nothing if it wrote none."""
+    """The counts of pytest's report; nothing if it wrote none."""
     if not path.exists():
         return {}
     suite = ElementTree.parse(path).getroot().find("testsuite")

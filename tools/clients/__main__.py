@@ -24,7 +24,7 @@ from clients.compare import Comparison, Outcome
 
 def main() -> int:
     options = arguments()
-    # So that what was started is ended, too.
+    # So that the started processes are ended, too.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     allowed = compare.read_allowed(options.allow) if options.allow else []
     database = Scratch(options.dsn, options.psql)
@@ -88,13 +88,13 @@ def arguments() -> argparse.Namespace:
 def with_driver(
     driver: str, prepared: Prepared, database: Scratch, server: str, options: argparse.Namespace
 ) -> Outcome:
-    """Run a client's tests with a driver; psycopg2's results are remembered."""
+    """Run a client's tests with a driver; psycopg2's results are kept."""
     client = prepared.client
     path = options.cache / f"{client.name}-{driver}.json"
     command = client.command(prepared, database, "DATABASE")
     key = {
         "versions": [prepared.requirement, prepared.interpreter.version, server, place.PSYCOPG2],
-        # How the tests are run, and which: all that does not change with the server's port.
+        # Which tests are run, and how: everything that does not depend on the server's port.
         "inside": hashlib.sha256(
             b"".join(path.read_bytes() for path in sorted(INSIDE.glob("*.py")))
         ).hexdigest(),

@@ -14,7 +14,7 @@ PYTEST = ("-m", "pytest", "-p", "psycoxide_recorder", "-p", "no:cacheprovider", 
 
 
 class SQLAlchemy(Client):
-    """The suites that touch the driver, with what its README.unittests asks of the database."""
+    """The suites that use the driver, on a database as its README.unittests asks for."""
 
     name = family = "sqlalchemy"
     title = "SQLAlchemy"
@@ -39,7 +39,7 @@ class SQLAlchemy(Client):
 
 
 class SQLAlchemyORM(SQLAlchemy):
-    """The rest that is marked as depending on the database: SQL and ORM."""
+    """The other tests that are marked as depending on the database: SQL and ORM."""
 
     name = "sqlalchemy-orm"
     title = "SQLAlchemy (sql, orm)"
@@ -47,7 +47,7 @@ class SQLAlchemyORM(SQLAlchemy):
 
 
 class SQLAlchemyDialect(SQLAlchemy):
-    """The part that is quick enough to be run on each change."""
+    """The part that is quick enough to be run at each change."""
 
     name = "sqlalchemy-dialect"
     title = "SQLAlchemy (dialect)"
@@ -63,7 +63,7 @@ class Django(Client):
     labels: tuple[str, ...] = ("backends", "postgres_tests", "transactions", "introspection")
 
     def database(self, database: Scratch, name: str) -> None:
-        # The databases of the tests are its own to make; this one is where it starts from.
+        # Django makes the tests' databases itself; it connects to this one first.
         recreate(database, name)
         for made in ("test_clients", "test_clients_other"):
             database.sql(f"drop database if exists {made} with (force)")
@@ -78,12 +78,12 @@ class Django(Client):
                 "--verbosity", "0", *labels]  # fmt: skip
 
     def environment(self, prepared: Prepared, database: Scratch, name: str) -> dict[str, str]:
-        # Django's own tree, not an installed one: its tests insist on it.
+        # Django's own source tree, not an installed package: its tests insist on it.
         return {"PYTHONPATH": str(prepared.source), **connecting(database, name)}
 
 
 class DjangoMore(Django):
-    """What else of Django depends most on the driver."""
+    """The other test suites of Django that depend most on the driver."""
 
     name = "django-more"
     title = "Django (more)"
@@ -103,7 +103,7 @@ class Pandas(Client):
     needs = ("sqlalchemy==2.1.9", "pytest>=8,<10", "hypothesis", "pyarrow")
 
     def source(self, cache: Path, prepared: Prepared) -> Path:
-        # Its wheel brings its tests, but not their data.
+        # Its wheel has its tests, but not their data.
         lib = Path(prepared.python).parent.parent / "lib"
         package = next(lib.glob("python*/site-packages/pandas"))
         data = package / "tests" / "io" / "data" / "csv" / "iris.csv"
@@ -124,8 +124,8 @@ class Pandas(Client):
 
 
 def flowers() -> str:
-    """A table like Fisher's irises in what the tests ask of it: 150 rows, the first one of them as
-    it was, and eight of the first kind whose sepals are 5.1 long."""
+    """A table that is like Fisher's irises for the tests: 150 rows, of which the first is the same,
+    and eight of the first kind have sepals of length 5.1."""
     lines = ["SepalLength,SepalWidth,PetalLength,PetalWidth,Name", "5.1,3.5,1.4,0.2,Iris-setosa"]
     for number in range(1, 150):
         name = ("setosa", "versicolor", "virginica")[number // 50]
@@ -150,7 +150,7 @@ class Green(Client):
         return INSIDE
 
     def command(self, prepared: Prepared, database: Scratch, name: str) -> list[str]:
-        # Without the configuration of this repository, in which it lies.
+        # Without the pytest configuration of this repository, in which it lies.
         return [*PYTEST, "-c", os.devnull, "--rootdir", str(INSIDE), "test_psycogreen.py"]
 
     def environment(self, prepared: Prepared, database: Scratch, name: str) -> dict[str, str]:
@@ -161,7 +161,7 @@ class Green(Client):
 
 
 class Agents(Client):
-    """Agents and tracers: whether they see what a program does, started by `run`."""
+    """Agents and tracers: they must see the statements of a program started by `run`."""
 
     name = family = "agents"
     title = "OpenTelemetry's and other agents"
@@ -172,7 +172,7 @@ class Agents(Client):
     )  # fmt: skip
 
     def source(self, cache: Path, prepared: Prepared) -> Path:
-        # It has no tests that could be run on a server.
+        # Their own tests cannot be run on a server.
         return INSIDE
 
     def command(self, prepared: Prepared, database: Scratch, name: str) -> list[str]:
@@ -183,7 +183,7 @@ class Agents(Client):
 
 
 class AgentsByShim(Agents):
-    """The same, with the shim in the environment."""
+    """Agents and tracers, with the shim in the environment."""
 
     name = "agents-shim"
     title = "agents, by the shim"
@@ -211,7 +211,7 @@ CLIENTS: dict[str, Client] = {
         DjangoMore(),
     )
 }
-# What `make clients` runs when nothing is chosen: each test once, in half an hour or less.
+# The clients that `make clients` runs by default: each test once, in half an hour or less.
 DEFAULT = (
     "psycogreen", "agents", "agents-shim", "pandas", "sqlalchemy", "django", "django-more",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the runner has to know of a client."""
+"""A client as the runner sees it."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ class Prepared:
 
 
 class Client:
-    """A program with tests of its own. Subclasses say what is particular."""
+    """A program with tests of its own. Each has a subclass."""
 
     name: str
     title: str
     # Clients of one family share a virtual environment.
     family: str
-    # The versions to run, the one to prefer first, each with the oldest Python that
-    # it and psycoxide support.
+    # The versions to run, the preferred one first, each with the oldest Python that it and
+    # psycoxide support.
     versions: tuple[tuple[str, str], ...]
-    # What else its tests need, beside the distribution itself.
+    # Distributions that its tests need beside its own.
     needs: tuple[str, ...] = ()
-    # With psycoxide, whether the shim gives it psycopg2's name, and not `python -m psycoxide run`.
+    # Whether psycoxide gets psycopg2's name by the shim, instead of `python -m psycoxide run`.
     by_shim = False
-    # Seconds without a sign of life: in a test, and outside (collecting, creating tables).
+    # Time limits in seconds: for a test, and between tests (collecting, creating tables).
     test_limit = 90.0
     idle_limit = 240.0
-    # Seconds for the client as a whole, with one driver.
+    # The time limit in seconds for the whole client, with one driver.
     limit = 3000.0
 
     def prepare(self, cache: Path) -> Prepared:
-        """Fetch it, for the first of its versions that some Python here supports."""
+        """Fetch the first of its versions that a Python on this machine supports."""
         for requirement, oldest in self.versions:
             python = place.interpreter(oldest)
             if python is None:
@@ -61,11 +61,11 @@ class Client:
         raise place.CannotPrepare(f"no Python {oldest} or later is on PATH or in pyenv")
 
     def source(self, cache: Path, prepared: Prepared) -> Path:
-        """Where its tests are: by default, in its sdist."""
+        """The folder of its tests: by default, that of its sdist."""
         return place.sdist(cache / "sdists", prepared.requirement, prepared.interpreter.path)
 
     def database(self, database: Scratch, name: str) -> None:
-        """Create what its tests expect of the server. Called before each process of tests."""
+        """Create the databases for its tests. Called before each process of tests."""
         recreate(database, name)
 
     def command(self, prepared: Prepared, database: Scratch, name: str) -> list[str]:
@@ -76,12 +76,12 @@ class Client:
         return {}
 
     def folder(self, prepared: Prepared) -> Path:
-        """The directory its tests are started in."""
+        """The directory to start its tests in."""
         return prepared.source
 
 
 def recreate(database: Scratch, name: str, *statements: str) -> None:
-    """An empty database; who is still connected to the old one is thrown out."""
+    """Make an empty database. Sessions that still use the old one are ended."""
     database.sql(f'drop database if exists "{name}" with (force)')
     database.sql(f"create database \"{name}\" template template0 encoding 'UTF8'")
     if statements:
@@ -89,7 +89,7 @@ def recreate(database: Scratch, name: str, *statements: str) -> None:
 
 
 def url(database: Scratch, name: str) -> str:
-    """SQLAlchemy's way to name a database."""
+    """A database's URL for SQLAlchemy."""
     p = database.parameters
     secret = f":{p['password']}" if "password" in p else ""
     return f"postgresql+psycopg2://{p['user']}{secret}@{p['host']}:{p.get('port', 5432)}/{name}"

@@ -1,4 +1,4 @@
-"""Compares the results of two drivers, and tells what came out."""
+"""Compares the results of two drivers, and prints the outcome."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Comparison:
             for test, result in self.psycopg2.results.items()
             if result.outcome == PASSED and self.outcome(test) != PASSED
         ]
-        # A hang or a crash counts wherever it is, between two tests included.
+        # A hang or a crash counts anywhere, even between two tests.
         return behind + [
             test
             for test, result in self.psycoxide.results.items()
@@ -99,13 +99,13 @@ class Comparison:
 
     @property
     def good(self) -> bool:
-        """Whether psycoxide is at psycopg2's level, and there was something to compare."""
+        """Whether psycoxide passes all that psycopg2 passes, and there were results to compare."""
         both = (self.psycopg2, self.psycoxide)
         return not self.unexpected and all(one.finished and one.count(PASSED) for one in both)
 
 
 def read_allowed(path: Path) -> list[str]:
-    """The globs of the allow-list; a line without a reason is refused."""
+    """The globs of the allow-list. A line without a reason ends the program."""
     globs = []
     for line in path.read_text().splitlines():
         glob, _, reason = (part.strip() for part in line.partition("#"))

@@ -16,16 +16,16 @@ import smoke
 ROOT = Path(__file__).resolve().parent.parent.parent
 PSYCOPG2 = "2.9.13"
 DRIVERS = ("psycopg2", "psycoxide")
-# Newest first: what a client is tried on that the interpreter of .venv is too old for.
+# Newest first: the Pythons for clients that need a newer one than .venv's.
 NEWER = ("3.14", "3.13", "3.12", "3.11", "3.10")
-# Seconds that one step of the set-up may take.
+# The time limit for one step of the set-up, in seconds.
 STEP = 600.0
-# Compiling, in release mode, from nothing.
+# The same for compiling, in release mode, from nothing.
 BUILD = 1800.0
 
 
 class CannotPrepare(Exception):
-    """A client cannot be set up here; says why."""
+    """A client cannot be set up here, with the reason."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Interpreter:
 
     @property
     def is_ours(self) -> bool:
-        """Whether it is of the version of .venv, which has the native module already."""
+        """Whether it has the version of .venv, which has the native module already."""
         return self.version == own_version()
 
 
@@ -48,7 +48,7 @@ def numbers(version: str) -> tuple[int, ...]:
 
 
 def interpreter(oldest: str) -> Interpreter | None:
-    """.venv's Python if it is new enough, else the newest of this machine that is."""
+    """.venv's Python if it is new enough, otherwise this machine's newest that is."""
     if numbers(own_version()) >= numbers(oldest):
         return Interpreter(sys.executable, own_version())
     for version in NEWER:
@@ -72,13 +72,13 @@ def run(command: list[str], **options: object) -> None:
 
 
 def pip(*arguments: str, into: str = sys.executable) -> None:
-    """Run .venv's pip for the interpreter `into`: Debian's venvs may come without one."""
+    """Run .venv's pip for the interpreter `into`: Debian's venvs may have no pip."""
     run([sys.executable, "-m", "pip", "-q", "--disable-pip-version-check",
          "--python", into, *arguments])  # fmt: skip
 
 
 def venv(folder: Path, python: Interpreter, requirements: list[str]) -> str:
-    """The Python of a virtual environment with these requirements, made if it is not there yet."""
+    """The Python of a virtual environment with these requirements, which is made if necessary."""
     made = folder / "requirements.txt"
     wanted = "\n".join([f"# Python {python.version}", *requirements, ""])
     inside = str(folder / "bin" / "python")
@@ -92,14 +92,14 @@ def venv(folder: Path, python: Interpreter, requirements: list[str]) -> str:
 
 
 def sdist(folder: Path, requirement: str, python: str) -> Path:
-    """The unpacked sdist of `name==version`, downloaded with pip if it is not there yet."""
+    """The unpacked sdist of `name==version`, which is downloaded with pip if necessary."""
     name, version = requirement.split("==")
     tree = folder / f"{name}-{version}"
     if tree.exists():
         return tree
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        # Only this one as an sdist: what is needed to ask it for its metadata comes as wheels.
+        # Only this one as an sdist: the tools that build its metadata come as wheels.
         run([python, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps",
              "--no-binary", name, "-d", scratch, requirement])  # fmt: skip
         archive = next(Path(scratch).glob("*.tar.gz"))
@@ -113,7 +113,7 @@ def sdist(folder: Path, requirement: str, python: str) -> Path:
 
 
 def driver(cache: Path, name: str, python: Interpreter, inside: str) -> Path:
-    """The folder of this driver, for this interpreter."""
+    """The folder that has this driver, for this interpreter."""
     folder = cache / "drivers" / f"{name}-{python.version}"
     if name == "psycoxide":
         shutil.rmtree(folder, ignore_errors=True)
@@ -135,7 +135,7 @@ def driver(cache: Path, name: str, python: Interpreter, inside: str) -> Path:
 
 
 def with_driver(folder: Path, python: Interpreter, client: str, driver: Path) -> str:
-    """The Python of a virtual environment that has all of the client's, and the driver."""
+    """The Python of a virtual environment with the client's packages and the driver."""
     shutil.rmtree(folder, ignore_errors=True)
     run([python.path, "-m", "venv", "--without-pip", str(folder)])
     (theirs,) = (Path(client).parent.parent / "lib").glob("python*/site-packages")
@@ -145,11 +145,11 @@ def with_driver(folder: Path, python: Interpreter, client: str, driver: Path) ->
 
 
 def unprivileged() -> list[str]:
-    """What goes before a command so that root runs it without root's powers.
+    """The words before a command that make root run it without root's powers.
 
     Tests of permissions fail for root. Another account could not reach a checkout, or a Python,
-    under root's home; root without its capabilities owns those files, and is refused what an
-    account like any other is refused.
+    under root's home; root without its capabilities owns those files, but has no other rights than
+    any account.
     """
     if os.geteuid() != 0 or not shutil.which("setpriv"):
         return []

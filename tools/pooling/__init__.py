@@ -1,1 +1,1 @@
-"""What works through connection poolers: runs the scenarios and writes the manual's table."""
+"""Runs the scenarios through connection poolers and writes the manual's table."""

@@ -1,12 +1,12 @@
 """Command line: `python tools/pooling [--update] [WORD...]`.
 
-Runs the scenarios of tests/poolers on every pooler that is to be had here, with psycopg2 and then
-with psycoxide, and compares what it saw with the table of docs/poolers.md; with --update it writes
-the table. WORDs choose rows: those whose name has one of them. A version that is another than
-the table's is told, and is no failure.
+Runs the scenarios of tests/poolers on every pooler that is available here, with psycopg2 and then
+with psycoxide, and compares the outcome with the table of docs/poolers.md; with --update it writes
+the table. WORDs choose rows: those with one of the words in their name. A version other than
+the table's is reported, and is no failure.
 
-The exit code is 1 if psycoxide does worse than psycopg2 anywhere, or the table is not what was
-seen.
+The exit code is 1 if psycoxide does worse than psycopg2 anywhere, or if the table differs from the
+outcome.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from pooling import newest, table
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-# Rows that are run one after another, by words of their names; the groups run beside each other:
-# most of the time is spent waiting.
+# Groups of rows, by words of their names. The rows of a group run one after another, the groups at
+# the same time: most of the time is spent waiting.
 GROUPS = ("odyssey pgbouncer-sid pgpool", "pgagroal", "pgbouncer-debian12 pglite")
 
 
@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def run(groups: Sequence[str]) -> tuple[dict[str, Any], int]:
-    """Run the scenarios of these groups: what they saw, and pytest's worst exit code."""
+    """Run the scenarios of these groups. Returns their outcomes and pytest's worst exit code."""
     seen: dict[str, Any] = {"poolers": {}, "verdicts": [], "missing": {}}
     code = 0
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as started:
@@ -77,7 +77,7 @@ def run(groups: Sequence[str]) -> tuple[dict[str, Any], int]:
 
 @contextlib.contextmanager
 def pytest(group: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The tests of a group under way; ended if nobody waits for them any more."""
+    """The running tests of a group; they are ended at the end of the block."""
     env = {
         **{name: value for name, value in os.environ.items() if not name.startswith("PG")},
         "PSYCOXIDE_POOLERS": group,
@@ -89,14 +89,14 @@ def pytest(group: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield process
     finally:
-        # On Ctrl-C the terminal has told it as well, and it ends its servers.
+        # On Ctrl-C the process gets the signal from the terminal as well, and ends its servers.
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
             process.wait()
 
 
 def compare(report: dict[str, Any], *, update: bool) -> bool:
-    """Write the table, or say how it differs from what was seen; whether it does."""
+    """Write the table, or print how it differs from the outcome. Returns whether it differs."""
     page = table.PAGE.read_text(encoding="utf-8")
     before, old, after = table.split(page)
     new = table.section(table.rows(report), old)
@@ -113,7 +113,7 @@ def compare(report: dict[str, Any], *, update: bool) -> bool:
 
 
 if __name__ == "__main__":
-    # As Ctrl-C does: what was started is ended, too.
+    # As Ctrl-C does: the started processes are ended, too.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
         sys.exit(main())

@@ -1,6 +1,6 @@
-"""Poolers that come from elsewhere than this machine's own packages: from Debian sid, and npm.
+"""Poolers that do not come from this machine's own packages, but from Debian sid and npm.
 
-What cannot be had is named, and left out.
+Those that cannot be installed are named, and left out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def say(text: str) -> None:
 
 
 def ensure() -> None:
-    """Install what is missing, each thing where it can be had."""
+    """Install the missing poolers, each from its source."""
     try:
         sid.ensure(SID)
     except (sid.Unavailable, sid.Failed) as reason:

@@ -1,4 +1,4 @@
-"""The table of docs/poolers.md: what works through which pooler, from what a run has seen."""
+"""The table of docs/poolers.md: what works through which pooler, from the outcomes of a run."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ ORDER = ("works", "fails", "hangs", "unsafe")
 # A cell without a scenario.
 NOTHING = "-"
 UNSTEADY = "(unsteady)"
-# So much of what works with psycopg2 must work with psycoxide where the pooler is unsteady.
+# If a pooler is unsteady, this share of psycopg2's working scenarios must work with psycoxide.
 SHARE = 0.8
 FAULTS = "These work neither with psycopg2 nor with psycoxide:"
 GAINS = "These work with psycoxide, but not with psycopg2:"
 
 
 class Seen(NamedTuple):
-    """A scenario on a row, and what came of it with each driver that ran it."""
+    """A scenario of a row, and its outcome with each driver that ran it."""
 
     column: str
     name: str
@@ -46,7 +46,7 @@ class Seen(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row of the table, and what is to be said of it below."""
+    """A row of the table, and its lines below the table."""
 
     key: str
     cells: tuple[str, ...]
@@ -59,7 +59,7 @@ class Row(NamedTuple):
 
 
 def rows(report: dict[str, Any]) -> list[Row]:
-    """The rows of what a run has seen."""
+    """The rows for a run's outcomes."""
     poolers = report["poolers"].items()
     return [row(pooler, seen_of(report, name)) for name, pooler in poolers]
 
@@ -98,7 +98,7 @@ def told(seen: list[Seen], chosen: Callable[[Seen], bool], outcome: Callable[[Se
 
 
 def own(seen: Seen) -> str:
-    """What came of it with psycoxide; or with psycopg2, where it was not tried again after that."""
+    """The outcome with psycoxide; or with psycopg2, if psycoxide was not tried after that."""
     return seen.outcomes.get("psycoxide") or seen.outcomes["psycopg2"]
 
 
@@ -114,7 +114,7 @@ def expected(seen: Seen) -> bool:
 
 
 def cell(seen: list[Seen]) -> str:
-    """What is to be said of the scenarios of a column."""
+    """The cell for the scenarios of a column."""
     if not seen:
         return NOTHING
     if not all(map(expected, seen)):
@@ -123,7 +123,7 @@ def cell(seen: list[Seen]) -> str:
 
 
 def count(seen: list[Seen]) -> str:
-    """How many scenarios worked, and with psycopg2."""
+    """The cell of an unsteady pooler: how many scenarios worked, and how many with psycopg2."""
     if not seen:
         return NOTHING
     ours, theirs = worked(seen)
@@ -200,9 +200,9 @@ def split(page: str) -> tuple[str, str, str]:
 
 
 def comparable(section: str) -> str:
-    """What of a section must be as it was.
+    """The part of a section that must not change.
 
-    Not the versions, nor what unsteady poolers did, nor what psycopg2 cannot do.
+    It is without the versions, the outcomes of unsteady poolers, and psycopg2's failures.
     """
     lines = [each for each in section.partition(GAINS)[0].splitlines() if UNSTEADY not in each]
     return re.sub(r"\d+(\.\d+)+", "N", "\n".join(lines))

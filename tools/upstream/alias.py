@@ -1,8 +1,8 @@
 """A package called `psycopg2` that is another driver.
 
-Put first on PYTHONPATH it serves the worker and every process that a test starts. It uses the
-driver's own `install_as_psycopg2` where there is one, so that what users rely on is what the
-suite runs on; another driver gets a plain alias finder.
+It is put first on PYTHONPATH, for the worker and every process that a test starts. It uses the
+driver's own `install_as_psycopg2` if there is one, so that the suite tests what users use;
+another driver gets a plain alias finder.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ else:
 
 
 def write(folder: Path, driver: str) -> Path:
-    """Write the package; the folder that belongs on PYTHONPATH."""
+    """Write the package. Returns the folder for PYTHONPATH."""
     package = folder / "psycopg2"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(SOURCE.format(driver=driver))

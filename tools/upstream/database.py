@@ -16,7 +16,7 @@ class Scratch:
     """A database of its own, because the suite creates and drops at will."""
 
     def __init__(self, dsn: str, psql: str) -> None:
-        # Keyword/value pairs; what the throwaway server's tool writes, and enough for DSN=.
+        # Keyword/value pairs, as the throwaway server's tool writes them; enough for DSN=.
         self.parameters = dict(part.split("=", 1) for part in shlex.split(dsn))
         self.psql = psql
         self.name = f"{NAME}_{os.getpid()}"

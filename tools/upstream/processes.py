@@ -27,7 +27,7 @@ class CannotCollect(SystemExit):
 
 @dataclasses.dataclass
 class Run:
-    """What all workers of a run have in common."""
+    """The settings of all workers of a run."""
 
     python: str
     suite: Path
@@ -41,7 +41,7 @@ class Run:
 
 @dataclasses.dataclass
 class Collected:
-    """The tests found, the driver they met, and the modules that could not be imported."""
+    """The tests found, the driver they run on, and the modules that could not be imported."""
 
     driver: Event
     tests: list[str]
@@ -62,7 +62,7 @@ class Result:
 
 @dataclasses.dataclass
 class Ended:
-    """How a worker ended: `ok`, `timeout`, `crash`, or `late`: trouble after its last test."""
+    """How a worker ended: `ok`, `timeout`, `crash`, or `late`, a failure after its last test."""
 
     how: str
     current: str | None
@@ -117,7 +117,7 @@ def run_all(run: Run, tests: list[str], database: Scratch, *, verbose: bool) -> 
         database.clean()
         if not left:
             break
-        # The test under way is to blame; between two tests, the next one.
+        # The running test is to blame; between two tests, the next one.
         culprit = ended.current or left[0]
         seconds = run.timeout if ended.how == "timeout" else 0
         outcome = "timeout" if ended.how == "timeout" else "crash"
@@ -176,7 +176,7 @@ class Watch:
         self.deadline = time.monotonic() + max(IDLE_LIMIT, timeout)
 
     def follow(self, reader: int, process: subprocess.Popen[bytes]) -> bool:
-        """Read events until the worker ends; True when it hung."""
+        """Read events until the worker ends. Returns True if it hung."""
         pending = b""
         while True:
             if select.select([reader], [], [], 0.25)[0]:
@@ -208,7 +208,7 @@ class Watch:
 
     @staticmethod
     def lingers(process: subprocess.Popen[bytes]) -> bool:
-        """Whether a worker that closed its pipe does not end."""
+        """Whether a worker that has closed its pipe goes on running."""
         try:
             process.wait(EXIT_GRACE)
         except subprocess.TimeoutExpired:
@@ -217,7 +217,7 @@ class Watch:
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End what a worker started too: its tests fork and spawn."""
+    """End a worker and its children: tests fork and spawn."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

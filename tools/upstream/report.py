@@ -1,4 +1,4 @@
-"""Tells what came out: a table by module, the failures, a JSON file, and the exit code."""
+"""Reports the outcome: a table by module, the failures, a JSON file, and the exit code."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def failures(results: list[Result]) -> None:
 
 
 def gist(text: str, length: int = 160) -> str:
-    """The line of a traceback that says most."""
+    """The most telling line of a traceback."""
     lines = [line for line in text.strip().splitlines() if line.strip()]
     if not lines:
         return ""
     if lines[0].startswith(("timed out", "worker ended")):
         at = re.search(r'File "[^"]*/tests/([^"]+)", line (\d+)', text)
         return lines[0] + (f", at {at[1]}:{at[2]}" if at else "")
-    for line in reversed(lines):  # a server's message goes on for lines
+    for line in reversed(lines):  # a server's message may have several lines
         if re.match(r"(?!LINE|DETAIL|HINT|CONTEXT|QUERY)[A-Za-z_][\w.]*(: |$)", line):
             return line[:length]
     return lines[-1][:length]
@@ -77,8 +77,8 @@ def read_globs(path: Path | None) -> list[str]:
 def verdict(
     results: list[Result], collected: Collected, allowed: list[str], at_least: int | None
 ) -> int:
-    """Print the closing line; 1 when fewer passed than must, or, lacking that figure, when a test
-    failed that is not allowed to."""
+    """Print the closing line. Returns 1 if fewer tests passed than must, or, without that figure,
+    if a test failed that is not an allowed failure."""
     bad = [result.id for result in results if result.outcome in BAD]
     passed = sum(result.outcome == "passed" for result in results)
     skipped = sum(result.outcome == "skipped" for result in results)

@@ -1,4 +1,4 @@
-"""Fetches psycopg2's sdist, which carries its test suite."""
+"""Fetches psycopg2's sdist, which has its test suite."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 VERSION = "2.9.13"
 
-# In the order of upstream's tests/__init__.py: some tests notice what ran before them.
+# In the order of upstream's tests/__init__.py: some tests depend on the tests before them.
 MODULES = """
     test_async test_bugX000 test_bug_gc test_cancel test_connection test_copy
     test_cursor test_dates test_errcodes test_errors test_extras_dictcursor
@@ -28,7 +28,7 @@ case "$1" in --version) echo "PostgreSQL 15.0";; *) echo /nonexistent;; esac
 
 
 def fetch(cache: Path, python: str) -> Path:
-    """The unpacked sdist, downloaded with pip if it is not in `cache` yet."""
+    """The unpacked sdist, which is downloaded with pip if it is not in `cache` yet."""
     cache = cache.resolve()
     suite = cache / f"psycopg2-{VERSION}"
     if (suite / "tests" / "__init__.py").exists():

@@ -1,6 +1,6 @@
 """The process that imports the driver and runs the tests; started by `processes`.
 
-`worker.py CONFIG` reads its orders from a JSON file and reports on the pipe it was given.
+`worker.py CONFIG` reads its settings from a JSON file and reports on the pipe that it was given.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def flatten(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
 
 
 def load(config: dict[str, Any], emit: Emit) -> dict[str, unittest.TestCase]:
-    """Import the test modules one by one: a driver that lacks something must not lose them all."""
+    """Import the test modules one by one: if one cannot be imported, the others still run."""
     package = types.ModuleType("tests")
     package.__path__ = [os.path.join(config["suite"], "tests")]
     sys.modules["tests"] = package

@@ -1,6 +1,6 @@
-"""What the tests of agents run, in a process of its own: `agents_program.py SCENARIO`.
+"""The scenarios of the agents' tests, each in a process of its own: `agents_program.py SCENARIO`.
 
-The last line that a scenario prints is JSON: the statements that the agent has seen, and the like.
+The last line that a scenario prints is JSON: the statements that the agent has seen, for instance.
 """
 
 import importlib
@@ -31,7 +31,7 @@ def queries():
 
 
 def opentelemetry():
-    """Its instrumentation, asked for in the program."""
+    """OpenTelemetry's instrumentation, started by the program."""
     from opentelemetry.instrumentation.psycopg2 import Psycopg2Instrumentor
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -95,7 +95,7 @@ def sentry():
 
 
 def newrelic():
-    """What its hooks wrap, each when the module has been imported."""
+    """The functions that New Relic's hooks wrap, each after its module's import."""
     import newrelic.agent
 
     newrelic.agent.initialize()
@@ -111,7 +111,7 @@ def newrelic():
 
 
 def wrapt():
-    """Hooks of any module, and in which state it is then."""
+    """wrapt's hooks on every module, and the module's state when they run."""
     import wrapt
 
     names = "extensions _range _json errors sql extras tz pool errorcodes _ipaddress".split()

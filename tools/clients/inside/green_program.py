@@ -1,4 +1,4 @@
-"""What the tests of psycogreen run, in a process of its own: `green_program.py HUB SCENARIO`.
+"""The scenarios of psycogreen's tests, each in a process: `green_program.py HUB SCENARIO`.
 
 HUB is gevent or eventlet. A scenario that fails ends with a traceback.
 """
@@ -30,7 +30,7 @@ import psycopg2.pool  # noqa: E402
 
 
 def all_of(functions):
-    """Run the functions in as many greenlets; their results, or the first exception."""
+    """Run each function in a greenlet. Returns their results, or raises the first exception."""
     if HUB == "gevent":
         jobs = [hub.spawn(function) for function in functions]
         hub.joinall(jobs, raise_error=True)
@@ -111,7 +111,7 @@ def pool():
 
 
 def errors():
-    """An error of the server's reaches its own greenlet, and only that."""
+    """An error of the server reaches its own greenlet, and only that."""
 
     def work(n):
         conn = psycopg2.connect("")

@@ -1,4 +1,4 @@
-"""Settings for Django's tests: the throwaway server, and a runner that tells what it does."""
+"""Settings for Django's tests: the throwaway server, and a runner that reports."""
 
 import os
 import unittest
@@ -63,7 +63,7 @@ class Result(unittest.TextTestResult):
 
 
 class Runner(DiscoverRunner):
-    """Django's own, without the tests that are done already."""
+    """Django's own runner, without the tests that are done already."""
 
     def get_resultclass(self):
         return Result

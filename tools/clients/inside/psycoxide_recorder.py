@@ -1,4 +1,4 @@
-"""Tells, line by line, what the tests of this process do. Also a plugin of pytest.
+"""Reports the tests of this process, line by line. Also a plugin of pytest.
 
 It runs inside a client's environment, beside the driver, so it needs nothing but Python.
 """
@@ -10,7 +10,7 @@ _BAD = {"call": "failed", "setup": "error", "teardown": "error"}
 
 
 def tell(event, **fields):
-    """Append an event: opened each time, so that processes that tests fork do not share it."""
+    """Append an event. The file is opened each time, so that forked processes do not share it."""
     with open(os.environ["CLIENTS_EVENTS"], "a") as file:
         file.write(json.dumps({"event": event, **fields}) + "\n")
 
@@ -23,7 +23,7 @@ def tell_driver():
 
 
 def done():
-    """The tests that other processes have come to an end with."""
+    """The tests that other processes have finished."""
     with open(os.environ["CLIENTS_DONE"]) as file:
         return set(file.read().split("\n"))
 
@@ -63,6 +63,6 @@ def pytest_runtest_logreport(report):
 
 
 def pytest_sessionfinish(session, exitstatus):
-    # 0: all passed, 1: some failed, 5: none was left. The others are no ends of a run.
+    # 0: all passed, 1: some failed, 5: none was left. With another one the run did not end.
     if exitstatus in (0, 1, 5):
         tell("finished")
