@@ -1,9 +1,9 @@
-"""Which file of a crate needs which other one, read from its source.
+"""The files of a crate that each file needs, read from its source.
 
-A file needs another if it names an item that stands there: in a `use`, or by a path in its code. A
-name is followed through every re-export to the file that defines the item, so a `pub use` is not a
-need of the file it stands in, unless that file's own code has the name. Methods cannot be seen
-without types: what is called by `value.method()` counts for nothing. Code for tests is left out.
+A file needs another if it names an item that is defined there: in a `use`, or by a path in its
+code. A name is followed through every re-export to the file that defines the item. So a file does
+not need the item of its `pub use`, unless its own code has the name. Methods cannot be found without
+types: calls like `value.method()` do not count. Code for tests is left out.
 """
 
 from __future__ import annotations

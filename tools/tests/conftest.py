@@ -1,8 +1,8 @@
-"""What the tests of the tools need of their process."""
+"""Settings of the process for the tests of the tools."""
 
 import signal
 
-# A shell starts what runs in the background with Ctrl-C ignored, and so would every process that a
-# test starts and interrupts.
+# A shell starts background processes with Ctrl-C ignored, and the processes that a test starts and
+# interrupts would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -16,7 +16,7 @@ from clients import compare, watch  # noqa: E402
 from clients.compare import Comparison, Outcome  # noqa: E402
 from clients.watch import Limits, Result  # noqa: E402
 
-# Tests as the recorder tells of them, one of which hangs, one ends the process.
+# Tests as the recorder reports them: one hangs, one ends the process.
 PROGRAM = """
 import json, os, time
 def tell(**event):

@@ -1,4 +1,4 @@
-"""The table of poolers says what was seen, keeps what was not, and knows when it is stale."""
+"""The table of poolers has the outcomes of a run, keeps other rows, and knows when it is stale."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pooling import table  # noqa: E402
 
 
 def report(*, version="1.5.2", unsteady=False, records=(1, 1), **outcomes):
-    """What a run saw: by scenario, what came of it with psycopg2 and with psycoxide."""
+    """The outcomes of a run: for each scenario those with psycopg2 and with psycoxide."""
     verdicts = [
         {
             "row": "odyssey",

@@ -1,6 +1,6 @@
 """The set-up says what it installs, installs what is missing, and changes nothing else.
 
-apt-get is played by a program that answers as it is told and writes down how it was called.
+A program plays apt-get: it answers as it is told and writes its calls down.
 """
 
 from __future__ import annotations
@@ -82,11 +82,11 @@ class Machine:
 
     @property
     def installations(self) -> list[list[str]]:
-        """The calls that were to change something."""
+        """The calls that would change something."""
         return [call for call in self.calls if "--simulate" not in call and call[0] != "update"]
 
     def named(self) -> list[str]:
-        """The packages that were to be installed."""
+        """The packages that would be installed."""
         words = [word for call in self.installations for word in call[1:]]
         return [word for word in words if not word.startswith(("-", "DPkg"))]
 
@@ -311,7 +311,7 @@ def targets_without(makefile: str, words: str, prerequisite: str) -> list[str]:
     return wrong
 
 
-# What starts a server that is not the wheel's own, or runs tests.
+# Commands that start a server other than the wheel's, or run tests.
 _STARTS = r"\$\(SERVER\) -- |-m pytest|tests/torture|every_server"
 
 

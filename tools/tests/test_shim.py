@@ -1,4 +1,4 @@
-"""The shim is, to pip, a distribution like those that it has installed itself."""
+"""To pip the shim is a distribution like those that pip has installed itself."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_what_requires_it_is_satisfied(environment, requirement, is_met):
 
 @pytest.mark.parametrize("first", [("psycopg2", "psycopg2-binary"), ("psycopg2-binary",)])
 def test_it_can_be_uninstalled(environment, first):
-    # Compiled, as it is once it was imported.
+    # Compiled, as it is after its first import.
     environment.python("-c", "import psycopg2")
     assert pip(environment, "uninstall", "-y", *first).startswith("0 ")
     assert set(first).isdisjoint(listed(environment))

@@ -43,7 +43,7 @@ def mounted():
 def test_only_root_has_one(tmp_path):
     if os.geteuid() == 0 and not shutil.which("setpriv"):
         pytest.skip("no setpriv here (of util-linux), to be somebody else")
-    # Another user may not get at the program in the checkout.
+    # Another user may have no access to the program in the checkout.
     copy = shutil.copy(ROOT / "tools" / "sid.py", "/tmp/psycoxide-test-sid.py")
     try:
         done = subprocess.run(

@@ -128,7 +128,7 @@ def test_the_outcomes_of_psycopg2s_suite_are_read(tmp_path):
         ({"ours": {"a": "skipped", "b": "passed"}}, False),
         ({"reference": {"a": "failed", "b": "passed"}, "ours": {"a": "failed"}}, False),
         ({"reference": {"a": "failed", "b": "passed"}, "ours": {"b": "passed"}}, True),
-        # Without a run of psycopg2's whatever fails is lost.
+        # Without a run of psycopg2's every failure is lost.
         ({"reference": {}}, True),
         ({"reference": {}, "ours": {"a": "failed"}}, False),
     ],
