@@ -2,8 +2,8 @@
 
 A file needs another if it names an item that is defined there: in a `use`, or by a path in its
 code. A name is followed through every re-export to the file that defines the item. So a file does
-not need the item of its `pub use`, unless its own code has the name. Methods cannot be found without
-types: calls like `value.method()` do not count. Code for tests is left out.
+not need the item of its `pub use`, unless its own code has the name. Without types methods cannot
+be found: calls like `value.method()` do not count. Code for tests is left out.
 """
 
 from __future__ import annotations
