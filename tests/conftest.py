@@ -19,7 +19,7 @@ pytest_plugins = [
     "fixtures.processes",
     "fixtures.environments",
     "fixtures.relay",
-    "fixtures.message_relay",
+    "fixtures.ports",
     "fixtures.browser",
     "fixtures.properties",
     "fixtures.push",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import socket
 import struct
 import threading
 import time
@@ -14,6 +12,8 @@ from typing import Any
 import psycopg2
 import pytest
 from fixtures.connections import wait_for
+from fixtures.messages import SSL_REQUEST
+from fixtures.scripted_server import ScriptedServer, Session
 
 import psycoxide
 import psycoxide.extras
@@ -212,37 +212,9 @@ def test_the_servers_last_words_come_through(enclosed, kerberized):
     assert enclosed.closed == 2
 
 
-@contextlib.contextmanager
-def scripted(
-    *answers: bytes | Callable[[socket.socket], None],
-) -> Iterator[tuple[int, list[bytes]]]:
-    """A server that answers each connection's first eight bytes with these, in turn."""
-    asked: list[bytes] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(20)
-
-        def serve() -> None:
-            for answer in answers:
-                try:
-                    peer, _ = listener.accept()
-                except OSError:
-                    return
-                with peer:
-                    peer.settimeout(20)
-                    asked.append(peer.recv(8, socket.MSG_WAITALL))
-                    with contextlib.suppress(OSError):
-                        if callable(answer):
-                            answer(peer)
-                        else:
-                            peer.sendall(answer)
-                            while peer.recv(4096):
-                                pass
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield listener.getsockname()[1], asked
-        listener.close()
-        thread.join()
+def asked(server: ScriptedServer) -> list[bytes]:
+    """How each session began."""
+    return [bytes(session.received[:8]) for session in server.sessions]
 
 
 @pytest.mark.parametrize(
@@ -255,15 +227,20 @@ def scripted(
         (b"", "server closed the connection unexpectedly"),
     ],
 )
-def test_an_answer_that_is_no_yes_is_refused(gss_dsn, answer, text):
-    with scripted(answer) as (port, asked):
-        dsn = gss_dsn(port=port, gssencmode="require")
-        if answer == b"":
-            dsn += " connect_timeout=2"
-            text = "timeout expired"
-        with pytest.raises(psycoxide.OperationalError, match=text):
-            psycoxide.connect(dsn)
-    assert asked == [REQUEST]
+def test_an_answer_that_is_no_yes_is_refused(gss_dsn, scripted, answer, text):
+    def serve(session: Session) -> None:
+        session.take(8)
+        session.send(answer)
+        session.take(1)
+
+    server = scripted(handler=serve)
+    dsn = gss_dsn(port=server.port, gssencmode="require")
+    if answer == b"":
+        dsn += " connect_timeout=2"
+        text = "timeout expired"
+    with pytest.raises(psycoxide.OperationalError, match=text):
+        psycoxide.connect(dsn)
+    assert asked(server) == [REQUEST]
 
 
 @pytest.mark.parametrize(
@@ -279,67 +256,41 @@ def test_an_answer_that_is_no_yes_is_refused(gss_dsn, answer, text):
         (struct.pack("!I", 0), "could not initiate GSSAPI security context: "),
     ],
 )
-def test_a_token_that_is_none_is_refused(gss_dsn, answer, text):
-    def serve(peer: socket.socket) -> None:
-        peer.sendall(b"G")
-        (size,) = struct.unpack("!I", peer.recv(4, socket.MSG_WAITALL))
-        peer.recv(size, socket.MSG_WAITALL)
-        peer.sendall(answer)
-        peer.recv(4096)
+def test_a_token_that_is_none_is_refused(gss_dsn, scripted, answer, text):
+    def serve(session: Session) -> None:
+        session.take(8)
+        session.send(b"G")
+        (size,) = struct.unpack("!I", session.take(4))
+        session.take(size)
+        session.send(answer)
+        session.take(1)
 
-    with scripted(serve) as (port, asked), pytest.raises(psycoxide.OperationalError, match=text):
-        psycoxide.connect(gss_dsn(port=port, gssencmode="require"))
-    assert asked == [REQUEST]
-
-
-def test_a_server_without_it_is_asked_for_tls_over_the_same_connection(gss_dsn):
-    asked_then: list[bytes] = []
-
-    def serve(peer: socket.socket) -> None:
-        peer.sendall(b"N")
-        asked_then.append(peer.recv(8, socket.MSG_WAITALL))
-        peer.sendall(b"N")
-        peer.recv(4096)
-
-    refused = pytest.raises(psycoxide.OperationalError, match="server does not support SSL")
-    with scripted(serve) as (port, asked), refused:
-        psycoxide.connect(gss_dsn(port=port, sslmode="require"))
-    assert asked == [REQUEST]
-    assert asked_then == [struct.pack("!II", 8, 80877103)]
+    server = scripted(handler=serve)
+    with pytest.raises(psycoxide.OperationalError, match=text):
+        psycoxide.connect(gss_dsn(port=server.port, gssencmode="require"))
+    assert asked(server) == [REQUEST]
 
 
-def test_a_message_that_was_changed_on_the_way_ends_the_connection(gss_dsn, kerberized):
-    """A relay flips a bit of what the server says after the handshake."""
-    flip = threading.Event()
+def test_a_server_without_it_is_asked_for_tls_over_the_same_connection(gss_dsn, scripted):
+    server = scripted()
+    with pytest.raises(psycoxide.OperationalError, match="server does not support SSL"):
+        psycoxide.connect(gss_dsn(port=server.port, sslmode="require"))
+    assert asked(server) == [REQUEST]
+    assert bytes(server.sessions[0].received) == REQUEST + struct.pack("!II", 8, SSL_REQUEST)
 
-    def pump(source: socket.socket, target: socket.socket, spoil: bool) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                if spoil and flip.is_set():
-                    data = data[:-1] + bytes([data[-1] ^ 1])
-                target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            client, _ = listener.accept()
-            with client, socket.create_connection(("127.0.0.1", kerberized.server.port)) as server:
-                back = threading.Thread(target=pump, args=(server, client, True))
-                back.start()
-                pump(client, server, False)
-                back.join()
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        conn = psycoxide.connect(gss_dsn(port=listener.getsockname()[1], gssencmode="require"))
-        assert how(conn) == (True, True, PRINCIPAL)
-        flip.set()
-        with pytest.raises(psycoxide.OperationalError, match="GSSAPI unwrap error: "):
-            conn.cursor().execute("select 1")
-        assert conn.closed == 2
-        conn.close()
-        thread.join()
+def test_a_message_that_was_changed_on_the_way_ends_the_connection(gss_dsn, kerberized, relay):
+    """A bit of what the server says after the handshake is flipped."""
+    network = relay(("127.0.0.1", kerberized.server.port))
+    conn = psycoxide.connect(gss_dsn(port=network.port, gssencmode="require"))
+    assert how(conn) == (True, True, PRINCIPAL)
+    (connection,) = network.connections
+    # Behind the message's length and the header of its token.
+    connection.plan.to_client.corrupt = {len(connection.received) + 40: 1}
+    with pytest.raises(psycoxide.OperationalError, match="GSSAPI unwrap error: "):
+        conn.cursor().execute("select 1")
+    assert conn.closed == 2
+    conn.close()
 
 
 def test_where_nothing_of_kerberos_is_set_up(gss_dsn, realm, monkeypatch):

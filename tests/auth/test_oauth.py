@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from fixtures.connections import wait_for
-from fixtures.scripted_server import Ended, Session, error, message
+from fixtures.messages import authentication, error, string
+from fixtures.scripted_server import Ended, Session
 
 import psycoxide
 from psycoxide.extensions import OAuthRequest
@@ -32,9 +33,9 @@ class Validator:
         self.sent: list[bytes] = []
 
     def __call__(self, session: Session) -> None:
-        names = b"".join(name.encode() + b"\0" for name in self.mechanisms.split())
-        session.send(message(b"R", struct.pack("!I", 10) + names + b"\0"))
-        mechanism, _, rest = self.take(session).partition(b"\0")
+        names = b"".join(map(string, self.mechanisms.split()))
+        session.send(authentication(10, names + b"\0"))
+        mechanism, _, rest = session.take_message()[1].partition(b"\0")
         if mechanism != b"OAUTHBEARER":
             raise Ended
         (length,) = struct.unpack("!I", rest[:4])
@@ -44,16 +45,10 @@ class Validator:
             return
         document = self.document
         text = document if isinstance(document, bytes) else json.dumps(document).encode()
-        session.send(message(b"R", struct.pack("!I", 11) + text))
-        assert self.take(session) == b"\1"
+        session.send(authentication(11, text))
+        assert session.take_message()[1] == b"\1"
         session.send(error(**REFUSED))
         raise Ended
-
-    @staticmethod
-    def take(session: Session) -> bytes:
-        assert session.take(1) == b"p"
-        (length,) = struct.unpack("!I", session.take(4))
-        return session.take(length - 4)
 
 
 class Provider:
@@ -230,8 +225,8 @@ def test_an_early_ok_counts_only_for_a_token(scripted, token):
     """Without a token nobody was authenticated, whatever the server says."""
 
     def greet(session: Session) -> None:
-        session.send(message(b"R", struct.pack("!I", 10) + b"OAUTHBEARER\0\0"))
-        Validator.take(session)
+        session.send(authentication(10, b"OAUTHBEARER\0\0"))
+        session.take_message()
 
     server = scripted(greet=greet)
     if token:

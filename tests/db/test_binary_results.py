@@ -62,7 +62,7 @@ def zoned(conn, request):
 @pytest.fixture
 def conn_through_relay(connect, relay, dsn):
     parameters = psycoxide.extensions.parse_dsn(dsn)
-    through = relay(parameters["host"], int(parameters["port"]))
+    through = relay((parameters["host"], int(parameters["port"])))
     return connect(dsn, host="127.0.0.1", port=through.port, sslmode="disable"), through
 
 

@@ -325,7 +325,7 @@ def test_a_silent_death_of_the_network_is_noticed(server, relay):
     parameters = server.parameters
     if not {"host", "port"} <= set(parameters) or parameters["host"].startswith("/"):
         pytest.skip("the given server is not reached at a host and a port, by TCP")
-    network = relay(parameters["host"], int(parameters["port"]))
+    network = relay((parameters["host"], int(parameters["port"])))
     parameters |= {"host": "127.0.0.1", "port": str(network.port)}
     dsn = make_dsn(**parameters)
     command = [sys.executable, "-c", LISTENER, str(EXAMPLE), dsn]

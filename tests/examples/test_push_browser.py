@@ -83,7 +83,7 @@ def test_two_pages_see_the_squares_in_order_also_after_a_restart(
 
 
 def test_a_page_that_was_away_loses_nothing_and_repeats_nothing(push, relay, open_page, notify):
-    network = relay("127.0.0.1", push.port)
+    network = relay(("127.0.0.1", push.port))
     page = open_page(f"http://127.0.0.1:{network.port}/")
     says(page, "listening")
     for away in range(3):
@@ -100,7 +100,7 @@ def test_a_page_that_was_away_loses_nothing_and_repeats_nothing(push, relay, ope
 
 def test_a_page_shows_what_the_server_remembers(start_push, relay, open_page, notify):
     push = start_push("--port", "0", "--history", "3")
-    network = relay("127.0.0.1", push.port)
+    network = relay(("127.0.0.1", push.port))
     page = open_page(f"http://127.0.0.1:{network.port}/")
     notify("black")
     shows(page, ["black"])

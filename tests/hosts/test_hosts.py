@@ -14,7 +14,8 @@ import pytest
 from auth.differential import without_surroundings
 from fixtures import clusters
 from fixtures.connections import wait_for
-from fixtures.scripted_server import Ended, Session, error, message
+from fixtures.messages import failure, message
+from fixtures.scripted_server import Ended, Session
 
 import psycoxide
 
@@ -69,21 +70,6 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
 
 
 @pytest.fixture
-def refusing() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture
-def silent() -> Iterator[int]:
-    """A port that takes connections and says nothing."""
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
-        yield int(listener.getsockname()[1])
-
-
-@pytest.fixture
 def swallowing() -> Iterator[int]:
     """A port whose queue is full: what is sent to it gets no answer at all."""
     with socket.socket() as listener:
@@ -107,10 +93,10 @@ def failing(scripted: Callable[..., Any]) -> Callable[[str], int]:
 
     def start(code: str) -> int:
         def greet(session: Session) -> None:
-            session.send(error(S="FATAL", V="FATAL", C=code, M=f"no: {code}"))
+            session.send(failure(code, f"no: {code}", "FATAL"))
             raise Ended
 
-        return int(scripted(greet=greet).listener.getsockname()[1])
+        return scripted(greet=greet).port
 
     return start
 
@@ -207,7 +193,7 @@ def test_one_that_is_no_postgresql(pair, scripted, answer):
         session.send(answer)
         raise Ended
 
-    port = int(scripted(greet=greet).listener.getsockname()[1])
+    port = scripted(greet=greet).port
     found = [reached(driver, options(port, pair.names["P"])) for driver in (psycoxide, psycopg2)]
     assert all(isinstance(text, str) for text in found), found
 

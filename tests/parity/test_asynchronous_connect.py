@@ -7,19 +7,18 @@ under way.
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import json
 import re
-import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fixtures.ports import closed_port
+from fixtures.scripted_server import ScriptedServer
 from fixtures.server import ServerUnderTest
 
 pytestmark = pytest.mark.skipif(
@@ -91,34 +90,6 @@ OTHERWISE_AFTER_FAILURE = {
 }
 
 
-@pytest.fixture(scope="module")
-def plain() -> Iterator[int]:
-    """The port of a server that declines to encrypt."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    with listener.accept()[0] as client:
-                        client.recv(8)
-                        client.sendall(b"N")
-                        client.recv(1)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield int(listener.getsockname()[1])
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
-
-
-@pytest.fixture(scope="module")
-def refusing() -> Iterator[int]:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        yield int(probe.getsockname()[1])
-
-
 class Cases:
     """The options of cases, for this server."""
 
@@ -173,8 +144,9 @@ class Cases:
 
 
 @pytest.fixture(scope="module")
-def cases(server: ServerUnderTest, plain: int, refusing: int) -> Cases:
-    return Cases(server, plain, refusing)
+def cases(server: ServerUnderTest) -> Iterator[Cases]:
+    with ScriptedServer() as plain:
+        yield Cases(server, plain.port, closed_port())
 
 
 @pytest.fixture(scope="module")

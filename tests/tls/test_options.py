@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import socket
+import struct
 import sys
 import threading
 from collections.abc import Iterator
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fixtures.messages import SSL_REQUEST
+from fixtures.scripted_server import ScriptedServer, Session
 
 import psycoxide
 from tls.certificates import PASSWORD, Authority, write
@@ -245,53 +247,8 @@ def test_the_keys_can_be_logged(lab: Any, tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-class Recorder:
-    """A server that notes what it is sent first, and then does as told."""
-
-    def __init__(self, *answers: bytes) -> None:
-        self.heard: list[bytes] = []
-        self._answers = answers
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                peer, _address = self._listener.accept()
-            except OSError:
-                return
-            # A client that is content with nothing may break the connection off.
-            with peer, contextlib.suppress(OSError):
-                peer.settimeout(10)
-                for answer in self._answers:
-                    self.heard.append(peer.recv(4096))
-                    peer.sendall(answer)
-                self.heard.append(peer.recv(4096))
-
-    def close(self) -> None:
-        self._listener.close()
-
-
-SSL_REQUEST = bytes.fromhex("0000000804d2162f")
-
-
-@pytest.fixture
-def record() -> Iterator[Any]:
-    made: list[Recorder] = []
-
-    def start(*answers: bytes) -> Recorder:
-        made.append(Recorder(*answers))
-        return made[-1]
-
-    yield start
-    for each in made:
-        each.close()
-
-
-def to(recorder: Recorder, **options: Any) -> None:
-    given = {"host": "127.0.0.1", "port": recorder.port, "user": "me", "password": "hush"}
-    psycoxide.connect(connect_timeout=3, **{**given, **options})
+def to(server: ScriptedServer, **options: Any) -> None:
+    psycoxide.connect(**server.options(password="hush", connect_timeout=3, **options))
 
 
 @pytest.mark.parametrize(
@@ -303,20 +260,20 @@ def to(recorder: Recorder, **options: Any) -> None:
         (b"SR\0\0\0\x08\0\0\0\0", "received unencrypted data after SSL response"),
     ],
 )
-def test_nothing_is_said_to_a_server_without_tls(record: Any, answer: bytes, text: str) -> None:
-    recorder = record(answer)
+def test_nothing_is_said_to_a_server_without_tls(scripted: Any, answer: bytes, text: str) -> None:
+    server = scripted(on_ssl=lambda session: session.send(answer))
     with pytest.raises(psycoxide.OperationalError, match=text):
-        to(recorder, sslmode="require")
-    assert recorder.heard[0] == SSL_REQUEST
-    assert b"me" not in b"".join(recorder.heard)
+        to(server, sslmode="require")
+    assert server.received.startswith(struct.pack("!II", 8, SSL_REQUEST))
+    assert b"tester" not in server.received
 
 
-def test_direct_negotiation_begins_with_tls(record: Any) -> None:
-    recorder = record(b"")
+def test_direct_negotiation_begins_with_tls(scripted: Any) -> None:
+    server = scripted(handler=lambda session: session.take(1 << 20))
     with pytest.raises(psycoxide.OperationalError):
-        to(recorder, sslmode="require", sslnegotiation="direct")
-    assert recorder.heard[0][:1] == b"\x16"
-    assert b"\x0apostgresql" in recorder.heard[0]
+        to(server, sslmode="require", sslnegotiation="direct")
+    assert server.received[:1] == b"\x16"
+    assert b"\x0apostgresql" in server.received
 
 
 @pytest.mark.parametrize(
@@ -324,37 +281,19 @@ def test_direct_negotiation_begins_with_tls(record: Any) -> None:
     [("localhost", "1", True), ("localhost", "0", False), ("127.0.0.1", "1", False)],
 )
 def test_the_name_is_told_unless_it_is_an_address(
-    record: Any, host: str, sslsni: str, told: bool
+    scripted: Any, host: str, sslsni: str, told: bool
 ) -> None:
-    recorder = record(b"S")
-    with pytest.raises(psycoxide.OperationalError):
-        to(recorder, host=host, hostaddr="127.0.0.1", sslmode="require", sslsni=sslsni)
-    wait_until(lambda: len(recorder.heard) > 1)
-    assert (b"localhost" in recorder.heard[1]) == told
-    assert b"127.0.0.1" not in recorder.heard[1]
+    def on_ssl(session: Session) -> None:
+        session.send(b"S")
+        session.take(1 << 20)
 
-
-def test_the_timeout_covers_the_handshake() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        stop = threading.Event()
-
-        def serve() -> None:
-            peer, _address = listener.accept()
-            with peer:
-                peer.recv(8)
-                peer.sendall(b"S")
-                stop.wait(20)
-
-        threading.Thread(target=serve, daemon=True).start()
-        with pytest.raises(psycoxide.OperationalError, match="timeout expired"):
-            psycoxide.connect(
-                host="127.0.0.1",
-                port=listener.getsockname()[1],
-                user="me",
-                sslmode="require",
-                connect_timeout=2,
-            )
-        stop.set()
+    server = scripted(on_ssl=on_ssl)
+    with pytest.raises(psycoxide.OperationalError, match="timeout expired"):
+        to(server, host=host, hostaddr="127.0.0.1", sslmode="require", sslsni=sslsni)
+    hello = server.received[8:]
+    assert hello[:1] == b"\x16"
+    assert (b"localhost" in hello) == told
+    assert b"127.0.0.1" not in hello
 
 
 @pytest.fixture(scope="module")

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import select
 import socket
-import ssl
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import psycopg2
 import pytest
+from fixtures.messages import CANCEL_REQUEST, SSL_REQUEST, int32
+from fixtures.scripted_server import ScriptedServer, Session, encrypting
 
 import psycoxide
 from psycoxide import extensions
@@ -147,59 +149,17 @@ def test_copy_both_ways(conn: Any) -> None:
     assert sink.getvalue() == lines
 
 
-class Tap:
-    """A relay that keeps what clients sent, by connection."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._target = (host, port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self.sent: list[bytes] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                near, _address = self._listener.accept()
-                far = socket.create_connection(self._target)
-                self.sent.append(b"")
-                number = len(self.sent) - 1
-                for ends in ((near, far, number), (far, near, None)):
-                    threading.Thread(target=self._pump, args=ends, daemon=True).start()
-
-    def _pump(self, source: socket.socket, sink: socket.socket, number: int | None) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                if number is not None:
-                    self.sent[number] += data
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-
-    def close(self) -> None:
-        self._listener.close()
-
-
-@pytest.fixture
-def tap(server: Any) -> Iterator[Tap]:
-    made = Tap(server.parameters["host"], int(server.parameters["port"]))
-    yield made
-    made.close()
-
-
-CANCEL_CODE = struct.pack("!HH", 1234, 5678)
-SSL_REQUEST = bytes.fromhex("0000000804d2162f")
-
-
-def test_a_cancel_request_is_encrypted(connect: Any, tls_dsn: str, tap: Tap) -> None:
+def test_a_cancel_request_is_encrypted(connect: Any, tls_dsn: str, server: Any, relay: Any) -> None:
+    tap = relay((server.parameters["host"], int(server.parameters["port"])))
     conn = connect(f"{tls_dsn} port={tap.port}")
     timer = threading.Timer(0.3, conn.cancel)
     timer.start()
     with pytest.raises(psycoxide.extensions.QueryCanceledError):
         conn.cursor().execute("select pg_sleep(20)")
     timer.join()
-    assert len(tap.sent) == 2
-    assert tap.sent[1].startswith(SSL_REQUEST + b"\x16")
-    assert CANCEL_CODE not in tap.sent[1]
+    _query, cancel = tap.connections
+    assert cancel.sent.startswith(struct.pack("!II", 8, SSL_REQUEST) + b"\x16")
+    assert int32(CANCEL_REQUEST) not in cancel.sent
     conn.rollback()
 
 
@@ -243,81 +203,39 @@ def test_a_forked_child_leaves_its_parents_session_alone(conn: Any, way: str) ->
     assert cur.fetchone() == (10,)
 
 
-def message(kind: bytes, body: bytes) -> bytes:
-    return kind + struct.pack("!i", len(body) + 4) + body
+@pytest.fixture
+def secured(scripted: Any, tls_files: dict[str, str]) -> Callable[[Callable[[Session], None]], Any]:
+    """A function that starts a server over TLS, which lets everybody in and ends in this way."""
+
+    def start(ending: Callable[[Session], None]) -> Any:
+        def handler(session: Session) -> None:
+            session.take_startup()
+            session.let_in()
+            ending(session)
+
+        tls = encrypting(tls_files["certificate"], tls_files["key"])
+        return scripted(handler=handler, tls=tls)
+
+    return start
 
 
-WELCOME = b"".join(
-    [
-        message(b"R", bytes(4)),
-        *(
-            message(b"S", f"{name}\0{value}\0".encode())
-            for name, value in {
-                "server_version": "15.0",
-                "server_encoding": "UTF8",
-                "client_encoding": "UTF8",
-                "standard_conforming_strings": "on",
-                "DateStyle": "ISO, MDY",
-                "integer_datetimes": "on",
-            }.items()
-        ),
-        message(b"K", struct.pack("!ii", 1, 2)),
-        message(b"Z", b"I"),
-    ]
-)
+def politely(session: Session) -> None:
+    session.take_message()
+    with contextlib.suppress(OSError):
+        session.connection.unwrap()
 
 
-class Actor:
-    """A server over TLS that lets everybody in and then ends the session in its own way."""
-
-    def __init__(self, files: dict[str, str], ending: str) -> None:
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(files["certificate"], files["key"])
-        self._ending = ending
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self.last: list[object] = []
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                peer, _address = self._listener.accept()
-                with contextlib.suppress(OSError), peer:
-                    self._converse(peer)
-
-    def _converse(self, peer: socket.socket) -> None:
-        peer.recv(8)
-        peer.sendall(b"S")
-        # An end without close_notify is to be told from one with it.
-        encrypted = self._context.wrap_socket(peer, server_side=True, suppress_ragged_eofs=False)
-        encrypted.recv(4096)
-        encrypted.sendall(WELCOME)
-        try:
-            while True:
-                data = encrypted.recv(4096)
-                self.last.append(data)
-                if not data or self._ending != "wait":
-                    break
-        except ssl.SSLError as error:
-            self.last.append(error)
-        if self._ending == "politely":
-            with contextlib.suppress(OSError):
-                encrypted.unwrap()
-        elif self._ending == "reset":
-            encrypted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        encrypted.close()
-
-    def close(self) -> None:
-        self._listener.close()
+def abruptly(session: Session) -> None:
+    session.take_message()
 
 
-def dsn_of(actor: Actor) -> str:
-    return f"host=127.0.0.1 port={actor.port} user=me dbname=d sslmode=require connect_timeout=9"
+def by_a_reset(session: Session) -> None:
+    session.take_message()
+    session.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def told(module: Any, actor: Actor) -> str:
-    conn = module.connect(dsn_of(actor))
+def told(module: Any, server: ScriptedServer) -> str:
+    conn = module.connect(**server.options(sslmode="require"))
     conn.autocommit = True
     with pytest.raises(module.OperationalError) as caught:
         conn.cursor().execute("select 1")
@@ -325,48 +243,34 @@ def told(module: Any, actor: Actor) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("ending", ["politely", "abruptly", "reset"])
-def test_the_end_of_a_session_is_told_as_libpq_tells_it(
-    tls_files: dict[str, str], ending: str
-) -> None:
-    actor = Actor(tls_files, ending)
+@pytest.mark.parametrize("ending", [politely, abruptly, by_a_reset])
+def test_the_end_of_a_session_is_told_as_libpq_tells_it(secured: Any, ending: Any) -> None:
+    server = secured(ending)
     # libpq tells of a reset once for the read and once for the connection.
-    assert told(psycopg2, actor).startswith(told(psycoxide, actor))
-    actor.close()
+    assert told(psycopg2, server).startswith(told(psycoxide, server))
 
 
-def test_closing_says_that_nothing_follows(tls_files: dict[str, str]) -> None:
-    actor = Actor(tls_files, "wait")
-    psycoxide.connect(dsn_of(actor)).close()
-    until = time.monotonic() + TIMEOUT
-    while len(actor.last) < 2:
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    assert actor.last == [b"X\0\0\0\x04", b""], "Terminate, and close_notify behind it"
-    actor.close()
+def test_closing_says_that_nothing_follows(secured: Any) -> None:
+    last: queue.Queue[bytes] = queue.Queue()
+
+    def hear_out(session: Session) -> None:
+        data = b"X"
+        while data:
+            data = session.connection.recv(4096)
+            last.put(data)
+
+    server = secured(hear_out)
+    psycoxide.connect(**server.options(sslmode="require")).close()
+    assert last.get(timeout=TIMEOUT) == b"X\0\0\0\x04", "Terminate"
+    assert last.get(timeout=TIMEOUT) == b"", "and close_notify behind it"
 
 
-def test_closing_does_not_wait(tls_files: dict[str, str]) -> None:
+def test_closing_does_not_wait(secured: Any) -> None:
     """Whoever listens no more does not keep the client."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(tls_files["certificate"], tls_files["key"])
-        stop = threading.Event()
-
-        def serve() -> None:
-            peer, _address = listener.accept()
-            peer.recv(8)
-            peer.sendall(b"S")
-            with context.wrap_socket(peer, server_side=True) as encrypted:
-                encrypted.recv(4096)
-                encrypted.sendall(WELCOME)
-                stop.wait(20)
-
-        threading.Thread(target=serve, daemon=True).start()
-        conn = psycoxide.connect(
-            host="127.0.0.1", port=listener.getsockname()[1], user="me", sslmode="require"
-        )
-        before = time.monotonic()
-        conn.close()
-        assert time.monotonic() - before < 5
-        stop.set()
+    stop = threading.Event()
+    server = secured(lambda session: stop.wait(20))
+    conn = psycoxide.connect(**server.options(sslmode="require"))
+    before = time.monotonic()
+    conn.close()
+    assert time.monotonic() - before < 5
+    stop.set()

@@ -14,7 +14,10 @@ import pytest
 
 IN_LAB = "TORTURE_LAB" in os.environ
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+from fixtures.ports import refusing as refusing, silent as silent  # noqa: E402
 
 
 def pytest_ignore_collect(collection_path, config):
@@ -44,10 +47,9 @@ def pytest_collection_modifyitems(config, items):
 @pytest.fixture
 def proxy():
     """A proxy to the server that injects faults."""
-    from faultproxy import FaultProxy
-    from support import PORT
+    from support import relayed
 
-    with FaultProxy("127.0.0.1", PORT) as proxy:
+    with relayed() as proxy:
         yield proxy
 
 

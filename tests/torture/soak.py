@@ -139,7 +139,7 @@ def lose(conn, proxy):
     import support
 
     how = random.choice(["fin", "rst"])
-    support.later(0.02, lambda: [each.kill(how) for each in list(proxy.conns[-1:])])
+    support.later(0.02, lambda: [each.kill(how) for each in list(proxy.connections[-1:])])
     conn.cursor().execute("select pg_sleep(0.05), repeat('x', 1000) from generate_series(1, 20)")
 
 
@@ -161,7 +161,7 @@ USES = [query, query, drop, drop_in_a_cycle, copy, copy_that_fails, cancel, lose
 def use_one(chance: random.Random, proxy, count: collections.Counter[str]) -> None:
     """Connect, one way or the other, and do something with it."""
     import support
-    from faultproxy import Fault, Plan
+    from fixtures.relay import Fault, Plan
 
     use = chance.choice(USES)
     options = {"application_name": "soak", "connect_timeout": 5}
@@ -170,7 +170,7 @@ def use_one(chance: random.Random, proxy, count: collections.Counter[str]) -> No
     if use is lose or chance.random() < 0.3:
         options["port"] = proxy.port
         cut = chance.randrange(3000) if chance.random() < 0.3 else None
-        proxy.plan = Plan(s2c=Fault(cut_after=cut, how=chance.choice(["fin", "rst"])))
+        proxy.plan = Plan(to_client=Fault(cut_after=cut, how=chance.choice(["fin", "rst"])))
     if chance.random() < 0.1:
         options |= {"user": "u_scram", "password": "wrong", "sslmode": "prefer"}
     try:
@@ -181,7 +181,7 @@ def use_one(chance: random.Random, proxy, count: collections.Counter[str]) -> No
     except Exception as error:
         count["unexpected"] += 1
         print(f"{use.__name__}: {error!r}", file=sys.stderr, flush=True)
-    proxy.conns[:-20] = []
+    proxy.connections[:-20] = []
 
 
 # ---- who does it ------------------------------------------------------------------------------
@@ -189,14 +189,13 @@ def use_one(chance: random.Random, proxy, count: collections.Counter[str]) -> No
 
 def threads(seconds: float, count: collections.Counter[str]) -> None:
     """Eight threads, each with connections and a proxy of its own."""
-    from faultproxy import FaultProxy
-    from support import PORT
+    from support import relayed
 
     end = time.monotonic() + seconds
 
     def run(number: int) -> None:
         chance = random.Random(number)
-        with FaultProxy("127.0.0.1", PORT) as proxy:
+        with relayed() as proxy:
             while time.monotonic() < end:
                 use_one(chance, proxy, count)
 

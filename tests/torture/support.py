@@ -13,6 +13,8 @@ import threading
 import time
 
 import pytest
+from fixtures.relay import Plan, Relay
+from fixtures.scripted_server import encrypting
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -52,6 +54,16 @@ def check(cid, level="parity", timeout=30, alone=False):
 
 def cert(name):
     return os.path.join(CERTS, name)
+
+
+def serving(name, **versions):
+    """TLS of a server that shows this certificate."""
+    return encrypting(cert(f"{name}.crt"), cert(f"{name}.key"), **versions)
+
+
+def relayed(plan: Plan | None = None) -> Relay:
+    """A relay before the server, which injects faults."""
+    return Relay(("127.0.0.1", PORT), plan)
 
 
 def base(**kw):
@@ -142,7 +154,7 @@ import faulthandler, gc, importlib, os, signal, sys, threading, time
 faulthandler.enable()
 # A runner in the background has it ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.path.insert(0, {here!r})
+sys.path[:0] = [{here!r}, {tests!r}]
 from support import *
 """
 
@@ -150,7 +162,7 @@ from support import *
 def child(code, timeout=20, env=None, ok=True, preexec_fn=None, prefix=()):
     """Runs a script with the driver in a process of its own: crash, hang and
     exit status are observable."""
-    src = PREAMBLE.format(here=HERE) + textwrap.dedent(code)
+    src = PREAMBLE.format(here=HERE, tests=os.path.dirname(HERE)) + textwrap.dedent(code)
     e = dict(os.environ, **(env or {}))
     p = subprocess.Popen(
         [*prefix, sys.executable, "-c", src],

@@ -6,8 +6,9 @@ import signal
 import socket
 
 import pytest
-from fakepg import FakePG, Result, complete, m, ready
-from faultproxy import Fault, FaultProxy, Plan
+from fixtures.messages import complete, message, ready, result
+from fixtures.relay import Fault, Plan
+from fixtures.scripted_server import Ended, ScriptedServer
 from support import (
     PORT,
     SOCK,
@@ -20,6 +21,7 @@ from support import (
     extras,
     later,
     psql,
+    relayed,
     settled,
     usable,
     usable_or_closed,
@@ -68,12 +70,12 @@ def test_a17(conn):
 
 
 def _full_len(query):
-    with FaultProxy("127.0.0.1", PORT) as p:
+    with relayed() as p:
         c = connect(port=p.port)
         c.autocommit = True
-        head = settled(p.conns[0].s2c)
+        head = settled(p.connections[0].received)
         c.cursor().execute(query)
-        full = settled(p.conns[0].s2c)
+        full = settled(p.connections[0].received)
         c.close()
     return head, full
 
@@ -87,7 +89,7 @@ def test_a02():
     spots = sorted(set(range(70)) | set(range(70, body, 37)) | set(range(body - 30, body)))
     for how in ("fin", "rst"):
         for n in spots:
-            with FaultProxy("127.0.0.1", PORT, Plan(s2c=Fault(cut_after=head + n, how=how))) as p:
+            with relayed(Plan(to_client=Fault(cut_after=head + n, how=how))) as p:
                 c = connect(port=p.port)
                 c.autocommit = True
                 cur = c.cursor()
@@ -106,7 +108,7 @@ def test_a02():
 def test_a03():
     """everything in 1-byte segments, both ways, plain and TLS: same answers"""
     for mode in ("disable", "require"):
-        with FaultProxy("127.0.0.1", PORT, Plan(c2s=Fault(chunk=1), s2c=Fault(chunk=1))) as p:
+        with relayed(Plan(Fault(chunk=1), Fault(chunk=1))) as p:
             c = connect(
                 port=p.port,
                 sslmode=mode,
@@ -134,13 +136,13 @@ def test_a03():
 
 
 def _cut_startup(kw, step):
-    with FaultProxy("127.0.0.1", PORT) as p:
+    with relayed() as p:
         connect(port=p.port, **kw).close()
-        full = settled(p.conns[0].s2c)
+        full = settled(p.connections[0].received)
     spots = list(range(30)) + list(range(30, full - 25, step))
     for how in ("fin", "rst"):
         for n in spots:
-            with FaultProxy("127.0.0.1", PORT, Plan(s2c=Fault(cut_after=n, how=how))) as p:
+            with relayed(Plan(to_client=Fault(cut_after=n, how=how))) as p:
                 with within(6), pytest.raises(db.OperationalError):
                     c = connect(port=p.port, connect_timeout=5, **kw)
                     # a TLS 1.3 session ticket may come last: only then may connect itself succeed
@@ -201,10 +203,10 @@ def test_a06():
     p = child(
         """
         import subprocess
-        from fakepg import *
+        from fixtures.scripted_server import ScriptedServer
         subprocess.check_call(["ip", "link", "set", "lo", "up"])
-        srv = FakePG(on_query=lambda s, c: (time.sleep(60), Result())[1])
-        c = db.connect(**srv.params(keepalives_idle=1, keepalives_interval=1, keepalives_count=2,
+        srv = ScriptedServer(answers=lambda sql, session: time.sleep(60))
+        c = db.connect(**srv.options(keepalives_idle=1, keepalives_interval=1, keepalives_count=2,
                                     tcp_user_timeout=3000))
         later(1.0, subprocess.check_call, ["ip", "link", "set", "lo", "down"])
         t0 = time.monotonic()
@@ -235,9 +237,9 @@ def test_a07(conn):
     assert "terminat" in str(ei.value) or "closed" in str(ei.value)
     lost(conn)
     for how in ("fin", "rst"):
-        with FaultProxy("127.0.0.1", PORT) as p:
+        with relayed() as p:
             c = connect(port=p.port)
-            p.kill_all(how)
+            p.kill(how)
             t.sleep(0.1)
             with within(3), pytest.raises(db.OperationalError):
                 c.cursor().execute("select 1")
@@ -249,7 +251,7 @@ def test_a09():
     """reset in the middle of COPY FROM: OperationalError, reading stops, nothing stored"""
     psql("drop table if exists a09; create table a09 (x text)")
     for mode in ("disable", "require"):
-        with FaultProxy("127.0.0.1", PORT, Plan(c2s=Fault(cut_after=300_000, how="rst"))) as p:
+        with relayed(Plan(to_server=Fault(cut_after=300_000, how="rst"))) as p:
             c = connect(port=p.port, sslmode=mode)
             f = File(read=lambda i, n: ("y" * 999 + "\n") * 8 if i < 200_000 else "")
             with within(10), pytest.raises(db.OperationalError):
@@ -264,9 +266,9 @@ def test_a10():
     """cut during COPY TO, also exactly between messages: always an error, never a short file"""
     rows = [b"%d\tabcdef\n" % i for i in range(20)]
     copy = (
-        m(b"H", b"\0\0\2\0\0\0\0")
-        + b"".join(m(b"d", r) for r in rows)
-        + m(b"c")
+        message(b"H", b"\0\0\2\0\0\0\0")
+        + b"".join(message(b"d", r) for r in rows)
+        + message(b"c")
         + complete("COPY 20")
         + ready()
     )
@@ -278,21 +280,21 @@ def test_a10():
     for n in cuts:
 
         def h(c, n=n):
-            c.do_startup()
-            c.login()
+            c.take_startup()
+            c.let_in()
             while True:
-                t, p = c.read_msg()
+                t, p = c.take_message()
                 if t in b"QE" and (t == b"E" or b"copy" in p.lower()):
                     c.send(copy[:n])
                     return
                 if t == b"Q":
-                    c.txn = b"T"
+                    c.transaction = b"T"
                     c.send(complete("BEGIN") + ready(b"T"))
                 elif t in b"PBD":
-                    c.send(m({b"P": b"1", b"B": b"2", b"D": b"n"}[t]))
+                    c.send(message({b"P": b"1", b"B": b"2", b"D": b"n"}[t]))
 
-        with FakePG(handler=h) as srv:
-            c = db.connect(**srv.params())
+        with ScriptedServer(handler=h) as srv:
+            c = db.connect(**srv.options())
             out = io.BytesIO()
             with within(5), pytest.raises(db.Error):
                 c.cursor().copy_expert("copy t to stdout", out)
@@ -334,17 +336,18 @@ def test_a11(conn):
 def test_a12():
     """answer to COMMIT lost: commit() raises, is not sent again, connection closed"""
     psql("drop table if exists a12; create table a12 (x int)")
-    with FaultProxy("127.0.0.1", PORT) as p:
+    with relayed() as p:
         p.plan = Plan(
-            c2s=Fault(
-                on_match=(b"COMMIT", lambda c: (c.block_s2c.set(), later(0.3, c.kill, "rst")))
+            to_server=Fault(
+                on_match=(b"COMMIT", lambda c: (c.holds_answers.set(), later(0.3, c.kill, "rst")))
             )
         )
         c = connect(port=p.port)
         c.cursor().execute("insert into a12 values (1)")
         with within(5), pytest.raises(db.OperationalError):
             c.commit()
-        assert len(p.conns) == 1 and bytes(p.conns[0].c2s).upper().count(b"COMMIT") == 1
+        (relay,) = p.connections
+        assert bytes(relay.sent).upper().count(b"COMMIT") == 1
         assert psql("select count(*) from a12") == "1"
         lost(c)
 
@@ -353,14 +356,14 @@ def test_a12():
 def test_a13():
     """answer to an autocommit INSERT lost: error, statement never sent twice"""
     psql("drop table if exists a13; create table a13 (x int)")
-    with FaultProxy("127.0.0.1", PORT) as p:
-        p.plan = Plan(c2s=Fault(on_match=(b"insert into a13", lambda c: None)))
+    with relayed() as p:
         c = connect(port=p.port)
         c.autocommit = True
-        p.conns[0].plan.s2c.cut_after = settled(p.conns[0].s2c)
+        p.connections[0].plan.to_client.cut_after = settled(p.connections[0].received)
         with within(5), pytest.raises(db.OperationalError):
             c.cursor().execute("insert into a13 values (1)")
-        assert len(p.conns) == 1 and bytes(p.conns[0].c2s).count(b"insert into a13") == 1
+        (relay,) = p.connections
+        assert bytes(relay.sent).count(b"insert into a13") == 1
         assert wait_for(lambda: psql("select count(*) from a13") in "01", 2)
         lost(c)
 
@@ -368,11 +371,11 @@ def test_a13():
 @check("A14", level="beyond", timeout=20)
 def test_a14():
     """loss inside `with conn`: the first error comes out unmasked, exit and close do not hang"""
-    with FaultProxy("127.0.0.1", PORT) as p:
+    with relayed() as p:
         c = connect(port=p.port)
         with within(5), pytest.raises(db.OperationalError) as ei, c, c.cursor() as cur:
             cur.execute("select 1")
-            p.kill_all("rst")
+            p.kill("rst")
             cur.execute("select 2")
         assert not isinstance(ei.value, db.InterfaceError)
         assert c.closed != 0
@@ -382,12 +385,12 @@ def test_a14():
 @check("A15", timeout=60)
 def test_a15():
     """flipped bits inside TLS records: OperationalError, never altered data, no hang"""
-    with FaultProxy("127.0.0.1", PORT) as p:
+    with relayed() as p:
         c = connect(port=p.port, user="u_ssl", password="pencil", sslmode="require")
-        head = settled(p.conns[0].s2c)
+        head = settled(p.connections[0].received)
         c.close()
     for off in (6, 20, 60, 200, 1500):
-        with FaultProxy("127.0.0.1", PORT, Plan(s2c=Fault(corrupt={head + off: 0x40}))) as p:
+        with relayed(Plan(to_client=Fault(corrupt={head + off: 0x40}))) as p:
             with within(6), pytest.raises(db.OperationalError):
                 c = connect(
                     port=p.port,
@@ -400,7 +403,7 @@ def test_a15():
                 cur = c.cursor()
                 # a flipped length byte leaves the peer waiting for bytes that never come: the
                 # server's next answer or its FIN must end it
-                later(2, p.kill_all, "fin")
+                later(2, p.kill, "fin")
                 cur.execute("select repeat('abc', 1000)")
                 pytest.fail(f"accepted {cur.fetchone()[0][:20]!r}")
 
@@ -410,33 +413,32 @@ def test_a20():
     """replication stream: data in order, keepalives answered, the cut raises and does not spin"""
     import struct
 
-    from fakepg import Gone
-
     replies = []
 
     def q(s, c):
         if "START_REPLICATION" in s.upper():
-            c.send(m(b"W", b"\0\0\0"))
+            c.send(message(b"W", b"\0\0\0"))
             for i in range(5):
-                c.send(m(b"d", b"w" + struct.pack("!QQq", 100 + i, 200, 0) + b"payload%d" % i))
-                c.send(m(b"d", b"k" + struct.pack("!QqB", 200, 0, 1)))
-            c.sock.settimeout(3)
+                data = struct.pack("!QQq", 100 + i, 200, 0) + b"payload%d" % i
+                c.send(message(b"d", b"w" + data))
+                c.send(message(b"d", b"k" + struct.pack("!QqB", 200, 0, 1)))
+            c.connection.settimeout(3)
             try:
                 while len(replies) < 5:
-                    t, p = c.read_msg()
+                    t, p = c.take_message()
                     if t == b"d" and p[:1] == b"r":
                         replies.append(p)
-            except Gone:
+            except Ended:
                 pass
-            raise Gone("cut")
-        return Result(
+            raise Ended("cut")
+        return result(
             [("systemid", 25), ("timeline", 23), ("xlogpos", 25), ("dbname", 25)],
             [[b"1", b"1", b"0/0", b"x"]],
         )
 
-    with FakePG(on_query=q) as srv:
-        c = db.connect(**srv.params(), connection_factory=extras.LogicalReplicationConnection)
-        assert srv.conns[0].startup.get("replication") == "database"
+    with ScriptedServer(answers=q) as srv:
+        c = db.connect(**srv.options(), connection_factory=extras.LogicalReplicationConnection)
+        assert srv.sessions[0].startup.get("replication") == "database"
         cur = c.cursor()
         cur.start_replication(slot_name="s", decode=False)
         got = []

@@ -1,14 +1,13 @@
 """B: cancellation, timeouts, signals, wait callbacks."""
 
-import socket
 import struct
 import threading
 import time
 
 import pytest
-from fakepg import AUTH_OK, FakePG, m
-from faultproxy import FaultProxy
-from support import PORT, check, child, connect, db, errors, later, usable, within
+from fixtures.messages import AUTHENTICATION_OK, message
+from fixtures.scripted_server import ScriptedServer
+from support import check, child, connect, db, errors, later, relayed, usable, within
 
 
 @check("B01", timeout=30)
@@ -81,10 +80,10 @@ def test_b04(conn):
 @check("B05", level="beyond", timeout=40)
 def test_b05():
     """cancel() to a peer that accepts and stays silent ends within the connect timeout"""
-    with FakePG(on_cancel=lambda c: time.sleep(30)) as srv:
+    with ScriptedServer(on_cancel=lambda c: time.sleep(30)) as srv:
         p = child(
             f"""
-            c = db.connect(**{srv.params(connect_timeout=2)!r})
+            c = db.connect(**{srv.options(connect_timeout=2)!r})
             t0 = time.monotonic()
             try: c.cancel()
             except db.Error: pass
@@ -98,7 +97,7 @@ def test_b05():
 @check("B06", level="beyond", timeout=30)
 def test_b06():
     """on a TLS connection the cancel key does not cross the wire in clear"""
-    with FaultProxy("127.0.0.1", PORT) as p:
+    with relayed() as p:
         child(
             f"""
             c = connect(port={p.port}, user="u_ssl", password="pencil", sslmode="require")
@@ -109,8 +108,8 @@ def test_b06():
         """,
             timeout=20,
         )
-        assert len(p.conns) == 2
-        first = bytes(p.conns[1].c2s[:8])
+        assert len(p.connections) == 2
+        first = bytes(p.connections[1].sent[:8])
         assert first == struct.pack("!ii", 8, 80877103), (
             f"cancel connection starts with {first.hex()}"
         )
@@ -119,10 +118,10 @@ def test_b06():
 @check("B15", level="beyond", timeout=30)
 def test_b15():
     """cancel() gives up the interpreter lock while it waits for the network"""
-    with FakePG(on_cancel=lambda c: time.sleep(1.5)) as srv:
+    with ScriptedServer(on_cancel=lambda c: time.sleep(1.5)) as srv:
         p = child(
             f"""
-            c = db.connect(**{srv.params()!r})
+            c = db.connect(**{srv.options()!r})
             n = [0]
             def tick():
                 while True: n[0] += 1; time.sleep(0.01)
@@ -273,49 +272,39 @@ def test_b11(conn):
 
 
 @check("B12", timeout=40)
-def test_b12():
+def test_b12(silent):
     """connect_timeout: listener that never answers, backlog that never accepts, slow drip: all
     bounded
     """
-    quiet = socket.socket()
-    quiet.bind(("127.0.0.1", 0))
-    quiet.listen(1)  # accepted by the kernel, never answered
-    for kw in (dict(sslmode="disable"), dict(sslmode="require")):
+    for mode in ("disable", "require"):
         with within(6, at_least=1), pytest.raises(db.OperationalError):
-            db.connect(
-                host="127.0.0.1",
-                port=quiet.getsockname()[1],
-                user="x",
-                dbname="x",
-                connect_timeout=2,
-                **kw,
-            )
-    quiet.close()
+            connect(port=silent, connect_timeout=2, sslmode=mode)
 
     def drip(c):
-        c.do_startup()
-        c.send(AUTH_OK)
+        c.take_startup()
+        c.send(AUTHENTICATION_OK)
         while True:  # 1 byte each 0.3 s, for ever
-            for b in m(b"S", b"k\0" + b"v" * 500 + b"\0"):
+            for b in message(b"S", b"k\0" + b"v" * 500 + b"\0"):
                 c.send(bytes([b]))
                 time.sleep(0.3)
 
-    with FakePG(handler=drip) as srv, within(6, at_least=1), pytest.raises(db.OperationalError):
-        db.connect(**srv.params(connect_timeout=2))
+    with (
+        ScriptedServer(handler=drip) as srv,
+        within(6, at_least=1),
+        pytest.raises(db.OperationalError),
+    ):
+        db.connect(**srv.options(connect_timeout=2))
 
 
 @check("B13", level="beyond", timeout=30)
-def test_b13():
+def test_b13(silent):
     """Ctrl-C while connecting to a silent server: KeyboardInterrupt within 2 s"""
     p = child(
-        """
-        import socket
-        q = socket.socket(); q.bind(("127.0.0.1", 0)); q.listen(1)
+        f"""
         later(1.0, os.kill, os.getpid(), signal.SIGINT)
         t0 = time.monotonic()
         try:
-            db.connect(host="127.0.0.1", port=q.getsockname()[1], user="x", dbname="x",
-                       sslmode="disable", connect_timeout=10)
+            connect(port={silent}, connect_timeout=10)
         except BaseException as e:
             print(type(e).__name__, round(time.monotonic() - t0, 1))
     """,

@@ -4,7 +4,7 @@ import gc
 import threading
 import time
 
-from fakepg import FakePG
+from fixtures.scripted_server import ScriptedServer
 from support import File, check, child, connect, db, fds, sessions, wait_for, within
 
 
@@ -214,8 +214,8 @@ def test_c07(conn):
         "for each row execute function pg_temp.f(); insert into d values (1)"
     )
     ran(conn.commit, "commit")
-    with FakePG(on_auth=lambda c: (time.sleep(0.6), c.send(b"R\0\0\0\x08\0\0\0\0"))) as srv:
-        ran(lambda: db.connect(**srv.params()), "connect")
+    with ScriptedServer(greet=lambda c: time.sleep(0.6)) as srv:
+        ran(lambda: db.connect(**srv.options()), "connect")
     stop.append(1)
 
 

@@ -4,13 +4,8 @@ import datetime as dt
 import threading
 
 import pytest
-from fakepg import (
-    FakePG,
-    Raw,
-    fields,
-    m,
-    ready,
-)
+from fixtures.messages import error, message
+from fixtures.scripted_server import ScriptedServer
 from support import (
     check,
     connect,
@@ -292,8 +287,7 @@ def test_e07():
     assert usable(conn)
     cases = [
         (
-            fields(
-                b"E",
+            error(
                 S="ERROR",
                 C="23505",
                 M="dup",
@@ -311,25 +305,25 @@ def test_e07():
             errors.UniqueViolation,
             "23505",
         ),
-        (fields(b"E", S="ERROR", C="ZZ999", M="unknown class"), db.Error, "ZZ999"),
-        (fields(b"E", S="ERROR", M="no code"), db.Error, None),
-        (fields(b"E"), db.Error, None),
-        (m(b"E", b"S\xff\xfe\0C42601\0M\xe9\xff bad utf8\0\0"), db.Error, "42601"),
+        (error(S="ERROR", C="ZZ999", M="unknown class"), db.Error, "ZZ999"),
+        (error(S="ERROR", M="no code"), db.Error, None),
+        (error(), db.Error, None),
+        (message(b"E", b"S\xff\xfe\0C42601\0M\xe9\xff bad utf8\0\0"), db.Error, "42601"),
         (
-            fields(b"E", S="ERROR", C="42601", M="m", z="future", Z="field"),
+            error(S="ERROR", C="42601", M="m", z="future", Z="field"),
             errors.SyntaxError,
             "42601",
         ),
-        (fields(b"E", S="ERROR", C="4260", M="short"), db.Error, "4260"),
+        (error(S="ERROR", C="4260", M="short"), db.Error, "4260"),
         (
-            fields(b"E", S="ERROR", C="22P02", M="pos", P="999999999999"),
+            error(S="ERROR", C="22P02", M="pos", P="999999999999"),
             errors.InvalidTextRepresentation,
             "22P02",
         ),
     ]
     for body, cls, code in cases:
-        with FakePG(on_query=lambda s, c: Raw(body + ready(c.txn))) as srv:
-            c = db.connect(**srv.params())
+        with ScriptedServer(answers=lambda s, c: body) as srv:
+            c = db.connect(**srv.options())
             with within(5), pytest.raises(cls) as ei:
                 c.cursor().execute("select 1")
             e = ei.value

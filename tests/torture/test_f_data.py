@@ -12,7 +12,7 @@ import random
 import struct
 
 import pytest
-from fakepg import FakePG
+from fixtures.scripted_server import ScriptedServer
 from support import (
     VALUE_ERRORS,
     File,
@@ -102,12 +102,12 @@ def test_f21():
 @check("F19", timeout=20)
 def test_f19():
     """NUL in connection parameters cannot add startup parameters (pgx 2026, smuggled user=)"""
-    with FakePG() as srv:
+    with ScriptedServer() as srv:
         for k in ("user", "dbname", "application_name", "password", "options"):
             try:
-                c = db.connect(**srv.params(**{k: "x\0user\0postgres"}))
+                c = db.connect(**srv.options(**{k: "x\0user\0postgres"}))
                 c.close()
-                pytest.fail(f"{k} with NUL accepted: startup {srv.conns[-1].startup_raw!r}")
+                pytest.fail(f"{k} with NUL accepted: startup {srv.sessions[-1].startup_body!r}")
             except (ValueError, db.Error):
                 pass
 
@@ -208,14 +208,14 @@ def test_f05(conn):
     """lone surrogates and characters outside the encoding: UnicodeEncodeError, nothing sent,
     usable
     """
-    with FakePG() as srv:
-        c = db.connect(**srv.params())
+    with ScriptedServer() as srv:
+        c = db.connect(**srv.options())
         for v in ("\ud800", "ok\udfff", "\udce9"):
             with pytest.raises((UnicodeEncodeError, db.Error)):
                 c.cursor().execute("insert into t values (%s)", (v,))
             with pytest.raises((UnicodeEncodeError, db.Error)):
                 c.cursor().execute("insert '" + v + "'")
-        assert not any("insert" in q for q in srv.conns[0].queries)
+        assert not any("insert" in q for q in srv.queries)
     with pytest.raises((UnicodeEncodeError, db.Error, ValueError)):
         db.connect(**base(application_name="\ud800"))
     assert usable(conn)
@@ -585,21 +585,21 @@ class Sink:
         self.declared, self.arrived, self.behind = None, 0, b""
 
     def __call__(self, c):
-        c.do_startup()
-        c.login()
-        header = c.recv_exact(5)
+        c.take_startup()
+        c.let_in()
+        header = c.take(5)
         self.declared = struct.unpack("!I", header[1:])[0]
-        left = self.declared - 4 - len(c.buf)
-        self.arrived, space = len(c.buf), bytearray(1 << 20)
+        left = self.declared - 4 - len(c.unread)
+        self.arrived, space = len(c.unread), bytearray(1 << 20)
         while left > 0:
-            count = c.sock.recv_into(space, min(left, len(space)))
+            count = c.connection.recv_into(space, min(left, len(space)))
             if not count:
                 return
             self.arrived, left = self.arrived + count, left - count
-        c.buf = b""
-        c.sock.settimeout(2)
+        c.unread = b""
+        c.connection.settimeout(2)
         with contextlib.suppress(OSError):
-            self.behind = c.sock.recv(100)
+            self.behind = c.connection.recv(100)
 
 
 @check("F15", timeout=240, alone=True)
@@ -614,10 +614,10 @@ def test_f15():
         if free < 3 * size // 1024:
             pytest.skip(f"a statement of {size >> 20} MB needs {3 * size >> 20} MB of memory")
         sink = Sink()
-        with FakePG(handler=sink) as srv:
+        with ScriptedServer(handler=sink) as srv:
             done = child(
                 f"""
-                c = db.connect(**{srv.params()!r})
+                c = db.connect(**{srv.options()!r})
                 c.autocommit = True
                 try: c.cursor().execute(b" " * {size})
                 except (db.Error, ValueError, OverflowError, MemoryError) as e: print(repr(e))

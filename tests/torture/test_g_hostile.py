@@ -1,33 +1,30 @@
 """G: a server that lies.  Every case: a DB-API exception in bounded time and memory, no crash,
 no PanicException, connection closed where the stream can no longer be trusted."""
 
-import contextlib
 import random
 import struct
 import time
 
 import pytest
-from fakepg import (
-    AUTH_OK,
-    I32,
-    FakePG,
-    Gone,
-    Raw,
-    Result,
-    auth,
+from fixtures.messages import (
+    AUTHENTICATION_OK,
+    authentication,
+    backend_key,
     complete,
-    cstr,
-    datarow,
-    error,
-    keydata,
-    m,
+    data_row,
+    failure,
+    forged,
+    int32,
+    message,
     notice,
-    notify,
-    param,
-    raw_msg,
+    notification,
+    parameter_status,
     ready,
-    rowdesc,
+    result,
+    row_description,
+    string,
 )
+from fixtures.scripted_server import Ended, Raw, ScriptedServer
 from support import (
     VALUE_ERRORS,
     File,
@@ -42,7 +39,7 @@ from support import (
 )
 
 
-def run(answer, after=None, fetch=True, allowed=db.Error, secs=6, mem=80, params=None):
+def run(answer, hangs_up=False, secs=6, mem=80):
     """Executes a statement answered by raw bytes; returns the exception or the rows."""
     done = []
 
@@ -51,34 +48,25 @@ def run(answer, after=None, fetch=True, allowed=db.Error, secs=6, mem=80, params
             done.append(1)
             return Raw(answer)
 
-    srv = FakePG(
-        on_query=once, params=params or {}
-    )  # stays up: the caller may go on with the connection
-    if True:
-        c = db.connect(**srv.params())
-        c.autocommit = True
-        cur = c.cursor()
-        out = None
-        with within(secs), memory_bound(mem):
-            if after:
-                later(0.4, after, srv)
-            try:
-                cur.execute("select 1")
-                out = cur.fetchall() if fetch and cur.description else None
-            except allowed as e:
-                out = e
-        return c, out
+    srv = ScriptedServer(answers=once)  # stays up: the caller may go on with the connection
+    c = db.connect(**srv.options())
+    c.autocommit = True
+    cur = c.cursor()
+    out = None
+    with within(secs), memory_bound(mem):
+        if hangs_up:
+            later(0.4, srv.hang_up)
+        try:
+            cur.execute("select 1")
+            out = cur.fetchall() if cur.description else None
+        except db.Error as e:
+            out = e
+    return c, out
 
 
-OK_T = rowdesc([("a", 23, 4), ("b", 25)])
-OK_D = datarow([b"1", b"x"])
+OK_T = row_description([("a", 23, 4), ("b", 25)])
+OK_D = data_row([b"1", b"x"])
 END = complete("SELECT 1") + ready()
-
-
-def hangup(srv):
-    for c in srv.conns:
-        with contextlib.suppress(OSError):
-            c.sock.shutdown(2)
 
 
 @check("G01", timeout=120)
@@ -88,26 +76,28 @@ def test_g01():
     """
     for t in b"TDCZENSAKdHGWVI1":
         for ln in (0, 1, 3, 0xFFFFFFFF, 0x80000000, 0x7FFFFFFF, 0x40000000):
-            c, out = run(raw_msg(bytes([t]), ln, b"\0" * 64), after=hangup)
+            c, out = run(forged(bytes([t]), ln, b"\0" * 64), hangs_up=True)
             assert isinstance(out, db.Error), (chr(t), hex(ln), out)
             assert c.closed != 0, (chr(t), hex(ln), out)
 
 
 def _bad_rows():
     bad = [
-        datarow([b"1"]),
-        datarow([]),
-        datarow([b"1", b"x", b"y"]),
-        datarow([b"z"] * 5000),
-        m(b"D", struct.pack("!Hi", 2, 1) + b"1"),  # ends early
-        m(b"D", struct.pack("!Hi", 2, 1) + b"1" + struct.pack("!i", -2)),  # negative, not NULL
-        m(b"D", struct.pack("!Hi", 2, 1) + b"1" + struct.pack("!i", -(2**31))),
-        m(b"D", struct.pack("!Hi", 2, 1) + b"1" + struct.pack("!i", 2**31 - 1) + b"x"),
-        m(b"D", struct.pack("!Hi", 2, 1) + b"1" + struct.pack("!i", 5) + b"x"),
-        m(b"D", struct.pack("!Hi", 2, 1) + b"1" + struct.pack("!i", 1) + b"xTRAILING"),
-        m(b"D", struct.pack("!H", 65535)),
-        m(b"D", b"\0"),
-        m(b"D", b""),
+        data_row([b"1"]),
+        data_row([]),
+        data_row([b"1", b"x", b"y"]),
+        data_row([b"z"] * 5000),
+        message(b"D", struct.pack("!Hi", 2, 1) + b"1"),  # ends early
+        message(
+            b"D", struct.pack("!Hi", 2, 1) + b"1" + struct.pack("!i", -2)
+        ),  # negative, not NULL
+        message(b"D", struct.pack("!Hi", 2, 1) + b"1" + struct.pack("!i", -(2**31))),
+        message(b"D", struct.pack("!Hi", 2, 1) + b"1" + struct.pack("!i", 2**31 - 1) + b"x"),
+        message(b"D", struct.pack("!Hi", 2, 1) + b"1" + struct.pack("!i", 5) + b"x"),
+        message(b"D", struct.pack("!Hi", 2, 1) + b"1" + struct.pack("!i", 1) + b"xTRAILING"),
+        message(b"D", struct.pack("!H", 65535)),
+        message(b"D", b"\0"),
+        message(b"D", b""),
     ]
     return bad
 
@@ -137,16 +127,16 @@ def test_g15():
 
 
 def _bad_descs():
-    col = cstr("a") + struct.pack("!IHIhiH", 0, 0, 23, 4, -1, 0)
+    col = string("a") + struct.pack("!IHIhiH", 0, 0, 23, 4, -1, 0)
     bad = [
-        m(b"T", b""),
-        m(b"T", b"\0"),
-        m(b"T", struct.pack("!H", 2) + col),
-        m(b"T", struct.pack("!H", 65535)),
-        m(b"T", struct.pack("!H", 1) + b"noend" * 20),
-        m(b"T", struct.pack("!H", 1) + col[:-1]),
-        m(b"T", struct.pack("!H", 1) + col + b"extra"),
-        m(b"T", struct.pack("!h", -1) + col),
+        message(b"T", b""),
+        message(b"T", b"\0"),
+        message(b"T", struct.pack("!H", 2) + col),
+        message(b"T", struct.pack("!H", 65535)),
+        message(b"T", struct.pack("!H", 1) + b"noend" * 20),
+        message(b"T", struct.pack("!H", 1) + col[:-1]),
+        message(b"T", struct.pack("!H", 1) + col + b"extra"),
+        message(b"T", struct.pack("!h", -1) + col),
     ]
     return bad
 
@@ -160,11 +150,11 @@ def test_g03():
         c, out = run(d + END)
         assert isinstance(out, db.Error) or not out, (i, out)
         assert usable_or_closed(c), i
-    col = cstr("a") + struct.pack("!IHIhiH", 0, 0, 23, 4, -1, 0)
+    col = string("a") + struct.pack("!IHIhiH", 0, 0, 23, 4, -1, 0)
     n = 60_000
     c, out = run(
-        m(b"T", struct.pack("!H", n) + col * n)
-        + m(b"D", struct.pack("!H", n) + (struct.pack("!i", 1) + b"7") * n)
+        message(b"T", struct.pack("!H", n) + col * n)
+        + message(b"D", struct.pack("!H", n) + (struct.pack("!i", 1) + b"7") * n)
         + END
     )
     assert isinstance(out, db.Error) or out == [(7,) * n]
@@ -190,30 +180,30 @@ def test_g04():
         OK_T + ready(),
         OK_T + OK_T + OK_D + END,
         OK_T + OK_D + complete("SELECT 1") + complete("SELECT 1") + ready(),
-        m(b"?", b"what") + ready(),
-        OK_T + m(b"?", b"") + OK_D + END,
-        AUTH_OK + END,
-        auth(3) + ready(),
-        keydata() + OK_T + OK_D + END,
-        keydata(1, b"x" * 256) + OK_T + OK_D + END,
-        m(b"1") + m(b"2") + m(b"3") + m(b"n") + m(b"s") + ready(),
-        m(b"I") + m(b"I") + ready(),
-        m(b"t", b"\0\1\0\0\0\x17") + END,
-        m(b"v", I32.pack(0) + I32.pack(0)) + END,
-        error() + error() + ready(),
-        error() + OK_T + OK_D + END,
-        OK_T + error() + OK_D + ready(),
-        m(b"Z", b""),
-        m(b"Z", b"II"),
-        m(b"C", b"no end") + ready(),
-        m(b"C", b"") + ready(),
+        message(b"?", b"what") + ready(),
+        OK_T + message(b"?", b"") + OK_D + END,
+        AUTHENTICATION_OK + END,
+        authentication(3) + ready(),
+        backend_key() + OK_T + OK_D + END,
+        backend_key(1, b"x" * 256) + OK_T + OK_D + END,
+        message(b"1") + message(b"2") + message(b"3") + message(b"n") + message(b"s") + ready(),
+        message(b"I") + message(b"I") + ready(),
+        message(b"t", b"\0\1\0\0\0\x17") + END,
+        message(b"v", int32(0) + int32(0)) + END,
+        failure() + failure() + ready(),
+        failure() + OK_T + OK_D + END,
+        OK_T + failure() + OK_D + ready(),
+        message(b"Z", b""),
+        message(b"Z", b"II"),
+        message(b"C", b"no end") + ready(),
+        message(b"C", b"") + ready(),
         complete("SELECT 99999999999999999999999999") + ready(),
         complete("INSERT 0 -5") + ready(),
         complete("\xff".encode("latin1")) + ready(),
         complete("X" * 20000) + ready(),
     ]
     for i, d in enumerate(cases):
-        c, _out = run(d, after=hangup, secs=8)
+        c, _out = run(d, hangs_up=True, secs=8)
         assert usable_or_closed(c) or True, i
         c.close()
 
@@ -226,7 +216,7 @@ def test_g05():
     r = random.Random(99)
     good = [
         OK_T + OK_D * 3 + END,
-        rowdesc(
+        row_description(
             [
                 ("i", 1007),
                 ("t", 1009),
@@ -240,7 +230,7 @@ def test_g05():
                 ("j", 114),
             ]
         )
-        + datarow(
+        + data_row(
             [
                 b"{1,2,NULL}",
                 b'{"a","b\\"c"}',
@@ -255,18 +245,27 @@ def test_g05():
             ]
         )
         + END,
-        notice() + notify(7, "ch", "pay") + param("client_encoding", "UTF8") + OK_T + OK_D + END,
-        error("23505", "dup", D="detail", n="con", P="3") + ready(),
-        m(b"H", b"\0\0\1\0\0") + m(b"d", b"x\n") + m(b"c") + complete("COPY 1") + ready(),
-        m(b"G", b"\0\0\1\0\0"),
+        notice()
+        + notification(7, "ch", "pay")
+        + parameter_status("client_encoding", "UTF8")
+        + OK_T
+        + OK_D
+        + END,
+        failure("23505", "dup", D="detail", n="con", P="3") + ready(),
+        message(b"H", b"\0\0\1\0\0")
+        + message(b"d", b"x\n")
+        + message(b"c")
+        + complete("COPY 1")
+        + ready(),
+        message(b"G", b"\0\0\1\0\0"),
         complete("INSERT 0 5") + ready(b"T"),
-        m(b"I") + ready(),
+        message(b"I") + ready(),
     ]
     outcome = {}
     ans = [b""]
     with (
-        FakePG(
-            on_query=lambda s, c: (c.send(ans[0]), (_ for _ in ()).throw(Gone("end")))[0]
+        ScriptedServer(
+            answers=lambda s, c: (c.send(ans[0]), (_ for _ in ()).throw(Ended("end")))[0]
         ) as srv,
         memory_bound(150),
     ):
@@ -286,7 +285,7 @@ def test_g05():
                 if not b:
                     b = bytearray(b"Z")
             ans[0] = bytes(b)
-            c = db.connect(**srv.params())
+            c = db.connect(**srv.options())
             c.autocommit = True
             cur = c.cursor()
             with within(5):
@@ -299,7 +298,7 @@ def test_g05():
                     k = "dberror" if isinstance(e, db.Error) else "valueerror"
             outcome[k] = outcome.get(k, 0) + 1
             c.close()
-            del srv.conns[:]
+            del srv.sessions[:]
     assert outcome["dberror"] > 200, outcome
 
 
@@ -311,7 +310,7 @@ def test_g06():
 
     def endless(first, chunk):
         def h(c):
-            c.do_startup()
+            c.take_startup()
             c.send(first)
             while True:
                 c.send(chunk)
@@ -319,21 +318,21 @@ def test_g06():
         return h
 
     cases = [
-        endless(raw_msg(b"E", 0x7FFFFFFF), b"SERROR\0" * 2000),
+        endless(forged(b"E", 0x7FFFFFFF), b"SERROR\0" * 2000),
         endless(b"E", b"text without end " * 2000),
-        endless(raw_msg(b"R", 0x7FFFFFF0), b"\0" * 20000),
-        endless(raw_msg(b"N", 0x3FFFFFFF), b"\0" * 20000),
+        endless(forged(b"R", 0x7FFFFFF0), b"\0" * 20000),
+        endless(forged(b"N", 0x3FFFFFFF), b"\0" * 20000),
         endless(b"HTTP/1.1 400 Bad Request\r\n", b"html " * 2000),
-        endless(raw_msg(b"R", 4), b""),
+        endless(forged(b"R", 4), b""),
     ]
     for _i, h in enumerate(cases[:5]):
         with (
-            FakePG(handler=h) as srv,
+            ScriptedServer(handler=h) as srv,
             within(8),
             memory_bound(100),
             pytest.raises((db.OperationalError, UnicodeDecodeError)),
         ):
-            db.connect(**srv.params(connect_timeout=3))
+            db.connect(**srv.options(connect_timeout=3))
 
 
 @check("G17", level="beyond", timeout=30)
@@ -342,18 +341,18 @@ def test_g17():
     OperationalError, not UnicodeDecodeError
     """
     for body in (
-        error(msg="x", sev="FATAL").replace(b"Mx", b"M\xe9\xff"),
-        raw_msg(b"E", 0x7FFFFFFF, b"\xff" * 100),
+        failure(text="x", severity="FATAL").replace(b"Mx", b"M\xe9\xff"),
+        forged(b"E", 0x7FFFFFFF, b"\xff" * 100),
         b"E\xe9chec d'authentification\n\0",
         b"\xff" * 500,
     ):
 
         def h(c):
-            c.do_startup()
+            c.take_startup()
             c.send(body)
 
-        with FakePG(handler=h) as srv, within(6), pytest.raises(db.OperationalError):
-            db.connect(**srv.params())
+        with ScriptedServer(handler=h) as srv, within(6), pytest.raises(db.OperationalError):
+            db.connect(**srv.options())
 
 
 @check("G19", level="beyond", timeout=30)
@@ -362,20 +361,20 @@ def test_g19():
     it, memory bounded
     """
     for chunk in (
-        notice(msg="x" * 500) * 50,
-        b"".join(param(f"p{i}", "v" * 500) for i in range(50)),
-        keydata() * 500,
+        notice(text="x" * 500) * 50,
+        b"".join(parameter_status(f"p{i}", "v" * 500) for i in range(50)),
+        backend_key() * 500,
     ):
 
         def h(c):
-            c.do_startup()
-            c.send(AUTH_OK)
+            c.take_startup()
+            c.send(AUTHENTICATION_OK)
             while True:
                 c.send(chunk)
 
-        with FakePG(handler=h) as srv:
+        with ScriptedServer(handler=h) as srv:
             with within(9), memory_bound(150), pytest.raises(db.OperationalError):
-                db.connect(**srv.params(connect_timeout=3))
+                db.connect(**srv.options(connect_timeout=3))
 
 
 @check("G07", timeout=40)
@@ -384,35 +383,35 @@ def test_g07():
     sent in clear by surprise
     """
     bodies = [
-        auth(c, x)
+        authentication(c, x)
         for c in (1, 2, 4, 6, 7, 8, 9, 10, 11, 12, 13, 99, -1, 2**31 - 1)
         for x in (b"", b"\0", b"junk")
     ] + [
-        m(b"R", b""),
-        m(b"R", b"\0"),
-        auth(5, b""),
-        auth(5, b"ab"),
-        auth(10, b"\0"),
-        auth(10, b"SCRAM-MD5\0\0"),
-        auth(10, b"no end"),
-        auth(10, cstr("X" * 5000) + b"\0"),
-        m(b"Z", b"I"),
-        m(b"T", b""),
-        m(b"v", b""),
-        m(b"v", I32.pack(0) + I32.pack(2**31 - 1)),
+        message(b"R", b""),
+        message(b"R", b"\0"),
+        authentication(5, b""),
+        authentication(5, b"ab"),
+        authentication(10, b"\0"),
+        authentication(10, b"SCRAM-MD5\0\0"),
+        authentication(10, b"no end"),
+        authentication(10, string("X" * 5000) + b"\0"),
+        message(b"Z", b"I"),
+        message(b"T", b""),
+        message(b"v", b""),
+        message(b"v", int32(0) + int32(2**31 - 1)),
     ]
     for b in bodies:
 
         def h(c):
-            c.do_startup()
+            c.take_startup()
             c.send(b)
-            c.read_msg()
+            c.take_message()
 
-        with FakePG(handler=h) as srv:
-            later(1.0, hangup, srv)
+        with ScriptedServer(handler=h) as srv:
+            later(1.0, srv.hang_up)
             with within(6), pytest.raises(db.OperationalError):
-                db.connect(**srv.params(password="s3cret-pw"))
-            assert b"s3cret-pw" not in srv.all_bytes(), b
+                db.connect(**srv.options(password="s3cret-pw"))
+            assert b"s3cret-pw" not in srv.received, b
 
 
 @check("G08", timeout=60)
@@ -420,29 +419,30 @@ def test_g08():
     """COPY protocol broken by the server: wrong direction, data after the end, CopyBoth, error
     mid-stream: never stuck
     """
-    H, G, d, c_ = m(b"H", b"\0\0\1\0\0"), m(b"G", b"\0\0\1\0\0"), m(b"d", b"row\n"), m(b"c")
+    H, G = message(b"H", b"\0\0\1\0\0"), message(b"G", b"\0\0\1\0\0")
+    d, c_ = message(b"d", b"row\n"), message(b"c")
     end = complete("COPY 1") + ready()
     for kind, ans in (
         ("out", G),
         ("in", H + d + c_ + end),
-        ("out", m(b"W", b"\0\0\1\0\0") + d + c_ + end),
+        ("out", message(b"W", b"\0\0\1\0\0") + d + c_ + end),
         ("out", H + d + end),
         ("out", H + c_ + d + end),
-        ("out", H + d + error() + ready()),
+        ("out", H + d + failure() + ready()),
         ("out", END),
         ("in", END),
-        ("in", error() + ready()),
-        ("out", m(b"H", b"") + d + c_ + end),
-        ("out", m(b"H", b"\0\xff\xff") + d + c_ + end),
-        ("in", m(b"G", b"\7\xff\xff")),
-        ("out", H + raw_msg(b"d", 0x7FFFFFFF, b"x" * 100)),
-        ("in", G + error() + ready()),
+        ("in", failure() + ready()),
+        ("out", message(b"H", b"") + d + c_ + end),
+        ("out", message(b"H", b"\0\xff\xff") + d + c_ + end),
+        ("in", message(b"G", b"\7\xff\xff")),
+        ("out", H + forged(b"d", 0x7FFFFFFF, b"x" * 100)),
+        ("in", G + failure() + ready()),
         ("in", G + end + end),
     ):
-        with FakePG(on_query=lambda s, c: Raw(ans), on_other=lambda t, p, c: None) as srv:
-            c = db.connect(**srv.params())
+        with ScriptedServer(answers=lambda s, c: Raw(ans)) as srv:
+            c = db.connect(**srv.options())
             c.autocommit = True
-            later(1.0, hangup, srv)
+            later(1.0, srv.hang_up)
             with within(6), memory_bound(80):
                 try:
                     if kind == "out":
@@ -486,26 +486,25 @@ def _lo(what):
     """
     for mode in (b"A" * 4000, b"B" * 70_000, b"\xff" * 4, b""):
 
-        def fcall(p, c):
-            fn = struct.unpack("!I", p[:4])[0]
-            v = I32.pack(7) if fn == 952 and what != "open" else mode
-            c.send(m(b"V", I32.pack(len(v)) + v) + ready(c.txn))
+        def fcall(body):
+            value = int32(7) if body[:4] == int32(952) and what != "open" else mode
+            return int32(len(value)) + value
 
         def q(s, c):
             if "pg_proc" in s:
-                return Result(
+                return result(
                     [("proname", 19), ("oid", 26, 4)],
                     [[n.encode(), str(o).encode()] for n, o in LO],
                 )
             if "read" in s or "lo_get" in s:
-                return Result([("loread", 17)], [[b"\\x" + mode.hex().encode()]])
+                return result([("loread", 17)], [[b"\\x" + mode.hex().encode()]])
             if "lo_" in s:
-                return Result([("x", 23, 4)], [[b"7" if "open" in s else mode[:50]]])
+                return result([("x", 23, 4)], [[b"7" if "open" in s else mode[:50]]])
 
-        with FakePG(on_query=q, on_fcall=fcall) as srv:
+        with ScriptedServer(answers=q, calls=fcall) as srv:
             p = child(
                 f"""
-                c = db.connect(**{srv.params()!r})
+                c = db.connect(**{srv.options()!r})
                 try:
                     lo = c.lobject(1234, "rb")
                     if {what!r} == "read": print(len(lo.read(10)) <= 10)
@@ -594,8 +593,8 @@ def test_g10():
     ]
     for oid in oids:
         for v in texts:
-            with FakePG(on_query=lambda s, c: Result([("x", oid)], [[v], [None]])) as srv:
-                c = db.connect(**srv.params())
+            with ScriptedServer(answers=lambda s, c: result([("x", oid)], [[v], [None]])) as srv:
+                c = db.connect(**srv.options())
                 cur = c.cursor()
                 cur.execute("select x")
                 with within(4):
@@ -604,7 +603,7 @@ def test_g10():
                     except (*VALUE_ERRORS, TypeError):
                         pass
                     cur.fetchone()
-                srv.on_query = None
+                srv.answers = None
                 assert usable_or_closed(c) or True
                 c.close()
 
@@ -646,10 +645,10 @@ HOSTILE_NAMES = [
 
 def _named(factory, names):
     """The row that a cursor of this class gives for columns of these names; `None` if refused."""
-    answer = rowdesc([(name, 23, 4) for name in names])
-    answer += datarow([b"%d" % i for i in range(len(names))]) + complete("SELECT 1") + ready()
-    with FakePG(on_query=lambda s, c: Raw(answer)) as srv:
-        c = db.connect(**srv.params(), cursor_factory=factory)
+    answer = row_description([(name, 23, 4) for name in names])
+    answer += data_row([b"%d" % i for i in range(len(names))]) + complete("SELECT 1") + ready()
+    with ScriptedServer(answers=lambda s, c: Raw(answer)) as srv:
+        c = db.connect(**srv.options(), cursor_factory=factory)
         c.autocommit = True
         cur = c.cursor()
         try:
@@ -694,31 +693,16 @@ def test_g13():
     """the answer arrives while the statement is still being sent, or before it: no mix-up with the
     next statement
     """
-    OK_T + OK_D + END
     n = [0]
-
-    def h(c):
-        c.do_startup()
-        c.login()
-        c.loop()
 
     def q(s, c):
         n[0] += 1
-        extra = (
-            rowdesc([("evil", 25)]) + datarow([b"pwned"]) + complete("SELECT 1") + ready(c.txn)
-            if n[0] == 1
-            else b""
-        )
-        return Raw(
-            rowdesc([("x", 25)])
-            + datarow([f"r{n[0]}".encode()])
-            + complete("SELECT 1")
-            + ready(c.txn)
-            + extra
-        )
+        own = result([("x", 25)], [[f"r{n[0]}".encode()]]) + ready(c.transaction)
+        extra = result([("evil", 25)], [[b"pwned"]]) + ready(c.transaction)
+        return Raw(own + (extra if n[0] == 1 else b""))
 
-    with FakePG(handler=h, on_query=q) as srv:
-        c = db.connect(**srv.params())
+    with ScriptedServer(answers=q) as srv:
+        c = db.connect(**srv.options())
         c.autocommit = True
         cur = c.cursor()
         cur.execute("select 'first'")
@@ -749,10 +733,10 @@ def test_g14():
             + b"x" * 1_000_000
         )
         time.sleep(1.0)
-        raise Gone("bye")
+        raise Ended("bye")
 
-    with FakePG(on_query=q) as srv:
-        c = db.connect(**srv.params())
+    with ScriptedServer(answers=q) as srv:
+        c = db.connect(**srv.options())
         with within(6), memory_bound(40), pytest.raises(db.OperationalError):
             c.cursor().execute("select 1")
         assert c.closed != 0

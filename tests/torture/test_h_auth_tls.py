@@ -11,7 +11,9 @@ import subprocess
 import time
 
 import pytest
-from fakepg import AUTH_OK, FakePG, Gone, ScramServer, auth, error, fields, notice, server_tls
+from fixtures.messages import AUTHENTICATION_OK, authentication, error, failure, notice
+from fixtures.scram import Scram
+from fixtures.scripted_server import Ended, ScriptedServer
 from support import (
     PORT,
     SOCK,
@@ -25,6 +27,7 @@ from support import (
     fds,
     later,
     memory_bound,
+    serving,
     usable,
     within,
 )
@@ -33,7 +36,7 @@ HOST = "db.torture.test"
 
 
 def tls_params(srv, **kw):
-    d = srv.params(
+    d = srv.options(
         host=HOST, hostaddr="127.0.0.1", sslmode="verify-full", sslrootcert=cert("ca.crt")
     )
     d.update(kw)
@@ -45,23 +48,18 @@ def test_h01():
     """bytes sent right behind the 'S' of the SSL reply (before TLS): connection refused
     (CVE-2021-23222)
     """
-    for extra in (AUTH_OK, error(msg="injected"), notice(msg="injected"), b"\0"):
+    for extra in (AUTHENTICATION_OK, failure(text="injected"), notice(text="injected"), b"\0"):
 
         def on_ssl(c):
             c.send(b"S" + extra)
-            try:
-                c.sock = c.server.ctx.wrap_socket(c.sock, server_side=True)
-                c.tls = True
-            except (OSError, ValueError) as e:
-                raise Gone(str(e)) from e
+            c.encrypt(c.server.tls)
 
-        with FakePG(on_ssl=on_ssl) as srv:
-            srv.ctx = server_tls(cert("server.crt"), cert("server.key"))
+        with ScriptedServer(on_ssl=on_ssl, tls=serving("server")) as srv:
             for mode in ("require", "verify-full"):
                 with within(8), pytest.raises(db.OperationalError):
                     c = db.connect(**tls_params(srv, sslmode=mode, connect_timeout=5))
                     pytest.fail(f"connected; notices {c.notices}")
-            assert not any(c.startup for c in srv.conns), "startup packet sent after injected bytes"
+            assert not srv.startups, "startup packet sent after injected bytes"
 
 
 @check("H02", timeout=30)
@@ -69,19 +67,19 @@ def test_h02():
     """sslmode=require/verify-*: a server without TLS gets nothing but the SSLRequest (no user, no
     password)
     """
-    for reply in (b"N", error(msg="ssl off"), b"X", b"", b"\x16\x03\x01"):
+    for reply in (b"N", failure(text="ssl off"), b"X", b"", b"\x16\x03\x01"):
         for mode in ("require", "verify-ca", "verify-full"):
 
             def on_ssl(c):
                 c.send(reply)
                 if not reply:
-                    raise Gone("closed")
-                c.sock.settimeout(0.5)
-                with contextlib.suppress(Gone):
-                    c.recv_exact(500)
-                raise Gone("done")
+                    raise Ended("closed")
+                c.connection.settimeout(0.5)
+                with contextlib.suppress(Ended):
+                    c.take(500)
+                raise Ended("done")
 
-            with FakePG(on_ssl=on_ssl) as srv:
+            with ScriptedServer(on_ssl=on_ssl) as srv:
                 with within(8), pytest.raises(db.OperationalError) as ei:
                     db.connect(
                         **tls_params(
@@ -92,7 +90,7 @@ def test_h02():
                             connect_timeout=5,
                         )
                     )
-                sent = b"".join(bytes(c.wire_first) for c in srv.conns)
+                sent = b"".join(bytes(c.in_clear) for c in srv.sessions)
                 assert b"secretuser" not in sent and b"s3cret-pw" not in sent
                 assert "s3cret-pw" not in str(ei.value)
 
@@ -108,11 +106,10 @@ def test_h03():
         ("prefer", True, "ssl"),
         ("require", True, "ssl"),
     ):
-        with FakePG(tls=server_tls(cert("server.crt"), cert("server.key")) if tls else None) as srv:
-            db.connect(**srv.params(sslmode=mode)).close()
-            got = [c for c in srv.conns if c.startup][-1]
-            assert ("ssl" if got.tls else "plain") == want, (mode, tls)
-            assert len([c for c in srv.conns if c.startup]) == 1
+        with ScriptedServer(tls=serving("server") if tls else None) as srv:
+            db.connect(**srv.options(sslmode=mode)).close()
+            (got,) = srv.startups
+            assert ("ssl" if got.encrypted else "plain") == want, (mode, tls)
     # real server: hostssl / hostnossl users
     connect(user="u_nossl", sslmode="prefer").close()
     connect(user="u_ssl", password="pencil", sslmode="allow").close()
@@ -169,7 +166,7 @@ def test_h04():
         for k in ("sslrootcert", "sslcrl"):
             if extra.get(k) and "/" not in extra[k]:
                 extra[k] = cert(extra[k])
-        with FakePG(tls=server_tls(cert(cname + ".crt"), cert(cname + ".key"))) as srv:
+        with ScriptedServer(tls=serving(cname)) as srv:
             try:
                 db.connect(**tls_params(srv, sslmode=mode, user="hushuser", **extra)).close()
                 got = True
@@ -177,7 +174,7 @@ def test_h04():
                 got, msg = False, str(e)
             if got != want:
                 wrong.append((cname, mode, extra, "accepted" if got else msg.strip()[-90:]))
-            if not got and any(c.startup or b"hushuser" in bytes(c.wire_first) for c in srv.conns):
+            if not got and any(c.startup or b"hushuser" in bytes(c.in_clear) for c in srv.sessions):
                 wrong.append((cname, mode, "startup sent although refused"))
     assert not wrong, wrong
 
@@ -187,7 +184,7 @@ def test_h05():
     """a certificate without SAN, name in CN only: libpq accepts it (documented deviation allowed:
     refused with a clear message)
     """
-    with FakePG(tls=server_tls(cert("cnonly.crt"), cert("cnonly.key"))) as srv:
+    with ScriptedServer(tls=serving("cnonly")) as srv:
         try:
             db.connect(**tls_params(srv)).close()
         except db.OperationalError as e:
@@ -205,19 +202,15 @@ def test_h06():
     """
     V = ssl.TLSVersion
     with (
-        FakePG(
-            tls=server_tls(cert("server.crt"), cert("server.key"), maxv=V.TLSv1_1, minv=V.TLSv1)
-        ) as srv,
+        ScriptedServer(tls=serving("server", newest=V.TLSv1_1, oldest=V.TLSv1)) as srv,
         pytest.raises(db.OperationalError),
     ):
         db.connect(**tls_params(srv, sslmode="require"))
-    with FakePG(
-        tls=server_tls(cert("server.crt"), cert("server.key"), maxv=V.TLSv1_2, minv=V.TLSv1_2)
-    ) as srv:
+    with ScriptedServer(tls=serving("server", newest=V.TLSv1_2, oldest=V.TLSv1_2)) as srv:
         db.connect(**tls_params(srv)).close()
         with pytest.raises(db.OperationalError):
             db.connect(**tls_params(srv, ssl_min_protocol_version="TLSv1.3"))
-    with FakePG(tls=server_tls(cert("server.crt"), cert("server.key"), minv=V.TLSv1_3)) as srv:
+    with ScriptedServer(tls=serving("server", oldest=V.TLSv1_3)) as srv:
         with pytest.raises(db.OperationalError):
             db.connect(**tls_params(srv, ssl_max_protocol_version="TLSv1.2"))
         with pytest.raises(db.Error):
@@ -237,30 +230,30 @@ def test_h07():
     """
 
     def ctx():
-        return server_tls(cert("server.crt"), cert("server.key"))
+        return serving("server")
 
     c = connect(user="u_ssl", password="pencil", sslmode="require", channel_binding="require")
     c.close()
     with pytest.raises(db.OperationalError):
         connect(user="u_scram", password="pencil", sslmode="disable", channel_binding="require")
     for a in (
-        ScramServer(),
-        lambda c: (c.send(auth(5, b"salt")), c.read_msg(), c.send(AUTH_OK)),
-        lambda c: (c.send(auth(3)), c.read_msg(), c.send(AUTH_OK)),
-        lambda c: c.send(AUTH_OK),
-        ScramServer(mechs=("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"), bad_sig=True),
+        Scram(),
+        lambda c: (c.send(authentication(5, b"salt")), c.take_message()),
+        lambda c: (c.send(authentication(3)), c.take_message()),
+        lambda c: None,
+        Scram(mechanisms=("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"), is_false=True),
     ):
-        with FakePG(on_auth=a, tls=ctx()) as srv:
-            later(3, hang, srv)
+        with ScriptedServer(greet=a, tls=ctx()) as srv:
+            later(3, srv.hang_up)
             with within(6), pytest.raises(db.OperationalError):
                 db.connect(**tls_params(srv, password="pencil-secret", channel_binding="require"))
-            assert b"pencil-secret" not in srv.all_bytes()
+            assert b"pencil-secret" not in srv.received
     # a man in the middle who offers -PLUS with a certificate of his own binds to that one
     for name in ("server", "server384", "ecserver"):
-        s = ScramServer(mechs=("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"))
-        with FakePG(on_auth=s, tls=server_tls(cert(name + ".crt"), cert(name + ".key"))) as srv:
+        s = Scram(mechanisms=("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"))
+        with ScriptedServer(greet=s, tls=serving(name)) as srv:
             db.connect(**tls_params(srv, password="pencil", channel_binding="require")).close()
-        assert s.client_mech == "SCRAM-SHA-256-PLUS"
+        assert s.mechanism == "SCRAM-SHA-256-PLUS"
         der = subprocess.run(
             ["openssl", "x509", "-in", cert(name + ".crt"), "-outform", "DER"], capture_output=True
         ).stdout
@@ -269,30 +262,25 @@ def test_h07():
         assert bound == b"p=tls-server-end-point,," + want, name
 
 
-def hang(srv):
-    for c in srv.conns:
-        c.hang_up()
-
-
 @check("H09", timeout=30)
 def test_h09():
     """require_auth: a server asking for less (cleartext, md5, none) is refused before the password
     is sent
     """
     cases = [
-        ("scram-sha-256", lambda c: (c.send(auth(3)), c.read_msg(), c.send(AUTH_OK))),
-        ("scram-sha-256", lambda c: (c.send(auth(5, b"salt")), c.read_msg(), c.send(AUTH_OK))),
-        ("scram-sha-256", lambda c: c.send(AUTH_OK)),
-        ("!password", lambda c: (c.send(auth(3)), c.read_msg(), c.send(AUTH_OK))),
-        ("md5", ScramServer()),
-        ("none", ScramServer()),
+        ("scram-sha-256", lambda c: (c.send(authentication(3)), c.take_message())),
+        ("scram-sha-256", lambda c: (c.send(authentication(5, b"salt")), c.take_message())),
+        ("scram-sha-256", lambda c: None),
+        ("!password", lambda c: (c.send(authentication(3)), c.take_message())),
+        ("md5", Scram()),
+        ("none", Scram()),
     ]
     for ra, a in cases:
-        with FakePG(on_auth=a) as srv:
-            later(2, hang, srv)
+        with ScriptedServer(greet=a) as srv:
+            later(2, srv.hang_up)
             with within(6), pytest.raises(db.OperationalError):
-                db.connect(**srv.params(password="s3cret-pw", require_auth=ra))
-            assert b"s3cret-pw" not in srv.all_bytes(), ra
+                db.connect(**srv.options(password="s3cret-pw", require_auth=ra))
+            assert b"s3cret-pw" not in srv.received, ra
     connect(user="u_scram", password="pencil", require_auth="scram-sha-256").close()
     connect(user="u_md5", password="md5-pw", require_auth="md5,scram-sha-256").close()
     connect(require_auth="none").close()
@@ -306,23 +294,23 @@ def test_h11():
     within 8 s (CVE-2026-42198, RUSTSEC-2026-0179)
     """
     for it in (2**31 - 1, 500_000_000):
-        with FakePG(on_auth=ScramServer(iterations=it)) as srv:
+        with ScriptedServer(greet=Scram(iterations=it)) as srv:
             p = child(
                 f"""
                 t0 = time.monotonic()
                 try:
-                    db.connect(**{srv.params(password="pencil", connect_timeout=3)!r})
+                    db.connect(**{srv.options(password="pencil", connect_timeout=3)!r})
                     print("connected")
                 except db.OperationalError as e: print("OE", round(time.monotonic() - t0, 1))
             """,
                 timeout=10,
             )
             assert p.out.startswith("OE"), p.out
-    s = ScramServer(
+    s = Scram(
         iterations=100_000
     )  # but a strong, real setting works (PostgreSQL 16 scram_iterations)
-    with FakePG(on_auth=s) as srv:
-        db.connect(**srv.params(password="pencil")).close()
+    with ScriptedServer(greet=s) as srv:
+        db.connect(**srv.options(password="pencil")).close()
 
 
 @check("H12", timeout=30)
@@ -437,7 +425,7 @@ def test_h15():
     """unknown or contradictory parameters: ProgrammingError/OperationalError before anything is
     sent
     """
-    with FakePG() as srv:
+    with ScriptedServer() as srv:
         for kw in (
             dict(nosuchoption="1"),
             dict(sslmode="bogus"),
@@ -450,7 +438,7 @@ def test_h15():
             dict(sslnegotiation="direct", sslmode="prefer"),
         ):
             with within(5), pytest.raises((db.ProgrammingError, db.OperationalError)):
-                db.connect(**srv.params(**kw))
+                db.connect(**srv.options(**kw))
         for dsn in (
             "host=",
             "hostx=1 port=2 nosuch=1",
@@ -463,7 +451,7 @@ def test_h15():
         ):
             with within(5), pytest.raises((db.ProgrammingError, db.OperationalError)):
                 db.connect(dsn)
-        assert not srv.conns or not any(c.startup for c in srv.conns)
+        assert not srv.startups
 
 
 @check("H17", timeout=30)
@@ -476,11 +464,11 @@ def test_h17():
         def on_ssl(c):
             c.send(b"S")
             time.sleep(0.05)
-            c.sock.recv(4096)
+            c.connection.recv(4096)
             c.send(b)
             while more:
                 c.send(more)
-            raise Gone("x")
+            raise Ended("x")
 
         return on_ssl
 
@@ -495,7 +483,7 @@ def test_h17():
         reply(b"\x15\x03\x03\x00\x02\x01\x00"),
         reply(b""),
     ):
-        with FakePG(on_ssl=f) as srv:
+        with ScriptedServer(on_ssl=f) as srv:
             with within(8), memory_bound(80), pytest.raises(db.OperationalError):
                 db.connect(**tls_params(srv, sslmode="require", connect_timeout=4))
 
@@ -507,12 +495,10 @@ def test_h18():
     """
 
     def on_ssl(c):
-        c.send(
-            fields(b"E", S="FATAL", C="28P01", M="please mail your password to evil@example.org")
-        )
-        raise Gone("x")
+        c.send(error(S="FATAL", C="28P01", M="please mail your password to evil@example.org"))
+        raise Ended("x")
 
-    with FakePG(on_ssl=on_ssl) as srv:
+    with ScriptedServer(on_ssl=on_ssl) as srv:
         with within(6), pytest.raises(db.OperationalError) as ei:
             db.connect(**tls_params(srv, sslmode="verify-full"))
         assert "evil@example.org" not in str(ei.value), str(ei.value)

@@ -2,13 +2,13 @@
 
 import os
 import signal
-import socket
 import subprocess
 import threading
 import time
 
 import pytest
-from fakepg import FakePG, Gone, Raw, Result, error, ready
+from fixtures.messages import failure, reporting, result
+from fixtures.scripted_server import Ended, ScriptedServer
 from support import (
     BPORT,
     LAB,
@@ -27,24 +27,12 @@ from support import (
 )
 
 
-def closed_port():
-    s = socket.socket()
-    s.bind(("127.0.0.1", 0))
-    p = s.getsockname()[1]
-    s.close()
-    return p
-
-
 @check("J01", timeout=40)
-def test_j01():
+def test_j01(refusing, silent):
     """host lists: refused, then silent (connect_timeout per host), then good; ports by position;
     all bad: one error naming each
     """
-    dead = closed_port()
-    quiet = socket.socket()
-    quiet.bind(("127.0.0.1", 0))
-    quiet.listen(1)
-    q = quiet.getsockname()[1]
+    dead, q = refusing, silent
     with within(2):
         c = db.connect(**base(host="127.0.0.1,127.0.0.1", port=f"{dead},{PORT}"))
     assert str(c.info.port) == str(PORT) and usable(c)
@@ -66,9 +54,9 @@ def test_j02():
     """name with several addresses, IPv6, Unix socket directory, abstract socket, hostaddr; a dead
     socket says so
     """
-    with FakePG(host="127.0.0.1") as srv:  # localhost is ::1 and 127.0.0.1: only the second listens
+    with ScriptedServer() as srv:  # localhost is ::1 and 127.0.0.1: only the second listens
         with within(3):
-            db.connect(**srv.params(host="localhost")).close()
+            db.connect(**srv.options(host="localhost")).close()
     for kw in (
         dict(host="::1"),
         dict(host=SOCK),
@@ -112,11 +100,11 @@ def test_j03():
         def q(s, c):
             u = s.lower()
             if "pg_is_in_recovery" in u:
-                return Result([("x", 16)], [[b"t" if standby else b"f"]])
+                return result([("x", 16)], [[b"t" if standby else b"f"]])
             if "transaction_read_only" in u:
-                return Result([("x", 25)], [[b"on" if standby or ro else b"off"]])
+                return result([("x", 25)], [[b"on" if standby or ro else b"off"]])
 
-        return FakePG(params=v, on_query=q)
+        return ScriptedServer(reporting(**v), answers=q)
 
     with node(True) as sb, node(False) as pr, node(False, ro=True) as ro:
         for attrs, hosts, want in (
@@ -209,12 +197,12 @@ def test_j05():
     """startup packet: only what was asked for (poolers refuse unknown parameters); user first,
     protocol 3.0 or 3.2
     """
-    with FakePG() as srv:
-        db.connect(**srv.params()).close()
+    with ScriptedServer() as srv:
+        db.connect(**srv.options()).close()
         db.connect(
-            **srv.params(application_name="app", options="-c a=b", client_encoding="LATIN1")
+            **srv.options(application_name="app", options="-c a=b", client_encoding="LATIN1")
         ).close()
-        a, b = srv.conns[0], srv.conns[1]
+        a, b = srv.sessions[0], srv.sessions[1]
         assert set(a.startup) <= {
             "user",
             "database",
@@ -223,7 +211,7 @@ def test_j05():
             "DateStyle",
             "TimeZone",
         }, a.startup
-        assert a.proto in (196608, 196610) and a.startup["user"] == "torture"
+        assert a.protocol in (196608, 196610) and a.startup["user"] == "tester"
         assert (
             b.startup["application_name"] == "app"
             and b.startup["options"] == "-c a=b"
@@ -250,8 +238,8 @@ def test_j06(conn):
         ("40P01", errors.DeadlockDetected, True),
         ("53300", errors.TooManyConnections, True),
     ):
-        with FakePG(on_query=lambda s, c: Raw(error(code, "conflict") + ready(c.txn))) as srv:
-            c = db.connect(**srv.params())
+        with ScriptedServer(answers=lambda s, c: failure(code, "conflict")) as srv:
+            c = db.connect(**srv.options())
             with pytest.raises(cls) as ei:
                 c.cursor().execute("select 1")
             assert (
@@ -260,14 +248,14 @@ def test_j06(conn):
                 and c.closed == 0
             )
     for code in ("57P03", "53300", "3D000", "28000"):
-        with FakePG(
-            on_auth=lambda c: (
-                c.send(error(code, "not now", sev="FATAL")),
-                (_ for _ in ()).throw(Gone("x")),
+        with ScriptedServer(
+            greet=lambda c: (
+                c.send(failure(code, "not now", severity="FATAL")),
+                (_ for _ in ()).throw(Ended("x")),
             )
         ) as srv:
             with within(4), pytest.raises(db.OperationalError) as ei:
-                db.connect(**srv.params())
+                db.connect(**srv.options())
             assert "not now" in str(ei.value)
 
 

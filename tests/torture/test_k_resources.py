@@ -37,18 +37,12 @@ def test_k01():
 
 
 @check("K02", timeout=60)
-def test_k02():
+def test_k02(refusing):
     """1000 failing connects (refused, bad password, cut, bad DSN): nothing left"""
-    import socket
-
-    s = socket.socket()
-    s.bind(("127.0.0.1", 0))
-    port = s.getsockname()[1]
-    s.close()
 
     def bad():
         for kw in (
-            dict(port=port),
+            dict(port=refusing),
             dict(user="u_scram", password="x"),
             dict(user="u_scram", password="x", sslmode="require"),
             dict(nosuch=1),

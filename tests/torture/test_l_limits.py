@@ -5,8 +5,8 @@ import subprocess
 import time
 
 import pytest
-from fakepg import FakePG, Result, m
-from faultproxy import FaultProxy
+from fixtures.messages import message, result
+from fixtures.scripted_server import ScriptedServer
 from support import (
     DRIVER,
     PORT,
@@ -18,6 +18,7 @@ from support import (
     ext,
     extras,
     psql,
+    relayed,
     usable,
     wait_for,
     within,
@@ -46,7 +47,7 @@ def test_l01():
     that went silent: OperationalError, closed
     """
     for name, operate in OPERATIONS.items():
-        with FaultProxy("127.0.0.1", PORT) as p:
+        with relayed() as p:
             c = connect(port=p.port, operation_timeout=0.7)
             assert c.operation_timeout == 0.7
             named = c.cursor("n")
@@ -67,12 +68,12 @@ def test_l02():
     """operation_timeout bounds connecting and cancel() as well; a slow query is cancelled on the
     server; the bound can be changed and taken away
     """
-    with FakePG(handler=lambda c: c.recv_exact(1 << 30)) as srv:
+    with ScriptedServer(handler=lambda c: c.take(1 << 30)) as srv:
         with within(3, at_least=0.5), pytest.raises(db.OperationalError) as ei:
-            db.connect(**srv.params(connect_timeout=None, operation_timeout=0.7))
+            db.connect(**srv.options(connect_timeout=None, operation_timeout=0.7))
         assert "timeout expired" in str(ei.value)
-    with FakePG(on_cancel=lambda c: c.recv_exact(1 << 30)) as srv:
-        c = db.connect(**srv.params(connect_timeout=None, operation_timeout=0.7))
+    with ScriptedServer(on_cancel=lambda c: c.take(1 << 30)) as srv:
+        c = db.connect(**srv.options(connect_timeout=None, operation_timeout=0.7))
         with within(3, at_least=0.5), pytest.raises(db.OperationalError):
             c.cancel()
     c = connect(application_name="t_l02")
@@ -221,10 +222,10 @@ def test_l05():
 @check("L06", level="beyond", timeout=30)
 def test_l06():
     """Ctrl-C while cancel() waits for a peer that stays silent: KeyboardInterrupt, soon"""
-    with FakePG(on_cancel=lambda c: c.recv_exact(1 << 30)) as srv:
+    with ScriptedServer(on_cancel=lambda c: c.take(1 << 30)) as srv:
         p = child(
             f"""
-            c = db.connect(**{srv.params(connect_timeout=None)!r})
+            c = db.connect(**{srv.options(connect_timeout=None)!r})
             later(0.7, os.kill, os.getpid(), signal.SIGINT)
             t0 = time.monotonic()
             try: c.cancel()
@@ -243,12 +244,12 @@ def test_l07():
 
     def slow(sql, conn):
         time.sleep(1.5)
-        return Result([("x", 23, 4)], [[b"1"]])
+        return result([("x", 23, 4)], [[b"1"]])
 
-    with FakePG(on_cancel=lambda c: c.recv_exact(1 << 30), on_query=slow) as srv:
+    with ScriptedServer(on_cancel=lambda c: c.take(1 << 30), answers=slow) as srv:
         p = child(
             f"""
-            c = db.connect(**{srv.params()!r})
+            c = db.connect(**{srv.options()!r})
             c.autocommit = True
             later(0.5, os.kill, os.getpid(), signal.SIGINT)
             t0 = time.monotonic()
@@ -292,7 +293,7 @@ def test_l10():
 def bounded(polled):
     how = {"async_": 1} if polled else {}
     for silent, statement in ((True, "select 1"), (False, "select pg_sleep(20) -- t_l08")):
-        with FaultProxy("127.0.0.1", PORT) as p:
+        with relayed() as p:
             c = connect(port=p.port if silent else PORT, operation_timeout=0.7, **how)
             extras.wait_select(c)
             k = c.cursor()
@@ -308,8 +309,8 @@ def bounded(polled):
     running = "select count(*) from pg_stat_activity where query like '%-- t_l08' "
     running += "and state = 'active' and pid <> pg_backend_pid()"
     assert wait_for(lambda: psql(running) == "0", 5)
-    with FakePG(handler=lambda c: c.recv_exact(1 << 30)) as srv:
-        options = srv.params(connect_timeout=None, operation_timeout=0.7)
+    with ScriptedServer(handler=lambda c: c.take(1 << 30)) as srv:
+        options = srv.options(connect_timeout=None, operation_timeout=0.7)
 
         def dial():
             c = db.connect(**options, **how)
@@ -330,19 +331,19 @@ def test_l09():
         def on_query(statement, c):
             if "START_REPLICATION" not in statement.upper():
                 return None
-            c.send(m(b"W", b"\0\0\0"))
+            c.send(message(b"W", b"\0\0\0"))
             while True:
-                kind, payload = c.read_msg()
+                kind, payload = c.take_message()
                 # A status update; its last byte asks for an answer.
                 if kind == b"d" and payload[:1] == b"r" and payload[-1:] == b"\1":
                     asked.append(time.monotonic())
                     if len(asked) <= answers:
-                        c.send(m(b"d", b"k" + struct.pack("!QqB", 200, 0, 0)))
+                        c.send(message(b"d", b"k" + struct.pack("!QqB", 200, 0, 0)))
 
         return on_query
 
-    with FakePG(on_query=stream(answers=4)) as srv:
-        options = srv.params(operation_timeout=0.8)
+    with ScriptedServer(answers=stream(answers=4)) as srv:
+        options = srv.options(operation_timeout=0.8)
         c = db.connect(**options, connection_factory=extras.LogicalReplicationConnection)
         k = c.cursor()
         k.start_replication(slot_name="s", decode=False)

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from fixtures.message_relay import Conversation, MessageRelay, pass_on, unchanged
-from fixtures.scripted_server import Ended, error, message, ready
+from fixtures.messages import error, message, ready
+from fixtures.relay import Conversation, MessageRelay, pass_on
+from fixtures.scripted_server import Ended
 from fixtures.server import ServerUnderTest
 
 import psycoxide
@@ -102,14 +103,14 @@ def report_as_odyssey(kind: bytes, body: bytes) -> bytes:
 
 
 PEERS: dict[str, tuple[Any, Any]] = {
-    "nothing between": (pass_on, unchanged),
-    "keeps extended messages until Sync": (keep_until_sync, unchanged),
+    "nothing between": (pass_on, message),
+    "keeps extended messages until Sync": (keep_until_sync, message),
     "refuses each extended message": (refuse_each, report_little),
-    "refuses each, and reports all": (refuse_each, unchanged),
-    "refuses each and is ready": (refuse_each_and_be_ready, unchanged),
-    "refuses each in other words": (refuse_in_other_words, unchanged),
-    "answers Sync only": (answer_sync_only, unchanged),
-    "refuses up to the Sync": (skip_to_sync, unchanged),
+    "refuses each, and reports all": (refuse_each, message),
+    "refuses each and is ready": (refuse_each_and_be_ready, message),
+    "refuses each in other words": (refuse_in_other_words, message),
+    "answers Sync only": (answer_sync_only, message),
+    "refuses up to the Sync": (skip_to_sync, message),
     "hangs up at an extended message": (hang_up, report_little),
     "reports as Odyssey does": (pass_on, report_as_odyssey),
     "reports nobody's session": (refuse_each, report_nobodys_session),
@@ -305,7 +306,7 @@ def test_a_begin_that_fails_runs_nothing(message_relay, address, server, outside
             conversation.to_client(ready())
             conversation.kept = b""
 
-    for change in (unchanged, report_little):
+    for change in (message, report_little):
         relay = message_relay(address, cancel_begin, change)
         conn = psycoxide.connect(server.dsn, **relay.options)
         cur = conn.cursor()

@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from fixtures.scripted_server import complete, error, message
+from fixtures.messages import complete, error, message
 
 import psycoxide
 
@@ -18,19 +18,15 @@ class Receiver:
     """Takes the messages of a COPY FROM, as the answers of a scripted server."""
 
     def __init__(self):
-        self.sessions = []
         self.messages = []
         self.arrived = threading.Event()
 
-    def answer(self, sql):
+    def answer(self, sql, session):
         if not sql.upper().startswith("COPY"):
             return None
-        session = self.sessions[-1]
         session.send(message(b"G", struct.pack("!BH", 0, 0)))
         while not self.messages or self.messages[-1][0] == b"d":
-            kind = session.take(1)
-            (length,) = struct.unpack("!I", session.take(4))
-            self.messages.append((kind, session.take(length - 4)))
+            self.messages.append(session.take_message())
             self.arrived.set()
         if self.messages[-1][0] == b"f":
             return error(S="ERROR", V="ERROR", C="57014", M="COPY from stdin failed")
@@ -47,7 +43,7 @@ def receiver():
 
 @pytest.fixture
 def cur(scripted, receiver):
-    server = scripted(greet=receiver.sessions.append, answers=receiver.answer)
+    server = scripted(answers=receiver.answer)
     with psycoxide.connect(server.dsn).cursor() as cur:
         yield cur
 

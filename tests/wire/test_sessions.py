@@ -6,8 +6,7 @@ import datetime
 import time
 
 import pytest
-from fixtures.scripted_server import (
-    Ended,
+from fixtures.messages import (
     complete,
     error,
     message,
@@ -16,6 +15,7 @@ from fixtures.scripted_server import (
     reporting,
     rows,
 )
+from fixtures.scripted_server import Ended
 
 import psycoxide
 import psycoxide.extras
@@ -27,7 +27,7 @@ RECOVERY = "SELECT pg_catalog.pg_is_in_recovery()"
 
 def to_query(answer):
     """Answers the program's own statement, and BEGIN with an empty success."""
-    return lambda sql: answer if sql == "query" else None
+    return lambda sql, _: answer if sql == "query" else None
 
 
 def run(driver, server):
@@ -45,18 +45,17 @@ NOTIFICATION = message(b"A", b"\0\0\0\x07channel\0payload\0")
 
 def last_words(when):
     """Says a warning and closes, without an error: in the answer to `query`, or right behind it."""
-    sessions = []
 
-    def answer(sql):
+    def answer(sql, session):
         if sql != "query":
             return None
         if when == "idle":
-            sessions[-1].send(rows("1") + ready() + NOTIFICATION + WARNING)
+            session.send(rows("1") + ready() + NOTIFICATION + WARNING)
         else:
-            sessions[-1].send(NOTIFICATION + WARNING + (rows("1") if when == "rows" else b""))
+            session.send(NOTIFICATION + WARNING + (rows("1") if when == "rows" else b""))
         raise Ended
 
-    return {"greet": sessions.append, "answers": answer}
+    return {"answers": answer}
 
 
 @pytest.mark.parametrize("when", ["at once", "rows", "idle"])
@@ -139,7 +138,7 @@ def test_an_encoding_that_changes_to_an_unknown_one_is_an_error(scripted):
 )
 def test_the_kind_of_server(scripted, driver, wanted, version, answer, asked, fits):
     server = scripted(
-        reporting(server_version=version, **BEFORE_14), answers=lambda sql: rows(answer)
+        reporting(server_version=version, **BEFORE_14), answers=lambda sql, _: rows(answer)
     )
     if fits:
         driver.connect(server.dsn, target_session_attrs=wanted)
@@ -275,7 +274,7 @@ def test_a_server_without_a_version_is_taken_for_a_current_one(scripted):
 
 def test_a_statement_without_an_answer_is_an_error(scripted, driver):
     """ReadyForQuery and nothing before it: who asked must not take it for success."""
-    server = scripted(answers=lambda sql: b"" if sql == "query" else None)
+    server = scripted(answers=lambda sql, _: b"" if sql == "query" else None)
     conn = driver.connect(server.dsn)
     cur = conn.cursor()
     with pytest.raises(driver.OperationalError):
@@ -297,7 +296,8 @@ def test_a_report_that_ends_the_session_is_an_operational_error(scripted, code, 
         **({"C": code} if code else {}),
     }
     server = scripted(reporting(in_hot_standby=None, TimeZone=None))
-    server.answers = lambda sql: error(**fields) if sql == statement else None
+    server.answers = lambda sql, _: error(**fields) if sql == statement else None
+    server.commands = server.answers
     conn = psycoxide.connect(server.dsn)
     with pytest.raises(psycoxide.OperationalError, match="unable to read data") as raised:
         conn.cursor().execute("query")

@@ -6,15 +6,15 @@ import select
 from datetime import datetime
 
 import pytest
-from fixtures.scripted_server import (
+from fixtures.messages import (
     VERSION_3_0,
     VERSION_3_2,
-    Ended,
     error,
     negotiate_protocol_version,
     reporting,
     rows,
 )
+from fixtures.scripted_server import Ended
 
 import psycoxide
 
@@ -64,7 +64,7 @@ def test_a_dsn_for_replication_sets_nothing(scripted, driver, value):
 
 def test_a_refusal_to_set_it_is_an_error_of_its_class(scripted, driver):
     server = scripted(
-        reporting(DateStyle=None), answers=lambda sql: error(S="ERROR", C="42501", M="not you")
+        reporting(DateStyle=None), commands=lambda sql, _: error(S="ERROR", C="42501", M="not you")
     )
     with pytest.raises(driver.errors.InsufficientPrivilege) as raised:
         driver.connect(server.dsn)
@@ -107,7 +107,7 @@ def test_floating_point_times_make_no_difference(scripted, driver, value):
     text = "2020-01-02 03:04:05.678901"
     server = scripted(
         reporting(integer_datetimes=value),
-        answers=lambda sql: rows(text, oid=1114) if sql == "select" else None,
+        answers=lambda sql, _: rows(text, oid=1114) if sql == "select" else None,
     )
     cur = driver.connect(server.dsn).cursor()
     cur.execute("select")
@@ -146,7 +146,7 @@ def test_names_of_encodings(scripted, driver, name, shown, quoted):
 
 
 def test_a_pooler_that_reports_little(scripted, driver):
-    server = scripted(POOLER, answers=lambda sql: rows("1") if sql == "select 1" else None)
+    server = scripted(POOLER, answers=lambda sql, _: rows("1") if sql == "select 1" else None)
     conn = driver.connect(server.dsn)
     cur = conn.cursor()
     cur.execute("select 1")
