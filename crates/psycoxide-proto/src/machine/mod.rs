@@ -295,12 +295,10 @@ impl Engine {
         (!rows.is_empty()).then_some((columns, rows))
     }
 
-    /// Gives rows back that were read, of the result under way or of one before it: their memory is
-    /// used again as long as requests are [recurring](Request::recurring), and for this result.
+    /// Gives rows back that were read, of the result under way or of the one before: their memory is
+    /// used again, up to the end of the next result.
     pub fn give_back(&mut self, rows: Rows) {
-        if self.inbox.is_recurring() || !self.is_idle() {
-            self.inbox.give_back(rows);
-        }
+        self.inbox.give_back(rows);
     }
 
     // Commands.
@@ -312,10 +310,7 @@ impl Engine {
     /// in its text, a length over the protocol's limit): then nothing of it is sent. A failed
     /// engine's own error.
     pub fn submit(&mut self, request: Request) -> Result<(), Error> {
-        let recurring = request.recurring;
-        self.talk.submit(request)?;
-        self.inbox.set_recurring(recurring);
-        Ok(())
+        self.talk.submit(request)
     }
 
     /// Gives what [`Event::Ask`] asked for.

@@ -12,7 +12,6 @@ pub struct Request {
     pub(crate) begin: Option<Vec<u8>>,
     pub(crate) work: Work,
     pub(crate) offering: Option<usize>,
-    pub(crate) recurring: bool,
 }
 
 /// What to do once a transaction is open. (What is large and rare is boxed: requests are handed on.)
@@ -124,16 +123,8 @@ impl Request {
         self
     }
 
-    /// One of many requests with answers alike, such as FETCH: the memory of their rows goes round,
-    /// if they are given back by [`Engine::give_back`](crate::Engine::give_back).
-    #[must_use]
-    pub fn recurring(mut self) -> Request {
-        self.recurring = true;
-        self
-    }
-
     fn of(work: Work) -> Request {
-        Request { begin: None, work, offering: None, recurring: false }
+        Request { begin: None, work, offering: None }
     }
 
     /// Opens a transaction with this statement first: when it fails, nothing of the request is run.

@@ -6,7 +6,6 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::marks::Marks;
-use crate::wire::buffer::Buffer;
 
 /// The bytes before a DataRow's first field: type, length, number of fields.
 const HEADER: usize = 7;
@@ -31,13 +30,13 @@ pub struct Rows {
 /// A buffer and the DataRow messages in it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Block {
-    bytes: Buffer,
+    bytes: Vec<u8>,
     pub(crate) runs: Runs,
     marks: Marks,
 }
 
 impl Block {
-    pub(crate) fn new(bytes: Buffer, runs: Runs) -> Self {
+    pub(crate) fn new(bytes: Vec<u8>, runs: Runs) -> Self {
         Self { bytes, runs, marks: Marks::default() }
     }
 }
@@ -181,7 +180,7 @@ impl Rows {
     }
 
     /// The buffers, for other use.
-    pub(crate) fn into_buffers(self) -> impl Iterator<Item = Buffer> {
+    pub(crate) fn into_buffers(self) -> impl Iterator<Item = Vec<u8>> {
         self.blocks.into_iter().map(|block| block.bytes)
     }
 }
@@ -370,7 +369,7 @@ mod tests {
             bytes.extend_from_slice(value);
             runs.add(start..bytes.len(), 1);
         }
-        Block::new(bytes.into(), runs)
+        Block::new(bytes, runs)
     }
 
     fn rows(blocks: impl IntoIterator<Item = Block>) -> Rows {

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use super::buffer::{Buffer, HUGE};
 use super::deframe::{self, Header};
 use crate::backend::rows::check_row;
 use crate::error::Violation;
@@ -18,19 +17,17 @@ const SMALL: usize = 64 << 10;
 const MEDIUM: usize = 256 << 10;
 /// The buffer once a result fills several: fewer, larger allocations.
 const LARGE: usize = 1 << 20;
-/// A result of more than this goes on in huge pages.
+/// A result of more than this goes on in such, however slowly it comes.
 const MANY: usize = 4 * LARGE;
 /// A read into less room than this is not worth a system call while the tail is cheap to move.
 const ROOM: usize = 4 << 10;
 /// Rows up to this size are copied out at the end of a result; the buffer stays.
 const COPIED: usize = 16 << 10;
-/// Buffers that were given back are kept up to this much in all.
-const SPARE: usize = 2 * LARGE;
 
 /// The in buffer. `start..end` came and is not read yet; `runs` are rows before `start`.
 #[derive(Default)]
 pub(crate) struct Inbox {
-    data: Buffer,
+    data: Vec<u8>,
     start: usize,
     end: usize,
     /// Rows of the result under way that lie in `data`.
@@ -39,10 +36,9 @@ pub(crate) struct Inbox {
     rows: Rows,
     /// How many rows of the result under way were taken before it was complete.
     taken: usize,
-    /// Buffers whose rows were taken and read: memory that is mapped and in the cache.
-    spares: Vec<Buffer>,
-    /// The result under way is one of many alike, whose rows are given back.
-    recurring: bool,
+    /// A buffer whose rows were taken and read, if one was given back since the last result: memory
+    /// that is mapped and in the cache.
+    spare: Vec<u8>,
     /// The last read filled all its room: the peer has more.
     eager: bool,
 }
@@ -191,51 +187,30 @@ impl Inbox {
         rows
     }
 
-    /// Whether results like the next one follow, whose rows will be given back.
-    pub(crate) fn set_recurring(&mut self, recurring: bool) {
-        self.recurring = recurring;
-        if !recurring && !self.spares.is_empty() {
-            self.spares = Vec::new();
-        }
-    }
-
-    /// Whether results like the last one follow.
-    pub(crate) fn is_recurring(&self) -> bool {
-        self.recurring
-    }
-
-    /// Takes buffers back whose rows have been read.
+    /// Takes a buffer back whose rows have been read: the last one, as that is still in the cache.
     pub(crate) fn give_back(&mut self, rows: Rows) {
-        let mut kept: usize = self.spares.iter().map(|spare| spare.len()).sum();
-        for buffer in rows.into_buffers() {
-            let length = buffer.len();
-            if (SMALL..=LARGE).contains(&length) && kept + length <= SPARE {
-                kept += length;
-                self.spares.push(buffer);
-            }
+        let usual = |buffer: &Vec<u8>| (SMALL..=LARGE).contains(&buffer.len());
+        if let Some(buffer) = rows.into_buffers().filter(usual).last() {
+            self.spare = buffer;
         }
     }
 
     /// The rows of the result under way: the buffers that they fill go with them, few rows are
     /// copied out instead.
     pub(crate) fn seal_rows(&mut self) -> Rows {
-        if !self.recurring && !self.spares.is_empty() {
-            self.spares = Vec::new();
-        }
         let mut rows = self.take_full_rows();
         self.taken = 0;
         let used = self.runs.bytes();
         if used == 0 {
             self.slim();
-            return rows;
-        }
-        if used < COPIED || (!self.recurring && used < self.data.len() / 4) {
+        } else if used < COPIED || used < self.data.len() / 4 {
             rows.push(self.copy_rows(used));
             self.slim();
         } else {
             let block = self.replace(SMALL.max(self.end - self.start + ROOM));
             rows.push(block);
         }
+        self.spare = Vec::new();
         rows
     }
 
@@ -252,7 +227,7 @@ impl Inbox {
         }
         let mut exact = Runs::default();
         exact.add(0..bytes.len(), runs.rows);
-        Block::new(bytes.into(), exact)
+        Block::new(bytes, exact)
     }
 
     /// Gives a buffer back that a large answer made, once there is nothing in it.
@@ -265,7 +240,7 @@ impl Inbox {
     fn make_room(&mut self) {
         let tail = self.end - self.start;
         let level = match (self.eager, self.rows.is_empty()) {
-            (_, false) if self.rows.memory() >= MANY => HUGE,
+            (_, false) if self.rows.memory() >= MANY => LARGE,
             (true, false) if self.data.len() >= MEDIUM => LARGE,
             (true, _) if self.data.len() >= SMALL => MEDIUM,
             (false, _) if self.data.is_empty() => FIRST,
@@ -294,10 +269,9 @@ impl Inbox {
     /// Starts a new buffer of this size with what is not read yet; the old one and the rows in it
     /// are the answer.
     fn replace(&mut self, size: usize) -> Block {
-        let spare = self.spares.iter().position(|spare| spare.len() >= size);
-        let mut data = match spare {
-            Some(index) => self.spares.swap_remove(index),
-            None => Buffer::zeroed(size),
+        let mut data = match self.spare.len() >= size {
+            true => std::mem::take(&mut self.spare),
+            false => vec![0; size],
         };
         let tail = self.unread();
         let length = tail.len();
@@ -307,8 +281,10 @@ impl Inbox {
         let mut bytes = std::mem::replace(&mut self.data, data);
         let runs = std::mem::take(&mut self.runs);
         let used = runs.iter().last().map_or(0, |run| run.end);
-        if !self.recurring && used < bytes.len() / 4 * 3 {
-            bytes.cut(used);
+        // One of the usual size may be given back, for the next result.
+        if bytes.len() != SMALL && used < bytes.len() / 4 * 3 {
+            bytes.truncate(used);
+            bytes.shrink_to_fit();
         }
         self.start = 0;
         self.end = length;
@@ -368,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn many_rows_fill_huge_pages_and_leave_no_rest_of_one() {
+    fn many_rows_fill_large_buffers_and_leave_no_rest_of_one() {
         let mut inbox = Inbox::default();
         let message = row(&[b'x'; 1000]);
         let count = 9_000;
@@ -376,7 +352,7 @@ mod tests {
             feed(&mut inbox, &message);
             inbox.walk_rows(1).unwrap();
         }
-        assert_eq!(inbox.data.len(), HUGE);
+        assert_eq!(inbox.data.len(), LARGE);
         let rows = inbox.seal_rows();
         assert_eq!((rows.len(), values(&rows).len()), (count, count));
         assert!(rows.memory() < count * message.len() + LARGE, "{}", rows.memory());
@@ -399,41 +375,39 @@ mod tests {
     }
 
     #[test]
-    fn buffers_go_round_while_results_recur() {
+    fn a_buffer_that_is_given_back_is_filled_again() {
         let mut inbox = Inbox::default();
-        inbox.set_recurring(true);
         let mut before = Rows::default();
         for round in 0_u32..20 {
-            for n in 0..4_000_u32 {
+            for n in 0..2_000_u32 {
                 feed(&mut inbox, &row((round * n).to_string().as_bytes()));
                 inbox.walk_rows(1).unwrap();
             }
             let rows = inbox.seal_rows();
-            let expected = (0..4_000).map(|n| (round * n).to_string().into_bytes());
+            let expected = (0..2_000).map(|n| (round * n).to_string().into_bytes());
             assert!(values(&rows).into_iter().eq(expected), "round {round}");
             // A new buffer is all zeros; one that went round has its old rows.
             assert_eq!(inbox.data.iter().any(|byte| *byte != 0), round > 1, "round {round}");
             inbox.give_back(std::mem::replace(&mut before, rows));
         }
-        let held: usize = inbox.spares.iter().map(|spare| spare.len()).sum();
-        assert!((SMALL..=SPARE).contains(&held), "{held}");
-        inbox.set_recurring(false);
-        assert!(inbox.spares.is_empty());
+        assert_eq!(inbox.spare.len(), SMALL);
+        feed(&mut inbox, &row(b"few"));
+        inbox.walk_rows(1).unwrap();
+        inbox.seal_rows();
+        assert!(inbox.spare.is_empty());
     }
 
     #[test]
     fn no_more_is_kept_of_what_is_given_back_than_may_be() {
         let mut inbox = Inbox::default();
-        inbox.set_recurring(true);
         for _ in 0..9_000 {
             feed(&mut inbox, &row(&[b'x'; 1000]));
             inbox.walk_rows(1).unwrap();
         }
         let rows = inbox.seal_rows();
-        assert!(rows.memory() > 2 * SPARE);
+        assert!(rows.memory() > 2 * LARGE);
         inbox.give_back(rows);
-        let held: usize = inbox.spares.iter().map(|spare| spare.len()).sum();
-        assert!(held <= SPARE, "{held}");
+        assert!((SMALL..=LARGE).contains(&inbox.spare.len()));
     }
 
     #[test]

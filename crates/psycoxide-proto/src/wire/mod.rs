@@ -1,6 +1,5 @@
 //! Bytes: reading fields out of a message, writing fields into one, finding where messages end.
 
-pub(crate) mod buffer;
 pub(crate) mod deframe;
 pub(crate) mod inbox;
 pub(crate) mod outbox;

@@ -107,7 +107,7 @@ impl Cursor {
         }
         let name = this.quoted_name(slf.py(), connection.get())?;
         // Before the next FETCH its rows are read, mostly: the memory serves again.
-        Self::run_named(slf, Request::query(named::fetch(&name, count)).recurring())?;
+        Self::run_named(slf, Request::query(named::fetch(&name, count)))?;
         this.state(slf.py()).named.at_start &= count == Some(0);
         Ok(())
     }
