@@ -34,7 +34,7 @@ MAY_USE: dict[str, set[str]] = {
 }
 
 # Time, sockets, randomness and Python come in as arguments, so these crates may not be linked in.
-OUTSIDE_WORLD = {"getrandom", "rand", "socket2", "rustix", "libc", "tokio", "mio"}
+OUTSIDE_WORLD = {"getrandom", "rand", "socket2", "rustix", "libc", "memmap2", "tokio", "mio"}
 PYTHON = {"pyo3", "pyo3-ffi", "pyo3-macros"}
 MUST_NOT_USE: dict[str, set[str]] = {
     "psycoxide-proto": OUTSIDE_WORLD | PYTHON,

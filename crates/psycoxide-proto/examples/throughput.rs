@@ -1,5 +1,6 @@
 //! How fast the engine takes rows, what a round trip costs it, and how long SCRAM's usual number of
 //! rounds takes: `cargo run --release -p psycoxide-proto --example throughput`.
+#![expect(clippy::disallowed_methods, reason = "it measures time")]
 
 use std::time::{Duration, Instant};
 

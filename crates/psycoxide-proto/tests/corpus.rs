@@ -1,4 +1,5 @@
 //! Replays the fuzzer's corpus, and mutations of it, through the fuzz targets.
+#![expect(clippy::disallowed_methods, reason = "the corpus is a folder")]
 
 #[path = "../../../fuzz/src/play.rs"]
 #[allow(dead_code)]

@@ -3,6 +3,11 @@
 //! `PSYCOXIDE_TEST_DSN="host=… port=… dbname=… user=… password=…"` names the server; without it
 //! there is nothing to try. With `PSYCOXIDE_RECORD` set to a folder, what the server sends is kept
 //! there as input for the fuzzer.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the test is the driver: it connects"
+)]
 
 mod common;
 #[path = "../../../fuzz/src/play.rs"]

@@ -1,4 +1,5 @@
 //! The keys of passwords that were stretched before.
+#![expect(clippy::disallowed_types, reason = "the store is the caller's, which hands it in")]
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -1,4 +1,5 @@
 //! Where some of the rows of a block begin, for who does not read them in order.
+#![expect(clippy::disallowed_types, reason = "a cell of its block, filled when first wanted")]
 
 use std::sync::OnceLock;
 
