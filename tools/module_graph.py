@@ -328,11 +328,6 @@ def room(file: str) -> str:
     return Path(file).parts[0].removesuffix(".rs")
 
 
-def is_wide(circle: list[str]) -> bool:
-    """Whether a circle reaches beyond one folder."""
-    return len({Path(file).parent for file in circle}) > 1
-
-
 def arrows(edges: Graph, circle: list[str]) -> list[str]:
     """A circle's edges in words."""
     return [

@@ -1,7 +1,7 @@
 //! A protocol engine joined to the network: configuration, sockets, dialing and waiting.
 //!
 //! A [`Link`] is one connection. [`Link::dial`] begins it, [`Link::start`] hands over a request, and
-//! [`Link::advance`] goes on without ever waiting: it answers [`Progress::Wait`] when the socket has
+//! [`Link::advance`] goes on without ever waiting: it returns [`Progress::Wait`] when the socket has
 //! to be ready first, and whoever drives the link does the waiting ([`wait()`], an event loop, a
 //! coroutine library).
 
@@ -30,10 +30,11 @@ mod offload;
 mod ownership;
 mod pace;
 mod pump;
+pub mod replication;
 mod resolve;
 mod securing;
+mod session;
 mod sigpipe;
-pub mod silence;
 mod socket;
 mod tls;
 mod turn;
@@ -46,8 +47,9 @@ pub use error::{Error, FailedAttempt, Reason};
 pub use gather::Gather;
 pub use gss::GssFailure;
 pub use link::{Link, News, Progress};
-pub use ownership::{Ownership, Refusal, count_forks};
+pub use ownership::{Refusal, count_forks};
 pub use psycoxide_proto::Interest;
+pub use session::{Closed, Facts, NoEngine, Polled, Session, Stop};
 pub use socket::conduit::Conduit;
 pub use socket::place::Place;
 #[cfg(feature = "fuzzing")]

@@ -4,9 +4,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use psycoxide_proto::{
-    Answer, Engine, Event, Interest, Notification, Outcome, Phase, Report, Request,
-};
+use psycoxide_proto::{Answer, Engine, Event, Notification, Phase, Report, Request};
 
 use crate::cancel::CancelToken;
 use crate::config::Config;
@@ -14,24 +12,12 @@ use crate::conn_status::ConnStatus;
 use crate::dial::{Connected, Dial, Dialing};
 use crate::error::Error;
 use crate::pace::Pace;
-use crate::pump::{self, Pumped};
+use crate::pump;
+pub use crate::pump::Progress;
 use crate::socket::conduit::Conduit;
 use crate::socket::place::Place;
 use crate::tls::{TlsInfo, TlsSession};
 use crate::wait;
-
-/// How far an operation came without waiting.
-#[derive(Debug)]
-pub enum Progress {
-    /// The operation (or connecting) is complete.
-    Done(Outcome),
-    /// The caller has to act before it goes on: COPY, or something that authentication needs.
-    Paused(Event),
-    /// Nothing more can be done before the socket is ready.
-    Wait(Interest),
-    /// There is more to do; this call has done its share.
-    Yield,
-}
 
 /// A connection to a server.
 #[derive(Debug)]
@@ -96,20 +82,15 @@ impl Link {
     /// Any; the link is closed then.
     pub fn advance(&mut self) -> Result<Progress, Error> {
         let advanced = match &mut self.stage {
-            Stage::Up(up) => match pump::pump(&mut up.stream, &mut up.engine) {
-                Ok(Pumped::Event(Event::Done(outcome))) => {
-                    // What came with the answer would not make the socket readable again. Should
-                    // it be bad, that is for the next operation to find out.
-                    if up.stream.is_holding() {
-                        let _ = pump::poke(&mut up.stream, &mut up.engine);
-                    }
-                    Ok(Progress::Done(outcome))
+            Stage::Up(up) => {
+                let pumped = pump::pump(&mut up.stream, &mut up.engine);
+                // What came with the answer would not make the socket readable again. Should it be
+                // bad, that is for the next operation to find out.
+                if matches!(pumped, Ok(Progress::Event(Event::Done(_)))) && up.stream.is_holding() {
+                    let _ = pump::poke(&mut up.stream, &mut up.engine);
                 }
-                Ok(Pumped::Event(event)) => Ok(Progress::Paused(event)),
-                Ok(Pumped::Wait(interest)) => Ok(Progress::Wait(interest)),
-                Ok(Pumped::Yield) => Ok(Progress::Yield),
-                Err(error) => Err(error),
-            },
+                pumped
+            }
             _ => self.advance_dialing(),
         };
         if advanced.is_err() {
@@ -127,10 +108,10 @@ impl Link {
         match advanced? {
             Dialing::Wait(interest) => Ok(Progress::Wait(interest)),
             Dialing::Yield => Ok(Progress::Yield),
-            Dialing::Ask(ask) => Ok(Progress::Paused(Event::Ask(ask))),
+            Dialing::Ask(ask) => Ok(Progress::Event(Event::Ask(ask))),
             Dialing::Connected(connected, outcome) => {
                 self.stage = Stage::Up(connected);
-                Ok(Progress::Done(outcome))
+                Ok(Progress::Event(Event::Done(outcome)))
             }
         }
     }

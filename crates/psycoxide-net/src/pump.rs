@@ -17,14 +17,14 @@ const MAX_READS: usize = 16;
 /// none.
 const MAX_LAST_READS: usize = 256;
 
-/// What a call came to.
+/// What a step came to.
 #[derive(Debug)]
-pub(crate) enum Pumped {
-    /// The engine has something to tell.
+pub enum Progress {
+    /// The engine has something to tell: the operation has ended, or waits for the caller.
     Event(Event),
     /// The socket has to be ready for this first.
     Wait(Interest),
-    /// There is more to do; this call has done its share.
+    /// There is more to do; this step has done its share.
     Yield,
 }
 
@@ -34,17 +34,17 @@ pub(crate) enum Pumped {
 ///
 /// # Errors
 /// If the socket or the conversation fails, once all events before that are taken.
-pub(crate) fn pump(stream: &mut Stream, engine: &mut Engine) -> Result<Pumped, Error> {
+pub(crate) fn pump(stream: &mut Stream, engine: &mut Engine) -> Result<Progress, Error> {
     // Data of a COPY were taken as they came: there were no more then.
     let drained = stream.drained && engine.phase() == Phase::CopyOut;
     for _ in 0..MAX_READS {
         // A slice at a time, so that the caller can look at the clock and at signals.
         if engine.work() {
-            return Ok(Pumped::Yield);
+            return Ok(Progress::Yield);
         }
         let sent = flush(stream, engine)?;
         if let Some(event) = engine.poll_event() {
-            return Ok(Pumped::Event(event));
+            return Ok(Progress::Event(event));
         }
         fail(stream, engine)?;
         let interest = engine.interest();
@@ -57,28 +57,28 @@ pub(crate) fn pump(stream: &mut Stream, engine: &mut Engine) -> Result<Pumped, E
         let interest = interest | stream.interest();
         if !interest.contains(Interest::READ) || too_early || drained {
             stream.drained = false;
-            return Ok(Pumped::Wait(interest));
+            return Ok(Progress::Wait(interest));
         }
         let filled = fill(stream, engine)?;
         stream.drained = filled == Filled::Some && !stream.is_holding();
         if engine.work() {
-            return Ok(Pumped::Yield);
+            return Ok(Progress::Yield);
         }
         if let Some(event) = engine.poll_event() {
-            return Ok(Pumped::Event(event));
+            return Ok(Progress::Event(event));
         }
         stream.drained = false;
         fail(stream, engine)?;
         if engine.offers_rows() || engine.is_flooded() {
-            return Ok(Pumped::Yield);
+            return Ok(Progress::Yield);
         }
         // What the engine has to say next goes out before anything is waited for.
         let answers = filled != Filled::Nothing && !engine.out().is_empty();
         if filled != Filled::Full && !answers && !stream.is_holding() {
-            return Ok(Pumped::Wait(engine.interest() | stream.interest()));
+            return Ok(Progress::Wait(engine.interest() | stream.interest()));
         }
     }
-    Ok(Pumped::Yield)
+    Ok(Progress::Yield)
 }
 
 /// Sends what the socket takes; whether that was all.
@@ -238,14 +238,14 @@ mod tests {
         engine.submit(Request::query(b"set x".to_vec())).unwrap();
         // An answer that is there already shows whether it was read.
         server.write_all(ANSWER).unwrap();
-        let Pumped::Wait(interest) = pump(&mut stream, &mut engine).unwrap() else {
+        let Progress::Wait(interest) = pump(&mut stream, &mut engine).unwrap() else {
             panic!("the first step read");
         };
         assert_eq!(interest, Interest::READ);
         let mut request = [0; 11];
         server.read_exact(&mut request).unwrap();
         assert_eq!(&request, b"Q\0\0\0\x0aset x\0");
-        let Pumped::Event(Event::Done(outcome)) = pump(&mut stream, &mut engine).unwrap() else {
+        let Progress::Event(Event::Done(outcome)) = pump(&mut stream, &mut engine).unwrap() else {
             panic!("the second step did not read it all");
         };
         assert_eq!(outcome.result.unwrap().tag[..], *b"SET");
@@ -259,8 +259,8 @@ mod tests {
         engine.submit(Request::query(b"set x".to_vec())).unwrap();
         let report = loop {
             match pump(&mut stream, &mut engine) {
-                Ok(Pumped::Event(Event::Done(outcome))) => break outcome.error,
-                Ok(Pumped::Wait(_) | Pumped::Yield) => {}
+                Ok(Progress::Event(Event::Done(outcome))) => break outcome.error,
+                Ok(Progress::Wait(_) | Progress::Yield) => {}
                 Err(Error::Protocol(ProtoError::Terminated(report))) => break report,
                 other => panic!("{other:?}"),
             }

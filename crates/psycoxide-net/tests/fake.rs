@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::{connect, query, refusal, value};
 use psycoxide_net::{Error, Progress};
-use psycoxide_proto::Error as ProtoError;
+use psycoxide_proto::{Error as ProtoError, Event};
 
 /// A listener that plays `scene` with each of `visits` clients, one after the other.
 struct Fake {
@@ -380,7 +380,7 @@ fn the_first_step_of_a_dialed_link_waits_for_its_socket() {
     let mut link = psycoxide_net::Link::dial(config).unwrap();
     assert!(link.fd() >= 0 && link.deadline().is_some());
     assert!(matches!(link.advance().unwrap(), Progress::Wait(_)));
-    assert!(matches!(common::drive(&mut link).unwrap(), Progress::Done(_)));
+    assert!(matches!(common::drive(&mut link).unwrap(), Progress::Event(Event::Done(_))));
     fake.player.join().unwrap();
 }
 

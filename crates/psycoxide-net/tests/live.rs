@@ -279,7 +279,10 @@ fn a_short_statement_waits_once() {
     assert!(matches!(link.advance().unwrap(), Progress::Wait(_)), "the first step only sends");
     // By now the whole answer lies in the socket's buffer.
     std::thread::sleep(Duration::from_millis(100));
-    assert!(matches!(link.advance().unwrap(), Progress::Done(_)), "the second one reads it all");
+    assert!(
+        matches!(link.advance().unwrap(), Progress::Event(Event::Done(_))),
+        "the second one reads it all"
+    );
 }
 
 #[test]
@@ -365,7 +368,7 @@ fn copy_goes_both_ways() {
     let mut link = connect(&server!()).unwrap();
     query(&mut link, "create temp table t (x int)").unwrap();
     link.start(Request::query(b"copy t from stdin".to_vec())).unwrap();
-    assert!(matches!(drive(&mut link).unwrap(), Progress::Paused(Event::CopyIn(_))));
+    assert!(matches!(drive(&mut link).unwrap(), Progress::Event(Event::CopyIn(_))));
     for chunk in 0..100 {
         let data: String = (0..1000).map(|line| format!("{}\n", chunk * 1000 + line)).collect();
         link.engine_mut().unwrap().copy_chunk(data.as_bytes()).unwrap();
@@ -374,15 +377,15 @@ fn copy_goes_both_ways() {
         }
     }
     link.engine_mut().unwrap().copy_done().unwrap();
-    assert!(matches!(drive(&mut link).unwrap(), Progress::Done(_)));
+    assert!(matches!(drive(&mut link).unwrap(), Progress::Event(Event::Done(_))));
     assert_eq!(value(&mut link, "select sum(x) from t"), "4999950000");
     link.start(Request::query(b"copy t to stdout".to_vec())).unwrap();
     let mut bytes = 0;
     loop {
         match drive(&mut link).unwrap() {
-            Progress::Paused(Event::CopyOut(_)) => {}
-            Progress::Paused(Event::CopyData(data)) => bytes += data.len(),
-            Progress::Done(outcome) => break assert!(outcome.error.is_none()),
+            Progress::Event(Event::CopyOut(_)) => {}
+            Progress::Event(Event::CopyData(data)) => bytes += data.len(),
+            Progress::Event(Event::Done(outcome)) => break assert!(outcome.error.is_none()),
             other => panic!("{other:?}"),
         }
     }

@@ -17,6 +17,7 @@ mod lock {
 }
 
 pub use lock::Guard;
+use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 
 /// A value that is looked at for a moment at a time, by threads that are attached to the interpreter.
@@ -27,6 +28,12 @@ pub struct Guarded<T>(lock::Lock<T>);
 // thread in. Interpreters with a GIL of their own are refused when the module is imported.
 #[cfg(not(Py_GIL_DISABLED))]
 unsafe impl<T: Send> Sync for Guarded<T> {}
+
+impl<T: Default> Default for Guarded<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
 
 impl<T> Guarded<T> {
     /// Guards a value.
@@ -43,9 +50,11 @@ impl<T> Guarded<T> {
         return self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     }
 
-    /// The value, unless somebody has it at this moment: for the garbage collector, which may come
-    /// at any time.
-    pub fn try_lock<'a>(&'a self, _py: Python<'a>) -> Option<Guard<'a, T>> {
+    /// The value for the garbage collector, which may come at any time: `None` if somebody has it
+    /// at this moment.
+    ///
+    /// A `PyVisit` exists only while the collector runs, in a thread that is attached.
+    pub fn visited(&self, _visit: &PyVisit<'_>) -> Option<Guard<'_, T>> {
         #[cfg(not(Py_GIL_DISABLED))]
         return self.0.try_borrow_mut().ok();
         #[cfg(Py_GIL_DISABLED)]

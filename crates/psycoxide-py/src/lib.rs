@@ -7,18 +7,20 @@ mod cast;
 mod connection;
 mod cursor;
 mod driver;
+mod encoding;
 mod error;
+mod exception;
 mod guarded;
 mod imports;
 mod interpreter;
 mod late;
 mod lobject;
 mod notify;
+mod object;
 mod once;
-mod password;
 mod replication;
 mod row;
-mod session;
+mod scope;
 mod text;
 mod version;
 mod xid;
@@ -32,6 +34,7 @@ fn _psycopg(module: &Bound<'_, PyModule>) -> PyResult<()> {
     psycoxide_net::count_forks();
     late::register(module)?;
     error::register(module)?;
+    encoding::register(module)?;
     adapt::register(module)?;
     cast::register(module)?;
     connection::register(module)?;
@@ -39,9 +42,9 @@ fn _psycopg(module: &Bound<'_, PyModule>) -> PyResult<()> {
     driver::green::register(module)?;
     lobject::register(module)?;
     notify::register(module)?;
-    password::register(module)?;
     replication::register(module)?;
     row::register(module)?;
+    scope::register(module)?;
     version::register(module)?;
     xid::register(module)
 }

@@ -19,7 +19,7 @@ use crate::conn_status::ConnStatus;
 use crate::encryption_method::EncryptionMethod;
 use crate::error::{Error, Reason};
 use crate::gss::{self, GssFailure};
-use crate::pump::{self, Pumped};
+use crate::pump::{self, Progress};
 use crate::securing::{Secured, Securing};
 use crate::socket::place::Place;
 use crate::socket::{Connecting, Queue, Stream, TcpOptions};
@@ -250,9 +250,9 @@ impl Attempt {
                 }
                 Stage::Starting(stream, engine) | Stage::Asking(stream, engine, _) => {
                     match pump::pump(stream, engine).map_err(reason)? {
-                        Pumped::Event(event) => event,
-                        Pumped::Wait(interest) => return Ok(Step::Wait(interest)),
-                        Pumped::Yield => return Ok(Step::Yield),
+                        Progress::Event(event) => event,
+                        Progress::Wait(interest) => return Ok(Step::Wait(interest)),
+                        Progress::Yield => return Ok(Step::Yield),
                     }
                 }
                 Stage::Over => return Err(reason(Error::lost())),

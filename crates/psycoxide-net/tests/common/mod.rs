@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use psycoxide_net::{Config, Error, Link, Progress, Readiness, wait};
-use psycoxide_proto::{Outcome, Request};
+use psycoxide_proto::{Event, Outcome, Request};
 
 /// No operation of these tests takes this long.
 const BOUND: Duration = Duration::from_secs(30);
@@ -16,7 +16,9 @@ pub fn connect(dsn: &str) -> Result<Link, Error> {
     let config = Config::parse(dsn)?;
     let mut link = Link::dial(Arc::new(config))?;
     match drive(&mut link)? {
-        Progress::Done(outcome) => assert!(outcome.error.is_none(), "{:?}", outcome.error),
+        Progress::Event(Event::Done(outcome)) => {
+            assert!(outcome.error.is_none(), "{:?}", outcome.error)
+        }
         other => panic!("connecting came to {other:?}"),
     }
     Ok(link)
@@ -54,7 +56,7 @@ pub fn drive(link: &mut Link) -> Result<Progress, Error> {
 pub fn query(link: &mut Link, sql: &str) -> Result<Outcome, Error> {
     link.start(Request::query(sql.into()))?;
     match drive(link)? {
-        Progress::Done(outcome) => Ok(outcome),
+        Progress::Event(Event::Done(outcome)) => Ok(outcome),
         other => panic!("{sql} came to {other:?}"),
     }
 }

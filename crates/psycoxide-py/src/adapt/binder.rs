@@ -9,11 +9,12 @@ use psycoxide_sql::{insert, oid::Oid};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-use super::context::QuoteContext;
+use super::context::AdaptContext;
 use super::mogrify::{item, raise_fault, too_many};
 use super::quoter::Quoter;
 use super::registry::type_name;
-use super::template::Prepared;
+use super::template::Parsed;
+use crate::encoding::QuoteContext;
 use crate::error;
 
 /// A plain `INSERT … VALUES` with `$1` and so on for its placeholders.
@@ -21,9 +22,9 @@ use crate::error;
 /// # Errors
 /// What is wrong with the template; `ProgrammingError` if the query is no plain INSERT.
 pub fn numbered(py: Python<'_>, query: &[u8], context: &QuoteContext) -> PyResult<Vec<u8>> {
-    let prepared = Prepared::of(py, query, context.encoding())?;
-    raise_fault(&prepared)?;
-    insert::numbered(&prepared.template, query, context.encoding().encoding()).map_err(|reason| {
+    let parsed = Parsed::of(py, query, context.encoding())?;
+    raise_fault(&parsed)?;
+    insert::numbered(&parsed.template, query, context.encoding().encoding()).map_err(|reason| {
         error::programming(format!(
             "executemany() with prepare=True takes only a plain INSERT ... VALUES (%s, ...): {reason}"
         ))
@@ -34,7 +35,7 @@ pub fn numbered(py: Python<'_>, query: &[u8], context: &QuoteContext) -> PyResul
 ///
 /// To be made anew when the interpreter was released, as a `Merger`.
 pub struct Binder<'a, 'py> {
-    prepared: Arc<Prepared>,
+    parsed: Arc<Parsed>,
     quoter: Quoter<'a, 'py>,
     dialect: Dialect,
     /// A value as a constant.
@@ -42,20 +43,19 @@ pub struct Binder<'a, 'py> {
 }
 
 impl<'a, 'py> Binder<'a, 'py> {
-    /// `query`, `conn` and `context` are as for `mogrify()`; `binary` says whether the server's
+    /// `query` is in the session's encoding; `binary` says whether the server's
     /// binary formats are known.
     pub fn new(
         py: Python<'py>,
         query: &[u8],
-        conn: &'a Bound<'py, PyAny>,
-        context: &'a QuoteContext,
+        context: &AdaptContext<'a, 'py>,
         binary: bool,
     ) -> PyResult<Self> {
-        let prepared = Prepared::of(py, query, context.encoding())?;
-        let encoding = context.encoding().encoding();
-        let dialect = Dialect { encoding, strings: context.strings(), binary };
-        let quoter = Quoter::new(conn, context)?;
-        Ok(Self { prepared, quoter, dialect, constant: Vec::new() })
+        let parsed = Parsed::of(py, query, context.quoting.encoding())?;
+        let encoding = context.quoting.encoding().encoding();
+        let dialect = Dialect { encoding, strings: context.quoting.strings(), binary };
+        let quoter = Quoter::new(context)?;
+        Ok(Self { parsed, quoter, dialect, constant: Vec::new() })
     }
 
     /// Adds a row of parameters of these types. After an error a part may be there, to be dropped.
@@ -65,16 +65,16 @@ impl<'a, 'py> Binder<'a, 'py> {
         types: &[Oid],
         repeat: &mut Repeat,
     ) -> PyResult<()> {
-        let prepared = Arc::clone(&self.prepared);
+        let parsed = Arc::clone(&self.parsed);
         let mut types = types.iter();
-        let named = prepared.template.style() == Some(Style::Names);
+        let named = parsed.template.style() == Some(Style::Names);
         let mut given = None;
-        let values = prepared.template.pieces().iter().filter_map(|piece| match piece {
+        let values = parsed.template.pieces().iter().filter_map(|piece| match piece {
             Piece::Value(number) => Some(*number),
             Piece::Text(_) => None,
         });
         for (parameter, number) in values.enumerate() {
-            let value = match prepared.name(number) {
+            let value = match parsed.name(number) {
                 Some(name) => args.get_item(name)?,
                 None => item(args, number)?,
             };
@@ -84,7 +84,7 @@ impl<'a, 'py> Binder<'a, 'py> {
             let oid = types.next().copied().unwrap_or_default();
             self.value(&value, parameter, oid, repeat)?;
         }
-        if given.is_some_and(|given| given > prepared.template.positions()) {
+        if given.is_some_and(|given| given > parsed.template.positions()) {
             return Err(too_many());
         }
         if !(args.is_exact_instance_of::<PyTuple>()

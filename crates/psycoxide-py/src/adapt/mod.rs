@@ -9,30 +9,25 @@
 mod binder;
 mod class;
 mod context;
-mod ident;
 mod mogrify;
 mod moment;
 mod quoter;
 mod registry;
 mod scalar;
-mod statement;
 mod template;
 
 use pyo3::prelude::*;
 
-#[allow(unused_imports)] // The connection's and the cursor's side of the house.
 pub use self::{
     binder::{Binder, numbered},
-    context::{ClientEncoding, Encoded, QuoteContext},
+    class::{Binary, List, QuotedString, SqlIn},
+    context::AdaptContext,
     mogrify::{Merger, mogrify},
-    quoter::quote_value,
-    registry::adapters,
+    registry::{adapters, type_name},
 };
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    context::register(module)?;
     class::register(module)?;
     registry::register(module)?;
-    ident::register(module)?;
     mogrify::register(module)
 }

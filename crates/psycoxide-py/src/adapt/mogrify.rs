@@ -10,9 +10,10 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
-use super::context::{ClientEncoding, QuoteContext};
+use super::context::AdaptContext;
 use super::quoter::Quoter;
-use super::template::Prepared;
+use super::template::Parsed;
+use crate::encoding::{ClientEncoding, QuoteContext};
 use crate::error;
 
 /// So many bytes most values take at the most.
@@ -21,20 +22,17 @@ const USUAL: usize = 32;
 /// The query with its parameters merged in.
 ///
 /// `query` is in the session's encoding. `args` None means that it is not a template at all.
-/// `conn` is what adapters get in `prepare()`, or None.
-#[allow(dead_code)] // The cursor's side of the house.
 pub fn mogrify(
     py: Python<'_>,
     query: &[u8],
     args: &Bound<'_, PyAny>,
-    conn: &Bound<'_, PyAny>,
-    context: &QuoteContext,
+    context: &AdaptContext<'_, '_>,
 ) -> PyResult<Vec<u8>> {
     if args.is_none() {
         return Ok(query.to_vec());
     }
-    let mut merger = Merger::new(py, query, conn, context)?;
-    let pieces = merger.prepared.template.pieces().len();
+    let mut merger = Merger::new(py, query, context)?;
+    let pieces = merger.parsed.template.pieces().len();
     let mut out = Vec::with_capacity(query.len() + pieces / 2 * USUAL);
     merger.merge(args, &mut out)?;
     Ok(out)
@@ -45,20 +43,15 @@ pub fn mogrify(
 /// To be made anew when the interpreter was released: only Python code that runs while values are
 /// written is expected to change the registry of adapters.
 pub struct Merger<'a, 'py> {
-    prepared: Arc<Prepared>,
+    parsed: Arc<Parsed>,
     quoter: Quoter<'a, 'py>,
 }
 
 impl<'a, 'py> Merger<'a, 'py> {
-    /// `query`, `conn` and `context` are as for [`mogrify`].
-    pub fn new(
-        py: Python<'py>,
-        query: &[u8],
-        conn: &'a Bound<'py, PyAny>,
-        context: &'a QuoteContext,
-    ) -> PyResult<Self> {
-        let prepared = Prepared::of(py, query, context.encoding())?;
-        Ok(Self { prepared, quoter: Quoter::new(conn, context)? })
+    /// For a query in the session's encoding.
+    pub fn new(py: Python<'py>, query: &[u8], context: &AdaptContext<'a, 'py>) -> PyResult<Self> {
+        let parsed = Parsed::of(py, query, context.quoting.encoding())?;
+        Ok(Self { parsed, quoter: Quoter::new(context)? })
     }
 
     /// Whether a value that was merged since the last call is not known to be a constant: an adapter
@@ -69,21 +62,21 @@ impl<'a, 'py> Merger<'a, 'py> {
 
     /// Appends the query with these parameters. After an error `out` may hold a part.
     pub fn merge(&mut self, args: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
-        let (prepared, quoter) = (&*self.prepared, &mut self.quoter);
+        let (parsed, quoter) = (&*self.parsed, &mut self.quoter);
         if args.is_none() {
-            out.extend_from_slice(prepared.query());
+            out.extend_from_slice(parsed.query());
             return Ok(());
         }
         let plain = args.is_exact_instance_of::<PyTuple>()
             || args.is_exact_instance_of::<PyList>()
             || args.is_exact_instance_of::<PyDict>();
-        let merged = match prepared.template.style() {
-            Some(Style::Names) => merge_names(prepared, args, quoter, out),
-            Some(Style::Positions) => merge_positions(prepared, args, quoter, out),
+        let merged = match parsed.template.style() {
+            Some(Style::Names) => merge_names(parsed, args, quoter, out),
+            Some(Style::Positions) => merge_positions(parsed, args, quoter, out),
             None => {
-                for piece in prepared.template.pieces() {
+                for piece in parsed.template.pieces() {
                     if let Piece::Text(range) = piece {
-                        out.extend_from_slice(prepared.template.text(range));
+                        out.extend_from_slice(parsed.template.text(range));
                     }
                 }
                 Ok(())
@@ -98,7 +91,7 @@ impl<'a, 'py> Merger<'a, 'py> {
 }
 
 fn merge_positions<'py>(
-    prepared: &Prepared,
+    parsed: &Parsed,
     args: &Bound<'py, PyAny>,
     quoter: &mut Quoter<'_, 'py>,
     out: &mut Vec<u8>,
@@ -106,9 +99,9 @@ fn merge_positions<'py>(
     // A tuple keeps what is in it, and all of it.
     let tuple = args.cast_exact::<PyTuple>().ok();
     let mut given = tuple.map(|tuple| tuple.len());
-    for piece in prepared.template.pieces() {
+    for piece in parsed.template.pieces() {
         match piece {
-            Piece::Text(range) => append(prepared.template.text(range), out),
+            Piece::Text(range) => append(parsed.template.text(range), out),
             Piece::Value(number) => {
                 if let Some(tuple) = tuple
                     && given.is_some_and(|given| *number < given)
@@ -126,15 +119,15 @@ fn merge_positions<'py>(
             }
         }
     }
-    raise_fault(prepared)?;
-    if given.is_some_and(|given| given > prepared.template.positions()) {
+    raise_fault(parsed)?;
+    if given.is_some_and(|given| given > parsed.template.positions()) {
         return Err(too_many());
     }
     Ok(())
 }
 
 fn merge_names<'py>(
-    prepared: &Prepared,
+    parsed: &Parsed,
     args: &Bound<'py, PyAny>,
     quoter: &mut Quoter<'_, 'py>,
     out: &mut Vec<u8>,
@@ -142,11 +135,11 @@ fn merge_names<'py>(
     let is_dict = args.is_exact_instance_of::<PyDict>();
     // Where in `out` the value of each name stands.
     let mut written: Vec<Range<usize>> = Vec::new();
-    for piece in prepared.template.pieces() {
+    for piece in parsed.template.pieces() {
         match piece {
-            Piece::Text(range) => append(prepared.template.text(range), out),
+            Piece::Text(range) => append(parsed.template.text(range), out),
             Piece::Value(number) => {
-                let Some(name) = prepared.name(*number) else { continue };
+                let Some(name) = parsed.name(*number) else { continue };
                 match written.get(*number) {
                     // A value that is asked for again is adapted once, but looked up again:
                     // a mapping of the user's may count on it.
@@ -165,7 +158,7 @@ fn merge_names<'py>(
             }
         }
     }
-    raise_fault(prepared)
+    raise_fault(parsed)
 }
 
 /// Appends the text of a piece. Most are a comma and a blank, and moved without a call.
@@ -199,20 +192,20 @@ pub(super) fn item<'py>(args: &Bound<'py, PyAny>, index: usize) -> PyResult<Boun
 
 /// Raises what is wrong with the template itself, once its values are there.
 #[inline]
-pub(super) fn raise_fault(prepared: &Prepared) -> PyResult<()> {
-    let template = &prepared.template;
+pub(super) fn raise_fault(parsed: &Parsed) -> PyResult<()> {
+    let template = &parsed.template;
     match template.reading_fault().or_else(|| template.merging_fault()) {
         None => Ok(()),
-        Some(fault) => Err(fault_error(prepared, fault)),
+        Some(fault) => Err(fault_error(parsed, fault)),
     }
 }
 
 #[cold]
-fn fault_error(prepared: &Prepared, fault: &Fault) -> PyErr {
+fn fault_error(parsed: &Parsed, fault: &Fault) -> PyErr {
     match fault {
         Fault::Mixed | Fault::Unclosed => error::programming(fault.to_string()),
         Fault::BracketedName(range) => {
-            let name = prepared.query().get(range.clone()).unwrap_or_default();
+            let name = parsed.query().get(range.clone()).unwrap_or_default();
             let name = String::from_utf8_lossy(name).into_owned();
             PyKeyError::new_err(name)
         }
@@ -239,7 +232,8 @@ fn _mogrify<'py>(
     let context = QuoteContext::new(ClientEncoding::lookup(py, encoding)?, strings);
     let none = py.None().into_bound(py);
     let args = args.unwrap_or_else(|| none.clone());
-    Ok(PyBytes::new(py, &mogrify(py, query.as_bytes(), &args, &none, &context)?))
+    let context = AdaptContext::without_session(&none, context);
+    Ok(PyBytes::new(py, &mogrify(py, query.as_bytes(), &args, &context)?))
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use super::class;
-use super::context::QuoteContext;
+use super::context::AdaptContext;
 use super::moment::{self, Zone};
 use super::registry::{Found, Native, Registry, Walk, type_name};
 use super::scalar;
@@ -17,24 +17,10 @@ use crate::imports::ADAPT;
 /// takes a few hundred bytes of it. An array of the server has 6 dimensions at most.
 const MAX_DEPTH: usize = 500;
 
-/// Appends `object` as SQL text to `out`.
-///
-/// `conn` is what adapters get in `prepare()`, or None; `context` says how that session quotes.
-#[allow(dead_code)]
-pub fn quote_value(
-    object: &Bound<'_, PyAny>,
-    conn: &Bound<'_, PyAny>,
-    context: &QuoteContext,
-    out: &mut Vec<u8>,
-) -> PyResult<()> {
-    Quoter::new(conn, context)?.value(object, out)
-}
-
 /// Writes the values of a statement, or of several between which no Python code runs.
 pub struct Quoter<'a, 'py> {
     registry: &'py Registry,
-    conn: &'a Bound<'py, PyAny>,
-    context: &'a QuoteContext,
+    context: AdaptContext<'a, 'py>,
     /// Which built-in pairs have been seen in the registry. None is left after Python code ran,
     /// since that may change the registry.
     seen: Walk,
@@ -45,9 +31,9 @@ pub struct Quoter<'a, 'py> {
 }
 
 impl<'a, 'py> Quoter<'a, 'py> {
-    pub fn new(conn: &'a Bound<'py, PyAny>, context: &'a QuoteContext) -> PyResult<Self> {
-        let registry = Registry::bind(conn.py())?;
-        Ok(Self { registry, conn, context, seen: Walk::default(), free: false, depth: 0 })
+    pub fn new(context: &AdaptContext<'a, 'py>) -> PyResult<Self> {
+        let registry = Registry::bind(context.conn.py())?;
+        Ok(Self { registry, context: *context, seen: Walk::default(), free: false, depth: 0 })
     }
 
     /// Python code may have run meanwhile, and changed the registry.
@@ -121,7 +107,7 @@ impl<'a, 'py> Quoter<'a, 'py> {
         out: &mut Vec<u8>,
     ) -> PyResult<()> {
         match native {
-            Native::QuotedString => scalar::string(object, self.context, out),
+            Native::QuotedString => scalar::string(object, &self.context.quoting, out),
             Native::Int => scalar::int(object, out),
             Native::Float => scalar::float(object, out),
             Native::Boolean => scalar::boolean(object, out),
@@ -130,10 +116,10 @@ impl<'a, 'py> Quoter<'a, 'py> {
             Native::Time => self.zoned(moment::time(object, out)),
             Native::Interval => moment::interval(object, out),
             Native::Decimal => scalar::decimal(object, out),
-            Native::Binary => scalar::binary(object, self.context, out),
+            Native::Binary => scalar::binary(object, &self.context.quoting, out),
             Native::AsIs => {
                 self.free = true;
-                scalar::as_is(object, self.context, out)
+                scalar::as_is(object, &self.context.quoting, out)
             }
             Native::List => self.nested(|quoter| quoter.list(object, out)),
             Native::In => self.nested(|quoter| quoter.tuple(object, out)),
@@ -223,7 +209,7 @@ impl<'a, 'py> Quoter<'a, 'py> {
 
     /// Writes what an adapter object says.
     fn adapter(&mut self, adapter: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
-        if let Some((native, wrapped)) = class::unwrap(adapter, self.conn) {
+        if let Some((native, wrapped)) = class::unwrap(adapter, &self.context) {
             return self.native(native, &wrapped, out);
         }
         let quoted = self.quoted(adapter)?;
@@ -231,7 +217,7 @@ impl<'a, 'py> Quoter<'a, 'py> {
         if let Ok(bytes) = quoted.cast_exact::<PyBytes>() {
             out.extend_from_slice(bytes.as_bytes());
         } else if let Ok(text) = quoted.cast_exact::<PyString>() {
-            out.extend_from_slice(self.context.encoding().encode(text)?.as_bytes());
+            out.extend_from_slice(self.context.quoting.encoding().encode(text)?.as_bytes());
         } else {
             return Err(PyValueError::new_err(format!(
                 "only bytes values expected, got {}",
@@ -242,18 +228,18 @@ impl<'a, 'py> Quoter<'a, 'py> {
     }
 
     fn quoted(&self, adapter: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        if !self.conn.is_none()
+        if !self.context.conn.is_none()
             && let Some(prepare) = adapter.getattr_opt("prepare")?
         {
-            prepare.call1((self.conn,))?;
+            prepare.call1((self.context.conn,))?;
         }
         adapter.call_method0("getquoted")
     }
 
     /// Whether the registry still holds a built-in pair.
     fn confirm(&mut self, number: usize) -> PyResult<bool> {
-        self.registry.walk(self.conn.py(), &mut self.seen, number);
-        if !self.seen.has(number) && self.registry.confirm(self.conn.py(), number)? {
+        self.registry.walk(self.context.conn.py(), &mut self.seen, number);
+        if !self.seen.has(number) && self.registry.confirm(self.context.conn.py(), number)? {
             self.seen.mark(number);
         }
         Ok(self.seen.has(number))

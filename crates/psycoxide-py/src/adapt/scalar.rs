@@ -10,8 +10,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyFloat, PyInt, PyString};
 
-use super::context::QuoteContext;
 use super::registry::type_name;
+use crate::encoding::QuoteContext;
 use crate::imports;
 
 pub fn boolean(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {

@@ -7,7 +7,7 @@ use psycoxide_sql::template::Template;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::context::ClientEncoding;
+use crate::encoding::ClientEncoding;
 use crate::guarded::Guarded;
 
 /// How many templates are kept: programs repeat a handful of statements at a time.
@@ -18,27 +18,27 @@ const KEPT: usize = 16;
 const LONGEST_KEPT: usize = 16 * 1024;
 
 /// A query cut at its placeholders, with their names as Python text.
-pub struct Prepared {
+pub struct Parsed {
     pub template: Template,
     query: Vec<u8>,
     encoding: ClientEncoding,
     names: Vec<Py<PyString>>,
 }
 
-impl Prepared {
+impl Parsed {
     /// The template of `query`, which is in `encoding`.
-    pub fn of(py: Python<'_>, query: &[u8], encoding: ClientEncoding) -> PyResult<Arc<Prepared>> {
+    pub fn of(py: Python<'_>, query: &[u8], encoding: ClientEncoding) -> PyResult<Arc<Parsed>> {
         if query.len() > LONGEST_KEPT {
-            return Ok(Arc::new(Prepared::new(py, query, encoding)?));
+            return Ok(Arc::new(Parsed::new(py, query, encoding)?));
         }
         if let Some(known) = recall(py, query, encoding) {
             return Ok(known);
         }
-        let prepared = Arc::new(Prepared::new(py, query, encoding)?);
+        let parsed = Arc::new(Parsed::new(py, query, encoding)?);
         // What is dropped here is dropped after the lock is free.
-        let dropped = keep(py, Arc::clone(&prepared));
+        let dropped = keep(py, Arc::clone(&parsed));
         drop(dropped);
-        Ok(prepared)
+        Ok(parsed)
     }
 
     fn new(py: Python<'_>, query: &[u8], encoding: ClientEncoding) -> PyResult<Self> {
@@ -64,9 +64,9 @@ impl Prepared {
     }
 }
 
-static KEPT_TEMPLATES: Guarded<VecDeque<Arc<Prepared>>> = Guarded::new(VecDeque::new());
+static KEPT_TEMPLATES: Guarded<VecDeque<Arc<Parsed>>> = Guarded::new(VecDeque::new());
 
-fn recall(py: Python<'_>, query: &[u8], encoding: ClientEncoding) -> Option<Arc<Prepared>> {
+fn recall(py: Python<'_>, query: &[u8], encoding: ClientEncoding) -> Option<Arc<Parsed>> {
     let mut kept = KEPT_TEMPLATES.lock(py);
     let at = kept.iter().position(|known| known.query == query && known.encoding == encoding)?;
     if at > 0 {
@@ -76,8 +76,8 @@ fn recall(py: Python<'_>, query: &[u8], encoding: ClientEncoding) -> Option<Arc<
     kept.get(at).cloned()
 }
 
-fn keep(py: Python<'_>, prepared: Arc<Prepared>) -> Option<Arc<Prepared>> {
+fn keep(py: Python<'_>, parsed: Arc<Parsed>) -> Option<Arc<Parsed>> {
     let mut kept = KEPT_TEMPLATES.lock(py);
-    kept.push_front(prepared);
+    kept.push_front(parsed);
     if kept.len() > KEPT { kept.pop_back() } else { None }
 }

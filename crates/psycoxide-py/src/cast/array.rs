@@ -6,30 +6,30 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use super::context::DecodeContext;
 use super::decoder::Decoder;
-use super::object::{Decoded, Raised, Value};
-use super::scene::Scene;
-use super::text::UTF8;
+use crate::encoding::TextDecoder;
 use crate::error;
+use crate::object::{Decoded, Raised, Value};
 
 /// A list of what `element` makes of the array's elements; lower bounds are dropped.
 #[inline(never)]
-pub fn array(scene: &Scene<'_, '_>, element: &Decoder, text: &[u8]) -> Decoded {
-    if scene.encoding.is_ascii_safe() || text.is_ascii() {
-        return walk(scene, element, text);
+pub fn array(context: &DecodeContext<'_, '_>, element: &Decoder, text: &[u8]) -> Decoded {
+    if context.encoding.is_ascii_safe() || text.is_ascii() {
+        return walk(context, element, text);
     }
     // A byte that looks like `\` or `"` may be half of a character here: read it as text first.
-    let string = scene.encoding.decode(scene.py, text)?.into_bound(scene.py);
+    let string = context.encoding.decode(context.py, text)?.into_bound(context.py);
     let utf8 = string.cast::<PyString>().map_err(PyErr::from).and_then(|string| string.to_str());
     match utf8 {
-        Ok(utf8) => walk(&scene.with_encoding(&UTF8), element, utf8.as_bytes()),
-        Err(error) => Err(Raised::from_error(scene.py, error)),
+        Ok(utf8) => walk(&context.with_encoding(&TextDecoder::UTF8), element, utf8.as_bytes()),
+        Err(error) => Err(Raised::from_error(context.py, error)),
     }
 }
 
-fn walk(scene: &Scene<'_, '_>, element: &Decoder, text: &[u8]) -> Decoded {
+fn walk(context: &DecodeContext<'_, '_>, element: &Decoder, text: &[u8]) -> Decoded {
     if matches!(element, Decoder::Integer)
-        && let Some(list) = integers(scene.py, text)
+        && let Some(list) = integers(context.py, text)
     {
         return Ok(list);
     }
@@ -38,19 +38,19 @@ fn walk(scene: &Scene<'_, '_>, element: &Decoder, text: &[u8]) -> Decoded {
     let mut unescaped = Vec::new();
     loop {
         let value = match items.step() {
-            Ok(Some(Item::Plain(text))) => element.decode(scene, Some(text))?,
+            Ok(Some(Item::Plain(text))) => element.decode(context, Some(text))?,
             Ok(Some(Item::Escaped(text))) => {
                 unescape(text, &mut unescaped);
-                element.decode(scene, Some(&unescaped))?
+                element.decode(context, Some(&unescaped))?
             }
-            Ok(Some(Item::Null)) => element.decode(scene, None)?,
+            Ok(Some(Item::Null)) => element.decode(context, None)?,
             Ok(Some(Item::Open)) => {
                 nest.open();
                 continue;
             }
-            Ok(Some(Item::Close)) => nest.close(scene.py)?,
-            Ok(None) => return nest.finish(scene.py),
-            Err(fault) => return Err(malformed(scene.py, fault)),
+            Ok(Some(Item::Close)) => nest.close(context.py)?,
+            Ok(None) => return nest.finish(context.py),
+            Err(fault) => return Err(malformed(context.py, fault)),
         };
         nest.values.push(value.into_ptr());
     }

@@ -7,8 +7,8 @@ use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::object::{Decoded, Raised, Value, decoded};
 use crate::error;
+use crate::object::{Decoded, Raised, Value, decoded};
 
 /// The memory behind a `memoryview` that a `bytea` gives: read-only, of format `c`.
 #[pyclass(name = "chunk", module = "psycoxide._psycopg", frozen)]

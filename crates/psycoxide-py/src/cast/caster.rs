@@ -7,10 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 use pyo3::{PyTraverseError, ffi};
 
-use super::decoder::{Decoder, decode_object};
-use super::kept::Kept;
-use super::scene::Scene;
-use super::surroundings;
+use super::decoder::Decoder;
 use crate::error;
 
 /// psycopg type-casting object
@@ -70,27 +67,6 @@ impl Caster {
 
 #[pymethods]
 impl Caster {
-    #[pyo3(signature = (*args))]
-    fn __call__<'py>(
-        slf: &Bound<'py, Self>,
-        args: &Bound<'py, PyTuple>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let Ok((value, cursor)) = args.extract::<(Bound<'py, PyAny>, Bound<'py, PyAny>)>() else {
-            return Err(PyTypeError::new_err(format!(
-                "function takes exactly 2 arguments ({} given)",
-                args.len()
-            )));
-        };
-        if value.is_none() {
-            return Ok(value);
-        }
-        slf.get().decoder.import(slf.py())?;
-        let encoding = surroundings::encoding(&cursor);
-        let kept = Kept::new(&cursor);
-        let scene = Scene { py: slf.py(), cursor: &cursor, encoding: &encoding, kept: &kept };
-        decode_object(&slf.get().decoder, &scene, &value)
-    }
-
     fn __richcmp__(&self, other: &Bound<'_, PyAny>, operator: CompareOp) -> PyResult<bool> {
         // Every operator but `==` asks for difference.
         Ok(self.holds(other)? == matches!(operator, CompareOp::Eq))

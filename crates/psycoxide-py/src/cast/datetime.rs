@@ -17,11 +17,11 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::context::DecodeContext;
 use super::number::any_integer;
-use super::object::{Decoded, Raised, Value, decoded};
-use super::scene::Scene;
 use crate::error;
 use crate::imports::Lazy;
+use crate::object::{Decoded, Raised, Value, decoded};
 
 static TIMEDELTA: Lazy = Lazy::new("datetime", "timedelta");
 
@@ -62,11 +62,11 @@ pub fn utc(py: Python<'_>) -> Decoded {
 
 /// A `date`; the infinities are `date.max` and `date.min`.
 #[inline(never)]
-pub fn date(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
+pub fn date(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
     match date::date(text) {
-        Ok(date) => date_of(scene.py, date),
-        Err(fault) => loose(scene, fault, Loose::date(text), |loose| {
-            let api = api(scene.py)?;
+        Ok(date) => date_of(context.py, date),
+        Err(fault) => loose(context, fault, Loose::date(text), |loose| {
+            let api = api(context.py)?;
             let [year, month, day] = loose.date;
             // SAFETY: the function checks its numbers; the class is its own.
             unsafe { Value::from_owned((api.Date_FromDate)(year, month, day, api.DateType)) }
@@ -90,23 +90,23 @@ pub fn date_of(py: Python<'_>, date: Moment<Date>) -> Decoded {
 
 /// A `datetime`, aware if its text has an offset and the cursor a `tzinfo_factory`.
 #[inline(never)]
-pub fn timestamp(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
-    read(scene, text, None)
+pub fn timestamp(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
+    read(context, text, None)
 }
 
 /// As [`timestamp`], but the infinities are aware too: in UTC.
 #[inline(never)]
-pub fn timestamptz(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
-    read(scene, text, Some(0))
+pub fn timestamptz(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
+    read(context, text, Some(0))
 }
 
 #[inline]
-fn read(scene: &Scene<'_, '_>, text: &[u8], special_offset: Option<i32>) -> Decoded {
+fn read(context: &DecodeContext<'_, '_>, text: &[u8], special_offset: Option<i32>) -> Decoded {
     match timestamp::timestamp(text) {
-        Ok(moment) => timestamp_of(scene, moment, special_offset),
-        Err(fault) => loose(scene, fault, Loose::timestamp(text), |loose| {
-            let zone = zone(scene, loose.offset)?;
-            datetime_of(scene.py, loose.date, loose.time, zone)
+        Ok(moment) => timestamp_of(context, moment, special_offset),
+        Err(fault) => loose(context, fault, Loose::timestamp(text), |loose| {
+            let zone = zone(context, loose.offset)?;
+            datetime_of(context.py, loose.date, loose.time, zone)
         }),
     }
 }
@@ -115,36 +115,36 @@ fn read(scene: &Scene<'_, '_>, text: &[u8], special_offset: Option<i32>) -> Deco
 /// value and no guess. The exception is the one that it gives.
 #[cold]
 fn loose(
-    scene: &Scene<'_, '_>,
+    context: &DecodeContext<'_, '_>,
     fault: Malformed,
     read: Result<Loose, Malformed>,
     make: impl FnOnce(&Loose) -> Decoded,
 ) -> Decoded {
-    let read = read.map_err(|fault| malformed(scene, fault))?;
-    let value = make(&read)?.into_bound(scene.py);
-    if read.guessed { Err(malformed(scene, fault)) } else { Ok(Value::from(value)) }
+    let read = read.map_err(|fault| malformed(context, fault))?;
+    let value = make(&read)?.into_bound(context.py);
+    if read.guessed { Err(malformed(context, fault)) } else { Ok(Value::from(value)) }
 }
 
 /// The `datetime` of what was read; the infinities are aware, in UTC, if they have an offset.
 #[inline]
 pub fn timestamp_of(
-    scene: &Scene<'_, '_>,
+    context: &DecodeContext<'_, '_>,
     moment: Moment<Timestamp>,
     special_offset: Option<i32>,
 ) -> Decoded {
     let (date, time) = match moment {
         Moment::Finite(Timestamp { date, time, offset }) => {
-            let zone = zone(scene, offset)?;
-            return datetime(scene.py, date, time.normalized(), zone);
+            let zone = zone(context, offset)?;
+            return datetime(context.py, date, time.normalized(), zone);
         }
         Moment::Infinity => (LAST, LAST_TIME),
         Moment::MinusInfinity => (FIRST, Time::default()),
     };
     let zone = match special_offset {
-        Some(_) if !scene.kept.zones.is_naive() => utc(scene.py)?,
-        _ => Value::none(scene.py)?,
+        Some(_) if !context.fetch.zones.is_naive() => utc(context.py)?,
+        _ => Value::none(context.py)?,
     };
-    datetime(scene.py, date, time, zone)
+    datetime(context.py, date, time, zone)
 }
 
 #[inline]
@@ -187,29 +187,29 @@ fn datetime_of(py: Python<'_>, date: [c_int; 3], time: [c_int; 4], zone: Value) 
 
 /// A `time`, aware if its text has an offset. `24:00`, which Python lacks, is midnight.
 #[inline(never)]
-pub fn time(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
+pub fn time(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
     match time::time(text) {
-        Ok((time, offset)) => time_of(scene, time, offset),
-        Err(fault) => loose(scene, fault, Loose::time(text), |loose| {
-            clock_of(scene, loose.time, loose.offset)
+        Ok((time, offset)) => time_of(context, time, offset),
+        Err(fault) => loose(context, fault, Loose::time(text), |loose| {
+            clock_of(context, loose.time, loose.offset)
         }),
     }
 }
 
 /// The `time` of what was read.
 #[inline]
-pub fn time_of(scene: &Scene<'_, '_>, time: Time, offset: Option<i32>) -> Decoded {
-    clock_of(scene, clock(time.normalized()), offset)
+pub fn time_of(context: &DecodeContext<'_, '_>, time: Time, offset: Option<i32>) -> Decoded {
+    clock_of(context, clock(time.normalized()), offset)
 }
 
 #[inline]
-fn clock_of(scene: &Scene<'_, '_>, time: [c_int; 4], offset: Option<i32>) -> Decoded {
+fn clock_of(context: &DecodeContext<'_, '_>, time: [c_int; 4], offset: Option<i32>) -> Decoded {
     let [hour, minute, second, micros] = match time {
         [24, 0, 0, micros] => [0, 0, 0, micros],
         time => time,
     };
-    let api = api(scene.py)?;
-    let zone = zone(scene, offset)?.into_ptr();
+    let api = api(context.py)?;
+    let zone = zone(context, offset)?.into_ptr();
     // SAFETY: as in `datetime`.
     unsafe {
         let class = api.TimeType;
@@ -220,25 +220,25 @@ fn clock_of(scene: &Scene<'_, '_>, time: [c_int; 4], offset: Option<i32>) -> Dec
 }
 
 #[inline]
-fn zone(scene: &Scene<'_, '_>, offset: Option<i32>) -> Decoded {
+fn zone(context: &DecodeContext<'_, '_>, offset: Option<i32>) -> Decoded {
     match offset {
-        Some(offset) => scene.kept.zones.at(offset),
-        None => Value::none(scene.py),
+        Some(offset) => context.fetch.zones.at(offset),
+        None => Value::none(context.py),
     }
 }
 
 /// A `timedelta`: a year counts 365 days and a month 30, as with psycopg2.
 #[inline(never)]
-pub fn interval(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
+pub fn interval(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
     if interval::is_iso_8601(text) {
         // Readable, but psycopg2's programs are promised this.
         let error = error::not_supported("iso_8601 intervalstyle currently not supported");
-        return Err(Raised::from_error(scene.py, error));
+        return Err(Raised::from_error(context.py, error));
     }
     match interval::interval(text) {
-        Ok(_) if text.len() > MAX_DIGITS + 9 && has_long_number(text) => Err(too_big(scene.py)),
-        Ok(interval) => delta(scene.py, interval),
-        Err(fault) => uncommon_interval(scene.py, text, fault),
+        Ok(_) if text.len() > MAX_DIGITS + 9 && has_long_number(text) => Err(too_big(context.py)),
+        Ok(interval) => delta(context.py, interval),
+        Err(fault) => uncommon_interval(context.py, text, fault),
     }
 }
 
@@ -301,6 +301,6 @@ fn uncommon_interval(py: Python<'_>, text: &[u8], fault: Malformed) -> Decoded {
 }
 
 #[cold]
-fn malformed(scene: &Scene<'_, '_>, fault: Malformed) -> Raised {
-    Raised::from_error(scene.py, error::data(fault.0))
+fn malformed(context: &DecodeContext<'_, '_>, fault: Malformed) -> Raised {
+    Raised::from_error(context.py, error::data(fault.0))
 }

@@ -4,12 +4,12 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, ffi};
 
-use super::object::{Decoded, Raised, Value};
-use super::scene::Scene;
-use super::text::UTF8;
+use super::context::DecodeContext;
 use super::wire::Wire;
 use super::{array, binary, datetime, hstore, json, number, uuid};
+use crate::encoding::TextDecoder;
 use crate::imports::{DECIMAL, Lazy};
+use crate::object::{Decoded, Raised, Value};
 
 static ERROR: Lazy = Lazy::new("psycoxide._exceptions", "Error");
 
@@ -79,37 +79,37 @@ impl Decoder {
     /// Whatever an arm calls stands by itself: this is only a jump, made part of the loop over the
     /// fields, and an `int` does not pay for the registers that a `float` needs.
     #[inline(always)]
-    pub fn decode(&self, scene: &Scene<'_, '_>, field: Option<&[u8]>) -> Decoded {
-        let Some(text) = field else { return self.null(scene) };
+    pub fn decode(&self, context: &DecodeContext<'_, '_>, field: Option<&[u8]>) -> Decoded {
+        let Some(text) = field else { return self.null(context) };
         match self {
-            Self::Text => string(scene, text),
-            Self::Integer => number::integer(scene, text),
-            Self::Float => number::float(scene, text),
-            Self::Boolean => number::boolean(scene, text),
-            Self::Decimal => number::decimal(scene, text),
-            Self::Timestamp => datetime::timestamp(scene, text),
-            Self::TimestampTz => datetime::timestamptz(scene, text),
-            Self::Date => datetime::date(scene, text),
-            Self::Time => datetime::time(scene, text),
-            Self::Interval => datetime::interval(scene, text),
-            Self::Binary => binary::binary(scene.py, text),
-            Self::Array(element) => array::array(scene, element, text),
-            Self::Uuid => uuid::uuid(scene, text),
-            Self::Json => json::json(scene, text),
-            Self::Hstore => hstore::hstore(scene, text),
-            Self::Bytes => bytes(scene.py, text),
-            Self::Wire(wire) => wire.decode(scene, text),
-            Self::Python(function) => made(scene, function, text),
-            Self::Missing => Err(missing(scene.py)),
+            Self::Text => string(context, text),
+            Self::Integer => number::integer(context, text),
+            Self::Float => number::float(context, text),
+            Self::Boolean => number::boolean(context, text),
+            Self::Decimal => number::decimal(context, text),
+            Self::Timestamp => datetime::timestamp(context, text),
+            Self::TimestampTz => datetime::timestamptz(context, text),
+            Self::Date => datetime::date(context, text),
+            Self::Time => datetime::time(context, text),
+            Self::Interval => datetime::interval(context, text),
+            Self::Binary => binary::binary(context.py, text),
+            Self::Array(element) => array::array(context, element, text),
+            Self::Uuid => uuid::uuid(context, text),
+            Self::Json => json::json(context, text),
+            Self::Hstore => hstore::hstore(context, text),
+            Self::Bytes => bytes(context.py, text),
+            Self::Wire(wire) => wire.decode(context, text),
+            Self::Python(function) => made(context, function, text),
+            Self::Missing => Err(missing(context.py)),
         }
     }
 
     #[inline(never)]
-    fn null(&self, scene: &Scene<'_, '_>) -> Decoded {
+    fn null(&self, context: &DecodeContext<'_, '_>) -> Decoded {
         match self {
-            Self::Python(function) => call(scene, function, Value::none(scene.py)?),
-            Self::Missing => Err(missing(scene.py)),
-            _ => Value::none(scene.py),
+            Self::Python(function) => call(context, function, Value::none(context.py)?),
+            Self::Missing => Err(missing(context.py)),
+            _ => Value::none(context.py),
         }
     }
 
@@ -208,8 +208,8 @@ impl Decoder {
 
 /// A `str`.
 #[inline(never)]
-fn string(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
-    scene.encoding.decode(scene.py, text)
+fn string(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
+    context.encoding.decode(context.py, text)
 }
 
 /// A `bytes` of the field as it came.
@@ -224,15 +224,15 @@ pub fn bytes(_py: Python<'_>, text: &[u8]) -> Decoded {
 
 /// What a caster in Python gives for a text.
 #[inline(never)]
-fn made(scene: &Scene<'_, '_>, function: &Py<PyAny>, text: &[u8]) -> Decoded {
-    let value = scene.encoding.decode(scene.py, text)?;
-    call(scene, function, value)
+fn made(context: &DecodeContext<'_, '_>, function: &Py<PyAny>, text: &[u8]) -> Decoded {
+    let value = context.encoding.decode(context.py, text)?;
+    call(context, function, value)
 }
 
 #[inline(never)]
-fn call(scene: &Scene<'_, '_>, function: &Py<PyAny>, value: Value) -> Decoded {
-    let value = value.into_bound(scene.py);
-    let arguments = [value.as_ptr(), scene.cursor.as_ptr()];
+fn call(context: &DecodeContext<'_, '_>, function: &Py<PyAny>, value: Value) -> Decoded {
+    let value = value.into_bound(context.py);
+    let arguments = [value.as_ptr(), context.fetch.cursor.as_ptr()];
     // SAFETY: the function and both arguments are valid objects, held here during the call.
     unsafe {
         Value::from_owned(ffi::PyObject_Vectorcall(
@@ -259,19 +259,20 @@ fn missing(py: Python<'_>) -> Raised {
 /// Calls a decoder with what Python code gave as the value: `str`, `bytes` or `None`.
 pub fn decode_object<'py>(
     decoder: &Decoder,
-    scene: &Scene<'_, 'py>,
+    context: &DecodeContext<'_, 'py>,
     value: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     use pyo3::exceptions::PyTypeError;
     use pyo3::types::{PyBytes, PyString};
 
     let decoded = if value.is_none() {
-        decoder.decode(scene, None)
+        decoder.decode(context, None)
     } else if let Ok(string) = value.cast::<PyString>() {
         // Text has been decoded already: whatever the session's encoding, it is UTF-8 now.
-        decoder.decode(&scene.with_encoding(&UTF8), Some(string.to_str()?.as_bytes()))
+        decoder
+            .decode(&context.with_encoding(&TextDecoder::UTF8), Some(string.to_str()?.as_bytes()))
     } else if let Ok(bytes) = value.cast::<PyBytes>() {
-        decoder.decode(scene, Some(bytes.as_bytes()))
+        decoder.decode(context, Some(bytes.as_bytes()))
     } else {
         return Err(PyTypeError::new_err(format!(
             "a bytes-like object is required, not '{}'",
@@ -279,7 +280,7 @@ pub fn decode_object<'py>(
         )));
     };
     match decoded {
-        Ok(value) => Ok(value.into_bound(scene.py)),
-        Err(raised) => Err(raised.into_error(scene.py)),
+        Ok(value) => Ok(value.into_bound(context.py)),
+        Err(raised) => Err(raised.into_error(context.py)),
     }
 }

@@ -7,11 +7,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyBytes, PyString};
 
 use super::binary;
+use super::context::DecodeContext;
 use super::decoder::{Decoder, bytes};
-use super::object::{Decoded, Raised, Value};
-use super::scene::Scene;
-use super::text;
 use super::wire::Wire;
+use crate::encoding;
+use crate::object::{Decoded, Raised, Value};
 
 /// Whether most of the work can be done before the fetch.
 pub fn is_early(decoder: &Decoder) -> bool {
@@ -23,51 +23,51 @@ fn is_bytea(decoder: &Decoder) -> bool {
     matches!(decoder, Decoder::Wire(wire) if **wire == Wire::Bytea)
 }
 
-/// The first step. The scene's encoding is UTF-8.
+/// The first step. The context's encoding is UTF-8.
 ///
 /// Fails only when memory runs out.
-pub fn keep(decoder: &Decoder, scene: &Scene<'_, '_>, field: Option<&[u8]>) -> Decoded {
-    let Some(text) = field else { return Value::none(scene.py) };
+pub fn keep(decoder: &Decoder, context: &DecodeContext<'_, '_>, field: Option<&[u8]>) -> Decoded {
+    let Some(text) = field else { return Value::none(context.py) };
     let kept = match decoder {
         Decoder::Text | Decoder::Integer | Decoder::Float | Decoder::Boolean => {
-            decoder.decode(scene, field)
+            decoder.decode(context, field)
         }
-        Decoder::Binary => binary::chunk(scene.py, text),
-        decoder if is_bytea(decoder) => binary::memory(scene.py, text.to_vec()),
-        _ => return bytes(scene.py, text),
+        Decoder::Binary => binary::chunk(context.py, text),
+        decoder if is_bytea(decoder) => binary::memory(context.py, text.to_vec()),
+        _ => return bytes(context.py, text),
     };
     match kept {
         Ok(value) => {
-            let value = value.into_bound(scene.py);
+            let value = value.into_bound(context.py);
             // Two or four bytes for each character, where the server sent mostly one.
-            if text::size(&value) > text.len() {
-                return bytes(scene.py, text);
+            if encoding::size(&value) > text.len() {
+                return bytes(context.py, text);
             }
             Ok(Value::from(value))
         }
         // It is raised again when the row is fetched.
         Err(raised) => {
-            drop(raised.into_error(scene.py));
-            bytes(scene.py, text)
+            drop(raised.into_error(context.py));
+            bytes(context.py, text)
         }
     }
 }
 
-/// The second step, in the scene of a fetch. Should the encoding not be UTF-8 by now, text is
+/// The second step, in the context of a fetch. Should the encoding not be UTF-8 by now, text is
 /// decoded again.
 #[inline]
-pub fn finish(decoder: &Decoder, scene: &Scene<'_, '_>, kept: &Py<PyAny>) -> Decoded {
-    let kept = kept.bind(scene.py);
+pub fn finish(decoder: &Decoder, context: &DecodeContext<'_, '_>, kept: &Py<PyAny>) -> Decoded {
+    let kept = kept.bind(context.py);
     if kept.is_none() {
-        return decoder.decode(scene, None);
+        return decoder.decode(context, None);
     }
     if let Ok(field) = kept.cast_exact::<PyBytes>() {
-        return decoder.decode(scene, Some(field.as_bytes()));
+        return decoder.decode(context, Some(field.as_bytes()));
     }
     match decoder {
-        Decoder::Text if !scene.encoding.is_utf8() => match text_of(kept) {
-            Ok(text) => decoder.decode(scene, Some(text.as_bytes())),
-            Err(error) => Err(Raised::from_error(scene.py, error)),
+        Decoder::Text if !context.encoding.is_utf8() => match text_of(kept) {
+            Ok(text) => decoder.decode(context, Some(text.as_bytes())),
+            Err(error) => Err(Raised::from_error(context.py, error)),
         },
         Decoder::Binary => binary::view_of(kept),
         decoder if is_bytea(decoder) => binary::view_of(kept),

@@ -4,29 +4,29 @@ use psycoxide_sql::text::hstore::Pairs;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use super::object::{Decoded, Raised, Value};
-use super::scene::Scene;
-use super::text::UTF8;
+use super::context::DecodeContext;
+use crate::encoding::TextDecoder;
 use crate::error;
+use crate::object::{Decoded, Raised, Value};
 
 /// A dict of `str` to `str` or `None`.
 #[inline(never)]
-pub fn hstore(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
-    let py = scene.py;
-    if scene.encoding.is_ascii_safe() || text.is_ascii() {
-        return walk(scene, text);
+pub fn hstore(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
+    let py = context.py;
+    if context.encoding.is_ascii_safe() || text.is_ascii() {
+        return walk(context, text);
     }
     // A byte that looks like `\` or `"` may be half of a character here: read it as text first.
-    let string = scene.encoding.decode(py, text)?.into_bound(py);
+    let string = context.encoding.decode(py, text)?.into_bound(py);
     let utf8 = string.cast::<PyString>().map_err(PyErr::from).and_then(|string| string.to_str());
     match utf8 {
-        Ok(utf8) => walk(&scene.with_encoding(&UTF8), utf8.as_bytes()),
+        Ok(utf8) => walk(&context.with_encoding(&TextDecoder::UTF8), utf8.as_bytes()),
         Err(error) => Err(Raised::from_error(py, error)),
     }
 }
 
-fn walk(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
-    let py = scene.py;
+fn walk(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
+    let py = context.py;
     let dict = PyDict::new(py);
     let mut pairs = Pairs::new(text);
     loop {
@@ -38,9 +38,9 @@ fn walk(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
                 return Err(Raised::from_error(py, error));
             }
         };
-        let key = scene.kept.keys.shared(py, &key, || scene.encoding.decode(py, &key))?;
+        let key = context.fetch.keys.shared(py, &key, || context.encoding.decode(py, &key))?;
         let value = match value {
-            Some(value) => scene.encoding.decode(py, &value)?,
+            Some(value) => context.encoding.decode(py, &value)?,
             None => Value::none(py)?,
         };
         let set = dict.set_item(key, value.into_bound(py));

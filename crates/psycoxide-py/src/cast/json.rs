@@ -8,30 +8,30 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::kept::Keys;
-use super::object::{Decoded, Raised, Value, decoded};
+use super::context::DecodeContext;
+use super::keys::Keys;
 use super::originals;
-use super::scene::Scene;
-use super::text::{TextDecoder, UTF8, ascii};
+use crate::encoding::{TextDecoder, ascii};
+use crate::object::{Decoded, Raised, Value, decoded};
 
 /// The object that JSON text stands for.
 #[inline(never)]
-pub fn json(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
-    if matches!(scene.encoding, TextDecoder::Utf8) && scene.kept.originals.has_json() {
-        let mut objects = Objects { py: scene.py, keys: &scene.kept.keys };
+pub fn json(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
+    if context.encoding.is_utf8() && context.fetch.originals.has_json() {
+        let mut objects = Objects { py: context.py, keys: &context.fetch.keys };
         match read(text, &mut objects) {
             Ok(value) => return Ok(Value::from(value)),
             Err(Stop::Failed(raised)) => return Err(raised),
             Err(Stop::Unusual) => {}
         }
     }
-    loads(scene, text)
+    loads(context, text)
 }
 
 #[cold]
-fn loads(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
-    let py = scene.py;
-    let string = scene.encoding.decode(py, text)?.into_bound(py);
+fn loads(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
+    let py = context.py;
+    let string = context.encoding.decode(py, text)?.into_bound(py);
     let string = string.cast::<PyString>().map_err(PyErr::from);
     decoded(py, string.and_then(originals::loads))
 }
@@ -45,7 +45,7 @@ struct Objects<'a, 'py> {
 impl<'py> Objects<'_, 'py> {
     #[inline]
     fn decode(&self, text: &[u8]) -> Result<Bound<'py, PyAny>, Raised> {
-        Ok(UTF8.decode(self.py, text)?.into_bound(self.py))
+        Ok(TextDecoder::UTF8.decode(self.py, text)?.into_bound(self.py))
     }
 }
 
@@ -115,7 +115,9 @@ impl<'py> Build for Objects<'_, 'py> {
     #[inline]
     fn key(&mut self, text: Text<'_>) -> Result<Self::Key, Raised> {
         match text {
-            Text::Ascii(text) => self.keys.shared(self.py, text, || UTF8.decode(self.py, text)),
+            Text::Ascii(text) => {
+                self.keys.shared(self.py, text, || TextDecoder::UTF8.decode(self.py, text))
+            }
             Text::Plain(text) => self.decode(text.as_bytes()),
             Text::Unescaped(text) => self.decode(text.as_bytes()),
         }

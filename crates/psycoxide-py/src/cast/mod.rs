@@ -10,6 +10,7 @@ mod array;
 mod binary;
 mod builtin;
 mod caster;
+mod context;
 mod datetime;
 mod decoder;
 mod deferred;
@@ -17,28 +18,25 @@ pub mod early;
 mod fields;
 mod hstore;
 mod json;
-mod kept;
+mod keys;
 mod number;
-mod object;
 mod originals;
 mod plan;
 mod plans;
 mod registry;
-mod scene;
-mod surroundings;
-mod text;
 mod uuid;
 mod wire;
+mod zones;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-pub use decoder::Decoder;
-pub use kept::Kept;
-pub use object::{Decoded, Raised, Value};
-pub use plan::{CastPlan, cast};
-pub use plans::Plans;
-pub use scene::Scene;
+pub use caster::Caster;
+pub use context::{DecodeContext, FetchContext};
+pub use decoder::{Decoder, decode_object};
+pub use plan::CastPlan;
+pub use plans::{Known, Plans};
+pub use registry::{Registries, string_types};
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
@@ -48,7 +46,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     builtin::register(module, registry::string_types(py))?;
     module.add_function(wrap_pyfunction!(caster::new_type, module)?)?;
     module.add_function(wrap_pyfunction!(caster::new_array_type, module)?)?;
-    module.add_function(wrap_pyfunction!(registry::register_type, module)?)?;
     module.add_class::<originals::JsonLoads>()?;
     module.add_function(wrap_pyfunction!(originals::_json_loads, module)?)?;
     module.add_function(wrap_pyfunction!(fields::_composite_fields, module)?)?;

@@ -5,17 +5,17 @@ use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::object::{Decoded, Raised, Value};
-use super::scene::Scene;
-use super::text::UTF8;
+use super::context::DecodeContext;
+use crate::encoding::TextDecoder;
+use crate::object::{Decoded, Raised, Value};
 use crate::{error, imports};
 
 /// An `int`.
 #[inline(never)]
-pub fn integer(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
+pub fn integer(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
     match number::integer(text) {
-        Some(value) => Value::integer(scene.py, value),
-        None => any_integer(scene.py, text),
+        Some(value) => Value::integer(context.py, value),
+        None => any_integer(context.py, text),
     }
 }
 
@@ -42,42 +42,42 @@ pub fn any_integer(py: Python<'_>, text: &[u8]) -> Decoded {
 
 /// A `float`.
 #[inline(never)]
-pub fn float(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
+pub fn float(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
     match number::float(text) {
         // SAFETY: the GIL is held.
         Some(value) => unsafe { Value::from_owned(ffi::PyFloat_FromDouble(value)) },
-        None => any_float(scene.py, text),
+        None => any_float(context.py, text),
     }
 }
 
 /// Whatever else Python reads as a `float`, or its complaint.
 #[cold]
 fn any_float(py: Python<'_>, text: &[u8]) -> Decoded {
-    let string = UTF8.decode(py, text)?.into_bound(py);
+    let string = TextDecoder::UTF8.decode(py, text)?.into_bound(py);
     // SAFETY: `string` is a valid object.
     unsafe { Value::from_owned(ffi::PyFloat_FromString(string.as_ptr())) }
 }
 
 /// A `decimal.Decimal`.
 #[inline(never)]
-pub fn decimal(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
-    let py = scene.py;
+pub fn decimal(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
+    let py = context.py;
     let class = imports::DECIMAL.bind(py).map_err(|error| Raised::from_error(py, error))?;
-    let string = UTF8.decode(py, text)?.into_bound(py);
+    let string = TextDecoder::UTF8.decode(py, text)?.into_bound(py);
     // SAFETY: both are valid objects.
     unsafe { Value::from_owned(ffi::PyObject_CallOneArg(class.as_ptr(), string.as_ptr())) }
 }
 
 /// A `bool`, told by its first letter.
 #[inline(never)]
-pub fn boolean(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
+pub fn boolean(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
     match text.first() {
-        Some(b't' | b'T') => Value::boolean(scene.py, true),
-        Some(b'f' | b'F') => Value::boolean(scene.py, false),
+        Some(b't' | b'T') => Value::boolean(context.py, true),
+        Some(b'f' | b'F') => Value::boolean(context.py, false),
         _ => {
             let text = String::from_utf8_lossy(text);
             let error = error::interface(format!("can't parse boolean: '{text}'"));
-            Err(Raised::from_error(scene.py, error))
+            Err(Raised::from_error(context.py, error))
         }
     }
 }

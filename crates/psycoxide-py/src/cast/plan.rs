@@ -6,14 +6,11 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
+use super::context::{DecodeContext, FetchContext};
 use super::decoder::Decoder;
-use super::kept::Kept;
-use super::registry;
-use super::scene::Scene;
-use super::surroundings;
-use super::text::TextDecoder;
+use super::registry::{self, Registries};
 use super::wire::Wire;
-use crate::cursor::Cursor;
+use crate::encoding::TextDecoder;
 
 /// The formats of values, as the protocol numbers them.
 const TEXT: i16 = 0;
@@ -35,21 +32,23 @@ pub struct CastPlan {
 }
 
 impl CastPlan {
-    /// The plan for a result with these columns: casters are looked for on the cursor, on its
-    /// connection, then everywhere.
-    pub fn resolve(cursor: &Bound<'_, Cursor>, columns: &Columns) -> PyResult<Self> {
-        Self::resolve_noting(cursor, columns, &mut |_, _| {})
+    /// The plan for a result with these columns.
+    pub fn resolve(
+        registries: &Registries<'_>,
+        encoding: TextDecoder,
+        columns: &Columns,
+    ) -> PyResult<Self> {
+        Self::resolve_noting(registries, encoding, columns, &mut |_, _| {})
     }
 
     /// The same; `note` is told of each type, as its object identifier, and of the caster for it.
     pub(super) fn resolve_noting<'py>(
-        cursor: &Bound<'py, Cursor>,
+        registries: &Registries<'py>,
+        encoding: TextDecoder,
         columns: &Columns,
         note: &mut impl FnMut(Bound<'py, PyInt>, Option<Bound<'py, PyAny>>),
     ) -> PyResult<Self> {
-        let py = cursor.py();
-        let cursor = cursor.as_any();
-        let registries = surroundings::registries(cursor);
+        let py = registries.py();
         let mut decoders = Vec::<Decoder>::with_capacity(columns.len());
         let mut before = None;
         for column in columns.iter() {
@@ -71,16 +70,18 @@ impl CastPlan {
             decoders.push(decoder);
             before = Some(kind);
         }
-        Ok(Self::new(decoders, surroundings::encoding(cursor)))
+        Ok(Self::new(decoders, encoding))
     }
 
     /// The format in which each column should come, 0 for text and 1 for binary: binary where its
     /// typecaster gives the same for both. `utc` tells whether the session's time zone is UTC.
-    pub fn formats(cursor: &Bound<'_, Cursor>, columns: &Columns, utc: bool) -> PyResult<Vec<i16>> {
-        let py = cursor.py();
-        let registries = surroundings::registries(cursor.as_any());
+    pub fn formats(
+        registries: &Registries<'_>,
+        columns: &Columns,
+        utc: bool,
+    ) -> PyResult<Vec<i16>> {
         let format = |oid| {
-            let decoder = registries.decoder(py, oid)?;
+            let decoder = registries.decoder(oid)?;
             let wire = Wire::of(oid, &decoder).filter(|wire| utc || !wire.has_zone());
             Ok(if wire.is_some() { BINARY } else { TEXT })
         };
@@ -102,9 +103,9 @@ impl CastPlan {
         Self { decoders, encoding, native, uses_zones, as_json, as_uuid, atomic }
     }
 
-    /// The same plan in the encoding that the connection has now.
-    pub fn in_encoding_of(self, cursor: &Bound<'_, Cursor>) -> Self {
-        Self::new(self.decoders, surroundings::encoding(cursor.as_any()))
+    /// The same plan for values in another encoding.
+    pub fn with_encoding(self, encoding: TextDecoder) -> Self {
+        Self::new(self.decoders, encoding)
     }
 
     /// Whether the plan holds nothing of Python's, and text is in this encoding.
@@ -122,21 +123,17 @@ impl CastPlan {
         &self.decoders
     }
 
-    /// What the decoders need during a fetch for `cursor`.
-    pub fn scene<'a, 'py>(
-        &'a self,
-        cursor: &'a Bound<'py, PyAny>,
-        kept: &'a Kept<'py>,
-    ) -> Scene<'a, 'py> {
-        Scene { py: cursor.py(), cursor, encoding: &self.encoding, kept }
+    /// What the decoders are handed during a fetch.
+    pub fn decoding<'b, 'py>(&'b self, fetch: &'b FetchContext<'_, 'py>) -> DecodeContext<'b, 'py> {
+        fetch.decoding(&self.encoding)
     }
 
     /// Whether no Python code runs while rows are decoded.
-    pub fn is_native(&self, kept: &Kept<'_>) -> bool {
+    pub fn is_native(&self, fetch: &FetchContext<'_, '_>) -> bool {
         self.native
-            && (!self.uses_zones || kept.zones.is_native())
-            && (!self.as_json || kept.originals.has_json())
-            && (!self.as_uuid || kept.originals.has_uuid())
+            && (!self.uses_zones || fetch.zones.is_native())
+            && (!self.as_json || fetch.originals.has_json())
+            && (!self.as_uuid || fetch.originals.has_uuid())
     }
 
     /// The same, as far as the plan can tell without knowing what makes time zones and the like.
@@ -153,24 +150,5 @@ impl CastPlan {
     /// Shows the garbage collector what the plan holds.
     pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.decoders.iter().try_for_each(|decoder| decoder.traverse(visit))
-    }
-}
-
-/// `cursor.cast(oid, value)`: the object for a value of a type, whose text is in the client encoding.
-pub fn cast<'py>(
-    cursor: &Bound<'py, Cursor>,
-    oid: u32,
-    value: Option<&[u8]>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let py = cursor.py();
-    let cursor = cursor.as_any();
-    let decoder = surroundings::registries(cursor).decoder(py, oid)?;
-    decoder.import(py)?;
-    let encoding = surroundings::encoding(cursor);
-    let kept = Kept::new(cursor);
-    let scene = Scene { py, cursor, encoding: &encoding, kept: &kept };
-    match decoder.decode(&scene, value) {
-        Ok(value) => Ok(value.into_bound(py)),
-        Err(raised) => Err(raised.into_error(py)),
     }
 }

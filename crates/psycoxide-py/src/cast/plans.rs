@@ -12,8 +12,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt};
 
 use super::plan::CastPlan;
-use super::{registry, surroundings};
-use crate::cursor::Cursor;
+use super::registry::{self, Registries};
+use crate::encoding::TextDecoder;
 
 /// So many plans are kept: the engine remembers no more results' columns either.
 const MOST: usize = 4;
@@ -26,7 +26,7 @@ const WIDEST: usize = 128;
 pub struct Plans(Vec<Known>);
 
 /// A plan, and what it was made from.
-struct Known {
+pub struct Known {
     columns: Arc<Columns>,
     types: Vec<Type>,
     plan: Arc<CastPlan>,
@@ -56,59 +56,46 @@ impl Known {
     }
 }
 
+impl Known {
+    /// A new plan for these columns; nothing is kept of one that holds objects of the program's.
+    ///
+    /// `registries` are those of a cursor for which nothing but the casters of all connections holds.
+    pub fn resolve(
+        registries: &Registries<'_>,
+        encoding: TextDecoder,
+        columns: &Arc<Columns>,
+    ) -> PyResult<(Arc<CastPlan>, Option<Self>)> {
+        let mut types = Vec::new();
+        let mut note = |oid: Bound<'_, PyInt>, caster: Option<Bound<'_, PyAny>>| {
+            types.push(Type { oid: oid.unbind(), caster: caster.map(Bound::unbind) });
+        };
+        let plan = CastPlan::resolve_noting(registries, encoding, columns, &mut note)?;
+        let plan = Arc::new(plan);
+        let lasts = plan.is_native_in(&encoding) && columns.len() <= WIDEST;
+        let known =
+            lasts.then(|| Self { columns: Arc::clone(columns), types, plan: Arc::clone(&plan) });
+        Ok((plan, known))
+    }
+
+    /// The plan, if it would be the same now.
+    pub fn plan(&self, py: Python<'_>, encoding: &TextDecoder) -> PyResult<Option<Arc<CastPlan>>> {
+        let same = self.plan.is_native_in(encoding) && self.holds(registry::string_types(py))?;
+        Ok(same.then(|| Arc::clone(&self.plan)))
+    }
+}
+
 impl Plans {
-    /// Takes out the plan for these very columns.
-    fn take(&mut self, columns: &Arc<Columns>) -> Option<Known> {
+    /// Takes out what is known for these very columns.
+    pub fn take(&mut self, columns: &Arc<Columns>) -> Option<Known> {
         let index = self.0.iter().position(|known| Arc::ptr_eq(&known.columns, columns))?;
         Some(self.0.swap_remove(index))
     }
 
     /// Keeps a plan. What is returned is to be dropped without the lock.
     #[must_use]
-    fn keep(&mut self, known: Known) -> Option<Known> {
+    pub fn keep(&mut self, known: Known) -> Option<Known> {
         let dropped = (self.0.len() >= MOST).then(|| self.0.remove(0));
         self.0.push(known);
         dropped
-    }
-}
-
-impl CastPlan {
-    /// The plan for a result with these columns, as [`CastPlan::resolve`] makes it.
-    pub fn of(cursor: &Bound<'_, Cursor>, columns: &Arc<Columns>) -> PyResult<Arc<Self>> {
-        let py = cursor.py();
-        let connection = cursor.get().connection(py)?.get();
-        let own_types = cursor.get().registered_types(py).is_some_and(|types| !types.is_empty())
-            || !connection.string_types(py).is_empty();
-        if own_types || columns.len() > WIDEST {
-            return Ok(Arc::new(Self::resolve(cursor, columns)?));
-        }
-        let taken = connection.state(cursor.py()).plans.take(columns);
-        if let Some(known) = taken
-            && known.plan.is_native_in(&surroundings::encoding(cursor.as_any()))
-            && known.holds(registry::string_types(py))?
-        {
-            let plan = Arc::clone(&known.plan);
-            let dropped = connection.state(cursor.py()).plans.keep(known);
-            drop(dropped);
-            return Ok(plan);
-        }
-        Self::make(cursor, columns)
-    }
-
-    /// A new plan, which is kept.
-    #[inline(never)]
-    fn make(cursor: &Bound<'_, Cursor>, columns: &Arc<Columns>) -> PyResult<Arc<Self>> {
-        let connection = cursor.get().connection(cursor.py())?.get();
-        let mut types = Vec::new();
-        let mut note = |oid: Bound<'_, PyInt>, caster: Option<Bound<'_, PyAny>>| {
-            types.push(Type { oid: oid.unbind(), caster: caster.map(Bound::unbind) });
-        };
-        let plan = Arc::new(Self::resolve_noting(cursor, columns, &mut note)?);
-        if plan.is_native_in(&surroundings::encoding(cursor.as_any())) {
-            let known = Known { columns: Arc::clone(columns), types, plan: Arc::clone(&plan) };
-            let dropped = connection.state(cursor.py()).plans.keep(known);
-            drop(dropped);
-        }
-        Ok(plan)
     }
 }

@@ -1,14 +1,11 @@
 //! Which caster is for which type: on a cursor, on a connection, or everywhere.
 
-use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyInt};
 
 use super::caster::Caster;
 use super::decoder::Decoder;
-use crate::connection::Connection;
-use crate::cursor::Cursor;
 
 /// The casters that hold where neither the cursor nor the connection has one of its own. (The
 /// module is initialised once a process, so there is one such dictionary.)
@@ -19,55 +16,32 @@ pub fn string_types(py: Python<'_>) -> &Bound<'_, PyDict> {
     STRING_TYPES.get_or_init(py, || PyDict::new(py).unbind()).bind(py)
 }
 
-/// register_type(obj, conn_or_curs=None) -> None -- Use a typecaster for the types whose oids it
-/// has.
-///
-/// `conn_or_curs` is the cursor or the connection to use it on; None means everywhere. A cursor's
-/// own typecasters come first, then its connection's. Results that were executed before keep
-/// theirs. Raises TypeError if `obj` is no typecaster.
-#[pyfunction]
-#[pyo3(signature = (obj, conn_or_curs=None, /))]
-pub fn register_type(
-    obj: &Bound<'_, Caster>,
-    conn_or_curs: Option<&Bound<'_, PyAny>>,
-) -> PyResult<()> {
-    let py = obj.py();
-    let types = match conn_or_curs {
-        None => string_types(py),
-        Some(scope) => {
-            if let Ok(cursor) = scope.cast::<Cursor>() {
-                return add(cursor.get().string_types(py), obj);
-            }
-            let Ok(connection) = scope.cast::<Connection>() else {
-                return Err(PyTypeError::new_err(
-                    "argument 2 must be a connection, cursor or None",
-                ));
-            };
-            return add(connection.get().string_types(py), obj);
-        }
-    };
-    add(types, obj)
+/// The registries that hold for a cursor, in the order in which they are asked.
+pub struct Registries<'py> {
+    py: Python<'py>,
+    /// The cursor's own one and its connection's, if there is anything in them.
+    own: [Option<Bound<'py, PyDict>>; 2],
 }
-
-fn add(types: &Bound<'_, PyDict>, caster: &Bound<'_, Caster>) -> PyResult<()> {
-    for value in caster.get().values(caster.py()) {
-        types.set_item(value, caster)?;
-    }
-    Ok(())
-}
-
-/// Registries, in the order in which they are asked.
-pub struct Registries<'py>([Option<Bound<'py, PyDict>>; 3]);
 
 impl<'py> Registries<'py> {
-    /// These; one that is empty is not asked.
-    pub fn new(registries: [Option<Bound<'py, PyDict>>; 3]) -> Self {
-        Self(registries.map(|registry| registry.filter(|registry| !registry.is_empty())))
+    /// The cursor's, its connection's, then that of all connections.
+    pub fn new(py: Python<'py>, own: [Option<&Bound<'py, PyDict>>; 2]) -> Self {
+        Self { py, own: own.map(|own| own.filter(|own| !own.is_empty()).cloned()) }
+    }
+
+    pub fn py(&self) -> Python<'py> {
+        self.py
+    }
+
+    /// Whether only the casters of all connections count.
+    pub fn is_global(&self) -> bool {
+        self.own.iter().all(Option::is_none)
     }
 
     /// The caster for a type: of the first registry that has one for it.
     pub fn caster(&self, oid: &Bound<'py, PyInt>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        for registry in self.0.iter().flatten() {
+        let everywhere = string_types(self.py);
+        for registry in self.own.iter().flatten().chain([everywhere]) {
             if let Some(found) = registry.get_item(oid)? {
                 return Ok(Some(found));
             }
@@ -76,8 +50,8 @@ impl<'py> Registries<'py> {
     }
 
     /// The decoder for a type.
-    pub fn decoder(&self, py: Python<'py>, oid: u32) -> PyResult<Decoder> {
-        Ok(decoder(self.caster(&PyInt::new(py, oid))?.as_ref()))
+    pub fn decoder(&self, oid: u32) -> PyResult<Decoder> {
+        Ok(decoder(self.caster(&PyInt::new(self.py, oid))?.as_ref()))
     }
 }
 

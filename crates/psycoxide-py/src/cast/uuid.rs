@@ -6,40 +6,41 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
-use super::object::{Decoded, Raised, Value, decoded};
+use super::context::DecodeContext;
 use super::originals::is_of;
-use super::scene::Scene;
-use super::text::UTF8;
+use crate::encoding::TextDecoder;
+use crate::object::{Decoded, Raised, Value, decoded};
 use crate::once::Once;
 
 /// A `uuid.UUID`.
 #[inline(never)]
-pub fn uuid(scene: &Scene<'_, '_>, text: &[u8]) -> Decoded {
-    let py = scene.py;
+pub fn uuid(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
+    let py = context.py;
     if text.is_empty() {
         // As psycopg2, which looks whether there is any.
         return Value::none(py);
     }
     let made = match read::uuid(text) {
-        Ok(value) => numbered(scene, value),
-        Err(_) => call(scene, text),
+        Ok(value) => numbered(context, value),
+        Err(_) => call(context, text),
     };
     decoded(py, made)
 }
 
 /// The `uuid.UUID` of a number.
-pub fn numbered<'py>(scene: &Scene<'_, 'py>, value: u128) -> PyResult<Bound<'py, PyAny>> {
-    match Maker::bind(scene.kept.originals.uuid()?)? {
-        Some(maker) => maker.make(scene.py, value),
-        None => call(scene, format!("{value:032x}").as_bytes()),
+pub fn numbered<'py>(context: &DecodeContext<'_, 'py>, value: u128) -> PyResult<Bound<'py, PyAny>> {
+    match Maker::bind(context.fetch.originals.uuid()?)? {
+        Some(maker) => maker.make(context.py, value),
+        None => call(context, format!("{value:032x}").as_bytes()),
     }
 }
 
 /// `UUID(text)`, for what is not written as the server does, and for a class of a program's own.
-fn call<'py>(scene: &Scene<'_, 'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
-    let py = scene.py;
-    let string = UTF8.decode(py, text).map_err(|raised: Raised| raised.into_error(py))?;
-    scene.kept.originals.uuid()?.call1((string.into_bound(py),))
+fn call<'py>(context: &DecodeContext<'_, 'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    let py = context.py;
+    let string =
+        TextDecoder::UTF8.decode(py, text).map_err(|raised: Raised| raised.into_error(py))?;
+    context.fetch.originals.uuid()?.call1((string.into_bound(py),))
 }
 
 /// Makes `UUID`s without the constructor, which is written in Python and parses text.

@@ -12,11 +12,11 @@ use psycoxide_sql::text::{Malformed, Moment};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::context::DecodeContext;
 use super::decoder::Decoder;
-use super::object::{Decoded, Raised, Value, decoded};
-use super::scene::Scene;
 use super::{binary as bytea, datetime as moments, uuid};
 use crate::error;
+use crate::object::{Decoded, Raised, Value, decoded};
 
 /// A type's binary format, and with it the object that becomes of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,8 +96,8 @@ impl Wire {
 
     /// The object for a value.
     #[inline(never)]
-    pub fn decode(&self, scene: &Scene<'_, '_>, bytes: &[u8]) -> Decoded {
-        let py = scene.py;
+    pub fn decode(&self, context: &DecodeContext<'_, '_>, bytes: &[u8]) -> Decoded {
+        let py = context.py;
         let value = match self {
             Self::Int2 => {
                 fixed(bytes).map(|bytes| Value::integer(py, i16::from_be_bytes(bytes).into()))
@@ -112,16 +112,15 @@ impl Wire {
             Self::Float8 => fixed(bytes).map(|bytes| float(py, f64::from_be_bytes(bytes))),
             Self::Boolean => binary::boolean(bytes).map(|value| Value::boolean(py, value)),
             Self::Date => datetime::date(bytes).map(|date| moments::date_of(py, date)),
-            Self::Time => datetime::time(bytes).map(|time| moments::time_of(scene, time, None)),
-            Self::Timestamp => {
-                datetime::timestamp(bytes).map(|moment| moments::timestamp_of(scene, moment, None))
-            }
+            Self::Time => datetime::time(bytes).map(|time| moments::time_of(context, time, None)),
+            Self::Timestamp => datetime::timestamp(bytes)
+                .map(|moment| moments::timestamp_of(context, moment, None)),
             Self::TimestampTz => datetime::timestamp(bytes)
-                .map(|moment| moments::timestamp_of(scene, in_utc(moment), Some(0))),
+                .map(|moment| moments::timestamp_of(context, in_utc(moment), Some(0))),
             Self::Uuid => fixed(bytes)
-                .map(|bytes| decoded(py, uuid::numbered(scene, u128::from_be_bytes(bytes)))),
+                .map(|bytes| decoded(py, uuid::numbered(context, u128::from_be_bytes(bytes)))),
             Self::Bytea => Ok(bytea::view(py, bytes.to_vec())),
-            Self::Array(oid, element) => return array(scene, *oid, element, bytes),
+            Self::Array(oid, element) => return array(context, *oid, element, bytes),
         };
         value.unwrap_or_else(|fault| Err(malformed(py, fault)))
     }
@@ -162,8 +161,8 @@ fn in_utc(moment: Moment<moments::Timestamp>) -> Moment<moments::Timestamp> {
 }
 
 /// A list, nested as the array is; lower bounds are dropped.
-fn array(scene: &Scene<'_, '_>, oid: Oid, element: &Wire, bytes: &[u8]) -> Decoded {
-    let py = scene.py;
+fn array(context: &DecodeContext<'_, '_>, oid: Oid, element: &Wire, bytes: &[u8]) -> Decoded {
+    let py = context.py;
     let mut array = Array::parse(bytes).map_err(|fault| malformed(py, fault))?;
     if array.element != oid {
         return Err(malformed(py, FAULT));
@@ -171,7 +170,7 @@ fn array(scene: &Scene<'_, '_>, oid: Oid, element: &Wire, bytes: &[u8]) -> Decod
     let shape = array;
     let list = match shape.sizes() {
         [] => list(py, 0, || Err(malformed(py, FAULT)))?,
-        sizes => nested(scene, element, sizes, &mut array)?,
+        sizes => nested(context, element, sizes, &mut array)?,
     };
     if array.is_at_end() {
         return Ok(list);
@@ -182,19 +181,19 @@ fn array(scene: &Scene<'_, '_>, oid: Oid, element: &Wire, bytes: &[u8]) -> Decod
 
 /// As deep as there are dimensions, of which there are a handful.
 fn nested(
-    scene: &Scene<'_, '_>,
+    context: &DecodeContext<'_, '_>,
     element: &Wire,
     sizes: &[usize],
     array: &mut Array<'_>,
 ) -> Decoded {
-    let py = scene.py;
+    let py = context.py;
     match sizes {
         [] => match array.next_element() {
-            Ok(Some(bytes)) => element.decode(scene, bytes),
+            Ok(Some(bytes)) => element.decode(context, bytes),
             Ok(None) => Value::none(py),
             Err(fault) => Err(malformed(py, fault)),
         },
-        [size, inner @ ..] => list(py, *size, || nested(scene, element, inner, array)),
+        [size, inner @ ..] => list(py, *size, || nested(context, element, inner, array)),
     }
 }
 

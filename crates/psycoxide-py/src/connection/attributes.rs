@@ -3,17 +3,14 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyDict, PyString};
+use pyo3::types::{PyCapsule, PyDict};
 
 use super::Connection;
 use super::info::ConnectionInfo;
-use crate::cursor::Cursor;
 use crate::driver::Operation;
-use crate::error;
-use crate::session::Closed;
-use crate::text::text;
+use psycoxide_net::Closed;
 
 impl Connection {
     /// The object that notices are appended to.
@@ -27,14 +24,6 @@ impl Connection {
     }
 }
 
-/// A cursor's name, as a str or bytes object.
-fn cursor_name<'py>(name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    if name.is_none() || name.is_instance_of::<PyString>() {
-        return Ok(name.clone());
-    }
-    Ok(PyString::new(name.py(), &text(name)?).into_any())
-}
-
 impl Connection {
     /// The `repr()` of an object of this class of psycopg2's.
     pub fn describe(slf: &Bound<'_, Self>, class: &str) -> String {
@@ -46,70 +35,6 @@ impl Connection {
 
 #[pymethods]
 impl Connection {
-    /// cursor(name=None, cursor_factory=extensions.cursor, withhold=False, scrollable=None, *,
-    /// binary=False) -> cursor
-    ///
-    /// A new cursor of this connection. With a `name` (str or bytes) it lives on the server: with
-    /// `withhold` it outlives the transaction; `scrollable` allows it to move backwards (True),
-    /// forbids that (False) or leaves it to the server (None). `cursor_factory(connection, name)`
-    /// makes the cursor that is returned: by default the connection's `cursor_factory`, or else
-    /// `extensions.cursor`. `binary` (not in psycopg2) is the cursor's attribute of that name.
-    ///
-    /// Raises InterfaceError if the connection is closed, ProgrammingError if `withhold` or
-    /// `scrollable` are given without a name or `binary` with one, TypeError if the factory returns
-    /// no cursor.
-    #[pyo3(signature = (name=None, cursor_factory=None, withhold=None, scrollable=None, *, binary=false))]
-    fn cursor<'py>(
-        slf: &Bound<'py, Self>,
-        name: Option<Bound<'py, PyAny>>,
-        cursor_factory: Option<Bound<'py, PyAny>>,
-        withhold: Option<Bound<'py, PyAny>>,
-        scrollable: Option<Bound<'py, PyAny>>,
-        binary: bool,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        let this = slf.get();
-        this.refuse_blank(error::operational)?;
-        this.usable_session()?;
-        if this.state(slf.py()).is_connecting() {
-            return Err(error::operational("asynchronous connection attempt underway"));
-        }
-        let name = match name {
-            Some(name) => cursor_name(&name)?,
-            None => py.None().into_bound(py),
-        };
-        if !name.is_none() {
-            this.refuse_async(slf.py(), "named cursors").map_err(|_| {
-                error::programming("asynchronous connections cannot produce named cursors")
-            })?;
-        }
-        let factory = match cursor_factory.filter(|factory| !factory.is_none()) {
-            Some(factory) => factory,
-            None => {
-                let factory = this.cursor_factory(py).into_bound(py);
-                if factory.is_none() { py.get_type::<Cursor>().into_any() } else { factory }
-            }
-        };
-        let cursor = factory.call1((slf, name))?;
-        if !cursor.is_instance_of::<Cursor>() {
-            return Err(PyTypeError::new_err(
-                "cursor factory must be subclass of psycopg2.extensions.cursor",
-            ));
-        }
-        if let Some(withhold) = withhold.filter(|value| {
-            !value.is(false.into_pyobject(py).unwrap_or_else(|never| match never {}))
-        }) {
-            cursor.setattr("withhold", withhold)?;
-        }
-        if let Some(scrollable) = scrollable.filter(|value| !value.is_none()) {
-            cursor.setattr("scrollable", scrollable)?;
-        }
-        if binary {
-            cursor.setattr("binary", true)?;
-        }
-        Ok(cursor)
-    }
-
     /// close() -- Close the connection.
     ///
     /// No ROLLBACK is sent: the server rolls an open transaction back when the session ends.
@@ -136,8 +61,8 @@ impl Connection {
         } else {
             session.close();
         }
-        let executing = this.objects(slf.py()).executing.take();
-        drop(executing);
+        let landing = this.objects(slf.py()).landing.take();
+        drop(landing);
         Ok(())
     }
 

@@ -8,8 +8,8 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 use super::Connection;
 use crate::error;
 use crate::imports::Lazy;
-use crate::session::Session;
 use crate::text;
+use psycoxide_net::Session;
 
 pub(super) static CREDENTIALS: Lazy = Lazy::new("psycoxide._credentials", "Credentials");
 

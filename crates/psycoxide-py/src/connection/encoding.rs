@@ -4,8 +4,8 @@ use pyo3::prelude::*;
 
 use super::Connection;
 use super::state::AskedEncoding;
-use crate::adapt::ClientEncoding;
 use crate::driver::{Operation, refresh};
+use crate::encoding::ClientEncoding;
 
 #[pymethods]
 impl Connection {

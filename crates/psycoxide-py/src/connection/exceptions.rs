@@ -1,10 +1,34 @@
-//! The DB-API's exceptions as attributes: an optional extension of PEP 249, for programs that serve
-//! several databases.
+//! What a connection says of errors: the last one's text, and the DB-API's exceptions as attributes,
+//! an optional extension of PEP 249 for programs that serve several databases.
 
+use psycoxide_proto::Report;
 use pyo3::prelude::*;
 
 use super::Connection;
 use crate::error;
+
+impl Connection {
+    /// Keeps the text of what went wrong, for `info.error_message`.
+    pub fn note_error(&self, raised: &PyErr, py: Python<'_>) {
+        self.state(py).error_message = Some(raised.value(py).to_string());
+    }
+
+    /// The exception for the server's report about `query`, which `cursor` executed. Its text is
+    /// kept.
+    #[cold]
+    pub fn reported(
+        &self,
+        py: Python<'_>,
+        report: &Report,
+        query: Option<&[u8]>,
+        cursor: Option<&Bound<'_, PyAny>>,
+    ) -> PyErr {
+        let context = self.quote_context(py);
+        let (raised, text) = error::from_report(py, report, query, &context, cursor);
+        self.state(py).error_message = Some(text);
+        raised
+    }
+}
 
 macro_rules! exceptions {
     ($($function:ident, $class:ident;)*) => {

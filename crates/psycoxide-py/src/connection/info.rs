@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use super::Connection;
-use crate::session::{Closed, Facts, Session};
+use psycoxide_net::{Closed, Facts, Session};
 
 /// ConnectionInfo(connection)
 ///

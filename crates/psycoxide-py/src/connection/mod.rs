@@ -3,6 +3,7 @@
 //! The class itself and what belongs to any of its methods stand here; the methods stand with the
 //! subject they are about.
 
+mod adapters;
 mod attributes;
 mod credentials;
 mod dsn;
@@ -28,11 +29,12 @@ use pyo3::types::{PyDict, PyType};
 pub use dsn::make_dsn;
 pub use state::{State, Status};
 
-use crate::adapt::QuoteContext;
-use crate::driver::green;
+use crate::adapt::AdaptContext;
+use crate::driver::{Landing, green};
+use crate::encoding::{QuoteContext, SessionQuoting};
 use crate::error;
 use crate::guarded::{Guard, Guarded};
-use crate::session::{Closed, Session};
+use psycoxide_net::{Closed, Session};
 
 /// connection(dsn, ...) -> new connection object
 ///
@@ -47,6 +49,8 @@ pub struct Connection {
     config: OnceLock<Arc<Config>>,
     /// `close()` was called, and `__init__` never.
     closed_blank: AtomicBool,
+    /// How text is quoted for the session, as of now.
+    quoting: SessionQuoting,
     state: Guarded<State>,
     objects: Guarded<Objects>,
     string_types: Py<PyDict>,
@@ -58,8 +62,8 @@ struct Objects {
     notices: Py<PyAny>,
     notifies: Py<PyAny>,
     cursor_factory: Py<PyAny>,
-    /// A weak reference to the cursor whose query an asynchronous connection is running.
-    executing: Option<Py<PyAny>>,
+    /// Where the outcome of the operation goes that an asynchronous connection is running.
+    landing: Option<Box<dyn Landing>>,
     /// What gives passwords and tokens, until the session stands.
     credentials: Option<Py<PyAny>>,
 }
@@ -70,7 +74,7 @@ impl Objects {
             notices: py.None(),
             notifies: py.None(),
             cursor_factory: py.None(),
-            executing: None,
+            landing: None,
             credentials: None,
         }
     }
@@ -87,6 +91,7 @@ impl Connection {
             dsn: OnceLock::new(),
             config: OnceLock::new(),
             closed_blank: AtomicBool::new(false),
+            quoting: SessionQuoting::default(),
             state: Guarded::new(State::default()),
             objects: Guarded::new(Objects::empty(py)),
             string_types: PyDict::new(py).unbind(),
@@ -190,7 +195,17 @@ impl Connection {
 
     /// How text is to be quoted for this session, as of now.
     pub fn quote_context(&self, py: Python<'_>) -> QuoteContext {
-        self.state(py).quoting
+        self.quoting.now(py)
+    }
+
+    /// The same, to be shared with who quotes later.
+    pub fn session_quoting(&self) -> &SessionQuoting {
+        &self.quoting
+    }
+
+    /// For whom this connection's values are written, as of now.
+    pub fn adapt_context<'a, 'py>(slf: &'a Bound<'py, Self>) -> AdaptContext<'a, 'py> {
+        AdaptContext::new(slf.as_any(), &slf.get().quoting)
     }
 
     /// The typecasters registered on this connection: `{oid: caster}`.
@@ -232,7 +247,7 @@ impl Connection {
     }
 
     /// The class of `cursor()` when the call names none.
-    fn cursor_factory(&self, py: Python<'_>) -> Py<PyAny> {
+    pub fn cursor_factory(&self, py: Python<'_>) -> Py<PyAny> {
         self.objects(py).cursor_factory.clone_ref(py)
     }
 }
@@ -256,13 +271,13 @@ impl Connection {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // SAFETY: the garbage collector runs in a thread that is attached.
-        let py = unsafe { Python::assume_attached() };
-        if let Some(objects) = self.objects.try_lock(py) {
+        if let Some(objects) = self.objects.visited(&visit) {
             visit.call(&objects.notices)?;
             visit.call(&objects.notifies)?;
             visit.call(&objects.cursor_factory)?;
-            visit.call(&objects.executing)?;
+            if let Some(landing) = &objects.landing {
+                landing.traverse(&visit)?;
+            }
             visit.call(&objects.credentials)?;
         }
         visit.call(&self.string_types)?;

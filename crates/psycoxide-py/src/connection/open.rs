@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use psycoxide_net::{Config, Interest, Link, OnDemand, wait};
+use psycoxide_net::{Config, Interest, Link, OnDemand, Stop, wait};
 use psycoxide_proto::Event;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -11,10 +11,10 @@ use pyo3::types::{PyDict, PyList, PyString};
 
 use super::dsn::{dsn_text, hide_password, make_dsn};
 use super::{Connection, Status, credentials};
-use crate::driver::{Operation, Reached, refresh};
+use crate::driver::{Operation, refresh};
 use crate::error;
 use crate::imports::{CONNECT, Lazy, MAKE_DSN};
-use crate::session::Session;
+use psycoxide_net::Session;
 
 #[pymethods]
 impl Connection {
@@ -99,8 +99,8 @@ impl Connection {
         let operation = Operation::connecting(slf, session)?;
         let opened = loop {
             match operation.resume() {
-                Ok(Reached::End(_)) => return this.connected(slf.py()),
-                Ok(Reached::Pause(Event::Ask(ask))) => {
+                Ok(Stop::Event(Event::Done(_))) => return this.connected(slf.py()),
+                Ok(Stop::Event(Event::Ask(ask))) => {
                     if let Err(raised) = credentials::give(slf, session, ask) {
                         break Err(raised);
                     }
@@ -111,11 +111,6 @@ impl Connection {
         };
         session.break_off();
         opened
-    }
-
-    /// Keeps the text of what went wrong, for `info.error_message`.
-    pub fn note_error(&self, raised: &PyErr, py: Python<'_>) {
-        self.state(py).error_message = Some(raised.value(py).to_string());
     }
 
     /// The session is set up: statements can run.

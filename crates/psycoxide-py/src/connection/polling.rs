@@ -3,47 +3,32 @@
 use psycoxide_net::Interest;
 use psycoxide_proto::{Engine, Event, Outcome};
 use pyo3::prelude::*;
-use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
 use super::{Connection, Status, credentials};
-use crate::cursor::{Cursor, copy_refusal};
 use crate::driver::polled::{self, POLL_OK, POLL_WRITE};
-use crate::driver::{Operation, deliver};
+use crate::driver::{Landing, Operation, copy_refusal, deliver};
 use crate::error;
-use crate::session::{Closed, Polled, Session, Stop};
+use psycoxide_net::{Closed, Polled, Session, Stop};
 
 impl Connection {
-    /// Notes which cursor runs the query that `poll()` is about.
-    pub fn set_executing(slf: &Bound<'_, Self>, cursor: &Bound<'_, Cursor>) -> PyResult<()> {
-        let reference = PyWeakrefReference::new(cursor)?.into_any().unbind();
-        let old = slf.get().objects(slf.py()).executing.replace(reference);
+    /// Notes where the outcome of the operation goes that `poll()` is about.
+    pub fn set_landing(&self, py: Python<'_>, landing: Box<dyn Landing>) {
+        let old = self.objects(py).landing.replace(landing);
         drop(old);
-        Ok(())
     }
 
-    /// The result of the polled query goes to its cursor, if that is still there.
-    fn finish_polled(slf: &Bound<'_, Self>, outcome: Outcome) -> PyResult<()> {
-        let py = slf.py();
-        let this = slf.get();
-        let executing = this.objects(slf.py()).executing.take();
-        let Some(reference) = executing else {
+    /// The operation that somebody polled has ended.
+    fn finish_polled(&self, py: Python<'_>, outcome: Outcome) -> PyResult<()> {
+        let landing = self.objects(py).landing.take();
+        let Some(landing) = landing else {
             // The connection itself is what has been waited for.
             if let Some(report) = outcome.error {
-                return Err(error::from_report(py, &report, None, this, None));
+                return Err(self.reported(py, &report, None, None));
             }
-            return this.connected(py);
+            return self.connected(py);
         };
-        let reference = reference.into_bound(py);
-        let cursor = reference.cast::<PyWeakrefReference>()?.upgrade();
-        let Some(cursor) = cursor else {
-            return Err(error::interface("the asynchronous cursor has disappeared"));
-        };
-        let refused = this.state(slf.py()).refused_copy.take();
-        let taken = Cursor::take_outcome(cursor.cast::<Cursor>()?, outcome);
-        match refused {
-            Some(text) => Err(error::programming(text)),
-            None => taken,
-        }
+        let refused = self.state(py).refused_copy.take();
+        landing.land(py, outcome, refused)
     }
 
     /// A COPY came up in a polled operation: it is refused, and its end waited for.
@@ -104,29 +89,29 @@ impl Connection {
                 return Ok(POLL_OK);
             }
             match session.take_polled() {
-                Polled::Ended(Stop::Done(outcome)) => {
+                Polled::Ended(Stop::Event(Event::Done(outcome))) => {
                     if !session.end_polled() {
                         return Err(error::timed_out());
                     }
-                    Self::finish_polled(slf, outcome)?;
+                    slf.get().finish_polled(py, outcome)?;
                     return Ok(POLL_OK);
                 }
-                Polled::Ended(Stop::Paused(Event::CopyBoth(_)))
+                Polled::Ended(Stop::Event(Event::CopyBoth(_)))
                     if slf.get().state(slf.py()).replication =>
                 {
                     // The stream has begun: its cursor reads it.
                     if !session.end_polled() {
                         return Err(error::timed_out());
                     }
-                    let executing = slf.get().objects(slf.py()).executing.take();
-                    drop(executing);
+                    let landing = slf.get().objects(slf.py()).landing.take();
+                    drop(landing);
                     return Ok(POLL_OK);
                 }
-                Polled::Ended(Stop::Paused(Event::Ask(ask))) => {
+                Polled::Ended(Stop::Event(Event::Ask(ask))) => {
                     credentials::give(slf, session, ask).inspect_err(|_| session.break_off())?;
                     session.set_polled(Polled::Running { wants: Interest::WRITE });
                 }
-                Polled::Ended(Stop::Paused(event)) => {
+                Polled::Ended(Stop::Event(event)) => {
                     slf.get().refuse_polled_copy(slf.py(), session, &event)?
                 }
                 _ => return Ok(POLL_OK),

@@ -3,9 +3,8 @@
 use psycoxide_proto::Request;
 use psycoxide_sql::command::begin::Characteristics;
 
-use crate::adapt::QuoteContext;
 use crate::cast::Plans;
-use crate::session::Facts;
+use psycoxide_net::Facts;
 
 /// `connection.status`: what the *driver* did, not what the server says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,9 +59,7 @@ pub struct State {
     /// The name under which the program asked for the encoding, as long as the server reports the
     /// encoding that it named: a codec may belong to the one name (cp950) and not to the other.
     pub asked_encoding: Option<AskedEncoding>,
-    /// How text is quoted for this session.
-    pub quoting: QuoteContext,
-    /// Which version of the session's parameters `encoding` and `quoting` were made from.
+    /// Which version of the session's parameters the encoding and the quoting were made from.
     pub parameters_version: Option<u64>,
     /// A polled query turned out to be a COPY, which is refused in these words.
     pub refused_copy: Option<String>,

@@ -9,8 +9,8 @@ use pyo3::types::{PyBytes, PyInt, PyString};
 use super::{Connection, Status};
 use crate::driver::Operation;
 use crate::error;
-use crate::session::Session;
 use crate::text::text;
+use psycoxide_net::Session;
 
 /// The version from which transactions can be deferrable.
 const DEFERRABLE_SINCE: i64 = 90_100;
@@ -108,7 +108,7 @@ impl Connection {
     ) -> PyResult<()> {
         let outcome = operation.complete(Request::query(sql))?;
         match outcome.error {
-            Some(report) => Err(error::from_report(slf.py(), &report, None, slf.get(), None)),
+            Some(report) => Err(slf.get().reported(slf.py(), &report, None, None)),
             None => Ok(()),
         }
     }

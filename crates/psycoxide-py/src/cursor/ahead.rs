@@ -76,7 +76,13 @@ impl Cursor {
         most: usize,
     ) -> Option<Bound<'py, PyAny>> {
         let mut position = start.position;
-        let made = row::build_ahead(slf, &tuples.result.rows, &mut position, most, &tuples.plan);
+        let made = row::build_ahead(
+            &Self::fetch_context(slf),
+            &tuples.result.rows,
+            &mut position,
+            most,
+            &tuples.plan,
+        );
         let mut rows = made.into_iter();
         let first = rows.next()?.into_bound(slf.py());
         let mut state = slf.get().state(slf.py());

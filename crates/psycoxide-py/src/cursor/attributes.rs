@@ -2,12 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyString};
+use pyo3::types::{PyBool, PyDict, PyString};
 
 use super::Cursor;
-use crate::cast;
 use crate::connection::Connection;
 use crate::error;
 use crate::imports::TIMEZONE;
@@ -243,33 +241,6 @@ impl Cursor {
     #[getter]
     fn pgresult_ptr(&self) -> Option<i64> {
         None
-    }
-
-    /// cast(oid, s) -> value -- The Python object for the text `s` (str, bytes or None) of a type.
-    ///
-    /// The typecaster is the one that a column of the type with this oid would have on this cursor;
-    /// a type without one becomes a str.
-    fn cast<'py>(
-        slf: &Bound<'py, Self>,
-        oid: u32,
-        s: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let text;
-        let value = if s.is_none() {
-            None
-        } else if let Ok(string) = s.cast::<PyString>() {
-            let context = slf.get().connection(slf.py())?.get().quote_context(slf.py());
-            text = context.encode(string)?.as_bytes().to_vec();
-            Some(text.as_slice())
-        } else if let Ok(bytes) = s.cast::<PyBytes>() {
-            Some(bytes.as_bytes())
-        } else {
-            return Err(PyTypeError::new_err(format!(
-                "a bytes-like object is required, not '{}'",
-                s.get_type().name()?
-            )));
-        };
-        cast::cast(slf, oid, value)
     }
 
     /// nextset() -- Always raises NotSupportedError: of several statements the last result is kept.

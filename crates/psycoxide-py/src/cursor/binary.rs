@@ -7,14 +7,15 @@
 
 use std::sync::atomic::Ordering;
 
-use psycoxide_proto::{Extended, Request};
+use psycoxide_net::Stop;
+use psycoxide_proto::{Event, Extended, Outcome, Request};
 use psycoxide_sql::statement;
 use pyo3::prelude::*;
 
 use super::Cursor;
 use crate::cast::CastPlan;
 use crate::connection::Connection;
-use crate::driver::{Operation, Reached};
+use crate::driver::Operation;
 use crate::error;
 
 /// How a statement is to be run.
@@ -22,7 +23,7 @@ pub(super) enum Chosen {
     /// With this request; a transaction is open by now if there is to be one.
     Run(Request),
     /// Not at all: the server refused to describe it, and this is what it said.
-    Refused(Reached),
+    Refused(Outcome),
 }
 
 impl Cursor {
@@ -39,14 +40,18 @@ impl Cursor {
         sql: Vec<u8>,
     ) -> PyResult<Chosen> {
         let describe = Request::prepare(Vec::new(), sql.clone(), Vec::new());
-        let outcome = match Self::start_in(connection, operation, describe, true, None)? {
-            Reached::End(outcome) if outcome.error.is_none() => outcome,
-            reached => return Ok(Chosen::Refused(reached)),
+        let Stop::Event(Event::Done(outcome)) = operation.run_in_transaction(describe, None)?
+        else {
+            return Err(error::internal("a COPY that was not asked for"));
         };
+        if outcome.error.is_some() {
+            return Ok(Chosen::Refused(outcome));
+        }
         let columns = outcome.result.and_then(|result| result.columns);
         let result_formats = match columns {
             Some(columns) => {
-                CastPlan::formats(slf, &columns, connection.get().is_in_utc(slf.py()))?
+                let (py, utc) = (slf.py(), connection.get().is_in_utc(slf.py()));
+                CastPlan::formats(&slf.get().registries(py)?, &columns, utc)?
             }
             None => Vec::new(),
         };

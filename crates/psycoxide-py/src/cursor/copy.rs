@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use psycoxide_net::Gather;
+use psycoxide_net::Stop;
 use psycoxide_proto::{Engine, Error, Event, Outcome, Request, Tag};
 use psycoxide_sql::command::copy::Table;
 use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
@@ -14,9 +15,9 @@ use pyo3::types::{PyBytes, PyInt, PyString};
 
 use super::Cursor;
 use super::source::Source;
-use crate::adapt::{Encoded, QuoteContext};
 use crate::connection::Connection;
-use crate::driver::{Operation, Reached};
+use crate::driver::Operation;
+use crate::encoding::{Encoded, QuoteContext};
 use crate::error;
 use crate::imports;
 
@@ -41,17 +42,6 @@ fn method<'py>(file: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, PyAn
         Ok(method) if method.is_callable() => Ok(method),
         _ => Err(PyTypeError::new_err(format!("argument 1 must have a .{name}() method"))),
     }
-}
-
-/// What `execute()` says of a COPY; `None` if the event is not its beginning.
-pub fn refusal(event: &Event) -> Option<String> {
-    let (direction, method) = match event {
-        Event::CopyIn(_) => ("FROM", "copy_from"),
-        Event::CopyOut(_) => ("TO", "copy_to"),
-        Event::CopyBoth(_) => ("BOTH", "start_replication"),
-        _ => return None,
-    };
-    Some(format!("can't execute COPY {direction}: use the {method}() method instead"))
 }
 
 /// Makes `answer` the cause of `raised`; what `raised` was already chained to comes first.
@@ -107,9 +97,9 @@ impl<'py> Copy<'_, 'py> {
                 continue;
             }
             match self.operation.resume()? {
-                Reached::End(outcome) => return Ok(outcome),
-                Reached::Hungry => {}
-                Reached::Pause(event) => return self.operation.refuse(&event),
+                Stop::Event(Event::Done(outcome)) => return Ok(outcome),
+                Stop::Event(event) => return self.operation.refuse(&event),
+                _ => {}
             }
         }
     }
@@ -123,16 +113,15 @@ impl<'py> Copy<'_, 'py> {
                 break;
             }
             source.sent(length);
-            let reached = match self.operation.resume() {
-                Ok(reached) => reached,
+            let stop = match self.operation.resume() {
+                Ok(stop) => stop,
                 Err(raised) => {
                     let _ = source.settle();
                     return Err(raised);
                 }
             };
-            match reached {
-                Reached::Hungry => {}
-                Reached::End(outcome) => {
+            match stop {
+                Stop::Event(Event::Done(outcome)) => {
                     source.settle()?;
                     if source.became_shorter() {
                         let raised = shorter();
@@ -141,7 +130,8 @@ impl<'py> Copy<'_, 'py> {
                     }
                     return Ok(Some(outcome));
                 }
-                Reached::Pause(event) => return self.operation.refuse(&event).map(Some),
+                Stop::Event(event) => return self.operation.refuse(&event).map(Some),
+                _ => {}
             }
         }
         if source.became_shorter() {
@@ -193,7 +183,7 @@ impl<'py> Copy<'_, 'py> {
             Err(error) => Err(error::from_proto(&error)),
         };
         match answer {
-            Ok(Reached::End(outcome)) => self.chain(py, &raised, Some(outcome)),
+            Ok(Stop::Event(Event::Done(outcome))) => self.chain(py, &raised, Some(outcome)),
             Ok(_) => session.break_off(),
             Err(answer) => chain(py, &raised, answer),
         }
@@ -212,7 +202,7 @@ impl<'py> Copy<'_, 'py> {
     fn chain(&self, py: Python<'py>, raised: &PyErr, outcome: Option<Outcome>) {
         if let Some(report) = outcome.and_then(|outcome| outcome.error) {
             let connection = self.connection.get();
-            chain(py, raised, error::from_report(py, &report, None, connection, None));
+            chain(py, raised, connection.reported(py, &report, None, None));
         }
     }
 
@@ -223,8 +213,8 @@ impl<'py> Copy<'_, 'py> {
         let text = is_text(self.file)?;
         loop {
             match self.operation.resume()? {
-                Reached::End(outcome) => return Ok(outcome),
-                Reached::Pause(Event::CopyData(data)) => {
+                Stop::Event(Event::Done(outcome)) => return Ok(outcome),
+                Stop::Event(Event::CopyData(data)) => {
                     let data = if text {
                         self.context.decode(py, &data).map(Bound::into_any)
                     } else {
@@ -234,8 +224,8 @@ impl<'py> Copy<'_, 'py> {
                         return Err(self.give_up(py, raised));
                     }
                 }
-                Reached::Pause(event) => return self.operation.refuse(&event),
-                Reached::Hungry => {}
+                Stop::Event(event) => return self.operation.refuse(&event),
+                _ => {}
             }
         }
     }
@@ -259,14 +249,14 @@ impl Cursor {
         this.reset(py);
         let operation = Operation::begin(connection)?;
         let context = connection.get().quote_context(slf.py());
-        let reached = Self::start_in(connection, &operation, Request::query(sql), true, None)?;
+        let stop = operation.run_in_transaction(Request::query(sql), None)?;
         let copy = Copy { connection, operation, file, context };
-        let outcome = match reached {
-            Reached::End(outcome) => outcome,
-            Reached::Pause(Event::CopyIn(_)) => copy.feed(size)?,
-            Reached::Pause(Event::CopyOut(_)) => copy.drain()?,
-            Reached::Pause(event) => copy.operation.refuse(&event)?,
-            Reached::Hungry => return Err(error::internal("a COPY went on before it began")),
+        let outcome = match stop {
+            Stop::Event(Event::Done(outcome)) => outcome,
+            Stop::Event(Event::CopyIn(_)) => copy.feed(size)?,
+            Stop::Event(Event::CopyOut(_)) => copy.drain()?,
+            Stop::Event(event) => copy.operation.refuse(&event)?,
+            _ => return Err(error::internal("a COPY went on before it began")),
         };
         drop(copy);
         Self::take_outcome(slf, outcome)?;
@@ -400,7 +390,7 @@ impl Cursor {
                  a writable file-like object for COPY TO.",
             ));
         }
-        let sql = Self::query_text(slf, sql, connection.get())?;
+        let sql = Self::query_text(slf, sql, &connection)?;
         let size = usize::try_from(size).unwrap_or_default();
         Self::copy(slf, sql, file, size)
     }

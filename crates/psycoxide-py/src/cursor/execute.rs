@@ -1,51 +1,44 @@
 //! Running statements.
 
+use psycoxide_net::Stop;
 use psycoxide_proto::{Event, Outcome, Request};
 use psycoxide_sql::statement::answers_alike;
 use pyo3::exceptions::PyValueError;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString, PyWeakrefMethods, PyWeakrefReference};
 
+use super::Cursor;
 use super::binary::Chosen;
+use super::early::EarlySink;
 use super::many::Total;
 use super::query::QueryText;
-use super::{Cursor, copy_refusal};
-use crate::adapt;
 use crate::connection::Connection;
 use crate::driver::polled;
-use crate::driver::{Operation, Reached, Reader, deliver};
+use crate::driver::{Landing, Operation, copy_refusal, deliver};
 use crate::error;
 use crate::row::LONG;
 use crate::text::text;
 
 impl Cursor {
-    /// As [`Cursor::merge`], for a query that is run next: until it is, there is none.
-    fn merge_to_run(
-        slf: &Bound<'_, Self>,
-        query: &Bound<'_, PyAny>,
-        vars: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Vec<u8>> {
-        let py = slf.py();
-        let connection = slf.get().connection(py)?;
-        let (text, context) = QueryText::of(slf, query, connection.get())?;
-        let Some(vars) = vars.filter(|vars| !vars.is_none()) else { return Ok(text.into_vec()) };
-        adapt::mogrify(py, text.as_bytes(), vars, connection.as_any(), &context)
-            .inspect_err(|_| slf.get().forget_query(py))
-    }
-
     /// The query with its parameters merged in.
     pub(super) fn merge(
         slf: &Bound<'_, Self>,
         query: &Bound<'_, PyAny>,
         vars: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Vec<u8>> {
-        let py = slf.py();
-        let connection = slf.get().connection(py)?;
-        let (text, context) = QueryText::of(slf, query, connection.get())?;
-        match vars.filter(|vars| !vars.is_none()) {
-            None => Ok(text.into_vec()),
-            Some(vars) => adapt::mogrify(py, text.as_bytes(), vars, connection.as_any(), &context),
-        }
+        let (text, context) = QueryText::of(slf, query, slf.get().connection(slf.py())?)?;
+        text.merge(&context, vars)
+    }
+
+    /// The same for a query that is run next. If its parameters do not fit, `cursor.query` is None.
+    fn merge_to_run(
+        slf: &Bound<'_, Self>,
+        query: &Bound<'_, PyAny>,
+        vars: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Vec<u8>> {
+        let (text, context) = QueryText::of(slf, query, slf.get().connection(slf.py())?)?;
+        text.merge(&context, vars).inspect_err(|_| slf.get().forget_query(slf.py()))
     }
 
     /// Runs `sql`, which may not contain a NUL: the server would read only what is before it.
@@ -66,77 +59,44 @@ impl Cursor {
             return Self::run_async(slf, connection, sql);
         }
         let operation = Operation::begin_as(connection, what)?;
-        let mut reader = Reader { cursor: slf, rows: None };
-        let ran = if this.prefers_binary(&sql) {
-            match Self::choose_formats(slf, connection, &operation, sql)? {
-                Chosen::Run(request) => {
-                    Self::run_in(connection, &operation, request, false, Some(&mut reader))?
-                }
-                Chosen::Refused(reached) => Self::ran(&operation, reached)?,
-            }
-        } else {
-            let begins = connection.get().state(slf.py()).begins();
+        let mut sink = EarlySink::new(slf);
+        let request = match this.prefers_binary(&sql) {
+            true => match Self::choose_formats(slf, connection, &operation, sql)? {
+                Chosen::Run(request) => request,
+                Chosen::Refused(outcome) => return Self::take_outcome(slf, outcome),
+            },
             // Only where a BEGIN is due does it matter which of the two it is.
-            let request = match begins && answers_alike(&sql) {
-                true => Request::statement(sql),
-                false => Request::query(sql),
-            };
-            Self::run_in(connection, &operation, request, begins, Some(&mut reader))?
+            false if connection.get().state(py).begins() && answers_alike(&sql) => {
+                Request::statement(sql)
+            }
+            false => Request::query(sql),
         };
-        match ran {
-            Ran::Complete(outcome) => Self::take_rows(slf, outcome, reader.rows),
-            Ran::Copy(refusal) => {
+        let stop = operation.run_in_transaction(request.offering(LONG), Some(&mut sink))?;
+        match Self::ended(&operation, stop)? {
+            Ok(outcome) => Self::take_rows(slf, outcome, sink.rows),
+            Err(refusal) => {
                 this.reset(py);
                 Err(error::programming(refusal))
             }
         }
     }
 
-    /// Runs a statement within an operation, in a transaction if the connection is to have one.
-    pub(super) fn run_in(
-        connection: &Bound<'_, Connection>,
+    /// The outcome of a statement; or, if it was a COPY, the words in which that was refused.
+    pub(super) fn ended(
         operation: &Operation<'_, '_>,
-        request: Request,
-        transaction: bool,
-        reader: Option<&mut Reader<'_, '_>>,
-    ) -> PyResult<Ran> {
-        let request = if reader.is_some() { request.offering(LONG) } else { request };
-        let reached = Self::start_in(connection, operation, request, transaction, reader)?;
-        Self::ran(operation, reached)
-    }
-
-    fn ran(operation: &Operation<'_, '_>, reached: Reached) -> PyResult<Ran> {
-        match reached {
-            Reached::End(outcome) => Ok(Ran::Complete(outcome)),
-            Reached::Pause(event) => {
+        stop: Stop,
+    ) -> PyResult<Result<Outcome, String>> {
+        match stop {
+            Stop::Event(Event::Done(outcome)) => Ok(Ok(outcome)),
+            Stop::Event(event) => {
                 operation.refuse(&event)?;
                 match copy_refusal(&event) {
-                    Some(text) => Ok(Ran::Copy(text)),
+                    Some(text) => Ok(Err(text)),
                     None => Err(error::internal("data of a COPY that was not begun")),
                 }
             }
-            Reached::Hungry => Err(error::internal("a COPY went on before it began")),
+            _ => Err(error::internal("a COPY went on before it began")),
         }
-    }
-
-    /// The same, up to the first pause.
-    pub(super) fn start_in(
-        connection: &Bound<'_, Connection>,
-        operation: &Operation<'_, '_>,
-        request: Request,
-        transaction: bool,
-        reader: Option<&mut Reader<'_, '_>>,
-    ) -> PyResult<Reached> {
-        let (request, begun) = match transaction {
-            true => connection.get().state(connection.py()).begin(request),
-            false => (request, false),
-        };
-        let reached = operation.run_into(request, reader);
-        let ended = !matches!(reached, Ok(Reached::Pause(_) | Reached::Hungry));
-        if begun && ended {
-            connection.get().forget_failed_begin(connection.py());
-        }
-        reached
     }
 
     /// `executemany()`, a round trip an item: the sum of the row counts, -1 if one is not known.
@@ -168,7 +128,7 @@ impl Cursor {
         slf.get().reset(slf.py());
         session.start(Request::query(sql)).map_err(|error| error::from_net(&error))?;
         session.begin_polled();
-        Connection::set_executing(connection, slf)?;
+        connection.get().set_landing(slf.py(), Box::new(PolledStatement::of(slf)?));
         // Send what can be sent now; the answer is for poll().
         let sent = slf.py().detach(|| polled::poll(session));
         let delivered = deliver(connection, session);
@@ -184,13 +144,13 @@ impl Cursor {
         }
         let operation = Operation::begin(connection)?;
         match operation.run(Request::query(sql))? {
-            Reached::Pause(Event::CopyBoth(_)) => Ok(()),
-            Reached::End(outcome) => Self::take_outcome(slf, outcome),
-            Reached::Pause(event) => {
+            Stop::Event(Event::CopyBoth(_)) => Ok(()),
+            Stop::Event(Event::Done(outcome)) => Self::take_outcome(slf, outcome),
+            Stop::Event(event) => {
                 operation.refuse(&event)?;
                 Err(error::programming("the command did not start a replication stream"))
             }
-            Reached::Hungry => Err(error::internal("a COPY went on before it began")),
+            _ => Err(error::internal("a COPY went on before it began")),
         }
     }
 
@@ -214,12 +174,30 @@ impl Cursor {
     }
 }
 
-/// How a statement ended.
-pub(super) enum Ran {
-    /// With a result or an error.
-    Complete(Outcome),
-    /// It was a COPY, which was refused in these words.
-    Copy(String),
+/// A statement of an asynchronous cursor: its result is for the cursor, if that is still there.
+struct PolledStatement(Py<PyWeakrefReference>);
+
+impl PolledStatement {
+    fn of(cursor: &Bound<'_, Cursor>) -> PyResult<Self> {
+        Ok(Self(PyWeakrefReference::new(cursor)?.unbind()))
+    }
+}
+
+impl Landing for PolledStatement {
+    fn land(&self, py: Python<'_>, outcome: Outcome, refused: Option<String>) -> PyResult<()> {
+        let Some(cursor) = self.0.bind(py).upgrade() else {
+            return Err(error::interface("the asynchronous cursor has disappeared"));
+        };
+        let taken = Cursor::take_outcome(cursor.cast::<Cursor>()?, outcome);
+        match refused {
+            Some(text) => Err(error::programming(text)),
+            None => taken,
+        }
+    }
+
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.0)
+    }
 }
 
 /// Refuses `method` while the answer to an asynchronous query is awaited.
@@ -342,7 +320,7 @@ impl Cursor {
         let parameters = parameters.filter(|parameters| !parameters.is_none());
         let Some(parameters) = parameters else {
             let sql = format!("SELECT * FROM {procname}()");
-            let sql = Self::query_text(slf, PyString::new(py, &sql).as_any(), connection.get())?;
+            let sql = Self::query_text(slf, PyString::new(py, &sql).as_any(), connection)?;
             Self::run(slf, sql, "callproc")?;
             return Ok(None);
         };

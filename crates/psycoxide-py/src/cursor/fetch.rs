@@ -9,10 +9,10 @@ use pyo3::types::PyList;
 use super::Cursor;
 use super::place::Place;
 use super::result::Tuples;
-use crate::cast::Kept;
+use crate::cast::FetchContext;
 use crate::error;
-use crate::row::{self, Shape, collector};
-use crate::session::Session;
+use crate::row::{self, RowMaker, Shape, collector};
+use psycoxide_net::Session;
 
 /// Rows of so many bytes are made before what they were made of is freed.
 const FREED: usize = 1 << 20;
@@ -108,14 +108,30 @@ impl Cursor {
                     None => Self::make_next(slf)?,
                 }
             }
-            made => Self::make_one(slf, &Kept::new(slf.as_any()), made)?,
+            made => Self::make_one(slf, &Self::fetch_context(slf), made)?,
         };
         row.map(|row| shape.dress(row))
     }
 
     /// What the next row is to be. A row that fails already here is passed over as well.
     fn next_shape<'py>(slf: &Bound<'py, Self>) -> PyResult<Shape<'py>> {
-        Shape::of(slf).inspect_err(|_| slf.get().skip_row(slf.py()))
+        let (py, this) = (slf.py(), slf.get());
+        if !this.makes_rows.load(Ordering::Acquire) {
+            return Ok(Shape::Tuple);
+        }
+        let (maker, last) = {
+            let objects = this.objects(py);
+            let factory = objects.row_factory.bind(py).clone();
+            let class = objects.row_class.clone();
+            (RowMaker { cursor: slf.as_any(), factory, class }, objects.row_names.clone())
+        };
+        let mut names = last.clone();
+        let shape = Shape::of(maker, this.width(py), &mut names);
+        if let Some(names) = names.filter(|new| !last.is_some_and(|last| Arc::ptr_eq(&last, new))) {
+            let old = this.objects(py).row_names.replace(names);
+            drop(old);
+        }
+        shape.inspect_err(|_| this.skip_row(py))
     }
 
     /// Goes on by one row.
@@ -144,13 +160,13 @@ impl Cursor {
         } else {
             drop(state);
         }
-        Self::make_one(slf, &Kept::new(slf.as_any()), None)
+        Self::make_one(slf, &Self::fetch_context(slf), None)
     }
 
     /// The next row by itself: a tuple, or what `factory` makes.
     fn make_one<'py>(
         slf: &Bound<'py, Self>,
-        kept: &Kept<'py>,
+        fetch: &FetchContext<'_, 'py>,
         factory: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Next<'py>> {
         let this = slf.get();
@@ -167,7 +183,7 @@ impl Cursor {
         drop(state);
         let mut next = start;
         let Some(source) = tuples.next_row(&mut next) else { return Ok(Next::End) };
-        let built = row::build_row(slf, &source, &tuples.plan, kept, factory);
+        let built = row::build_row(fetch, &source, &tuples.plan, factory);
         // A row that cannot be decoded is passed over: the next fetch goes on behind it.
         if !this.state(slf.py()).fetched.pass(&tuples, start, next) {
             // From where Python code has moved the cursor, by one row: as psycopg2 does.
@@ -185,9 +201,9 @@ impl Cursor {
             return Ok(PyList::empty(slf.py()));
         }
         let shape = Self::next_shape(slf)?;
-        let kept = Kept::new(slf.as_any());
+        let fetch = Self::fetch_context(slf);
         if shape.factory().is_none()
-            && let Some(rows) = Self::rows_at_once(slf, &kept, count)?
+            && let Some(rows) = Self::rows_at_once(slf, &fetch, count)?
         {
             shape.dress_all(&rows)?;
             return Ok(rows);
@@ -195,7 +211,7 @@ impl Cursor {
         let rows = PyList::empty(slf.py());
         while rows.len() < count {
             let shape = Self::next_shape(slf)?;
-            let row = Self::make_one(slf, &kept, shape.factory())?;
+            let row = Self::make_one(slf, &fetch, shape.factory())?;
             let Next::Row(row) = row.map(|row| shape.dress(row))? else { break };
             rows.append(row)?;
         }
@@ -206,13 +222,13 @@ impl Cursor {
     /// the cursor between them.
     fn rows_at_once<'py>(
         slf: &Bound<'py, Self>,
-        kept: &Kept<'py>,
+        fetch: &FetchContext<'_, 'py>,
         count: usize,
     ) -> PyResult<Option<Bound<'py, PyList>>> {
         let _paused = collector::pause();
-        let Some(rows) = Self::portion(slf, kept, count)? else { return Ok(None) };
+        let Some(rows) = Self::portion(slf, fetch, count)? else { return Ok(None) };
         while rows.len() < count {
-            let more = Self::portion(slf, kept, count - rows.len())?;
+            let more = Self::portion(slf, fetch, count - rows.len())?;
             let Some(more) = more.filter(|more| !more.is_empty()) else { break };
             rows.as_sequence().in_place_concat(more.as_sequence())?;
         }
@@ -222,17 +238,17 @@ impl Cursor {
     /// As many of them as are made before what they were made of is freed.
     fn portion<'py>(
         slf: &Bound<'py, Self>,
-        kept: &Kept<'py>,
+        fetch: &FetchContext<'_, 'py>,
         count: usize,
     ) -> PyResult<Option<Bound<'py, PyList>>> {
         let this = slf.get();
         let (tuples, place) = this.tuples(slf.py())?;
-        if !tuples.plan.is_native(kept) {
+        if !tuples.plan.is_native(fetch) {
             return Ok(None);
         }
         let most = if tuples.freed.is_some() { tuples.within(FREED) } else { usize::MAX };
         let mut reading = tuples.read(place);
-        let built = row::build_rows(slf, count.min(most), &mut reading, &tuples.plan, kept);
+        let built = row::build_rows(fetch, count.min(most), &mut reading, &tuples.plan);
         this.state(slf.py()).fetched.reach(&tuples, reading.place());
         built.map(Some)
     }

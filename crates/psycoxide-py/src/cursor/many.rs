@@ -8,14 +8,16 @@
 
 use std::sync::Arc;
 
-use psycoxide_proto::{Batch, Request, TransactionStatus};
+use psycoxide_net::Stop;
+use psycoxide_proto::{Batch, Event, Request, TransactionStatus};
 use psycoxide_sql::statement;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use super::Cursor;
 use crate::adapt;
-use crate::driver::{Operation, Reached};
+use crate::connection::Connection;
+use crate::driver::Operation;
 use crate::error;
 
 /// So many statements are sent together at most.
@@ -64,7 +66,7 @@ impl Cursor {
         let py = slf.py();
         let connection = slf.get().open_connection(py)?;
         // A query to be refused is refused at the first item, and not if there is none.
-        let Ok(text) = Self::query_text(slf, query, connection.get()) else { return Ok(None) };
+        let Ok(text) = Self::query_text(slf, query, connection) else { return Ok(None) };
         if !statement::is_plain(&text) {
             return Ok(None);
         }
@@ -79,8 +81,8 @@ impl Cursor {
         let mut shared = Arc::<Batch>::default();
         loop {
             // All of it anew: while a batch ran, the session and the adapters may have changed.
-            let context = connection.get().quote_context(slf.py());
-            let mut merger = adapt::Merger::new(py, &text, connection.as_any(), &context)?;
+            let context = Connection::adapt_context(connection);
+            let mut merger = adapt::Merger::new(py, &text, &context)?;
             let batch = Arc::make_mut(&mut shared);
             batch.clear();
             let mut other = None;
@@ -142,8 +144,8 @@ impl Cursor {
             return Ok(());
         }
         let request = Request::batch(Arc::clone(batch));
-        let outcome = match Self::start_in(connection, &operation, request, true, None) {
-            Ok(Reached::End(outcome)) => outcome,
+        let outcome = match operation.run_in_transaction(request, None) {
+            Ok(Stop::Event(Event::Done(outcome))) => outcome,
             Ok(_) => return Err(error::internal("a COPY that was not asked for")),
             Err(raised) => {
                 this.note_query(py, batch.iter().next_back().unwrap_or_default());
@@ -173,9 +175,9 @@ impl Cursor {
     ) -> PyResult<Bound<'py, PyBytes>> {
         let py = slf.py();
         let connection = slf.get().connection(py)?;
-        let text = Self::query_text(slf, query, connection.get())?;
-        let context = connection.get().quote_context(slf.py());
-        let mut merger = adapt::Merger::new(py, &text, connection.as_any(), &context)?;
+        let text = Self::query_text(slf, query, connection)?;
+        let context = Connection::adapt_context(connection);
+        let mut merger = adapt::Merger::new(py, &text, &context)?;
         let mut out = Vec::new();
         for (index, vars) in items.iter().enumerate() {
             if index > 0 {

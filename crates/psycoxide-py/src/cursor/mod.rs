@@ -7,8 +7,10 @@ mod attributes;
 mod binary;
 mod column;
 mod copy;
+mod early;
 mod execute;
 mod fetch;
+mod making;
 mod many;
 mod named;
 mod place;
@@ -17,6 +19,8 @@ mod query;
 mod result;
 mod scroll;
 mod source;
+mod tpc_recover;
+mod typecast;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -30,9 +34,8 @@ use crate::connection::Connection;
 use crate::error;
 use crate::guarded::{Guard, Guarded};
 use crate::row::{Names, RowClass};
-use crate::session::Session;
-pub use copy::refusal as copy_refusal;
 use named::Named;
+use psycoxide_net::Session;
 use result::Fetched;
 
 /// cursor(conn, name=None) -> new cursor
@@ -143,40 +146,17 @@ impl Cursor {
     }
 
     /// The typecasters registered on this cursor, if there ever were any.
-    pub fn registered_types<'py>(&self, py: Python<'py>) -> Option<&Bound<'py, PyDict>> {
+    fn registered_types<'py>(&self, py: Python<'py>) -> Option<&Bound<'py, PyDict>> {
         self.string_types.get().map(|types| types.bind(py))
     }
 
     /// What makes the `tzinfo` of aware datetimes, if the program has set that.
-    pub fn tzinfo_factory(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+    fn tzinfo_factory(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.objects(py).tzinfo_factory.as_ref().map(|factory| factory.clone_ref(py))
     }
 
-    /// What makes the rows, unless they are tuples; and its class, if it need not be called.
-    pub fn row_maker<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> Option<(Bound<'py, PyAny>, Option<Arc<RowClass>>)> {
-        if !self.makes_rows.load(Ordering::Acquire) {
-            return None;
-        }
-        let objects = self.objects(py);
-        Some((objects.row_factory.bind(py).clone(), objects.row_class.clone()))
-    }
-
-    /// The keys of the last row that has some.
-    pub fn row_names(&self, py: Python<'_>) -> Option<Arc<Names>> {
-        self.objects(py).row_names.clone()
-    }
-
-    /// Keeps the keys for the next row.
-    pub fn keep_row_names(&self, py: Python<'_>, names: Arc<Names>) {
-        let old = self.objects(py).row_names.replace(names);
-        drop(old);
-    }
-
     /// How many columns the result has.
-    pub fn width(&self, py: Python<'_>) -> usize {
+    fn width(&self, py: Python<'_>) -> usize {
         self.state(py).fetched.tuples.as_ref().map_or(0, |tuples| tuples.plan.decoders().len())
     }
 
@@ -242,13 +222,11 @@ impl Cursor {
         if let Some(types) = self.string_types.get() {
             visit.call(types)?;
         }
-        // SAFETY: the garbage collector runs in a thread that is attached.
-        let py = unsafe { Python::assume_attached() };
-        if let Some(objects) = self.objects.try_lock(py) {
+        if let Some(objects) = self.objects.visited(&visit) {
             visit.call(&objects.tzinfo_factory)?;
             visit.call(&objects.row_factory)?;
         }
-        if let Some(state) = self.state.try_lock(py)
+        if let Some(state) = self.state.visited(&visit)
             && let Some(tuples) = &state.fetched.tuples
         {
             tuples.plan.traverse(&visit)?;

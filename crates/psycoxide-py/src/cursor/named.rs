@@ -5,7 +5,6 @@ use psycoxide_sql::command::named::{self, Declaration};
 use pyo3::prelude::*;
 
 use super::Cursor;
-use super::execute::Ran;
 use crate::connection::Connection;
 use crate::driver::Operation;
 use crate::error;
@@ -83,9 +82,13 @@ impl Cursor {
         let withhold = this.state(slf.py()).named.declaration.withhold;
         connection.get().refuse_prepared(slf.py(), "fetch")?;
         let operation = Operation::begin(connection)?;
-        match Self::run_in(connection, &operation, request, !withhold, None)? {
-            Ran::Complete(outcome) => Self::take_outcome(slf, outcome),
-            Ran::Copy(_) => Err(error::internal("the server answered FETCH with a COPY")),
+        let stop = match withhold {
+            true => operation.run(request)?,
+            false => operation.run_in_transaction(request, None)?,
+        };
+        match Self::ended(&operation, stop)? {
+            Ok(outcome) => Self::take_outcome(slf, outcome),
+            Err(_) => Err(error::internal("the server answered FETCH with a COPY")),
         }
     }
 

@@ -6,15 +6,17 @@
 
 use std::collections::VecDeque;
 
-use psycoxide_proto::{Repeat, Request, TransactionStatus};
+use psycoxide_net::Stop;
+use psycoxide_proto::{Event, Repeat, Request, TransactionStatus};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
 use super::Cursor;
 use super::many::Total;
-use crate::adapt::{self, QuoteContext};
+use crate::adapt;
 use crate::connection::Connection;
-use crate::driver::{Operation, Reached};
+use crate::driver::Operation;
+use crate::encoding::QuoteContext;
 use crate::error;
 
 /// So many rows are sent together at first: the server has something to do soon.
@@ -50,8 +52,6 @@ struct Flight<'a, 'py> {
     operation: Operation<'a, 'py>,
     connection: &'a Bound<'py, Connection>,
     rows: Vec<Bound<'py, PyAny>>,
-    /// A BEGIN went with them.
-    begun: bool,
 }
 
 impl Cursor {
@@ -66,7 +66,7 @@ impl Cursor {
     ) -> PyResult<i64> {
         let py = slf.py();
         let connection = slf.get().open_connection(py)?;
-        let template = Self::query_text(slf, query, connection.get())?;
+        let template = Self::query_text(slf, query, connection)?;
         let context = connection.get().quote_context(slf.py());
         let numbered = adapt::numbered(py, &template, &context)?;
         let statement = Statement { template, numbered, context };
@@ -117,8 +117,7 @@ impl Cursor {
         let connection = slf.get().open_connection(slf.py())?;
         let operation = Self::begin_prepared(connection)?;
         slf.get().note_query(slf.py(), &statement.numbered);
-        let Reached::End(outcome) = Self::start_in(connection, &operation, request, true, None)?
-        else {
+        let Stop::Event(Event::Done(outcome)) = operation.run_in_transaction(request, None)? else {
             return Err(error::internal("a COPY that was not asked for"));
         };
         drop(operation);
@@ -140,15 +139,14 @@ impl Cursor {
     ) -> PyResult<Window<'py>> {
         let py = slf.py();
         let connection = slf.get().open_connection(py)?;
-        let context = connection.get().quote_context(slf.py());
-        if context.encoding() != statement.context.encoding() {
+        let context = Connection::adapt_context(connection);
+        if context.quoting.encoding() != statement.context.encoding() {
             return Err(error::programming("the client encoding changed during executemany()"));
         }
         let session = connection.get().open_session()?;
         let binary = session.ask(|engine| engine.parameter("integer_datetimes") == Some(b"on"));
         let binary = binary.unwrap_or_default();
-        let conn = connection.as_any();
-        let mut binder = adapt::Binder::new(py, &statement.template, conn, &context, binary)?;
+        let mut binder = adapt::Binder::new(py, &statement.template, &context, binary)?;
         let mut repeat = Repeat::new(statement.numbered.clone(), types.to_vec());
         let (mut rows, mut failed) = (Vec::new(), None);
         while repeat.size() < MOST_BYTES
@@ -175,13 +173,8 @@ impl Cursor {
         let connection = slf.get().open_connection(py)?;
         let operation = Self::begin_prepared(connection)?;
         slf.get().note_query(py, &statement.numbered);
-        let (request, begun) = connection.get().state(py).begin(Request::repeat(repeat));
-        operation.launch(request).inspect_err(|_| {
-            if begun {
-                connection.get().forget_failed_begin(slf.py());
-            }
-        })?;
-        Ok(Flight { operation, connection, rows, begun })
+        operation.launch_in_transaction(Request::repeat(repeat))?;
+        Ok(Flight { operation, connection, rows })
     }
 
     /// Waits for the answer to rows that were sent.
@@ -191,13 +184,9 @@ impl Cursor {
         flight: Option<Flight<'_, 'py>>,
         total: &mut Total,
     ) -> PyResult<()> {
-        let Some(Flight { operation, connection, rows, begun }) = flight else { return Ok(()) };
+        let Some(Flight { operation, connection, rows }) = flight else { return Ok(()) };
         let (py, this) = (slf.py(), slf.get());
-        let reached = operation.resume();
-        if begun {
-            connection.get().forget_failed_begin(slf.py());
-        }
-        let Reached::End(outcome) = reached? else {
+        let Stop::Event(Event::Done(outcome)) = operation.land()? else {
             return Err(error::internal("a COPY that was not asked for"));
         };
         drop(operation);
@@ -209,8 +198,7 @@ impl Cursor {
                 py,
                 &statement.template,
                 vars,
-                connection.as_any(),
-                &statement.context,
+                &Connection::adapt_context(connection).with_quoting(statement.context),
             )
         {
             // The error is about this row.

@@ -5,8 +5,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
 use super::Cursor;
-use crate::adapt::{Encoded, QuoteContext};
+use crate::adapt::{self, AdaptContext};
 use crate::connection::Connection;
+use crate::encoding::Encoded;
 use crate::error;
 use crate::imports;
 
@@ -23,11 +24,11 @@ impl<'a, 'py> QueryText<'a, 'py> {
     pub(super) fn of(
         cursor: &Bound<'py, Cursor>,
         query: &'a Bound<'py, PyAny>,
-        connection: &Connection,
-    ) -> PyResult<(Self, QuoteContext)> {
-        let mut context = connection.quote_context(cursor.py());
+        connection: &'a Bound<'py, Connection>,
+    ) -> PyResult<(Self, AdaptContext<'a, 'py>)> {
+        let mut context = Connection::adapt_context(connection);
         let text = if let Ok(text) = query.cast::<PyString>() {
-            Self::Str(context.encode(text)?)
+            Self::Str(context.quoting.encode(text)?)
         } else if let Ok(bytes) = query.cast::<PyBytes>() {
             Self::Bytes(bytes.as_bytes())
         } else if query.is_none() {
@@ -35,7 +36,7 @@ impl<'a, 'py> QueryText<'a, 'py> {
         } else if query.is_instance(imports::COMPOSABLE.bind(cursor.py())?)? {
             let text = query.call_method1("as_string", (cursor,))?;
             let (text, after) = QueryText::of(cursor, &text, connection)?;
-            context = after;
+            context = context.with_quoting(after.quoting);
             Self::Composed(text.into_vec())
         } else {
             return Err(PyTypeError::new_err(format!(
@@ -57,6 +58,18 @@ impl<'a, 'py> QueryText<'a, 'py> {
         }
     }
 
+    /// The query with its parameters merged in, if there are any.
+    pub(super) fn merge(
+        self,
+        context: &AdaptContext<'_, 'py>,
+        vars: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Vec<u8>> {
+        match vars.filter(|vars| !vars.is_none()) {
+            None => Ok(self.into_vec()),
+            Some(vars) => adapt::mogrify(vars.py(), self.as_bytes(), vars, context),
+        }
+    }
+
     pub(super) fn into_vec(self) -> Vec<u8> {
         match self {
             Self::Composed(text) => text,
@@ -70,7 +83,7 @@ impl Cursor {
     pub fn query_text<'py>(
         slf: &Bound<'py, Self>,
         query: &Bound<'py, PyAny>,
-        connection: &Connection,
+        connection: &Bound<'py, Connection>,
     ) -> PyResult<Vec<u8>> {
         Ok(QueryText::of(slf, query, connection)?.0.into_vec())
     }

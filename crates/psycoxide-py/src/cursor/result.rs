@@ -12,12 +12,12 @@ use super::column::Column;
 use super::place::Place;
 use crate::cast::CastPlan;
 use crate::error;
-use crate::row::{Early, Source, Sources};
+use crate::row::{EarlyRows, Source, Sources};
 
 /// A result with the casters chosen for it; shared, so that rows can be built while no lock is held.
 pub struct Tuples {
     /// The first rows, if they were made as they came.
-    pub early: Option<Box<Early>>,
+    pub early: Option<Box<EarlyRows>>,
     /// The other rows, raw, and the columns.
     pub result: Box<QueryResult>,
     /// How many raw rows were freed since they were read; `None` if all are kept for `scroll()`.
@@ -214,7 +214,7 @@ impl Cursor {
     pub(super) fn take_rows(
         slf: &Bound<'_, Self>,
         outcome: Outcome,
-        early: Option<Box<Early>>,
+        early: Option<Box<EarlyRows>>,
     ) -> PyResult<()> {
         let py = slf.py();
         let this = slf.get();
@@ -225,7 +225,7 @@ impl Cursor {
             let query = this.query_bytes(py);
             let query = query.as_ref().map(|query| query.as_bytes(py));
             let cursor = slf.as_any();
-            return Err(error::from_report(py, &report, query, connection.get(), Some(cursor)));
+            return Err(connection.get().reported(py, &report, query, Some(cursor)));
         }
         let Some(mut result) = outcome.result else {
             return Err(error::operational("the server ended the statement without an answer\n"));
@@ -242,8 +242,10 @@ impl Cursor {
                     return Err(error::internal("a table without columns"));
                 };
                 let (early, plan) = match early.and_then(|early| early.complete(&mut result.rows)) {
-                    Some((early, plan)) => (Some(early), Arc::new(plan.in_encoding_of(slf))),
-                    None => (None, CastPlan::of(slf, columns)?),
+                    Some((early, plan)) => {
+                        (Some(early), Arc::new(plan.with_encoding(this.text_decoder(py)?)))
+                    }
+                    None => (None, this.plan(py, columns)?),
                 };
                 let tag = std::mem::take(&mut result.tag);
                 let freed = this.state(py).forward_only.then_some(0);

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
-use super::{Reached, Reader, deliver};
+use super::{RowSink, deliver};
 use crate::connection::Connection;
 use crate::error;
-use crate::session::{Session, Stop};
+use psycoxide_net::{Session, Stop};
 
 /// After Ctrl-C, so long may the server take to give up the query before the connection is closed.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -18,29 +18,24 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// its answer taken, so that the connection stays usable; then the handler's exception goes on.
 /// When the connection's `operation_timeout` has passed, it is closed.
 ///
-/// Rows that the request offers go to `reader` as they come.
+/// Rows that the request offers go to `sink` as they come.
 pub fn drive(
     connection: &Bound<'_, Connection>,
     session: &Session,
-    mut reader: Option<&mut Reader<'_, '_>>,
-) -> PyResult<Reached> {
+    mut sink: Option<&mut dyn RowSink>,
+) -> PyResult<Stop> {
     let py = connection.py();
     let until = session.until();
     loop {
         match py.detach(|| session.drive(until)) {
-            Ok(Stop::Done(outcome)) => return Ok(Reached::End(outcome)),
-            Ok(Stop::Paused(event)) => return Ok(Reached::Pause(event)),
-            Ok(Stop::Hungry) => return Ok(Reached::Hungry),
+            Ok(stop @ (Stop::Event(_) | Stop::Hungry)) => return Ok(stop),
             Ok(Stop::Backlog) => deliver(connection, session)?,
             Ok(Stop::Expired) => {}
             Ok(stop @ (Stop::Interrupted | Stop::Rows)) => {
-                if matches!(stop, Stop::Rows) {
-                    let taken = reader.as_mut().is_some_and(|reader| {
-                        reader.rows.get_or_insert_default().take(reader.cursor, session)
-                    });
-                    if !taken {
-                        session.keep_rows();
-                    }
+                if matches!(stop, Stop::Rows)
+                    && !sink.as_deref_mut().is_some_and(|sink| offer(session, sink))
+                {
+                    session.keep_rows();
                 }
                 if let Err(raised) = py.check_signals() {
                     py.detach(|| session.cancel_and_drain(PATIENCE));
@@ -54,6 +49,19 @@ pub fn drive(
             return Err(error::timed_out());
         }
     }
+}
+
+/// Offers the rows that the session has. False if it is to keep those that follow.
+fn offer(session: &Session, sink: &mut dyn RowSink) -> bool {
+    let Some((columns, rows)) = session.with_engine(|engine| engine.take_rows()) else {
+        return true;
+    };
+    let read = sink.take(&columns, rows);
+    let goes_on = read.is_some();
+    if let Some(rows) = read {
+        session.give_back(rows);
+    }
+    goes_on
 }
 
 /// Sends what is to be sent of a stream, whose answers are for later.

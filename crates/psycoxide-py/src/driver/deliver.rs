@@ -7,11 +7,11 @@ use psycoxide_sql::quote::StringStyle;
 use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyList};
 
-use crate::adapt::{ClientEncoding, QuoteContext};
 use crate::connection::Connection;
+use crate::encoding::{ClientEncoding, QuoteContext};
 use crate::error::report_text;
 use crate::notify::Notify;
-use crate::session::{Facts, Session};
+use psycoxide_net::{Facts, Session};
 
 /// So many notices a list keeps (psycopg2's `CONN_NOTICES_LIMIT`); any other object is given all.
 const MAX_NOTICES: usize = 50;
@@ -87,9 +87,10 @@ pub fn refresh(py: Python<'_>, connection: &Connection, session: &Session) -> Py
     let mut state = connection.state(py);
     state.encoding = psycoxide_sql::encoding::clean_name(name);
     state.asked_encoding = asked;
-    state.quoting = QuoteContext::new(client_encoding, strings);
     state.parameters_version = Some(version);
     state.facts = facts.map(Box::new);
+    drop(state);
+    connection.session_quoting().set(py, QuoteContext::new(client_encoding, strings));
     Ok(())
 }
 

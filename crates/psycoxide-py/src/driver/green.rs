@@ -2,11 +2,11 @@
 
 use pyo3::prelude::*;
 
-use super::{Reached, blocking};
+use super::blocking;
 use crate::connection::Connection;
 use crate::error;
 use crate::guarded::Guarded;
-use crate::session::{Closed, Polled, Session, Stop};
+use psycoxide_net::{Closed, Polled, Session, Stop};
 
 static CALLBACK: Guarded<Option<Py<PyAny>>> = Guarded::new(None);
 
@@ -24,7 +24,7 @@ pub fn drive(
     connection: &Bound<'_, Connection>,
     session: &Session,
     callback: &Py<PyAny>,
-) -> PyResult<Reached> {
+) -> PyResult<Stop> {
     let py = connection.py();
     // Often the answer is there, or the request can be sent, at once; and psycopg2 sends first.
     session.begin_polled();
@@ -46,9 +46,7 @@ pub fn drive(
         connection.get().open_session()?;
     }
     match session.take_polled() {
-        Polled::Ended(Stop::Done(outcome)) => Ok(Reached::End(outcome)),
-        Polled::Ended(Stop::Paused(event)) => Ok(Reached::Pause(event)),
-        Polled::Ended(Stop::Hungry) => Ok(Reached::Hungry),
+        Polled::Ended(stop) => Ok(stop),
         // The callback came back too early.
         _ => blocking::drive(connection, session, None),
     }

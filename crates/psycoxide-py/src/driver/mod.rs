@@ -9,42 +9,52 @@ mod deliver;
 pub mod green;
 pub mod polled;
 
+use std::cell::Cell;
 use std::time::Duration;
 
-use psycoxide_net::TurnError;
-use psycoxide_proto::{Engine, Event, Outcome, Request};
+use psycoxide_net::{Session, Stop, TurnError};
+use psycoxide_proto::{Columns, Engine, Event, Outcome, Request, Rows};
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 pub use deliver::{deliver, refresh};
 
 use crate::connection::Connection;
-use crate::cursor::Cursor;
 use crate::error;
-use crate::row::Early;
-use crate::session::Session;
 
-/// How far an operation came.
-pub enum Reached {
-    /// The end.
-    End(Outcome),
-    /// A pause in which the caller has to act: COPY.
-    Pause(Event),
-    /// COPY FROM goes on: the data given so far were sent, the server waits for more.
-    Hungry,
+/// Where the rows of a result go that is still coming, if the request offers them.
+pub trait RowSink {
+    /// Takes the next rows. Returns rows that have been read, for their memory to be used again;
+    /// nothing if those that follow are to stay with the result.
+    fn take(&mut self, columns: &Columns, rows: Rows) -> Option<Rows>;
 }
 
-/// Takes rows of a result that is still coming.
-pub struct Reader<'a, 'py> {
-    /// The cursor that the result is for.
-    pub cursor: &'a Bound<'py, Cursor>,
-    /// What was taken; nothing, nearly always.
-    pub rows: Option<Box<Early>>,
+/// Where the outcome of an operation goes that nobody waits for in a call: somebody `poll()`s.
+pub trait Landing: Send + Sync {
+    /// Takes the outcome; `refused` says why a COPY that came up was refused.
+    fn land(&self, py: Python<'_>, outcome: Outcome, refused: Option<String>) -> PyResult<()>;
+
+    /// Shows the garbage collector what this holds.
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError>;
+}
+
+/// What `execute()` says of a COPY; `None` if the event is not its beginning.
+pub fn copy_refusal(event: &Event) -> Option<String> {
+    let (direction, method) = match event {
+        Event::CopyIn(_) => ("FROM", "copy_from"),
+        Event::CopyOut(_) => ("TO", "copy_to"),
+        Event::CopyBoth(_) => ("BOTH", "start_replication"),
+        _ => return None,
+    };
+    Some(format!("can't execute COPY {direction}: use the {method}() method instead"))
 }
 
 /// One thread's turn on a connection. Given back when dropped.
 pub struct Operation<'a, 'py> {
     connection: &'a Bound<'py, Connection>,
     session: &'a Session,
+    /// A BEGIN went with the request, which has not ended yet.
+    begun: Cell<bool>,
 }
 
 /// What psycopg2 says of an operation in the middle of another.
@@ -60,25 +70,27 @@ impl<'a, 'py> Operation<'a, 'py> {
     /// `InterfaceError` if the connection is closed, `ProgrammingError` if this very thread is in
     /// the middle of an operation on it (another greenlet's, or a callback of its own).
     pub fn begin(connection: &'a Bound<'py, Connection>) -> PyResult<Self> {
-        Self::begin_or(connection, || UNDERWAY.into())
+        Self::begin_on(connection, connection.get().open_session()?, || UNDERWAY.into())
     }
 
-    /// The same for a method of the cursor that runs a statement, whose refusal names it.
+    /// The same for a method of the cursor that runs a statement, whose refusal names it. The
+    /// connection has just been found open.
     pub fn begin_as(connection: &'a Bound<'py, Connection>, what: &str) -> PyResult<Self> {
-        Self::begin_or(connection, || {
+        Self::begin_on(connection, connection.get().session()?, || {
             format!("{what} cannot be used while an asynchronous query is underway")
         })
     }
 
-    fn begin_or(
+    fn begin_on(
         connection: &'a Bound<'py, Connection>,
+        session: &'a Session,
         refusal: impl FnOnce() -> String,
     ) -> PyResult<Self> {
-        let session = connection.get().open_session()?;
-        Self::take_turn(connection, session, refusal)?;
-        // It may have been closed while this thread waited.
-        let operation = Self { connection, session };
-        connection.get().open_session()?;
+        let (operation, waited) = Self::take_turn(connection, session, refusal)?;
+        if waited {
+            // It may have been closed meanwhile.
+            connection.get().open_session()?;
+        }
         Ok(operation)
     }
 
@@ -87,23 +99,26 @@ impl<'a, 'py> Operation<'a, 'py> {
         connection: &'a Bound<'py, Connection>,
         session: &'a Session,
     ) -> PyResult<Self> {
-        Self::take_turn(connection, session, || UNDERWAY.into())?;
-        Ok(Self { connection, session })
+        Self::take_turn(connection, session, || UNDERWAY.into()).map(|(operation, _)| operation)
     }
 
-    /// Waits for the turn, and for signals, whose handlers may raise.
+    /// Waits for the turn, and for signals, whose handlers may raise. Also returns whether another
+    /// thread had it.
     fn take_turn(
-        connection: &Bound<'py, Connection>,
-        session: &Session,
+        connection: &'a Bound<'py, Connection>,
+        session: &'a Session,
         refusal: impl FnOnce() -> String,
-    ) -> PyResult<()> {
+    ) -> PyResult<(Self, bool)> {
         let py = connection.py();
+        let mut waited = false;
         let mut taken = session.turn().try_acquire();
         while taken == Err(TurnError::Busy) {
+            waited = true;
             py.check_signals()?;
             taken = py.detach(|| session.turn().acquire(GLANCE));
         }
-        taken.map_err(|_| error::programming(refusal()))
+        taken.map_err(|_| error::programming(refusal()))?;
+        Ok((Self { connection, session, begun: Cell::new(false) }, waited))
     }
 
     /// The session that the operation is on.
@@ -111,19 +126,35 @@ impl<'a, 'py> Operation<'a, 'py> {
         self.session
     }
 
-    /// Sends a request and comes back at its end or its first pause.
-    pub fn run(&self, request: Request) -> PyResult<Reached> {
-        self.run_into(request, None)
+    /// Sends a request and comes back at its end, or where it waits for the caller.
+    pub fn run(&self, request: Request) -> PyResult<Stop> {
+        self.start(request)?;
+        self.resume_into(None)
     }
 
-    /// The same; rows that the request offers go to `reader` as they come.
-    pub fn run_into(
+    /// The same in a transaction, which begins if none has and the connection is to have one. Rows
+    /// that the request offers go to `sink` as they come.
+    pub fn run_in_transaction(
         &self,
         request: Request,
-        reader: Option<&mut Reader<'_, '_>>,
-    ) -> PyResult<Reached> {
-        self.start(request)?;
-        self.resume_into(reader)
+        sink: Option<&mut dyn RowSink>,
+    ) -> PyResult<Stop> {
+        let started = self.begin_and_start(request);
+        self.ended(started.and_then(|()| self.resume_into(sink)))
+    }
+
+    /// Sends what the socket takes of a request in a transaction at once, without a wait:
+    /// [`Operation::land`] has to follow.
+    pub fn launch_in_transaction(&self, request: Request) -> PyResult<()> {
+        self.begin_and_start(request).inspect_err(|_| self.forget_failed_begin())?;
+        // Should that fail, whoever waits for the answer finds out.
+        self.connection.py().detach(|| drop(self.session.link().flush()));
+        Ok(())
+    }
+
+    /// Comes back at the end of a request that was launched.
+    pub fn land(&self) -> PyResult<Stop> {
+        self.ended(self.resume())
     }
 
     fn start(&self, request: Request) -> PyResult<()> {
@@ -135,43 +166,64 @@ impl<'a, 'py> Operation<'a, 'py> {
         started.map_err(|error| error::from_net(&error))
     }
 
-    /// Sends what the socket takes of a request at once, without a wait: [`Operation::resume`] has to
-    /// follow.
-    pub fn launch(&self, request: Request) -> PyResult<()> {
-        self.start(request)?;
-        // Should that fail, whoever waits for the answer finds out.
-        self.connection.py().detach(|| drop(self.session.link().flush()));
-        Ok(())
+    /// Puts a BEGIN in front, if there has to be one.
+    fn begin_and_start(&self, request: Request) -> PyResult<()> {
+        let (request, begun) = self.connection.get().state(self.connection.py()).begin(request);
+        self.begun.set(begun);
+        self.start(request)
+    }
+
+    /// Looks what became of the BEGIN, unless the request only waits for the caller.
+    fn ended(&self, stop: PyResult<Stop>) -> PyResult<Stop> {
+        if matches!(stop, Err(_) | Ok(Stop::Event(Event::Done(_)))) {
+            self.forget_failed_begin();
+        }
+        stop
+    }
+
+    fn forget_failed_begin(&self) {
+        if self.begun.take() {
+            self.connection.get().forget_failed_begin(self.connection.py());
+        }
     }
 
     /// Runs a request that never pauses.
     pub fn complete(&self, request: Request) -> PyResult<Outcome> {
-        match self.run(request)? {
-            Reached::End(outcome) => Ok(outcome),
-            Reached::Pause(event) => {
+        self.completed(self.run(request)?)
+    }
+
+    /// The same in a transaction.
+    pub fn complete_in_transaction(&self, request: Request) -> PyResult<Outcome> {
+        self.completed(self.run_in_transaction(request, None)?)
+    }
+
+    fn completed(&self, stop: Stop) -> PyResult<Outcome> {
+        match stop {
+            Stop::Event(Event::Done(outcome)) => Ok(outcome),
+            Stop::Event(event) => {
                 // The server wants to copy where nobody asked it to.
                 self.refuse(&event)?;
                 Err(error::internal("the server began a COPY that was not asked for"))
             }
-            Reached::Hungry => Err(error::internal("a COPY went on before it began")),
+            _ => Err(error::internal("a COPY went on before it began")),
         }
     }
 
     /// Goes on after a pause.
-    pub fn resume(&self) -> PyResult<Reached> {
+    pub fn resume(&self) -> PyResult<Stop> {
         self.resume_into(None)
     }
 
-    fn resume_into(&self, reader: Option<&mut Reader<'_, '_>>) -> PyResult<Reached> {
-        let reached = match green::callback(self.connection.py()) {
+    fn resume_into(&self, sink: Option<&mut dyn RowSink>) -> PyResult<Stop> {
+        let stop = match green::callback(self.connection.py()) {
             Some(callback) if !self.connection.get().is_async(self.connection.py()) => {
                 green::drive(self.connection, self.session, &callback)
             }
-            _ => blocking::drive(self.connection, self.session, reader),
+            _ => blocking::drive(self.connection, self.session, sink),
         };
         let delivered = deliver(self.connection, self.session);
-        let reached = reached.and_then(|reached| delivered.map(|()| reached));
-        reached.inspect_err(|raised| self.connection.get().note_error(raised, self.connection.py()))
+        let stop = stop.and_then(|stop| delivered.map(|()| stop));
+        stop.inspect_err(|raised| self.connection.get().note_error(raised, self.connection.py()))
     }
 
     /// Ends a COPY that nobody will feed or read: what is refused ends with an error of the
@@ -186,9 +238,9 @@ impl<'a, 'py> Operation<'a, 'py> {
                     .map_err(|error| error::from_proto(&error))?;
             }
             wants_data = match self.resume()? {
-                Reached::End(outcome) => return Ok(outcome),
-                Reached::Pause(event) => matches!(event, Event::CopyIn(_) | Event::CopyBoth(_)),
-                Reached::Hungry => false,
+                Stop::Event(Event::Done(outcome)) => return Ok(outcome),
+                Stop::Event(event) => matches!(event, Event::CopyIn(_) | Event::CopyBoth(_)),
+                _ => false,
             };
         }
     }

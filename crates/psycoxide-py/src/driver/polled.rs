@@ -3,7 +3,7 @@
 use psycoxide_net::{Error, Interest, Progress};
 use psycoxide_proto::Engine;
 
-use crate::session::{Polled, Session, Stop};
+use psycoxide_net::{Polled, Session, Stop};
 
 /// `extensions.POLL_OK`
 pub const POLL_OK: i32 = 0;
@@ -19,12 +19,8 @@ pub const POLL_WRITE: i32 = 2;
 pub fn poll(session: &Session) -> Result<Option<i32>, Error> {
     loop {
         match session.advance() {
-            Ok(Progress::Done(outcome)) => {
-                session.set_polled(Polled::Ended(Stop::Done(outcome)));
-                return Ok(None);
-            }
-            Ok(Progress::Paused(event)) => {
-                session.set_polled(Polled::Ended(Stop::Paused(event)));
+            Ok(Progress::Event(event)) => {
+                session.set_polled(Polled::Ended(Stop::Event(event)));
                 return Ok(None);
             }
             Ok(Progress::Yield) => {

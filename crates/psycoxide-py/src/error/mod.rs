@@ -1,71 +1,17 @@
-//! The one place where a fault becomes a Python exception.
+//! The one place where a fault of the network, of the protocol or of the server becomes a Python
+//! exception.
 //!
-//! The classes are defined in Python (`psycoxide._exceptions`, `psycoxide.errors`) and imported at
-//! first use; this file only chooses among them.
-//!
-//! All of it is marked as cold, so that what leads to an error is kept out of the way of what does not.
+//! Everything here is `#[cold]`, so that error paths stay out of the hot code.
 
 mod report;
 
 use psycoxide_net::Error as NetError;
 use psycoxide_proto::Error as ProtoError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyType};
+use pyo3::types::PyDict;
 
-use crate::imports::Lazy;
-
+pub use crate::exception::*;
 pub use report::{from_report, report_text};
-
-static EXCEPTIONS: &str = "psycoxide._exceptions";
-
-macro_rules! dbapi_errors {
-    ($($function:ident, $lazy:ident, $class:literal;)*) => {
-        $(
-            static $lazy: Lazy = Lazy::new("psycoxide._exceptions", $class);
-
-            #[doc = concat!("A `", $class, "` that says `text`.")]
-            #[allow(dead_code)]
-            #[cold]
-            pub fn $function(text: impl Into<String>) -> PyErr {
-                raise(&$lazy, text.into())
-            }
-        )*
-    };
-}
-
-dbapi_errors! {
-    interface, INTERFACE, "InterfaceError";
-    database, DATABASE, "DatabaseError";
-    data, DATA, "DataError";
-    operational, OPERATIONAL, "OperationalError";
-    integrity, INTEGRITY, "IntegrityError";
-    internal, INTERNAL, "InternalError";
-    programming, PROGRAMMING, "ProgrammingError";
-    not_supported, NOT_SUPPORTED, "NotSupportedError";
-}
-
-/// The classes that the module exports, and its connections the first ten of them: that is an
-/// extension of PEP 249, for programs that serve several databases.
-pub const CLASSES: &[&str] = &[
-    "Error",
-    "Warning",
-    "InterfaceError",
-    "DatabaseError",
-    "InternalError",
-    "OperationalError",
-    "ProgrammingError",
-    "IntegrityError",
-    "DataError",
-    "NotSupportedError",
-    "Diagnostics",
-    "QueryCanceledError",
-    "TransactionRollbackError",
-];
-
-/// The exception class of this name, one of the DB-API's or psycopg2's.
-pub fn class<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-    py.import(EXCEPTIONS)?.getattr(name)
-}
 
 /// What went wrong on an open link.
 ///
@@ -113,16 +59,6 @@ fn line(error: &dyn std::fmt::Display) -> String {
         text.push('\n');
     }
     text
-}
-
-#[cold]
-fn raise(class: &'static Lazy, text: String) -> PyErr {
-    Python::attach(|py| {
-        match class.bind(py).and_then(|class| Ok(class.cast::<PyType>()?.clone())) {
-            Ok(class) => PyErr::from_type(class, text),
-            Err(error) => error,
-        }
-    })
 }
 
 /// Exports `sqlstate_errors`. The exception classes are added by the package, where they are

@@ -7,28 +7,26 @@ use psycoxide_sql::message::Message;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyDictMethods, PyString, PyType};
 
-use super::class;
-use crate::adapt::QuoteContext;
-use crate::connection::Connection;
+use crate::encoding::QuoteContext;
+use crate::exception::class;
 
-/// The exception for a report about `query`, which `cursor` executed.
+/// The exception for a report about `query`, which `cursor` executed, and its whole text. `context` is
+/// the session's.
 #[cold]
 pub fn from_report(
     py: Python<'_>,
     report: &Report,
     query: Option<&[u8]>,
-    connection: &Connection,
+    context: &QuoteContext,
     cursor: Option<&Bound<'_, PyAny>>,
-) -> PyErr {
-    let context = connection.quote_context(py);
-    let composed = compose(py, report, query, true, &context);
-    let raised = build(py, report, &composed, &context, cursor);
+) -> (PyErr, String) {
+    let composed = compose(py, report, query, true, context);
+    let raised = build(py, report, &composed, context, cursor);
     let text = match context.encoding().is_own() {
-        true => read(py, &composed, &context).to_string_lossy().into_owned(),
+        true => read(py, &composed, context).to_string_lossy().into_owned(),
         false => composed,
     };
-    connection.state(py).error_message = Some(text);
-    raised.unwrap_or_else(|error| error)
+    (raised.unwrap_or_else(|error| error), text)
 }
 
 /// The exception for a report that belongs to no connection any more.

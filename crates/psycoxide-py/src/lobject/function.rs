@@ -35,17 +35,11 @@ pub fn call(
     arguments: Vec<Vec<u8>>,
 ) -> PyResult<Vec<u8>> {
     let operation = Operation::begin(connection)?;
-    let this = connection.get();
-    let (request, begun) =
-        this.state(connection.py()).begin(Request::function(function as u32, arguments));
-    let outcome = operation.complete(request);
-    if begun {
-        this.forget_failed_begin(connection.py());
-    }
-    let outcome = outcome?;
+    let request = Request::function(function as u32, arguments);
+    let outcome = operation.complete_in_transaction(request)?;
     if let Some(report) = outcome.error {
-        let context = this.quote_context(connection.py());
         let py = connection.py();
+        let context = connection.get().quote_context(py);
         let text = error::report_text(py, &report, None, true, &context);
         return Err(error::operational(text.to_string_lossy()));
     }

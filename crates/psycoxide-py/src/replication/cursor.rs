@@ -1,10 +1,9 @@
 //! `ReplicationCursor`: starts and reads a replication stream.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use psycoxide_net::silence::{Next, Silence};
-use psycoxide_net::{Interest, Progress as Advanced, wait};
+use psycoxide_net::replication::{Next, Silence, StreamProgress};
+use psycoxide_net::{Interest, Progress, Session, wait};
 use psycoxide_proto::replication::ServerMessage;
 use psycoxide_proto::{Engine, Event};
 use pyo3::exceptions::PyTypeError;
@@ -12,12 +11,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyType};
 
 use super::message::{ReplicationMessage, local_time};
-use super::progress::Progress;
 use crate::connection::Connection;
 use crate::cursor::Cursor;
 use crate::driver::{Operation, blocking, deliver};
 use crate::error;
-use crate::session::Session;
+use crate::guarded::{Guard, Guarded};
 
 /// So long may the server take from the end of a stream to the end of its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -25,12 +23,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// ReplicationCursor(conn, name=None) -> new cursor
 #[pyclass(extends = Cursor, module = "psycoxide.extensions", subclass, weakref, frozen)]
 pub struct ReplicationCursor {
-    progress: Mutex<Progress>,
+    progress: Guarded<StreamProgress>,
 }
 
 impl ReplicationCursor {
-    fn progress(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    fn progress<'a>(&'a self, py: Python<'a>) -> Guard<'a, StreamProgress> {
+        self.progress.lock(py)
     }
 
     fn connection<'a, 'py>(slf: &'a Bound<'py, Self>) -> PyResult<&'a Bound<'py, Connection>> {
@@ -45,22 +43,22 @@ impl ReplicationCursor {
             let advanced = py.detach(|| session.advance());
             deliver(connection, session)?;
             match advanced {
-                Ok(Advanced::Paused(Event::CopyData(data))) => {
+                Ok(Progress::Event(Event::Done(outcome))) => {
+                    Cursor::take_outcome(slf.as_super(), outcome)?;
+                    return Ok(None);
+                }
+                Ok(Progress::Event(Event::CopyData(data))) => {
                     if let Some(message) = Self::message(slf, session, &data)? {
                         return Ok(Some(message));
                     }
                 }
-                Ok(Advanced::Paused(_)) | Ok(Advanced::Yield) => {}
-                Ok(Advanced::Wait(_)) if session.is_streaming() => return Ok(None),
-                Ok(Advanced::Wait(_)) => {
+                Ok(Progress::Event(_) | Progress::Yield) => {}
+                Ok(Progress::Wait(_)) if session.is_streaming() => return Ok(None),
+                Ok(Progress::Wait(_)) => {
                     // The server has ended the stream: the rest of its answer is on its way.
                     let outcome = py.detach(|| session.finish(PATIENCE)).ok_or_else(|| {
                         error::operational("the server did not come to the end of the stream\n")
                     })?;
-                    Cursor::take_outcome(slf.as_super(), outcome)?;
-                    return Ok(None);
-                }
-                Ok(Advanced::Done(outcome)) => {
                     Cursor::take_outcome(slf.as_super(), outcome)?;
                     return Ok(None);
                 }
@@ -80,7 +78,7 @@ impl ReplicationCursor {
         match ServerMessage::parse(data) {
             Some(ServerMessage::XLogData { data_start, wal_end, send_time, payload }) => {
                 let decode = {
-                    let mut progress = this.progress();
+                    let mut progress = this.progress(py);
                     progress.data(data_start, wal_end);
                     progress.decode
                 };
@@ -100,9 +98,9 @@ impl ReplicationCursor {
                 )))
             }
             Some(ServerMessage::Keepalive { wal_end, reply, .. }) => {
-                this.progress().keepalive(wal_end);
+                this.progress(py).keepalive(wal_end);
                 if reply {
-                    this.feed_back(session, false)?;
+                    this.feed_back(py, session, false)?;
                 }
                 Ok(None)
             }
@@ -111,8 +109,8 @@ impl ReplicationCursor {
     }
 
     /// Tells the server how far we are.
-    fn feed_back(&self, session: &Session, reply: bool) -> PyResult<()> {
-        let payload = self.progress().status(reply).payload();
+    fn feed_back(&self, py: Python<'_>, session: &Session, reply: bool) -> PyResult<()> {
+        let payload = self.progress(py).status(reply).payload();
         session
             .with_engine(|engine: &mut Engine| engine.copy_chunk(&payload))
             .map_err(|error| error::from_proto(&error))
@@ -141,7 +139,7 @@ impl ReplicationCursor {
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<PyClassInitializer<Self>> {
         Ok(PyClassInitializer::from(Cursor::unattached(class.py())?)
-            .add_subclass(Self { progress: Mutex::default() }))
+            .add_subclass(Self { progress: Guarded::default() }))
     }
 
     /// start_replication_expert(command, decode=False, status_interval=10) -- Start replication
@@ -159,12 +157,12 @@ impl ReplicationCursor {
     ) -> PyResult<()> {
         let status_interval = interval("status_interval", status_interval)?;
         let cursor = slf.as_super();
-        let connection = Self::connection(slf)?.get();
-        connection.open_session()?;
+        let connection = Self::connection(slf)?;
+        connection.get().open_session()?;
         let sql = Cursor::query_text(cursor, command, connection)?;
         Cursor::start_stream(cursor, sql)?;
-        let mut progress = slf.get().progress();
-        *progress = Progress::begin(decode, status_interval);
+        let mut progress = slf.get().progress(slf.py());
+        *progress = StreamProgress::begin(decode, status_interval);
         Ok(())
     }
 
@@ -179,8 +177,8 @@ impl ReplicationCursor {
             return Err(error::database("no COPY in progress\n"));
         }
         let message = Self::read(slf, session)?;
-        if slf.get().progress().is_due() {
-            slf.get().feed_back(session, false)?;
+        if slf.get().progress(slf.py()).is_due() {
+            slf.get().feed_back(slf.py(), session, false)?;
             blocking::flush(slf.py(), session)?;
         }
         Ok(message)
@@ -208,7 +206,7 @@ impl ReplicationCursor {
         // The callback cannot be told to come back when feedback is due.
         connection.get().refuse_green(py, "consume_stream")?;
         if let Some(seconds) = keepalive_interval {
-            slf.get().progress().status_interval = interval("keepalive_interval", seconds)?;
+            slf.get().progress(slf.py()).status_interval = interval("keepalive_interval", seconds)?;
         }
         if !session.is_streaming() {
             return Err(error::programming(
@@ -222,22 +220,22 @@ impl ReplicationCursor {
         }
         let mut silence = Silence::default();
         while session.is_streaming() {
-            let heard = slf.get().progress().received;
+            let heard = slf.get().progress(slf.py()).received;
             let message = Self::read_message(slf)?;
             if let Some(message) = message {
                 consumer.call1((message,))?;
                 silence = Silence::default();
                 continue;
             }
-            if slf.get().progress().received != heard {
+            if slf.get().progress(slf.py()).received != heard {
                 silence = Silence::default();
             }
-            let due = slf.get().progress().due();
+            let due = slf.get().progress(slf.py()).due();
             let bounded = session.timeout().map(|timeout| silence.next(timeout));
             let until = match bounded {
                 Some(Next::Wait(until)) => due.min(until),
                 Some(Next::Ask(until)) => {
-                    slf.get().feed_back(session, true)?;
+                    slf.get().feed_back(py, session, true)?;
                     blocking::flush(py, session)?;
                     due.min(until)
                 }
@@ -277,9 +275,9 @@ impl ReplicationCursor {
     ) -> PyResult<()> {
         let this = slf.get();
         let session = Self::connection(slf)?.get().open_session()?;
-        this.progress().confirm(write_lsn, flush_lsn, apply_lsn);
+        this.progress(slf.py()).confirm(write_lsn, flush_lsn, apply_lsn);
         if (reply || force) && session.is_streaming() {
-            this.feed_back(session, reply)?;
+            this.feed_back(slf.py(), session, reply)?;
             blocking::flush(slf.py(), session)?;
         }
         Ok(())
@@ -287,21 +285,21 @@ impl ReplicationCursor {
 
     /// The server's end of the log, an int, as in its last message.
     #[getter]
-    fn wal_end(&self) -> u64 {
-        self.progress().wal_end
+    fn wal_end(&self, py: Python<'_>) -> u64 {
+        self.progress(py).wal_end
     }
 
     /// The time when data was last received: a naive `datetime` in local time.
     #[getter]
     fn io_timestamp(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let time = self.progress().last_io;
+        let time = self.progress(py).last_io;
         local_time(py, seconds_of(time))
     }
 
     /// The time when feedback was last sent: a naive `datetime` in local time.
     #[getter]
     fn feedback_timestamp(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let time = self.progress().last_feedback;
+        let time = self.progress(py).last_feedback;
         local_time(py, seconds_of(time))
     }
 

@@ -1,11 +1,11 @@
 //! `ReplicationMessage`: one piece of a replication stream.
 
+use psycoxide_net::replication::unix_seconds;
 use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
-use super::progress::unix_seconds;
 use crate::cursor::Cursor;
 use crate::imports;
 

@@ -5,7 +5,6 @@
 mod connection;
 mod cursor;
 mod message;
-mod progress;
 
 use pyo3::prelude::*;
 

@@ -11,9 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyAny;
 
 use super::collector;
-use crate::cast::{CastPlan, Kept, early};
-use crate::cursor::Cursor;
-use crate::session::Session;
+use crate::cast::{CastPlan, FetchContext, early};
 
 /// The average length, in bytes, from which on fields count as long: what an object takes beside
 /// its contents is less then than what libpq's tables take.
@@ -21,7 +19,7 @@ pub const LONG: usize = 320;
 
 /// The first rows of a result, made ahead.
 #[derive(Default)]
-pub struct Early {
+pub struct EarlyRows {
     /// How each column becomes an object.
     plan: Option<CastPlan>,
     /// What is kept of each field, row by row.
@@ -31,35 +29,40 @@ pub struct Early {
     raw: Rows,
 }
 
-impl Early {
+impl EarlyRows {
     /// How many rows there are.
     pub fn len(&self) -> usize {
         self.rows
     }
 
-    /// Takes the rows that the session has. False if it is to keep those that follow.
-    pub fn take(&mut self, cursor: &Bound<'_, Cursor>, session: &Session) -> bool {
-        let taken = session.with_engine(|engine| engine.take_rows());
-        let Some((columns, rows)) = taken else { return true };
+    /// Takes the next rows of a result with these columns, whose plan `resolve` gives. Returns rows
+    /// that were decoded, for their memory to be used again; nothing if these and those that follow
+    /// are to stay as they come.
+    pub fn take(
+        &mut self,
+        fetch: &FetchContext<'_, '_>,
+        columns: &Columns,
+        rows: Rows,
+        resolve: impl FnOnce() -> PyResult<CastPlan>,
+    ) -> Option<Rows> {
         if rows.before() == 0 {
             // Another statement of the same text.
             *self = Self::default();
         }
         if self.plan.is_none() {
-            self.plan = promising(cursor, &columns, &rows);
+            self.plan = resolve().ok().filter(|plan| is_promising(plan, &rows));
         }
-        let Some(plan) = &self.plan else {
-            self.raw = rows;
-            return false;
+        let kept = match &self.plan {
+            Some(plan) => keep(fetch, plan, &rows, &mut self.kept),
+            None => false,
         };
-        if !keep(cursor, plan, &rows, &mut self.kept) {
+        if !kept {
             self.kept.truncate(self.rows * columns.len());
             self.raw = rows;
-            return false;
+            return None;
         }
         self.rows += rows.len();
-        session.give_back(rows);
-        true
+        Some(rows)
     }
 
     /// The same rows, with the plan that they were made by, and all others of the result: `rest`
@@ -83,11 +86,10 @@ impl Early {
     }
 }
 
-/// The plan for a result, if most of its bytes belong to fields that can be decoded now.
-fn promising(cursor: &Bound<'_, Cursor>, columns: &Columns, rows: &Rows) -> Option<CastPlan> {
-    let plan = CastPlan::resolve(cursor, columns).ok()?;
+/// Whether most of the bytes belong to fields that can be decoded now.
+fn is_promising(plan: &CastPlan, rows: &Rows) -> bool {
     if !plan.is_utf8() {
-        return None;
+        return false;
     }
     let (mut now, mut later) = (0, 0);
     for row in rows.walk(rows.start()) {
@@ -96,25 +98,24 @@ fn promising(cursor: &Bound<'_, Cursor>, columns: &Columns, rows: &Rows) -> Opti
             *if early::is_early(decoder) { &mut now } else { &mut later } += length;
         }
     }
-    (now > later).then_some(plan)
+    now > later
 }
 
 /// Decodes as much as can be; false if there is no memory for that.
 fn keep(
-    cursor: &Bound<'_, Cursor>,
+    fetch: &FetchContext<'_, '_>,
     plan: &CastPlan,
     rows: &Rows,
     kept: &mut Vec<Py<PyAny>>,
 ) -> bool {
     kept.reserve(rows.len() * plan.decoders().len());
-    let py = cursor.py();
-    let shared = Kept::new(cursor.as_any());
-    let scene = plan.scene(cursor.as_any(), &shared);
+    let context = plan.decoding(fetch);
+    let py = context.py;
     let _paused = collector::pause();
     for row in rows.walk(rows.start()) {
         let mut fields = row.fields();
         for decoder in plan.decoders() {
-            match early::keep(decoder, &scene, fields.field()) {
+            match early::keep(decoder, &context, fields.field()) {
                 Ok(value) => kept.push(value.into_bound(py).unbind()),
                 Err(raised) => {
                     drop(raised.into_error(py));

@@ -8,51 +8,56 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use super::Source;
-use crate::cast::{CastPlan, Decoded, Decoder, Raised, Scene, Value, early};
+use crate::cast::{CastPlan, DecodeContext, Decoder, early};
+use crate::object::{Decoded, Raised, Value};
 
 /// The values of a row, one for each decoder.
 trait Values {
-    fn next(&mut self, decoder: &Decoder, scene: &Scene<'_, '_>) -> Decoded;
+    fn next(&mut self, decoder: &Decoder, context: &DecodeContext<'_, '_>) -> Decoded;
 }
 
 impl Values for Fields<'_> {
     #[inline(always)]
-    fn next(&mut self, decoder: &Decoder, scene: &Scene<'_, '_>) -> Decoded {
-        decoder.decode(scene, self.field())
+    fn next(&mut self, decoder: &Decoder, context: &DecodeContext<'_, '_>) -> Decoded {
+        decoder.decode(context, self.field())
     }
 }
 
 /// What was kept of each field.
 impl Values for Iter<'_, Py<PyAny>> {
     #[inline]
-    fn next(&mut self, decoder: &Decoder, scene: &Scene<'_, '_>) -> Decoded {
+    fn next(&mut self, decoder: &Decoder, context: &DecodeContext<'_, '_>) -> Decoded {
         match Iterator::next(self) {
-            Some(kept) => early::finish(decoder, scene, kept),
-            None => decoder.decode(scene, None),
+            Some(kept) => early::finish(decoder, context, kept),
+            None => decoder.decode(context, None),
         }
     }
 }
 
 /// A row as a tuple.
 #[inline(always)]
-pub fn row(scene: &Scene<'_, '_>, plan: &CastPlan, row: &Source<'_>) -> Result<Value, Raised> {
+pub fn row(
+    context: &DecodeContext<'_, '_>,
+    plan: &CastPlan,
+    row: &Source<'_>,
+) -> Result<Value, Raised> {
     match row {
         // By far most rows: they are made in the caller's loop.
-        Source::Raw(row) => tuple(scene, plan, row.fields()),
-        Source::Early(kept) => tuple(scene, plan, kept.iter()),
+        Source::Raw(row) => tuple(context, plan, row.fields()),
+        Source::Early(kept) => tuple(context, plan, kept.iter()),
     }
 }
 
 /// A row as what `factory` makes of the cursor, filled item by item.
 pub fn made(
-    scene: &Scene<'_, '_>,
+    context: &DecodeContext<'_, '_>,
     plan: &CastPlan,
     row: &Source<'_>,
     factory: &Bound<'_, PyAny>,
 ) -> Result<Value, Raised> {
     match row {
-        Source::Raw(row) => sequence(scene, plan, row.fields(), factory),
-        Source::Early(kept) => sequence(scene, plan, kept.iter(), factory),
+        Source::Raw(row) => sequence(context, plan, row.fields(), factory),
+        Source::Early(kept) => sequence(context, plan, kept.iter(), factory),
     }
 }
 
@@ -62,9 +67,13 @@ pub fn made(
 /// a caster runs cannot find it; and not afterwards if its values are never tracked either, which
 /// is what the collector would find out at its first pass.
 #[inline(always)]
-fn tuple(scene: &Scene<'_, '_>, plan: &CastPlan, mut values: impl Values) -> Result<Value, Raised> {
+fn tuple(
+    context: &DecodeContext<'_, '_>,
+    plan: &CastPlan,
+    mut values: impl Values,
+) -> Result<Value, Raised> {
     let decoders = plan.decoders();
-    // SAFETY: the GIL is held, as `scene.py` shows. The tuple has a place for each decoder. Each
+    // SAFETY: the GIL is held, as `context.py` shows. The tuple has a place for each decoder. Each
     // place is filled once, with a reference of its own; if a value cannot be made the tuple is
     // dropped, which empty places do not disturb. The tuple of no items is shared, and left alone.
     unsafe {
@@ -74,7 +83,7 @@ fn tuple(scene: &Scene<'_, '_>, plan: &CastPlan, mut values: impl Values) -> Res
         }
         ffi::PyObject_GC_UnTrack(tuple.cast());
         for (place, decoder) in decoders.iter().enumerate() {
-            match values.next(decoder, scene) {
+            match values.next(decoder, context) {
                 Ok(value) => {
                     ffi::PyTuple_SET_ITEM(tuple, place as ffi::Py_ssize_t, value.into_ptr());
                 }
@@ -94,15 +103,15 @@ fn tuple(scene: &Scene<'_, '_>, plan: &CastPlan, mut values: impl Values) -> Res
 /// What a `row_factory` gives for the cursor, with `[i] = value` done for each value.
 #[inline(never)]
 fn sequence(
-    scene: &Scene<'_, '_>,
+    context: &DecodeContext<'_, '_>,
     plan: &CastPlan,
     mut values: impl Values,
     factory: &Bound<'_, PyAny>,
 ) -> Result<Value, Raised> {
-    let raise = |error| Raised::from_error(scene.py, error);
-    let sequence = factory.call1((scene.cursor,)).map_err(raise)?;
+    let raise = |error| Raised::from_error(context.py, error);
+    let sequence = factory.call1((context.fetch.cursor,)).map_err(raise)?;
     for (place, decoder) in plan.decoders().iter().enumerate() {
-        let value = values.next(decoder, scene)?.into_bound(scene.py);
+        let value = values.next(decoder, context)?.into_bound(context.py);
         // SAFETY: both are valid objects; the sequence takes a reference of its own.
         let status = unsafe {
             let place = place as ffi::Py_ssize_t;

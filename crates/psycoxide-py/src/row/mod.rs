@@ -12,13 +12,13 @@ use psycoxide_proto::{Position, Row, Rows};
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyList};
 
-use crate::cast::{CastPlan, Kept, Raised, Scene, Value};
-use crate::cursor::Cursor;
+use crate::cast::{CastPlan, DecodeContext, FetchContext};
+use crate::object::{Raised, Value};
 
 pub use classes::RowClass;
-pub use early::{Early, LONG};
+pub use early::{EarlyRows, LONG};
 pub use ordered::ordered_row;
-pub use shape::{Names, Shape};
+pub use shape::{Names, RowMaker, Shape};
 
 /// What a row is made from.
 pub enum Source<'a> {
@@ -43,20 +43,19 @@ const AHEAD: usize = 16 << 10;
 /// # Errors
 /// What a caster raised: a value that it cannot make, or whatever user code raises.
 pub fn build_row<'py>(
-    cursor: &Bound<'py, Cursor>,
+    fetch: &FetchContext<'_, 'py>,
     row: &Source<'_>,
     plan: &CastPlan,
-    kept: &Kept<'py>,
     factory: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let scene = plan.scene(cursor.as_any(), kept);
+    let context = plan.decoding(fetch);
     let built = match factory {
-        None => fill::row(&scene, plan, row),
-        Some(factory) => fill::made(&scene, plan, row, factory),
+        None => fill::row(&context, plan, row),
+        Some(factory) => fill::made(&context, plan, row, factory),
     };
     match built {
-        Ok(row) => Ok(row.into_bound(cursor.py())),
-        Err(raised) => Err(raised.into_error(cursor.py())),
+        Ok(row) => Ok(row.into_bound(context.py)),
+        Err(raised) => Err(raised.into_error(context.py)),
     }
 }
 
@@ -67,37 +66,36 @@ pub fn build_row<'py>(
 /// A value that cannot be made; the row that failed is the last one asked for, so that a cursor can
 /// go on.
 pub fn build_rows<'a, 'py>(
-    cursor: &Bound<'py, Cursor>,
+    fetch: &FetchContext<'_, 'py>,
     count: usize,
     rows: &mut impl Sources<'a>,
     plan: &CastPlan,
-    kept: &Kept<'py>,
 ) -> PyResult<Bound<'py, PyList>> {
-    let scene = plan.scene(cursor.as_any(), kept);
+    let context = plan.decoding(fetch);
     let _paused = collector::pause();
-    fill::list(cursor.py(), count, || next_row(&scene, plan, rows))
+    fill::list(context.py, count, || next_row(&context, plan, rows))
 }
 
 /// The next row. A raw one is made in the caller's loop.
 #[inline(always)]
 fn next_row<'a>(
-    scene: &Scene<'_, '_>,
+    context: &DecodeContext<'_, '_>,
     plan: &CastPlan,
     rows: &mut impl Sources<'a>,
 ) -> Option<Result<Value, Raised>> {
     match rows.next_raw() {
-        Some(row) => Some(fill::row(scene, plan, &Source::Raw(row))),
-        None => next_other_row(scene, plan, rows),
+        Some(row) => Some(fill::row(context, plan, &Source::Raw(row))),
+        None => next_other_row(context, plan, rows),
     }
 }
 
 #[inline(never)]
 fn next_other_row<'a>(
-    scene: &Scene<'_, '_>,
+    context: &DecodeContext<'_, '_>,
     plan: &CastPlan,
     rows: &mut impl Sources<'a>,
 ) -> Option<Result<Value, Raised>> {
-    Some(fill::row(scene, plan, &rows.next()?))
+    Some(fill::row(context, plan, &rows.next()?))
 }
 
 /// Up to `most` of the rows, as tuples, from `position` on, which then stands behind them.
@@ -105,19 +103,17 @@ fn next_other_row<'a>(
 /// None if it could be noticed that they are made before they are asked for. Nor is a row made
 /// that cannot be decoded: it fails when it is asked for.
 pub fn build_ahead(
-    cursor: &Bound<'_, Cursor>,
+    fetch: &FetchContext<'_, '_>,
     rows: &Rows,
     position: &mut Position,
     most: usize,
     plan: &CastPlan,
 ) -> Vec<Py<PyAny>> {
-    let py = cursor.py();
-    let cursor = cursor.as_any();
-    let kept = Kept::new(cursor);
-    if !plan.is_native(&kept) {
+    if !plan.is_native(fetch) {
         return Vec::new();
     }
-    let scene = plan.scene(cursor, &kept);
+    let context = plan.decoding(fetch);
+    let py = context.py;
     let _paused = collector::pause();
     let mut made = Vec::with_capacity(most);
     let mut bytes = 0;
@@ -125,7 +121,7 @@ pub fn build_ahead(
     while made.len() < most && bytes < AHEAD {
         let Some(row) = walk.next() else { break };
         bytes += row.size();
-        match fill::row(&scene, plan, &Source::Raw(row)) {
+        match fill::row(&context, plan, &Source::Raw(row)) {
             Ok(row) => made.push(row.into_bound(py).unbind()),
             Err(raised) => {
                 drop(raised.into_error(py));

@@ -12,9 +12,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 
-use super::classes::Kind;
+use super::classes::{Kind, RowClass};
 use super::{collector, ordered};
-use crate::cursor::Cursor;
 
 /// What a row is to be.
 pub enum Shape<'py> {
@@ -28,14 +27,28 @@ pub enum Shape<'py> {
     Dict { class: Bound<'py, PyType>, names: Arc<Names> },
 }
 
+/// What makes the rows of a cursor that are to be something else than tuples.
+pub struct RowMaker<'a, 'py> {
+    /// The cursor, whose attributes are the rows' index and keys.
+    pub cursor: &'a Bound<'py, PyAny>,
+    /// The row factory.
+    pub factory: Bound<'py, PyAny>,
+    /// The row factory, if it is a class whose rows need not be made by calling it.
+    pub class: Option<Arc<RowClass>>,
+}
+
 impl<'py> Shape<'py> {
-    /// What the cursor's next row is to be.
+    /// What the next row is to be. `width` is the number of columns; `names` are the keys of the
+    /// cursor's last row that had some, and become those of this one.
     ///
     /// # Errors
     /// The cursor has not what the row's class wants of it.
-    pub fn of(cursor: &Bound<'py, Cursor>) -> PyResult<Self> {
-        let py = cursor.py();
-        let Some((factory, class)) = cursor.get().row_maker(py) else { return Ok(Self::Tuple) };
+    pub fn of(
+        maker: RowMaker<'_, 'py>,
+        width: usize,
+        names: &mut Option<Arc<Names>>,
+    ) -> PyResult<Self> {
+        let RowMaker { cursor, factory, class } = maker;
         let Some(known) = class else { return Ok(Self::Made(factory)) };
         let class = match factory.cast::<PyType>() {
             Ok(class) if known.is_untouched(class) => class.clone(),
@@ -43,9 +56,9 @@ impl<'py> Shape<'py> {
         };
         Ok(match known.kind {
             Kind::List => {
-                Self::List { class, index: cursor.as_any().getattr(intern!(py, "index"))? }
+                Self::List { class, index: cursor.getattr(intern!(cursor.py(), "index"))? }
             }
-            Kind::Dict => match Names::of(cursor)? {
+            Kind::Dict => match Names::of(cursor, width, names)? {
                 Some(names) => Self::Dict { class, names },
                 None => Self::Made(factory),
             },
@@ -150,32 +163,32 @@ pub struct Names {
 impl Names {
     /// The cursor's `column_mapping`. Nothing if the class has to see for itself what becomes of it:
     /// where it is not a name for each column, or where names would compare themselves in Python.
-    fn of(cursor: &Bound<'_, Cursor>) -> PyResult<Option<Arc<Self>>> {
-        let (py, this) = (cursor.py(), cursor.get());
-        let attribute = intern!(py, "column_mapping");
-        let width = this.width(cursor.py());
+    fn of(
+        cursor: &Bound<'_, PyAny>,
+        width: usize,
+        last: &mut Option<Arc<Self>>,
+    ) -> PyResult<Option<Arc<Self>>> {
+        let attribute = intern!(cursor.py(), "column_mapping");
         if width == 0 {
             return Ok(None);
         }
-        let mut mapping = cursor.as_any().getattr(attribute)?;
+        let mut mapping = cursor.getattr(attribute)?;
         if !mapping.is_truthy()? {
             // A named cursor has no description before the first fetch.
-            cursor.as_any().call_method0(intern!(py, "_build_index"))?;
-            mapping = cursor.as_any().getattr(attribute)?;
+            cursor.call_method0(intern!(cursor.py(), "_build_index"))?;
+            mapping = cursor.getattr(attribute)?;
         }
         let Ok(mapping) = mapping.cast_exact::<PyList>() else { return Ok(None) };
         if mapping.len() != width {
             return Ok(None);
         }
-        if let Some(known) = this.row_names(cursor.py())
+        if let Some(known) = last
             && known.are(mapping)
         {
-            return Ok(Some(known));
+            return Ok(Some(Arc::clone(known)));
         }
         let Some(names) = Self::new(mapping)? else { return Ok(None) };
-        let names = Arc::new(names);
-        this.keep_row_names(cursor.py(), Arc::clone(&names));
-        Ok(Some(names))
+        Ok(Some(Arc::clone(last.insert(Arc::new(names)))))
     }
 
     fn new(mapping: &Bound<'_, PyList>) -> PyResult<Option<Self>> {

@@ -5,8 +5,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use super::{Slot, conform, quoted, text_of};
+use crate::adapt::context::{AdaptContext, PreparedFor};
 use crate::adapt::registry::Native;
-use crate::connection::Connection;
 
 /// Binary(buffer): the bytes of any object with the buffer protocol, as a constant of type bytea:
 /// `'\x00ff'::bytea`.
@@ -17,14 +17,19 @@ use crate::connection::Connection;
 pub struct Binary {
     wrapped: Slot,
     buffer: Slot,
-    conn: Slot,
+    conn: PreparedFor,
 }
 
 impl Binary {
     /// The object that is adapted, after `prepare(conn)`.
-    pub fn prepared<'py>(&self, py: Python<'py>, conn: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
-        self.conn.prepare(conn);
-        self.wrapped.get_or_none(py)
+    pub fn prepared<'py>(&self, context: &AdaptContext<'_, 'py>) -> Bound<'py, PyAny> {
+        self.conn.prepare(context);
+        self.wrapped.get_or_none(context.conn.py())
+    }
+
+    /// The connection that `prepare()` was called with.
+    pub fn prepared_for(&self) -> &PreparedFor {
+        &self.conn
     }
 }
 
@@ -37,9 +42,9 @@ impl Binary {
     }
 
     #[pyo3(signature = (adapted, /))]
-    fn __init__(&self, adapted: Py<PyAny>) {
-        self.wrapped.set(Some(adapted));
-        self.buffer.set(None);
+    fn __init__(&self, py: Python<'_>, adapted: Py<PyAny>) {
+        self.wrapped.set(py, Some(adapted));
+        self.buffer.set(py, None);
     }
 
     /// The object that is adapted.
@@ -54,12 +59,6 @@ impl Binary {
         self.buffer.get_or_none(py)
     }
 
-    /// Takes the quoting rules from a connection.
-    #[pyo3(signature = (conn, /))]
-    fn prepare(&self, conn: Py<Connection>) {
-        self.conn.set(Some(conn.into_any()));
-    }
-
     /// The bytes as a constant.
     fn getquoted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         if let Some(buffer) = self.buffer.get(py) {
@@ -67,7 +66,7 @@ impl Binary {
         }
         let object = self.wrapped.get_or_none(py);
         let quoted = quoted(py, Native::Binary, &object, &self.conn)?.into_any();
-        self.buffer.set(Some(quoted.clone().unbind()));
+        self.buffer.set(py, Some(quoted.clone().unbind()));
         Ok(quoted)
     }
 
@@ -84,8 +83,8 @@ impl Binary {
         self.conn.traverse(&visit)
     }
 
-    fn __clear__(&self) {
-        self.wrapped.set(None);
-        self.conn.set(None);
+    fn __clear__(&self, py: Python<'_>) {
+        self.wrapped.set(py, None);
+        self.conn.clear(py);
     }
 }

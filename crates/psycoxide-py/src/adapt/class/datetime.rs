@@ -1,13 +1,13 @@
 //! The adapter of dates, times and intervals.
 
-use std::sync::atomic::{AtomicI32, Ordering};
-
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use super::{Slot, conform, quoted, text_of};
+use crate::adapt::context::PreparedFor;
 use crate::adapt::registry::Native;
+use crate::guarded::Guarded;
 
 /// datetime(object, type): a date or time as a constant.
 ///
@@ -15,7 +15,7 @@ use crate::adapt::registry::Native;
 #[pyclass(name = "datetime", module = "psycoxide._psycopg", subclass, frozen)]
 pub struct DateTime {
     wrapped: Slot,
-    kind: AtomicI32,
+    kind: Guarded<i32>,
 }
 
 /// What a date or time is written as.
@@ -32,8 +32,8 @@ impl DateTime {
     pub fn of(object: Bound<'_, PyAny>, kind: Kind) -> PyResult<Bound<'_, DateTime>> {
         let py = object.py();
         let wrapped = Slot::default();
-        wrapped.set(Some(object.unbind()));
-        Bound::new(py, DateTime { wrapped, kind: AtomicI32::new(kind as i32) })
+        wrapped.set(py, Some(object.unbind()));
+        Bound::new(py, DateTime { wrapped, kind: Guarded::new(kind as i32) })
     }
 
     /// The object that is adapted.
@@ -42,8 +42,8 @@ impl DateTime {
     }
 
     /// What it is written as.
-    pub fn native(&self) -> Native {
-        match self.kind.load(Ordering::Relaxed) {
+    pub fn native(&self, py: Python<'_>) -> Native {
+        match *self.kind.lock(py) {
             0 => Native::Time,
             1 => Native::Date,
             2 => Native::Timestamp,
@@ -57,13 +57,13 @@ impl DateTime {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
-        Self { wrapped: Slot::default(), kind: AtomicI32::new(-1) }
+        Self { wrapped: Slot::default(), kind: Guarded::new(-1) }
     }
 
     #[pyo3(signature = (adapted, r#type=-1, /))]
-    fn __init__(&self, adapted: Py<PyAny>, r#type: i32) {
-        self.wrapped.set(Some(adapted));
-        self.kind.store(r#type, Ordering::Relaxed);
+    fn __init__(&self, py: Python<'_>, adapted: Py<PyAny>, r#type: i32) {
+        self.wrapped.set(py, Some(adapted));
+        *self.kind.lock(py) = r#type;
     }
 
     /// The object that is adapted.
@@ -74,13 +74,13 @@ impl DateTime {
 
     /// What it is written as.
     #[getter]
-    fn r#type(&self) -> i32 {
-        self.kind.load(Ordering::Relaxed)
+    fn r#type(&self, py: Python<'_>) -> i32 {
+        *self.kind.lock(py)
     }
 
     /// The date or time as a constant.
     fn getquoted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        quoted(py, self.native(), &self.wrapped.get_or_none(py), &Slot::default())
+        quoted(py, self.native(py), &self.wrapped.get_or_none(py), &PreparedFor::default())
     }
 
     fn __conform__<'py>(slf: &Bound<'py, Self>, protocol: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
@@ -88,14 +88,14 @@ impl DateTime {
     }
 
     fn __str__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
-        text_of(py, &self.getquoted(py)?, &Slot::default())
+        text_of(py, &self.getquoted(py)?, &PreparedFor::default())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.wrapped.traverse(&visit)
     }
 
-    fn __clear__(&self) {
-        self.wrapped.set(None);
+    fn __clear__(&self, py: Python<'_>) {
+        self.wrapped.set(py, None);
     }
 }

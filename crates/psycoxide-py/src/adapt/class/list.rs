@@ -5,8 +5,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use super::{Slot, conform, quoted, text_of};
+use crate::adapt::context::{AdaptContext, PreparedFor};
 use crate::adapt::registry::Native;
-use crate::connection::Connection;
 
 /// List(list): a list as an array, `ARRAY[1,2]`; an empty one as `'{}'`.
 ///
@@ -15,14 +15,19 @@ use crate::connection::Connection;
 #[derive(Default)]
 pub struct List {
     wrapped: Slot,
-    conn: Slot,
+    conn: PreparedFor,
 }
 
 impl List {
     /// The object that is adapted, after `prepare(conn)`.
-    pub fn prepared<'py>(&self, py: Python<'py>, conn: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
-        self.conn.prepare(conn);
-        self.wrapped.get_or_none(py)
+    pub fn prepared<'py>(&self, context: &AdaptContext<'_, 'py>) -> Bound<'py, PyAny> {
+        self.conn.prepare(context);
+        self.wrapped.get_or_none(context.conn.py())
+    }
+
+    /// The connection that `prepare()` was called with.
+    pub fn prepared_for(&self) -> &PreparedFor {
+        &self.conn
     }
 }
 
@@ -35,20 +40,14 @@ impl List {
     }
 
     #[pyo3(signature = (adapted, /))]
-    fn __init__(&self, adapted: Bound<'_, PyList>) {
-        self.wrapped.set(Some(adapted.into_any().unbind()));
+    fn __init__(&self, py: Python<'_>, adapted: Bound<'_, PyList>) {
+        self.wrapped.set(py, Some(adapted.into_any().unbind()));
     }
 
     /// The list that is adapted.
     #[getter]
     fn adapted<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         self.wrapped.get_or_none(py)
-    }
-
-    /// Takes encoding and string style from a connection, which the items' adapters get too.
-    #[pyo3(signature = (conn, /))]
-    fn prepare(&self, conn: Py<Connection>) {
-        self.conn.set(Some(conn.into_any()));
     }
 
     /// The list as an array.
@@ -69,8 +68,8 @@ impl List {
         self.conn.traverse(&visit)
     }
 
-    fn __clear__(&self) {
-        self.wrapped.set(None);
-        self.conn.set(None);
+    fn __clear__(&self, py: Python<'_>) {
+        self.wrapped.set(py, None);
+        self.conn.clear(py);
     }
 }

@@ -9,42 +9,36 @@ mod protocol;
 mod quoted_string;
 mod sql_in;
 
-use std::sync::{Mutex, PoisonError};
-
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use self::binary::Binary;
 use self::datetime::DateTime;
-use self::list::List;
 use self::plain::AsIs;
-pub use self::protocol::ISQLQuote;
-use self::quoted_string::QuotedString;
-use super::context::QuoteContext;
+pub use self::{
+    binary::Binary, list::List, protocol::ISQLQuote, quoted_string::QuotedString, sql_in::SqlIn,
+};
+use super::context::{AdaptContext, PreparedFor};
 use super::quoter::Quoter;
 use super::registry::Native;
-use crate::connection::Connection;
+use crate::guarded::Guarded;
 
 /// A Python object that a method sets.
 ///
 /// Adapters are made by `__new__` and filled by `__init__`, because programs inherit from them
 /// and call `super().__init__()` with what they like.
 #[derive(Default)]
-pub struct Slot(Mutex<Option<Py<PyAny>>>);
+pub struct Slot(Guarded<Option<Py<PyAny>>>);
 
 impl Slot {
-    pub fn set(&self, value: Option<Py<PyAny>>) {
-        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let old = std::mem::replace(&mut *slot, value);
-        drop(slot);
+    pub fn set(&self, py: Python<'_>, value: Option<Py<PyAny>>) {
+        let old = std::mem::replace(&mut *self.0.lock(py), value);
         // Only now: dropping an object may run Python code that comes back here.
         drop(old);
     }
 
     pub fn get<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        let slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.as_ref().map(|object| object.bind(py).clone())
+        self.0.lock(py).as_ref().map(|object| object.bind(py).clone())
     }
 
     /// The object, or None.
@@ -52,19 +46,9 @@ impl Slot {
         self.get(py).unwrap_or_else(|| py.None().into_bound(py))
     }
 
-    /// Takes `conn` if it is a connection: what `prepare()` does.
-    pub fn prepare(&self, conn: &Bound<'_, PyAny>) {
-        if conn.is_instance_of::<Connection>() {
-            self.set(Some(conn.clone().unbind()));
-        }
-    }
-
     pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // The collector may run where the lock is held: then the object is simply in use.
-        match self.0.try_lock() {
-            Ok(slot) => visit.call(&*slot),
-            Err(_) => Ok(()),
-        }
+        // The collector may run while the object is in use.
+        self.0.visited(visit).map_or(Ok(()), |slot| visit.call(&*slot))
     }
 }
 
@@ -82,12 +66,10 @@ pub fn quoted<'py>(
     py: Python<'py>,
     native: Native,
     object: &Bound<'py, PyAny>,
-    conn: &Slot,
+    prepared: &PreparedFor,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let conn = conn.get_or_none(py);
-    let context = context_of(&conn);
     let mut out = Vec::new();
-    Quoter::new(&conn, &context)?.native(native, object, &mut out)?;
+    prepared.with_context(py, |context| Quoter::new(context)?.native(native, object, &mut out))?;
     Ok(PyBytes::new(py, &out))
 }
 
@@ -97,42 +79,34 @@ pub fn quoted<'py>(
 /// The adapter is prepared as a call of its `prepare()` would do.
 pub fn unwrap<'py>(
     adapter: &Bound<'py, PyAny>,
-    conn: &Bound<'py, PyAny>,
+    context: &AdaptContext<'_, 'py>,
 ) -> Option<(Native, Bound<'py, PyAny>)> {
     let py = adapter.py();
     if let Ok(binary) = adapter.cast_exact::<Binary>() {
-        return Some((Native::Binary, binary.get().prepared(py, conn)));
+        return Some((Native::Binary, binary.get().prepared(context)));
     }
     if let Ok(as_is) = adapter.cast_exact::<AsIs>() {
         return Some((Native::AsIs, as_is.get().wrapped(py)));
     }
     if let Ok(text) = adapter.cast_exact::<QuotedString>() {
-        return Some((Native::QuotedString, text.get().prepared(py, conn)));
+        return Some((Native::QuotedString, text.get().prepared(context)));
     }
     if let Ok(moment) = adapter.cast_exact::<DateTime>() {
-        return Some((moment.get().native(), moment.get().wrapped(py)));
+        return Some((moment.get().native(py), moment.get().wrapped(py)));
     }
     if let Ok(list) = adapter.cast_exact::<List>() {
-        return Some((Native::List, list.get().prepared(py, conn)));
+        return Some((Native::List, list.get().prepared(context)));
     }
     None
-}
-
-/// The context of a connection, or of no session if `conn` is not one.
-pub fn context_of(conn: &Bound<'_, PyAny>) -> QuoteContext {
-    match conn.cast::<Connection>() {
-        Ok(connection) => connection.get().quote_context(conn.py()),
-        Err(_) => QuoteContext::default(),
-    }
 }
 
 /// `str()` of an adapter: what it writes, as text.
 pub fn text_of<'py>(
     py: Python<'py>,
     quoted: &Bound<'py, PyBytes>,
-    conn: &Slot,
+    prepared: &PreparedFor,
 ) -> PyResult<Bound<'py, PyString>> {
-    context_of(&conn.get_or_none(py)).encoding().decode(py, quoted.as_bytes())
+    prepared.quoting(py).encoding().decode(py, quoted.as_bytes())
 }
 
 /// Adds the classes to the module.
@@ -142,7 +116,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Binary>()?;
     module.add_class::<List>()?;
     module.add_class::<QuotedString>()?;
-    module.add_class::<sql_in::SqlIn>()?;
+    module.add_class::<SqlIn>()?;
     constructors::register(module)
 }
 

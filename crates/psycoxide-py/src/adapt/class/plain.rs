@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use super::{Slot, conform, quoted, text_of};
+use crate::adapt::context::PreparedFor;
 use crate::adapt::registry::Native;
 
 macro_rules! plain_adapters {
@@ -34,8 +35,8 @@ macro_rules! plain_adapters {
                 }
 
                 #[pyo3(signature = (adapted, /))]
-                fn __init__(&self, adapted: Py<PyAny>) {
-                    self.wrapped.set(Some(adapted));
+                fn __init__(&self, py: Python<'_>, adapted: Py<PyAny>) {
+                    self.wrapped.set(py, Some(adapted));
                 }
 
                 /// The object that is adapted.
@@ -47,7 +48,7 @@ macro_rules! plain_adapters {
                 /// The object as SQL text.
                 fn getquoted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
                     let object = self.wrapped.get_or_none(py);
-                    quoted(py, Native::$class, &object, &Slot::default())
+                    quoted(py, Native::$class, &object, &PreparedFor::default())
                 }
 
                 fn __conform__<'py>(
@@ -58,15 +59,15 @@ macro_rules! plain_adapters {
                 }
 
                 fn __str__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
-                    text_of(py, &self.getquoted(py)?, &Slot::default())
+                    text_of(py, &self.getquoted(py)?, &PreparedFor::default())
                 }
 
                 fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
                     self.wrapped.traverse(&visit)
                 }
 
-                fn __clear__(&self) {
-                    self.wrapped.set(None);
+                fn __clear__(&self, py: Python<'_>) {
+                    self.wrapped.set(py, None);
                 }
             }
         )*

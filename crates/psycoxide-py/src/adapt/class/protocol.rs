@@ -22,8 +22,8 @@ impl ISQLQuote {
     }
 
     #[pyo3(signature = (wrapped, /))]
-    fn __init__(&self, wrapped: Py<PyAny>) {
-        self.wrapped.set(Some(wrapped));
+    fn __init__(&self, py: Python<'_>, wrapped: Py<PyAny>) {
+        self.wrapped.set(py, Some(wrapped));
     }
 
     #[getter]
@@ -44,7 +44,7 @@ impl ISQLQuote {
         self.wrapped.traverse(&visit)
     }
 
-    fn __clear__(&self) {
-        self.wrapped.set(None);
+    fn __clear__(&self, py: Python<'_>) {
+        self.wrapped.set(py, None);
     }
 }

@@ -1,15 +1,14 @@
 //! `QuotedString`.
 
-use std::sync::{Mutex, PoisonError};
-
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
-use super::{Slot, conform, context_of, quoted, text_of};
+use super::{Slot, conform, quoted, text_of};
+use crate::adapt::context::{AdaptContext, PreparedFor};
 use crate::adapt::registry::Native;
 use crate::adapt::scalar;
-use crate::connection::Connection;
+use crate::guarded::Guarded;
 
 /// What `encoding` says as long as neither the user nor a connection has said anything.
 const UNSET: &str = "latin1";
@@ -24,30 +23,36 @@ const UNSET: &str = "latin1";
 pub struct QuotedString {
     wrapped: Slot,
     buffer: Slot,
-    conn: Slot,
-    encoding: Mutex<Option<String>>,
+    conn: PreparedFor,
+    encoding: Guarded<Option<String>>,
 }
 
 impl QuotedString {
     /// The text that is adapted, after `prepare(conn)`.
-    pub fn prepared<'py>(&self, py: Python<'py>, conn: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
-        self.conn.prepare(conn);
-        self.wrapped.get_or_none(py)
+    pub fn prepared<'py>(&self, context: &AdaptContext<'_, 'py>) -> Bound<'py, PyAny> {
+        self.conn.prepare(context);
+        self.wrapped.get_or_none(context.conn.py())
     }
 
-    fn own_encoding(&self) -> Option<String> {
-        self.encoding.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The connection that `prepare()` was called with.
+    pub fn prepared_for(&self) -> &PreparedFor {
+        &self.conn
+    }
+
+    /// The encoding that the program has set, if no connection's is to be used.
+    fn own_encoding(&self, py: Python<'_>) -> Option<String> {
+        if self.conn.is_set(py) { None } else { self.encoding.lock(py).clone() }
     }
 
     fn quote<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let object = self.wrapped.get_or_none(py);
-        match self.own_encoding() {
-            Some(codec) if self.conn.get(py).is_none() => {
+        match self.own_encoding(py) {
+            Some(codec) => {
                 let mut out = Vec::new();
                 scalar::string_in(&object, &codec, &mut out)?;
                 Ok(PyBytes::new(py, &out))
             }
-            _ => quoted(py, Native::QuotedString, &object, &self.conn),
+            None => quoted(py, Native::QuotedString, &object, &self.conn),
         }
     }
 }
@@ -61,9 +66,9 @@ impl QuotedString {
     }
 
     #[pyo3(signature = (adapted, /))]
-    fn __init__(&self, adapted: Py<PyAny>) {
-        self.wrapped.set(Some(adapted));
-        self.buffer.set(None);
+    fn __init__(&self, py: Python<'_>, adapted: Py<PyAny>) {
+        self.wrapped.set(py, Some(adapted));
+        self.buffer.set(py, None);
     }
 
     /// The text that is adapted.
@@ -81,21 +86,15 @@ impl QuotedString {
     /// Python's name of the encoding to write the text in. A connection's own always wins.
     #[getter]
     fn encoding(&self, py: Python<'_>) -> String {
-        match self.conn.get(py) {
-            Some(conn) => context_of(&conn).encoding().codec().to_owned(),
-            None => self.own_encoding().unwrap_or_else(|| UNSET.to_owned()),
+        match self.conn.is_set(py) {
+            true => self.conn.quoting(py).encoding().codec().to_owned(),
+            false => self.own_encoding(py).unwrap_or_else(|| UNSET.to_owned()),
         }
     }
 
     #[setter]
-    fn set_encoding(&self, encoding: String) {
-        *self.encoding.lock().unwrap_or_else(PoisonError::into_inner) = Some(encoding);
-    }
-
-    /// Takes the encoding and the quoting rules from a connection.
-    #[pyo3(signature = (conn, /))]
-    fn prepare(&self, conn: Py<Connection>) {
-        self.conn.set(Some(conn.into_any()));
+    fn set_encoding(&self, py: Python<'_>, encoding: String) {
+        *self.encoding.lock(py) = Some(encoding);
     }
 
     /// The text as a string constant.
@@ -104,7 +103,7 @@ impl QuotedString {
             return Ok(buffer);
         }
         let quoted = self.quote(py)?.into_any();
-        self.buffer.set(Some(quoted.clone().unbind()));
+        self.buffer.set(py, Some(quoted.clone().unbind()));
         Ok(quoted)
     }
 
@@ -114,11 +113,9 @@ impl QuotedString {
 
     fn __str__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
         let quoted = self.getquoted(py)?.cast_into::<PyBytes>()?;
-        match self.own_encoding() {
-            Some(codec) if self.conn.get(py).is_none() => {
-                Ok(quoted.call_method1("decode", (codec,))?.cast_into()?)
-            }
-            _ => text_of(py, &quoted, &self.conn),
+        match self.own_encoding(py) {
+            Some(codec) => Ok(quoted.call_method1("decode", (codec,))?.cast_into()?),
+            None => text_of(py, &quoted, &self.conn),
         }
     }
 
@@ -127,8 +124,8 @@ impl QuotedString {
         self.conn.traverse(&visit)
     }
 
-    fn __clear__(&self) {
-        self.wrapped.set(None);
-        self.conn.set(None);
+    fn __clear__(&self, py: Python<'_>) {
+        self.wrapped.set(py, None);
+        self.conn.clear(py);
     }
 }

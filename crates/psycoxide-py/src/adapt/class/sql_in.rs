@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use super::{Slot, quoted};
+use crate::adapt::context::PreparedFor;
 use crate::adapt::registry::Native;
 
 /// SQL_IN(iterable): its items as `(a, b)`, for `IN` and for composites. It is the adapter of
@@ -15,7 +16,14 @@ use crate::adapt::registry::Native;
 #[derive(Default)]
 pub struct SqlIn {
     seq: Slot,
-    conn: Slot,
+    conn: PreparedFor,
+}
+
+impl SqlIn {
+    /// The object that `prepare()` was called with.
+    pub fn prepared_for(&self) -> &PreparedFor {
+        &self.conn
+    }
 }
 
 #[pymethods]
@@ -27,8 +35,8 @@ impl SqlIn {
     }
 
     #[pyo3(signature = (seq))]
-    fn __init__(&self, seq: Py<PyAny>) {
-        self.seq.set(Some(seq));
+    fn __init__(&self, py: Python<'_>, seq: Py<PyAny>) {
+        self.seq.set(py, Some(seq));
     }
 
     #[getter]
@@ -37,24 +45,13 @@ impl SqlIn {
     }
 
     #[setter(_seq)]
-    fn set_seq(&self, seq: Py<PyAny>) {
-        self.seq.set(Some(seq));
-    }
-
-    #[setter(_conn)]
-    fn set_conn(&self, conn: Py<PyAny>) {
-        self.conn.set(Some(conn));
+    fn set_seq(&self, py: Python<'_>, seq: Py<PyAny>) {
+        self.seq.set(py, Some(seq));
     }
 
     #[getter]
     fn _conn<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
-        self.conn.get_or_none(py)
-    }
-
-    /// Keeps the connection for the items' adapters.
-    #[pyo3(signature = (conn))]
-    fn prepare(&self, conn: Py<PyAny>) {
-        self.conn.set(Some(conn));
+        self.conn.conn(py)
     }
 
     /// The items in brackets.
@@ -72,8 +69,8 @@ impl SqlIn {
         self.conn.traverse(&visit)
     }
 
-    fn __clear__(&self) {
-        self.seq.set(None);
-        self.conn.set(None);
+    fn __clear__(&self, py: Python<'_>) {
+        self.seq.set(py, None);
+        self.conn.clear(py);
     }
 }

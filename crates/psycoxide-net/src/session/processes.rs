@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use psycoxide_net::{Error, Refusal};
-
 use super::Session;
+use crate::error::Error;
+use crate::ownership::Refusal;
 
 /// What an operation ends with in a child that was forked in its middle.
 const FORKED: &str =

@@ -5,7 +5,8 @@
 
 use std::os::fd::RawFd;
 
-use psycoxide_net::{Link, TlsInfo};
+use crate::link::Link;
+use crate::tls::TlsInfo;
 
 /// How a session stood when its parameters last changed.
 pub struct Facts {

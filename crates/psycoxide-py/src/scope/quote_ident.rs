@@ -5,10 +5,8 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use super::context::QuoteContext;
-use super::registry::type_name;
-use crate::connection::Connection;
-use crate::cursor::Cursor;
+use super::connection_of;
+use crate::adapt::type_name;
 use crate::error;
 
 /// An identifier in quotes: `it"s` becomes `"it""s"`.
@@ -21,8 +19,12 @@ fn quote_ident<'py>(
     ident: &Bound<'py, PyAny>,
     scope: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyString>> {
-    let context = scope_context(scope)?;
-    let encoding = context.encoding();
+    let connection = connection_of(scope)?
+        .ok_or_else(|| PyTypeError::new_err("argument 2 must be a connection or a cursor"))?;
+    if connection.get().unclosed_session().is_err() {
+        return Err(error::interface("connection not valid"));
+    }
+    let encoding = connection.get().quote_context(scope.py()).encoding();
     let mut out = Vec::new();
     let quoted = if let Ok(text) = ident.cast::<PyString>() {
         ident::write(&mut out, encoding.encode(text)?.as_bytes(), encoding.encoding())
@@ -36,23 +38,6 @@ fn quote_ident<'py>(
     };
     quoted.map_err(|error| PyValueError::new_err(error.to_string()))?;
     encoding.decode(ident.py(), &out)
-}
-
-fn scope_context(scope: &Bound<'_, PyAny>) -> PyResult<QuoteContext> {
-    if let Ok(connection) = scope.cast::<Connection>() {
-        return open_context(connection);
-    }
-    if let Ok(cursor) = scope.cast::<Cursor>() {
-        return open_context(cursor.get().connection(scope.py())?);
-    }
-    Err(PyTypeError::new_err("argument 2 must be a connection or a cursor"))
-}
-
-fn open_context(connection: &Bound<'_, Connection>) -> PyResult<QuoteContext> {
-    match connection.get().unclosed_session() {
-        Ok(_) => Ok(connection.get().quote_context(connection.py())),
-        Err(_) => Err(error::interface("connection not valid")),
-    }
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

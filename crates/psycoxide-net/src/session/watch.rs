@@ -7,7 +7,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use psycoxide_net::Link;
+use crate::link::Link;
 
 /// The bound on the operation under way, of one session.
 #[derive(Default)]

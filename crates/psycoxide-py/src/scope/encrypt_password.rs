@@ -5,8 +5,8 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::connection_of;
 use crate::connection::Connection;
-use crate::cursor::Cursor;
 use crate::error;
 use crate::imports;
 use crate::text::text;
@@ -30,7 +30,13 @@ fn encrypt_password(
     scope: Option<&Bound<'_, PyAny>>,
     algorithm: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
-    let connection = connection_of(scope.filter(|scope| !scope.is_none()))?;
+    let connection =
+        match scope.filter(|scope| !scope.is_none()) {
+            Some(scope) => Some(connection_of(scope)?.ok_or_else(|| {
+                PyTypeError::new_err("the scope must be a connection or a cursor")
+            })?),
+            None => None,
+        };
     let (password, user) = (text(password)?, text(user)?);
     let algorithm = match algorithm.filter(|algorithm| !algorithm.is_none()) {
         Some(algorithm) => Some(text(algorithm)?),
@@ -59,19 +65,6 @@ fn encrypt_password(
             "password encryption failed: unrecognized password encryption algorithm \"{algorithm}\"\n"
         ))),
     }
-}
-
-fn connection_of<'py>(
-    scope: Option<&Bound<'py, PyAny>>,
-) -> PyResult<Option<Bound<'py, Connection>>> {
-    let Some(scope) = scope else { return Ok(None) };
-    if let Ok(connection) = scope.cast::<Connection>() {
-        return Ok(Some(connection.clone()));
-    }
-    if let Ok(cursor) = scope.cast::<Cursor>() {
-        return Ok(Some(cursor.get().connection(scope.py())?.clone()));
-    }
-    Err(PyTypeError::new_err("the scope must be a connection or a cursor"))
 }
 
 /// The server's `password_encryption`.

@@ -1,27 +1,10 @@
-//! What is kept from field to field for the length of one fetch.
+//! The keys of JSON objects and of `hstore` values.
 
 use std::cell::RefCell;
 
 use pyo3::prelude::*;
 
-use super::object::{Decoded, Raised};
-use super::originals::Originals;
-use super::scene::Zones;
-
-/// Objects that the fields of one fetch share.
-pub struct Kept<'py> {
-    pub zones: Zones<'py>,
-    pub keys: Keys,
-    pub originals: Originals<'py>,
-}
-
-impl<'py> Kept<'py> {
-    /// Nothing yet, for a fetch by this cursor.
-    pub fn new(cursor: &Bound<'py, PyAny>) -> Self {
-        let originals = Originals::new(cursor.py());
-        Self { zones: Zones::new(cursor), keys: Keys::default(), originals }
-    }
-}
+use crate::object::{Decoded, Raised};
 
 /// The keys of the objects read so far: rows repeat them, and one `str` for all saves memory and
 /// the hashing.

@@ -1,42 +1,18 @@
-//! What decoding a field depends on beside its bytes.
+//! The `tzinfo` objects of aware datetimes.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyDict};
 
 use super::datetime;
-use super::kept::Kept;
-use super::object::{Raised, Value};
-use super::surroundings;
-use super::text::TextDecoder;
 use crate::imports::TIMEZONE;
+use crate::object::{Raised, Value, decoded};
 
-/// The surroundings of one fetch, or of one call of a caster.
-pub struct Scene<'a, 'py> {
-    pub py: Python<'py>,
-    /// Handed to casters written in Python: a cursor, or whatever the caller gave.
-    pub cursor: &'a Bound<'py, PyAny>,
-    /// The encoding that the values are in.
-    pub encoding: &'a TextDecoder,
-    /// What fields share.
-    pub kept: &'a Kept<'py>,
-}
-
-impl<'a, 'py> Scene<'a, 'py> {
-    /// The same scene for text in another encoding.
-    pub fn with_encoding<'b>(&'b self, encoding: &'b TextDecoder) -> Scene<'b, 'py>
-    where
-        'a: 'b,
-    {
-        Scene { py: self.py, cursor: self.cursor, encoding, kept: self.kept }
-    }
-}
-
-/// The `tzinfo` objects of a cursor, made by its `tzinfo_factory`.
+/// The `tzinfo` objects of one fetch.
 pub struct Zones<'py> {
-    cursor: Bound<'py, PyAny>,
-    factory: OnceCell<Factory<'py>>,
+    py: Python<'py>,
+    factory: Factory<'py>,
     last_offset: Cell<i32>,
     last: RefCell<Option<Bound<'py, PyAny>>>,
 }
@@ -51,30 +27,33 @@ enum Factory<'py> {
 }
 
 impl<'py> Zones<'py> {
-    /// The zones of a cursor; of anything without a `tzinfo_factory`, the default ones.
-    pub fn new(cursor: &Bound<'py, PyAny>) -> Self {
-        Self {
-            cursor: cursor.clone(),
-            factory: OnceCell::new(),
-            last_offset: Cell::new(0),
-            last: RefCell::new(None),
-        }
+    /// The objects that a `tzinfo_factory` makes, the default one if none is given.
+    pub fn new(py: Python<'py>, factory: Option<Bound<'py, PyAny>>) -> Self {
+        let factory = match factory {
+            None => Factory::Timezone,
+            Some(factory) if factory.is_none() => Factory::Naive,
+            Some(factory) if TIMEZONE.bind(py).is_ok_and(|zone| factory.is(zone)) => {
+                Factory::Timezone
+            }
+            Some(factory) => Factory::Call(factory),
+        };
+        Self { py, factory, last_offset: Cell::new(0), last: RefCell::new(None) }
     }
 
     /// Whether making a `tzinfo` runs no Python code.
     pub fn is_native(&self) -> bool {
-        !matches!(self.factory(), Factory::Call(_))
+        !matches!(self.factory, Factory::Call(_))
     }
 
     /// Whether datetimes are to be naive.
     pub fn is_naive(&self) -> bool {
-        matches!(self.factory(), Factory::Naive)
+        matches!(self.factory, Factory::Naive)
     }
 
     /// The `tzinfo` for an offset in seconds east of Greenwich; `None` for naive datetimes.
     pub fn at(&self, offset: i32) -> Result<Value, Raised> {
-        let py = self.cursor.py();
-        let zone = match self.factory() {
+        let py = self.py;
+        let zone = match &self.factory {
             Factory::Naive => return Value::none(py),
             Factory::Timezone if offset == 0 => return datetime::utc(py),
             Factory::Timezone => self.shared(offset),
@@ -82,7 +61,7 @@ impl<'py> Zones<'py> {
                 timedelta(py, offset).and_then(|delta| factory.call1((delta,)))
             }
         };
-        super::object::decoded(py, zone)
+        decoded(py, zone)
     }
 
     fn shared(&self, offset: i32) -> PyResult<Bound<'py, PyAny>> {
@@ -91,24 +70,10 @@ impl<'py> Zones<'py> {
         {
             return Ok(zone.clone());
         }
-        let zone = shared_timezone(self.cursor.py(), offset)?;
+        let zone = shared_timezone(self.py, offset)?;
         self.last_offset.set(offset);
         self.last.replace(Some(zone.clone()));
         Ok(zone)
-    }
-
-    fn factory(&self) -> &Factory<'py> {
-        self.factory.get_or_init(|| {
-            let py = self.cursor.py();
-            match surroundings::tzinfo_factory(&self.cursor) {
-                Some(factory) if factory.is_none() => Factory::Naive,
-                Some(factory) if TIMEZONE.bind(py).is_ok_and(|zone| factory.is(zone)) => {
-                    Factory::Timezone
-                }
-                Some(factory) => Factory::Call(factory),
-                None => Factory::Timezone,
-            }
-        })
     }
 }
 

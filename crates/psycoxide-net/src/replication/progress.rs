@@ -9,7 +9,7 @@ const EPOCH: i64 = 946_684_800;
 
 /// The state of a stream.
 #[derive(Clone, Copy, Debug)]
-pub struct Progress {
+pub struct StreamProgress {
     /// Whether payloads are decoded to str.
     pub decode: bool,
     /// How often the server hears of us unasked.
@@ -36,7 +36,7 @@ pub struct Progress {
     confirmed: u64,
 }
 
-impl Default for Progress {
+impl Default for StreamProgress {
     fn default() -> Self {
         Self {
             decode: false,
@@ -55,7 +55,7 @@ impl Default for Progress {
     }
 }
 
-impl Progress {
+impl StreamProgress {
     /// A stream that begins now. The first feedback is due at once, as with psycopg2: programs
     /// reckon from its time how long they may wait for the next.
     pub fn begin(decode: bool, status_interval: Duration) -> Self {
@@ -126,4 +126,51 @@ pub fn unix_seconds(microseconds: i64) -> f64 {
     #[allow(clippy::cast_precision_loss, reason = "the constant is far below 2^53")]
     let epoch = EPOCH as f64;
     seconds + epoch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn confirmed(progress: &mut StreamProgress) -> (u64, u64, u64) {
+        let status = progress.status(false);
+        (status.write, status.flush, status.apply)
+    }
+
+    #[test]
+    fn positions_that_the_user_confirms_only_grow() {
+        let mut progress = StreamProgress::begin(false, Duration::from_secs(10));
+        progress.confirm(9, 8, 7);
+        progress.confirm(5, 9, 6);
+        assert_eq!(confirmed(&mut progress), (9, 9, 7));
+    }
+
+    #[test]
+    fn a_keepalive_moves_the_flushed_position_on_only_if_all_data_are_confirmed() {
+        let mut progress = StreamProgress::begin(false, Duration::from_secs(10));
+        progress.keepalive(50);
+        assert_eq!(confirmed(&mut progress), (0, 0, 0), "nothing was confirmed yet");
+        progress.data(100, 120);
+        progress.confirm(0, 60, 0);
+        progress.keepalive(200);
+        assert_eq!(confirmed(&mut progress), (0, 60, 0), "the message at 100 is not confirmed");
+        progress.confirm(0, 100, 0);
+        progress.keepalive(300);
+        assert_eq!(confirmed(&mut progress), (0, 300, 0));
+        assert_eq!((progress.wal_end, progress.received), (300, 4));
+    }
+
+    #[test]
+    fn the_first_feedback_is_due_at_once_and_the_next_after_the_interval() {
+        let mut progress = StreamProgress::begin(false, Duration::from_secs(3600));
+        assert!(progress.is_due());
+        progress.status(false);
+        assert!(!progress.is_due());
+    }
+
+    #[test]
+    fn times_count_from_the_year_2000_on_the_wire() {
+        assert_eq!(microseconds(UNIX_EPOCH + Duration::from_secs(946_684_801)), 1_000_000);
+        assert!((unix_seconds(1_500_000) - 946_684_801.5).abs() < 1e-6);
+    }
 }

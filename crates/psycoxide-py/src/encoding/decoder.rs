@@ -1,99 +1,84 @@
 //! From bytes in the client encoding to `str`.
 
-use std::ffi::CString;
+use std::ffi::CStr;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 
-use super::object::{Decoded, Value};
-use crate::adapt::ClientEncoding;
+use crate::object::{Decoded, Value};
 
-/// How the bytes of a client encoding become `str`.
-#[derive(Clone, Debug, PartialEq)]
-pub enum TextDecoder {
-    /// UTF8
+/// A codec of Python's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codec {
+    /// `utf_8`
     Utf8,
-    /// LATIN1, whose bytes are the first 256 code points.
+    /// `iso8859_1`
     Latin1,
-    /// What one of Python's codecs decodes.
-    Codec {
-        /// The codec's name.
-        codec: CString,
-        /// Bytes below 0x80 are ASCII wherever they stand, as the server sees it: they may be
-        /// searched for.
-        ascii_safe: bool,
-        /// Text of nothing but ASCII needs no codec: it is not one of a program's own.
-        usual: bool,
-    },
+    /// Any other one, by its name.
+    Named(&'static CStr),
 }
 
-/// For text that came from Python as `str`.
-pub static UTF8: TextDecoder = TextDecoder::Utf8;
+impl Codec {
+    /// The `str` for `text`; `errors` names the codec's error handler.
+    pub fn decode(self, _py: Python<'_>, text: &[u8], errors: Option<&CStr>) -> Decoded {
+        let (start, length) = (text.as_ptr().cast(), text.len() as ffi::Py_ssize_t);
+        let errors = errors.map_or(std::ptr::null(), CStr::as_ptr);
+        // SAFETY: `start` points to `length` bytes, the names of the codec and of the error handler
+        // end in NUL, and each function returns a new reference to an object or sets an exception.
+        unsafe {
+            Value::from_owned(match self {
+                Self::Utf8 => ffi::PyUnicode_DecodeUTF8(start, length, errors),
+                Self::Latin1 => ffi::PyUnicode_DecodeLatin1(start, length, errors),
+                Self::Named(name) => ffi::PyUnicode_Decode(start, length, name.as_ptr(), errors),
+            })
+        }
+    }
+}
+
+/// How the values of a client encoding become `str`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TextDecoder {
+    codec: Codec,
+    /// Bytes below 0x80 are ASCII wherever they stand: they may be searched for.
+    ascii_safe: bool,
+    /// ASCII text needs no codec: bytes are ASCII-safe, and the codec is not a program's own.
+    leaves_ascii: bool,
+}
 
 impl TextDecoder {
-    /// The decoder of a client encoding.
-    pub fn new(encoding: ClientEncoding) -> Self {
-        let table = encoding.encoding();
-        // Whatever codec a program has for these two: psycopg2 does not ask it about values.
-        match (table.name, encoding.codec()) {
-            ("UTF8", _) | (_, "utf_8") => return Self::Utf8,
-            ("LATIN1", _) | (_, "iso8859_1") => return Self::Latin1,
-            _ => {}
-        }
-        let (ascii_safe, usual) = (table.is_ascii_safe(), !encoding.is_own());
-        match CString::new(encoding.codec()) {
-            Ok(codec) => Self::Codec { codec, ascii_safe, usual },
-            Err(_) => Self::Utf8,
-        }
+    /// UTF-8, which is also for text that came from Python as `str`.
+    pub const UTF8: Self = Self { codec: Codec::Utf8, ascii_safe: true, leaves_ascii: true };
+    /// LATIN1, whose bytes are the first 256 code points.
+    pub const LATIN1: Self = Self { codec: Codec::Latin1, ascii_safe: true, leaves_ascii: true };
+
+    /// The decoder of any other encoding; `usual` says that the codec is not a program's own.
+    pub fn new(codec: Codec, ascii_safe: bool, usual: bool) -> Self {
+        Self { codec, ascii_safe, leaves_ascii: ascii_safe && usual }
     }
 
     /// Whether the characters that structure a value (`{`, `"`, `\`) can be looked for in its bytes.
     pub fn is_ascii_safe(&self) -> bool {
-        !matches!(self, Self::Codec { ascii_safe: false, .. })
-    }
-
-    /// Whether bytes that are all ASCII are so as text.
-    fn leaves_ascii(&self) -> bool {
-        !matches!(self, Self::Codec { ascii_safe: false, .. } | Self::Codec { usual: false, .. })
+        self.ascii_safe
     }
 
     /// Whether this is UTF-8.
     pub fn is_utf8(&self) -> bool {
-        matches!(self, Self::Utf8)
+        self.codec == Codec::Utf8
     }
 
     /// Whether decoding runs none of Python's codecs, some of which are written in Python.
     pub fn is_native(&self) -> bool {
-        matches!(self, Self::Utf8 | Self::Latin1)
+        !matches!(self.codec, Codec::Named(_))
     }
 
     /// The `str` that `text` stands for.
     #[inline]
     pub fn decode(&self, py: Python<'_>, text: &[u8]) -> Decoded {
-        if text.len() > 1 && is_ascii(text) && self.leaves_ascii() {
+        if text.len() > 1 && is_ascii(text) && self.leaves_ascii {
             return ascii(py, text);
         }
-        self.decode_any(py, text)
-    }
-
-    fn decode_any(&self, _py: Python<'_>, text: &[u8]) -> Decoded {
-        let (start, length) = (text.as_ptr().cast(), text.len() as ffi::Py_ssize_t);
-        match self {
-            // SAFETY: `text` is valid for its length; no error handler is named.
-            Self::Utf8 => unsafe {
-                Value::from_owned(ffi::PyUnicode_DecodeUTF8(start, length, std::ptr::null()))
-            },
-            // SAFETY: as above.
-            Self::Latin1 => unsafe {
-                Value::from_owned(ffi::PyUnicode_DecodeLatin1(start, length, std::ptr::null()))
-            },
-            // SAFETY: as above; the codec's name ends in NUL.
-            Self::Codec { codec, .. } => unsafe {
-                let (codec, strict) = (codec.as_ptr(), std::ptr::null());
-                Value::from_owned(ffi::PyUnicode_Decode(start, length, codec, strict))
-            },
-        }
+        self.codec.decode(py, text, None)
     }
 }
 

@@ -1,6 +1,5 @@
-//! One conversation with a server: the link, whose turn it is, and how it ended.
-//!
-//! Nothing here knows Python: all of it runs with the interpreter released.
+//! One conversation with a server that several threads may hold: the link, whose turn it is, and how
+//! it ended.
 
 mod facts;
 mod processes;
@@ -11,13 +10,17 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use psycoxide_net::{
-    CancelToken, Error, Interest, Link, Ownership, Progress, Readiness, Turn, wait,
-};
-use psycoxide_proto::{Engine, Event, Outcome, Phase, Request, Rows};
+use psycoxide_proto::{Engine, Event, Interest, Outcome, Phase, Request, Rows};
 
 pub use facts::Facts;
 use watch::Watch;
+
+use crate::cancel::CancelToken;
+use crate::error::Error;
+use crate::link::{Link, Progress};
+use crate::ownership::Ownership;
+use crate::turn::Turn;
+use crate::wait::{Readiness, wait};
 
 /// So many notifications may queue up while an operation is given up: a flood of them must not fill
 /// the memory.
@@ -42,11 +45,10 @@ pub enum Closed {
 }
 
 /// Why a running operation came back.
+#[derive(Debug)]
 pub enum Stop {
-    /// It is complete.
-    Done(Outcome),
-    /// It waits for the caller: data of COPY to be written or read.
-    Paused(Event),
+    /// It is complete ([`Event::Done`]), or waits for the caller: data of COPY, a password.
+    Event(Event),
     /// COPY FROM goes on: all data were sent, the server waits for more.
     Hungry,
     /// There are notices or notifications to deliver before it goes on.
@@ -265,7 +267,7 @@ impl Session {
     fn advance_link(&self, link: &mut Link) -> Result<Progress, Error> {
         let progress = link.advance();
         let over = match &progress {
-            Ok(Progress::Done(outcome)) if outcome.error.is_none() => false,
+            Ok(Progress::Event(Event::Done(outcome))) if outcome.error.is_none() => false,
             Ok(_) => link.engine().is_some_and(|engine| engine.error().is_some()),
             Err(_) => true,
         };
@@ -326,8 +328,7 @@ impl Session {
         loop {
             let mut link = self.link();
             let wants = match self.advance_link(&mut link)? {
-                Progress::Done(outcome) => return Ok(Stop::Done(outcome)),
-                Progress::Paused(event) => return Ok(Stop::Paused(event)),
+                Progress::Event(event) => return Ok(Stop::Event(event)),
                 Progress::Wait(interest) => Some(interest),
                 Progress::Yield => None,
             };
@@ -429,8 +430,8 @@ impl Session {
     fn take_rest(&self, until: Instant, reason: &[u8]) -> Option<Outcome> {
         loop {
             match self.drive(Some(until)) {
-                Ok(Stop::Done(outcome)) => return Some(outcome),
-                Ok(Stop::Paused(event)) => {
+                Ok(Stop::Event(Event::Done(outcome))) => return Some(outcome),
+                Ok(Stop::Event(event)) => {
                     let refused = match event {
                         Event::CopyIn(_) | Event::CopyBoth(_) => {
                             self.with_engine(|engine| engine.copy_fail(reason))

@@ -1,0 +1,55 @@
+//! What decoding a field depends on beside its bytes.
+
+use pyo3::prelude::*;
+use pyo3::types::PyAny;
+
+use super::keys::Keys;
+use super::originals::Originals;
+use super::zones::Zones;
+use crate::encoding::TextDecoder;
+
+/// What the fields of one fetch, or of one call of a caster, share. Whoever fetches makes it.
+pub struct FetchContext<'a, 'py> {
+    /// Handed to casters written in Python: a cursor, or whatever the caller gave.
+    pub cursor: &'a Bound<'py, PyAny>,
+    /// The `tzinfo` objects.
+    pub zones: Zones<'py>,
+    /// The keys of JSON objects and of `hstore` values.
+    pub keys: Keys,
+    /// What a program may have replaced in the standard library.
+    pub originals: Originals<'py>,
+}
+
+impl<'a, 'py> FetchContext<'a, 'py> {
+    /// For a fetch by `cursor`, with the `tzinfo_factory` that was set on it, if one was.
+    pub fn new(cursor: &'a Bound<'py, PyAny>, tzinfo_factory: Option<Bound<'py, PyAny>>) -> Self {
+        let py = cursor.py();
+        Self {
+            cursor,
+            zones: Zones::new(py, tzinfo_factory),
+            keys: Keys::default(),
+            originals: Originals::new(py),
+        }
+    }
+
+    /// For values in an encoding.
+    pub fn decoding<'b>(&'b self, encoding: &'b TextDecoder) -> DecodeContext<'b, 'py> {
+        DecodeContext { py: self.cursor.py(), encoding, fetch: self }
+    }
+}
+
+/// What the decoder of a field is handed.
+pub struct DecodeContext<'a, 'py> {
+    pub py: Python<'py>,
+    /// The encoding that the values are in.
+    pub encoding: &'a TextDecoder,
+    /// What the fields of the fetch share.
+    pub fetch: &'a FetchContext<'a, 'py>,
+}
+
+impl<'py> DecodeContext<'_, 'py> {
+    /// The same context for text in another encoding.
+    pub fn with_encoding<'b>(&'b self, encoding: &'b TextDecoder) -> DecodeContext<'b, 'py> {
+        DecodeContext { py: self.py, encoding, fetch: self.fetch }
+    }
+}

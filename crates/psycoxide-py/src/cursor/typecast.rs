@@ -1,0 +1,128 @@
+//! What decoding has to know of a cursor, and the ways to a typecaster outside a fetch.
+
+use std::sync::Arc;
+
+use psycoxide_proto::Columns;
+use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString, PyTuple};
+
+use super::Cursor;
+use crate::cast::{CastPlan, Caster, FetchContext, Known, Registries, decode_object};
+use crate::encoding::TextDecoder;
+
+impl Cursor {
+    /// What the fields of a fetch share.
+    pub(super) fn fetch_context<'a, 'py>(slf: &'a Bound<'py, Self>) -> FetchContext<'a, 'py> {
+        let py = slf.py();
+        let factory = slf.get().tzinfo_factory(py).map(|factory| factory.into_bound(py));
+        FetchContext::new(slf.as_any(), factory)
+    }
+
+    /// The casters that hold for this cursor.
+    pub(super) fn registries<'py>(&self, py: Python<'py>) -> PyResult<Registries<'py>> {
+        let connection = self.connection(py)?.get();
+        Ok(Registries::new(py, [self.registered_types(py), Some(connection.string_types(py))]))
+    }
+
+    /// How values become text: the client encoding that the connection has now.
+    pub(super) fn text_decoder(&self, py: Python<'_>) -> PyResult<TextDecoder> {
+        Ok(self.connection(py)?.get().quote_context(py).encoding().decoder())
+    }
+
+    /// The plan for a result with these columns: the connection's last one for them, if it would be
+    /// the same now.
+    pub(super) fn plan(&self, py: Python<'_>, columns: &Arc<Columns>) -> PyResult<Arc<CastPlan>> {
+        let connection = self.connection(py)?.get();
+        let (registries, encoding) = (self.registries(py)?, self.text_decoder(py)?);
+        if !registries.is_global() {
+            return Ok(Arc::new(CastPlan::resolve(&registries, encoding, columns)?));
+        }
+        let known = connection.state(py).plans.take(columns);
+        let (plan, known) =
+            match known.as_ref().map(|known| known.plan(py, &encoding)).transpose()? {
+                Some(Some(plan)) => (plan, known),
+                _ => Known::resolve(&registries, encoding, columns)?,
+            };
+        if let Some(known) = known {
+            let dropped = connection.state(py).plans.keep(known);
+            drop(dropped);
+        }
+        Ok(plan)
+    }
+}
+
+#[pymethods]
+impl Cursor {
+    /// cast(oid, s) -> value -- The Python object for the text `s` (str, bytes or None) of a type.
+    ///
+    /// The typecaster is the one that a column of the type with this oid would have on this cursor;
+    /// a type without one becomes a str.
+    fn cast<'py>(
+        slf: &Bound<'py, Self>,
+        oid: u32,
+        s: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (py, this) = (slf.py(), slf.get());
+        let text;
+        let value = if s.is_none() {
+            None
+        } else if let Ok(string) = s.cast::<PyString>() {
+            let context = this.connection(py)?.get().quote_context(py);
+            text = context.encode(string)?.as_bytes().to_vec();
+            Some(text.as_slice())
+        } else if let Ok(bytes) = s.cast::<PyBytes>() {
+            Some(bytes.as_bytes())
+        } else {
+            return Err(PyTypeError::new_err(format!(
+                "a bytes-like object is required, not '{}'",
+                s.get_type().name()?
+            )));
+        };
+        let decoder = this.registries(py)?.decoder(oid)?;
+        decoder.import(py)?;
+        let (fetch, encoding) = (Self::fetch_context(slf), this.text_decoder(py)?);
+        match decoder.decode(&fetch.decoding(&encoding), value) {
+            Ok(value) => Ok(value.into_bound(py)),
+            Err(raised) => Err(raised.into_error(py)),
+        }
+    }
+}
+
+#[pymethods]
+impl Caster {
+    /// Anything may be given as the cursor; what is none counts as one on which nothing was set.
+    #[pyo3(signature = (*args))]
+    fn __call__<'py>(
+        slf: &Bound<'py, Self>,
+        args: &Bound<'py, PyTuple>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let Ok((value, cursor)) = args.extract::<(Bound<'py, PyAny>, Bound<'py, PyAny>)>() else {
+            return Err(PyTypeError::new_err(format!(
+                "function takes exactly 2 arguments ({} given)",
+                args.len()
+            )));
+        };
+        if value.is_none() {
+            return Ok(value);
+        }
+        let (py, decoder) = (slf.py(), slf.get().decoder());
+        decoder.import(py)?;
+        let (fetch, encoding) = match cursor.cast::<Cursor>() {
+            // One whose `__init__` never ran has no connection.
+            Ok(cursor) => (
+                Cursor::fetch_context(cursor),
+                cursor.get().text_decoder(py).unwrap_or(TextDecoder::UTF8),
+            ),
+            Err(_) => {
+                let factory = match decoder.traits().uses_zones {
+                    true => cursor.getattr(intern!(py, "tzinfo_factory")).ok(),
+                    false => None,
+                };
+                (FetchContext::new(&cursor, factory), TextDecoder::UTF8)
+            }
+        };
+        decode_object(decoder, &fetch.decoding(&encoding), &value)
+    }
+}

@@ -1,0 +1,121 @@
+//! How a session quotes and reads text: its client encoding and its string style.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use psycoxide_sql::quote::{StringStyle, ident, literal};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use super::client::{ClientEncoding, Encoded};
+use crate::guarded::Guarded;
+
+/// How text is to be quoted for a session, as of now.
+///
+/// The default is that of an adapter which knows no session.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct QuoteContext {
+    encoding: ClientEncoding,
+    strings: StringStyle,
+    in_session: bool,
+}
+
+impl QuoteContext {
+    pub fn new(encoding: ClientEncoding, strings: StringStyle) -> Self {
+        Self { encoding, strings, in_session: true }
+    }
+
+    pub fn encoding(&self) -> ClientEncoding {
+        self.encoding
+    }
+
+    pub fn strings(&self) -> StringStyle {
+        self.strings
+    }
+
+    /// Whether encoding and style are a session's own, not a guess.
+    pub fn in_session(&self) -> bool {
+        self.in_session
+    }
+
+    /// Appends `text` as a string constant.
+    pub fn write_literal(&self, text: &Bound<'_, PyString>, out: &mut Vec<u8>) -> PyResult<()> {
+        match self.encoding.encode(text)? {
+            Encoded::Text(text) => literal::write_utf8(out, text, self.strings),
+            Encoded::Bytes(bytes) if self.encoding.writes_utf8() => {
+                // SAFETY: Python's codec made these bytes, in strict mode, which gives UTF-8 only.
+                let text = unsafe { std::str::from_utf8_unchecked(bytes.as_bytes()) };
+                literal::write_utf8(out, text, self.strings)
+            }
+            Encoded::Bytes(bytes) => {
+                literal::write(out, bytes.as_bytes(), self.encoding.encoding(), self.strings)
+            }
+        }
+        .map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    /// `text` in the session's encoding.
+    pub fn encode<'a, 'py>(&self, text: &'a Bound<'py, PyString>) -> PyResult<Encoded<'a, 'py>> {
+        self.encoding().encode(text)
+    }
+
+    /// Text that is in the session's encoding.
+    pub fn decode<'py>(&self, py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyString>> {
+        self.encoding().decode(py, text)
+    }
+
+    /// The same for text that must come out whatever it holds: error messages, say.
+    pub fn decode_lossy<'py>(&self, py: Python<'py>, text: &[u8]) -> Bound<'py, PyString> {
+        if text.is_ascii() && !self.encoding().is_own() {
+            return PyString::new(py, &String::from_utf8_lossy(text));
+        }
+        let decoded = self.encoding().decode_replacing(py, text);
+        decoded.unwrap_or_else(|_| PyString::new(py, &String::from_utf8_lossy(text)))
+    }
+
+    /// The same as text that Rust can hold.
+    pub fn read_lossy<'a>(&self, py: Python<'_>, text: &'a [u8]) -> Cow<'a, str> {
+        if text.is_ascii() && !self.encoding().is_own() {
+            return String::from_utf8_lossy(text);
+        }
+        if self.encoding() == ClientEncoding::default()
+            && let Ok(text) = str::from_utf8(text)
+        {
+            return Cow::Borrowed(text);
+        }
+        Cow::Owned(self.decode_lossy(py, text).to_string_lossy().into_owned())
+    }
+
+    /// `text` as a string constant.
+    pub fn literal(&self, text: &[u8]) -> PyResult<Vec<u8>> {
+        let mut out = Vec::with_capacity(text.len() + 3);
+        literal::write(&mut out, text, self.encoding().encoding(), self.strings())
+            .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(out)
+    }
+
+    /// `name` as an identifier.
+    pub fn identifier(&self, name: &Bound<'_, PyString>) -> PyResult<Vec<u8>> {
+        let mut out = Vec::new();
+        ident::write(&mut out, self.encode(name)?.as_bytes(), self.encoding().encoding())
+            .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(out)
+    }
+}
+
+/// How a session quotes at this moment: shared by the connection and the adapters prepared for it.
+#[derive(Clone, Default)]
+pub struct SessionQuoting(Arc<Guarded<QuoteContext>>);
+
+impl SessionQuoting {
+    /// How text is to be quoted now.
+    pub fn now(&self, py: Python<'_>) -> QuoteContext {
+        *self.0.lock(py)
+    }
+
+    /// The session's parameters have changed.
+    pub fn set(&self, py: Python<'_>, context: QuoteContext) {
+        *self.0.lock(py) = context;
+    }
+}
