@@ -14,7 +14,7 @@
 #   make parity   psycopg2's own test suite against psycoxide    (PARITY='-m test_async -v')
 #   make clients  SQLAlchemy, Django, pandas, psycogreen, agents: their tests   (CLIENTS='django')
 #   make test-push  the page's tests, in Debian's Chromium
-#   make torture  faults of network, server and program, a process each (TORTURE='A01 B')
+#   make torture  faults of network, server and program, a process each (TORTURE='A01 B --again')
 #   make parity-all  the same in every mode, and psycopg2 beside it  (PARITY_ALL='--modes green')
 #   make test-servers  the Python tests, and psycopg2's, on PostgreSQL 12 to 19  (SERVERS='12 19')
 #   make soak     connections opened, broken and dropped by threads, greenlets, forks (SOAK=seconds)
@@ -188,7 +188,7 @@ deny: $(STAMPS)/deny
 	else echo "advisories skipped: their database cannot be fetched from here"; fi
 
 torture: $(STAMPS)/system-tests $(STAMPS)/dev $(STAMPS)/native
-	$(PY) tests/torture $(TORTURE)
+	$(PY) -m pytest -v tests/torture $(filter -%,$(TORTURE)) --checks='$(filter-out -%,$(TORTURE))'
 
 soak: $(STAMPS)/system-server $(STAMPS)/dev $(STAMPS)/native
 	$(PY) tests/torture/soak.py $(SOAK)

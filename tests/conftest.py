@@ -20,6 +20,7 @@ pytest_plugins = [
     "fixtures.environments",
     "fixtures.relay",
     "fixtures.ports",
+    "fixtures.isolated",
     "fixtures.browser",
     "fixtures.properties",
     "fixtures.push",

@@ -1,7 +1,7 @@
-"""Fixtures of the torture suite, and the list of its checks for whoever runs it.
+"""The checks of `make torture`: which of them run, beside which server, and what is kept of them.
 
-A check runs in a process of its own, beside a server made for it: see `make torture`. A plain
-pytest over `tests/` leaves this folder out.
+Each has a process of its own (`fixtures/isolated.py`). A pytest that is not asked for this folder
+leaves it out.
 """
 
 import contextlib
@@ -11,46 +11,84 @@ import sys
 from pathlib import Path
 
 import pytest
-
-IN_LAB = "TORTURE_LAB" in os.environ
+from fixtures.isolated import Reporter, Runner
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-
-from fixtures.ports import refusing as refusing, silent as silent  # noqa: E402
-
-
-def pytest_ignore_collect(collection_path, config):
-    return None if IN_LAB else True
-
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "check(id, level, timeout, alone): a numbered check")
+sys.path.insert(0, str(HERE))
 
 
 def pytest_addoption(parser):
-    parser.addoption("--list-checks", help="write the checks as JSON to this file")
+    """Called only where pytest was asked for this folder, or for something in it."""
+    group = parser.getgroup("torture")
+    group.addoption("--checks", default="", help="beginnings of ids: 'A01 B'")
+    group.addoption("--driver", default="psycoxide", help="psycoxide, or psycopg2")
+    group.addoption("--jobs", type=int, default=2, help="checks at a time")
+    group.addoption("--again", action="store_true", help="run what failed thrice more, by itself")
+    group.addoption("--results", type=Path, help="write the results as JSON to this file")
+    group.addoption("--report-to", type=Path, help="run one check here, and write its reports")
+
+
+def pytest_ignore_collect(config):
+    return None if hasattr(config.option, "checks") else True
+
+
+def pytest_configure(config):
+    if not hasattr(config.option, "checks"):
+        return
+    if config.option.report_to:
+        config.pluginmanager.register(Reporter(config, config.option.report_to))
+    else:
+        options = {"jobs": config.option.jobs, "again": config.option.again}
+        runner = Runner(config, lambda: surroundings(config.option.driver), **options)
+        config.pluginmanager.register(runner, "isolated_runner")
+
+
+@contextlib.contextmanager
+def surroundings(driver):
+    import lab
+
+    try:
+        with lab.lab() as description:
+            # The suite decides where it connects, not what the caller's shell happens to export.
+            env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+            yield {**env, "TORTURE_DRIVER": driver, "TORTURE_LAB": json.dumps(description)}
+    except lab.binaries.NoServer as error:
+        pytest.exit(f"nothing was tried: {error}", 1)
+
+
+def check_id(item):
+    return item.name.split("_")[1].upper()
 
 
 def pytest_collection_modifyitems(config, items):
-    out = config.getoption("--list-checks", default=None)
-    if not out:
+    wanted = tuple(config.option.checks.split())
+    if not wanted:
         return
-    rows = []
-    for item in items:
-        check = item.get_closest_marker("check")
-        title = " ".join(item.function.__doc__.split())
-        rows.append({**check.kwargs, "nodeid": item.nodeid, "title": title})
-    Path(out).write_text(json.dumps(rows, indent=1))
+    others = [item for item in items if is_check(item) and not check_id(item).startswith(wanted)]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
 
 
-@pytest.fixture
-def proxy():
-    """A proxy to the server that injects faults."""
-    from support import relayed
+def is_check(item):
+    return item.get_closest_marker("check") is not None
 
-    with relayed() as proxy:
-        yield proxy
+
+def pytest_sessionfinish(session):
+    config = session.config
+    runner = config.pluginmanager.get_plugin("isolated_runner")
+    if runner is None or not config.option.results:
+        return
+    rows = [
+        {
+            "id": check_id(item),
+            "title": " ".join(item.function.__doc__.split()),
+            "result": outcome.result,
+            "seconds": outcome.seconds,
+        }
+        for item, outcome in runner.outcomes.items()
+    ]
+    rows.sort(key=lambda row: row["id"])
+    config.option.results.write_text(json.dumps(rows, indent=1))
 
 
 @pytest.fixture

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Write what the checks came to, for both drivers, into docs/reliability.md.
 
-    tests/torture/report.py RESULTS.json
+    tests/torture/report.py OURS.json THEIRS.json
 
-The results are those of `python tests/torture --drivers psycoxide psycopg2 --out RESULTS.json`.
+The results are those of `make torture TORTURE=--results=OURS.json`, and of
+`make torture TORTURE='--driver=psycopg2 --results=THEIRS.json'`.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ SUBJECTS = {
 WORDS = {"pass": "passes", "fail": "**fails**", "hang": "**hangs**", "crash": "**crashes**"}
 
 
-def main(results: dict[str, list[dict[str, str]]]) -> None:
-    ours, theirs = results["psycoxide"], {row["id"]: row for row in results["psycopg2"]}
+def main(ours: list[dict[str, str]], psycopg2: list[dict[str, str]]) -> None:
+    theirs = {row["id"]: row for row in psycopg2}
     page = PAGE.read_text()
     head, rest = page.split(BEGIN)
     tail = rest.split(END)[1]
@@ -70,6 +71,6 @@ def count(rows: list[dict[str, str]]) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 3:
         sys.exit(__doc__)
-    main(json.loads(Path(sys.argv[1]).read_text()))
+    main(*(json.loads(Path(name).read_text()) for name in sys.argv[1:]))

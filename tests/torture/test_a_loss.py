@@ -39,8 +39,8 @@ def lost(conn):
     conn.close()
 
 
-@check("A01", timeout=20)
-def test_a01():
+@check(timeout=20)
+def test_a01_a_terminated_backend_is_told_soon():
     """backend terminated in mid-query: OperationalError, closed, quick (plain and TLS)"""
     for mode in ("disable", "require"):
         conn = connect(sslmode=mode)
@@ -52,8 +52,8 @@ def test_a01():
         lost(conn)
 
 
-@check("A17", level="beyond", timeout=20)
-def test_a17(conn):
+@check(level="beyond", timeout=20)
+def test_a17_the_servers_own_reason_comes_out(conn):
     """the server's own reason (FATAL 57P01) comes out as AdminShutdown, mid-query and when idle"""
     import time as t
 
@@ -80,8 +80,8 @@ def _full_len(query):
     return head, full
 
 
-@check("A02", timeout=90)
-def test_a02():
+@check(timeout=90)
+def test_a02_a_result_that_is_cut_anywhere_is_never_partial_rows():
     """server gone after N bytes of a result, every N class, FIN and RST: never partial rows"""
     q = "select g, repeat('x', 50) from generate_series(1, 20) g"
     head, full = _full_len(q)
@@ -104,8 +104,8 @@ def test_a02():
                     cur.fetchall()
 
 
-@check("A03", timeout=90)
-def test_a03():
+@check(timeout=90)
+def test_a03_one_byte_segments_change_no_answer():
     """everything in 1-byte segments, both ways, plain and TLS: same answers"""
     for mode in ("disable", "require"):
         with relayed(Plan(Fault(chunk=1), Fault(chunk=1))) as p:
@@ -150,24 +150,24 @@ def _cut_startup(kw, step):
                     pytest.fail(f"connected although cut after {n}/{full}")
 
 
-@check("A04", timeout=60)
-def test_a04():
+@check(timeout=60)
+def test_a04_a_startup_that_is_cut_anywhere_is_an_error():
     """connection cut at every point of startup and authentication (SCRAM): OperationalError, no
     hang
     """
     _cut_startup(dict(user="u_scram", password="pencil"), 7)
 
 
-@check("A19", level="beyond", timeout=90)
-def test_a19():
+@check(level="beyond", timeout=90)
+def test_a19_a_tls_handshake_that_is_cut_anywhere_is_an_error():
     """the same over TLS, also inside the handshake: no crash (psycopg2-binary 2.9.13: SIGSEGV in
     libpq)
     """
     _cut_startup(dict(user="u_ssl", password="pencil", sslmode="require"), 50)
 
 
-@check("A05")
-def test_a05():
+@check()
+def test_a05_keepalives_reach_the_socket():
     """keepalives* and tcp_user_timeout reach the socket; on by default"""
 
     def opts(**kw):
@@ -193,8 +193,8 @@ def test_a05():
     )[:5] == (1, 11, 3, 4, 7000)
 
 
-@check("A06", timeout=40)
-def test_a06():
+@check(timeout=40)
+def test_a06_keepalives_end_the_wait_for_a_vanished_peer():
     """peer vanishes without FIN (interface down in a network namespace): keepalive ends the wait"""
     import subprocess
 
@@ -224,8 +224,8 @@ def test_a06():
     assert float(p.out.split()[2]) < 12
 
 
-@check("A07")
-def test_a07(conn):
+@check()
+def test_a07_a_session_that_ended_while_idle_is_told_next(conn):
     """session ended while idle (FIN, RST, FATAL): next statement raises, then closed"""
     psql(f"select pg_terminate_backend({conn.info.backend_pid})")
     import time as t
@@ -246,8 +246,8 @@ def test_a07(conn):
             lost(c)
 
 
-@check("A09", timeout=40)
-def test_a09():
+@check(timeout=40)
+def test_a09_a_reset_in_copy_from_stops_the_reading():
     """reset in the middle of COPY FROM: OperationalError, reading stops, nothing stored"""
     psql("drop table if exists a09; create table a09 (x text)")
     for mode in ("disable", "require"):
@@ -261,8 +261,8 @@ def test_a09():
     assert psql("select count(*) from a09") == "0"
 
 
-@check("A10", timeout=60)
-def test_a10():
+@check(timeout=60)
+def test_a10_a_cut_copy_to_is_never_a_short_file():
     """cut during COPY TO, also exactly between messages: always an error, never a short file"""
     rows = [b"%d\tabcdef\n" % i for i in range(20)]
     copy = (
@@ -304,8 +304,8 @@ def test_a10():
             assert usable_or_closed(c)
 
 
-@check("A11", timeout=60, alone=True)
-def test_a11(conn):
+@check(timeout=60, alone=True)
+def test_a11_a_server_crash_is_told_to_every_session(conn):
     """server process crash: every session gets OperationalError; a new connection works after
     recovery
     """
@@ -332,8 +332,8 @@ def test_a11(conn):
         assert wait_for(up, 30, 0.2)
 
 
-@check("A12", timeout=20)
-def test_a12():
+@check(timeout=20)
+def test_a12_a_commit_without_an_answer_is_not_sent_again():
     """answer to COMMIT lost: commit() raises, is not sent again, connection closed"""
     psql("drop table if exists a12; create table a12 (x int)")
     with relayed() as p:
@@ -352,8 +352,8 @@ def test_a12():
         lost(c)
 
 
-@check("A13", timeout=20)
-def test_a13():
+@check(timeout=20)
+def test_a13_an_insert_without_an_answer_is_not_sent_again():
     """answer to an autocommit INSERT lost: error, statement never sent twice"""
     psql("drop table if exists a13; create table a13 (x int)")
     with relayed() as p:
@@ -368,8 +368,8 @@ def test_a13():
         lost(c)
 
 
-@check("A14", level="beyond", timeout=20)
-def test_a14():
+@check(level="beyond", timeout=20)
+def test_a14_a_loss_inside_with_is_not_masked():
     """loss inside `with conn`: the first error comes out unmasked, exit and close do not hang"""
     with relayed() as p:
         c = connect(port=p.port)
@@ -382,8 +382,8 @@ def test_a14():
         c.close()
 
 
-@check("A15", timeout=60)
-def test_a15():
+@check(timeout=60)
+def test_a15_flipped_bits_in_tls_are_never_data():
     """flipped bits inside TLS records: OperationalError, never altered data, no hang"""
     with relayed() as p:
         c = connect(port=p.port, user="u_ssl", password="pencil", sslmode="require")
@@ -408,8 +408,8 @@ def test_a15():
                 pytest.fail(f"accepted {cur.fetchone()[0][:20]!r}")
 
 
-@check("A20", timeout=30)
-def test_a20():
+@check(timeout=30)
+def test_a20_a_replication_stream_that_is_cut_raises():
     """replication stream: data in order, keepalives answered, the cut raises and does not spin"""
     import struct
 
@@ -447,8 +447,8 @@ def test_a20():
         assert got == [b"payload%d" % i for i in range(5)] and replies
 
 
-@check("A21", timeout=30)
-def test_a21():
+@check(timeout=30)
+def test_a21_a_loss_over_unix_sockets_is_told():
     """loss seen over a Unix socket and an abstract socket: closed tells the truth (psycopg2 #196,
     #443)
     """

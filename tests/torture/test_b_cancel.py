@@ -10,8 +10,8 @@ from fixtures.scripted_server import ScriptedServer
 from support import check, child, connect, db, errors, later, relayed, usable, within
 
 
-@check("B01", timeout=30)
-def test_b01(conn):
+@check(timeout=30)
+def test_b01_statement_timeout_leaves_the_connection_usable(conn):
     """statement_timeout in execute and in the middle of a server-side cursor: QueryCanceled,
     usable
     """
@@ -35,8 +35,8 @@ def test_b01(conn):
     assert usable(conn)
 
 
-@check("B02", timeout=30)
-def test_b02():
+@check(timeout=30)
+def test_b02_cancel_from_another_thread():
     """cancel() from another thread: QueryCanceled within a second, usable; plain, TLS and fetch"""
     for kw in ({}, dict(sslmode="require", user="u_ssl", password="pencil")):
         conn = connect(**kw)
@@ -51,8 +51,8 @@ def test_b02():
         conn.cancel()
 
 
-@check("B04", timeout=60)
-def test_b04(conn):
+@check(timeout=60)
+def test_b04_a_cancel_never_hits_the_next_statement(conn):
     """300 cancels around short queries: after cancel() returned, the next statement is never the
     victim
     """
@@ -77,8 +77,8 @@ def test_b04(conn):
     assert stray <= 3, f"{stray} statements after a finished cancel() were cancelled"
 
 
-@check("B05", level="beyond", timeout=40)
-def test_b05():
+@check(level="beyond", timeout=40)
+def test_b05_cancel_to_a_silent_peer_ends():
     """cancel() to a peer that accepts and stays silent ends within the connect timeout"""
     with ScriptedServer(on_cancel=lambda c: time.sleep(30)) as srv:
         p = child(
@@ -94,8 +94,8 @@ def test_b05():
         assert float(p.out) < 6, p.out
 
 
-@check("B06", level="beyond", timeout=30)
-def test_b06():
+@check(level="beyond", timeout=30)
+def test_b06_the_cancel_key_is_not_sent_in_clear():
     """on a TLS connection the cancel key does not cross the wire in clear"""
     with relayed() as p:
         child(
@@ -115,8 +115,8 @@ def test_b06():
         )
 
 
-@check("B15", level="beyond", timeout=30)
-def test_b15():
+@check(level="beyond", timeout=30)
+def test_b15_cancel_gives_up_the_interpreter_lock():
     """cancel() gives up the interpreter lock while it waits for the network"""
     with ScriptedServer(on_cancel=lambda c: time.sleep(1.5)) as srv:
         p = child(
@@ -135,8 +135,8 @@ def test_b15():
         assert int(p.out) > 50, f"other threads ran {p.out.strip()} times in 1.5 s"
 
 
-@check("B07", level="beyond", timeout=30)
-def test_b07():
+@check(level="beyond", timeout=30)
+def test_b07_ctrl_c_in_a_blocked_query():
     """Ctrl-C in a blocked query: KeyboardInterrupt within 2 s, query cancelled, usable or closed"""
     p = child(
         """
@@ -159,8 +159,8 @@ def test_b07():
     )
 
 
-@check("B08", timeout=30)
-def test_b08():
+@check(timeout=30)
+def test_b08_ctrl_c_with_a_wait_callback():
     """Ctrl-C with wait_select as wait callback: the query is cancelled, connection usable"""
     p = child(
         """
@@ -179,8 +179,8 @@ def test_b08():
     assert a[0] == "QueryCanceled" and float(a[1]) < 3 and a[2] == "True", p.out
 
 
-@check("B09", timeout=40)
-def test_b09():
+@check(timeout=40)
+def test_b09_a_storm_of_signals_is_no_error():
     """a signal every 5 ms (EINTR storm) during connect, TLS, query, big fetch, COPY: no spurious
     error
     """
@@ -210,8 +210,8 @@ def test_b09():
     )
 
 
-@check("B10", timeout=30)
-def test_b10():
+@check(timeout=30)
+def test_b10_what_a_wait_callback_raises_comes_out():
     """wait callback raises in mid-query: its exception comes out, connection is closed, no hang"""
     child(
         """
@@ -248,8 +248,8 @@ def test_b10():
     )
 
 
-@check("B11", timeout=30)
-def test_b11(conn):
+@check(timeout=30)
+def test_b11_server_side_timeouts_have_their_errors(conn):
     """idle_in_transaction_session_timeout: next statement raises, closed; lock_timeout:
     LockNotAvailable
     """
@@ -271,8 +271,8 @@ def test_b11(conn):
     assert conn.closed != 0
 
 
-@check("B12", timeout=40)
-def test_b12(silent):
+@check(timeout=40)
+def test_b12_connect_timeout_bounds_every_way_to_be_slow(silent):
     """connect_timeout: listener that never answers, backlog that never accepts, slow drip: all
     bounded
     """
@@ -296,8 +296,8 @@ def test_b12(silent):
         db.connect(**srv.options(connect_timeout=2))
 
 
-@check("B13", level="beyond", timeout=30)
-def test_b13(silent):
+@check(level="beyond", timeout=30)
+def test_b13_ctrl_c_while_connecting(silent):
     """Ctrl-C while connecting to a silent server: KeyboardInterrupt within 2 s"""
     p = child(
         f"""

@@ -8,8 +8,8 @@ from fixtures.scripted_server import ScriptedServer
 from support import File, check, child, connect, db, fds, sessions, wait_for, within
 
 
-@check("C01", timeout=60)
-def test_c01(conn):
+@check(timeout=60)
+def test_c01_threads_on_one_connection_get_their_own_answers(conn):
     """8 threads share a connection, each with its own cursor: answers never mixed; committer
     thread beside
     """
@@ -49,8 +49,8 @@ def test_c01(conn):
     assert not any("WARNING" in n for n in conn.notices), conn.notices[:3]
 
 
-@check("C02", timeout=40)
-def test_c02():
+@check(timeout=40)
+def test_c02_close_while_another_thread_queries():
     """close() while another thread is inside a query: both return in bounded time, no crash"""
     p = child(
         """
@@ -99,14 +99,14 @@ FORK = """
 """
 
 
-@check("C03", timeout=30)
-def test_c03():
+@check(timeout=30)
+def test_c03_a_forks_end_leaves_the_parents_session():
     """fork after connect: the child's exit or garbage collection leaves the parent's session"""
     child(FORK.format(kw="{}"), timeout=20)
 
 
-@check("C05", timeout=60)
-def test_c05():
+@check(timeout=60)
+def test_c05_dropped_connections_leave_nothing_behind():
     """150 connections dropped without close(), in cycles and in other threads: sessions and fds
     come back
     """
@@ -134,8 +134,8 @@ def test_c05():
     assert fds() <= n0 + 2, (n0, fds())
 
 
-@check("C06", timeout=60)
-def test_c06():
+@check(timeout=60)
+def test_c06_the_interpreters_exit_is_clean():
     """interpreter exit with open connections and a daemon thread blocked in a query: clean exit,
     quick
     """
@@ -173,8 +173,8 @@ def test_c06():
         assert "Fatal" not in p.err and "panick" not in p.err, p.err
 
 
-@check("C07", timeout=40)
-def test_c07(conn):
+@check(timeout=40)
+def test_c07_the_interpreter_lock_is_released_in_every_wait(conn):
     """the interpreter lock is released during query, connect, commit, fetch from cursor, COPY"""
     n = [0]
     stop = []
@@ -219,8 +219,8 @@ def test_c07(conn):
     stop.append(1)
 
 
-@check("C09", timeout=20)
-def test_c09():
+@check(timeout=20)
+def test_c09_a_cursor_keeps_its_connection_alive():
     """a cursor keeps its connection alive; a connection dropped during iteration does not end it"""
     cur = connect().cursor()
     gc.collect()
@@ -233,8 +233,8 @@ def test_c09():
     assert sum(r[0] for r in k) == 5050
 
 
-@check("C10", timeout=60)
-def test_c10():
+@check(timeout=60)
+def test_c10_callbacks_that_yield_to_threads_invert_no_lock():
     """Python code inside the driver (typecaster, adapter, notice list) that yields to a thread
     using the same connection: no lock inversion
     """
@@ -266,8 +266,8 @@ def test_c10():
     )
 
 
-@check("C11", level="beyond", timeout=60)
-def test_c11():
+@check(level="beyond", timeout=60)
+def test_c11_copy_beside_statements_of_other_threads():
     """COPY in one thread while others run statements on the same connection: whole answers,
     nothing lost
     """

@@ -34,8 +34,8 @@ def tab():
     return "d_t"
 
 
-@check("D01", timeout=20)
-def test_d01(conn, tab):
+@check(timeout=20)
+def test_d01_a_read_that_raises_stores_no_rows(conn, tab):
     """read() raises in COPY FROM: an error naming it, no rows, connection usable; also with text
     files
     """
@@ -60,8 +60,8 @@ def test_d01(conn, tab):
     assert psql(f"select count(*) from {tab}") == "0"
 
 
-@check("D02", timeout=30)
-def test_d02():
+@check(timeout=30)
+def test_d02_what_a_write_raises_comes_out():
     """write() raises in COPY TO: the exception itself comes out; connection usable, or closed -
     never stuck
     """
@@ -81,8 +81,8 @@ def test_d02():
             assert usable_or_closed(c)
 
 
-@check("D03", timeout=20)
-def test_d03(tab):
+@check(timeout=20)
+def test_d03_a_read_that_returns_nonsense_gets_nothing_stuck(tab):
     """read() returns nonsense (None, int, too much, half characters): error or right data, never
     stuck
     """
@@ -105,8 +105,8 @@ def test_d03(tab):
         assert usable_or_closed(c)
 
 
-@check("D04", timeout=20)
-def test_d04(conn):
+@check(timeout=20)
+def test_d04_a_typecaster_that_raises_leaves_the_connection_usable(conn):
     """typecaster raises at row k, client and server-side cursor, all fetch methods: itself, then
     usable
     """
@@ -134,8 +134,8 @@ def test_d04(conn):
     assert usable(conn)
 
 
-@check("D05", timeout=20)
-def test_d05(conn):
+@check(timeout=20)
+def test_d05_an_adapter_that_fails_sends_nothing(conn):
     """adapter raises (adapt, conform, prepare, getquoted) or returns garbage: itself or TypeError,
     nothing sent
     """
@@ -185,8 +185,8 @@ def test_d05(conn):
     assert usable(conn)
 
 
-@check("D06", timeout=60)
-def test_d06():
+@check(timeout=60)
+def test_d06_a_copy_callback_on_the_same_connection_does_not_hang():
     """a COPY callback that uses the same connection: an error or an answer in bounded time, no
     deadlock
     """
@@ -212,8 +212,8 @@ def test_d06():
         assert "error" in p.out and "True" in p.out, (snippet, p.out)
 
 
-@check("D07", timeout=30)
-def test_d07(tab):
+@check(timeout=30)
+def test_d07_copy_through_execute_is_refused(tab):
     """COPY through execute(): ProgrammingError, nothing stored, connection usable (also with much
     data)
     """
@@ -231,8 +231,8 @@ def test_d07(tab):
         c.close()
 
 
-@check("D11", level="beyond", timeout=60)
-def test_d11(conn, tab):
+@check(level="beyond", timeout=60)
+def test_d11_copy_from_stops_reading_after_a_refusal(conn, tab):
     """COPY FROM after the server refused a row: reading the source stops soon, memory bounded"""
     cur = conn.cursor()
     cur.execute("create temp table ints (x int)")
@@ -244,8 +244,8 @@ def test_d11(conn, tab):
     assert usable(conn)
 
 
-@check("D12", timeout=20)
-def test_d12(conn):
+@check(timeout=20)
+def test_d12_subclasses_that_raise_leave_no_session(conn):
     """cursor_factory / connection_factory subclasses whose __init__ or methods raise: clean, no
     session left
     """

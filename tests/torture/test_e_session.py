@@ -22,16 +22,16 @@ from support import (
 )
 
 
-@check("E01", timeout=60)
-def test_e01(conn):
+@check(timeout=60)
+def test_e01_a_flood_of_notices_ends(conn):
     """300 000 notices (70 MB) in one statement: ends, memory under 4x, at most 50 kept, the right
     answer
     """
     _flood(conn, 280)
 
 
-@check("E12", level="beyond", timeout=60)
-def test_e12(conn):
+@check(level="beyond", timeout=60)
+def test_e12_a_flood_of_notices_takes_no_memory(conn):
     """the same flood: memory independent of the number of notices (30 MB)"""
     _flood(conn, 30)
 
@@ -48,8 +48,8 @@ def _flood(conn, bound):
     assert cur.fetchone() == (7,)
 
 
-@check("E02", timeout=40)
-def test_e02():
+@check(timeout=40)
+def test_e02_no_notification_is_lost():
     """notifications inside and between statements, 4000 of them, plain and TLS: none lost, in
     order
     """
@@ -110,8 +110,8 @@ def _roundtrip(cur, text, enc):
     assert cur.fetchone() == (text, len(text), text.encode().hex()), enc
 
 
-@check("E03", timeout=30)
-def test_e03():
+@check(timeout=30)
+def test_e03_set_client_encoding_counts_both_ways():
     """set_client_encoding in mid-session, 11 encodings: both directions follow, injection-safe
     second bytes
     """
@@ -131,8 +131,8 @@ def test_e03():
     assert usable(conn)
 
 
-@check("E13", level="beyond", timeout=30)
-def test_e13():
+@check(level="beyond", timeout=30)
+def test_e13_client_encoding_changed_by_sql_is_followed():
     """client_encoding changed by SQL, undone by rollback: the driver follows ParameterStatus"""
     conn = connect()
     cur = conn.cursor()
@@ -162,8 +162,8 @@ NASTY = [
 ]
 
 
-@check("E04", timeout=30)
-def test_e04(conn):
+@check(timeout=30)
+def test_e04_quoting_follows_standard_conforming_strings(conn):
     """standard_conforming_strings off (and back) in mid-session: quoting stays right, for text,
     bytes, arrays
     """
@@ -222,8 +222,8 @@ def quoting_is_right(cur, where):
     named.close()
 
 
-@check("E09", timeout=60)
-def test_e09():
+@check(timeout=60)
+def test_e09_quoting_follows_however_the_setting_is_turned():
     """standard_conforming_strings turned by functions, DO blocks, SET LOCAL, pg_settings, inside
     several statements, undone by rollbacks and savepoints, set by role and options: quoting follows
     """
@@ -267,8 +267,8 @@ def test_e09():
         psql("drop role r_e09")
 
 
-@check("E07", timeout=40)
-def test_e07():
+@check(timeout=40)
+def test_e07_odd_error_messages_are_read():
     """error messages: other encodings, 1 MB long, all diag fields, missing and unknown fields, no
     SQLSTATE
     """
@@ -336,8 +336,8 @@ def test_e07():
             pickle.loads(pickle.dumps(e))
 
 
-@check("E08", timeout=20)
-def test_e08(conn):
+@check(timeout=20)
+def test_e08_odd_time_zones_are_the_same_instant(conn):
     """odd time zones: offsets with seconds, changes of TimeZone in mid-session: the same instant"""
     cur = conn.cursor()
     inst = dt.datetime(1890, 1, 1, 12, 0, 0, tzinfo=dt.timezone.utc)
@@ -355,8 +355,8 @@ def test_e08(conn):
         assert a == inst and b == dt.datetime(2024, 7, 1, tzinfo=dt.timezone.utc), (tz, a, b)
 
 
-@check("E10", timeout=30)
-def test_e10():
+@check(timeout=30)
+def test_e10_the_state_is_true_after_resets():
     """SET LOCAL, rollback, functions, RESET ALL, DISCARD ALL: the connection's state is true"""
     conn = connect()
     cur = conn.cursor()
@@ -374,8 +374,8 @@ def test_e10():
     assert conn.info.transaction_status == ext.TRANSACTION_STATUS_IDLE
 
 
-@check("E11", timeout=30)
-def test_e11(conn):
+@check(timeout=30)
+def test_e11_the_transaction_status_is_true(conn):
     """transaction status stays true through user-typed BEGIN/COMMIT, errors, savepoints,
     autocommit changes
     """

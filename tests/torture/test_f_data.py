@@ -31,8 +31,8 @@ from support import (
 )
 
 
-@check("F01", timeout=20)
-def test_f01(conn):
+@check(timeout=20)
+def test_f01_nul_smuggles_nothing(conn):
     """NUL in text, bytes in text position, query, identifiers, DSN: ValueError or DB error,
     nothing smuggled
     """
@@ -56,8 +56,8 @@ def test_f01(conn):
     assert usable(conn)
 
 
-@check("F20", level="beyond", timeout=20)
-def test_f20(conn):
+@check(level="beyond", timeout=20)
+def test_f20_a_statement_is_not_cut_at_nul(conn):
     """a statement text with NUL is refused, not cut at the NUL and run"""
     cur = conn.cursor()
     for q in (
@@ -78,8 +78,8 @@ def test_f20(conn):
         pass
 
 
-@check("F21", timeout=20)
-def test_f21():
+@check(timeout=20)
+def test_f21_endless_and_deep_lists_are_an_exception():
     """a list that contains itself, or is nested 100 000 deep, as parameter: an exception, not a
     crash
     """
@@ -99,8 +99,8 @@ def test_f21():
     )
 
 
-@check("F19", timeout=20)
-def test_f19():
+@check(timeout=20)
+def test_f19_nul_adds_no_startup_parameter():
     """NUL in connection parameters cannot add startup parameters (pgx 2026, smuggled user=)"""
     with ScriptedServer() as srv:
         for k in ("user", "dbname", "application_name", "password", "options"):
@@ -124,8 +124,8 @@ def rnd_text(r, n):
     return "".join(r.choice(pools)() for _ in range(r.randrange(n)))
 
 
-@check("F02", timeout=90)
-def test_f02(conn):
+@check(timeout=90)
+def test_f02_random_values_come_back_the_same(conn):
     """4000 random values of every base type go out and come back the same (seeded)"""
     r = random.Random(20241)
     cur = conn.cursor()
@@ -178,8 +178,8 @@ def test_f02(conn):
         assert cur.mogrify("%s", (t[0],)).decode() in cur.query.decode()
 
 
-@check("F04", timeout=20)
-def test_f04(conn):
+@check(timeout=20)
+def test_f04_a_negative_number_after_a_minus_stays_a_number(conn):
     """a negative number after a minus sign stays a number (CVE-2024-1597, CVE-2024-27289)"""
 
     class E(enum.IntEnum):
@@ -203,8 +203,8 @@ def test_f04(conn):
     assert cur.fetchone() == ([1, -1, -2], "x")
 
 
-@check("F05", timeout=20)
-def test_f05(conn):
+@check(timeout=20)
+def test_f05_characters_outside_the_encoding_send_nothing(conn):
     """lone surrogates and characters outside the encoding: UnicodeEncodeError, nothing sent,
     usable
     """
@@ -233,8 +233,8 @@ def test_f05(conn):
             pass
 
 
-@check("F06", timeout=20)
-def test_f06():
+@check(timeout=20)
+def test_f06_bytes_outside_the_encoding_can_be_had():
     """invalid bytes from a SQL_ASCII database: UnicodeDecodeError, raw bytes to be had, usable"""
     c = connect(dbname="t_ascii")
     cur = c.cursor()
@@ -263,8 +263,8 @@ def test_f06():
         assert usable(c2)
 
 
-@check("F07", timeout=20)
-def test_f07(conn):
+@check(timeout=20)
+def test_f07_dates_out_of_range_are_never_another_date(conn):
     """dates out of Python's range, infinity, 24:00, BC: psycopg2's value or an exception, never
     another date; usable
     """
@@ -313,8 +313,8 @@ def _casters():
     return [(n, getattr(ext, n)) for n in names]
 
 
-@check("F08", level="beyond", timeout=60)
-def test_f08(conn):
+@check(level="beyond", timeout=60)
+def test_f08_malformed_texts_are_a_value_or_an_exception(conn):
     """60 000 malformed texts through every built-in typecaster: value or clean exception; no
     crash, no endless loop
     """
@@ -415,8 +415,8 @@ def test_f08(conn):
                 pass
 
 
-@check("F09", timeout=20)
-def test_f09(conn):
+@check(timeout=20)
+def test_f09_intervals_equal_the_servers_arithmetic(conn):
     """interval extremes and signs: equal to the server's own arithmetic, or an exception"""
     cur = conn.cursor()
     for v in (
@@ -455,8 +455,8 @@ def test_f09(conn):
         ) <= decimal.Decimal("0.000001"), (v, got, want)
 
 
-@check("F10", timeout=20)
-def test_f10(conn):
+@check(timeout=20)
+def test_f10_extreme_numbers_are_exact(conn):
     """numeric NaN, infinity, 100 000 digits; float extremes, -0.0: exact both ways"""
     cur = conn.cursor()
     D = decimal.Decimal
@@ -488,8 +488,8 @@ def test_f10(conn):
     assert a[0] == 1.5e38 and math.isnan(a[1]) and a[2] == -math.inf
 
 
-@check("F22", level="beyond", timeout=20)
-def test_f22(conn):
+@check(level="beyond", timeout=20)
+def test_f22_decimal_infinity_is_not_nan(conn):
     """Decimal('Infinity') is not sent as NaN: infinity or an error (PostgreSQL 14+ has numeric
     infinity)
     """
@@ -504,8 +504,8 @@ def test_f22(conn):
         assert got == v, f"{v} became {got}"
 
 
-@check("F11", timeout=20)
-def test_f11(conn):
+@check(timeout=20)
+def test_f11_odd_arrays_come_back_the_same(conn):
     """arrays: quotes, NULL as a word, backslashes, empty, nested, bounds, 100 000 characters"""
     cur = conn.cursor()
     for v in (
@@ -536,8 +536,8 @@ def test_f11(conn):
     assert usable(conn)
 
 
-@check("F12", timeout=90)
-def test_f12(conn):
+@check(timeout=90)
+def test_f12_large_values_take_bounded_memory(conn):
     """64 MB text and bytea out and back: equal, peak memory under 8 times the size, given back
     after
     """
@@ -559,16 +559,16 @@ def test_f12(conn):
     assert rss_kb() / 1024 < 450
 
 
-@check("F13", timeout=40)
-def test_f13(conn):
+@check(timeout=40)
+def test_f13_the_servers_limit_leaves_the_connection_usable(conn):
     """server-side 1 GB limit: ProgramLimitExceeded (or out of memory), connection usable"""
     with pytest.raises((errors.ProgramLimitExceeded, errors.OutOfMemory, db.Error)):
         conn.cursor().execute("select repeat('x', 1 << 30)")
     assert conn.closed == 0 and usable(conn)
 
 
-@check("F14", timeout=240)
-def test_f14():
+@check(timeout=240)
+def test_f14_a_statement_above_1_gb_is_refused():
     """a statement above 1 GB (TORTURE_HUGE=1): refused by client or server, error, no hang"""
     if not os.environ.get("TORTURE_HUGE"):
         pytest.skip("set TORTURE_HUGE=1 (needs 8 GB)")
@@ -602,8 +602,8 @@ class Sink:
             self.behind = c.connection.recv(100)
 
 
-@check("F15", timeout=240, alone=True)
-def test_f15():
+@check(timeout=240, alone=True)
+def test_f15_no_statements_length_wraps_around():
     """statements of 2 and of 4 GiB: whole, with their true length, or an exception before the first
     byte; no length that wraps around, no rest that is read as messages (CVE-2024-27304)
     """
@@ -632,8 +632,8 @@ def test_f15():
             assert whole == (size + 5, size + 1, b""), (size, whole, done.out)
 
 
-@check("F16", timeout=30)
-def test_f16(conn):
+@check(timeout=30)
+def test_f16_no_columns_and_many(conn):
     """1664 columns, none, no rows, same names, empty and comment-only queries"""
     cur = conn.cursor()
     cur.execute("select " + ", ".join(f"{i} as c{i % 10}" for i in range(1664)))
@@ -650,8 +650,8 @@ def test_f16(conn):
     assert usable(conn)
 
 
-@check("F17", timeout=20)
-def test_f17(conn):
+@check(timeout=20)
+def test_f17_several_statements_give_the_last_result(conn):
     """several statements in one string, with an error in the middle: last result or that error,
     then usable
     """
@@ -669,8 +669,8 @@ def test_f17(conn):
     assert cur.fetchall() == [(4999,)]
 
 
-@check("F18", timeout=40)
-def test_f18(conn):
+@check(timeout=40)
+def test_f18_placeholders_are_counted_and_named(conn):
     """placeholders: %% and stray %, too few, too many, names, 100 000 parameters, parameters that
     look like placeholders
     """

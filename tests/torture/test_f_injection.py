@@ -41,8 +41,8 @@ def uses(conn, cur, evil):
     yield lambda: cur.execute("select 1 as " + ext.quote_ident(evil, cur))
 
 
-@check("F23", timeout=60)
-def test_f23():
+@check(timeout=60)
+def test_f23_no_name_becomes_a_statement():
     """names of cursors, tables, columns, procedures' arguments, encodings, levels, transactions,
     and every kind of parameter: none becomes a statement of its own
     """
@@ -103,8 +103,8 @@ def stay_data(cur, texts, tail):
         assert all(len(text) == len(tail) + 2 and text[1:-1] == tail for text in read)
 
 
-@check("F03", level="beyond", timeout=120)
-def test_f03():
+@check(level="beyond", timeout=120)
+def test_f03_no_character_of_any_encoding_ends_a_literal():
     """every character of 9 client encodings with a quote, a backslash or the like for its second
     byte, before such a character, and every lone first byte: data they stay
     """

@@ -69,8 +69,8 @@ OK_D = data_row([b"1", b"x"])
 END = complete("SELECT 1") + ready()
 
 
-@check("G01", timeout=120)
-def test_g01():
+@check(timeout=120)
+def test_g01_impossible_lengths_take_no_memory():
     """impossible or huge message lengths, for 16 message types: error, closed, memory not taken in
     advance
     """
@@ -102,8 +102,8 @@ def _bad_rows():
     return bad
 
 
-@check("G02", timeout=60)
-def test_g02():
+@check(timeout=60)
+def test_g02_rows_that_contradict_themselves_crash_nothing():
     """DataRow that contradicts its RowDescription or itself: error or whole rows, no crash
     (RUSTSEC-2026-0178, CVE-2026-32286)
     """
@@ -113,8 +113,8 @@ def test_g02():
         assert usable_or_closed(c), i
 
 
-@check("G15", level="beyond", timeout=60)
-def test_g15():
+@check(level="beyond", timeout=60)
+def test_g15_rows_that_contradict_themselves_are_errors():
     """the same, strictly: every one of the 13 is an error (none taken as NULL, none dropped in
     silence)
     """
@@ -141,8 +141,8 @@ def _bad_descs():
     return bad
 
 
-@check("G03", timeout=60)
-def test_g03():
+@check(timeout=60)
+def test_g03_malformed_descriptions_crash_nothing():
     """RowDescription cut short, wrong counts, names without end, 60000 columns: no crash, then
     usable or closed
     """
@@ -160,8 +160,8 @@ def test_g03():
     assert isinstance(out, db.Error) or out == [(7,) * n]
 
 
-@check("G16", level="beyond", timeout=60)
-def test_g16():
+@check(level="beyond", timeout=60)
+def test_g16_malformed_descriptions_are_errors():
     """the same, strictly: each malformed RowDescription is an error"""
     wrong = []
     for i, d in enumerate(_bad_descs()):
@@ -171,8 +171,8 @@ def test_g16():
     assert not wrong, wrong
 
 
-@check("G04", timeout=60)
-def test_g04():
+@check(timeout=60)
+def test_g04_messages_out_of_order_crash_nothing():
     """messages out of order or of unknown type: bounded, no crash, then usable or closed"""
     cases = [
         OK_D + END,
@@ -208,8 +208,8 @@ def test_g04():
         c.close()
 
 
-@check("G05", timeout=180)
-def test_g05():
+@check(timeout=180)
+def test_g05_mutated_answers_crash_nothing():
     """1200 seeded mutations of a good answer stream (text, array, date, error, notice, notify,
     copy): no crash, no hang
     """
@@ -302,8 +302,8 @@ def test_g05():
     assert outcome["dberror"] > 200, outcome
 
 
-@check("G06", timeout=60)
-def test_g06():
+@check(timeout=60)
+def test_g06_endless_answers_before_authentication_are_bounded():
     """before authentication: endless error text, giant lengths, endless notices and parameters:
     bounded time and memory
     """
@@ -335,8 +335,8 @@ def test_g06():
             db.connect(**srv.options(connect_timeout=3))
 
 
-@check("G17", level="beyond", timeout=30)
-def test_g17():
+@check(level="beyond", timeout=30)
+def test_g17_an_error_that_is_not_utf8_is_an_operational_error():
     """error text that is not valid UTF-8 during connect (any language, any peer):
     OperationalError, not UnicodeDecodeError
     """
@@ -355,8 +355,8 @@ def test_g17():
             db.connect(**srv.options())
 
 
-@check("G19", level="beyond", timeout=30)
-def test_g19():
+@check(level="beyond", timeout=30)
+def test_g19_endless_answers_after_authentication_are_bounded():
     """after AuthenticationOk: endless notices / parameters / key data: connect_timeout still ends
     it, memory bounded
     """
@@ -377,8 +377,8 @@ def test_g19():
                 db.connect(**srv.options(connect_timeout=3))
 
 
-@check("G07", timeout=40)
-def test_g07():
+@check(timeout=40)
+def test_g07_absurd_authentication_requests_get_no_secret():
     """every authentication request code, truncated or absurd: OperationalError, nothing secret
     sent in clear by surprise
     """
@@ -414,8 +414,8 @@ def test_g07():
             assert b"s3cret-pw" not in srv.received, b
 
 
-@check("G08", timeout=60)
-def test_g08():
+@check(timeout=60)
+def test_g08_a_broken_copy_gets_nothing_stuck():
     """COPY protocol broken by the server: wrong direction, data after the end, CopyBoth, error
     mid-stream: never stuck
     """
@@ -518,8 +518,8 @@ def _lo(what):
             assert "alive" in p.out and "False" not in p.out, (what, len(mode), p.out)
 
 
-@check("G09", timeout=80)
-def test_g09():
+@check(timeout=80)
+def test_g09_large_objects_give_no_more_than_asked_for():
     """large objects: answers of 4000 and 70 000 bytes, of four and of none, to read, tell and seek:
     no crash, and no more than what was asked for (CVE-2026-6477)
     """
@@ -527,14 +527,14 @@ def test_g09():
         _lo(what)
 
 
-@check("G18", level="beyond", timeout=40)
-def test_g18():
+@check(level="beyond", timeout=40)
+def test_g18_a_wrong_answer_to_lo_open_is_an_exception():
     """lo_open answered by something else than four bytes: an exception, no endless wait"""
     _lo("open")
 
 
-@check("G10", timeout=60)
-def test_g10():
+@check(timeout=60)
+def test_g10_values_that_contradict_their_type_are_exceptions():
     r"""values that contradict their type (int 'abc', bool 'x', bytea '\\xZZ', dates, json): clean
     exception, cursor goes on
     """
@@ -663,8 +663,8 @@ def _named(factory, names):
     return row
 
 
-@check("G11", timeout=60)
-def test_g11(tmp_path, monkeypatch):
+@check(timeout=60)
+def test_g11_no_column_name_is_run(tmp_path, monkeypatch):
     """column names that are Python's own, code, empty, equal, or long: plain, named tuple and dict
     rows have the values, and no name is ever run (CVE-2017-16082)
     """
@@ -688,8 +688,8 @@ def test_g11(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-@check("G13", timeout=40)
-def test_g13():
+@check(timeout=40)
+def test_g13_an_early_answer_is_not_mixed_up():
     """the answer arrives while the statement is still being sent, or before it: no mix-up with the
     next statement
     """
@@ -718,8 +718,8 @@ def test_g13():
         )
 
 
-@check("G14", timeout=30)
-def test_g14():
+@check(timeout=30)
+def test_g14_memory_follows_what_arrived():
     """a DataRow that declares 1 GB but trickles in: memory follows what arrived, not what was
     declared
     """

@@ -43,8 +43,8 @@ def tls_params(srv, **kw):
     return {k: v for k, v in d.items() if v is not None}
 
 
-@check("H01", timeout=30)
-def test_h01():
+@check(timeout=30)
+def test_h01_bytes_before_tls_are_refused():
     """bytes sent right behind the 'S' of the SSL reply (before TLS): connection refused
     (CVE-2021-23222)
     """
@@ -62,8 +62,8 @@ def test_h01():
             assert not srv.startups, "startup packet sent after injected bytes"
 
 
-@check("H02", timeout=30)
-def test_h02():
+@check(timeout=30)
+def test_h02_a_server_without_tls_learns_nothing():
     """sslmode=require/verify-*: a server without TLS gets nothing but the SSLRequest (no user, no
     password)
     """
@@ -95,8 +95,8 @@ def test_h02():
                 assert "s3cret-pw" not in str(ei.value)
 
 
-@check("H03", timeout=30)
-def test_h03():
+@check(timeout=30)
+def test_h03_the_sslmodes_negotiate_as_libpq():
     """sslmode=disable/allow/prefer, servers with and without TLS: libpq's negotiation table"""
     for mode, tls, want in (
         ("disable", False, "plain"),
@@ -153,8 +153,8 @@ MATRIX = [  # server certificate, sslmode, extra, expected
 ]
 
 
-@check("H04", timeout=60)
-def test_h04():
+@check(timeout=60)
+def test_h04_certificates_are_accepted_or_refused():
     """certificate matrix: 27 cases of name, CA, expiry, revocation, key type; a refusal never
     falls back to plaintext
     """
@@ -179,8 +179,8 @@ def test_h04():
     assert not wrong, wrong
 
 
-@check("H05", timeout=20)
-def test_h05():
+@check(timeout=20)
+def test_h05_a_certificate_without_alternative_names():
     """a certificate without SAN, name in CN only: libpq accepts it (documented deviation allowed:
     refused with a clear message)
     """
@@ -195,8 +195,8 @@ def test_h05():
             db.connect(**tls_params(srv, host="other.torture.test"))
 
 
-@check("H06", timeout=20)
-def test_h06():
+@check(timeout=20)
+def test_h06_versions_of_tls_are_obeyed():
     """TLS versions: 1.1-only server refused; ssl_min_protocol_version and ssl_max_protocol_version
     are obeyed
     """
@@ -223,8 +223,8 @@ def test_h06():
             )
 
 
-@check("H07", timeout=40)
-def test_h07():
+@check(timeout=40)
+def test_h07_channel_binding_is_required():
     """channel_binding=require: works on the real server; any weaker offer (plain SCRAM, md5,
     cleartext, trust) is refused
     """
@@ -262,8 +262,8 @@ def test_h07():
         assert bound == b"p=tls-server-end-point,," + want, name
 
 
-@check("H09", timeout=30)
-def test_h09():
+@check(timeout=30)
+def test_h09_require_auth_refuses_less():
     """require_auth: a server asking for less (cleartext, md5, none) is refused before the password
     is sent
     """
@@ -288,8 +288,8 @@ def test_h09():
         connect(require_auth="bogus")
 
 
-@check("H11", level="beyond", timeout=40)
-def test_h11():
+@check(level="beyond", timeout=40)
+def test_h11_endless_scram_iterations_are_ended():
     """SCRAM iteration count of 2^31-1 (CPU exhaustion): refused, or ended by connect_timeout,
     within 8 s (CVE-2026-42198, RUSTSEC-2026-0179)
     """
@@ -313,8 +313,8 @@ def test_h11():
         db.connect(**srv.options(password="pencil")).close()
 
 
-@check("H12", timeout=30)
-def test_h12():
+@check(timeout=30)
+def test_h12_every_way_to_authenticate():
     """trust, md5, cleartext, SCRAM, cert, peer-less socket; wrong, missing and empty password:
     OperationalError each
     """
@@ -358,8 +358,8 @@ def test_h12():
     assert fds() <= n0 + 1
 
 
-@check("H13", timeout=20)
-def test_h13():
+@check(timeout=20)
+def test_h13_odd_passwords_log_in():
     """SASLprep and odd passwords: normalised form logs in; quotes, %, backslash, emoji in DSN,
     keywords and URL
     """
@@ -381,8 +381,8 @@ def test_h13():
     ).close()
 
 
-@check("H14", timeout=20)
-def test_h14(tmp_path):
+@check(timeout=20)
+def test_h14_client_keys_are_read_or_refused(tmp_path):
     """client key: world-readable key refused; encrypted key (PKCS#8, traditional) with
     sslpassword; wrong password; missing file
     """
@@ -403,8 +403,8 @@ def test_h14(tmp_path):
         assert "nope-secret" not in str(ei.value)
 
 
-@check("H19", timeout=20)
-def test_h19():
+@check(timeout=20)
+def test_h19_an_old_encrypted_key_opens_or_is_refused():
     """client key in the old encrypted PEM form (Proc-Type: 4,ENCRYPTED): opens, or a clear refusal
     (documented)
     """
@@ -420,8 +420,8 @@ def test_h19():
         assert "key" in str(e).lower()
 
 
-@check("H15", timeout=20)
-def test_h15():
+@check(timeout=20)
+def test_h15_contradictory_parameters_send_nothing():
     """unknown or contradictory parameters: ProgrammingError/OperationalError before anything is
     sent
     """
@@ -454,8 +454,8 @@ def test_h15():
         assert not srv.startups
 
 
-@check("H17", timeout=30)
-def test_h17():
+@check(timeout=30)
+def test_h17_broken_tls_ends_in_time():
     """TLS answer broken off, alert, garbage, endless handshake bytes: OperationalError within the
     timeout, memory bounded
     """
@@ -488,8 +488,8 @@ def test_h17():
                 db.connect(**tls_params(srv, sslmode="require", connect_timeout=4))
 
 
-@check("H18", timeout=20)
-def test_h18():
+@check(timeout=20)
+def test_h18_an_error_in_clear_is_not_the_servers_word():
     """an error text sent in clear by whoever answers the SSLRequest is not shown as the server's
     word (CVE-2024-10977)
     """

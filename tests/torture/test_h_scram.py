@@ -29,8 +29,8 @@ def refused(on_auth, **options):
         assert SECRET not in str(ei.value)
 
 
-@check("H10", timeout=60)
-def test_h10():
+@check(timeout=60)
+def test_h10_false_scram_is_refused():
     """SCRAM: foreign nonce, false signature, error or nothing at the end, iteration counts that are
     none, garbled challenges: refused
     """
@@ -53,8 +53,8 @@ def test_h10():
         refused(Scram(password=SECRET, **fault))
 
 
-@check("H20", level="beyond", timeout=30)
-def test_h20():
+@check(level="beyond", timeout=30)
+def test_h20_an_early_ok_is_refused():
     """AuthenticationOk before the server has proved that it knows the password: refused"""
     names = authentication(10, string("SCRAM-SHA-256") + b"\0")
 
@@ -66,8 +66,8 @@ def test_h20():
     refused(Scram(password=SECRET, last=b""))
 
 
-@check("H08", timeout=30)
-def test_h08():
+@check(timeout=30)
+def test_h08_a_certificate_without_a_hash_binds_no_channel():
     """channel_binding=require with a certificate whose signature names no hash (Ed25519): refused,
     nothing but TLS is done without it
     """
@@ -81,8 +81,8 @@ def test_h08():
         assert SECRET.encode() not in srv.received
 
 
-@check("A16", timeout=30)
-def test_a16():
+@check(timeout=30)
+def test_a16_a_cut_tls_stream_is_never_a_part_of_the_rows():
     """a TLS stream that ends without close_notify, or with it, inside an answer: an error, never a
     part of the rows
     """

@@ -7,8 +7,8 @@ from support import PORT, base, check, child, connect, db
 SECRET = "Zx9-hush hush'q"
 
 
-@check("I01", timeout=20)
-def test_i01():
+@check(timeout=20)
+def test_i01_the_password_shows_nowhere():
     """the password shows nowhere: repr, dsn, parameters, info, errors, tracebacks of failed
     connects, logs
     """
@@ -65,8 +65,8 @@ def run_conn(env=None, dsn="''", home=None, extra="", files=None, ok=True):
     )
 
 
-@check("I03", timeout=30)
-def test_i03(tmp_path):
+@check(timeout=30)
+def test_i03_password_files_are_read_or_refused(tmp_path):
     """.pgpass: read for 0600, refused for 0644; wildcards, escapes, first match, PGPASSFILE,
     passfile=, non-ASCII
     """
@@ -101,8 +101,8 @@ def test_i03(tmp_path):
     assert run_conn(e2).out.startswith("OK u_weird")
 
 
-@check("I04", timeout=30)
-def test_i04(tmp_path):
+@check(timeout=30)
+def test_i04_service_files_are_read(tmp_path):
     """pg_service.conf: service=, PGSERVICE, PGSERVICEFILE; explicit > service > environment;
     errors are clear
     """
@@ -120,8 +120,8 @@ def test_i04(tmp_path):
         assert run_conn(env, dsn=f"service={bad!r}").out.startswith("ERR"), bad
 
 
-@check("I05", timeout=40)
-def test_i05():
+@check(timeout=40)
+def test_i05_environment_variables_are_read():
     """PG* environment: host, port, user, password, database, sslmode, appname, options, tz,
     datestyle, encoding, timeout
     """
@@ -169,8 +169,8 @@ def test_i05():
     assert p.out.startswith("ERR")
 
 
-@check("I06", timeout=20)
-def test_i06():
+@check(timeout=20)
+def test_i06_the_driver_logs_nothing():
     """the statement and its parameters are not written to stdout, stderr or a log by the driver;
     nor is the password
     """
@@ -221,8 +221,8 @@ SECRETIVE = """
 """
 
 
-@check("I02", level="beyond", timeout=40)
-def test_i02(tmp_path):
+@check(level="beyond", timeout=40)
+def test_i02_no_secret_is_in_any_text(tmp_path):
     """passwords, keys' passwords, keys of SCRAM, secrets of OAuth, wherever they stand (keywords,
     URI, list of hosts, service, password file, environment), right, wrong or malformed: in no text
     """

@@ -27,8 +27,8 @@ from support import (
 )
 
 
-@check("J01", timeout=40)
-def test_j01(refusing, silent):
+@check(timeout=40)
+def test_j01_lists_of_hosts_are_tried_in_order(refusing, silent):
     """host lists: refused, then silent (connect_timeout per host), then good; ports by position;
     all bad: one error naming each
     """
@@ -49,8 +49,8 @@ def test_j01(refusing, silent):
         db.connect(**base(host="127.0.0.1,127.0.0.1", user="u_scram", password="x"))
 
 
-@check("J02", timeout=30)
-def test_j02():
+@check(timeout=30)
+def test_j02_every_kind_of_address():
     """name with several addresses, IPv6, Unix socket directory, abstract socket, hostaddr; a dead
     socket says so
     """
@@ -85,8 +85,8 @@ def test_j02():
         assert len(str(ei.value)) > 20
 
 
-@check("J03", timeout=30)
-def test_j03():
+@check(timeout=30)
+def test_j03_target_session_attrs_finds_its_server():
     """target_session_attrs over a standby and a primary: read-write, read-only, primary, standby,
     prefer-standby, any
     """
@@ -140,8 +140,8 @@ def test_j03():
     assert usable(c)
 
 
-@check("J04", timeout=60)
-def test_j04():
+@check(timeout=60)
+def test_j04_pgbouncer_leaves_nothing_of_others():
     """pgbouncer, transaction pooling, 24 clients on 3 servers: statements, named cursors, COPY,
     errors - no leftovers of others
     """
@@ -192,8 +192,8 @@ def test_j04():
     assert not bad, bad[:3]
 
 
-@check("J05", timeout=20)
-def test_j05():
+@check(timeout=20)
+def test_j05_the_startup_packet_has_only_what_was_asked_for():
     """startup packet: only what was asked for (poolers refuse unknown parameters); user first,
     protocol 3.0 or 3.2
     """
@@ -220,8 +220,8 @@ def test_j05():
         assert a.requests in (["startup"], ["gss", "startup"])
 
 
-@check("J06", timeout=30)
-def test_j06(conn):
+@check(timeout=30)
+def test_j06_a_failover_has_its_exceptions(conn):
     """failover seen by the client: read-only server and conflict with recovery give their own
     exceptions, connection usable
     """
@@ -259,8 +259,8 @@ def test_j06(conn):
             assert "not now" in str(ei.value)
 
 
-@check("J07", timeout=60, alone=True)
-def test_j07():
+@check(timeout=60, alone=True)
+def test_j07_a_prepared_transaction_survives_a_crash():
     """two-phase commit: prepared, server crashes, new connection finds the xid with tpc_recover
     and commits: nothing lost
     """
@@ -320,8 +320,8 @@ SEVERAL = """
 """
 
 
-@check("J08", timeout=60)
-def test_j08():
+@check(timeout=60)
+def test_j08_each_address_of_a_name_is_tried():
     """a name with several addresses: each is tried, with connect_timeout for itself, refusing and
     silent ones alike; if none is good the error names them all
     """

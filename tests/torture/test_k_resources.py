@@ -21,8 +21,8 @@ def steady(fn, rounds, mb, objs=200, warm=0.2):
     assert grown < mb, f"memory +{grown:.1f} MB in {rounds} rounds"
 
 
-@check("K01", timeout=90)
-def test_k01():
+@check(timeout=90)
+def test_k01_connections_leak_nothing():
     """1500 connect/query/close, plain and TLS: no fd, object or memory growth"""
 
     def one(**kw):
@@ -36,8 +36,8 @@ def test_k01():
     steady(lambda: one(user="u_ssl", password="pencil", sslmode="require"), 300, 12)
 
 
-@check("K02", timeout=60)
-def test_k02(refusing):
+@check(timeout=60)
+def test_k02_failing_connects_leak_nothing(refusing):
     """1000 failing connects (refused, bad password, cut, bad DSN): nothing left"""
 
     def bad():
@@ -55,8 +55,8 @@ def test_k02(refusing):
     assert sessions("") < 100
 
 
-@check("K03", timeout=90)
-def test_k03(conn):
+@check(timeout=90)
+def test_k03_statements_and_errors_leak_nothing(conn):
     """40 000 statements, 10 000 errors, 3000 notices and notifications, adapters, typecasters:
     memory and objects level
     """
@@ -96,8 +96,8 @@ def test_k03(conn):
     steady(nt, 2000, 6)
 
 
-@check("K04", timeout=90)
-def test_k04(conn):
+@check(timeout=90)
+def test_k04_a_named_cursor_over_many_rows_takes_little_memory(conn):
     """server-side cursor over 1.5 million rows (180 MB): memory under 40 MB"""
     k = conn.cursor("big")
     k.itersize = 5000
@@ -109,8 +109,8 @@ def test_k04(conn):
     assert n == 1_500_000
 
 
-@check("K05", timeout=90)
-def test_k05(conn):
+@check(timeout=90)
+def test_k05_copies_stream_in_little_memory(conn):
     """COPY TO 300 MB and COPY FROM 200 MB as streams: memory under 40 MB; server that stops
     reading: writer waits, no growth
     """
@@ -130,8 +130,8 @@ def test_k05(conn):
     assert cur.fetchone() == (200_000,)
 
 
-@check("K07", timeout=60)
-def test_k07(conn):
+@check(timeout=60)
+def test_k07_a_million_rows_take_no_more_than_psycopg2(conn):
     """1 million rows in the client: memory per row not above psycopg2's (measured: 400 MB peak),
     all given back
     """
@@ -151,8 +151,8 @@ def test_k07(conn):
     assert (rss_kb() - a) / 1024 < 120, f"{(rss_kb() - a) / 1024:.0f} MB kept"
 
 
-@check("K09", level="beyond", timeout=60)
-def test_k09(conn):
+@check(level="beyond", timeout=60)
+def test_k09_kept_exceptions_are_collected(conn):
     """exceptions kept with their diag, cursor and pickled copy (reference cycles): all collected
     (psycopg2 #557, open: leaks 3 objects each)
     """

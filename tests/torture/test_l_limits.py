@@ -41,8 +41,8 @@ OPERATIONS = {
 
 
 @ours
-@check("L01", level="beyond", timeout=40)
-def test_l01():
+@check(level="beyond", timeout=40)
+def test_l01_operation_timeout_ends_every_operation():
     """operation_timeout ends execute, fetch, COPY both ways, commit and large objects on a network
     that went silent: OperationalError, closed
     """
@@ -63,8 +63,8 @@ def test_l01():
 
 
 @ours
-@check("L02", level="beyond", timeout=30)
-def test_l02():
+@check(level="beyond", timeout=30)
+def test_l02_operation_timeout_bounds_connect_and_cancel():
     """operation_timeout bounds connecting and cancel() as well; a slow query is cancelled on the
     server; the bound can be changed and taken away
     """
@@ -114,8 +114,8 @@ SILENT_DNS = """
 """
 
 
-@check("L03", level="beyond", timeout=60)
-def test_l03():
+@check(level="beyond", timeout=60)
+def test_l03_a_silent_name_server_is_given_up():
     """a name server that never answers: Ctrl-C, connect_timeout and operation_timeout end the
     connecting
     """
@@ -146,8 +146,8 @@ BLOCKED = {
 }
 
 
-@check("L04", level="beyond", timeout=90)
-def test_l04():
+@check(level="beyond", timeout=90)
+def test_l04_signals_end_every_wait():
     """Ctrl-C, and a handler of SIGTERM that raises, in execute, fetch of a named cursor, COPY,
     commit, and while another thread has the connection: within two seconds, usable or closed
     """
@@ -187,8 +187,8 @@ def test_l04():
             assert float(said[1]) < 2.0 and said[2] == "True", (name, number, p.out)
 
 
-@check("L05", level="beyond", timeout=60)
-def test_l05():
+@check(level="beyond", timeout=60)
+def test_l05_ctrl_c_never_hits_the_next_statement():
     """Ctrl-C around short queries, 120 times: the statement after it is never the victim of a
     cancel that came late
     """
@@ -219,8 +219,8 @@ def test_l05():
     assert interrupts == 120 and stray == 0 and closed == 0, p.out
 
 
-@check("L06", level="beyond", timeout=30)
-def test_l06():
+@check(level="beyond", timeout=30)
+def test_l06_ctrl_c_ends_cancel():
     """Ctrl-C while cancel() waits for a peer that stays silent: KeyboardInterrupt, soon"""
     with ScriptedServer(on_cancel=lambda c: c.take(1 << 30)) as srv:
         p = child(
@@ -238,8 +238,8 @@ def test_l06():
 
 
 @ours
-@check("L07", level="beyond", timeout=30)
-def test_l07():
+@check(level="beyond", timeout=30)
+def test_l07_a_cancel_without_an_answer_closes():
     """after Ctrl-C a cancel that was not acknowledged cannot hit a later query: closed"""
 
     def slow(sql, conn):
@@ -274,8 +274,8 @@ def waited(c, operate, polled):
 
 
 @ours
-@check("L08", level="beyond", timeout=60)
-def test_l08():
+@check(level="beyond", timeout=60)
+def test_l08_operation_timeout_holds_for_wait_callbacks():
     """operation_timeout holds where a wait callback waits: on a network that went silent, for a
     slow query (which is cancelled on the server), for connecting
     """
@@ -284,8 +284,8 @@ def test_l08():
 
 
 @ours
-@check("L10", level="beyond", timeout=60)
-def test_l10():
+@check(level="beyond", timeout=60)
+def test_l10_operation_timeout_holds_for_asynchronous_connections():
     """the same where the program's own loop waits for an asynchronous connection"""
     bounded(polled=True)
 
@@ -320,8 +320,8 @@ def bounded(polled):
 
 
 @ours
-@check("L09", level="beyond", timeout=40)
-def test_l09():
+@check(level="beyond", timeout=40)
+def test_l09_operation_timeout_bounds_consume_stream():
     """operation_timeout bounds consume_stream(): a server that answers when asked is kept, however
     quiet the stream, one that does not is given up
     """

@@ -312,7 +312,7 @@ def targets_without(makefile: str, words: str, prerequisite: str) -> list[str]:
 
 
 # Commands that start a server other than the wheel's, or run tests.
-_STARTS = r"\$\(SERVER\) -- |-m pytest|tests/torture|every_server"
+_STARTS = r"\$\(SERVER\) -- |-m pytest|every_server"
 
 
 def test_every_target_that_wants_the_system_is_set_up_first():
