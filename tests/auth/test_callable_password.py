@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fixtures.connections import wait_for
+from fixtures.connections import wait_for, waiting
 
 import psycoxide
 from psycoxide import extensions, extras, pool
@@ -121,11 +121,8 @@ def test_it_may_connect_itself(parts, roles):
             cur.execute("select %s", (role["password"],))
             return str(cur.fetchone()[0])
 
-    extensions.set_wait_callback(extras.wait_select)
-    try:
+    with waiting(extras.wait_select):
         psycoxide.connect(**parts, user=role["user"], password=look_up).close()
-    finally:
-        extensions.set_wait_callback(None)
     psycoxide.connect(**parts, user=role["user"], password=look_up).close()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg2
 import pytest
-from fixtures.connections import wait_for
+from fixtures.connections import wait_for, waiting
 from fixtures.messages import SSL_REQUEST
 from fixtures.scripted_server import ScriptedServer, Session
 
@@ -146,13 +146,10 @@ def test_asynchronous(gss_dsn):
 
 
 def test_with_a_wait_callback(gss_dsn):
-    psycoxide.extensions.set_wait_callback(psycoxide.extras.wait_select)
-    try:
+    with waiting(psycoxide.extras.wait_select):
         conn = psycoxide.connect(gss_dsn(gssencmode="require"))
         assert how(conn) == (True, True, PRINCIPAL)
         conn.close()
-    finally:
-        psycoxide.extensions.set_wait_callback(None)
 
 
 def test_notifications_arrive(enclosed, gss_dsn):

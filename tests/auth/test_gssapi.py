@@ -8,7 +8,7 @@ import textwrap
 from typing import Any
 
 import pytest
-from fixtures.connections import wait_for
+from fixtures.connections import wait_for, waiting
 
 import psycoxide
 from auth import kerberos
@@ -67,13 +67,10 @@ def test_a_ticket_lets_in_with_a_wait_callback(gss_dsn):
         waits += 1
         wait_for(conn)
 
-    psycoxide.extensions.set_wait_callback(wait)
-    try:
+    with waiting(wait):
         conn = psycoxide.connect(gss_dsn())
         assert who(conn) == (True, f"tester@{kerberos.REALM}")
         conn.close()
-    finally:
-        psycoxide.extensions.set_wait_callback(None)
     assert waits > 2
 
 

@@ -7,6 +7,7 @@ import random
 import threading
 
 import pytest
+from fixtures.connections import waiting
 
 import psycoxide
 import psycoxide.extras
@@ -399,15 +400,12 @@ def test_another_thread_cannot_come_between(conn):
 
 
 def test_with_a_wait_callback(conn):
-    extensions.set_wait_callback(psycoxide.extras.wait_select)
-    try:
+    with waiting(psycoxide.extras.wait_select):
         cur = conn.cursor(binary=True)
         cur.execute("SELECT g, repeat('x', 5000)::bytea FROM generate_series(1, 300) g")
         with pytest.raises(errors.UndefinedTable):
             conn.cursor(binary=True).execute("SELECT 1 FROM nowhere")
         conn.rollback()
-    finally:
-        extensions.set_wait_callback(None)
     rows = cur.fetchall()
     assert [(number, bytes(data)) for number, data in rows] == [
         (number, b"x" * 5000) for number in range(1, 301)

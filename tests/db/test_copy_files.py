@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import os
-import select
 import tempfile
 import threading
 
 import pytest
+from fixtures.connections import waiting
 
 import psycoxide
-from psycoxide import errors, extensions
+from psycoxide import errors, extras
 
 LINE = b"%d\tsome text that makes the line a little longer\n"
 LINES = 60_000
@@ -180,18 +180,10 @@ def test_an_error_in_the_middle(held, path, content, line):
 
 
 def test_with_a_wait_callback(held, path):
-    def wait(conn):
-        while (state := conn.poll()) != extensions.POLL_OK:
-            read, write = ([conn], []) if state == extensions.POLL_READ else ([], [conn])
-            select.select(read, write, [])
-
-    extensions.set_wait_callback(wait)
-    try:
+    with waiting(extras.wait_select):
         with open(path, "rb") as file:
             held.copy_from(file, "held")
         check(held)
-    finally:
-        extensions.set_wait_callback(None)
 
 
 SLOW = """create function pg_temp.slow() returns trigger language plpgsql as

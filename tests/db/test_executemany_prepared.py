@@ -8,12 +8,12 @@ import decimal
 import ipaddress
 import math
 import random
-import select
 import struct
 import threading
 import uuid
 
 import pytest
+from fixtures.connections import waiting
 from fixtures.server import needs_version_before
 
 import psycoxide
@@ -404,20 +404,12 @@ def test_cursors_of_extras(ints, factory):
 
 
 def test_with_a_wait_callback(ints):
-    def wait(conn):
-        while (state := conn.poll()) != extensions.POLL_OK:
-            read, write = ([conn], []) if state == extensions.POLL_READ else ([], [conn])
-            select.select(read, write, [])
-
-    extensions.set_wait_callback(wait)
-    try:
+    with waiting(extras.wait_select):
         rows = [(n, "x" * 500) for n in range(5000)]
         ints.executemany("insert into ints values (%s, %s)", rows, prepare=True)
         assert ints.rowcount == 5000
         with pytest.raises(errors.UniqueViolation):
             ints.executemany("insert into ints values (%s, %s)", rows, prepare=True)
-    finally:
-        extensions.set_wait_callback(None)
     ints.connection.rollback()
     ints.execute("select count(*) from ints")
     assert ints.fetchone() == (0,)

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from fixtures.connections import wait_for
+from fixtures.connections import wait_for, waiting
 from fixtures.forks import Peer, forked, in_child
 
 import psycoxide
@@ -484,13 +484,10 @@ def in_a_wait_callback(conn, fork):
         fork()
         extras.wait_select(conn)
 
-    extensions.set_wait_callback(wait)
-    try:
+    with waiting(wait):
         cur = conn.cursor()
         cur.execute("select 42")
         return cur.fetchone()
-    finally:
-        extensions.set_wait_callback(None)
 
 
 def in_copys_read(conn, fork):

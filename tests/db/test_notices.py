@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import collections
 import io
-import select
 
 import pytest
+from fixtures.connections import waiting
 
-from psycoxide import extensions
+from psycoxide import extras
 
 FLOOD = "do $$ begin for n in 0..{} loop raise notice 'row %', n; end loop; end $$"
 SPEAKING = """create temporary table held (a int);
@@ -76,29 +76,20 @@ def test_copy(conn, count):
     assert log.lines == rows(count // 10)
 
 
-def wait(conn):
-    while (state := conn.poll()) != extensions.POLL_OK:
-        read, write = ([conn], []) if state == extensions.POLL_READ else ([], [conn])
-        select.select(read, write, [])
-
-
 def test_while_somebody_polls(connect, dsn):
     conn = connect(dsn, async_=True)
-    wait(conn)
+    extras.wait_select(conn)
     conn.notices = log = Log()
     cur = conn.cursor()
     cur.execute(FLOOD.format(19_999))
-    wait(conn)
+    extras.wait_select(conn)
     assert log.lines == rows(20_000)
 
 
 def test_with_a_wait_callback(conn):
     conn.notices = log = Log()
-    extensions.set_wait_callback(wait)
-    try:
+    with waiting(extras.wait_select):
         conn.cursor().execute(FLOOD.format(19_999))
-    finally:
-        extensions.set_wait_callback(None)
     assert log.lines == rows(20_000)
 
 

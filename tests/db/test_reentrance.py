@@ -11,6 +11,7 @@ import io
 import json
 
 import pytest
+from fixtures.connections import waiting
 
 import psycoxide
 from psycoxide import extensions, extras, sql
@@ -224,12 +225,9 @@ def wait_callback(conn, cur, intrude):
         intrude()
         extras.wait_select(conn)
 
-    extensions.set_wait_callback(wait)
-    try:
+    with waiting(wait):
         cur.execute(ROWS)
         cur.fetchall()
-    finally:
-        extensions.set_wait_callback(None)
 
 
 def cursor_class(conn, cur, intrude):

@@ -11,10 +11,11 @@ import uuid
 from contextlib import suppress
 
 import pytest
+from fixtures.connections import waiting
 from fixtures.forks import in_child
 
 import psycoxide
-from psycoxide import errors, extensions
+from psycoxide import errors
 from psycoxide.extras import (
     LogicalReplicationConnection,
     PhysicalReplicationConnection,
@@ -350,15 +351,7 @@ def test_a_physical_slot(stream, slot, admin):
     assert admin.fetchone() == (0,)
 
 
-@pytest.mark.usefixtures("decoding_plugin")
-def test_read_message_with_select(stream, slot, numbers, admin):
-    cur = stream()
-    cur.create_replication_slot(slot, output_plugin="test_decoding")
-    with pytest.raises(psycoxide.DatabaseError, match="no COPY in progress"):
-        cur.read_message()
-    cur.start_replication(slot, decode=True, options=CHANGES)
-    assert cur.read_message() is None
-    admin.execute(f"insert into {numbers} select generate_series(1, 1000)")
+def read_to_commit(cur):
     seen = []
     until = time.monotonic() + 20
     while not (seen and seen[-1].startswith("COMMIT")):
@@ -368,7 +361,19 @@ def test_read_message_with_select(stream, slot, numbers, admin):
             select.select([cur], [], [], 1)
         else:
             seen.append(message.payload)
-    assert len(seen) == 1002
+    return seen
+
+
+@pytest.mark.usefixtures("decoding_plugin")
+def test_read_message_with_select(stream, slot, numbers, admin):
+    cur = stream()
+    cur.create_replication_slot(slot, output_plugin="test_decoding")
+    with pytest.raises(psycoxide.DatabaseError, match="no COPY in progress"):
+        cur.read_message()
+    cur.start_replication(slot, decode=True, options=CHANGES)
+    assert cur.read_message() is None
+    admin.execute(f"insert into {numbers} select generate_series(1, 1000)")
+    assert len(read_to_commit(cur)) == 1002
 
 
 @pytest.mark.usefixtures("decoding_plugin")
@@ -382,16 +387,7 @@ def test_asynchronously(connect, dsn, slot, numbers, admin, wait_for):
     cur.start_replication(slot, decode=True, options=CHANGES)
     wait_for(conn)
     admin.execute(f"insert into {numbers} values (7)")
-    seen = []
-    until = time.monotonic() + 20
-    while not (seen and seen[-1].startswith("COMMIT")):
-        assert time.monotonic() < until
-        message = cur.read_message()
-        if message is None:
-            select.select([cur], [], [], 1)
-        else:
-            seen.append(message.payload)
-    assert len(seen) == 3
+    assert len(read_to_commit(cur)) == 3
     with pytest.raises(psycoxide.ProgrammingError, match="cannot be used in asynchronous mode"):
         cur.consume_stream(lambda message: None)
 
@@ -501,8 +497,7 @@ def test_refusals(stream, slot):
 
 @pytest.mark.usefixtures("decoding_plugin")
 def test_with_a_wait_callback(stream, slot, numbers, admin):
-    extensions.set_wait_callback(psycoxide.extras.wait_select)
-    try:
+    with waiting(psycoxide.extras.wait_select):
         cur = stream()
         cur.create_replication_slot(slot, output_plugin="test_decoding")
         cur.start_replication(slot, decode=True, options=CHANGES)
@@ -516,8 +511,6 @@ def test_with_a_wait_callback(stream, slot, numbers, admin):
                 seen.append(message.payload)
         with pytest.raises(psycoxide.ProgrammingError, match="with an asynchronous callback"):
             cur.consume_stream(seen.append)
-    finally:
-        extensions.set_wait_callback(None)
 
 
 @pytest.mark.usefixtures("decoding_plugin")
@@ -561,13 +554,4 @@ def test_feedback_loses_no_message(stream, slot, numbers, admin):
     cur.start_replication(slot, decode=True, options=CHANGES)
     assert select.select([cur], [], [], 20)[0]
     time.sleep(0.2)  # The rest.
-    seen = []
-    until = time.monotonic() + 20
-    while not (seen and seen[-1].startswith("COMMIT")):
-        assert time.monotonic() < until
-        message = cur.read_message()
-        if message is None:
-            select.select([cur], [], [], 1)
-        else:
-            seen.append(message.payload)
-    assert len(seen) == 102
+    assert len(read_to_commit(cur)) == 102

@@ -7,7 +7,6 @@ under way.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import subprocess
@@ -20,11 +19,6 @@ import pytest
 from fixtures.ports import closed_port
 from fixtures.scripted_server import ScriptedServer
 from fixtures.server import ServerUnderTest
-
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("psycopg2") is None,
-    reason="psycopg2-binary is not installed, so there is nothing to compare with",
-)
 
 HERE = Path(__file__).resolve().parent
 POLL_OK, POLL_READ, POLL_WRITE = 0, 1, 2

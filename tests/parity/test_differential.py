@@ -7,32 +7,23 @@ table of docs/differences.md), and then has to differ.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import cases
 import pytest
+import server_log
+from fixtures.server import ServerUnderTest
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-
-import cases  # noqa: E402
-import server_log  # noqa: E402
-from fixtures.server import ServerUnderTest  # noqa: E402
 
 # All cases are run before the first is looked at, with each driver.
 PATIENCE = 300
 
-pytestmark = [
-    pytest.mark.skipif(
-        importlib.util.find_spec("psycopg2") is None,
-        reason="psycopg2-binary is not installed, so there is nothing to compare with",
-    ),
-    pytest.mark.timeout(2 * PATIENCE + 60),
-]
+pytestmark = pytest.mark.timeout(2 * PATIENCE + 60)
 
 KNOWN: dict[str, str] = {
     "read '178000000 years'::interval": "the words of the OverflowError are our own",

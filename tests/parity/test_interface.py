@@ -7,7 +7,6 @@ more fails too.
 from __future__ import annotations
 
 import fnmatch
-import importlib.util
 import json
 import subprocess
 import sys
@@ -18,11 +17,6 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).resolve().parent
-
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("psycopg2") is None,
-    reason="psycopg2-binary is not installed, so there is nothing to compare with",
-)
 
 
 def inventory(driver: str, *dsn: str) -> dict[str, Any]:

@@ -4,37 +4,11 @@ class. `other_servers` names what differs.
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 
+import other_servers
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("psycopg2") is None,
-    reason="psycopg2-binary is not installed, so there is nothing to compare with",
-)
-
-import other_servers  # noqa: E402
-from two_drivers import Outcome, Pair, attempt, comparable  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def pair(dsn: str) -> Iterator[Pair]:
-    import psycopg2
-
-    try:
-        both = Pair(dsn)
-    except psycopg2.ProgrammingError as error:
-        if "hstore" not in str(error):
-            raise
-        pytest.skip("the server has no hstore to offer")
-    yield both
-    both.close()
+from two_drivers import Outcome, Pair, attempt, comparable
 
 
 def told(outcome: Outcome) -> object:

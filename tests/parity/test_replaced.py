@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -11,16 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import replaceable
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("psycopg2") is None,
-    reason="psycopg2-binary is not installed, so there is nothing to compare with",
-)
-
-import replaceable  # noqa: E402
 
 CASES = [
     f"{module}.{name}: {program}"

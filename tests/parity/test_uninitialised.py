@@ -6,19 +6,11 @@ that does not.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
-
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("psycopg2") is None,
-    reason="psycopg2-binary is not installed, so there is nothing to compare with",
-)
 
 # What differs, by a pattern, and why.
 KNOWN = {

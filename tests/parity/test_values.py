@@ -7,41 +7,13 @@ it. What may differ is named in `deviations.py`.
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("psycopg2") is None,
-    reason="psycopg2-binary is not installed, so there is nothing to compare with",
-)
-
-import deviations  # noqa: E402
-import recipes  # noqa: E402
-import texts  # noqa: E402
-from hypothesis import given  # noqa: E402
-from two_drivers import Pair  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def pair(dsn: str) -> Iterator[Pair]:
-    """The two drivers, connected, with everything registered that a value may need."""
-    import psycopg2
-
-    try:
-        both = Pair(dsn)
-    except psycopg2.ProgrammingError as error:
-        if "hstore" not in str(error):
-            raise
-        pytest.skip("the server has no hstore to offer")
-    yield both
-    both.close()
+import deviations
+import recipes
+import texts
+from hypothesis import given
+from two_drivers import Pair
 
 
 @given(recipes.values())

@@ -15,11 +15,11 @@ from typing import Any
 
 import psycopg2
 import pytest
+from fixtures.connections import wait_for, waiting
 from fixtures.messages import CANCEL_REQUEST, SSL_REQUEST, int32
 from fixtures.scripted_server import ScriptedServer, Session, encrypting
 
 import psycoxide
-from psycoxide import extensions
 
 pytestmark = pytest.mark.tls
 
@@ -38,20 +38,6 @@ def conn(connect: Any, tls_dsn: str) -> Any:
     return made
 
 
-def wait(conn: Any) -> None:
-    """What psycopg2's manual has one do: wait for what poll() says, for nothing else."""
-    until = time.monotonic() + TIMEOUT
-    while True:
-        state = conn.poll()
-        if state == extensions.POLL_OK:
-            return
-        reading = [conn] if state == extensions.POLL_READ else []
-        writing = [conn] if state == extensions.POLL_WRITE else []
-        assert time.monotonic() < until
-        ready = select.select(reading, writing, [], TIMEOUT)
-        assert any(ready), "the socket does not become ready for what poll() waits for"
-
-
 @pytest.mark.parametrize("rows", [1, 10_000, 500_000])
 def test_results_of_all_sizes_arrive_whole(conn: Any, rows: int) -> None:
     cur = conn.cursor()
@@ -66,28 +52,25 @@ def test_results_of_all_sizes_arrive_whole(conn: Any, rows: int) -> None:
 @pytest.mark.parametrize("rows", [1, 200_000])
 def test_an_asynchronous_connection(connect: Any, tls_dsn: str, rows: int) -> None:
     conn = connect(tls_dsn, async_=1)
-    wait(conn)
+    wait_for(conn)
     assert conn.info.ssl_in_use
     cur = conn.cursor()
     for _ in range(3):
         cur.execute("select i, repeat('x', 50) from generate_series(1, %s) i", (rows,))
-        wait(conn)
+        wait_for(conn)
         assert len(cur.fetchall()) == rows
     # A long statement is sent in portions.
     cur.execute("select length(%s)", ("y" * 5_000_000,))
-    wait(conn)
+    wait_for(conn)
     assert cur.fetchone() == (5_000_000,)
 
 
 def test_a_wait_callback(connect: Any, tls_dsn: str) -> None:
-    extensions.set_wait_callback(wait)
-    try:
+    with waiting(wait_for):
         conn = connect(tls_dsn)
         cur = conn.cursor()
         cur.execute("select i from generate_series(1, 100000) i")
         assert len(cur.fetchall()) == 100_000
-    finally:
-        extensions.set_wait_callback(None)
 
 
 def test_no_notification_stays_behind_in_a_buffer(connect: Any, conn: Any, tls_dsn: str) -> None:
@@ -129,11 +112,11 @@ def test_notifications_come_with_the_answer_to_a_query(
 
 def test_many_notices_do_not_stop_an_asynchronous_query(connect: Any, tls_dsn: str) -> None:
     conn = connect(tls_dsn, async_=1)
-    wait(conn)
+    wait_for(conn)
     cur = conn.cursor()
     cur.execute("do $$ begin for i in 1..5000 loop raise notice '%', repeat('x', 500); "
                 "end loop; end $$")  # fmt: skip
-    wait(conn)
+    wait_for(conn)
     assert len(conn.notices) == 50
 
 

@@ -76,6 +76,14 @@ def connect(**kw):
     return db.connect(**base(**kw))
 
 
+def takes_connections():
+    try:
+        connect(connect_timeout=2).close()
+        return True
+    except db.OperationalError:
+        return False
+
+
 def psql(sqltext, dbname="torture", check_rc=True):
     where = ["-h", SOCK, "-p", str(PORT), "-U", "torture", "-d", dbname]
     p = subprocess.run(

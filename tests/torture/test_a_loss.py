@@ -23,6 +23,7 @@ from support import (
     psql,
     relayed,
     settled,
+    takes_connections,
     usable,
     usable_or_closed,
     wait_for,
@@ -321,15 +322,7 @@ def test_a11_a_server_crash_is_told_to_every_session(conn):
         with pytest.raises(db.OperationalError):
             other.cursor().execute("select 1")
     finally:
-
-        def up():
-            try:
-                connect(connect_timeout=2).close()
-                return True
-            except db.OperationalError:
-                return False
-
-        assert wait_for(up, 30, 0.2)
+        assert wait_for(takes_connections, 30, 0.2)
 
 
 @check(timeout=20)

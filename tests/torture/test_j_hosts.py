@@ -21,6 +21,7 @@ from support import (
     db,
     errors,
     psql,
+    takes_connections,
     usable,
     wait_for,
     within,
@@ -273,15 +274,8 @@ def test_j07_a_prepared_transaction_survives_a_crash():
     other = connect()
     os.kill(other.info.backend_pid, signal.SIGKILL)
 
-    def up():
-        try:
-            connect(connect_timeout=2).close()
-            return True
-        except db.OperationalError:
-            return False
-
     time.sleep(0.5)
-    assert wait_for(up, 30, 0.2)
+    assert wait_for(takes_connections, 30, 0.2)
     with pytest.raises(db.Error):
         c.tpc_commit()
     c2 = connect()

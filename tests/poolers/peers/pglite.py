@@ -7,11 +7,10 @@ import signal
 from typing import Any
 
 import npm  # fixtures.clusters has put tools/ on the path
-import psycopg2
 
 from .places import Missing, Place
 from .pooler import Pooler
-from .servers import Server
+from .servers import Server, asked
 
 # Where `make test-poolers` has npm put it.
 SOCKET = npm.package("@electric-sql/pglite-socket")
@@ -50,14 +49,7 @@ class Pglite(Pooler):
 
     def ask(self, sql: str) -> list[Any]:
         """There is no way past it: it is the server."""
-        conn = psycopg2.connect(**self.parameters)
-        try:
-            conn.autocommit = True
-            with conn.cursor() as cur:
-                cur.execute(sql)
-                return cur.fetchall() if cur.description else []
-        finally:
-            conn.close()
+        return asked(sql, **self.parameters)
 
     def _version(self) -> str:
         return str(json.loads((SOCKET.parent / "pglite" / "package.json").read_text())["version"])

@@ -34,6 +34,18 @@ host all all 127.0.0.1/32 scram-sha-256
 """
 
 
+def asked(sql: str, **parameters: Any) -> list[Any]:
+    """Run SQL at this address; its rows, if it has any."""
+    conn = psycopg2.connect(**parameters)
+    try:
+        conn.autocommit = True
+        with conn.cursor() as cur:
+            cur.execute(sql)
+            return cur.fetchall() if cur.description else []
+    finally:
+        conn.close()
+
+
 class Server:
     """A running PostgreSQL, of the programs in a folder of this place."""
 
@@ -84,15 +96,8 @@ class Server:
 
     def ask(self, sql: str) -> list[Any]:
         """Run SQL past the pooler; its rows, if it has any."""
-        conn = psycopg2.connect(**self.parameters, connect_timeout=10,
-                                options="-c lock_timeout=5s")  # fmt: skip
-        try:
-            conn.autocommit = True
-            with conn.cursor() as cur:
-                cur.execute(sql)
-                return cur.fetchall() if cur.description else []
-        finally:
-            conn.close()
+        bounds = {"connect_timeout": 10, "options": "-c lock_timeout=5s"}
+        return asked(sql, **self.parameters, **bounds)
 
     def end_sessions(self) -> None:
         """End what poolers have left behind, and with that its locks."""
