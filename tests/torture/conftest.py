@@ -18,7 +18,6 @@ sys.path.insert(0, str(HERE))
 
 
 def pytest_addoption(parser):
-    """Called only where pytest was asked for this folder, or for something in it."""
     group = parser.getgroup("torture")
     group.addoption("--checks", default="", help="beginnings of ids: 'A01 B'")
     group.addoption("--driver", default="psycoxide", help="psycoxide, or psycopg2")
@@ -28,12 +27,18 @@ def pytest_addoption(parser):
     group.addoption("--report-to", type=Path, help="run one check here, and write its reports")
 
 
+def is_asked_for(config):
+    """Whether pytest was given this folder, or something in it."""
+    here = config.invocation_params.dir
+    return any((here / arg.split("::")[0]).resolve().is_relative_to(HERE) for arg in config.args)
+
+
 def pytest_ignore_collect(config):
-    return None if hasattr(config.option, "checks") else True
+    return None if is_asked_for(config) else True
 
 
 def pytest_configure(config):
-    if not hasattr(config.option, "checks"):
+    if not is_asked_for(config):
         return
     if config.option.report_to:
         config.pluginmanager.register(Reporter(config, config.option.report_to))

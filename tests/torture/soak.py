@@ -22,6 +22,9 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 # Resident memory may grow by so much after the first rounds: what the allocator does not give back.
 MOST_GROWTH_MB = 24

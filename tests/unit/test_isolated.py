@@ -131,3 +131,18 @@ def test_why_is_told(said):
     assert "assert (1 + 1) == 3" in said
     assert "Fatal Python error: Aborted" in said
     assert "time.sleep(60)" in said
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_torture_runs_only_if_it_is_asked_for(asked):
+    given = ["tests", "--ignore-glob=*/tests/[!t]*", *(["tests/torture"] if asked else [])]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", *given],
+        cwd=TESTS.parent,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "tests/tls/test_matrix.py" in done.stdout
+    assert ("tests/torture/test_a_loss.py" in done.stdout) == asked
