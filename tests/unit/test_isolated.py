@@ -84,7 +84,8 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("checks")
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "test_checks.py").write_text(CHECKS)
-    command = [sys.executable, "-m", "pytest", "-v", "--rootdir", ".", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-v", "--color=no"]
+    command += ["--rootdir", ".", "-p", "no:cacheprovider"]
     done = subprocess.run(
         command,
         cwd=folder,

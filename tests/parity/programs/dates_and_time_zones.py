@@ -59,4 +59,19 @@ for factory in (
     attempt(lambda: (cur.execute("select '2024-01-01 10:00'::timestamptz"), cur.fetchone())[1])
     attempt(lambda: (cur.execute("select '10:00+02'::timetz"), cur.fetchone())[1])
     conn.rollback()
+
+
+def changing(value, cursor):
+    cursor.tzinfo_factory = psycopg2.tz.FixedOffsetTimezone
+    return value
+
+
+# A typecaster changes the factory for the value behind its own, in the same row.
+caster = psycopg2.extensions.new_type((23,), "CHANGING", changing)
+for fetch in ("fetchone", "fetchmany", "fetchall", "__next__"):
+    cur = conn.cursor()
+    psycopg2.extensions.register_type(caster, cur)
+    cur.execute("select 1, '2024-01-01 10:00+00'::timestamptz")
+    rows = getattr(cur, fetch)()
+    show(fetch, [type(row[1].tzinfo).__name__ for row in ([rows] if len(rows) == 2 else rows)])
 conn.close()

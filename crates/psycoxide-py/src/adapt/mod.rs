@@ -21,7 +21,7 @@ use pyo3::prelude::*;
 pub use self::{
     binder::{Binder, numbered},
     class::{Binary, List, QuotedString, SqlIn},
-    context::AdaptContext,
+    context::{AdaptContext, PreparedFor},
     mogrify::{Merger, mogrify},
     registry::{adapters, type_name},
 };

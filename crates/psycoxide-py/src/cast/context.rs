@@ -5,7 +5,7 @@ use pyo3::types::PyAny;
 
 use super::keys::Keys;
 use super::originals::Originals;
-use super::zones::Zones;
+use super::zones::{FindFactory, Zones};
 use crate::encoding::TextDecoder;
 
 /// What the fields of one fetch, or of one call of a caster, share. Whoever fetches makes it.
@@ -13,7 +13,7 @@ pub struct FetchContext<'a, 'py> {
     /// Handed to casters written in Python: a cursor, or whatever the caller gave.
     pub cursor: &'a Bound<'py, PyAny>,
     /// The `tzinfo` objects.
-    pub zones: Zones<'py>,
+    pub zones: Zones<'a, 'py>,
     /// The keys of JSON objects and of `hstore` values.
     pub keys: Keys,
     /// What a program may have replaced in the standard library.
@@ -21,12 +21,12 @@ pub struct FetchContext<'a, 'py> {
 }
 
 impl<'a, 'py> FetchContext<'a, 'py> {
-    /// For a fetch by `cursor`, with the `tzinfo_factory` that was set on it, if one was.
-    pub fn new(cursor: &'a Bound<'py, PyAny>, tzinfo_factory: Option<Bound<'py, PyAny>>) -> Self {
+    /// For a fetch by `cursor`; `find` looks for its `tzinfo_factory`.
+    pub fn new(cursor: &'a Bound<'py, PyAny>, find: FindFactory) -> Self {
         let py = cursor.py();
         Self {
             cursor,
-            zones: Zones::new(py, tzinfo_factory),
+            zones: Zones::new(cursor, find),
             keys: Keys::default(),
             originals: Originals::new(py),
         }

@@ -1,6 +1,6 @@
 //! The `tzinfo` objects of aware datetimes.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyDict};
@@ -9,10 +9,14 @@ use super::datetime;
 use crate::imports::TIMEZONE;
 use crate::object::{Raised, Value, decoded};
 
+/// Looks for the `tzinfo_factory` of a cursor; nothing if that is the default one, or if there is none.
+pub type FindFactory = for<'py> fn(&Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>>;
+
 /// The `tzinfo` objects of one fetch.
-pub struct Zones<'py> {
-    py: Python<'py>,
-    factory: Factory<'py>,
+pub struct Zones<'a, 'py> {
+    cursor: &'a Bound<'py, PyAny>,
+    find: FindFactory,
+    factory: OnceCell<Factory<'py>>,
     last_offset: Cell<i32>,
     last: RefCell<Option<Bound<'py, PyAny>>>,
 }
@@ -26,34 +30,33 @@ enum Factory<'py> {
     Call(Bound<'py, PyAny>),
 }
 
-impl<'py> Zones<'py> {
-    /// The objects that a `tzinfo_factory` makes, the default one if none is given.
-    pub fn new(py: Python<'py>, factory: Option<Bound<'py, PyAny>>) -> Self {
-        let factory = match factory {
-            None => Factory::Timezone,
-            Some(factory) if factory.is_none() => Factory::Naive,
-            Some(factory) if TIMEZONE.bind(py).is_ok_and(|zone| factory.is(zone)) => {
-                Factory::Timezone
-            }
-            Some(factory) => Factory::Call(factory),
-        };
-        Self { py, factory, last_offset: Cell::new(0), last: RefCell::new(None) }
+impl<'a, 'py> Zones<'a, 'py> {
+    /// The objects of a cursor. Its factory is looked for with the first value that needs one: a
+    /// typecaster of the same row may set it, as in psycopg2.
+    pub fn new(cursor: &'a Bound<'py, PyAny>, find: FindFactory) -> Self {
+        Self {
+            cursor,
+            find,
+            factory: OnceCell::new(),
+            last_offset: Cell::new(0),
+            last: RefCell::new(None),
+        }
     }
 
     /// Whether making a `tzinfo` runs no Python code.
     pub fn is_native(&self) -> bool {
-        !matches!(self.factory, Factory::Call(_))
+        !matches!(self.factory(), Factory::Call(_))
     }
 
     /// Whether datetimes are to be naive.
     pub fn is_naive(&self) -> bool {
-        matches!(self.factory, Factory::Naive)
+        matches!(self.factory(), Factory::Naive)
     }
 
     /// The `tzinfo` for an offset in seconds east of Greenwich; `None` for naive datetimes.
     pub fn at(&self, offset: i32) -> Result<Value, Raised> {
-        let py = self.py;
-        let zone = match &self.factory {
+        let py = self.cursor.py();
+        let zone = match self.factory() {
             Factory::Naive => return Value::none(py),
             Factory::Timezone if offset == 0 => return datetime::utc(py),
             Factory::Timezone => self.shared(offset),
@@ -70,10 +73,24 @@ impl<'py> Zones<'py> {
         {
             return Ok(zone.clone());
         }
-        let zone = shared_timezone(self.py, offset)?;
+        let zone = shared_timezone(self.cursor.py(), offset)?;
         self.last_offset.set(offset);
         self.last.replace(Some(zone.clone()));
         Ok(zone)
+    }
+
+    fn factory(&self) -> &Factory<'py> {
+        self.factory.get_or_init(|| {
+            let py = self.cursor.py();
+            match (self.find)(self.cursor) {
+                None => Factory::Timezone,
+                Some(factory) if factory.is_none() => Factory::Naive,
+                Some(factory) if TIMEZONE.bind(py).is_ok_and(|zone| factory.is(zone)) => {
+                    Factory::Timezone
+                }
+                Some(factory) => Factory::Call(factory),
+            }
+        })
     }
 }
 

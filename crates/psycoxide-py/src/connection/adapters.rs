@@ -5,11 +5,12 @@
 use pyo3::prelude::*;
 
 use super::Connection;
-use crate::adapt::{Binary, List, QuotedString, SqlIn};
-use crate::encoding::SessionQuoting;
+use crate::adapt::{Binary, List, PreparedFor, QuotedString, SqlIn};
 
-fn quoting_of(conn: &Bound<'_, Connection>) -> Option<SessionQuoting> {
-    Some(conn.get().session_quoting().clone())
+fn prepare(adapter: &PreparedFor, conn: &Bound<'_, PyAny>) {
+    let connection = conn.cast::<Connection>().ok();
+    let session = connection.map(|connection| connection.get().session_quoting().clone());
+    adapter.set(conn.py(), conn.clone().unbind(), session);
 }
 
 #[pymethods]
@@ -17,7 +18,7 @@ impl Binary {
     /// Takes the quoting rules from a connection.
     #[pyo3(signature = (conn, /))]
     fn prepare(&self, conn: &Bound<'_, Connection>) {
-        self.prepared_for().set(conn.py(), conn.clone().into_any().unbind(), quoting_of(conn));
+        prepare(self.prepared_for(), conn.as_any());
     }
 }
 
@@ -26,7 +27,7 @@ impl List {
     /// Takes encoding and string style from a connection, which the items' adapters get too.
     #[pyo3(signature = (conn, /))]
     fn prepare(&self, conn: &Bound<'_, Connection>) {
-        self.prepared_for().set(conn.py(), conn.clone().into_any().unbind(), quoting_of(conn));
+        prepare(self.prepared_for(), conn.as_any());
     }
 }
 
@@ -35,7 +36,7 @@ impl QuotedString {
     /// Takes the encoding and the quoting rules from a connection.
     #[pyo3(signature = (conn, /))]
     fn prepare(&self, conn: &Bound<'_, Connection>) {
-        self.prepared_for().set(conn.py(), conn.clone().into_any().unbind(), quoting_of(conn));
+        prepare(self.prepared_for(), conn.as_any());
     }
 }
 
@@ -49,7 +50,6 @@ impl SqlIn {
 
     #[setter(_conn)]
     fn set_conn(&self, conn: &Bound<'_, PyAny>) {
-        let quoting = conn.cast::<Connection>().ok().and_then(quoting_of);
-        self.prepared_for().set(conn.py(), conn.clone().unbind(), quoting);
+        prepare(self.prepared_for(), conn);
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use psycoxide_net::Closed;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict};
@@ -10,7 +11,6 @@ use pyo3::types::{PyCapsule, PyDict};
 use super::Connection;
 use super::info::ConnectionInfo;
 use crate::driver::Operation;
-use psycoxide_net::Closed;
 
 impl Connection {
     /// The object that notices are appended to.

@@ -1,6 +1,7 @@
 //! What a server asks for in mid-connect and only Python can give: a password or a token that is
 //! fetched anew each time, and GSSAPI.
 
+use psycoxide_net::Session;
 use psycoxide_proto::{Answer, Ask, Secret};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
@@ -9,7 +10,6 @@ use super::Connection;
 use crate::error;
 use crate::imports::Lazy;
 use crate::text;
-use psycoxide_net::Session;
 
 pub(super) static CREDENTIALS: Lazy = Lazy::new("psycoxide._credentials", "Credentials");
 

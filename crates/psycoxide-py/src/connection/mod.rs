@@ -19,7 +19,7 @@ mod transaction;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use psycoxide_net::{Config, Refusal};
+use psycoxide_net::{Closed, Config, Refusal, Session};
 use psycoxide_proto::Engine;
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
@@ -34,7 +34,6 @@ use crate::driver::{Landing, green};
 use crate::encoding::{QuoteContext, SessionQuoting};
 use crate::error;
 use crate::guarded::{Guard, Guarded};
-use psycoxide_net::{Closed, Session};
 
 /// connection(dsn, ...) -> new connection object
 ///
@@ -198,7 +197,7 @@ impl Connection {
         self.quoting.now(py)
     }
 
-    /// The same, to be shared with who quotes later.
+    /// The same, for adapters that quote later.
     pub fn session_quoting(&self) -> &SessionQuoting {
         &self.quoting
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use psycoxide_net::{Config, Interest, Link, OnDemand, Stop, wait};
+use psycoxide_net::{Config, Interest, Link, OnDemand, Session, Stop, wait};
 use psycoxide_proto::Event;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -14,7 +14,6 @@ use super::{Connection, Status, credentials};
 use crate::driver::{Operation, refresh};
 use crate::error;
 use crate::imports::{CONNECT, Lazy, MAKE_DSN};
-use psycoxide_net::Session;
 
 #[pymethods]
 impl Connection {

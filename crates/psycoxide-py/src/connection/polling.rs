@@ -1,6 +1,6 @@
 //! Asynchronous use: `poll()`, `fileno()`, and what goes with them.
 
-use psycoxide_net::Interest;
+use psycoxide_net::{Closed, Interest, Polled, Session, Stop};
 use psycoxide_proto::{Engine, Event, Outcome};
 use pyo3::prelude::*;
 
@@ -8,7 +8,6 @@ use super::{Connection, Status, credentials};
 use crate::driver::polled::{self, POLL_OK, POLL_WRITE};
 use crate::driver::{Landing, Operation, copy_refusal, deliver};
 use crate::error;
-use psycoxide_net::{Closed, Polled, Session, Stop};
 
 impl Connection {
     /// Notes where the outcome of the operation goes that `poll()` is about.

@@ -1,10 +1,10 @@
 //! What the driver knows of a session: its transaction, as far as the driver drives it.
 
+use psycoxide_net::Facts;
 use psycoxide_proto::Request;
 use psycoxide_sql::command::begin::Characteristics;
 
 use crate::cast::Plans;
-use psycoxide_net::Facts;
 
 /// `connection.status`: what the *driver* did, not what the server says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

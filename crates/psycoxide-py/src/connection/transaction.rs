@@ -1,5 +1,6 @@
 //! Transactions: their begin and end, and how they are begun.
 
+use psycoxide_net::Session;
 use psycoxide_proto::Request;
 use psycoxide_sql::command::begin::{Default as SessionDefault, IsolationLevel};
 use pyo3::exceptions::PyValueError;
@@ -10,7 +11,6 @@ use super::{Connection, Status};
 use crate::driver::Operation;
 use crate::error;
 use crate::text::text;
-use psycoxide_net::Session;
 
 /// The version from which transactions can be deferrable.
 const DEFERRABLE_SINCE: i64 = 90_100;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use psycoxide_net::Session;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
@@ -12,7 +13,6 @@ use super::result::Tuples;
 use crate::cast::FetchContext;
 use crate::error;
 use crate::row::{self, RowMaker, Shape, collector};
-use psycoxide_net::Session;
 
 /// Rows of so many bytes are made before what they were made of is freed.
 const FREED: usize = 1 << 20;

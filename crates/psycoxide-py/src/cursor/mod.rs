@@ -25,6 +25,7 @@ mod typecast;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use psycoxide_net::Session;
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
@@ -35,7 +36,6 @@ use crate::error;
 use crate::guarded::{Guard, Guarded};
 use crate::row::{Names, RowClass};
 use named::Named;
-use psycoxide_net::Session;
 use result::Fetched;
 
 /// cursor(conn, name=None) -> new cursor

@@ -12,12 +12,19 @@ use super::Cursor;
 use crate::cast::{CastPlan, Caster, FetchContext, Known, Registries, decode_object};
 use crate::encoding::TextDecoder;
 
+/// The `tzinfo_factory` of a cursor, if the program has set one, or of anything else that has one.
+fn tzinfo_factory<'py>(cursor: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    let py = cursor.py();
+    match cursor.cast::<Cursor>() {
+        Ok(cursor) => cursor.get().tzinfo_factory(py).map(|factory| factory.into_bound(py)),
+        Err(_) => cursor.getattr(intern!(py, "tzinfo_factory")).ok(),
+    }
+}
+
 impl Cursor {
     /// What the fields of a fetch share.
     pub(super) fn fetch_context<'a, 'py>(slf: &'a Bound<'py, Self>) -> FetchContext<'a, 'py> {
-        let py = slf.py();
-        let factory = slf.get().tzinfo_factory(py).map(|factory| factory.into_bound(py));
-        FetchContext::new(slf.as_any(), factory)
+        FetchContext::new(slf.as_any(), tzinfo_factory)
     }
 
     /// The casters that hold for this cursor.
@@ -109,20 +116,11 @@ impl Caster {
         }
         let (py, decoder) = (slf.py(), slf.get().decoder());
         decoder.import(py)?;
-        let (fetch, encoding) = match cursor.cast::<Cursor>() {
-            // One whose `__init__` never ran has no connection.
-            Ok(cursor) => (
-                Cursor::fetch_context(cursor),
-                cursor.get().text_decoder(py).unwrap_or(TextDecoder::UTF8),
-            ),
-            Err(_) => {
-                let factory = match decoder.traits().uses_zones {
-                    true => cursor.getattr(intern!(py, "tzinfo_factory")).ok(),
-                    false => None,
-                };
-                (FetchContext::new(&cursor, factory), TextDecoder::UTF8)
-            }
-        };
+        // Of a cursor whose `__init__` never ran there is no connection.
+        let connected =
+            cursor.cast::<Cursor>().ok().and_then(|cursor| cursor.get().text_decoder(py).ok());
+        let encoding = connected.unwrap_or(TextDecoder::UTF8);
+        let fetch = FetchContext::new(&cursor, tzinfo_factory);
         decode_object(decoder, &fetch.decoding(&encoding), &value)
     }
 }

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use psycoxide_net::{Session, Stop};
 use pyo3::prelude::*;
 
 use super::{RowSink, deliver};
 use crate::connection::Connection;
 use crate::error;
-use psycoxide_net::{Session, Stop};
 
 /// After Ctrl-C, so long may the server take to give up the query before the connection is closed.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -1,7 +1,7 @@
 //! What the server says besides its answers reaches the program: notices, notifications, and
 //! parameters that changed.
 
-use psycoxide_net::News;
+use psycoxide_net::{Facts, News, Session};
 use psycoxide_proto::{Notification, Report};
 use psycoxide_sql::quote::StringStyle;
 use pyo3::prelude::*;
@@ -11,7 +11,6 @@ use crate::connection::Connection;
 use crate::encoding::{ClientEncoding, QuoteContext};
 use crate::error::report_text;
 use crate::notify::Notify;
-use psycoxide_net::{Facts, Session};
 
 /// So many notices a list keeps (psycopg2's `CONN_NOTICES_LIMIT`); any other object is given all.
 const MAX_NOTICES: usize = 50;

@@ -1,12 +1,12 @@
 //! A wait callback waits: coroutine libraries such as gevent and eventlet.
 
+use psycoxide_net::{Closed, Polled, Session, Stop};
 use pyo3::prelude::*;
 
 use super::blocking;
 use crate::connection::Connection;
 use crate::error;
 use crate::guarded::Guarded;
-use psycoxide_net::{Closed, Polled, Session, Stop};
 
 static CALLBACK: Guarded<Option<Py<PyAny>>> = Guarded::new(None);
 

@@ -1,7 +1,6 @@
 //! Text of a session: how it is encoded, decoded and quoted.
 //!
-//! A room on the ground floor: it knows neither connections nor cursors, which hand its values to
-//! whoever writes or reads text for them.
+//! Nothing here knows connections or cursors: they hand out its values.
 
 mod client;
 mod decoder;
