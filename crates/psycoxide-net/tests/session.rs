@@ -1,0 +1,144 @@
+//! Sessions over a real server: the one that `PSYCOXIDE_TEST_DSN` names.
+#![allow(clippy::disallowed_methods)]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use psycoxide_net::{Closed, Config, Error, Link, Session, Stop};
+use psycoxide_proto::{Engine, Event, Outcome, Request};
+
+/// No operation of these tests takes this long.
+const BOUND: Duration = Duration::from_secs(30);
+
+/// A session that is connected; without a server the test says so and passes over.
+macro_rules! session {
+    () => {
+        match std::env::var("PSYCOXIDE_TEST_DSN") {
+            Ok(dsn) => {
+                let config = Arc::new(Config::parse(&dsn).unwrap());
+                let session = Session::new(Link::dial(config).unwrap());
+                done(&session).unwrap();
+                session
+            }
+            Err(_) => {
+                eprintln!("skipped: PSYCOXIDE_TEST_DSN names no server");
+                return;
+            }
+        }
+    };
+}
+
+/// Where an operation stops for its caller.
+fn stop(session: &Session) -> Result<Stop, Error> {
+    let until = Instant::now() + BOUND;
+    loop {
+        match session.drive(Some(until))? {
+            Stop::Interrupted => {}
+            Stop::Expired => panic!("no end in sight"),
+            stop => return Ok(stop),
+        }
+    }
+}
+
+fn done(session: &Session) -> Result<Outcome, Error> {
+    match stop(session)? {
+        Stop::Event(Event::Done(outcome)) => Ok(outcome),
+        other => panic!("it came to {other:?}"),
+    }
+}
+
+fn query(session: &Session, sql: &str) -> Result<Outcome, Error> {
+    session.start(Request::query(sql.into()))?;
+    done(session)
+}
+
+fn sqlstate(outcome: &Outcome) -> Option<&[u8]> {
+    outcome.error.as_ref().and_then(|report| report.field(b'C'))
+}
+
+#[test]
+fn a_session_is_open_until_it_is_closed() {
+    let session = session!();
+    assert!(session.closed() == Closed::Open && session.is_at_rest());
+    assert_eq!(query(&session, "select 1").unwrap().result.unwrap().rows.len(), 1);
+    session.close();
+    assert_eq!(session.closed(), Closed::ByUser);
+    assert!(query(&session, "select 1").is_err());
+    session.mark_broken();
+    assert_eq!(session.closed(), Closed::ByUser, "the first verdict stands");
+}
+
+#[test]
+fn a_session_that_the_server_ends_is_broken() {
+    let session = session!();
+    let ended = query(&session, "select pg_terminate_backend(pg_backend_pid())");
+    let told = ended.as_ref().is_err() || sqlstate(ended.as_ref().unwrap()) == Some(b"57P01");
+    assert!(told, "{ended:?}");
+    assert_eq!(session.closed(), Closed::Broken);
+}
+
+#[test]
+fn what_is_cancelled_is_drained_and_the_session_goes_on() {
+    let session = session!();
+    session.start(Request::query(b"select pg_sleep(60)".to_vec())).unwrap();
+    let soon = Instant::now() + Duration::from_millis(100);
+    assert!(matches!(session.drive(Some(soon)).unwrap(), Stop::Expired));
+    let outcome = session.cancel_and_drain(BOUND).expect("the server's answer");
+    assert_eq!(sqlstate(&outcome), Some(&b"57014"[..]));
+    assert_eq!(session.closed(), Closed::Open);
+    assert!(query(&session, "select 1").unwrap().error.is_none());
+}
+
+#[test]
+fn what_takes_too_long_closes_the_session() {
+    let session = session!();
+    session.set_timeout(Some(Duration::from_millis(100)));
+    session.start(Request::query(b"select pg_sleep(60)".to_vec())).unwrap();
+    assert!(matches!(session.drive(session.until()).unwrap(), Stop::Expired));
+    session.expire();
+    assert_eq!(session.closed(), Closed::Broken);
+}
+
+#[test]
+fn an_operation_that_others_wait_for_is_ended_by_the_watch() {
+    let session = session!();
+    session.set_timeout(Some(Duration::from_millis(100)));
+    session.start(Request::query(b"select pg_sleep(60)".to_vec())).unwrap();
+    session.begin_polled();
+    assert!(session.is_polled() && !session.is_at_rest());
+    let began = Instant::now();
+    while !session.expire_polled() {
+        assert!(began.elapsed() < BOUND, "no end in sight");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(began.elapsed() >= Duration::from_millis(90));
+    assert_eq!((session.closed(), session.is_polled()), (Closed::Broken, false));
+}
+
+#[test]
+fn copy_from_is_hungry_until_it_is_ended() {
+    let session = session!();
+    query(&session, "create temp table t (x int)").unwrap();
+    session.start(Request::query(b"copy t from stdin".to_vec())).unwrap();
+    assert!(matches!(stop(&session).unwrap(), Stop::Event(Event::CopyIn(_))));
+    for _ in 0..3 {
+        session.with_engine(|engine| engine.copy_chunk(b"1\n2\n")).unwrap();
+        assert!(matches!(stop(&session).unwrap(), Stop::Hungry));
+    }
+    session.with_engine(Engine::copy_done).unwrap();
+    assert_eq!(done(&session).unwrap().result.unwrap().affected(), Some(6));
+}
+
+#[test]
+fn an_answer_that_is_given_up_is_taken_with_its_copies() {
+    let session = session!();
+    query(&session, "create temp table t (x int)").unwrap();
+    let sql = "copy t from stdin; copy (select generate_series(1, 100000)) to stdout";
+    session.start(Request::query(sql.into())).unwrap();
+    assert!(matches!(stop(&session).unwrap(), Stop::Event(Event::CopyIn(_))));
+    let outcome = session.finish(BOUND).expect("the end of the answer");
+    assert_eq!(sqlstate(&outcome), Some(&b"57014"[..]), "the COPY was refused");
+    assert!(query(&session, "select 1").unwrap().error.is_none());
+}
