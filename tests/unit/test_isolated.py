@@ -61,7 +61,7 @@ def test_crashes():
 def test_leaves():
     os._exit(0)
 
-@check(timeout=1)
+@check(timeout=1, alone=True)
 def test_hangs():
     time.sleep(60)
 
