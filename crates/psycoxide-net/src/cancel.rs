@@ -14,7 +14,7 @@ use crate::encryption_method::EncryptionMethod;
 use crate::error::{Error, FailedAttempt, Reason};
 use crate::gss::GssFailure;
 use crate::securing::{Secured, Securing};
-use crate::socket::place::Place;
+use crate::socket::address::Address;
 use crate::socket::{Connecting, Stream, TcpOptions};
 use crate::tls::TlsFailure;
 use crate::wait::{Readiness, wait};
@@ -22,7 +22,7 @@ use crate::wait::{Readiness, wait};
 /// What it takes to cancel the operations of one session.
 #[derive(Clone)]
 pub struct CancelToken {
-    place: Place,
+    address: Address,
     message: Vec<u8>,
     /// How the session is encrypted, with the configuration and the host in its list: then this is
     /// too.
@@ -32,17 +32,17 @@ pub struct CancelToken {
 impl std::fmt::Debug for CancelToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The message holds the session's secret key.
-        f.debug_struct("CancelToken").field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("CancelToken").field("address", &self.address).finish_non_exhaustive()
     }
 }
 
 impl CancelToken {
     pub(crate) fn new(
-        place: Place,
+        address: Address,
         message: Vec<u8>,
         secure: Option<(EncryptionMethod, Arc<Config>, usize)>,
     ) -> Self {
-        Self { place, message, secure }
+        Self { address, message, secure }
     }
 
     /// Asks the server to cancel what the session is running, and waits until it has taken note: a
@@ -59,8 +59,8 @@ impl CancelToken {
     ) -> Result<(), Error> {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         self.try_send(&mut Waiting { deadline, go_on }).map_err(|reason| {
-            Error::Connect(vec![FailedAttempt::Place {
-                place: self.place.clone(),
+            Error::Connect(vec![FailedAttempt::Address {
+                address: self.address.clone(),
                 reason,
                 note: None,
             }])
@@ -68,7 +68,7 @@ impl CancelToken {
     }
 
     fn connect(&self, waiting: &mut Waiting<'_>) -> Result<Stream, Reason> {
-        let connecting = Stream::connect(&self.place, &TcpOptions::default());
+        let connecting = Stream::connect(&self.address, &TcpOptions::default());
         match connecting.map_err(Reason::Unreachable)? {
             Connecting::Done(stream) => Ok(stream),
             Connecting::Begun(stream) => {
@@ -178,7 +178,7 @@ mod tests {
     use crate::socket::full::FullServer;
 
     fn token(server: &FullServer) -> CancelToken {
-        CancelToken::new(server.place(), b"stop".to_vec(), None)
+        CancelToken::new(server.address(), b"stop".to_vec(), None)
     }
 
     #[test]

@@ -9,7 +9,7 @@ use psycoxide_sql::message::Message;
 use crate::config;
 use crate::encryption_method::EncryptionMethod;
 use crate::gss::GssFailure;
-use crate::socket::place::Place;
+use crate::socket::address::Address;
 use crate::tls::TlsFailure;
 
 /// A failure of a link.
@@ -44,9 +44,9 @@ pub enum FailedAttempt {
     /// The host has no address; libpq's words for it.
     Host(String),
     /// A server's address did not work out.
-    Place {
+    Address {
         /// The address.
-        place: Place,
+        address: Address,
         /// Why not.
         reason: Reason,
         /// What else the user should know: where a wrong password came from, or why there was none.
@@ -168,15 +168,15 @@ impl fmt::Display for FailedAttempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Host(text) => f.write_str(text),
-            Self::Place { place, reason, note } => {
-                write!(f, "connection to server {place} failed: ")?;
+            Self::Address { address, reason, note } => {
+                write!(f, "connection to server {address} failed: ")?;
                 reason.fmt(f)?;
                 if let Reason::Unreachable(_) = reason {
-                    f.write_str(match place {
-                        Place::Tcp { .. } => {
+                    f.write_str(match address {
+                        Address::Tcp { .. } => {
                             "\n\tIs the server running on that host and accepting TCP/IP connections?"
                         }
-                        Place::Unix { .. } => {
+                        Address::Unix { .. } => {
                             "\n\tIs the server running locally and accepting connections on that socket?"
                         }
                     })?;
@@ -269,9 +269,9 @@ mod tests {
     use super::*;
 
     fn tcp(reason: Reason) -> FailedAttempt {
-        let place =
-            Place::Tcp { host: "127.0.0.1".to_owned(), address: "127.0.0.1:1".parse().unwrap() };
-        FailedAttempt::Place { place, reason, note: None }
+        let address =
+            Address::Tcp { host: "127.0.0.1".to_owned(), address: "127.0.0.1:1".parse().unwrap() };
+        FailedAttempt::Address { address, reason, note: None }
     }
 
     #[test]
@@ -282,9 +282,9 @@ mod tests {
             "connection to server at \"127.0.0.1\", port 1 failed: Connection refused\n\
              \tIs the server running on that host and accepting TCP/IP connections?"
         );
-        let place = Place::Unix { path: "/s/.s.PGSQL.1".to_owned() };
+        let address = Address::Unix { path: "/s/.s.PGSQL.1".to_owned() };
         assert_eq!(
-            FailedAttempt::Place { place, reason: refused(), note: None }.to_string(),
+            FailedAttempt::Address { address, reason: refused(), note: None }.to_string(),
             "connection to server on socket \"/s/.s.PGSQL.1\" failed: Connection refused\n\
              \tIs the server running locally and accepting connections on that socket?"
         );

@@ -50,8 +50,8 @@ pub use link::{Link, News, Progress};
 pub use ownership::{Refusal, count_forks};
 pub use psycoxide_proto::Interest;
 pub use session::{Closed, Facts, NoEngine, Polled, Session, Stop};
+pub use socket::address::Address;
 pub use socket::conduit::Conduit;
-pub use socket::place::Place;
 #[cfg(feature = "fuzzing")]
 pub use tls::fuzzing;
 pub use tls::{TlsFailure, TlsInfo};

@@ -14,8 +14,8 @@ use crate::error::Error;
 use crate::pace::Pace;
 use crate::pump;
 pub use crate::pump::Progress;
+use crate::socket::address::Address;
 use crate::socket::conduit::Conduit;
-use crate::socket::place::Place;
 use crate::tls::{TlsInfo, TlsSession};
 use crate::wait;
 
@@ -168,9 +168,9 @@ impl Link {
     }
 
     /// The address that is being tried.
-    pub fn dialed_place(&self) -> Option<&Place> {
+    pub fn dialed_address(&self) -> Option<&Address> {
         match &self.stage {
-            Stage::Dialing(dial) => dial.place(),
+            Stage::Dialing(dial) => dial.address(),
             _ => None,
         }
     }
@@ -262,18 +262,18 @@ impl Link {
         let key = up.engine.cancel_key()?;
         let secure =
             up.stream.encrypted().map(|method| (method, Arc::clone(&self.config), up.host));
-        Some(CancelToken::new(up.place.clone(), key.request_message(), secure))
+        Some(CancelToken::new(up.address.clone(), key.request_message(), secure))
     }
 
     /// The host that is connected to, or was tried last, as libpq's `PQhost` has it: the name or
     /// socket directory that was given, else the address.
     pub fn host(&self) -> Option<String> {
-        let place = match &self.stage {
-            Stage::Up(up) => Some(&up.place),
-            Stage::Dialing(dial) => dial.place(),
+        let address = match &self.stage {
+            Stage::Up(up) => Some(&up.address),
+            Stage::Dialing(dial) => dial.address(),
             Stage::Closed => None,
         };
-        if let Some(Place::Unix { path }) = place {
+        if let Some(Address::Unix { path }) = address {
             let directory = path.rsplit_once('/').map_or(path.as_str(), |(directory, _)| directory);
             return Some(directory.to_owned());
         }
@@ -282,9 +282,9 @@ impl Link {
 
     /// The address that is connected to, as libpq's `PQhostaddr` has it; none for a Unix socket.
     pub fn hostaddr(&self) -> Option<String> {
-        match &self.up()?.place {
-            Place::Tcp { address, .. } => Some(address.ip().to_string()),
-            Place::Unix { .. } => None,
+        match &self.up()?.address {
+            Address::Tcp { address, .. } => Some(address.ip().to_string()),
+            Address::Unix { .. } => None,
         }
     }
 

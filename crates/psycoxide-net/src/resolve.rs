@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::config::{FALLBACK_SOCKET_DIRECTORY, Host, shown_host, socket_path};
 use crate::error::FailedAttempt;
 use crate::offload::{Offload, Offloaded};
-use crate::socket::place::Place;
+use crate::socket::address::Address;
 
 /// The longest path that fits into a Unix socket's address with the NUL behind it.
 const MAX_SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
@@ -21,7 +21,7 @@ const UNKNOWN_NAME: &str = "Name or service not known";
 #[derive(Debug)]
 pub(crate) enum Resolved {
     /// In the resolver's order.
-    Places(Vec<Place>),
+    Addresses(Vec<Address>),
     /// A name has to be looked up.
     Asking(Lookup),
 }
@@ -32,7 +32,7 @@ pub(crate) enum Resolved {
 /// If it has no address.
 pub(crate) fn resolve(host: &Host, deadline: Option<Instant>) -> Result<Resolved, FailedAttempt> {
     if host.is_local() {
-        return local(host).map(|place| Resolved::Places(vec![place]));
+        return local(host).map(|address| Resolved::Addresses(vec![address]));
     }
     if let Some(text) = &host.address {
         let address = numeric(text, host.port).ok_or_else(|| {
@@ -40,11 +40,13 @@ pub(crate) fn resolve(host: &Host, deadline: Option<Instant>) -> Result<Resolved
                 "could not parse network address \"{text}\": {UNKNOWN_NAME}"
             ))
         })?;
-        return Ok(Resolved::Places(vec![Place::Tcp { host: text.clone(), address }]));
+        return Ok(Resolved::Addresses(vec![Address::Tcp { host: text.clone(), address }]));
     }
     let name = &host.name;
     match numeric(name, host.port) {
-        Some(address) => Ok(Resolved::Places(vec![Place::Tcp { host: name.clone(), address }])),
+        Some(address) => {
+            Ok(Resolved::Addresses(vec![Address::Tcp { host: name.clone(), address }]))
+        }
         None => Lookup::begin(name, host.port, deadline)
             .map(Resolved::Asking)
             .map_err(|error| untranslated(name, &words(&error))),
@@ -57,7 +59,7 @@ fn untranslated(name: &str, reason: &str) -> FailedAttempt {
 }
 
 /// The Unix socket of a host.
-fn local(host: &Host) -> Result<Place, FailedAttempt> {
+fn local(host: &Host) -> Result<Address, FailedAttempt> {
     let mut path = socket_path(&host.name, host.port);
     // A server built from source puts its socket elsewhere than one of a distribution.
     if host.is_default && !Path::new(&path).exists() {
@@ -71,7 +73,7 @@ fn local(host: &Host) -> Result<Place, FailedAttempt> {
             "Unix-domain socket path \"{path}\" is too long (maximum {MAX_SOCKET_PATH} bytes)"
         )));
     }
-    Ok(Place::Unix { path })
+    Ok(Address::Unix { path })
 }
 
 /// An address in figures, IPv6 perhaps with a zone: `fe80::1%eth0`.
@@ -113,12 +115,12 @@ impl Lookup {
     }
 
     /// The addresses, in the resolver's order. `None` while they are not known.
-    pub(crate) fn poll(&self) -> Option<Result<Vec<Place>, FailedAttempt>> {
+    pub(crate) fn poll(&self) -> Option<Result<Vec<Address>, FailedAttempt>> {
         let failed = |reason: &str| Some(Err(untranslated(&self.name, reason)));
-        let place = |address| Place::Tcp { host: self.name.clone(), address };
+        let tcp = |address| Address::Tcp { host: self.name.clone(), address };
         match self.resolver.poll() {
             Offloaded::Done(Ok(found)) if found.is_empty() => failed(UNKNOWN_NAME),
-            Offloaded::Done(Ok(found)) => Some(Ok(found.into_iter().map(place).collect())),
+            Offloaded::Done(Ok(found)) => Some(Ok(found.into_iter().map(tcp).collect())),
             Offloaded::Done(Err(error)) => failed(&words(&error)),
             Offloaded::Lost => failed(UNKNOWN_NAME),
             Offloaded::Working if self.deadline.is_some_and(|at| at <= Instant::now()) => {
@@ -153,14 +155,14 @@ mod tests {
         resolve(host, None).unwrap_err().to_string()
     }
 
-    fn at_once(host: &Host) -> Vec<Place> {
+    fn at_once(host: &Host) -> Vec<Address> {
         match resolve(host, None).unwrap() {
-            Resolved::Places(places) => places,
+            Resolved::Addresses(addresses) => addresses,
             Resolved::Asking(_) => panic!("a resolver was asked"),
         }
     }
 
-    fn patiently(name: &str, deadline: Option<Instant>) -> Result<Vec<Place>, FailedAttempt> {
+    fn patiently(name: &str, deadline: Option<Instant>) -> Result<Vec<Address>, FailedAttempt> {
         let Resolved::Asking(lookup) = resolve(&host(name, None), deadline).unwrap() else {
             panic!("no resolver was asked");
         };
@@ -174,20 +176,20 @@ mod tests {
 
     #[test]
     fn figures_need_no_resolver() {
-        let places = at_once(&host("127.0.0.1", None));
-        assert_eq!(places[0].to_string(), "at \"127.0.0.1\", port 5432");
-        let places = at_once(&host("::1", None));
-        assert_eq!(places[0].to_string(), "at \"::1\", port 5432");
-        let places = at_once(&host("whatever.invalid", Some("127.0.0.1")));
-        assert_eq!(places[0].to_string(), "at \"127.0.0.1\", port 5432");
+        let addresses = at_once(&host("127.0.0.1", None));
+        assert_eq!(addresses[0].to_string(), "at \"127.0.0.1\", port 5432");
+        let addresses = at_once(&host("::1", None));
+        assert_eq!(addresses[0].to_string(), "at \"::1\", port 5432");
+        let addresses = at_once(&host("whatever.invalid", Some("127.0.0.1")));
+        assert_eq!(addresses[0].to_string(), "at \"127.0.0.1\", port 5432");
     }
 
     #[test]
     fn names_have_addresses() {
         let soon = Some(Instant::now() + Duration::from_secs(5));
         for deadline in [None, soon] {
-            let places = patiently("localhost", deadline).unwrap();
-            assert!(places.iter().any(|place| place.to_string().contains("(127.0.0.1)")));
+            let addresses = patiently("localhost", deadline).unwrap();
+            assert!(addresses.iter().any(|address| address.to_string().contains("(127.0.0.1)")));
         }
     }
 

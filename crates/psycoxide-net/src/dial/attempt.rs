@@ -21,7 +21,7 @@ use crate::error::{Error, Reason};
 use crate::gss::{self, GssFailure};
 use crate::pump::{self, Progress};
 use crate::securing::{Secured, Securing};
-use crate::socket::place::Place;
+use crate::socket::address::Address;
 use crate::socket::{Connecting, Queue, Stream, TcpOptions};
 use crate::tls::{NOT_REQUESTED, TlsSession};
 use crate::wait::{Readiness, wait};
@@ -32,7 +32,7 @@ const NONCE_LENGTH: usize = 18;
 /// An attempt under way.
 #[derive(Debug)]
 pub(super) struct Attempt {
-    place: Place,
+    address: Address,
     deadline: Option<Instant>,
     methods: Methods,
     stage: Stage,
@@ -52,25 +52,25 @@ const TLS: Method = Some(EncryptionMethod::Tls);
 const GSS: Method = Some(EncryptionMethod::Gss);
 
 impl Methods {
-    /// What the options allow for this place, in libpq's order. Unix sockets are never encrypted.
+    /// What the options allow for this address, in libpq's order. Unix sockets are never encrypted.
     ///
     /// # Errors
     /// If GSSAPI is required where there can be none.
-    pub(super) fn of(place: &Place, settings: &Settings) -> Result<Self, GssFailure> {
+    pub(super) fn of(address: &Address, settings: &Settings) -> Result<Self, GssFailure> {
         let unfit = |text: &str| Err(GssFailure::new(text));
-        let without: &[Method] = match (place, settings.encryption.mode) {
-            (Place::Unix { .. }, _) | (_, SslMode::Disable) => &[CLEAR],
+        let without: &[Method] = match (address, settings.encryption.mode) {
+            (Address::Unix { .. }, _) | (_, SslMode::Disable) => &[CLEAR],
             (_, SslMode::Allow) => &[CLEAR, TLS],
             (_, SslMode::Prefer) => &[TLS, CLEAR],
             (_, SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull) => &[TLS],
         };
-        let later = match (place, settings.gss.mode) {
-            (Place::Unix { .. }, GssMode::Require) => {
+        let later = match (address, settings.gss.mode) {
+            (Address::Unix { .. }, GssMode::Require) => {
                 return unfit(
                     "GSSAPI encryption required but it is not supported over a local socket",
                 );
             }
-            (Place::Unix { .. }, _) | (_, GssMode::Disable) => without,
+            (Address::Unix { .. }, _) | (_, GssMode::Disable) => without,
             (_, GssMode::Prefer) if gss::has_credentials() => {
                 return Ok(Self { now: GSS, later: without });
             }
@@ -119,23 +119,23 @@ impl Attempt {
     /// Begins to connect.
     ///
     /// # Errors
-    /// With the place, if that fails at once.
+    /// With the address, if that fails at once.
     pub(super) fn begin(
-        place: Place,
+        address: Address,
         config: &Config,
         deadline: Option<Instant>,
         methods: Methods,
-    ) -> Result<Attempt, (Place, io::Error)> {
+    ) -> Result<Attempt, (Address, io::Error)> {
         let settings = config.settings();
         let options =
             TcpOptions { keepalive: settings.keepalive, user_timeout: settings.tcp_user_timeout };
-        let stage = match Stream::connect(&place, &options) {
+        let stage = match Stream::connect(&address, &options) {
             Ok(Connecting::Done(stream)) => Stage::Connecting { stream, done: true },
             Ok(Connecting::Begun(stream)) => Stage::Connecting { stream, done: false },
             Ok(Connecting::Queued(queue)) => Stage::Queueing(queue),
-            Err(error) => return Err((place, error)),
+            Err(error) => return Err((address, error)),
         };
-        Ok(Attempt { place, deadline, methods, stage })
+        Ok(Attempt { address, deadline, methods, stage })
     }
 
     pub(super) fn fd(&self) -> RawFd {
@@ -145,8 +145,8 @@ impl Attempt {
         }
     }
 
-    pub(super) fn place(&self) -> &Place {
-        &self.place
+    pub(super) fn address(&self) -> &Address {
+        &self.address
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -200,14 +200,14 @@ impl Attempt {
     }
 
     /// Ends a failed attempt, politely if the session was set up already.
-    pub(super) fn give_up(mut self) -> Place {
+    pub(super) fn give_up(mut self) -> Address {
         if let Stage::Starting(stream, engine) | Stage::Asking(stream, engine, _) = &mut self.stage
             && engine.is_idle()
         {
             engine.terminate();
             stream.say_goodbye(engine.out());
         }
-        self.place
+        self.address
     }
 
     /// Goes on as far as that is possible without waiting.
@@ -302,7 +302,8 @@ impl Attempt {
             Stage::Securing(securing) => securing.into_stream(),
             _ => return Ok(()),
         };
-        if let (Place::Unix { .. }, Some(user)) = (&self.place, &config.settings().require_peer) {
+        if let (Address::Unix { .. }, Some(user)) = (&self.address, &config.settings().require_peer)
+        {
             check_peer(&stream, user)?;
         }
         // Without a secret there is nothing to prove by SCRAM, and so no nonce.
@@ -354,8 +355,8 @@ impl Attempt {
             Verdict::Ask(question) => self.ask(question).map(|()| None),
             Verdict::Fit => match std::mem::replace(&mut self.stage, Stage::Over) {
                 Stage::Starting(stream, engine) | Stage::Asking(stream, engine, _) => {
-                    let place = self.place.clone();
-                    let connected = Connected { stream, engine, place, host };
+                    let address = self.address.clone();
+                    let connected = Connected { stream, engine, address, host };
                     Ok(Some(Step::Ready(Box::new(connected), outcome)))
                 }
                 _ => Err(reason(Error::lost())),

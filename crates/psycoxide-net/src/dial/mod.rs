@@ -24,7 +24,7 @@ use crate::conn_status::ConnStatus;
 use crate::error::{Error, FailedAttempt, Reason};
 use crate::resolve::{Lookup, Resolved, resolve};
 use crate::socket::Stream;
-use crate::socket::place::Place;
+use crate::socket::address::Address;
 use attempt::{Attempt, Methods, Step};
 
 /// `cannot_connect_now`: the server is starting up or shutting down; another may be up.
@@ -42,7 +42,7 @@ pub(crate) struct Dial {
     /// The host being tried.
     host: usize,
     /// Its addresses still to be tried.
-    places: VecDeque<Place>,
+    addresses: VecDeque<Address>,
     /// Its name is being looked up.
     lookup: Option<Lookup>,
     attempt: Option<Attempt>,
@@ -72,7 +72,7 @@ pub(crate) struct Connected {
     /// Ready for requests.
     pub(crate) engine: Box<Engine>,
     /// Where the server is.
-    pub(crate) place: Place,
+    pub(crate) address: Address,
     /// The host in the configuration's list.
     pub(crate) host: usize,
 }
@@ -95,7 +95,7 @@ impl Dial {
         let mut dial = Dial {
             hosts: VecDeque::new(),
             host: 0,
-            places: VecDeque::new(),
+            addresses: VecDeque::new(),
             lookup: None,
             attempt: None,
             discovered: None,
@@ -146,8 +146,8 @@ impl Dial {
     }
 
     /// The address that is being tried.
-    pub(crate) fn place(&self) -> Option<&Place> {
-        self.attempt.as_ref().map(Attempt::place)
+    pub(crate) fn address(&self) -> Option<&Address> {
+        self.attempt.as_ref().map(Attempt::address)
     }
 
     /// What the host said about where to get a bearer token, if it was asked.
@@ -231,25 +231,25 @@ impl Dial {
         if let Some(refusal) = discovered.filter(|refusal| refusal.asked) {
             self.discovered = Some(refusal.document.clone());
             let (deadline, methods) = (attempt.deadline(), attempt.methods());
-            let place = attempt.give_up();
-            return self.begin(place, deadline, methods).map_or_else(|| self.next(), Ok);
+            let address = attempt.give_up();
+            return self.begin(address, deadline, methods).map_or_else(|| self.next(), Ok);
         }
         let note = self.note(&reason, attempt.engine());
         let other = attempt.other_methods().filter(|_| may_differ(&reason, attempt.engine()));
         let deadline = attempt.deadline();
-        let place = attempt.give_up();
+        let address = attempt.give_up();
         if let Reason::Setup(report) = reason {
             // No failure to connect any more: a statement's error, with its class.
             return Err(Error::Protocol(ProtoError::Server(report)));
         }
         if let Some(methods) = other {
-            self.failures.push(FailedAttempt::Place { place: place.clone(), reason, note });
-            return self.begin(place, deadline, methods).map_or_else(|| self.next(), Ok);
+            self.failures.push(FailedAttempt::Address { address: address.clone(), reason, note });
+            return self.begin(address, deadline, methods).map_or_else(|| self.next(), Ok);
         }
-        self.failures.push(FailedAttempt::Place { place, reason, note });
+        self.failures.push(FailedAttempt::Address { address, reason, note });
         match onward {
             Onward::NextAddress => {}
-            Onward::NextHost => self.places.clear(),
+            Onward::NextHost => self.addresses.clear(),
             Onward::Nowhere => return Err(self.give_up()),
         }
         self.next()
@@ -259,11 +259,11 @@ impl Dial {
     fn next(&mut self) -> Result<(), Error> {
         let timeout = self.config.settings().connect_timeout;
         loop {
-            if let Some(place) = self.places.pop_front() {
+            if let Some(address) = self.addresses.pop_front() {
                 let deadline = timeout.map(|timeout| Instant::now() + timeout);
-                match Methods::of(&place, self.config.settings()) {
+                match Methods::of(&address, self.config.settings()) {
                     Ok(methods) => {
-                        if self.begin(place, deadline, methods).is_some() {
+                        if self.begin(address, deadline, methods).is_some() {
                             return Ok(());
                         }
                     }
@@ -288,7 +288,7 @@ impl Dial {
             let Some(given) = self.config.hosts().get(host) else { continue };
             let deadline = timeout.map(|timeout| Instant::now() + timeout);
             match resolve(given, deadline) {
-                Ok(Resolved::Places(places)) => self.found(Ok(places))?,
+                Ok(Resolved::Addresses(addresses)) => self.found(Ok(addresses))?,
                 Ok(Resolved::Asking(lookup)) => {
                     self.lookup = Some(lookup);
                     return Ok(());
@@ -299,13 +299,13 @@ impl Dial {
     }
 
     /// Takes over the addresses of a host, or notes why it has none.
-    fn found(&mut self, found: Result<Vec<Place>, FailedAttempt>) -> Result<(), Error> {
+    fn found(&mut self, found: Result<Vec<Address>, FailedAttempt>) -> Result<(), Error> {
         match found {
-            Ok(mut places) => {
+            Ok(mut addresses) => {
                 if self.config.settings().load_balance {
-                    order::shuffle(&mut places)?;
+                    order::shuffle(&mut addresses)?;
                 }
-                self.places = places.into();
+                self.addresses = addresses.into();
             }
             Err(failure) => self.failures.push(failure),
         }
@@ -313,15 +313,20 @@ impl Dial {
     }
 
     /// Begins an attempt; nothing if that fails at once, which is noted.
-    fn begin(&mut self, place: Place, deadline: Option<Instant>, methods: Methods) -> Option<()> {
-        match Attempt::begin(place, &self.config, deadline, methods) {
+    fn begin(
+        &mut self,
+        address: Address,
+        deadline: Option<Instant>,
+        methods: Methods,
+    ) -> Option<()> {
+        match Attempt::begin(address, &self.config, deadline, methods) {
             Ok(attempt) => {
                 self.attempt = Some(attempt);
                 Some(())
             }
-            Err((place, error)) => {
+            Err((address, error)) => {
                 let reason = Reason::Unreachable(error);
-                self.failures.push(FailedAttempt::Place { place, reason, note: None });
+                self.failures.push(FailedAttempt::Address { address, reason, note: None });
                 None
             }
         }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::socket::place::Place;
+use crate::socket::address::Address;
 
 /// It listens at port 5432 in a folder of its own.
 pub(crate) struct FullServer {
@@ -42,8 +42,8 @@ impl FullServer {
         Self { folder, path, listener: listener.into(), waiting }
     }
 
-    pub(crate) fn place(&self) -> Place {
-        Place::Unix { path: self.path.to_str().unwrap().to_owned() }
+    pub(crate) fn address(&self) -> Address {
+        Address::Unix { path: self.path.to_str().unwrap().to_owned() }
     }
 
     /// Takes those who fill the queue out of it.

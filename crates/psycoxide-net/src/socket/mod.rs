@@ -1,10 +1,10 @@
 //! The byte stream to a server.
 
+pub mod address;
 mod attachment;
 pub mod conduit;
 #[cfg(test)]
 pub(crate) mod full;
-pub mod place;
 mod queue;
 
 use std::io::{self, Read};
@@ -21,9 +21,9 @@ use crate::encryption_method::EncryptionMethod;
 use crate::gss::GssSession;
 use crate::sigpipe::send;
 use crate::tls::TlsSession;
+use address::Address;
 use attachment::Attachment;
 use conduit::Conduit;
-use place::Place;
 pub(crate) use queue::Queue;
 
 /// What the options say of TCP sockets.
@@ -73,10 +73,12 @@ pub(crate) enum Connecting {
 
 impl Stream {
     /// Begins to connect, without waiting.
-    pub(crate) fn connect(place: &Place, options: &TcpOptions) -> io::Result<Connecting> {
-        let (domain, address) = match place {
-            Place::Tcp { address, .. } => (Domain::for_address(*address), SockAddr::from(*address)),
-            Place::Unix { path } => (Domain::UNIX, unix_address(path)?),
+    pub(crate) fn connect(address: &Address, options: &TcpOptions) -> io::Result<Connecting> {
+        let (domain, target) = match address {
+            Address::Tcp { address, .. } => {
+                (Domain::for_address(*address), SockAddr::from(*address))
+            }
+            Address::Unix { path } => (Domain::UNIX, unix_address(path)?),
         };
         #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
         let socket = Socket::new(domain, Type::STREAM.nonblocking(), None)?;
@@ -86,20 +88,20 @@ impl Stream {
             socket.set_nonblocking(true)?;
             socket
         };
-        if let Place::Tcp { .. } = place {
+        if let Address::Tcp { .. } = address {
             socket.set_tcp_nodelay(true)?;
             set_options(&socket, options)?;
         }
-        match socket.connect(&address) {
+        match socket.connect(&target) {
             Ok(()) => Ok(Connecting::Done(Self::from(socket))),
             Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {
                 Ok(Connecting::Begun(Self::from(socket)))
             }
             Err(error)
                 if error.kind() == io::ErrorKind::WouldBlock
-                    && matches!(place, Place::Unix { .. }) =>
+                    && matches!(address, Address::Unix { .. }) =>
             {
-                Queue::join(address, queue::PATIENCE).map(Connecting::Queued)
+                Queue::join(target, queue::PATIENCE).map(Connecting::Queued)
             }
             Err(error) => Err(error),
         }
@@ -297,21 +299,21 @@ mod tests {
     use super::*;
     use crate::wait::wait;
 
-    fn listener() -> (TcpListener, Place) {
+    fn listener() -> (TcpListener, Address) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        (listener, Place::Tcp { host: "127.0.0.1".to_owned(), address })
+        (listener, Address::Tcp { host: "127.0.0.1".to_owned(), address })
     }
 
-    fn begin(place: &Place, options: &TcpOptions) -> io::Result<Stream> {
-        match Stream::connect(place, options)? {
+    fn begin(address: &Address, options: &TcpOptions) -> io::Result<Stream> {
+        match Stream::connect(address, options)? {
             Connecting::Done(stream) | Connecting::Begun(stream) => Ok(stream),
             Connecting::Queued(_) => panic!("there was no room"),
         }
     }
 
-    fn connect(place: &Place, options: &TcpOptions) -> Stream {
-        let stream = begin(place, options).unwrap();
+    fn connect(address: &Address, options: &TcpOptions) -> Stream {
+        let stream = begin(address, options).unwrap();
         wait(stream.as_raw_fd(), Interest::WRITE, None).unwrap();
         stream.connected().unwrap();
         stream
@@ -319,7 +321,7 @@ mod tests {
 
     #[test]
     fn options_reach_the_socket() {
-        let (_listener, place) = listener();
+        let (_listener, address) = listener();
         let keepalive = Keepalive {
             idle: Some(Duration::from_secs(11)),
             interval: Some(Duration::from_secs(7)),
@@ -327,7 +329,7 @@ mod tests {
         };
         let user_timeout = Some(Duration::from_millis(1234));
         let options = TcpOptions { keepalive: Some(keepalive), user_timeout };
-        let socket = connect(&place, &options).socket;
+        let socket = connect(&address, &options).socket;
         assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
         assert!(socket.nonblocking().unwrap());
         #[cfg(target_os = "linux")]
@@ -337,14 +339,14 @@ mod tests {
             assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
             assert_eq!(socket.tcp_user_timeout().unwrap(), user_timeout);
         }
-        let socket = connect(&place, &TcpOptions::default()).socket;
+        let socket = connect(&address, &TcpOptions::default()).socket;
         assert!(!socket.keepalive().unwrap());
     }
 
     #[test]
     fn no_program_that_is_run_inherits_it() {
-        let (_listener, place) = listener();
-        let stream = connect(&place, &TcpOptions::default());
+        let (_listener, address) = listener();
+        let stream = connect(&address, &TcpOptions::default());
         // SAFETY: the stream keeps the descriptor open for the time of the borrow.
         let fd = unsafe { BorrowedFd::borrow_raw(stream.as_raw_fd()) };
         assert!(rustix::io::fcntl_getfd(fd).unwrap().contains(rustix::io::FdFlags::CLOEXEC));
@@ -352,8 +354,8 @@ mod tests {
 
     #[test]
     fn a_peer_that_is_gone_is_an_error_and_not_a_signal() {
-        let (listener, place) = listener();
-        let mut stream = connect(&place, &TcpOptions::default());
+        let (listener, address) = listener();
+        let mut stream = connect(&address, &TcpOptions::default());
         drop(listener.accept().unwrap());
         let error = loop {
             match stream.send(&[0; 65536]) {
@@ -366,9 +368,9 @@ mod tests {
 
     #[test]
     fn a_refused_connection_is_told_when_it_is_known() {
-        let (listener, place) = listener();
+        let (listener, address) = listener();
         drop(listener);
-        let error = match begin(&place, &TcpOptions::default()) {
+        let error = match begin(&address, &TcpOptions::default()) {
             Err(error) => error,
             Ok(stream) => {
                 wait(stream.as_raw_fd(), Interest::WRITE, None).unwrap();
@@ -386,7 +388,7 @@ mod tests {
         let name = format!("psycoxide-test-{}/.s.PGSQL.1", std::process::id());
         let address = SocketAddr::from_abstract_name(&name).unwrap();
         let _listener = UnixListener::bind_addr(&address).unwrap();
-        let stream = connect(&Place::Unix { path: format!("@{name}") }, &TcpOptions::default());
+        let stream = connect(&Address::Unix { path: format!("@{name}") }, &TcpOptions::default());
         assert_eq!(stream.peer_user().unwrap(), rustix::process::geteuid().as_raw());
     }
 }

@@ -32,10 +32,10 @@ pub fn carried_by<'py>(dsn: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, Py
 pub fn give(connection: &Bound<'_, Connection>, session: &Session, ask: Ask) -> PyResult<()> {
     let py = connection.py();
     let this = connection.get();
-    let (host, place, discovered) = {
+    let (host, address, discovered) = {
         let link = session.link();
-        let place = link.dialed_place().map(ToString::to_string);
-        (link.dialed_host().map(str::to_owned), place, link.token_discovery().map(<[u8]>::to_vec))
+        let address = link.dialed_address().map(ToString::to_string);
+        (link.dialed_host().map(str::to_owned), address, link.token_discovery().map(<[u8]>::to_vec))
     };
     let option = |name: &str| this.config.get().and_then(|config| config.get(name));
     let credentials = credentials(this, py)?;
@@ -44,7 +44,7 @@ pub fn give(connection: &Bound<'_, Connection>, session: &Session, ask: Ask) -> 
         Ask::GssToken(theirs) => {
             let service = option("krbsrvname");
             let delegate = option("gssdelegation") == Some("1");
-            let arguments = (host, place, service, delegate, PyBytes::new(py, &theirs));
+            let arguments = (host, address, service, delegate, PyBytes::new(py, &theirs));
             let (token, complete): (Option<Vec<u8>>, bool) =
                 credentials.call_method1("gss_token", arguments)?.extract()?;
             Answer::GssToken { token: token.map(Secret::new), complete }

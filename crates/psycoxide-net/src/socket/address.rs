@@ -1,11 +1,11 @@
-//! Where a server is: one address to try.
+//! The address of a server.
 
 use std::fmt;
 use std::net::SocketAddr;
 
-/// One address of a server, and how messages name it.
+/// One address to try. `Display` names it as libpq's messages do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Address {
     /// A TCP address, with the name that it was found by.
     Tcp {
         /// The host as it was given: a name or an address.
@@ -20,7 +20,7 @@ pub enum Place {
     },
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Address {
     /// As libpq's messages have it: `at "localhost" (127.0.0.1), port 5432`, `on socket "/…"`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -41,8 +41,8 @@ impl fmt::Display for Place {
 mod tests {
     use super::*;
 
-    fn tcp(host: &str, address: &str) -> Place {
-        Place::Tcp { host: host.to_owned(), address: address.parse().unwrap() }
+    fn tcp(host: &str, address: &str) -> Address {
+        Address::Tcp { host: host.to_owned(), address: address.parse().unwrap() }
     }
 
     #[test]
@@ -50,7 +50,7 @@ mod tests {
         assert_eq!(tcp("db", "10.0.0.1:1").to_string(), "at \"db\" (10.0.0.1), port 1");
         assert_eq!(tcp("10.0.0.1", "10.0.0.1:1").to_string(), "at \"10.0.0.1\", port 1");
         assert_eq!(tcp("::1", "[::1]:5432").to_string(), "at \"::1\", port 5432");
-        let unix = Place::Unix { path: "/run/.s.PGSQL.5432".to_owned() };
+        let unix = Address::Unix { path: "/run/.s.PGSQL.5432".to_owned() };
         assert_eq!(unix.to_string(), "on socket \"/run/.s.PGSQL.5432\"");
     }
 }
