@@ -3,8 +3,8 @@
 //! Shared by the fuzz targets and by the ordinary tests that replay their corpus.
 
 use psycoxide_proto::{
-    Answer, Ask, CancelKey, Engine, Error, Event, Extended, Outcome, Parameter, Request, Secret,
-    Startup,
+    Answer, Ask, BoundParameter, CancelKey, Engine, Error, Event, Extended, Outcome, Request,
+    Secret, Startup,
 };
 
 /// The nonce of every conversation, so that a recorded SCRAM exchange can be replayed.
@@ -55,33 +55,33 @@ pub struct Told {
 }
 
 /// The players' input: what to ask, how to cut, what the server says.
-struct Script<'a> {
+struct Transcript<'a> {
     choice: u8,
     piece: usize,
     server: &'a [u8],
 }
 
-impl<'a> Script<'a> {
-    fn parse(data: &'a [u8]) -> Option<Script<'a>> {
+impl<'a> Transcript<'a> {
+    fn parse(data: &'a [u8]) -> Option<Transcript<'a>> {
         let (&[choice, piece], server) = data.split_first_chunk::<2>()?;
-        Some(Script { choice, piece: usize::from(piece) + 1, server })
+        Some(Transcript { choice, piece: usize::from(piece) + 1, server })
     }
 }
 
 /// Plays an input in the pieces that it names, with a driver that asks again at once.
 pub fn conversation(data: &[u8]) {
-    let Some(script) = Script::parse(data) else { return };
-    let mut player = Player::new(script.choice);
+    let Some(transcript) = Transcript::parse(data) else { return };
+    let mut player = Player::new(transcript.choice);
     player.eager = true;
-    player.hear(script.server, script.piece);
+    player.hear(transcript.server, transcript.piece);
     player.end();
 }
 
 /// Plays an input whole and in pieces; both must tell the same.
 pub fn pieces(data: &[u8]) {
-    if let Some(script) = Script::parse(data) {
-        let whole = play(script.choice, script.server, usize::MAX);
-        let cut = play(script.choice, script.server, script.piece);
+    if let Some(transcript) = Transcript::parse(data) {
+        let whole = play(transcript.choice, transcript.server, usize::MAX);
+        let cut = play(transcript.choice, transcript.server, transcript.piece);
         assert_eq!(whole, cut);
     }
 }
@@ -259,7 +259,7 @@ fn request(index: usize) -> Request {
     let sql = || b"SELECT 1".to_vec();
     let statement = || Extended {
         sql: Some(sql()),
-        params: vec![Parameter { value: None, format: 0 }],
+        params: vec![BoundParameter { value: None, format: 0 }],
         ..Extended::default()
     };
     match index % 10 {

@@ -123,18 +123,18 @@ impl fmt::Display for Violation {
                 write!(
                     f,
                     "unexpected response from server; first received character was {}",
-                    Shown(*message)
+                    MessageType(*message)
                 )
             }
             Violation::Length { message, length } => write!(
                 f,
                 "lost synchronization with server: got message type {}, length {length}",
-                Shown(*message)
+                MessageType(*message)
             ),
             Violation::Unexpected { message, phase: Phase::Authenticate } => write!(
                 f,
                 "expected authentication request from server, but received {}",
-                Shown(*message)
+                MessageType(*message)
             ),
             Violation::Unexpected { message, phase: Phase::Idle } => {
                 write!(f, "message type 0x{message:02x} arrived from server while idle")
@@ -143,11 +143,11 @@ impl fmt::Display for Violation {
                 write!(
                     f,
                     "unexpected message type {} from server in phase {phase:?}",
-                    Shown(*message)
+                    MessageType(*message)
                 )
             }
             Violation::Malformed { message, reason } => {
-                write!(f, "malformed message type {} from server: {reason}", Shown(*message))
+                write!(f, "malformed message type {} from server: {reason}", MessageType(*message))
             }
             Violation::Flood(what) => write!(f, "server sent too many {what}"),
         }
@@ -181,9 +181,9 @@ impl fmt::Display for AuthError {
 impl std::error::Error for Error {}
 
 /// A message's type as a reader of an error text wants to see it.
-struct Shown(u8);
+struct MessageType(u8);
 
-impl fmt::Display for Shown {
+impl fmt::Display for MessageType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_ascii_graphic() {
             write!(f, "\"{}\"", char::from(self.0))

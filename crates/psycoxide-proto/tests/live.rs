@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use common::rows;
 use psycoxide_proto::{
-    Engine, Error, Event, Extended, Outcome, Parameter, ProtocolVersion, Request, ResultKind,
+    BoundParameter, Engine, Error, Event, Extended, Outcome, ProtocolVersion, Request, ResultKind,
     Secret, Startup, TransactionStatus,
 };
 
@@ -208,8 +208,8 @@ fn the_extended_protocol() {
     let outcome = session.run(Request::extended(Extended {
         sql: Some(b"SELECT $1::int + 1, $2::text".to_vec()),
         params: vec![
-            Parameter { value: Some(vec![0, 0, 0, 41]), format: 1 },
-            Parameter { value: None, format: 0 },
+            BoundParameter { value: Some(vec![0, 0, 0, 41]), format: 1 },
+            BoundParameter { value: None, format: 0 },
         ],
         ..Extended::default()
     }));
@@ -223,7 +223,7 @@ fn the_extended_protocol() {
     session.record("prepare", 6, from);
     let outcome = session.run(Request::extended(Extended {
         statement: b"s".to_vec(),
-        params: vec![Parameter { value: Some(b"7".to_vec()), format: 0 }],
+        params: vec![BoundParameter { value: Some(b"7".to_vec()), format: 0 }],
         result_formats: vec![1],
         ..Extended::default()
     }));

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use common::*;
 use psycoxide_proto::{
-    Batch, Engine, Error, Event, Extended, Interest, Parameter, Phase, Repeat, Request, ResultKind,
-    Tally, TransactionStatus, Violation,
+    Batch, BoundParameter, Engine, Error, Event, Extended, Interest, Phase, Repeat, Request,
+    ResultKind, Tally, TransactionStatus, Violation,
 };
 
 /// Submits a request, checks what is sent, and feeds the answer.
@@ -27,7 +27,7 @@ fn query(sql: &str) -> Request {
 fn extended() -> Request {
     Request::extended(Extended {
         sql: Some(b"SELECT $1".to_vec()),
-        params: vec![Parameter { value: Some(b"1".to_vec()), format: 0 }],
+        params: vec![BoundParameter { value: Some(b"1".to_vec()), format: 0 }],
         closes: true,
         ..Extended::default()
     })

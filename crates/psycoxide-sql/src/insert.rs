@@ -78,31 +78,31 @@ pub fn numbered(
         return Err(NotPlain::Unread);
     }
     let mut out = Vec::with_capacity(query.len() + 16);
-    let mut reader = Reader { part: Part::Insert, depth: 0, item: 0, after: false };
+    let mut scanner = Scanner { part: Part::Insert, depth: 0, item: 0, after: false };
     let mut number = 0;
     for piece in template.pieces() {
         match piece {
             Piece::Text(range) => {
                 let text = template.text(range);
-                reader.text(text)?;
+                scanner.text(text)?;
                 out.extend_from_slice(text);
             }
             Piece::Value(_) => {
-                reader.token(Token::Placeholder)?;
+                scanner.token(Token::Placeholder)?;
                 number += 1;
                 out.push(b'$');
                 out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
             }
         }
     }
-    match reader.part {
+    match scanner.part {
         Part::Rest => Ok(out),
         Part::Insert | Part::Into => Err(NotPlain::NoInsert),
         _ => Err(NotPlain::NoValues),
     }
 }
 
-struct Reader {
+struct Scanner {
     part: Part,
     depth: usize,
     /// How many tokens the item of the list of values has so far.
@@ -111,7 +111,7 @@ struct Reader {
     after: bool,
 }
 
-impl Reader {
+impl Scanner {
     /// Reads a piece of text: no token goes on behind a placeholder.
     fn text(&mut self, text: &[u8]) -> Result<(), NotPlain> {
         let mut rest = text;

@@ -84,12 +84,12 @@ impl Template {
     /// Cuts `query` at its placeholders.
     pub fn parse(query: &[u8]) -> Template {
         let template = Template { text: Vec::with_capacity(query.len()), ..Template::default() };
-        let mut reader = Reader { query, at: 0, text: 0, known: HashMap::new(), template };
-        reader.template.reading = reader.read().err();
-        if reader.template.reading.is_none() {
-            reader.flush(query.len());
+        let mut parser = Parser { query, at: 0, text: 0, known: HashMap::new(), template };
+        parser.template.reading = parser.read().err();
+        if parser.template.reading.is_none() {
+            parser.flush(query.len());
         }
-        reader.template
+        parser.template
     }
 
     /// How many values of a sequence the query asks for, in their order.
@@ -129,7 +129,7 @@ impl Template {
     }
 }
 
-struct Reader<'a> {
+struct Parser<'a> {
     query: &'a [u8],
     /// Where reading goes on.
     at: usize,
@@ -140,7 +140,7 @@ struct Reader<'a> {
     template: Template,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Parser<'a> {
     fn read(&mut self) -> Result<(), Fault> {
         while let Some(offset) = memchr::memchr(b'%', self.rest(self.at)) {
             let percent = self.at + offset;

@@ -27,10 +27,10 @@ struct Store {
     /// What labels are made with, so that a label alone, in a dump of memory or in a page that was
     /// swapped out, is nothing to try passwords against.
     secret: Zeroizing<[u8; 32]>,
-    kept: Mutex<VecDeque<Kept>>,
+    entries: Mutex<VecDeque<Entry>>,
 }
 
-type Kept = (Label, Arc<Keys>);
+type Entry = (Label, Arc<Keys>);
 
 /// What keys were derived from, under the store's secret.
 #[derive(Clone, Copy)]
@@ -39,7 +39,7 @@ pub(crate) struct Label([u8; 32]);
 impl KeyCache {
     /// An empty store. `secret` is random, and known to nobody else.
     pub fn new(secret: Zeroizing<[u8; 32]>) -> KeyCache {
-        KeyCache(Some(Arc::new(Store { secret, kept: Mutex::default() })))
+        KeyCache(Some(Arc::new(Store { secret, entries: Mutex::default() })))
     }
 
     /// What keys derived from this are found by; none where nothing is kept.
@@ -56,13 +56,13 @@ impl KeyCache {
 
     /// What is kept, unless another thread looks at it at this moment: then the password is
     /// stretched once more. To wait would be for ever in a child that was forked meanwhile.
-    fn kept(&self) -> Option<MutexGuard<'_, VecDeque<Kept>>> {
-        self.0.as_ref()?.kept.try_lock().ok()
+    fn entries(&self) -> Option<MutexGuard<'_, VecDeque<Entry>>> {
+        self.0.as_ref()?.entries.try_lock().ok()
     }
 
     pub(crate) fn get(&self, label: &Label) -> Option<Arc<Keys>> {
-        let kept = self.kept()?;
-        let found = kept.iter().find(|(known, _)| known.0.ct_eq(&label.0).into());
+        let entries = self.entries()?;
+        let found = entries.iter().find(|(known, _)| known.0.ct_eq(&label.0).into());
         found.map(|(_, keys)| Arc::clone(keys))
     }
 
@@ -71,9 +71,9 @@ impl KeyCache {
         if self.get(&label).is_some() {
             return;
         }
-        let Some(mut kept) = self.kept() else { return };
-        kept.truncate(MOST - 1);
-        kept.push_front((label, Arc::clone(keys)));
+        let Some(mut entries) = self.entries() else { return };
+        entries.truncate(MOST - 1);
+        entries.push_front((label, Arc::clone(keys)));
     }
 }
 
@@ -104,7 +104,7 @@ mod tests {
             cache.keep(label(number), &keys);
             cache.keep(label(number), &keys);
         }
-        assert_eq!(cache.kept().unwrap().len(), MOST);
+        assert_eq!(cache.entries().unwrap().len(), MOST);
         assert!(cache.get(&label(199)).is_some() && cache.get(&label(136)).is_some());
         assert!(cache.get(&label(135)).is_none());
         assert_eq!(Arc::strong_count(&keys), 1 + MOST);
@@ -128,7 +128,7 @@ mod tests {
         let (cache, keys) = (cache(1), keys());
         let label = cache.label(b"p", b"s", 1).unwrap();
         cache.keep(label, &keys);
-        let held = cache.kept().unwrap();
+        let held = cache.entries().unwrap();
         assert!(cache.get(&label).is_none());
         cache.keep(cache.label(b"p", b"s", 2).unwrap(), &keys);
         drop(held);

@@ -55,9 +55,14 @@ pub(crate) struct Exchange {
 
 enum Step {
     /// The first message is out.
-    First(Origin),
+    First(Credential),
     /// The password is being stretched, unless its keys are known.
-    Deriving { source: Box<Source>, label: Option<Label>, auth_message: String, final_bare: String },
+    Deriving {
+        source: Box<KeySource>,
+        label: Option<Label>,
+        auth_message: String,
+        final_bare: String,
+    },
     /// The final message is out; the server must answer with this signature.
     Final { expected: [u8; 32], label: Option<Label>, keys: Arc<Keys> },
     /// The server has proved that it knows the password.
@@ -65,14 +70,14 @@ enum Step {
 }
 
 /// What the client has to show.
-enum Origin {
+enum Credential {
     Password(Zeroizing<Vec<u8>>),
     /// The keys of a password that somebody else knows.
     Keys(Arc<Keys>),
 }
 
 /// Where the keys come from.
-enum Source {
+enum KeySource {
     Known(Arc<Keys>),
     Derived(Derivation),
 }
@@ -86,12 +91,12 @@ impl Exchange {
         cache: KeyCache,
     ) -> Exchange {
         let password = Zeroizing::new(saslprep(password).into_owned());
-        Exchange { binding, nonce, cache, step: Step::First(Origin::Password(password)) }
+        Exchange { binding, nonce, cache, step: Step::First(Credential::Password(password)) }
     }
 
     /// The same with keys instead of a password.
     pub(crate) fn with_keys(keys: Arc<Keys>, nonce: String, binding: Binding) -> Exchange {
-        let step = Step::First(Origin::Keys(keys));
+        let step = Step::First(Credential::Keys(keys));
         Exchange { binding, nonce, cache: KeyCache::default(), step }
     }
 
@@ -103,7 +108,7 @@ impl Exchange {
 
     /// Takes the `server-first-message`; the password is then to be stretched by [`Self::work`].
     pub(crate) fn server_first(&mut self, message: &[u8]) -> Result<(), AuthError> {
-        let Step::First(origin) = &self.step else {
+        let Step::First(credential) = &self.step else {
             return Err(AuthError::OutOfOrder("unexpected SASL continuation from server"));
         };
         let message =
@@ -112,13 +117,13 @@ impl Exchange {
         if nonce.len() <= self.nonce.len() || !nonce.starts_with(&self.nonce) {
             return Err(AuthError::Nonce);
         }
-        let (label, source) = match origin {
-            Origin::Keys(keys) => (None, Source::Known(Arc::clone(keys))),
-            Origin::Password(password) => {
+        let (label, source) = match credential {
+            Credential::Keys(keys) => (None, KeySource::Known(Arc::clone(keys))),
+            Credential::Password(password) => {
                 let label = self.cache.label(password, &salt, iterations);
                 let source = match label.as_ref().and_then(|label| self.cache.get(label)) {
-                    Some(keys) => Source::Known(keys),
-                    None => Source::Derived(Derivation::new(password, &salt, iterations)?),
+                    Some(keys) => KeySource::Known(keys),
+                    None => KeySource::Derived(Derivation::new(password, &salt, iterations)?),
                 };
                 (label, source)
             }
@@ -141,8 +146,8 @@ impl Exchange {
             return None;
         };
         let keys = match &mut **source {
-            Source::Known(keys) => Arc::clone(keys),
-            Source::Derived(derivation) => Arc::new(Keys::new(&derivation.work()?)),
+            KeySource::Known(keys) => Arc::clone(keys),
+            KeySource::Derived(derivation) => Arc::new(Keys::new(&derivation.work()?)),
         };
         let signature = mac(&*keys.stored, auth_message.as_bytes());
         let mut proof = *keys.client;
@@ -339,7 +344,7 @@ mod tests {
             let mut other = exchange_with(&cache, password);
             other.server_first(first).unwrap();
             let Step::Deriving { source, .. } = &other.step else { panic!() };
-            assert!(matches!(**source, Source::Derived(_)));
+            assert!(matches!(**source, KeySource::Derived(_)));
         }
     }
 
@@ -349,7 +354,7 @@ mod tests {
         exchange.server_first(FIRST).unwrap();
         assert!(exchange.is_working() && !exchange.is_verified());
         let Step::Deriving { source, .. } = &exchange.step else { panic!() };
-        assert_eq!(matches!(**source, Source::Known(_)), known);
+        assert_eq!(matches!(**source, KeySource::Known(_)), known);
         let message = exchange.work().unwrap();
         assert!(message.starts_with("c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDp,p="), "{message}");
         let salt = STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();

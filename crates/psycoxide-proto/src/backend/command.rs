@@ -33,7 +33,7 @@ pub(crate) fn function_call_response(body: &[u8]) -> Result<Option<&[u8]>, Malfo
 }
 
 /// A message without contents, such as ParseComplete or EmptyQueryResponse.
-pub(crate) fn nothing(body: &[u8]) -> Result<(), Malformed> {
+pub(crate) fn empty(body: &[u8]) -> Result<(), Malformed> {
     Reader::new(body).finish()
 }
 
@@ -61,8 +61,8 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_nothing() {
-        assert!(nothing(b"").is_ok());
-        assert!(nothing(b"x").is_err());
+    fn an_empty_body_is_empty() {
+        assert!(empty(b"").is_ok());
+        assert!(empty(b"x").is_err());
     }
 }

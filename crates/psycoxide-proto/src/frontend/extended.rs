@@ -6,7 +6,7 @@ use crate::wire::writer::{Refused, TOO_LONG, Writer};
 
 /// A parameter of a statement run by the extended query protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parameter {
+pub struct BoundParameter {
     /// The value, `None` for NULL.
     pub value: Option<Vec<u8>>,
     /// Its format: 0 is text, 1 is binary.
@@ -82,7 +82,7 @@ fn write_length(out: &mut [u8], start: usize, end: usize) -> Result<(), Refused>
 pub(crate) fn bind(
     out: &mut Vec<u8>,
     statement: &[u8],
-    params: &[Parameter],
+    params: &[BoundParameter],
     result_formats: &[i16],
 ) -> Result<(), Refused> {
     let mut message = Writer::message(out, b'B');
@@ -190,8 +190,8 @@ mod tests {
         assert_eq!(out, b"P\0\0\0\x15\0SELECT $1\0\0\x01\0\0\0\x17");
         out.clear();
         let params = [
-            Parameter { value: Some(b"7".to_vec()), format: 0 },
-            Parameter { value: None, format: 1 },
+            BoundParameter { value: Some(b"7".to_vec()), format: 0 },
+            BoundParameter { value: None, format: 1 },
         ];
         bind(&mut out, b"s", &params, &[1]).unwrap();
         assert_eq!(

@@ -1,7 +1,7 @@
 //! One conversation without its in buffer: what each action of the table does.
 
 use crate::backend::auth::Authentication;
-use crate::backend::command::{command_complete, function_call_response, nothing};
+use crate::backend::command::{command_complete, empty, function_call_response};
 use crate::backend::copy::CopyFormat;
 use crate::backend::report::Report;
 use crate::backend::rows::parameter_description;
@@ -11,12 +11,12 @@ use crate::backend::session::{
 use crate::error::{Error, Violation};
 use crate::frontend::{copy, extended, query, startup as first};
 use crate::machine::event::{Answer, Event, Outcome, TokenRefusal};
-use crate::machine::opening::Opening;
+use crate::machine::in_flight::{BeginForm, InFlight};
+use crate::machine::login::Login;
+use crate::machine::outcome::OutcomeBuilder;
 use crate::machine::request::Request;
-use crate::machine::script::{BeginForm, Script};
-use crate::machine::session::Session;
+use crate::machine::session::SessionState;
 use crate::machine::startup::Startup;
-use crate::machine::task::Task;
 use crate::machine::transitions::{Action, Message, Phase, Rule};
 use crate::result::ResultKind;
 use crate::result::rows::Rows;
@@ -37,9 +37,9 @@ pub(crate) enum Effect {
     /// The rows collected so far belong to no result that will be handed out.
     ForgetRows,
     /// What follows may be said again and again, and need not be read each time.
-    PassAlike,
+    SkipRepeated,
     /// The next message was sent just now: what was received before it does not answer it.
-    GoOn,
+    SkipStrayReady,
     /// The request is complete: its rows are wanted.
     Finish,
 }
@@ -47,16 +47,16 @@ pub(crate) enum Effect {
 /// One conversation.
 pub(crate) struct Conversation {
     pub(crate) phase: Phase,
-    pub(crate) session: Session,
+    pub(crate) session: SessionState,
     pub(crate) out: Outbox,
-    pub(crate) task: Task,
+    pub(crate) outcome: OutcomeBuilder,
     /// From which length of fields on, in bytes, the request under way offers rows.
     pub(crate) offering: Option<usize>,
     /// At most one event waits; nothing is read on behind it.
     pub(crate) event: Option<Event>,
     pub(crate) failure: Option<Error>,
     /// Present until the server has let us in.
-    opening: Option<Box<Opening>>,
+    login: Option<Box<Login>>,
     authenticated: bool,
     password_used: bool,
     password_needed: bool,
@@ -65,7 +65,7 @@ pub(crate) struct Conversation {
     setup: bool,
     /// The request under way is the session's set-up, not the driver's.
     internal: bool,
-    script: Script,
+    in_flight: InFlight,
     /// The request's BEGIN has succeeded.
     pub(crate) begun: bool,
     /// The report with which the server said that it would end the session.
@@ -73,37 +73,37 @@ pub(crate) struct Conversation {
 }
 
 /// What can go wrong with a message: its layout, or what it says.
-pub(crate) enum Trouble {
+pub(crate) enum MessageError {
     Malformed(Malformed),
     Error(Error),
 }
 
-impl From<Malformed> for Trouble {
-    fn from(reason: Malformed) -> Trouble {
-        Trouble::Malformed(reason)
+impl From<Malformed> for MessageError {
+    fn from(reason: Malformed) -> MessageError {
+        MessageError::Malformed(reason)
     }
 }
 
-impl From<Error> for Trouble {
-    fn from(error: Error) -> Trouble {
-        Trouble::Error(error)
+impl From<Error> for MessageError {
+    fn from(error: Error) -> MessageError {
+        MessageError::Error(error)
     }
 }
 
-impl From<Violation> for Trouble {
-    fn from(violation: Violation) -> Trouble {
-        Trouble::Error(violation.into())
+impl From<Violation> for MessageError {
+    fn from(violation: Violation) -> MessageError {
+        MessageError::Error(violation.into())
     }
 }
 
-impl Trouble {
+impl MessageError {
     #[cold]
     pub(crate) fn in_message(self, message: Message) -> Error {
         match self {
-            Trouble::Malformed(reason) => {
+            MessageError::Malformed(reason) => {
                 Violation::Malformed { message: message.byte(), reason }.into()
             }
-            Trouble::Error(error) => error,
+            MessageError::Error(error) => error,
         }
     }
 }
@@ -114,7 +114,7 @@ impl Conversation {
         let mut out = Outbox::default();
         let version = startup.protocol.code();
         let sent = out.append(|out| first::startup(out, version, &startup.parameters));
-        let mut session = Session::new(startup.protocol);
+        let mut session = SessionState::new(startup.protocol);
         if startup.parameters.iter().any(|(name, _)| name == b"replication") {
             // "In either physical replication or logical replication walsender mode, only the simple
             // query protocol can be used."
@@ -125,18 +125,18 @@ impl Conversation {
             phase: Phase::Authenticate,
             session,
             out,
-            task: Task::default(),
+            outcome: OutcomeBuilder::default(),
             event: None,
             failure: None,
             setup: startup.session_setup,
-            opening: Some(Box::new(Opening::new(startup))),
+            login: Some(Box::new(Login::new(startup))),
             authenticated: false,
             password_used: false,
             password_needed: false,
             token_refusal: None,
             internal: false,
             offering: None,
-            script: Script::default(),
+            in_flight: InFlight::default(),
             begun: false,
             last_words: None,
         };
@@ -147,21 +147,22 @@ impl Conversation {
     }
 
     /// Does what the table says about a message.
-    pub(crate) fn act(&mut self, rule: Rule, body: &[u8]) -> Result<Effect, Trouble> {
+    pub(crate) fn act(&mut self, rule: Rule, body: &[u8]) -> Result<Effect, MessageError> {
         self.phase = rule.next;
         match rule.action {
             Action::Ready => self.ready(body),
             Action::Columns => {
-                self.task.columns(body, ResultKind::Tuples)?;
+                self.outcome.columns(body, ResultKind::Tuples)?;
                 Ok(Effect::ForgetRows)
             }
             Action::Complete => self.complete(body),
             Action::BatchComplete => {
-                self.task.complete_in_batch(self.script.acknowledged(), command_complete(body)?);
-                Ok(Effect::PassAlike)
+                self.outcome
+                    .complete_in_batch(self.in_flight.acknowledged(), command_complete(body)?);
+                Ok(Effect::SkipRepeated)
             }
             Action::Acknowledge => {
-                nothing(body)?;
+                empty(body)?;
                 Ok(Effect::Nothing)
             }
             _ => self.act_rarely(rule, body),
@@ -169,15 +170,15 @@ impl Conversation {
     }
 
     /// The statement is complete.
-    fn complete(&mut self, body: &[u8]) -> Result<Effect, Trouble> {
-        let own = self.task.complete(command_complete(body)?);
+    fn complete(&mut self, body: &[u8]) -> Result<Effect, MessageError> {
+        let own = self.outcome.complete(command_complete(body)?);
         Ok(if own { Effect::Nothing } else { Effect::ForgetRows })
     }
 
     /// What no answer has many of stands by itself: the other messages are read in fewer of the
     /// processor's cache lines.
     #[inline(never)]
-    fn act_rarely(&mut self, rule: Rule, body: &[u8]) -> Result<Effect, Trouble> {
+    fn act_rarely(&mut self, rule: Rule, body: &[u8]) -> Result<Effect, MessageError> {
         match rule.action {
             Action::Notice => self.session.add_notice(Report::parse(body)?),
             Action::Notification => self.session.add_notification(Notification::parse(body)?),
@@ -192,7 +193,7 @@ impl Conversation {
             Action::Authenticate => self.authenticate(Authentication::parse(body)?)?,
             Action::Refused => return Err(Error::Server(Box::new(Report::parse(body)?)).into()),
             Action::LastWords => self.last_words(Report::parse(body)?),
-            Action::NoColumns => nothing(body)?,
+            Action::NoColumns => empty(body)?,
             Action::Begun => {
                 command_complete(body)?;
                 self.begun = true;
@@ -201,7 +202,7 @@ impl Conversation {
                 command_complete(body)?;
                 self.begun = true;
                 self.session.set_extended(true);
-                self.phase = self.script.after_begin();
+                self.phase = self.in_flight.after_begin();
             }
             Action::BeginRefused => return self.begin_refused(body),
             Action::BeginIgnored => {
@@ -217,7 +218,7 @@ impl Conversation {
             }
             Action::StreamData => self.event = Some(Event::CopyData(body.to_vec())),
             Action::StreamEnd => {
-                nothing(body)?;
+                empty(body)?;
                 self.out
                     .append(|out| {
                         copy::copy_done(out);
@@ -225,22 +226,22 @@ impl Conversation {
                     })
                     .map_err(Error::Misuse)?;
             }
-            Action::PreparedColumns => self.task.columns(body, ResultKind::Command)?,
+            Action::PreparedColumns => self.outcome.columns(body, ResultKind::Command)?,
             Action::ParameterTypes => {
-                self.task.parameter_types(parameter_description(body)?);
+                self.outcome.parameter_types(parameter_description(body)?);
                 return Ok(Effect::ForgetRows);
             }
             Action::Empty => {
-                nothing(body)?;
-                self.task.empty();
+                empty(body)?;
+                self.outcome.empty();
                 return Ok(Effect::ForgetRows);
             }
             Action::Value => {
-                self.task.value(function_call_response(body)?);
+                self.outcome.value(function_call_response(body)?);
                 return Ok(Effect::ForgetRows);
             }
             Action::CopyComplete => {
-                if self.script.is_extended() {
+                if self.in_flight.is_extended() {
                     self.phase = Phase::Sync;
                 }
                 return self.complete(body);
@@ -259,14 +260,14 @@ impl Conversation {
         Ok(Effect::Nothing)
     }
 
-    fn copy_begins(&mut self, action: Action, format: CopyFormat) -> Result<Effect, Trouble> {
+    fn copy_begins(&mut self, action: Action, format: CopyFormat) -> Result<Effect, MessageError> {
         let (kind, event) = match action {
             Action::CopyIn => (ResultKind::CopyIn, Some(Event::CopyIn(format))),
             Action::CopyOut => (ResultKind::CopyOut, Some(Event::CopyOut(format))),
             Action::CopyBoth => (ResultKind::CopyBoth, Some(Event::CopyBoth(format))),
             _ => (ResultKind::CopyIn, None),
         };
-        self.task.open(kind);
+        self.outcome.open(kind);
         if event.is_none() {
             // "The backend will ignore Flush and Sync messages received during copy-in mode": the
             // Sync that was sent already is lost, so the server awaits another one.
@@ -284,16 +285,16 @@ impl Conversation {
     }
 
     fn authenticate(&mut self, request: Authentication<'_>) -> Result<(), Error> {
-        let Some(opening) = &mut self.opening else {
+        let Some(login) = &mut self.login else {
             return Err(Error::Misuse("authentication is over"));
         };
-        let answered = opening.step(request, &mut self.out);
-        self.password_used = opening.password_used;
-        self.password_needed = opening.password_needed;
-        self.token_refusal = opening.token_refusal.take();
-        self.event = opening.asks().map(Event::Ask);
+        let answered = login.step(request, &mut self.out);
+        self.password_used = login.password_used;
+        self.password_needed = login.password_needed;
+        self.token_refusal = login.token_refusal.take();
+        self.event = login.asks().map(Event::Ask);
         if answered? {
-            self.opening = None;
+            self.login = None;
             self.authenticated = true;
             self.phase = Phase::Start;
         }
@@ -305,12 +306,12 @@ impl Conversation {
         if let Some(error) = &self.failure {
             return Err(error.clone());
         }
-        let Some(opening) = self.opening.as_mut().filter(|opening| opening.is_asking()) else {
+        let Some(login) = self.login.as_mut().filter(|login| login.is_asking()) else {
             return Err(Error::Misuse("nothing was asked for"));
         };
-        let answered = opening.answer(answer, &mut self.out);
-        self.password_used = opening.password_used;
-        self.password_needed = opening.password_needed;
+        let answered = login.answer(answer, &mut self.out);
+        self.password_used = login.password_used;
+        self.password_needed = login.password_needed;
         if let Err(error) = answered {
             self.fail(error);
         }
@@ -319,7 +320,7 @@ impl Conversation {
 
     /// Whether the driver has to give something before it goes on.
     pub(crate) fn is_asking(&self) -> bool {
-        self.opening.as_ref().is_some_and(|opening| opening.is_asking())
+        self.login.as_ref().is_some_and(|login| login.is_asking())
     }
 
     pub(crate) fn token_refusal(&self) -> Option<&TokenRefusal> {
@@ -328,13 +329,13 @@ impl Conversation {
 
     /// Whether the password is still being stretched.
     pub(crate) fn is_working(&self) -> bool {
-        self.opening.as_ref().is_some_and(|opening| opening.is_working())
+        self.login.as_ref().is_some_and(|login| login.is_working())
     }
 
     /// Goes on stretching the password, for a bounded time.
     pub(crate) fn work(&mut self) {
-        if let Some(opening) = &mut self.opening
-            && let Err(error) = opening.work(&mut self.out)
+        if let Some(login) = &mut self.login
+            && let Err(error) = login.work(&mut self.out)
         {
             self.fail(error);
         }
@@ -350,18 +351,18 @@ impl Conversation {
         }
     }
 
-    fn error(&mut self, body: &[u8]) -> Result<Effect, Trouble> {
+    fn error(&mut self, body: &[u8]) -> Result<Effect, MessageError> {
         let report = Box::new(Report::parse(body)?);
         if report.is_fatal() {
             self.last_words = Some(report.clone());
         }
-        self.task.fail(report);
+        self.outcome.fail(report);
         Ok(Effect::ForgetRows)
     }
 
     /// The peer refuses to parse BEGIN. Unless somebody intervened, it may not know the extended query
     /// protocol, whatever it looked like: nothing was run, and a simple BEGIN will tell.
-    fn begin_refused(&mut self, body: &[u8]) -> Result<Effect, Trouble> {
+    fn begin_refused(&mut self, body: &[u8]) -> Result<Effect, MessageError> {
         let report = Report::parse(body)?;
         let intervened = report.sqlstate().is_some_and(|code| code.starts_with(INTERVENED));
         if report.is_fatal() || intervened || !self.fall_back(true)? {
@@ -372,7 +373,7 @@ impl Conversation {
 
     /// Goes on with a simple BEGIN, as soon as nothing else is outstanding; false if that cannot be.
     fn fall_back(&mut self, error: bool) -> Result<bool, Error> {
-        let phase = self.script.fall_back(error, &mut self.out).map_err(Error::Misuse)?;
+        let phase = self.in_flight.fall_back(error, &mut self.out).map_err(Error::Misuse)?;
         if let Some(phase) = phase {
             self.phase = phase;
             self.session.set_extended(false);
@@ -386,23 +387,23 @@ impl Conversation {
     }
 
     /// The server is ready: on to the next query of the script, or to the end.
-    fn ready(&mut self, body: &[u8]) -> Result<Effect, Trouble> {
+    fn ready(&mut self, body: &[u8]) -> Result<Effect, MessageError> {
         self.session.status = ready_for_query(body)?;
         self.session.settle();
         // It has gone on after all.
         self.last_words = None;
-        if self.task.error().is_none() {
+        if self.outcome.error().is_none() {
             if std::mem::take(&mut self.setup) && !self.reads_iso_dates() {
                 self.internal = true;
                 self.out.append(|out| query::query(out, SET_DATESTYLE)).map_err(Error::Misuse)?;
                 self.phase = Phase::Query;
-                return Ok(Effect::GoOn);
+                return Ok(Effect::SkipStrayReady);
             }
-            if let Some(phase) = self.script.go_on(&mut self.out).map_err(Error::Misuse)? {
+            if let Some(phase) = self.in_flight.go_on(&mut self.out).map_err(Error::Misuse)? {
                 self.phase = phase;
-                return Ok(Effect::GoOn);
+                return Ok(Effect::SkipStrayReady);
             }
-            if self.script.is_extended() {
+            if self.in_flight.is_extended() {
                 self.session.set_extended(true);
             }
         }
@@ -411,11 +412,11 @@ impl Conversation {
 
     /// Tells the driver how its request ended.
     pub(crate) fn finish(&mut self, rows: Rows) {
-        let mut outcome = self.task.finish(rows);
+        let mut outcome = self.outcome.finish(rows);
         if std::mem::take(&mut self.internal) {
             outcome.result = None;
         }
-        self.script = Script::default();
+        self.in_flight = InFlight::default();
         self.event = Some(Event::Done(outcome));
     }
 
@@ -433,9 +434,10 @@ impl Conversation {
             Some(_) => self.session.begin_form(),
             None => BeginForm::Simple,
         };
-        let (phase, script) = Script::start(request, form, &mut self.out).map_err(Error::Misuse)?;
+        let (phase, in_flight) =
+            InFlight::start(request, form, &mut self.out).map_err(Error::Misuse)?;
         self.phase = phase;
-        self.script = script;
+        self.in_flight = in_flight;
         self.offering = offering;
         Ok(())
     }
@@ -500,7 +502,7 @@ impl Conversation {
     /// The peer has closed the connection, and all that it sent has been read.
     pub(crate) fn end_of_file(&mut self) {
         let words = self.last_words.take();
-        let error = self.task.error().cloned().map(Box::new);
+        let error = self.outcome.error().cloned().map(Box::new);
         let busy = self.phase.is_waiting() && !self.phase.is_opening();
         if busy && error.is_some() {
             self.event = Some(Event::Done(Outcome { error: error.clone(), ..Outcome::default() }));
@@ -513,7 +515,7 @@ impl Conversation {
         if self.failure.is_none() && self.phase != Phase::Closed {
             self.failure = Some(error);
             self.phase = Phase::Failed;
-            self.opening = None;
+            self.login = None;
             self.out.clear();
         }
     }
@@ -527,7 +529,7 @@ impl Conversation {
                 Ok(())
             });
             self.phase = Phase::Closed;
-            self.opening = None;
+            self.login = None;
             self.event = None;
         }
     }

@@ -3,13 +3,13 @@
 pub(crate) mod batch;
 mod conversation;
 pub(crate) mod event;
-mod opening;
+mod in_flight;
+mod login;
+mod outcome;
 pub(crate) mod repeat;
 pub(crate) mod request;
-mod script;
 mod session;
 pub(crate) mod startup;
-mod task;
 pub(crate) mod transitions;
 
 use std::fmt;
@@ -273,10 +273,10 @@ impl Engine {
     pub fn offers_rows(&self) -> bool {
         let Some(long) = self.talk.offering else { return false };
         let rows = self.inbox.full_rows();
-        let width = usize::from(self.talk.task.width);
+        let width = usize::from(self.talk.outcome.width);
         !rows.is_empty()
             && rows.memory() / rows.len() >= long.saturating_mul(width)
-            && self.talk.task.columns_under_way().is_some()
+            && self.talk.outcome.columns_under_way().is_some()
     }
 
     /// The request under way offers no more rows.
@@ -290,7 +290,7 @@ impl Engine {
     /// fails: its rows say then, in [`Rows::before`], how many were taken. Rows that are taken with
     /// none before them begin another statement's result.
     pub fn take_rows(&mut self) -> Option<(Arc<Columns>, Rows)> {
-        let columns = Arc::clone(self.talk.task.columns_under_way()?);
+        let columns = Arc::clone(self.talk.outcome.columns_under_way()?);
         let rows = self.inbox.take_full_rows();
         (!rows.is_empty()).then_some((columns, rows))
     }
@@ -423,7 +423,7 @@ impl Engine {
             return Ok(false);
         }
         match rule.action {
-            Action::Rows => self.inbox.walk_rows(self.talk.task.width)?,
+            Action::Rows => self.inbox.collect_rows(self.talk.outcome.width)?,
             Action::CopyData => {
                 let block = self.inbox.take_copy_data(COPY_BLOCK);
                 // Messages may be empty, all of them.
@@ -452,17 +452,17 @@ impl Engine {
     fn act(&mut self, rule: Rule, header: Header) -> Result<(), Error> {
         let effect = match self.talk.act(rule, self.inbox.body(header)) {
             Ok(effect) => effect,
-            Err(trouble) => return Err(trouble.in_message(header.message)),
+            Err(error) => return Err(error.in_message(header.message)),
         };
         self.inbox.consume(header);
         match effect {
             Effect::Nothing => {}
             Effect::ForgetRows => self.inbox.forget_rows(),
-            Effect::PassAlike => {
-                let times = self.inbox.pass(self.talk.task.alike());
-                self.talk.task.complete_alike(times);
+            Effect::SkipRepeated => {
+                let times = self.inbox.skip(self.talk.outcome.repeated_reply());
+                self.talk.outcome.complete_repeated(times);
             }
-            Effect::GoOn => self.pass_ready()?,
+            Effect::SkipStrayReady => self.skip_stray_ready()?,
             Effect::Finish => {
                 let rows = self.inbox.seal_rows();
                 self.talk.finish(rows);
@@ -475,7 +475,7 @@ impl Engine {
 impl Engine {
     /// Passes over each ReadyForQuery that is one too many, as libpq does while nothing runs: read later,
     /// it would end the request that has just been sent.
-    fn pass_ready(&mut self) -> Result<(), Error> {
+    fn skip_stray_ready(&mut self) -> Result<(), Error> {
         while let Some(header) = self.inbox.header(false)?
             && header.message == Message::ReadyForQuery
             && self.inbox.holds(header)

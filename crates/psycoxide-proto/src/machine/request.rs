@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::frontend::extended::Parameter;
+use crate::frontend::extended::BoundParameter;
 use crate::machine::batch::Batch;
 use crate::machine::repeat::Repeat;
 
@@ -10,13 +10,13 @@ use crate::machine::repeat::Repeat;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     pub(crate) begin: Option<Vec<u8>>,
-    pub(crate) work: Work,
+    pub(crate) kind: RequestKind,
     pub(crate) offering: Option<usize>,
 }
 
 /// What to do once a transaction is open. (What is large and rare is boxed: requests are handed on.)
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Work {
+pub(crate) enum RequestKind {
     /// Simple queries, each sent when the one before succeeded.
     Script(Vec<Vec<u8>>),
     /// A simple query: the usual case, without a list around it.
@@ -49,7 +49,7 @@ pub struct Extended {
     /// The types of the parameters, as far as they are prescribed (0 = let the server choose).
     pub types: Vec<u32>,
     /// The parameters' values.
-    pub params: Vec<Parameter>,
+    pub params: Vec<BoundParameter>,
     /// The formats of the columns: 0 is text, 1 is binary. One is for all of them; none, and all
     /// are text.
     pub result_formats: Vec<i16>,
@@ -61,20 +61,20 @@ pub struct Extended {
 impl Request {
     /// A simple query: one or more statements in one text.
     pub fn query(sql: Vec<u8>) -> Request {
-        Request::of(Work::Query(sql))
+        Request::of(RequestKind::Query(sql))
     }
 
     /// Exactly one statement, with no parameters of the server's kind, whose answer is the same by the
     /// simple and by the extended query protocol. It is a simple query, but where a transaction is
     /// opened first by a peer that knows the extended protocol: see [`Request::begin`].
     pub fn statement(sql: Vec<u8>) -> Request {
-        Request::of(Work::Statement(sql))
+        Request::of(RequestKind::Statement(sql))
     }
 
     /// Simple queries, one after another: each is sent when the one before succeeded, and the
     /// first error ends the script. The outcome is the last one's.
     pub fn script(queries: Vec<Vec<u8>>) -> Request {
-        Request::of(Work::Script(queries))
+        Request::of(RequestKind::Script(queries))
     }
 
     /// Statements that are sent together: the first that fails ends the batch, as if each had been
@@ -84,35 +84,35 @@ impl Request {
     /// In a transaction only: outside of one the statements would be a transaction together. Each
     /// text holds exactly one statement, which is no COPY.
     pub fn batch(batch: Arc<Batch>) -> Request {
-        Request::of(Work::Batch(batch))
+        Request::of(RequestKind::Batch(batch))
     }
 
     /// One statement run with each of the rows: the first that fails ends it. As [`Request::batch`],
     /// in all the rest.
     pub fn repeat(repeat: Repeat) -> Request {
-        Request::of(Work::Repeat(Box::new(repeat)))
+        Request::of(RequestKind::Repeat(Box::new(repeat)))
     }
 
     /// The fast-path call of a function by its object identifier, arguments and result in binary.
     ///
     /// <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-FUNCTION-CALL>
     pub fn function(oid: u32, args: Vec<Vec<u8>>) -> Request {
-        Request::of(Work::Function { oid, args })
+        Request::of(RequestKind::Function { oid, args })
     }
 
     /// A statement by the extended query protocol.
     pub fn extended(extended: Extended) -> Request {
-        Request::of(Work::Extended(Box::new(extended)))
+        Request::of(RequestKind::Extended(Box::new(extended)))
     }
 
     /// Prepares a named statement; the result has its columns and its parameters' types.
     pub fn prepare(name: Vec<u8>, sql: Vec<u8>, types: Vec<u32>) -> Request {
-        Request::of(Work::Prepare { name, sql, types })
+        Request::of(RequestKind::Prepare { name, sql, types })
     }
 
     /// Forgets a named prepared statement. It is no error when there is none.
     pub fn close_statement(name: Vec<u8>) -> Request {
-        Request::of(Work::Close { name })
+        Request::of(RequestKind::Close { name })
     }
 
     /// Offers the rows of results while they arrive, if their fields take this many bytes on
@@ -123,8 +123,8 @@ impl Request {
         self
     }
 
-    fn of(work: Work) -> Request {
-        Request { begin: None, work, offering: None }
+    fn of(kind: RequestKind) -> Request {
+        Request { begin: None, kind, offering: None }
     }
 
     /// Opens a transaction with this statement first: when it fails, nothing of the request is run.

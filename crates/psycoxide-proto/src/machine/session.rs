@@ -7,7 +7,7 @@ use crate::backend::session::{
     CancelKey, NegotiateProtocolVersion, Notification, TransactionStatus,
 };
 use crate::error::{Error, Violation};
-use crate::machine::script::BeginForm;
+use crate::machine::in_flight::BeginForm;
 use crate::machine::startup::ProtocolVersion;
 
 /// So many notices and notifications may queue up before a driver should take them.
@@ -50,7 +50,7 @@ const REPORTED_SINCE_14: &str = "in_hot_standby";
 
 /// What a peer looks like, by the parameters that it reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Likeness {
+enum PeerKind {
     /// Anything.
     Unknown,
     /// PostgreSQL, or a pooler that may lose count of what a server skips.
@@ -59,46 +59,46 @@ enum Likeness {
     PostgreSql14,
 }
 
-impl Likeness {
+impl PeerKind {
     /// None of the parameters is ever empty in PostgreSQL. PGlite, which has nobody's session to report,
     /// passes on the messages of several clients one by one, and only a simple query is one message.
-    fn of(parameters: &Parameters) -> Likeness {
+    fn of(parameters: &ServerParameters) -> PeerKind {
         let reported = |name: &str| parameters.get(name).is_some_and(|text| !text.is_empty());
         if !REPORTED_BY_POSTGRESQL.into_iter().all(reported) {
-            Likeness::Unknown
+            PeerKind::Unknown
         } else if reported(REPORTED_SINCE_14) {
-            Likeness::PostgreSql14
+            PeerKind::PostgreSql14
         } else {
-            Likeness::PostgreSql
+            PeerKind::PostgreSql
         }
     }
 }
 
 /// The state of the session, as far as the server tells it.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub(crate) struct SessionState {
     pub(crate) status: TransactionStatus,
     /// Whether the peer knows the extended query protocol, once that is known.
     extended: Option<bool>,
     /// What it looks like, once it is ready.
-    likeness: Option<Likeness>,
+    peer: Option<PeerKind>,
     pub(crate) protocol: ProtocolVersion,
     pub(crate) key: Option<CancelKey>,
-    pub(crate) parameters: Parameters,
+    pub(crate) parameters: ServerParameters,
     notices: VecDeque<Report>,
     notice_bytes: usize,
     notifications: Vec<Notification>,
 }
 
-impl Session {
-    pub(crate) fn new(protocol: ProtocolVersion) -> Session {
-        Session {
+impl SessionState {
+    pub(crate) fn new(protocol: ProtocolVersion) -> SessionState {
+        SessionState {
             status: TransactionStatus::Idle,
             extended: None,
-            likeness: None,
+            peer: None,
             protocol,
             key: None,
-            parameters: Parameters::default(),
+            parameters: ServerParameters::default(),
             notices: VecDeque::new(),
             notice_bytes: 0,
             notifications: Vec::new(),
@@ -110,7 +110,7 @@ impl Session {
         match self.extended {
             Some(true) if self.pipelines() => BeginForm::Together,
             Some(true) => BeginForm::Alone,
-            None if self.likeness >= Some(Likeness::PostgreSql) => BeginForm::First,
+            None if self.peer >= Some(PeerKind::PostgreSql) => BeginForm::First,
             None | Some(false) => BeginForm::Simple,
         }
     }
@@ -118,14 +118,14 @@ impl Session {
     /// Whether several statements may go before one Sync: the peer has answered by the extended query
     /// protocol, and knows what a server skips when one of them fails.
     pub(crate) fn pipelines(&self) -> bool {
-        self.extended == Some(true) && self.likeness == Some(Likeness::PostgreSql14)
+        self.extended == Some(true) && self.peer == Some(PeerKind::PostgreSql14)
     }
 
     /// The server is ready: what it reports when it is for the first time tells what it is. Later a
     /// pooler may pass on more.
     pub(crate) fn settle(&mut self) {
-        if self.likeness.is_none() {
-            self.likeness = Some(Likeness::of(&self.parameters));
+        if self.peer.is_none() {
+            self.peer = Some(PeerKind::of(&self.parameters));
         }
     }
 
@@ -208,24 +208,24 @@ impl Session {
 
 /// The run-time parameters that the server reports, with their current values.
 #[derive(Debug, Default)]
-pub(crate) struct Parameters {
+pub(crate) struct ServerParameters {
     /// Few enough to be searched one by one.
-    values: Vec<Parameter>,
+    values: Vec<ServerParameter>,
     bytes: usize,
     version: u64,
 }
 
 /// A name and a value, in one piece of memory.
 #[derive(Debug)]
-struct Parameter {
+struct ServerParameter {
     text: Box<[u8]>,
     /// How long the name is.
     name: usize,
 }
 
-impl Parameter {
-    fn new(name: &[u8], value: &[u8]) -> Parameter {
-        Parameter { text: [name, value].concat().into(), name: name.len() }
+impl ServerParameter {
+    fn new(name: &[u8], value: &[u8]) -> ServerParameter {
+        ServerParameter { text: [name, value].concat().into(), name: name.len() }
     }
 
     /// The value, if this is the name.
@@ -237,7 +237,7 @@ impl Parameter {
     }
 }
 
-impl Parameters {
+impl ServerParameters {
     /// Keeps a parameter's new value.
     pub(crate) fn set(&mut self, name: &[u8], value: &[u8]) -> Result<(), Violation> {
         match self.values.iter_mut().find(|known| known.value_of(name).is_some()) {
@@ -248,14 +248,14 @@ impl Parameters {
                 }
                 self.bytes -= old.len();
                 self.bytes += value.len();
-                *known = Parameter::new(name, value);
+                *known = ServerParameter::new(name, value);
             }
             None => {
                 self.bytes += name.len() + value.len();
                 if self.values.is_empty() {
                     self.values.reserve(USUAL_PARAMETERS);
                 }
-                self.values.push(Parameter::new(name, value));
+                self.values.push(ServerParameter::new(name, value));
             }
         }
         self.version += 1;
@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn notices_are_kept_in_order_and_a_flood_of_them_is_told() {
-        let mut session = Session::new(ProtocolVersion::V3_0);
+        let mut session = SessionState::new(ProtocolVersion::V3_0);
         for n in 0..=FLOOD {
             assert!(!session.is_flooded());
             session.add_notice(report(&n.to_string()));
@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn notices_that_nobody_takes_are_bounded() {
-        let mut session = Session::new(ProtocolVersion::V3_0);
+        let mut session = SessionState::new(ProtocolVersion::V3_0);
         for n in 0..MAX_NOTICE_BYTES / NOTICE_OVERHEAD {
             session.add_notice(report(&n.to_string()));
         }
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_parameter_has_its_last_value_and_changes_are_counted() {
-        let mut parameters = Parameters::default();
+        let mut parameters = ServerParameters::default();
         parameters.set(b"TimeZone", b"UTC").unwrap();
         assert_eq!(parameters.version(), 1);
         parameters.set(b"TimeZone", b"UTC").unwrap();
@@ -334,10 +334,10 @@ mod tests {
 
     #[test]
     fn parameters_are_bounded() {
-        let mut parameters = Parameters::default();
+        let mut parameters = ServerParameters::default();
         let flood = (0..=MAX_PARAMETERS).map(|n| parameters.set(n.to_string().as_bytes(), b"x"));
         assert_eq!(flood.last(), Some(Err(Violation::Flood("parameters"))));
-        let mut parameters = Parameters::default();
+        let mut parameters = ServerParameters::default();
         let value = vec![b'x'; 29_000];
         let flood = (0..40).try_for_each(|n| parameters.set(n.to_string().as_bytes(), &value));
         assert_eq!(flood, Err(Violation::Flood("parameters")));
@@ -346,7 +346,7 @@ mod tests {
     #[test]
     fn an_older_minor_version_is_accepted_in_both_spellings() {
         for newest in [0, 3 << 16] {
-            let mut session = Session::new(ProtocolVersion::V3_2);
+            let mut session = SessionState::new(ProtocolVersion::V3_2);
             let offer = NegotiateProtocolVersion { newest, unknown: vec![] };
             session.negotiate(&offer).unwrap();
             assert_eq!(session.protocol, ProtocolVersion::V3_0);
@@ -362,7 +362,7 @@ mod tests {
             (3 << 16, vec![&b"_pq_.x"[..]]),
             (3 << 16, vec![&b"user"[..]]),
         ] {
-            let mut session = Session::new(ProtocolVersion::V3_2);
+            let mut session = SessionState::new(ProtocolVersion::V3_2);
             assert!(session.negotiate(&NegotiateProtocolVersion { newest, unknown }).is_err());
         }
     }

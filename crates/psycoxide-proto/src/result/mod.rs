@@ -1,7 +1,7 @@
 //! What a statement answered: its columns, its rows as they came, its command tag.
 
 pub(crate) mod columns;
-mod marks;
+mod row_index;
 pub(crate) mod rows;
 pub(crate) mod tag;
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::marks::Marks;
+use super::row_index::RowIndex;
 
 /// The bytes before a DataRow's first field: type, length, number of fields.
 const HEADER: usize = 7;
@@ -32,12 +32,12 @@ pub struct Rows {
 pub(crate) struct Block {
     bytes: Vec<u8>,
     pub(crate) runs: Runs,
-    marks: Marks,
+    index: RowIndex,
 }
 
 impl Block {
     pub(crate) fn new(bytes: Vec<u8>, runs: Runs) -> Self {
-        Self { bytes, runs, marks: Marks::default() }
+        Self { bytes, runs, index: RowIndex::default() }
     }
 }
 
@@ -61,7 +61,7 @@ pub struct Position {
 
 /// Rows, one after another.
 #[derive(Clone, Debug)]
-pub struct Walk<'a> {
+pub struct RowIter<'a> {
     rows: &'a Rows,
     /// The run that is being read; its offset is where that ends.
     at: Position,
@@ -119,39 +119,39 @@ impl Rows {
         for block in &self.blocks {
             if left < block.runs.rows {
                 let positions = || self.positions(position).take(block.runs.rows);
-                (position, left) = block.marks.nearest(left, position, positions);
+                (position, left) = block.index.nearest(left, position, positions);
                 break;
             }
             left -= block.runs.rows;
             position.block += 1;
         }
-        let mut walk = self.walk(position);
-        walk.by_ref().take(left).for_each(drop);
-        walk.position()
+        let mut iter = self.iter_from(position);
+        iter.by_ref().take(left).for_each(drop);
+        iter.position()
     }
 
     /// Where the rows begin, from a position on.
     fn positions(&self, start: Position) -> impl Iterator<Item = Position> {
-        let mut walk = self.walk(start);
+        let mut iter = self.iter_from(start);
         iter::from_fn(move || {
-            let position = walk.position();
-            walk.next().map(|_| position)
+            let position = iter.position();
+            iter.next().map(|_| position)
         })
     }
 
     /// The row at a position, which then moves on to the next one; `None` at the end.
     pub fn next_row<'a>(&'a self, position: &mut Position) -> Option<Row<'a>> {
-        let mut walk = self.walk(*position);
-        let row = walk.next();
-        *position = walk.position();
+        let mut iter = self.iter_from(*position);
+        let row = iter.next();
+        *position = iter.position();
         row
     }
 
     /// The rows from a position on.
-    pub fn walk(&self, position: Position) -> Walk<'_> {
-        let mut walk = Walk { rows: self, at: position, rest: &[] };
-        walk.enter_run();
-        walk
+    pub fn iter_from(&self, position: Position) -> RowIter<'_> {
+        let mut iter = RowIter { rows: self, at: position, rest: &[] };
+        iter.enter_run();
+        iter
     }
 
     /// Adds the rows that follow these.
@@ -191,7 +191,7 @@ impl PartialEq for Rows {
         if self.count != other.count {
             return false;
         }
-        self.walk(self.start()).eq(other.walk(other.start()))
+        self.iter_from(self.start()).eq(other.iter_from(other.start()))
     }
 }
 
@@ -229,7 +229,7 @@ impl Runs {
     }
 }
 
-impl<'a> Walk<'a> {
+impl<'a> RowIter<'a> {
     /// Where the next row starts.
     pub fn position(&self) -> Position {
         Position { offset: self.at.offset - self.rest.len(), ..self.at }
@@ -264,7 +264,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-impl<'a> Iterator for Walk<'a> {
+impl<'a> Iterator for RowIter<'a> {
     type Item = Row<'a>;
 
     #[inline]

@@ -102,7 +102,7 @@ impl Inbox {
     }
 
     /// Passes over these bytes, as often as they stand at the start: how many times that was.
-    pub(crate) fn pass(&mut self, bytes: &[u8]) -> usize {
+    pub(crate) fn skip(&mut self, bytes: &[u8]) -> usize {
         if bytes.is_empty() {
             return 0;
         }
@@ -116,7 +116,7 @@ impl Inbox {
     ///
     /// # Errors
     /// A row that contradicts itself or the number of columns; the rows before it are kept.
-    pub(crate) fn walk_rows(&mut self, columns: u16) -> Result<(), Violation> {
+    pub(crate) fn collect_rows(&mut self, columns: u16) -> Result<(), Violation> {
         let unread = self.data.get(self.start..self.end).unwrap_or_default();
         let mut rest = unread;
         let mut rows = 0;
@@ -333,7 +333,7 @@ mod tests {
                 let mut value = n.to_string().into_bytes();
                 value.resize(value.len().max(width), b'x');
                 feed(&mut inbox, &row(&value));
-                inbox.walk_rows(1).unwrap();
+                inbox.collect_rows(1).unwrap();
                 expected.push(value);
             }
             let rows = inbox.seal_rows();
@@ -350,7 +350,7 @@ mod tests {
         let count = 9_000;
         for _ in 0..count {
             feed(&mut inbox, &message);
-            inbox.walk_rows(1).unwrap();
+            inbox.collect_rows(1).unwrap();
         }
         assert_eq!(inbox.data.len(), LARGE);
         let rows = inbox.seal_rows();
@@ -363,12 +363,12 @@ mod tests {
     fn few_rows_are_copied_and_many_take_the_buffer_along() {
         let mut inbox = Inbox::default();
         feed(&mut inbox, &row(b"one"));
-        inbox.walk_rows(1).unwrap();
+        inbox.collect_rows(1).unwrap();
         let rows = inbox.seal_rows();
         assert_eq!(rows.memory(), 14);
         assert_eq!(inbox.data.len(), FIRST);
         feed(&mut inbox, &row(&[b'x'; 20_000]));
-        inbox.walk_rows(1).unwrap();
+        inbox.collect_rows(1).unwrap();
         let rows = inbox.seal_rows();
         assert!((20_000..=SMALL).contains(&rows.memory()), "{}", rows.memory());
         assert_eq!(values(&rows)[0].len(), 20_000);
@@ -381,7 +381,7 @@ mod tests {
         for round in 0_u32..20 {
             for n in 0..2_000_u32 {
                 feed(&mut inbox, &row((round * n).to_string().as_bytes()));
-                inbox.walk_rows(1).unwrap();
+                inbox.collect_rows(1).unwrap();
             }
             let rows = inbox.seal_rows();
             let expected = (0..2_000).map(|n| (round * n).to_string().into_bytes());
@@ -392,7 +392,7 @@ mod tests {
         }
         assert_eq!(inbox.spare.len(), SMALL);
         feed(&mut inbox, &row(b"few"));
-        inbox.walk_rows(1).unwrap();
+        inbox.collect_rows(1).unwrap();
         inbox.seal_rows();
         assert!(inbox.spare.is_empty());
     }
@@ -402,7 +402,7 @@ mod tests {
         let mut inbox = Inbox::default();
         for _ in 0..9_000 {
             feed(&mut inbox, &row(&[b'x'; 1000]));
-            inbox.walk_rows(1).unwrap();
+            inbox.collect_rows(1).unwrap();
         }
         let rows = inbox.seal_rows();
         assert!(rows.memory() > 2 * LARGE);
@@ -416,7 +416,7 @@ mod tests {
         let mut bytes = row(&[b'x'; 40_000]);
         bytes.extend_from_slice(b"Z\0\0\0\x05I");
         feed(&mut inbox, &bytes);
-        inbox.walk_rows(1).unwrap();
+        inbox.collect_rows(1).unwrap();
         assert_eq!(inbox.seal_rows().len(), 1);
         let header = inbox.header(false).unwrap().unwrap();
         assert_eq!(inbox.body(header), b"I");
@@ -456,10 +456,10 @@ mod tests {
         bytes.extend_from_slice(b"N\0\0\0\x05\0");
         bytes.extend_from_slice(&row(b"b"));
         feed(&mut inbox, &bytes);
-        inbox.walk_rows(1).unwrap();
+        inbox.collect_rows(1).unwrap();
         let notice = inbox.header(false).unwrap().unwrap();
         inbox.consume(notice);
-        inbox.walk_rows(1).unwrap();
+        inbox.collect_rows(1).unwrap();
         assert_eq!(values(&inbox.seal_rows()), [b"a", b"b"]);
     }
 

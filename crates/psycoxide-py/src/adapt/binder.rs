@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use psycoxide_proto::{Repeat, Written};
-use psycoxide_sql::parameter::{self, Dialect, Parameter, Unfit};
+use psycoxide_sql::parameter::{self, Dialect, ParameterForm, Unfit};
 use psycoxide_sql::template::{Piece, Style};
 use psycoxide_sql::{insert, oid::Oid};
 use pyo3::prelude::*;
@@ -109,9 +109,9 @@ impl<'a, 'py> Binder<'a, 'py> {
         self.quoter.value(value, constant)?;
         let written = repeat.value(|out| {
             Ok::<_, Unfit>(match parameter::write(out, constant, oid, dialect)? {
-                Parameter::Null => Written::Null,
-                Parameter::Text => Written::Text,
-                Parameter::Binary => Written::Binary,
+                ParameterForm::Null => Written::Null,
+                ParameterForm::Text => Written::Text,
+                ParameterForm::Binary => Written::Binary,
             })
         });
         written.map_err(|Unfit| {

@@ -2,7 +2,7 @@
 
 use psycoxide_net::Session;
 use psycoxide_proto::Request;
-use psycoxide_sql::command::begin::{Default as SessionDefault, IsolationLevel};
+use psycoxide_sql::command::begin::{IsolationLevel, SessionDefault};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PyString};

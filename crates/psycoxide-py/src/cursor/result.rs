@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use psycoxide_proto::{Outcome, QueryResult, ResultKind, Row, Tag, Walk};
+use psycoxide_proto::{Outcome, QueryResult, ResultKind, Row, RowIter, Tag};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -64,7 +64,7 @@ impl Tuples {
 
     /// The rows from a place on.
     pub fn read(&self, place: Place) -> Reading<'_> {
-        let raw = self.result.rows.walk(place.position);
+        let raw = self.result.rows.iter_from(place.position);
         Reading { tuples: self, row: place.row, first: self.first(), raw }
     }
 
@@ -80,7 +80,7 @@ pub struct Reading<'a> {
     row: usize,
     /// How many rows are not raw.
     first: usize,
-    raw: Walk<'a>,
+    raw: RowIter<'a>,
 }
 
 impl<'a> Reading<'a> {

@@ -92,7 +92,7 @@ fn is_promising(plan: &CastPlan, rows: &Rows) -> bool {
         return false;
     }
     let (mut now, mut later) = (0, 0);
-    for row in rows.walk(rows.start()) {
+    for row in rows.iter_from(rows.start()) {
         for (decoder, field) in plan.decoders().iter().zip(row.fields()) {
             let length = field.map_or(0, <[u8]>::len);
             *if early::is_early(decoder) { &mut now } else { &mut later } += length;
@@ -112,7 +112,7 @@ fn keep(
     let context = plan.decoding(fetch);
     let py = context.py;
     let _paused = collector::pause();
-    for row in rows.walk(rows.start()) {
+    for row in rows.iter_from(rows.start()) {
         let mut fields = row.fields();
         for decoder in plan.decoders() {
             match early::keep(decoder, &context, fields.field()) {

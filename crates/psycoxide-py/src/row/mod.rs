@@ -117,7 +117,7 @@ pub fn build_ahead(
     let _paused = collector::pause();
     let mut made = Vec::with_capacity(most);
     let mut bytes = 0;
-    let mut walk = rows.walk(*position);
+    let mut walk = rows.iter_from(*position);
     while made.len() < most && bytes < AHEAD {
         let Some(row) = walk.next() else { break };
         bytes += row.size();
@@ -125,7 +125,7 @@ pub fn build_ahead(
             Ok(row) => made.push(row.into_bound(py).unbind()),
             Err(raised) => {
                 drop(raised.into_error(py));
-                walk = rows.walk(*position);
+                walk = rows.iter_from(*position);
                 walk.by_ref().take(made.len()).for_each(drop);
                 break;
             }

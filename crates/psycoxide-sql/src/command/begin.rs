@@ -89,7 +89,7 @@ impl Characteristics {
 ///
 /// <https://www.postgresql.org/docs/current/runtime-config-client.html>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Default {
+pub enum SessionDefault {
     /// `default_transaction_isolation`
     Isolation(Option<IsolationLevel>),
     /// `default_transaction_read_only`
@@ -98,7 +98,7 @@ pub enum Default {
     Deferrable(Option<bool>),
 }
 
-impl Default {
+impl SessionDefault {
     /// The `SET` that makes it so; `None` goes back to the session's own default.
     pub fn set(self) -> String {
         let (name, value) = match self {
@@ -154,15 +154,15 @@ mod tests {
     #[test]
     fn defaults_are_set_and_reset() {
         assert_eq!(
-            Default::Isolation(Some(IsolationLevel::RepeatableRead)).set(),
+            SessionDefault::Isolation(Some(IsolationLevel::RepeatableRead)).set(),
             "SET default_transaction_isolation TO 'REPEATABLE READ'"
         );
         assert_eq!(
-            Default::ReadOnly(Some(true)).set(),
+            SessionDefault::ReadOnly(Some(true)).set(),
             "SET default_transaction_read_only TO 'on'"
         );
         assert_eq!(
-            Default::Deferrable(None).set(),
+            SessionDefault::Deferrable(None).set(),
             "SET default_transaction_deferrable TO DEFAULT"
         );
     }

@@ -30,7 +30,7 @@ pub struct Dialect {
 
 /// What a constant is as a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Parameter {
+pub enum ParameterForm {
     /// NULL; nothing was written.
     Null,
     /// The text that was written.
@@ -53,25 +53,25 @@ pub fn write(
     sql: &[u8],
     oid: Oid,
     dialect: Dialect,
-) -> Result<Parameter, Unfit> {
+) -> Result<ParameterForm, Unfit> {
     let sql = sql.trim_ascii();
     if let Some(items) = array::items(sql) {
         array::write(out, items, oid, dialect)?;
-        return Ok(Parameter::Text);
+        return Ok(ParameterForm::Text);
     }
     let (constant, rest) = Constant::read(sql, dialect)?;
     if !rest.is_empty() {
         return Err(Unfit);
     }
     if matches!(constant, Constant::Null) {
-        return Ok(Parameter::Null);
+        return Ok(ParameterForm::Null);
     }
     if !constant.fits(oid) {
         return Err(Unfit);
     }
     if dialect.binary && constant.write_binary(out, oid).is_some() {
-        return Ok(Parameter::Binary);
+        return Ok(ParameterForm::Binary);
     }
     constant.write(out, dialect)?;
-    Ok(Parameter::Text)
+    Ok(ParameterForm::Text)
 }

@@ -8,9 +8,9 @@ use crate::quote::literal;
 fn parameter(sql: &[u8], oid: Oid, dialect: Dialect) -> Result<Option<Vec<u8>>, Unfit> {
     let mut out = Vec::new();
     Ok(match write(&mut out, sql, oid, dialect)? {
-        Parameter::Null => None,
-        Parameter::Text => Some(out),
-        Parameter::Binary => panic!("binary"),
+        ParameterForm::Null => None,
+        ParameterForm::Text => Some(out),
+        ParameterForm::Binary => panic!("binary"),
     })
 }
 
@@ -69,11 +69,11 @@ fn what_has_a_binary_format_is_written_in_it() {
         (write(&mut out, sql, oid, dialect), out)
     };
     let int = |allowed| binary(b" -2", oid::INT4, allowed);
-    assert_eq!(int(true), (Ok(Parameter::Binary), (-2_i32).to_be_bytes().to_vec()));
-    assert_eq!(int(false), (Ok(Parameter::Text), b"-2".to_vec()));
+    assert_eq!(int(true), (Ok(ParameterForm::Binary), (-2_i32).to_be_bytes().to_vec()));
+    assert_eq!(int(false), (Ok(ParameterForm::Text), b"-2".to_vec()));
     let text = binary(b"'2024-05-17T00:00:00'::timestamp", oid::DATE, true);
-    assert_eq!(text, (Ok(Parameter::Text), b"2024-05-17T00:00:00".to_vec()));
-    assert_eq!(binary(b"true", oid::BOOL, true), (Ok(Parameter::Binary), vec![1]));
+    assert_eq!(text, (Ok(ParameterForm::Text), b"2024-05-17T00:00:00".to_vec()));
+    assert_eq!(binary(b"true", oid::BOOL, true), (Ok(ParameterForm::Binary), vec![1]));
     assert_eq!(binary(b"1.5", oid::INT4, true).0, Err(Unfit));
 }
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Opening, PasswordUse, Pending, Progress, secretly};
+use super::{Login, LoginStage, PasswordUse, Pending, secretly};
 use crate::auth::bearer;
 use crate::auth::scram::{Binding, Exchange};
 use crate::error::{AuthError, Error};
@@ -23,7 +23,7 @@ enum Mechanism {
     Bearer,
 }
 
-impl Opening {
+impl Login {
     pub(super) fn begin_sasl(&mut self, offered: &[&[u8]], out: &mut Outbox) -> Result<(), Error> {
         let (scram, oauth) = (AuthMethods::SCRAM_SHA_256, AuthMethods::OAUTH);
         // Neither is allowed: it does not matter which of them is offered.
@@ -85,10 +85,10 @@ impl Opening {
     }
 
     pub(super) fn sasl_continue(&mut self, message: &[u8], out: &mut Outbox) -> Result<(), Error> {
-        if let Progress::Bearer { token, refused: false } = self.progress {
+        if let LoginStage::Bearer { token, refused: false } = self.stage {
             // The mechanism has no other message: this is why not.
             self.token_refusal = Some(TokenRefusal { document: message.to_vec(), asked: !token });
-            self.progress = Progress::Bearer { token, refused: true };
+            self.stage = LoginStage::Bearer { token, refused: true };
             return out
                 .append(|out| send::sasl_response(out, bearer::DISMISSAL))
                 .map_err(Error::Misuse);
@@ -109,14 +109,14 @@ impl Opening {
                 "the OAuth token has characters that no bearer token may have".to_owned(),
             ));
         }
-        self.progress = Progress::Bearer { token: token.is_some(), refused: false };
+        self.stage = LoginStage::Bearer { token: token.is_some(), refused: false };
         let first = bearer::first_message(token);
         secretly(out, |out| send::sasl_initial(out, bearer::MECHANISM, &first))
     }
 
     pub(super) fn scram(&mut self) -> Result<&mut Exchange, AuthError> {
-        match &mut self.progress {
-            Progress::Scram(exchange) => Ok(exchange),
+        match &mut self.stage {
+            LoginStage::Scram(exchange) => Ok(exchange),
             _ => Err(AuthError::OutOfOrder("unexpected SASL message from server")),
         }
     }
@@ -128,7 +128,7 @@ impl Opening {
         out: &mut Outbox,
     ) -> Result<(), Error> {
         let first = exchange.first_message();
-        self.progress = Progress::Scram(Box::new(exchange));
+        self.stage = LoginStage::Scram(Box::new(exchange));
         out.append(|out| send::sasl_initial(out, mechanism, first.as_bytes()))
             .map_err(Error::Misuse)
     }

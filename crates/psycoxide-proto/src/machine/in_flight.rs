@@ -2,23 +2,23 @@
 
 use crate::frontend::extended::{self, Target};
 use crate::frontend::query;
-use crate::machine::request::{Extended, Request, Work};
+use crate::machine::request::{Extended, Request, RequestKind};
 use crate::machine::transitions::Phase;
 use crate::wire::outbox::{Outbox, append_to};
 use crate::wire::writer::Refused;
 
 /// A request on its way: what is left of it.
 #[derive(Debug)]
-pub(crate) struct Script {
+pub(crate) struct InFlight {
     /// The phase in which the request's own answer is awaited, after a BEGIN.
-    pub(crate) work: Phase,
+    pub(crate) reply_phase: Phase,
     /// The request's messages, until the BEGIN that was sent alone has succeeded.
     held: Vec<u8>,
     /// A BEGIN that was sent alone by the extended query protocol to a peer that has not shown yet that
     /// it knows that.
     begin: Vec<u8>,
     /// How the peer refused it.
-    refusal: Refusal,
+    refusal: BeginRefusal,
     /// Simple queries still to be sent.
     queries: std::vec::IntoIter<Vec<u8>>,
 }
@@ -37,49 +37,51 @@ pub(crate) enum BeginForm {
     Together,
 }
 
-impl Default for Script {
-    fn default() -> Script {
-        Script {
-            work: Phase::Query,
+impl Default for InFlight {
+    fn default() -> InFlight {
+        InFlight {
+            reply_phase: Phase::Query,
             held: Vec::new(),
             begin: Vec::new(),
-            refusal: Refusal::default(),
+            refusal: BeginRefusal::default(),
             queries: Vec::new().into_iter(),
         }
     }
 }
 
-impl Script {
+impl InFlight {
     /// Sends the beginning of a request; returns the phase that is entered, and what is left. `form` is
     /// that of its BEGIN, if there is one.
     pub(crate) fn start(
         request: Request,
         form: BeginForm,
         out: &mut Outbox,
-    ) -> Result<(Phase, Script), Refused> {
-        let mut script = Script::default();
+    ) -> Result<(Phase, InFlight), Refused> {
+        let mut in_flight = InFlight::default();
         let Some(begin) = request.begin else {
-            out.append(|out| script.write(request.work, out))?;
-            return Ok((script.work, script));
+            out.append(|out| in_flight.write(request.kind, out))?;
+            return Ok((in_flight.reply_phase, in_flight));
         };
-        if form == BeginForm::Together && request.work.goes_with_begin() {
+        if form == BeginForm::Together && request.kind.goes_with_begin() {
             out.append(|out| {
                 run_unsynced(out, &begin)?;
-                match request.work {
-                    Work::Statement(sql) => script.work = by_itself(out, &sql)?,
-                    work => script.write(work, out)?,
+                match request.kind {
+                    RequestKind::Statement(sql) => {
+                        in_flight.reply_phase = without_parameters(out, &sql)?
+                    }
+                    kind => in_flight.write(kind, out)?,
                 }
                 Ok(())
             })?;
-            return Ok((Phase::BeginParse, script));
+            return Ok((Phase::BeginParse, in_flight));
         }
         // All of it is written now, so that nothing is sent of a request that cannot be.
         let mut held = Vec::new();
-        script.write(request.work, &mut held)?;
-        script.held = held;
+        in_flight.write(request.kind, &mut held)?;
+        in_flight.held = held;
         if form == BeginForm::Simple {
             out.append(|out| query::query(out, &begin))?;
-            return Ok((Phase::Begin, script));
+            return Ok((Phase::Begin, in_flight));
         }
         out.append(|out| {
             run_unsynced(out, &begin)?;
@@ -87,40 +89,40 @@ impl Script {
             Ok(())
         })?;
         if form == BeginForm::First {
-            script.begin = begin;
+            in_flight.begin = begin;
         }
-        Ok((Phase::BeginParse, script))
+        Ok((Phase::BeginParse, in_flight))
     }
 
     /// Writes the request itself, and notes the phase in which its answer is awaited.
-    fn write(&mut self, work: Work, out: &mut Vec<u8>) -> Result<(), Refused> {
-        self.work = match work {
-            Work::Query(sql) | Work::Statement(sql) => simple(out, sql)?,
-            Work::Script(queries) => {
+    fn write(&mut self, kind: RequestKind, out: &mut Vec<u8>) -> Result<(), Refused> {
+        self.reply_phase = match kind {
+            RequestKind::Query(sql) | RequestKind::Statement(sql) => simple(out, sql)?,
+            RequestKind::Script(queries) => {
                 self.queries = queries.into_iter();
                 let first = self.queries.next().ok_or("a script without a query")?;
                 simple(out, first)?
             }
-            Work::Batch(batch) => {
+            RequestKind::Batch(batch) => {
                 batch.write(out)?;
                 Phase::BatchParse
             }
-            Work::Repeat(repeat) => {
+            RequestKind::Repeat(repeat) => {
                 repeat.write(out)?;
                 Phase::RepeatParse
             }
-            Work::Function { oid, args } => {
+            RequestKind::Function { oid, args } => {
                 query::function_call(out, oid, &args)?;
                 Phase::Function
             }
-            Work::Extended(extended) => separate(out, &extended)?,
-            Work::Prepare { name, sql, types } => {
+            RequestKind::Extended(extended) => with_parameters(out, &extended)?,
+            RequestKind::Prepare { name, sql, types } => {
                 extended::parse(out, &name, &sql, &types)?;
                 extended::describe(out, Target::Statement, &name)?;
                 extended::sync(out);
                 Phase::PrepareParse
             }
-            Work::Close { name } => {
+            RequestKind::Close { name } => {
                 extended::close(out, Target::Statement, &name)?;
                 extended::sync(out);
                 Phase::Close
@@ -132,7 +134,7 @@ impl Script {
     /// What the server says of each statement of a batch before its rows: ParseComplete, if each is
     /// parsed, and BindComplete.
     pub(crate) fn acknowledged(&self) -> &'static [u8] {
-        match self.work {
+        match self.reply_phase {
             Phase::BatchParse => b"1\0\0\0\x042\0\0\0\x04",
             _ => b"2\0\0\0\x04",
         }
@@ -140,12 +142,12 @@ impl Script {
 
     /// Whether the request itself goes by the extended query protocol.
     pub(crate) fn is_extended(&self) -> bool {
-        !matches!(self.work, Phase::Query | Phase::Function)
+        !matches!(self.reply_phase, Phase::Query | Phase::Function)
     }
 
     /// The phase after a BEGIN that succeeded: the ReadyForQuery behind it, or the request's own.
     pub(crate) fn after_begin(&self) -> Phase {
-        if self.held.is_empty() { self.work } else { Phase::BeginReady }
+        if self.held.is_empty() { self.reply_phase } else { Phase::BeginReady }
     }
 
     /// Sends what comes next once the server is ready and nothing has failed: the request itself after
@@ -157,7 +159,7 @@ impl Script {
                 append_to(out, held);
                 Ok(())
             })?;
-            return Ok(Some(self.work));
+            return Ok(Some(self.reply_phase));
         }
         let Some(sql) = self.queries.next() else { return Ok(None) };
         out.append(|out| query::query(out, &sql))?;
@@ -199,7 +201,7 @@ impl Script {
 /// behind each refusal, behind the Sync, or not at all. Only when nothing is outstanding any more is it
 /// clear what the next answer belongs to.
 #[derive(Debug, Default)]
-struct Refusal {
+struct BeginRefusal {
     errors: u8,
     readies: u8,
     /// A second Sync was sent.
@@ -215,7 +217,7 @@ enum Outstanding {
     Unclear,
 }
 
-impl Refusal {
+impl BeginRefusal {
     /// Counts an answer: an error, or a ReadyForQuery.
     fn count(&mut self, error: bool) -> Outstanding {
         match error {
@@ -240,17 +242,17 @@ impl Refusal {
     }
 }
 
-impl Work {
+impl RequestKind {
     /// Whether it can go in one flush with a BEGIN before it: a Sync is all that ends it.
     fn goes_with_begin(&self) -> bool {
         match self {
-            Work::Statement(_)
-            | Work::Batch(_)
-            | Work::Repeat(_)
-            | Work::Extended(_)
-            | Work::Prepare { .. }
-            | Work::Close { .. } => true,
-            Work::Query(_) | Work::Script(_) | Work::Function { .. } => false,
+            RequestKind::Statement(_)
+            | RequestKind::Batch(_)
+            | RequestKind::Repeat(_)
+            | RequestKind::Extended(_)
+            | RequestKind::Prepare { .. }
+            | RequestKind::Close { .. } => true,
+            RequestKind::Query(_) | RequestKind::Script(_) | RequestKind::Function { .. } => false,
         }
     }
 }
@@ -269,7 +271,7 @@ fn simple(out: &mut Vec<u8>, sql: Vec<u8>) -> Result<Phase, Refused> {
 }
 
 /// A statement without parameters, by the extended query protocol.
-fn by_itself(out: &mut Vec<u8>, sql: &[u8]) -> Result<Phase, Refused> {
+fn without_parameters(out: &mut Vec<u8>, sql: &[u8]) -> Result<Phase, Refused> {
     extended::parse(out, b"", sql, &[])?;
     extended::bind(out, b"", &[], &[])?;
     finish(out, true)?;
@@ -277,7 +279,7 @@ fn by_itself(out: &mut Vec<u8>, sql: &[u8]) -> Result<Phase, Refused> {
 }
 
 #[inline(never)]
-fn separate(out: &mut Vec<u8>, extended: &Extended) -> Result<Phase, Refused> {
+fn with_parameters(out: &mut Vec<u8>, extended: &Extended) -> Result<Phase, Refused> {
     let Extended { statement, sql, types, params, result_formats, closes } = extended;
     if let Some(sql) = sql {
         extended::parse(out, statement, sql, types)?;
@@ -322,16 +324,16 @@ mod tests {
     const FORMS: [BeginForm; 4] =
         [BeginForm::Simple, BeginForm::First, BeginForm::Alone, BeginForm::Together];
 
-    fn start(request: Request, form: BeginForm) -> (Phase, Script, String) {
+    fn start(request: Request, form: BeginForm) -> (Phase, InFlight, String) {
         let mut out = Outbox::default();
-        let (phase, script) = Script::start(request, form, &mut out).unwrap();
-        (phase, script, kinds(out.pending()))
+        let (phase, in_flight) = InFlight::start(request, form, &mut out).unwrap();
+        (phase, in_flight, kinds(out.pending()))
     }
 
     /// What is sent once the server is ready.
-    fn go_on(script: &mut Script) -> (Option<Phase>, String) {
+    fn go_on(in_flight: &mut InFlight) -> (Option<Phase>, String) {
         let mut out = Outbox::default();
-        let phase = script.go_on(&mut out).unwrap();
+        let phase = in_flight.go_on(&mut out).unwrap();
         (phase, kinds(out.pending()))
     }
 
@@ -367,11 +369,11 @@ mod tests {
             for form in FORMS {
                 let (found, _, sent) = start(request.clone(), form);
                 assert_eq!((found, sent.as_str()), (phase, messages));
-                let (found, mut script, sent) = start(request.clone().begin(b"BEGIN"), form);
-                assert_eq!(script.work, phase);
+                let (found, mut in_flight, sent) = start(request.clone().begin(b"BEGIN"), form);
+                assert_eq!(in_flight.reply_phase, phase);
                 if form == BeginForm::Together && together {
                     assert_eq!((found, sent), (Phase::BeginParse, format!("PBE{messages}")));
-                    assert_eq!(script.after_begin(), phase);
+                    assert_eq!(in_flight.after_begin(), phase);
                     continue;
                 }
                 let alone = match form {
@@ -379,8 +381,8 @@ mod tests {
                     _ => (Phase::BeginParse, "PBES"),
                 };
                 assert_eq!((found, sent.as_str()), alone);
-                assert_eq!(script.after_begin(), Phase::BeginReady);
-                assert_eq!(go_on(&mut script), (Some(phase), messages.to_owned()));
+                assert_eq!(in_flight.after_begin(), Phase::BeginReady);
+                assert_eq!(go_on(&mut in_flight), (Some(phase), messages.to_owned()));
             }
         }
     }
@@ -391,14 +393,14 @@ mod tests {
         for form in FORMS {
             let (phase, _, sent) = start(request(), form);
             assert_eq!((phase, sent.as_str()), (Phase::Query, "Q"));
-            let (phase, mut script, sent) = start(request().begin(b"BEGIN"), form);
+            let (phase, mut in_flight, sent) = start(request().begin(b"BEGIN"), form);
             if form == BeginForm::Together {
-                assert_eq!((phase, script.work), (Phase::BeginParse, Phase::Parse));
+                assert_eq!((phase, in_flight.reply_phase), (Phase::BeginParse, Phase::Parse));
                 assert_eq!(sent, "PBEPBDECS");
-                assert_eq!(go_on(&mut script), (None, String::new()));
+                assert_eq!(go_on(&mut in_flight), (None, String::new()));
             } else {
-                assert_eq!(go_on(&mut script), (Some(Phase::Query), "Q".to_owned()));
-                assert_eq!(go_on(&mut script), (None, String::new()));
+                assert_eq!(go_on(&mut in_flight), (Some(Phase::Query), "Q".to_owned()));
+                assert_eq!(go_on(&mut in_flight), (None, String::new()));
             }
         }
     }
@@ -406,16 +408,16 @@ mod tests {
     #[test]
     fn only_a_first_begin_can_go_again() {
         for form in FORMS {
-            let (_, mut script, _) = start(Request::query(b"x".to_vec()).begin(b"BEGIN"), form);
+            let (_, mut in_flight, _) = start(Request::query(b"x".to_vec()).begin(b"BEGIN"), form);
             let mut out = Outbox::default();
-            let phase = script.fall_back(true, &mut out).unwrap();
+            let phase = in_flight.fall_back(true, &mut out).unwrap();
             assert_eq!(phase, (form == BeginForm::First).then_some(Phase::BeginRefused));
             assert!(out.pending().is_empty());
         }
         let extended = Extended { sql: Some(b"x".to_vec()), ..Extended::default() };
         let request = Request::extended(extended).begin(b"BEGIN");
-        let (_, mut script, _) = start(request, BeginForm::First);
-        assert_eq!(script.fall_back(true, &mut Outbox::default()), Ok(None));
+        let (_, mut in_flight, _) = start(request, BeginForm::First);
+        assert_eq!(in_flight.fall_back(true, &mut Outbox::default()), Ok(None));
     }
 
     /// `E` is an error, `Z` a ReadyForQuery; `S` is the Sync that is sent, `Q` the simple BEGIN.
@@ -423,11 +425,11 @@ mod tests {
     fn a_simple_begin_goes_when_nothing_is_outstanding() {
         for dialogue in ["EZSZQ", "EEEEQ", "EEEZQ", "EEZQ", "EZSEZEZEZEZQ", "ZQ"] {
             let request = Request::query(b"x".to_vec()).begin(b"BEGIN");
-            let (_, mut script, _) = start(request, BeginForm::First);
+            let (_, mut in_flight, _) = start(request, BeginForm::First);
             let mut played = String::new();
             for answer in dialogue.chars().filter(|answer| "EZ".contains(*answer)) {
                 let mut out = Outbox::default();
-                let phase = script.fall_back(answer == 'E', &mut out).unwrap();
+                let phase = in_flight.fall_back(answer == 'E', &mut out).unwrap();
                 played.push(answer);
                 played.push_str(&kinds(out.pending()));
                 let begun = played.ends_with('Q');
@@ -435,7 +437,7 @@ mod tests {
                 assert_eq!(phase, Some(expected), "{played} of {dialogue}");
             }
             assert_eq!(played, dialogue);
-            assert_eq!(go_on(&mut script), (Some(Phase::Query), "Q".to_owned()));
+            assert_eq!(go_on(&mut in_flight), (Some(Phase::Query), "Q".to_owned()));
         }
     }
 
@@ -452,7 +454,7 @@ mod tests {
         ] {
             for form in FORMS {
                 let mut out = Outbox::default();
-                assert!(Script::start(request.clone(), form, &mut out).is_err());
+                assert!(InFlight::start(request.clone(), form, &mut out).is_err());
                 assert!(out.pending().is_empty());
             }
         }

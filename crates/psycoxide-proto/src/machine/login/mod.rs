@@ -22,7 +22,7 @@ use crate::wire::outbox::Outbox;
 
 /// What is only needed until the server has let us in; it is dropped then, and the password with
 /// it.
-pub(crate) struct Opening {
+pub(crate) struct Login {
     password: Option<Secret>,
     ask_password: bool,
     scram_keys: Option<Arc<Keys>>,
@@ -33,7 +33,7 @@ pub(crate) struct Opening {
     gss_encrypted: bool,
     binding: ChannelBinding,
     keys: KeyCache,
-    progress: Progress,
+    stage: LoginStage,
     /// What is done with the driver's answer.
     pending: Option<Pending>,
     /// The question to the driver, until it is put.
@@ -44,7 +44,7 @@ pub(crate) struct Opening {
 }
 
 /// How far authentication has come.
-enum Progress {
+enum LoginStage {
     /// Nothing was asked.
     Fresh,
     /// The password was sent, in clear or hashed: the server knows all it can.
@@ -71,9 +71,9 @@ enum PasswordUse {
     Scram(&'static [u8], Binding),
 }
 
-impl Opening {
-    pub(crate) fn new(startup: Startup) -> Opening {
-        Opening {
+impl Login {
+    pub(crate) fn new(startup: Startup) -> Login {
+        Login {
             // libpq takes an empty password for none.
             password: startup.password.filter(|password| !password.is_empty()),
             ask_password: startup.ask_password,
@@ -88,7 +88,7 @@ impl Opening {
             gss_encrypted: startup.gss_encrypted,
             binding: startup.channel_binding,
             keys: startup.keys,
-            progress: Progress::Fresh,
+            stage: LoginStage::Fresh,
             pending: None,
             ask: None,
             password_used: false,
@@ -124,8 +124,8 @@ impl Opening {
                 self.plain(AuthMethods::SSPI, "server requested SSPI authentication")?;
                 self.ask_gss(&[]);
             }
-            Authentication::GssContinue(token) => match self.progress {
-                Progress::Gss { established: false } => self.ask_gss(token),
+            Authentication::GssContinue(token) => match self.stage {
+                LoginStage::Gss { established: false } => self.ask_gss(token),
                 _ => {
                     return Err(AuthError::OutOfOrder("unexpected GSS message from server").into());
                 }
@@ -157,7 +157,7 @@ impl Opening {
                 self.with_password(what, out)
             }
             (Some(Pending::Gss), Answer::GssToken { token, complete }) => {
-                self.progress = Progress::Gss { established: complete };
+                self.stage = LoginStage::Gss { established: complete };
                 match token.filter(|token| !token.is_empty()) {
                     Some(token) => secretly(out, |out| send::sasl_response(out, token.expose())),
                     None => Ok(()),
@@ -170,12 +170,12 @@ impl Opening {
 
     /// Whether the password is still being stretched.
     pub(crate) fn is_working(&self) -> bool {
-        matches!(&self.progress, Progress::Scram(exchange) if exchange.is_working())
+        matches!(&self.stage, LoginStage::Scram(exchange) if exchange.is_working())
     }
 
     /// Goes on stretching the password, for a bounded time.
     pub(crate) fn work(&mut self, out: &mut Outbox) -> Result<(), Error> {
-        if let Progress::Scram(exchange) = &mut self.progress
+        if let LoginStage::Scram(exchange) = &mut self.stage
             && let Some(message) = exchange.work()
         {
             secretly(out, |out| send::sasl_response(out, message.as_bytes()))?;
@@ -185,30 +185,30 @@ impl Opening {
 
     /// AuthenticationOk counts only where nothing that was demanded is missing.
     fn check_ok(&self) -> Result<(), AuthError> {
-        let bound = match &self.progress {
-            Progress::Fresh if self.gss_encrypted && self.allowed.contains(AuthMethods::GSS) => {
+        let bound = match &self.stage {
+            LoginStage::Fresh if self.gss_encrypted && self.allowed.contains(AuthMethods::GSS) => {
                 false
             }
-            Progress::Fresh if !self.allowed.contains(AuthMethods::NONE) => {
+            LoginStage::Fresh if !self.allowed.contains(AuthMethods::NONE) => {
                 return Err(AuthError::NotAllowed("server did not complete authentication"));
             }
-            Progress::Fresh | Progress::PasswordSent => false,
-            Progress::Gss { established: true } => false,
-            Progress::Gss { established: false } => {
+            LoginStage::Fresh | LoginStage::PasswordSent => false,
+            LoginStage::Gss { established: true } => false,
+            LoginStage::Gss { established: false } => {
                 return Err(AuthError::OutOfOrder(
                     "server did not complete the GSSAPI exchange: it has not proved its identity",
                 ));
             }
-            Progress::Bearer { token: true, refused: false } => false,
-            Progress::Bearer { .. } => {
+            LoginStage::Bearer { token: true, refused: false } => false,
+            LoginStage::Bearer { .. } => {
                 return Err(AuthError::OutOfOrder("server did not complete authentication"));
             }
-            Progress::Scram(exchange) if !exchange.is_verified() => {
+            LoginStage::Scram(exchange) if !exchange.is_verified() => {
                 return Err(AuthError::OutOfOrder(
                     "server did not complete the SCRAM exchange: it has not proved its identity",
                 ));
             }
-            Progress::Scram(exchange) => exchange.is_bound(),
+            LoginStage::Scram(exchange) => exchange.is_bound(),
         };
         if matches!(self.binding, ChannelBinding::Required(_)) && !bound {
             return Err(AuthError::ChannelBinding(
@@ -231,7 +231,7 @@ impl Opening {
 
     /// The server may choose one method, and only one that the user allows.
     fn first(&self, method: AuthMethods, demand: &'static str) -> Result<(), AuthError> {
-        if !matches!(self.progress, Progress::Fresh) {
+        if !matches!(self.stage, LoginStage::Fresh) {
             return Err(AuthError::OutOfOrder("server asked for authentication twice"));
         }
         if !self.allowed.contains(method) {
@@ -254,12 +254,12 @@ impl Opening {
         self.password_used = true;
         match what {
             PasswordUse::Clear => {
-                self.progress = Progress::PasswordSent;
+                self.stage = LoginStage::PasswordSent;
                 secretly(out, |out| send::password(out, password.expose()))
             }
             PasswordUse::Md5(salt) => {
                 let hashed = md5::answer(&self.user, password.expose(), salt);
-                self.progress = Progress::PasswordSent;
+                self.stage = LoginStage::PasswordSent;
                 secretly(out, |out| send::password(out, hashed.as_bytes()))
             }
             PasswordUse::Scram(mechanism, binding) => {
@@ -271,7 +271,7 @@ impl Opening {
     }
 
     fn ask_gss(&mut self, token: &[u8]) {
-        self.progress = Progress::Gss { established: false };
+        self.stage = LoginStage::Gss { established: false };
         self.pending = Some(Pending::Gss);
         self.ask = Some(Ask::GssToken(token.to_vec()));
     }

@@ -5,16 +5,16 @@ use super::*;
 
 const REQUIRED: fn() -> ChannelBinding = || ChannelBinding::Required(Some(b"hash".to_vec()));
 
-fn opening(change: impl FnOnce(&mut Startup)) -> Opening {
+fn login(change: impl FnOnce(&mut Startup)) -> Login {
     let mut startup = Startup::new(b"tester", "nonce".to_owned());
     startup.password = Some(Secret::from("testerpw"));
     change(&mut startup);
-    Opening::new(startup)
+    Login::new(startup)
 }
 
-fn fails(opening: &mut Opening, request: Authentication<'_>) -> Error {
+fn fails(login: &mut Login, request: Authentication<'_>) -> Error {
     let mut out = Outbox::default();
-    let error = opening.step(request, &mut out).unwrap_err();
+    let error = login.step(request, &mut out).unwrap_err();
     assert!(out.pending().is_empty(), "nothing is sent when a request is refused");
     error
 }
@@ -34,14 +34,14 @@ fn scram_plus() -> Authentication<'static> {
 #[test]
 fn a_password_is_sent_as_asked() {
     let mut out = Outbox::default();
-    let mut clear = opening(|_| {});
+    let mut clear = login(|_| {});
     assert_eq!(clear.step(Authentication::CleartextPassword, &mut out), Ok(false));
     assert_eq!(out.pending(), b"p\0\0\0\x0dtesterpw\0");
     assert!(clear.password_used);
     assert_eq!(clear.step(Authentication::Ok, &mut out), Ok(true));
 
     let mut out = Outbox::default();
-    let mut hashed = opening(|_| {});
+    let mut hashed = login(|_| {});
     assert_eq!(hashed.step(Authentication::Md5Password(*b"salt"), &mut out), Ok(false));
     assert_eq!(out.pending(), b"p\0\0\0\x28md59cbabb9c30dc365fd4d56559d6bd1ed9\0");
 }
@@ -52,9 +52,9 @@ fn no_password_or_an_empty_one_is_missing() {
         for request in
             [Authentication::CleartextPassword, Authentication::Md5Password([0; 4]), scram()]
         {
-            let mut opening = opening(|startup| startup.password = password.clone());
-            assert_eq!(fails(&mut opening, request), AuthError::PasswordMissing.into());
-            assert!(opening.password_needed && !opening.password_used);
+            let mut login = login(|startup| startup.password = password.clone());
+            assert_eq!(fails(&mut login, request), AuthError::PasswordMissing.into());
+            assert!(login.password_needed && !login.password_used);
         }
     }
 }
@@ -63,12 +63,12 @@ fn no_password_or_an_empty_one_is_missing() {
 fn the_server_may_ask_once() {
     let mut out = Outbox::default();
     for request in [Authentication::CleartextPassword, scram()] {
-        let mut opening = opening(|_| {});
-        opening.step(request, &mut out).unwrap();
+        let mut login = login(|_| {});
+        login.step(request, &mut out).unwrap();
         for again in
             [Authentication::CleartextPassword, Authentication::Md5Password([0; 4]), scram()]
         {
-            assert!(matches!(fails(&mut opening, again), Error::Auth(AuthError::OutOfOrder(_))));
+            assert!(matches!(fails(&mut login, again), Error::Auth(AuthError::OutOfOrder(_))));
         }
     }
 }
@@ -76,22 +76,19 @@ fn the_server_may_ask_once() {
 #[test]
 fn ok_in_the_middle_of_scram_is_refused() {
     let mut out = Outbox::default();
-    let mut opening = opening(|_| {});
-    opening.step(scram(), &mut out).unwrap();
-    assert!(matches!(
-        fails(&mut opening, Authentication::Ok),
-        Error::Auth(AuthError::OutOfOrder(_))
-    ));
+    let mut login = login(|_| {});
+    login.step(scram(), &mut out).unwrap();
+    assert!(matches!(fails(&mut login, Authentication::Ok), Error::Auth(AuthError::OutOfOrder(_))));
     let first = Authentication::SaslContinue(b"r=nonceX,s=AAAA,i=1");
-    opening.step(first, &mut out).unwrap();
-    assert!(opening.step(Authentication::Ok, &mut out).is_err());
+    login.step(first, &mut out).unwrap();
+    assert!(login.step(Authentication::Ok, &mut out).is_err());
 }
 
 #[test]
 fn scram_messages_need_scram() {
-    let mut opening = opening(|_| {});
+    let mut login = login(|_| {});
     for request in [Authentication::SaslContinue(b""), Authentication::SaslFinal(b"")] {
-        assert!(matches!(fails(&mut opening, request), Error::Auth(AuthError::OutOfOrder(_))));
+        assert!(matches!(fails(&mut login, request), Error::Auth(AuthError::OutOfOrder(_))));
     }
 }
 
@@ -106,8 +103,8 @@ fn only_allowed_methods_are_answered() {
         (AuthMethods::SSPI, Authentication::Sspi),
         (AuthMethods::OAUTH, bearer()),
     ] {
-        let mut opening = opening(|startup| startup.allowed_auth = AuthMethods::ALL - method);
-        assert!(matches!(fails(&mut opening, request), Error::Auth(AuthError::NotAllowed(_))));
+        let mut login = login(|startup| startup.allowed_auth = AuthMethods::ALL - method);
+        assert!(matches!(fails(&mut login, request), Error::Auth(AuthError::NotAllowed(_))));
     }
 }
 
@@ -119,14 +116,13 @@ fn required_binding_takes_nothing_less() {
         Authentication::Md5Password([0; 4]),
         scram(),
     ] {
-        let mut opening = opening(|startup| startup.channel_binding = REQUIRED());
-        assert!(matches!(fails(&mut opening, request), Error::Auth(AuthError::ChannelBinding(_))));
+        let mut login = login(|startup| startup.channel_binding = REQUIRED());
+        assert!(matches!(fails(&mut login, request), Error::Auth(AuthError::ChannelBinding(_))));
     }
     for hash in [None, Some(vec![])] {
-        let mut opening =
-            opening(|startup| startup.channel_binding = ChannelBinding::Required(hash));
+        let mut login = login(|startup| startup.channel_binding = ChannelBinding::Required(hash));
         assert!(matches!(
-            fails(&mut opening, scram_plus()),
+            fails(&mut login, scram_plus()),
             Error::Auth(AuthError::ChannelBinding(_))
         ));
     }
@@ -142,8 +138,8 @@ fn binding_is_used_when_offered_and_its_absence_is_told() {
         (REQUIRED(), scram_plus(), b"p=tls-server-end-point,,"),
     ] {
         let mut out = Outbox::default();
-        let mut opening = opening(|startup| startup.channel_binding = binding);
-        opening.step(offered, &mut out).unwrap();
+        let mut login = login(|startup| startup.channel_binding = binding);
+        login.step(offered, &mut out).unwrap();
         let found = memchr::memmem::find(out.pending(), header).is_some();
         assert!(found, "{:?}", String::from_utf8_lossy(out.pending()));
     }
@@ -152,11 +148,11 @@ fn binding_is_used_when_offered_and_its_absence_is_told() {
 #[test]
 fn what_is_not_done_is_said() {
     for method in [2, 6, 13, -1] {
-        let error = fails(&mut opening(|_| {}), Authentication::Other(method));
+        let error = fails(&mut login(|_| {}), Authentication::Other(method));
         assert!(matches!(error, Error::Unsupported(_)), "{method}");
     }
     let offered = Authentication::Sasl(vec![b"OAUTHBEARER"]);
-    assert!(matches!(fails(&mut opening(|_| {}), offered), Error::Unsupported(_)));
+    assert!(matches!(fails(&mut login(|_| {}), offered), Error::Unsupported(_)));
 }
 
 #[test]
@@ -169,19 +165,19 @@ fn a_password_is_asked_for_when_it_is_wanted() {
         ),
     ] {
         let mut out = Outbox::default();
-        let mut opening = opening(|startup| {
+        let mut login = login(|startup| {
             startup.password = None;
             startup.ask_password = true;
         });
-        assert_eq!(opening.step(request, &mut out), Ok(false));
-        assert_eq!(opening.asks(), Some(Ask::Password));
-        assert!(opening.is_asking() && out.pending().is_empty());
+        assert_eq!(login.step(request, &mut out), Ok(false));
+        assert_eq!(login.asks(), Some(Ask::Password));
+        assert!(login.is_asking() && out.pending().is_empty());
         let answer = Answer::Password(Some(Secret::from("testerpw")));
-        opening.answer(answer, &mut out).unwrap();
+        login.answer(answer, &mut out).unwrap();
         assert_eq!(out.pending(), sent);
-        assert!(!opening.is_asking() && opening.password_used);
+        assert!(!login.is_asking() && login.password_used);
     }
-    let mut nothing = opening(|startup| {
+    let mut nothing = login(|startup| {
         startup.password = None;
         startup.ask_password = true;
     });
@@ -194,53 +190,50 @@ fn a_password_is_asked_for_when_it_is_wanted() {
 #[test]
 fn gssapi_goes_to_and_fro_until_the_server_has_proved_itself() {
     let mut out = Outbox::default();
-    let mut opening = opening(|_| {});
+    let mut login = login(|_| {});
     let token = |bytes: &[u8], complete| Answer::GssToken {
         token: (!bytes.is_empty()).then(|| Secret::new(bytes.to_vec())),
         complete,
     };
-    opening.step(Authentication::Gss, &mut out).unwrap();
-    assert_eq!(opening.asks(), Some(Ask::GssToken(vec![])));
-    opening.answer(token(b"one", false), &mut out).unwrap();
+    login.step(Authentication::Gss, &mut out).unwrap();
+    assert_eq!(login.asks(), Some(Ask::GssToken(vec![])));
+    login.answer(token(b"one", false), &mut out).unwrap();
     assert_eq!(out.pending(), b"p\0\0\0\x07one");
     out.sent(8);
-    assert!(matches!(
-        fails(&mut opening, Authentication::Ok),
-        Error::Auth(AuthError::OutOfOrder(_))
-    ));
-    opening.step(Authentication::GssContinue(b"theirs"), &mut out).unwrap();
-    assert_eq!(opening.asks(), Some(Ask::GssToken(b"theirs".to_vec())));
-    opening.answer(token(b"", true), &mut out).unwrap();
+    assert!(matches!(fails(&mut login, Authentication::Ok), Error::Auth(AuthError::OutOfOrder(_))));
+    login.step(Authentication::GssContinue(b"theirs"), &mut out).unwrap();
+    assert_eq!(login.asks(), Some(Ask::GssToken(b"theirs".to_vec())));
+    login.answer(token(b"", true), &mut out).unwrap();
     assert!(out.pending().is_empty());
-    assert!(opening.step(Authentication::GssContinue(b"more"), &mut out).is_err());
-    assert_eq!(opening.step(Authentication::Ok, &mut out), Ok(true));
+    assert!(login.step(Authentication::GssContinue(b"more"), &mut out).is_err());
+    assert_eq!(login.step(Authentication::Ok, &mut out), Ok(true));
 }
 
 #[test]
 fn a_bearer_token_is_sent_and_its_refusal_kept() {
     let mut out = Outbox::default();
-    let mut opening = opening(|startup| startup.ask_token = true);
-    opening.step(bearer(), &mut out).unwrap();
-    assert_eq!(opening.asks(), Some(Ask::BearerToken));
+    let mut login = login(|startup| startup.ask_token = true);
+    login.step(bearer(), &mut out).unwrap();
+    assert_eq!(login.asks(), Some(Ask::BearerToken));
     let token = Answer::BearerToken(Some(Secret::from("abc")));
-    opening.answer(token, &mut out).unwrap();
+    login.answer(token, &mut out).unwrap();
     let sent = b"p\0\0\0\x29OAUTHBEARER\0\0\0\0\x15n,,\x01auth=Bearer abc\x01\x01";
     assert_eq!(out.pending(), sent);
     out.sent(sent.len());
-    opening.step(Authentication::SaslContinue(b"{}"), &mut out).unwrap();
+    login.step(Authentication::SaslContinue(b"{}"), &mut out).unwrap();
     assert_eq!(out.pending(), b"p\0\0\0\x05\x01");
     let refusal = TokenRefusal { document: b"{}".to_vec(), asked: false };
-    assert_eq!(opening.token_refusal, Some(refusal));
-    assert!(opening.step(Authentication::Ok, &mut out).is_err());
+    assert_eq!(login.token_refusal, Some(refusal));
+    assert!(login.step(Authentication::Ok, &mut out).is_err());
 }
 
 #[test]
 fn nobody_gets_in_without_a_token() {
     let mut out = Outbox::default();
-    let mut opening = opening(|startup| startup.ask_token = true);
-    opening.step(bearer(), &mut out).unwrap();
-    opening.answer(Answer::BearerToken(None), &mut out).unwrap();
-    assert!(opening.step(Authentication::Ok, &mut out).is_err());
-    opening.step(Authentication::SaslContinue(b"{}"), &mut out).unwrap();
-    assert!(opening.token_refusal.is_some_and(|refusal| refusal.asked));
+    let mut login = login(|startup| startup.ask_token = true);
+    login.step(bearer(), &mut out).unwrap();
+    login.answer(Answer::BearerToken(None), &mut out).unwrap();
+    assert!(login.step(Authentication::Ok, &mut out).is_err());
+    login.step(Authentication::SaslContinue(b"{}"), &mut out).unwrap();
+    assert!(login.token_refusal.is_some_and(|refusal| refusal.asked));
 }

@@ -18,7 +18,7 @@ const REMEMBERED: usize = 4;
 
 /// What a request has answered so far.
 #[derive(Debug, Default)]
-pub(crate) struct Task {
+pub(crate) struct OutcomeBuilder {
     /// The statement whose answer arrives. (What goes through many hands is boxed.)
     open: Option<Box<QueryResult>>,
     /// The last statement that is complete.
@@ -27,7 +27,7 @@ pub(crate) struct Task {
     error: Option<Box<Report>>,
     batch: Tally,
     /// The whole answer to a statement of the batch that ends as the last one did: most do.
-    alike: Vec<u8>,
+    repeated_reply: Vec<u8>,
     /// How many fields each row must have.
     pub(crate) width: u16,
     /// The last RowDescriptions and what they said. They outlive the request: a statement that runs
@@ -35,7 +35,7 @@ pub(crate) struct Task {
     shapes: Vec<(Vec<u8>, Arc<Columns>)>,
 }
 
-impl Task {
+impl OutcomeBuilder {
     /// A result with rows begins.
     pub(crate) fn columns(&mut self, body: &[u8], kind: ResultKind) -> Result<(), Malformed> {
         let columns = self.describe(body)?;
@@ -91,25 +91,25 @@ impl Task {
     pub(crate) fn complete_in_batch(&mut self, before: &[u8], tag: &[u8]) {
         self.count_in_batch(tag::affected(tag), 1);
         if self.last.is_none() {
-            self.alike.clear();
+            self.repeated_reply.clear();
         }
         let last = self.last.get_or_insert_default();
         if *last.tag != *tag {
             last.tag.clear();
             last.tag.extend_from_slice(tag);
-            self.alike.clear();
-            self.alike.extend_from_slice(before);
-            write_command_complete(&mut self.alike, tag);
+            self.repeated_reply.clear();
+            self.repeated_reply.extend_from_slice(before);
+            write_command_complete(&mut self.repeated_reply, tag);
         }
     }
 
     /// The answer that says of one statement more what was said of the last one; empty if none can.
-    pub(crate) fn alike(&self) -> &[u8] {
-        &self.alike
+    pub(crate) fn repeated_reply(&self) -> &[u8] {
+        &self.repeated_reply
     }
 
     /// So many statements of a batch are complete, with the tag of the last one.
-    pub(crate) fn complete_alike(&mut self, statements: usize) {
+    pub(crate) fn complete_repeated(&mut self, statements: usize) {
         let rows = self.last.as_ref().and_then(|last| tag::affected(&last.tag));
         if statements > 0 {
             self.count_in_batch(rows, statements);
@@ -182,40 +182,40 @@ mod tests {
 
     #[test]
     fn the_last_result_wins() {
-        let mut task = Task::default();
-        task.columns(ONE, ResultKind::Tuples).unwrap();
-        assert_eq!(task.width, 1);
-        assert!(task.complete(b"SELECT 0"));
-        assert!(!task.complete(b"SET"));
-        let outcome = task.finish(Rows::default());
+        let mut builder = OutcomeBuilder::default();
+        builder.columns(ONE, ResultKind::Tuples).unwrap();
+        assert_eq!(builder.width, 1);
+        assert!(builder.complete(b"SELECT 0"));
+        assert!(!builder.complete(b"SET"));
+        let outcome = builder.finish(Rows::default());
         let result = outcome.result.unwrap();
         assert_eq!((result.kind, result.tag), (ResultKind::Command, Tag::from_slice(b"SET")));
         assert_eq!(result.columns, None);
-        assert_eq!(task.finish(Rows::default()), Outcome::default());
+        assert_eq!(builder.finish(Rows::default()), Outcome::default());
     }
 
     #[test]
     fn the_first_error_wins_over_all_results() {
         let report = |text: &[u8]| Box::new(Report::parse(text).unwrap());
-        let mut task = Task::default();
-        task.complete(b"SET");
-        task.fail(report(b"Mone\0\0"));
-        task.fail(report(b"Mtwo\0\0"));
-        let outcome = task.finish(Rows::default());
+        let mut builder = OutcomeBuilder::default();
+        builder.complete(b"SET");
+        builder.fail(report(b"Mone\0\0"));
+        builder.fail(report(b"Mtwo\0\0"));
+        let outcome = builder.finish(Rows::default());
         assert_eq!(outcome.result, None);
         assert_eq!(outcome.error, Some(report(b"Mone\0\0")));
     }
 
-    fn shape(task: &mut Task, body: &[u8]) -> Arc<Columns> {
-        task.columns(body, ResultKind::Tuples).unwrap();
-        task.complete(b"SELECT 0");
-        task.finish(Rows::default()).result.unwrap().columns.unwrap()
+    fn shape(builder: &mut OutcomeBuilder, body: &[u8]) -> Arc<Columns> {
+        builder.columns(body, ResultKind::Tuples).unwrap();
+        builder.complete(b"SELECT 0");
+        builder.finish(Rows::default()).result.unwrap().columns.unwrap()
     }
 
     #[test]
     fn the_same_shape_is_described_once() {
-        let mut task = Task::default();
-        let shapes = [ONE, ONE, NONE, ONE].map(|body| shape(&mut task, body));
+        let mut builder = OutcomeBuilder::default();
+        let shapes = [ONE, ONE, NONE, ONE].map(|body| shape(&mut builder, body));
         assert!(Arc::ptr_eq(&shapes[0], &shapes[1]));
         assert_eq!(shapes[2].len(), 0);
         assert!(Arc::ptr_eq(&shapes[0], &shapes[3]));
@@ -223,22 +223,22 @@ mod tests {
 
     #[test]
     fn few_shapes_are_remembered_and_no_long_one() {
-        let mut task = Task::default();
+        let mut builder = OutcomeBuilder::default();
         let named = |name: u8| {
             let mut body = ONE.to_vec();
             body[2] = name;
             body
         };
-        let first = shape(&mut task, &named(b'a'));
+        let first = shape(&mut builder, &named(b'a'));
         for name in b'b'..b'b' + 20 {
-            assert_eq!(shape(&mut task, &named(name))[0].name, [name]);
+            assert_eq!(shape(&mut builder, &named(name))[0].name, [name]);
         }
-        assert_eq!(task.shapes.len(), REMEMBERED);
-        let again = shape(&mut task, &named(b'a'));
+        assert_eq!(builder.shapes.len(), REMEMBERED);
+        let again = shape(&mut builder, &named(b'a'));
         assert!(again == first && !Arc::ptr_eq(&again, &first));
         let mut long = ONE.to_vec();
         long.splice(2..2, [b'x'; LONGEST_REMEMBERED]);
-        assert_eq!(shape(&mut task, &long), shape(&mut task, &long));
-        assert!(task.shapes.iter().all(|(body, _)| body.len() < 100));
+        assert_eq!(shape(&mut builder, &long), shape(&mut builder, &long));
+        assert!(builder.shapes.iter().all(|(body, _)| body.len() < 100));
     }
 }
