@@ -11,9 +11,9 @@ use psycoxide_proto::Interest;
 
 use crate::config::Config;
 use crate::encryption_method::EncryptionMethod;
+use crate::encryption_setup::{EncryptionProgress, EncryptionSetup};
 use crate::error::{Error, FailedAttempt, Reason};
 use crate::gss::GssFailure;
-use crate::securing::{Secured, Securing};
 use crate::socket::address::Address;
 use crate::socket::{Connecting, Stream, TcpOptions};
 use crate::tls::TlsFailure;
@@ -87,16 +87,16 @@ impl CancelToken {
 
     /// The stream encrypted as the session is: a cancel request holds the session's secret key. As
     /// with libpq, there is no going back to clear text here.
-    fn secured(&self, stream: Stream, waiting: &mut Waiting<'_>) -> Result<Stream, Reason> {
+    fn encrypted(&self, stream: Stream, waiting: &mut Waiting<'_>) -> Result<Stream, Reason> {
         let Some((method, config, host)) = &self.secure else { return Ok(stream) };
-        let mut securing = Securing::new(stream, *method, config, *host)?;
+        let mut setup = EncryptionSetup::new(stream, *method, config, *host)?;
         loop {
-            match securing.advance(config, *host)? {
-                Secured::Wait(interest) => {
-                    waiting.ready(securing.stream().as_raw_fd(), interest)?
+            match setup.advance(config, *host)? {
+                EncryptionProgress::Wait(interest) => {
+                    waiting.ready(setup.stream().as_raw_fd(), interest)?
                 }
-                Secured::Done => return Ok(securing.into_stream()),
-                Secured::Refused => {
+                EncryptionProgress::Done => return Ok(setup.into_stream()),
+                EncryptionProgress::Refused => {
                     return Err(Reason::refused(*method));
                 }
             }
@@ -105,7 +105,7 @@ impl CancelToken {
 
     fn try_send(&self, waiting: &mut Waiting<'_>) -> Result<(), Reason> {
         let stream = self.connect(waiting)?;
-        let mut stream = self.secured(stream, waiting)?;
+        let mut stream = self.encrypted(stream, waiting)?;
         let mut rest = self.message.as_slice();
         while !rest.is_empty() {
             match stream.send(rest) {

@@ -9,13 +9,13 @@ use psycoxide_proto::{Answer, Engine, Event, Notification, Phase, Report, Reques
 use crate::cancel::CancelToken;
 use crate::config::Config;
 use crate::conn_status::ConnStatus;
-use crate::dial::{Connected, Dial, Dialing};
+use crate::dial::{Connected, Dial, DialProgress};
 use crate::error::Error;
-use crate::pace::Pace;
 use crate::pump;
 pub use crate::pump::Progress;
+use crate::read_coalescing::ReadCoalescer;
 use crate::socket::address::Address;
-use crate::socket::conduit::Conduit;
+use crate::socket::splice_pipe::SplicePipe;
 use crate::tls::{TlsInfo, TlsSession};
 use crate::wait;
 
@@ -27,14 +27,14 @@ pub struct Link {
     /// The host in the configuration's list that is, or was last, tried.
     host: usize,
     /// How the answer comes that is being read.
-    pace: Pace,
+    coalescer: ReadCoalescer,
     /// What the server had said when the link was closed, for the driver to take.
-    last: News,
+    last_messages: AsyncMessages,
 }
 
 /// What the server says besides its answers: a shutdown announced in a warning, say.
 #[derive(Debug, Default)]
-pub struct News {
+pub struct AsyncMessages {
     /// The notices, in their order.
     pub notices: Vec<Report>,
     /// The notifications, in theirs.
@@ -57,7 +57,13 @@ impl Link {
         let dial = Dial::new(Arc::clone(&config))?;
         let host = dial.host_index();
         let stage = Stage::Dialing(Box::new(dial));
-        Ok(Self { config, stage, host, pace: Pace::default(), last: News::default() })
+        Ok(Self {
+            config,
+            stage,
+            host,
+            coalescer: ReadCoalescer::default(),
+            last_messages: AsyncMessages::default(),
+        })
     }
 
     /// Hands over a request; [`Link::advance`] sends it.
@@ -67,7 +73,7 @@ impl Link {
     /// has failed meanwhile, the link is closed then.
     pub fn start(&mut self, request: Request) -> Result<(), Error> {
         // One answer's pace says nothing of the next one's.
-        self.pace = Pace::default();
+        self.coalescer = ReadCoalescer::default();
         let Some(engine) = self.engine_mut() else { return Err(Error::lost()) };
         let started = engine.submit(request);
         if started.is_err() && engine.error().is_some() {
@@ -106,10 +112,10 @@ impl Link {
         let advanced = dial.advance();
         self.host = dial.host_index();
         match advanced? {
-            Dialing::Wait(interest) => Ok(Progress::Wait(interest)),
-            Dialing::Yield => Ok(Progress::Yield),
-            Dialing::Ask(ask) => Ok(Progress::Event(Event::Ask(ask))),
-            Dialing::Connected(connected, outcome) => {
+            DialProgress::Wait(interest) => Ok(Progress::Wait(interest)),
+            DialProgress::Yield => Ok(Progress::Yield),
+            DialProgress::Ask(ask) => Ok(Progress::Event(Event::Ask(ask))),
+            DialProgress::Connected(connected, outcome) => {
                 self.stage = Stage::Up(connected);
                 Ok(Progress::Event(Event::Done(outcome)))
             }
@@ -175,15 +181,15 @@ impl Link {
         }
     }
 
-    /// Gives the `length` bytes that a conduit holds as the next data of the COPY FROM under way:
+    /// Gives the `length` bytes that a pipe holds as the next data of the COPY FROM under way:
     /// [`Link::advance`] sends them. `false` if that cannot be, since the stream is encrypted, say.
-    pub fn attach(&mut self, conduit: &Arc<Conduit>, length: u32) -> bool {
+    pub fn splice_copy_data(&mut self, pipe: &Arc<SplicePipe>, length: u32) -> bool {
         let Stage::Up(up) = &mut self.stage else { return false };
         let (Some(header), Ok(length)) = (up.engine.copy_header(length), usize::try_from(length))
         else {
             return false;
         };
-        up.stream.attach(&header, conduit, length)
+        up.stream.splice(&header, pipe, length)
     }
 
     /// Sends what the socket takes of what is to be sent; whether that was all.
@@ -295,14 +301,14 @@ impl Link {
 
     /// How long to let the answer gather before more of it is waited for: not at all, unless it is a
     /// long one that comes steadily.
-    pub fn rest(&mut self) -> Option<Duration> {
+    pub fn read_delay(&mut self) -> Option<Duration> {
         let up = self.up()?;
         let phase = up.engine.phase();
         if !matches!(phase, Phase::CopyOut | Phase::QueryRows | Phase::ExecuteRows) {
             return None;
         }
         let received = up.stream.received();
-        self.pace.rest(Instant::now(), received)
+        self.coalescer.delay(Instant::now(), received)
     }
 
     /// The configuration that the link was dialed with.
@@ -327,18 +333,18 @@ impl Link {
 
     /// Closes the socket. What the server said before stays.
     fn shut(&mut self) {
-        self.last = self.take_news();
+        self.last_messages = self.take_async_messages();
         self.stage = Stage::Closed;
     }
 
     /// The notices and notifications that have come, also when the link is closed.
-    pub fn take_news(&mut self) -> News {
-        let mut news = std::mem::take(&mut self.last);
+    pub fn take_async_messages(&mut self) -> AsyncMessages {
+        let mut messages = std::mem::take(&mut self.last_messages);
         if let Some(engine) = self.engine_mut() {
-            news.notices.extend(engine.take_notices());
-            news.notifications.extend(engine.take_notifications());
+            messages.notices.extend(engine.take_notices());
+            messages.notifications.extend(engine.take_notifications());
         }
-        news
+        messages
     }
 
     /// Says goodbye and ends the traffic, so that whoever waits for [`Link::fd`] wakes up. The

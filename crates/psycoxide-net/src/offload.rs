@@ -13,7 +13,7 @@ use std::sync::mpsc::{self, Receiver, TryRecvError};
 pub(crate) struct Offload<T> {
     result: Receiver<T>,
     /// Its other end is closed when the work is over, which makes this one readable.
-    bell: UnixStream,
+    wake_reader: UnixStream,
 }
 
 /// How far the work is.
@@ -34,21 +34,21 @@ impl<T: Send + 'static> Offload<T> {
     /// If there are no more threads or descriptors.
     pub(crate) fn begin(name: &str, work: impl FnOnce() -> T + Send + 'static) -> io::Result<Self> {
         let (sender, result) = mpsc::sync_channel(1);
-        let (bell, rope) = UnixStream::pair()?;
+        let (wake_reader, wake_writer) = UnixStream::pair()?;
         std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             let _ = sender.send(work());
-            // Before the bell rings: then nothing more comes.
+            // The result, or its absence, must be there before the reader wakes.
             drop(sender);
-            drop(rope);
+            drop(wake_writer);
         })?;
-        Ok(Self { result, bell })
+        Ok(Self { result, wake_reader })
     }
 }
 
 impl<T> Offload<T> {
     /// What to wait for, to be readable.
     pub(crate) fn fd(&self) -> RawFd {
-        self.bell.as_raw_fd()
+        self.wake_reader.as_raw_fd()
     }
 
     /// What came of it, told once.
@@ -69,7 +69,7 @@ mod tests {
     use crate::wait::{Readiness, wait};
 
     #[test]
-    fn the_bell_rings_when_it_is_done() {
+    fn the_descriptor_is_readable_when_it_is_done() {
         let (go, begin) = mpsc::channel::<()>();
         let work = Offload::begin("test", move || begin.recv().map(|()| 42)).unwrap();
         assert_eq!(work.poll(), Offloaded::Working);

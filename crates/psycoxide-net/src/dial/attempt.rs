@@ -6,21 +6,19 @@ use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use psycoxide_proto::{
-    Answer, Ask, Engine, Error as ProtoError, Event, Interest, Outcome, Request,
-};
+use psycoxide_proto::{Answer, Engine, Error as ProtoError, Event, Interest, Request};
 
-use super::Connected;
 use super::target::{self, Question, Verdict};
+use super::{Connected, DialProgress};
 use crate::config::{
     CertificateMode, Config, GssMode, Settings, SslMode, TargetSession, user_name_of,
 };
 use crate::conn_status::ConnStatus;
 use crate::encryption_method::EncryptionMethod;
+use crate::encryption_setup::{EncryptionProgress, EncryptionSetup};
 use crate::error::{Error, Reason};
 use crate::gss::{self, GssFailure};
 use crate::pump::{self, Progress};
-use crate::securing::{Secured, Securing};
 use crate::socket::address::Address;
 use crate::socket::{Connecting, Queue, Stream, TcpOptions};
 use crate::tls::{NOT_REQUESTED, TlsSession};
@@ -97,22 +95,13 @@ enum Stage {
     /// The socket is connected, or will be.
     Connecting { stream: Stream, done: bool },
     /// Encryption is being set up.
-    Securing(Box<Securing>),
+    Encrypting(Box<EncryptionSetup>),
     /// The session is being set up.
     Starting(Stream, Box<Engine>),
     /// The session is set up, and the server is being asked what it is.
     Asking(Stream, Box<Engine>, Question),
     /// The attempt is over.
     Over,
-}
-
-/// How far an attempt came.
-#[derive(Debug)]
-pub(super) enum Step {
-    Wait(Interest),
-    Yield,
-    Ask(Ask),
-    Ready(Box<Connected>, Outcome),
 }
 
 impl Attempt {
@@ -165,8 +154,8 @@ impl Attempt {
                 ConnStatus::Started
             }
             Stage::Connecting { done: true, .. } => ConnStatus::Made,
-            Stage::Securing(_) if self.methods.now == GSS => ConnStatus::GssStartup,
-            Stage::Securing(_) => ConnStatus::SslStartup,
+            Stage::Encrypting(_) if self.methods.now == GSS => ConnStatus::GssStartup,
+            Stage::Encrypting(_) => ConnStatus::SslStartup,
             Stage::Starting(_, engine) if engine.is_authenticated() => ConnStatus::AuthOk,
             Stage::Starting(..) => ConnStatus::AwaitingResponse,
             Stage::Asking(_, _, Question::ReadOnly) => ConnStatus::CheckWritable,
@@ -219,12 +208,12 @@ impl Attempt {
         config: &Config,
         host: usize,
         wanted: TargetSession,
-    ) -> Result<Step, Reason> {
+    ) -> Result<DialProgress, Reason> {
         loop {
             let event = match &mut self.stage {
                 Stage::Queueing(queue) => {
                     let Some(stream) = queue.poll().map_err(Reason::Unreachable)? else {
-                        return Ok(Step::Wait(Interest::READ));
+                        return Ok(DialProgress::Wait(Interest::READ));
                     };
                     self.stage = Stage::Connecting { stream, done: true };
                     continue;
@@ -233,32 +222,34 @@ impl Attempt {
                     // A Unix socket is connected at once.
                     if !*done {
                         if !is_writable(stream).map_err(Reason::Unreachable)? {
-                            return Ok(Step::Wait(Interest::WRITE));
+                            return Ok(DialProgress::Wait(Interest::WRITE));
                         }
                         stream.connected().map_err(Reason::Unreachable)?;
                     }
                     self.connected(config, host)?;
                     continue;
                 }
-                Stage::Securing(securing) => {
-                    match securing.advance(config, host)? {
-                        Secured::Wait(interest) => return Ok(Step::Wait(interest)),
-                        Secured::Refused => self.refused(config, host)?,
-                        Secured::Done => self.begin_session(config, host)?,
+                Stage::Encrypting(setup) => {
+                    match setup.advance(config, host)? {
+                        EncryptionProgress::Wait(interest) => {
+                            return Ok(DialProgress::Wait(interest));
+                        }
+                        EncryptionProgress::Refused => self.refused(config, host)?,
+                        EncryptionProgress::Done => self.begin_session(config, host)?,
                     }
                     continue;
                 }
                 Stage::Starting(stream, engine) | Stage::Asking(stream, engine, _) => {
                     match pump::pump(stream, engine).map_err(reason)? {
                         Progress::Event(event) => event,
-                        Progress::Wait(interest) => return Ok(Step::Wait(interest)),
-                        Progress::Yield => return Ok(Step::Yield),
+                        Progress::Wait(interest) => return Ok(DialProgress::Wait(interest)),
+                        Progress::Yield => return Ok(DialProgress::Yield),
                     }
                 }
                 Stage::Over => return Err(reason(Error::lost())),
             };
-            if let Some(step) = self.happened(event, config, host, wanted)? {
-                return Ok(step);
+            if let Some(progress) = self.happened(event, config, host, wanted)? {
+                return Ok(progress);
             }
         }
     }
@@ -268,14 +259,14 @@ impl Attempt {
         let Some(method) = self.methods.now else { return self.begin_session(config, host) };
         let stream = match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Connecting { stream, .. } => stream,
-            Stage::Securing(securing) => securing.into_stream(),
+            Stage::Encrypting(setup) => setup.into_stream(),
             stage => {
                 self.stage = stage;
                 return Ok(());
             }
         };
-        let securing = Securing::new(stream, method, config, host)?;
-        self.stage = Stage::Securing(Box::new(securing));
+        let setup = EncryptionSetup::new(stream, method, config, host)?;
+        self.stage = Stage::Encrypting(Box::new(setup));
         Ok(())
     }
 
@@ -299,7 +290,7 @@ impl Attempt {
     fn begin_session(&mut self, config: &Config, host: usize) -> Result<(), Reason> {
         let stream = match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Connecting { stream, .. } => stream,
-            Stage::Securing(securing) => securing.into_stream(),
+            Stage::Encrypting(setup) => setup.into_stream(),
             _ => return Ok(()),
         };
         if let (Address::Unix { .. }, Some(user)) = (&self.address, &config.settings().require_peer)
@@ -326,10 +317,10 @@ impl Attempt {
         config: &Config,
         host: usize,
         wanted: TargetSession,
-    ) -> Result<Option<Step>, Reason> {
+    ) -> Result<Option<DialProgress>, Reason> {
         let outcome = match event {
             Event::Done(outcome) => outcome,
-            Event::Ask(ask) => return Ok(Some(Step::Ask(ask))),
+            Event::Ask(ask) => return Ok(Some(DialProgress::Ask(ask))),
             _ => return Err(Reason::Protocol(ProtoError::Misuse("a COPY while connecting"))),
         };
         if let Some(report) = outcome.error {
@@ -357,7 +348,7 @@ impl Attempt {
                 Stage::Starting(stream, engine) | Stage::Asking(stream, engine, _) => {
                     let address = self.address.clone();
                     let connected = Connected { stream, engine, address, host };
-                    Ok(Some(Step::Ready(Box::new(connected), outcome)))
+                    Ok(Some(DialProgress::Connected(Box::new(connected), outcome)))
                 }
                 _ => Err(reason(Error::lost())),
             },
@@ -379,7 +370,7 @@ impl Attempt {
             Stage::Connecting { stream, .. }
             | Stage::Starting(stream, _)
             | Stage::Asking(stream, ..) => Some(stream),
-            Stage::Securing(securing) => Some(securing.stream()),
+            Stage::Encrypting(setup) => Some(setup.stream()),
             Stage::Queueing(_) | Stage::Over => None,
         }
     }

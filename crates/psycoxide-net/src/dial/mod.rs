@@ -25,7 +25,7 @@ use crate::error::{Error, FailedAttempt, Reason};
 use crate::resolve::{Lookup, Resolved, resolve};
 use crate::socket::Stream;
 use crate::socket::address::Address;
-use attempt::{Attempt, Methods, Step};
+use attempt::{Attempt, Methods};
 
 /// `cannot_connect_now`: the server is starting up or shutting down; another may be up.
 const CANNOT_CONNECT_NOW: &[u8] = b"57P03";
@@ -54,7 +54,7 @@ pub(crate) struct Dial {
 
 /// How far connecting came.
 #[derive(Debug)]
-pub(crate) enum Dialing {
+pub(crate) enum DialProgress {
     /// The socket has to be ready for this first.
     Wait(Interest),
     /// There is more to do; this call has done its share.
@@ -171,33 +171,21 @@ impl Dial {
     ///
     /// # Errors
     /// [`Error::Connect`] with what every attempt came to, when all have failed.
-    pub(crate) fn advance(&mut self) -> Result<Dialing, Error> {
+    pub(crate) fn advance(&mut self) -> Result<DialProgress, Error> {
         loop {
             self.look_up()?;
             if self.is_looking_up() {
-                return Ok(Dialing::Wait(Interest::READ));
+                return Ok(DialProgress::Wait(Interest::READ));
             }
             let Some(mut attempt) = self.attempt.take() else {
                 return Err(self.give_up());
             };
             match attempt.advance(&self.config, self.host, self.wanted) {
-                Ok(step) if !matches!(step, Step::Ready(..)) && attempt.is_late() => {
-                    self.failed(attempt, Reason::Timeout)?;
-                }
-                Ok(Step::Ready(connected, outcome)) => {
-                    return Ok(Dialing::Connected(connected, outcome));
-                }
-                Ok(Step::Wait(interest)) => {
+                Ok(connected @ DialProgress::Connected(..)) => return Ok(connected),
+                Ok(_) if attempt.is_late() => self.failed(attempt, Reason::Timeout)?,
+                Ok(progress) => {
                     self.attempt = Some(attempt);
-                    return Ok(Dialing::Wait(interest));
-                }
-                Ok(Step::Ask(ask)) => {
-                    self.attempt = Some(attempt);
-                    return Ok(Dialing::Ask(ask));
-                }
-                Ok(Step::Yield) => {
-                    self.attempt = Some(attempt);
-                    return Ok(Dialing::Yield);
+                    return Ok(progress);
                 }
                 Err(reason) => self.failed(attempt, reason)?,
             }
@@ -458,14 +446,14 @@ mod tests {
         let server = FullServer::start();
         let mut dial = dial(&server, "");
         for _ in 0..3 {
-            assert!(matches!(dial.advance(), Ok(Dialing::Wait(Interest::READ))));
+            assert!(matches!(dial.advance(), Ok(DialProgress::Wait(Interest::READ))));
             let readiness = wait(dial.fd(), Interest::READ, Some(Instant::now())).unwrap();
             assert_eq!(readiness, Readiness::Expired);
         }
         server.make_room();
         assert_eq!(wait(dial.fd(), Interest::READ, None).unwrap(), Readiness::Ready);
         // The startup message is on its way.
-        assert!(matches!(dial.advance(), Ok(Dialing::Wait(Interest::READ))));
+        assert!(matches!(dial.advance(), Ok(DialProgress::Wait(Interest::READ))));
         let mut length = [0; 4];
         server.accept().read_exact(&mut length).unwrap();
         assert!(u32::from_be_bytes(length) > 8);
@@ -477,7 +465,7 @@ mod tests {
         let mut dial = dial(&server, "connect_timeout=1");
         let error = loop {
             match dial.advance() {
-                Ok(Dialing::Wait(interest)) => {
+                Ok(DialProgress::Wait(interest)) => {
                     wait(dial.fd(), interest, dial.deadline()).unwrap();
                 }
                 Ok(other) => panic!("connecting came to {other:?}"),

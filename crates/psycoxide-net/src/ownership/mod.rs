@@ -5,14 +5,14 @@
 //! since it last looked need not look again.
 
 mod fork;
-mod slots;
+mod shared_number;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use fork::Epoch;
-use slots::Slot;
+use shared_number::SharedNumber;
 
 pub use fork::count as count_forks;
 
@@ -38,7 +38,7 @@ struct Claim {
 /// session, in the upper how often that was decided. So no value ever comes back.
 #[derive(Debug)]
 struct Ticket {
-    slot: Slot,
+    shared: SharedNumber,
     known: u64,
 }
 
@@ -91,17 +91,17 @@ fn process(number: u64) -> u32 {
 
 impl Ticket {
     fn take() -> Option<Self> {
-        let slot = Slot::take()?;
-        // Whoever knows the slot from another session finds it changed.
-        let known = decided(slot.number().load(Ordering::SeqCst));
-        slot.number().store(known, Ordering::SeqCst);
-        Some(Self { slot, known })
+        let shared = SharedNumber::take()?;
+        // Whoever knows the number from another session finds it changed.
+        let known = decided(shared.number().load(Ordering::SeqCst));
+        shared.number().store(known, Ordering::SeqCst);
+        Some(Self { shared, known })
     }
 
     /// Decides for this process if nobody else was faster.
     fn decide(&mut self) -> Result<(), Refusal> {
         let next = decided(self.known);
-        let number = self.slot.number();
+        let number = self.shared.number();
         match number.compare_exchange(self.known, next, Ordering::SeqCst, Ordering::SeqCst) {
             Ok(_) => {
                 self.known = next;
@@ -112,7 +112,7 @@ impl Ticket {
     }
 
     fn look(&self) -> Result<(), Refusal> {
-        match self.slot.number().load(Ordering::SeqCst) {
+        match self.shared.number().load(Ordering::SeqCst) {
             found if found == self.known => Ok(()),
             found => Err(Refusal::Taken { by: process(found) }),
         }
@@ -162,7 +162,7 @@ impl Ownership {
         claim.refused = taken.err();
         taken?;
         if inherited {
-            // The parent may give the old slot to another session.
+            // The parent may give the old number to another session.
             claim.ticket = Ticket::take();
         }
         self.since.store(now.into(), Ordering::SeqCst);
@@ -321,7 +321,7 @@ mod tests {
         let number = |ownership: &Ownership| {
             let claim = ownership.claim.lock().unwrap();
             let ticket = claim.ticket.as_ref().unwrap();
-            (std::ptr::from_ref(ticket.slot.number()) as usize, ticket.known)
+            (std::ptr::from_ref(ticket.shared.number()) as usize, ticket.known)
         };
         let mut seen = std::collections::HashSet::new();
         for _ in 0..2000 {

@@ -1,7 +1,7 @@
 //! A replication stream: how far it has come, and how long its server may say nothing.
 
+mod keepalive_timer;
 mod progress;
-mod silence;
 
+pub use keepalive_timer::{KeepaliveAction, KeepaliveTimer};
 pub use progress::{StreamProgress, unix_seconds};
-pub use silence::{Next, Silence};

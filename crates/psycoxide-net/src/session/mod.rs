@@ -1,9 +1,9 @@
 //! One conversation with a server that several threads may hold: the link, whose turn it is, and how
 //! it ended.
 
-mod facts;
 mod processes;
-mod watch;
+mod snapshot;
+mod watchdog;
 
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use psycoxide_proto::{Engine, Event, Interest, Outcome, Phase, Request, Rows};
 
-pub use facts::Facts;
-use watch::Watch;
+pub use snapshot::SessionSnapshot;
+use watchdog::Watchdog;
 
 use crate::cancel::CancelToken;
 use crate::error::Error;
@@ -64,7 +64,7 @@ pub enum Stop {
 
 /// What `poll()` is about.
 #[derive(Default)]
-pub enum Polled {
+pub enum PollState {
     /// No operation is left to `poll()`.
     #[default]
     Idle,
@@ -82,13 +82,13 @@ pub struct Session {
     link: Arc<Mutex<Link>>,
     turn: Turn,
     closed: AtomicU8,
-    polled: Mutex<Polled>,
+    poll_state: Mutex<PollState>,
     /// Whether that is anything but idle: asked for each row that is fetched.
     polling: AtomicBool,
     /// How long an operation may take, in microseconds; 0 is for ever.
     timeout: AtomicU64,
     /// Bounds the operations that somebody `poll()`s.
-    watch: Watch,
+    watchdog: Watchdog,
     /// Whether this process may use it.
     ownership: Ownership,
 }
@@ -100,10 +100,10 @@ impl Session {
             link: Arc::new(Mutex::new(link)),
             turn: Turn::new(),
             closed: AtomicU8::new(Closed::Open as u8),
-            polled: Mutex::default(),
+            poll_state: Mutex::default(),
             polling: AtomicBool::new(false),
             timeout: AtomicU64::new(0),
-            watch: Watch::default(),
+            watchdog: Watchdog::default(),
             ownership: Ownership::new(),
         }
     }
@@ -170,9 +170,9 @@ impl Session {
     /// An operation begins that somebody `poll()`s: its time runs.
     pub fn begin_polled(&self) {
         if let Some(timeout) = self.timeout() {
-            self.watch.arm(timeout, &self.link);
+            self.watchdog.arm(timeout, &self.link);
         }
-        self.set_polled(Polled::Running { wants: Interest::WRITE });
+        self.set_poll_state(PollState::Running { wants: Interest::WRITE });
     }
 
     /// The operation that somebody `poll()`s has ended. `false`, and the link is closed, if that took
@@ -181,8 +181,8 @@ impl Session {
         if self.is_inherited() {
             return true;
         }
-        self.watch.disarm();
-        let in_time = !self.watch.is_spent();
+        self.watchdog.disarm();
+        let in_time = !self.watchdog.is_spent();
         if !in_time {
             self.break_off();
         }
@@ -191,35 +191,35 @@ impl Session {
 
     /// Gives up the operation that somebody `poll()`s if it has taken too long; whether it has.
     pub fn expire_polled(&self) -> bool {
-        if self.is_inherited() || !self.watch.is_overdue() {
+        if self.is_inherited() || !self.watchdog.is_overdue() {
             return false;
         }
-        // Where the watch has come first the server is told already.
-        if self.watch.is_spent() {
+        // Where the watchdog came first the server is told already.
+        if self.watchdog.is_spent() {
             self.break_off()
         } else {
             self.expire()
         }
-        self.set_polled(Polled::Idle);
-        self.watch.disarm();
+        self.set_poll_state(PollState::Idle);
+        self.watchdog.disarm();
         true
     }
 
     /// Notes how far an operation is that somebody `poll()`s.
-    pub fn set_polled(&self, polled: Polled) {
+    pub fn set_poll_state(&self, polled: PollState) {
         if self.is_inherited() {
             return;
         }
-        self.polling.store(!matches!(polled, Polled::Idle), Ordering::Release);
-        *self.polled.lock().unwrap_or_else(PoisonError::into_inner) = polled;
+        self.polling.store(!matches!(polled, PollState::Idle), Ordering::Release);
+        *self.poll_state.lock().unwrap_or_else(PoisonError::into_inner) = polled;
     }
 
     /// What became of the operation that somebody `poll()`s; it is forgotten if it has ended.
-    pub fn take_polled(&self) -> Polled {
+    pub fn take_poll_state(&self) -> PollState {
         if self.is_inherited() {
-            return Polled::Idle;
+            return PollState::Idle;
         }
-        let mut polled = self.polled.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut polled = self.poll_state.lock().unwrap_or_else(PoisonError::into_inner);
         self.polling.store(false, Ordering::Release);
         std::mem::take(&mut *polled)
     }
@@ -351,11 +351,11 @@ impl Session {
             if hungry(interest, engine.map(Engine::phase)) {
                 return Ok(Stop::Hungry);
             }
-            let rest = if interest == Interest::READ { link.rest() } else { None };
+            let delay = if interest == Interest::READ { link.read_delay() } else { None };
             let (fd, deadline) = (link.fd(), link.deadline());
             drop(link);
-            if let Some(rest) = rest {
-                std::thread::sleep(rest);
+            if let Some(delay) = delay {
+                std::thread::sleep(delay);
                 continue;
             }
             let deadline = match (deadline, until) {
@@ -512,10 +512,10 @@ impl Drop for Session {
         let inherited = self.is_inherited();
         self.shut();
         if inherited {
-            let polled = self.polled.get_mut().unwrap_or_else(PoisonError::into_inner);
+            let polled = self.poll_state.get_mut().unwrap_or_else(PoisonError::into_inner);
             std::mem::forget(std::mem::take(polled));
         } else {
-            self.watch.end();
+            self.watchdog.end();
         }
     }
 }

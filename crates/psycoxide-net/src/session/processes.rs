@@ -53,9 +53,9 @@ impl Session {
     fn adopt(&self) -> bool {
         self.turn.adopt()
             && !self.is_polled()
-            && self.polled.try_lock().is_ok()
+            && self.poll_state.try_lock().is_ok()
             && self.look().is_some()
-            && self.watch.adopt()
+            && self.watchdog.adopt()
     }
 
     /// Refuses steps of an operation in which the process was forked: they go on in the parent.

@@ -1,11 +1,11 @@
 //! The byte stream to a server.
 
 pub mod address;
-mod attachment;
-pub mod conduit;
 #[cfg(test)]
 pub(crate) mod full;
 mod queue;
+pub mod splice_pipe;
+mod spliced_message;
 
 use std::io::{self, Read};
 use std::net::Shutdown;
@@ -22,9 +22,9 @@ use crate::gss::GssSession;
 use crate::sigpipe::send;
 use crate::tls::TlsSession;
 use address::Address;
-use attachment::Attachment;
-use conduit::Conduit;
 pub(crate) use queue::Queue;
+use splice_pipe::SplicePipe;
+use spliced_message::SplicedMessage;
 
 /// What the options say of TCP sockets.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,7 +42,7 @@ pub struct Stream {
     transport: Transport,
     received: u64,
     /// Goes before anything else that is to be sent.
-    attachment: Option<Attachment>,
+    spliced: Option<SplicedMessage>,
     /// The last read took all that there was, and nobody has waited since.
     pub(crate) drained: bool,
 }
@@ -56,7 +56,7 @@ enum Transport {
 
 impl From<Socket> for Stream {
     fn from(socket: Socket) -> Self {
-        Self { socket, transport: Transport::Clear, received: 0, attachment: None, drained: false }
+        Self { socket, transport: Transport::Clear, received: 0, spliced: None, drained: false }
     }
 }
 
@@ -117,12 +117,12 @@ impl Stream {
     }
 
     /// Begins TLS; [`Stream::shake_hands`] goes on with it.
-    pub(crate) fn secure(&mut self, session: TlsSession) {
+    pub(crate) fn begin_tls(&mut self, session: TlsSession) {
         self.transport = Transport::Tls(Box::new(session));
     }
 
     /// Begins encryption by GSSAPI; [`Stream::shake_hands`] goes on with it.
-    pub(crate) fn secure_by_gss(&mut self, session: GssSession) {
+    pub(crate) fn begin_gss(&mut self, session: GssSession) {
         self.transport = Transport::Gss(Box::new(session));
     }
 
@@ -163,20 +163,20 @@ impl Stream {
         }
     }
 
-    /// Takes a header and what a conduit holds to be sent before anything else; whether it can.
-    pub(crate) fn attach(&mut self, header: &[u8], conduit: &Arc<Conduit>, length: usize) -> bool {
-        if !matches!(self.transport, Transport::Clear) || self.attachment.is_some() {
+    /// Takes a header and what a pipe holds to be sent before anything else; whether it can.
+    pub(crate) fn splice(&mut self, header: &[u8], pipe: &Arc<SplicePipe>, length: usize) -> bool {
+        if !matches!(self.transport, Transport::Clear) || self.spliced.is_some() {
             return false;
         }
-        self.attachment = Some(Attachment::new(header, Arc::clone(conduit), length));
+        self.spliced = Some(SplicedMessage::new(header, Arc::clone(pipe), length));
         true
     }
 
     /// Sends of that what the socket takes; whether there was any.
     pub(crate) fn send_attachment(&mut self) -> io::Result<bool> {
-        let Some(attachment) = &mut self.attachment else { return Ok(false) };
-        if attachment.send(&self.socket)? {
-            self.attachment = None;
+        let Some(spliced) = &mut self.spliced else { return Ok(false) };
+        if spliced.send(&self.socket)? {
+            self.spliced = None;
         }
         Ok(true)
     }
@@ -215,7 +215,7 @@ impl Stream {
             Transport::Tls(session) => session.wants_write(),
             Transport::Gss(session) => session.wants_write(),
         };
-        if wants_write || self.attachment.is_some() { Interest::WRITE } else { Interest::NONE }
+        if wants_write || self.spliced.is_some() { Interest::WRITE } else { Interest::NONE }
     }
 
     /// Says last words as far as that is possible without waiting; whether it is certain that all of

@@ -13,9 +13,9 @@ use rustls::pki_types::{
 };
 use sha2::{Digest, Sha384, Sha512};
 
-type Known = &'static dyn SignatureVerificationAlgorithm;
+type Algorithm = &'static dyn SignatureVerificationAlgorithm;
 
-const P256_SHA512: Known = &Ecdsa {
+const P256_SHA512: Algorithm = &Ecdsa {
     key: alg_id::ECDSA_P256,
     signature: alg_id::ECDSA_SHA512,
     verify: |key, message, signature| {
@@ -24,7 +24,7 @@ const P256_SHA512: Known = &Ecdsa {
         key.verify_prehash(&Sha512::digest(message), &signature)
     },
 };
-const P384_SHA512: Known = &Ecdsa {
+const P384_SHA512: Algorithm = &Ecdsa {
     key: alg_id::ECDSA_P384,
     signature: alg_id::ECDSA_SHA512,
     verify: |key, message, signature| {
@@ -33,12 +33,12 @@ const P384_SHA512: Known = &Ecdsa {
         key.verify_prehash(&Sha512::digest(message), &signature)
     },
 };
-const P521_SHA384: Known = &Ecdsa {
+const P521_SHA384: Algorithm = &Ecdsa {
     key: alg_id::ECDSA_P521,
     signature: alg_id::ECDSA_SHA384,
     verify: |key, message, signature| verify_p521(key, &Sha384::digest(message), signature),
 };
-const P521_SHA512: Known = &Ecdsa {
+const P521_SHA512: Algorithm = &Ecdsa {
     key: alg_id::ECDSA_P521,
     signature: alg_id::ECDSA_SHA512,
     verify: |key, message, signature| verify_p521(key, &Sha512::digest(message), signature),
@@ -89,9 +89,9 @@ pub(super) fn algorithms() -> WebPkiSupportedAlgorithms {
     static ALL: OnceBox<WebPkiSupportedAlgorithms> = OnceBox::new();
     *ALL.get_or_init(|| {
         let ring = default_provider().signature_verification_algorithms;
-        let own: [Known; 4] = [P256_SHA512, P384_SHA512, P521_SHA384, P521_SHA512];
+        let own: [Algorithm; 4] = [P256_SHA512, P384_SHA512, P521_SHA384, P521_SHA512];
         // With TLS 1.3 the scheme stands for the first; with 1.2 for the hash alone.
-        let by_scheme: &'static [Known] = &[P521_SHA512, P384_SHA512, P256_SHA512];
+        let by_scheme: &'static [Algorithm] = &[P521_SHA512, P384_SHA512, P256_SHA512];
         let mapping = [(SignatureScheme::ECDSA_NISTP521_SHA512, by_scheme)];
         // Once a process: rustls wants them to live as long as it.
         Box::new(WebPkiSupportedAlgorithms {

@@ -15,7 +15,7 @@ use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsag
 use super::certificate::{Certificate, NETSCAPE_TYPE};
 use super::constraints;
 use super::distrust::Distrust;
-use super::revocation::Lists;
+use super::revocation::RevocationLists;
 
 /// So many authorities may stand between a server's certificate and a trusted one.
 const MAX_LENGTH: usize = 10;
@@ -32,7 +32,7 @@ const NETSCAPE_AUTHORITY: u8 = 0x04;
 
 /// The extensions that may be critical. Policies say what a certificate is worth to those who ask
 /// for some, which libpq does not; where to get lists of revoked certificates is up to the user.
-const KNOWN: [ObjectIdentifier; 11] = [
+const KNOWN_EXTENSIONS: [ObjectIdentifier; 11] = [
     ObjectIdentifier::new_unwrap("2.5.29.15"), // keyUsage
     ObjectIdentifier::new_unwrap("2.5.29.17"), // subjectAltName
     ObjectIdentifier::new_unwrap("2.5.29.19"), // basicConstraints
@@ -51,7 +51,7 @@ pub(super) struct Trust<'a> {
     /// The certificates that the user trusts.
     pub(super) roots: &'a [Certificate<'a>],
     /// The lists of revoked certificates, if revocation is to be looked at.
-    pub(super) lists: Option<&'a Lists>,
+    pub(super) lists: Option<&'a RevocationLists>,
     pub(super) algorithms: &'a WebPkiSupportedAlgorithms,
     /// Since 1970.
     pub(super) now: Duration,
@@ -97,7 +97,7 @@ impl<'a> Trust<'a> {
     fn check_one(&self, certificate: &Certificate<'_>) -> Result<(), Distrust> {
         check_extensions(certificate)?;
         let unknown = |extension: &x509_cert::ext::Extension| {
-            extension.critical && !KNOWN.contains(&extension.extn_id)
+            extension.critical && !KNOWN_EXTENSIONS.contains(&extension.extn_id)
         };
         if certificate.extensions.iter().any(unknown) {
             return Err(Distrust::CriticalExtension);

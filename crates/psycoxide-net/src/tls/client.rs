@@ -17,7 +17,7 @@ use super::algorithms::algorithms;
 use super::certificate::{Certificate, PublicKey};
 use super::failure::TlsFailure;
 use super::key_log::KeyLogFile;
-use super::revocation::Lists;
+use super::revocation::RevocationLists;
 use super::verifier::{Anchors, Verifier};
 use super::{key, pem};
 use crate::config::{CertificateMode, Encryption, Root, SslMode, SystemStore, TlsVersion};
@@ -156,7 +156,7 @@ fn system_anchors(store: &SystemStore) -> Result<Anchors, String> {
 
 /// The lists of revoked certificates. A file that cannot be read switches the check off, as it
 /// does with libpq: "the default is to ignore" it. A folder switches it on, whatever is in it.
-fn revocation(options: &Encryption, mut lists: Vec<Vec<u8>>) -> Option<Lists> {
+fn revocation(options: &Encryption, mut lists: Vec<Vec<u8>>) -> Option<RevocationLists> {
     if let Some(file) = &options.crl_file {
         let (certificates, found) = certificates_and_lists(&fs::read(file).ok()?);
         if certificates.is_empty() && found.is_empty() {
@@ -172,7 +172,7 @@ fn revocation(options: &Encryption, mut lists: Vec<Vec<u8>>) -> Option<Lists> {
             lists.extend(certificates_and_lists(&contents).1);
         }
     }
-    Some(Lists::new(lists))
+    Some(RevocationLists::new(lists))
 }
 
 /// The certificates and the lists of revoked ones in a PEM file.

@@ -21,6 +21,8 @@ mod key_log;
 #[cfg(any(test, feature = "fuzzing"))]
 mod mint;
 mod name;
+#[cfg(test)]
+mod openssl;
 mod pem;
 mod revocation;
 mod session;
@@ -31,8 +33,6 @@ mod tests;
 #[cfg(test)]
 mod vectors;
 mod verifier;
-#[cfg(test)]
-mod workshop;
 
 pub use failure::TlsFailure;
 pub use info::TlsInfo;

@@ -24,9 +24,9 @@ const SCOPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.28");
 
 /// Lists of revoked certificates, as they were read from files.
 #[derive(Debug, Default)]
-pub(super) struct Lists(Vec<Vec<u8>>);
+pub(super) struct RevocationLists(Vec<Vec<u8>>);
 
-impl Lists {
+impl RevocationLists {
     pub(super) fn new(lists: Vec<Vec<u8>>) -> Self {
         Self(lists)
     }

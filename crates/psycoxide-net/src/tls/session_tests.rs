@@ -14,8 +14,8 @@ use rustls::{
 use socket2::Socket;
 
 use super::failure::TlsFailure;
+use super::openssl::OpenSsl;
 use super::session::TlsSession;
-use super::workshop::Workshop;
 use crate::config::{Binding, CertificateMode, Encryption, Root, SslMode, TlsVersion};
 
 const BOTH: [&SupportedProtocolVersion; 2] = [&version::TLS12, &version::TLS13];
@@ -24,15 +24,15 @@ const BOTH: [&SupportedProtocolVersion; 2] = [&version::TLS12, &version::TLS13];
 struct Stage {
     config: ServerConfig,
     options: Encryption,
-    _workshop: Workshop,
+    _openssl: OpenSsl,
 }
 
 impl Stage {
     fn new() -> Self {
-        let workshop = Workshop::new();
-        workshop.authority("db");
-        let key = super::pem::blocks(&fs::read(workshop.path("db.key")).unwrap())[0].der.to_vec();
-        let chain = vec![CertificateDer::from(workshop.der("db"))];
+        let openssl = OpenSsl::new();
+        openssl.authority("db");
+        let key = super::pem::blocks(&fs::read(openssl.path("db.key")).unwrap())[0].der.to_vec();
+        let chain = vec![CertificateDer::from(openssl.der("db"))];
         let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_protocol_versions(&BOTH)
             .unwrap()
@@ -44,7 +44,7 @@ impl Stage {
         let options = Encryption {
             mode: SslMode::VerifyFull,
             direct: false,
-            root: Root::File(workshop.path("db.crt")),
+            root: Root::File(openssl.path("db.crt")),
             crl_file: None,
             crl_folder: None,
             certificate: None,
@@ -57,7 +57,7 @@ impl Stage {
             channel_binding: Binding::Disable,
             key_log: None,
         };
-        Self { config, options, _workshop: workshop }
+        Self { config, options, _openssl: openssl }
     }
 
     fn raise(&self, only: &'static SupportedProtocolVersion) -> Pair {

@@ -18,8 +18,8 @@ use super::certificate::Certificate;
 use super::chain::Trust;
 use super::distrust::Distrust;
 use super::general_name::GeneralName;
-use super::revocation::Lists;
-use super::workshop::Workshop;
+use super::openssl::OpenSsl;
+use super::revocation::RevocationLists;
 use super::{key, name, pem};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -32,7 +32,7 @@ fn now() -> Duration {
 fn verdict_at(
     sent: &[Vec<u8>],
     roots: &[Vec<u8>],
-    lists: Option<&Lists>,
+    lists: Option<&RevocationLists>,
     now: Duration,
 ) -> Result<(), Distrust> {
     let read = |all: &[Vec<u8>]| -> Vec<Certificate<'static>> {
@@ -50,11 +50,11 @@ fn verdict(sent: &[Vec<u8>], roots: &[Vec<u8>]) -> Result<(), Distrust> {
 
 #[test]
 fn what_leads_to_a_trusted_certificate_is_trusted_while_it_is_valid() {
-    let workshop = Workshop::new();
-    workshop.authority("ca");
-    workshop.authority("other");
-    workshop.leaf("db", "ca", "subjectAltName=DNS:db,IP:10.0.0.1,email:me@db");
-    let (leaf, ca, other) = (workshop.der("db"), workshop.der("ca"), workshop.der("other"));
+    let openssl = OpenSsl::new();
+    openssl.authority("ca");
+    openssl.authority("other");
+    openssl.leaf("db", "ca", "subjectAltName=DNS:db,IP:10.0.0.1,email:me@db");
+    let (leaf, ca, other) = (openssl.der("db"), openssl.der("ca"), openssl.der("other"));
     let at = |when| verdict_at(from_ref(&leaf), from_ref(&ca), None, when);
     assert_eq!(at(now()), Ok(()));
     assert_eq!(at(now() + 21 * DAY), Err(Distrust::Expired));
@@ -76,27 +76,27 @@ fn what_leads_to_a_trusted_certificate_is_trusted_while_it_is_valid() {
 
 #[test]
 fn certificates_as_the_manual_of_postgresql_makes_them_are_trusted() {
-    let workshop = Workshop::new();
+    let openssl = OpenSsl::new();
     // Self-signed, an authority as far as it says; then a leaf without any extension.
-    workshop.authority("own");
-    assert_eq!(verdict(&[workshop.der("own")], &[workshop.der("own")]), Ok(()));
-    assert_eq!(verdict(&[workshop.der("own")], &[]), Err(Distrust::SelfSigned));
-    workshop.leaf("plain", "own", "");
-    let plain = workshop.der("plain");
+    openssl.authority("own");
+    assert_eq!(verdict(&[openssl.der("own")], &[openssl.der("own")]), Ok(()));
+    assert_eq!(verdict(&[openssl.der("own")], &[]), Err(Distrust::SelfSigned));
+    openssl.leaf("plain", "own", "");
+    let plain = openssl.der("plain");
     assert!(Certificate::read(&plain).unwrap().is_version_1());
-    assert_eq!(verdict(from_ref(&plain), &[workshop.der("own")]), Ok(()));
+    assert_eq!(verdict(from_ref(&plain), &[openssl.der("own")]), Ok(()));
     assert_eq!(name::check(&plain, "plain"), Ok(()));
     // Such a leaf is no authority, whoever it signs for.
-    workshop.leaf("below", "plain", "");
-    let sent = [workshop.der("below"), plain];
-    assert_eq!(verdict(&sent, &[workshop.der("own")]), Err(Distrust::NotAnAuthority));
+    openssl.leaf("below", "plain", "");
+    let sent = [openssl.der("below"), plain];
+    assert_eq!(verdict(&sent, &[openssl.der("own")]), Err(Distrust::NotAnAuthority));
 }
 
 #[test]
 fn authorities_in_between_have_to_be_some() {
-    let workshop = Workshop::new();
-    workshop.authority("root");
-    let root = [workshop.der("root")];
+    let openssl = OpenSsl::new();
+    openssl.authority("root");
+    let root = [openssl.der("root")];
     for (extensions, expected) in [
         ("basicConstraints=critical,CA:TRUE", Ok(())),
         ("basicConstraints=CA:TRUE\nkeyUsage=keyCertSign", Ok(())),
@@ -114,23 +114,23 @@ fn authorities_in_between_have_to_be_some() {
         ("basicConstraints=CA:TRUE\n1.2.3.4=critical,DER:0500", Err(Distrust::CriticalExtension)),
         ("basicConstraints=CA:TRUE\n1.2.3.4=DER:0500", Ok(())),
     ] {
-        workshop.leaf("middle", "root", extensions);
-        workshop.leaf("leaf", "middle", "basicConstraints=CA:FALSE");
-        let sent = [workshop.der("leaf"), workshop.der("middle")];
+        openssl.leaf("middle", "root", extensions);
+        openssl.leaf("leaf", "middle", "basicConstraints=CA:FALSE");
+        let sent = [openssl.der("leaf"), openssl.der("middle")];
         assert_eq!(verdict(&sent, &root), expected, "{extensions}");
         assert_eq!(verdict(&sent[..1], &root), Err(Distrust::UnknownIssuer));
     }
-    workshop.leaf("middle", "root", "basicConstraints=CA:TRUE,pathlen:0");
-    workshop.leaf("lower", "middle", "basicConstraints=CA:TRUE");
-    workshop.leaf("leaf", "lower", "basicConstraints=CA:FALSE");
-    let sent = ["leaf", "lower", "middle"].map(|name| workshop.der(name));
+    openssl.leaf("middle", "root", "basicConstraints=CA:TRUE,pathlen:0");
+    openssl.leaf("lower", "middle", "basicConstraints=CA:TRUE");
+    openssl.leaf("leaf", "lower", "basicConstraints=CA:FALSE");
+    let sent = ["leaf", "lower", "middle"].map(|name| openssl.der(name));
     assert_eq!(verdict(&sent, &root), Err(Distrust::PathLength));
     assert_eq!(verdict(&sent[1..], &root), Ok(()));
 }
 
 #[test]
 fn every_kind_of_signature_of_today_is_verified() {
-    let workshop = Workshop::new();
+    let openssl = OpenSsl::new();
     for (key, hashes) in [
         ("ec -pkeyopt ec_paramgen_curve:prime256v1", &["sha256", "sha384", "sha512"][..]),
         ("ec -pkeyopt ec_paramgen_curve:secp384r1", &["sha256", "sha384", "sha512"]),
@@ -138,15 +138,15 @@ fn every_kind_of_signature_of_today_is_verified() {
         ("rsa:2048", &["sha256", "sha384", "sha512"]),
         ("rsa:2048", &["sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:-1"]),
     ] {
-        workshop.run(&format!(
+        openssl.run(&format!(
             "req -x509 -nodes -subj /CN=ca -newkey {key} -keyout ca.key -out ca.crt"
         ));
         for hash in hashes {
-            workshop.run("req -new -nodes -subj /CN=db -newkey ed25519 -keyout db.key -out db.csr");
-            workshop.run(&format!(
+            openssl.run("req -new -nodes -subj /CN=db -newkey ed25519 -keyout db.key -out db.csr");
+            openssl.run(&format!(
                 "x509 -req -in db.csr -{hash} -CA ca.crt -CAkey ca.key -CAcreateserial -out db.crt"
             ));
-            let (leaf, ca) = (workshop.der("db"), workshop.der("ca"));
+            let (leaf, ca) = (openssl.der("db"), openssl.der("ca"));
             assert_eq!(verdict(from_ref(&leaf), from_ref(&ca)), Ok(()), "{key} {hash}");
             let mut forged = leaf;
             let at = forged.windows(2).position(|bytes| bytes == b"db").unwrap();
@@ -161,7 +161,7 @@ fn every_kind_of_signature_of_today_is_verified() {
 /// not known here.
 #[test]
 fn weak_signatures_are_not_trusted() {
-    let workshop = Workshop::new();
+    let openssl = OpenSsl::new();
     for (key, hash, theirs) in [
         ("rsa:2048", "sha256", true),
         ("rsa:2048", "sha1", false),
@@ -170,27 +170,27 @@ fn weak_signatures_are_not_trusted() {
         ("ec -pkeyopt ec_paramgen_curve:prime256v1", "sha1", false),
         ("rsa:2048", "sha224", true),
     ] {
-        workshop.run(&format!(
+        openssl.run(&format!(
             "req -x509 -nodes -subj /CN=ca -newkey {key} -keyout ca.key -out ca.crt"
         ));
-        workshop.run("req -new -nodes -subj /CN=db -newkey ed25519 -keyout db.key -out db.csr");
-        workshop.run(&format!(
+        openssl.run("req -new -nodes -subj /CN=db -newkey ed25519 -keyout db.key -out db.csr");
+        openssl.run(&format!(
             "x509 -req -in db.csr -{hash} -CA ca.crt -CAkey ca.key -CAcreateserial -out db.crt"
         ));
-        let ours = verdict(&[workshop.der("db")], &[workshop.der("ca")]);
+        let ours = verdict(&[openssl.der("db")], &[openssl.der("ca")]);
         let is_sound = (key, hash) == ("rsa:2048", "sha256");
         let expected = if is_sound { Ok(()) } else { Err(Distrust::UnknownIssuer) };
         assert_eq!(ours, expected, "{key} {hash}");
-        let verified = workshop.runs("verify -auth_level 2 -CAfile ca.crt db.crt");
+        let verified = openssl.runs("verify -auth_level 2 -CAfile ca.crt db.crt");
         assert_eq!(verified, theirs, "OpenSSL: {key} {hash}");
     }
 }
 
 #[test]
 fn a_certificate_for_another_purpose_is_no_servers() {
-    let workshop = Workshop::new();
-    workshop.authority("ca");
-    let ca = [workshop.der("ca")];
+    let openssl = OpenSsl::new();
+    openssl.authority("ca");
+    let ca = [openssl.der("ca")];
     for (extensions, expected) in [
         ("extendedKeyUsage=serverAuth", Ok(())),
         ("extendedKeyUsage=clientAuth,serverAuth", Ok(())),
@@ -198,8 +198,8 @@ fn a_certificate_for_another_purpose_is_no_servers() {
         ("keyUsage=digitalSignature", Ok(())),
         ("keyUsage=keyCertSign", Err(Distrust::Purpose)),
     ] {
-        workshop.leaf("db", "ca", extensions);
-        assert_eq!(verdict(&[workshop.der("db")], &ca), expected, "{extensions}");
+        openssl.leaf("db", "ca", extensions);
+        assert_eq!(verdict(&[openssl.der("db")], &ca), expected, "{extensions}");
     }
 }
 
@@ -263,28 +263,28 @@ const OF_AUTHORITIES: &[&str] = &[
 
 #[test]
 fn verdicts_are_those_of_openssl() {
-    let workshop = Workshop::new();
-    workshop.authority("root");
-    workshop.run("x509 -x509toreq -in root.crt -signkey root.key -out root.csr");
-    workshop.leaf("middle", "root", "basicConstraints=CA:TRUE");
+    let openssl = OpenSsl::new();
+    openssl.authority("root");
+    openssl.run("x509 -x509toreq -in root.crt -signkey root.key -out root.csr");
+    openssl.leaf("middle", "root", "basicConstraints=CA:TRUE");
     let named = [
         "subjectAltName=DNS:leaf.org",
         "subjectAltName=IP:10.0.0.1",
         "keyUsage=critical,digitalSignature",
     ];
-    workshop.leaf("leaf.org", "middle", "");
+    openssl.leaf("leaf.org", "middle", "");
     let file = |number: usize| format!("leaf{number}");
     for (number, extensions) in named.iter().chain(OF_LEAVES).enumerate() {
-        workshop.sign("leaf.org", "middle", extensions);
-        fs::rename(workshop.path("leaf.org.crt"), workshop.path(&file(number)) + ".crt").unwrap();
+        openssl.sign("leaf.org", "middle", extensions);
+        fs::rename(openssl.path("leaf.org.crt"), openssl.path(&file(number)) + ".crt").unwrap();
     }
     let mut differences = Vec::new();
     let mut compare = |what: &str, leaves: usize| {
         let with = "verify -purpose sslserver -CAfile root.crt -untrusted middle.crt";
         for leaf in (0..leaves).map(file) {
-            let theirs = workshop.runs(&format!("{with} {leaf}.crt"));
-            let sent = [workshop.der(&leaf), workshop.der("middle")];
-            let ours = verdict(&sent, &[workshop.der("root")]);
+            let theirs = openssl.runs(&format!("{with} {leaf}.crt"));
+            let sent = [openssl.der(&leaf), openssl.der("middle")];
+            let ours = verdict(&sent, &[openssl.der("root")]);
             if ours.is_ok() != theirs {
                 differences.push(format!("{what}, {leaf}: {ours:?}, OpenSSL: {theirs}"));
             }
@@ -292,12 +292,12 @@ fn verdicts_are_those_of_openssl() {
     };
     compare("nothing odd", named.len() + OF_LEAVES.len());
     for extensions in OF_AUTHORITIES {
-        workshop.sign("middle", "root", extensions);
+        openssl.sign("middle", "root", extensions);
         compare(&format!("authority with {extensions:?}"), named.len());
     }
-    workshop.sign("middle", "root", "basicConstraints=CA:TRUE");
+    openssl.sign("middle", "root", "basicConstraints=CA:TRUE");
     for extensions in OF_AUTHORITIES {
-        workshop.sign("root", "root", extensions);
+        openssl.sign("root", "root", extensions);
         compare(&format!("root with {extensions:?}"), named.len());
     }
     assert!(differences.is_empty(), "{differences:#?}");
@@ -305,10 +305,10 @@ fn verdicts_are_those_of_openssl() {
 
 #[test]
 fn no_certificate_is_trusted_of_which_a_byte_was_changed() {
-    let workshop = Workshop::new();
-    workshop.authority("ca");
-    workshop.leaf("db", "ca", "basicConstraints=CA:FALSE\nsubjectAltName=DNS:db,IP:10.0.0.1");
-    let (genuine, ca) = (workshop.der("db"), workshop.der("ca"));
+    let openssl = OpenSsl::new();
+    openssl.authority("ca");
+    openssl.leaf("db", "ca", "basicConstraints=CA:FALSE\nsubjectAltName=DNS:db,IP:10.0.0.1");
+    let (genuine, ca) = (openssl.der("db"), openssl.der("ca"));
     assert_eq!(verdict(from_ref(&genuine), from_ref(&ca)), Ok(()));
     let roots = [Certificate::read(&ca).unwrap()];
     let algorithms = &algorithms();
@@ -331,13 +331,13 @@ fn no_certificate_is_trusted_of_which_a_byte_was_changed() {
 
 #[test]
 fn revoked_certificates_are_refused_and_so_is_doubt() {
-    let workshop = Workshop::new();
-    workshop.authority("ca");
-    workshop.leaf("good", "ca", "basicConstraints=CA:FALSE");
-    workshop.leaf("bad", "ca", "basicConstraints=CA:FALSE");
-    workshop.write("index.txt", "");
-    workshop.write("number", "01");
-    workshop.write(
+    let openssl = OpenSsl::new();
+    openssl.authority("ca");
+    openssl.leaf("good", "ca", "basicConstraints=CA:FALSE");
+    openssl.leaf("bad", "ca", "basicConstraints=CA:FALSE");
+    openssl.write("index.txt", "");
+    openssl.write("number", "01");
+    openssl.write(
         "ca.cnf",
         "[ca]\ndefault_ca=a\n[a]\ndatabase=index.txt\ndefault_md=sha256\ncrlnumber=number\n\
          default_crl_days=10\n[users]\nissuingDistributionPoint=critical,@users_only\n[users_only]\n\
@@ -346,29 +346,34 @@ fn revoked_certificates_are_refused_and_so_is_doubt() {
     );
     let with = "ca -config ca.cnf -keyfile ca.key -cert ca.crt";
     let made = |how: &str| {
-        let list = workshop.run(&format!("{with} -gencrl {how}"));
+        let list = openssl.run(&format!("{with} -gencrl {how}"));
         pem::blocks(&list)[0].der.to_vec()
     };
     let of_old = "-crl_lastupdate 20240101000000Z -crl_nextupdate 20990101000000Z";
     let (empty, old_empty) = (made(""), made(of_old));
-    workshop.run(&format!("{with} -revoke bad.crt"));
-    let list = workshop.run(&format!("{with} -gencrl"));
-    let lists = Lists::new(vec![pem::blocks(&list)[0].der.to_vec()]);
-    let ca = [workshop.der("ca")];
-    let check =
-        |name: &str, lists: &Lists, when| verdict_at(&[workshop.der(name)], &ca, Some(lists), when);
+    openssl.run(&format!("{with} -revoke bad.crt"));
+    let list = openssl.run(&format!("{with} -gencrl"));
+    let lists = RevocationLists::new(vec![pem::blocks(&list)[0].der.to_vec()]);
+    let ca = [openssl.der("ca")];
+    let check = |name: &str, lists: &RevocationLists, when| {
+        verdict_at(&[openssl.der(name)], &ca, Some(lists), when)
+    };
     assert_eq!(check("good", &lists, now()), Ok(()));
     assert_eq!(check("bad", &lists, now()), Err(Distrust::Revoked));
     assert_eq!(check("good", &lists, now() + 11 * DAY), Err(Distrust::ListExpired));
-    assert_eq!(check("good", &Lists::default(), now()), Err(Distrust::NoList));
+    assert_eq!(check("good", &RevocationLists::default(), now()), Err(Distrust::NoList));
     let mut forged = pem::blocks(&list)[0].der.to_vec();
     let last = forged.len() - 1;
     forged[last] ^= 1;
-    assert_eq!(check("good", &Lists::new(vec![forged]), now()), Err(Distrust::ListSignature));
+    assert_eq!(
+        check("good", &RevocationLists::new(vec![forged]), now()),
+        Err(Distrust::ListSignature)
+    );
 
     let bad = |lists: &[&Vec<u8>]| {
-        let forth = check("bad", &Lists::new(lists.iter().copied().cloned().collect()), now());
-        let back = Lists::new(lists.iter().rev().copied().cloned().collect());
+        let forth =
+            check("bad", &RevocationLists::new(lists.iter().copied().cloned().collect()), now());
+        let back = RevocationLists::new(lists.iter().rev().copied().cloned().collect());
         assert_eq!(check("bad", &back, now()), forth);
         forth
     };
@@ -381,15 +386,16 @@ fn revoked_certificates_are_refused_and_so_is_doubt() {
     assert_eq!(bad(&[&users]), Err(Distrust::Revoked));
     assert_eq!(bad(&[&cas]), Err(Distrust::NoList));
     assert_eq!(bad(&[&place]), Err(Distrust::NoList));
-    let checked =
-        |lists: [&Vec<u8>; 2]| check("good", &Lists::new(lists.map(Clone::clone).to_vec()), now());
+    let checked = |lists: [&Vec<u8>; 2]| {
+        check("good", &RevocationLists::new(lists.map(Clone::clone).to_vec()), now())
+    };
     assert_eq!(checked([&users, &cas]), Ok(()));
     assert_eq!(checked([&users, &place]), Err(Distrust::NoList), "nothing about the authority");
 }
 
 #[test]
 fn channel_binding_hashes_as_the_certificate_is_signed() {
-    let workshop = Workshop::new();
+    let openssl = OpenSsl::new();
     let rsa = "req -x509 -nodes -subj /CN=x -newkey rsa:2048 -keyout x.key -out x.crt";
     let ec = "req -x509 -nodes -subj /CN=x -newkey ec -pkeyopt ec_paramgen_curve:secp384r1 \
               -keyout x.key -out x.crt";
@@ -405,14 +411,14 @@ fn channel_binding_hashes_as_the_certificate_is_signed() {
         (format!("{ec} -sha384"), "sha384"),
         (format!("{ec} -sha512"), "sha512"),
     ] {
-        workshop.run(&command);
-        let der = workshop.der("x");
-        fs::write(workshop.0.join("x.der"), &der).unwrap();
-        let expected = workshop.run(&format!("dgst -{hash} -binary x.der"));
+        openssl.run(&command);
+        let der = openssl.der("x");
+        fs::write(openssl.0.join("x.der"), &der).unwrap();
+        let expected = openssl.run(&format!("dgst -{hash} -binary x.der"));
         assert_eq!(end_point(&der), Some(expected), "{command}");
     }
-    workshop.run("req -x509 -nodes -subj /CN=x -newkey ed25519 -keyout x.key -out x.crt");
-    assert_eq!(end_point(&workshop.der("x")), None);
+    openssl.run("req -x509 -nodes -subj /CN=x -newkey ed25519 -keyout x.key -out x.crt");
+    assert_eq!(end_point(&openssl.der("x")), None);
     assert_eq!(end_point(b"garbage"), None);
 }
 
@@ -424,14 +430,14 @@ fn load(path: &str, password: Option<&str>) -> Result<SignatureAlgorithm, String
 #[test]
 fn keys_are_read_in_every_format() {
     use SignatureAlgorithm as Algorithm;
-    let workshop = Workshop::new();
-    workshop.run("genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -out rsa.key");
-    workshop.run("rsa -in rsa.key -traditional -out rsa1.key");
-    workshop.run("pkcs8 -topk8 -in rsa.key -outform der -nocrypt -out rsa.der");
-    workshop.run("rsa -in rsa.key -traditional -outform der -out rsa1.der");
-    workshop.run("ecparam -name prime256v1 -genkey -out sec1.key");
-    workshop.run("genpkey -algorithm ec -pkeyopt ec_paramgen_curve:secp384r1 -out ec.key");
-    workshop.run("genpkey -algorithm ed25519 -out ed.key");
+    let openssl = OpenSsl::new();
+    openssl.run("genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -out rsa.key");
+    openssl.run("rsa -in rsa.key -traditional -out rsa1.key");
+    openssl.run("pkcs8 -topk8 -in rsa.key -outform der -nocrypt -out rsa.der");
+    openssl.run("rsa -in rsa.key -traditional -outform der -out rsa1.der");
+    openssl.run("ecparam -name prime256v1 -genkey -out sec1.key");
+    openssl.run("genpkey -algorithm ec -pkeyopt ec_paramgen_curve:secp384r1 -out ec.key");
+    openssl.run("genpkey -algorithm ed25519 -out ed.key");
     for (name, expected) in [
         ("rsa.key", Algorithm::RSA),
         ("rsa1.key", Algorithm::RSA),
@@ -441,16 +447,16 @@ fn keys_are_read_in_every_format() {
         ("ec.key", Algorithm::ECDSA),
         ("ed.key", Algorithm::ED25519),
     ] {
-        allow(&workshop.0.join(name), 0o600);
-        assert_eq!(load(&workshop.path(name), None), Ok(expected), "{name}");
-        assert_eq!(load(&workshop.path(name), Some("ignored")), Ok(expected), "{name}");
+        allow(&openssl.0.join(name), 0o600);
+        assert_eq!(load(&openssl.path(name), None), Ok(expected), "{name}");
+        assert_eq!(load(&openssl.path(name), Some("ignored")), Ok(expected), "{name}");
     }
 }
 
 #[test]
 fn encrypted_keys_need_their_password() {
-    let workshop = Workshop::new();
-    workshop.run("genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -out rsa.key");
+    let openssl = OpenSsl::new();
+    openssl.run("genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -out rsa.key");
     for command in [
         "pkcs8 -topk8 -in rsa.key -passout pass:sesame",
         "pkcs8 -topk8 -in rsa.key -passout pass:sesame -v2 aes-128-cbc -v2prf hmacWithSHA512",
@@ -461,8 +467,8 @@ fn encrypted_keys_need_their_password() {
         "rsa -in rsa.key -traditional -passout pass:sesame -aes128",
         "rsa -in rsa.key -traditional -passout pass:sesame -des3",
     ] {
-        workshop.run(&format!("{command} -out sealed.key"));
-        let path = workshop.path("sealed.key");
+        openssl.run(&format!("{command} -out sealed.key"));
+        let path = openssl.path("sealed.key");
         allow(Path::new(&path), 0o600);
         assert_eq!(load(&path, Some("sesame")), Ok(SignatureAlgorithm::RSA), "{command}");
         let text = load(&path, None).unwrap_err();
@@ -475,8 +481,8 @@ fn encrypted_keys_need_their_password() {
 
 #[test]
 fn a_keys_encryption_costs_no_more_than_is_right() {
-    let workshop = Workshop::new();
-    workshop.run("genpkey -algorithm ed25519 -out ed.key");
+    let openssl = OpenSsl::new();
+    openssl.run("genpkey -algorithm ed25519 -out ed.key");
     let seal = "pkcs8 -topk8 -in ed.key -passout pass:sesame -outform der -out sealed";
     let read = |der: &[u8]| {
         let text = format!(
@@ -500,8 +506,8 @@ fn a_keys_encryption_costs_no_more_than_is_right() {
         ("-iter 65537", rounds, 2, 1, Ok(())),
         ("-iter 65537", rounds, 2, 0x7f, too_much),
     ] {
-        workshop.run(&format!("{seal} {how}"));
-        let mut der = fs::read(workshop.0.join("sealed")).unwrap();
+        openssl.run(&format!("{seal} {how}"));
+        let mut der = fs::read(openssl.0.join("sealed")).unwrap();
         let place = der.windows(found.len()).position(|bytes| bytes == found).unwrap();
         der[place + at] = byte;
         assert_eq!(read(&der), expected, "{how} {at} {byte}");
@@ -510,9 +516,9 @@ fn a_keys_encryption_costs_no_more_than_is_right() {
 
 #[test]
 fn a_key_that_others_can_read_is_refused() {
-    let workshop = Workshop::new();
-    workshop.run("genpkey -algorithm ed25519 -out x.key");
-    let path = workshop.path("x.key");
+    let openssl = OpenSsl::new();
+    openssl.run("genpkey -algorithm ed25519 -out x.key");
+    let path = openssl.path("x.key");
     let is_root = rustix::process::geteuid().is_root();
     for (mode, allowed) in
         [(0o600, true), (0o400, true), (0o640, is_root), (0o660, false), (0o604, false)]
@@ -524,9 +530,9 @@ fn a_key_that_others_can_read_is_refused() {
             assert!(text.contains("has group or world access"), "{text}");
         }
     }
-    let text = load(&workshop.path("none"), None).unwrap_err();
+    let text = load(&openssl.path("none"), None).unwrap_err();
     assert!(text.starts_with("certificate present, but not private key file"), "{text}");
-    let text = load(&workshop.0.to_string_lossy(), None).unwrap_err();
+    let text = load(&openssl.0.to_string_lossy(), None).unwrap_err();
     assert!(text.ends_with("is not a regular file"), "{text}");
 }
 

@@ -12,7 +12,7 @@ use rustls::{
 use super::certificate::Certificate;
 use super::chain::Trust;
 use super::distrust::Distrust;
-use super::revocation::Lists;
+use super::revocation::RevocationLists;
 
 /// What the user trusts.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) struct Anchors {
     /// Certificates, as they stand in the file.
     pub(super) roots: Vec<Vec<u8>>,
     /// The lists of revoked certificates, if revocation is to be looked at.
-    pub(super) lists: Option<Lists>,
+    pub(super) lists: Option<RevocationLists>,
 }
 
 /// Verifies chains if there is something to trust, and the handshake's signature always. The

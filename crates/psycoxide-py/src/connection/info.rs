@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use super::Connection;
-use psycoxide_net::{Closed, Facts, Session};
+use psycoxide_net::{Closed, Session, SessionSnapshot};
 
 /// ConnectionInfo(connection)
 ///
@@ -44,13 +44,13 @@ impl Connection {
         &self,
         py: Python<'_>,
         question: impl FnOnce(&Link) -> T,
-        noted: impl FnOnce(&Facts) -> T,
+        noted: impl FnOnce(&SessionSnapshot) -> T,
     ) -> Option<T> {
         let session = self.session.get()?;
         if let Some(link) = session.look() {
             return Some(question(&link));
         }
-        self.is_open().then(|| self.state(py).facts.as_deref().map(noted))?
+        self.is_open().then(|| self.state(py).snapshot.as_deref().map(noted))?
     }
 
     /// What the engine answers, likewise.
@@ -58,9 +58,9 @@ impl Connection {
         &self,
         py: Python<'_>,
         question: impl FnOnce(&Engine) -> T,
-        noted: impl FnOnce(&Facts) -> T,
+        noted: impl FnOnce(&SessionSnapshot) -> T,
     ) -> Option<T> {
-        self.look(py, |link| link.engine().map(question), |facts| Some(noted(facts)))?
+        self.look(py, |link| link.engine().map(question), |snapshot| Some(noted(snapshot)))?
     }
 
     fn option(&self, keyword: &str) -> Option<String> {
@@ -68,7 +68,7 @@ impl Connection {
     }
 
     fn tls(&self, py: Python<'_>) -> Option<TlsInfo> {
-        self.look(py, Link::tls, |facts| facts.tls.clone())?
+        self.look(py, Link::tls, |snapshot| snapshot.tls.clone())?
     }
 
     fn is_open(&self) -> bool {
@@ -92,7 +92,7 @@ impl Connection {
         if !self.is_open() {
             return ConnStatus::Bad as i32;
         }
-        let noted = |_: &Facts| ConnStatus::Ok;
+        let noted = |_: &SessionSnapshot| ConnStatus::Ok;
         self.look(py, Link::status, noted).unwrap_or(ConnStatus::Ok) as i32
     }
 
@@ -115,7 +115,7 @@ impl Connection {
         let value = self.ask(
             py,
             |engine| engine.parameter(name).map(<[u8]>::to_vec),
-            |facts| facts.parameter(name).map(<[u8]>::to_vec),
+            |snapshot| snapshot.parameter(name).map(<[u8]>::to_vec),
         )??;
         Some(context.decode_lossy(py, &value))
     }
@@ -126,13 +126,14 @@ impl Connection {
         self.ask(
             py,
             |engine| engine.parameter("TimeZone").is_some_and(utc),
-            |facts| facts.parameter("TimeZone").is_some_and(utc),
+            |snapshot| snapshot.parameter("TimeZone").is_some_and(utc),
         )
         .unwrap_or(false)
     }
 
     fn server_version_number(&self, py: Python<'_>) -> i64 {
-        self.ask(py, Engine::server_version, |facts| facts.server_version).map_or(0, i64::from)
+        self.ask(py, Engine::server_version, |snapshot| snapshot.server_version)
+            .map_or(0, i64::from)
     }
 
     /// Whether the server says that it is older than this version.
@@ -142,12 +143,12 @@ impl Connection {
 
     fn backend_process(&self, py: Python<'_>) -> i32 {
         let pid = |engine: &Engine| engine.cancel_key().map_or(0, |key| key.pid);
-        self.ask(py, pid, |facts| facts.backend_pid).unwrap_or(0)
+        self.ask(py, pid, |snapshot| snapshot.backend_pid).unwrap_or(0)
     }
 
     fn protocol(&self, py: Python<'_>) -> i32 {
         let major = |engine: &Engine| engine.protocol_version().major;
-        let known = self.ask(py, major, |facts| facts.protocol);
+        let known = self.ask(py, major, |snapshot| snapshot.protocol);
         let assumed = if self.is_being_made(py) { PROTOCOL } else { 0 };
         known.map_or(assumed, i32::from)
     }
@@ -224,7 +225,7 @@ impl ConnectionInfo {
         let connection = self.connection.get();
         connection
             .tells_options(py)
-            .then(|| connection.look(py, Link::host, |facts| facts.host.clone()))??
+            .then(|| connection.look(py, Link::host, |snapshot| snapshot.host.clone()))??
     }
 
     /// The server's port.
@@ -233,7 +234,7 @@ impl ConnectionInfo {
         let connection = self.connection.get();
         connection
             .tells_options(py)
-            .then(|| connection.look(py, Link::port, |facts| facts.port))??
+            .then(|| connection.look(py, Link::port, |snapshot| snapshot.port))??
     }
 
     /// The command-line options of the connection.
@@ -293,7 +294,7 @@ impl ConnectionInfo {
     /// The descriptor of the connection's socket, or -1.
     #[getter]
     fn socket(&self, py: Python<'_>) -> i32 {
-        self.connection.get().look(py, Link::fd, |facts| facts.fd).unwrap_or(-1)
+        self.connection.get().look(py, Link::fd, |snapshot| snapshot.fd).unwrap_or(-1)
     }
 
     /// The process id of the server's backend.
@@ -312,7 +313,7 @@ impl ConnectionInfo {
     /// Whether the server asked for the password.
     #[getter]
     fn used_password(&self, py: Python<'_>) -> bool {
-        let noted = |facts: &Facts| facts.password_used;
+        let noted = |snapshot: &SessionSnapshot| snapshot.password_used;
         self.connection.get().ask(py, Engine::password_used, noted).unwrap_or(false)
     }
 

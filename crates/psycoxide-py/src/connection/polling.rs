@@ -1,6 +1,6 @@
 //! Asynchronous use: `poll()`, `fileno()`, and what goes with them.
 
-use psycoxide_net::{Closed, Interest, Polled, Session, Stop};
+use psycoxide_net::{Closed, Interest, PollState, Session, Stop};
 use psycoxide_proto::{Engine, Event, Outcome};
 use pyo3::prelude::*;
 
@@ -41,7 +41,7 @@ impl Connection {
                 .with_engine(|engine: &mut Engine| engine.copy_fail(reason))
                 .map_err(|error| error::from_proto(&error))?;
         }
-        session.set_polled(Polled::Running { wants: Interest::READ });
+        session.set_poll_state(PollState::Running { wants: Interest::READ });
         Ok(())
     }
 
@@ -72,7 +72,7 @@ impl Connection {
             let polled = py.detach(|| polled::poll(session));
             let delivered = deliver(slf, session);
             if polled.is_ok() {
-                delivered.inspect_err(|_| session.set_polled(Polled::Idle))?;
+                delivered.inspect_err(|_| session.set_poll_state(PollState::Idle))?;
             }
             let connecting = slf.get().state(py).is_connecting();
             match polled {
@@ -87,15 +87,15 @@ impl Connection {
                 // A blocking call is behind the wait callback: it takes what came of it.
                 return Ok(POLL_OK);
             }
-            match session.take_polled() {
-                Polled::Ended(Stop::Event(Event::Done(outcome))) => {
+            match session.take_poll_state() {
+                PollState::Ended(Stop::Event(Event::Done(outcome))) => {
                     if !session.end_polled() {
                         return Err(error::timed_out());
                     }
                     slf.get().finish_polled(py, outcome)?;
                     return Ok(POLL_OK);
                 }
-                Polled::Ended(Stop::Event(Event::CopyBoth(_)))
+                PollState::Ended(Stop::Event(Event::CopyBoth(_)))
                     if slf.get().state(slf.py()).replication =>
                 {
                     // The stream has begun: its cursor reads it.
@@ -106,11 +106,11 @@ impl Connection {
                     drop(landing);
                     return Ok(POLL_OK);
                 }
-                Polled::Ended(Stop::Event(Event::Ask(ask))) => {
+                PollState::Ended(Stop::Event(Event::Ask(ask))) => {
                     credentials::give(slf, session, ask).inspect_err(|_| session.break_off())?;
-                    session.set_polled(Polled::Running { wants: Interest::WRITE });
+                    session.set_poll_state(PollState::Running { wants: Interest::WRITE });
                 }
-                Polled::Ended(Stop::Event(event)) => {
+                PollState::Ended(Stop::Event(event)) => {
                     slf.get().refuse_polled_copy(slf.py(), session, &event)?
                 }
                 _ => return Ok(POLL_OK),

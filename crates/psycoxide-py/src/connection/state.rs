@@ -1,6 +1,6 @@
 //! What the driver knows of a session: its transaction, as far as the driver drives it.
 
-use psycoxide_net::Facts;
+use psycoxide_net::SessionSnapshot;
 use psycoxide_proto::Request;
 use psycoxide_sql::command::begin::Characteristics;
 
@@ -64,7 +64,7 @@ pub struct State {
     /// A polled query turned out to be a COPY, which is refused in these words.
     pub refused_copy: Option<String>,
     /// What forked children are told.
-    pub facts: Option<Box<Facts>>,
+    pub snapshot: Option<Box<SessionSnapshot>>,
     /// The server's version and the protocol's, which are told after the end as well.
     pub versions: (i64, i32),
     /// How the columns of the last results became objects.

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use psycoxide_net::Gather;
+use psycoxide_net::CopyFlushPolicy;
 use psycoxide_net::Stop;
 use psycoxide_proto::{Engine, Error, Event, Outcome, Request, Tag};
 use psycoxide_sql::command::copy::Table;
@@ -85,14 +85,14 @@ impl<'py> Copy<'_, 'py> {
             size
         };
         let size = PyInt::new(py, size);
-        let mut gather = Gather::begin(Instant::now());
+        let mut flush_policy = CopyFlushPolicy::begin(Instant::now());
         loop {
             let fed = match read.call1((&size,)).and_then(|chunk| self.give(&chunk)) {
                 Ok(fed) => fed.map_err(|error| error::from_proto(&error))?,
                 Err(raised) => return Err(self.fail(py, raised)),
             };
             if let Some(waiting) = fed
-                && !gather.is_due(waiting, Instant::now())
+                && !flush_policy.is_due(waiting, Instant::now())
             {
                 continue;
             }
@@ -108,8 +108,8 @@ impl<'py> Copy<'_, 'py> {
     /// outcome, if the server ended the COPY.
     fn feed_source(&self, source: &mut Source<'_, 'py>) -> PyResult<Option<Outcome>> {
         let (py, session) = (self.file.py(), self.operation.session());
-        while let Some((conduit, length)) = source.next() {
-            if !session.link().attach(conduit, length) {
+        while let Some((pipe, length)) = source.next() {
+            if !session.link().splice_copy_data(pipe, length) {
                 break;
             }
             source.sent(length);

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use psycoxide_net::Conduit;
+use psycoxide_net::SplicePipe;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -14,7 +14,7 @@ use crate::imports::{BUFFERED_RANDOM, BUFFERED_READER, FILE_IO};
 pub(super) struct Source<'a, 'py> {
     object: &'a Bound<'py, PyAny>,
     file: File,
-    conduit: Arc<Conduit>,
+    pipe: Arc<SplicePipe>,
     offset: u64,
 }
 
@@ -56,16 +56,16 @@ impl<'a, 'py> Source<'a, 'py> {
         if !metadata.is_file() || metadata.len() <= offset {
             return Ok(None);
         }
-        let conduit = Arc::new(Conduit::new()?);
-        Ok(Some(Self { object, file, conduit, offset }))
+        let pipe = Arc::new(SplicePipe::new()?);
+        Ok(Some(Self { object, file, pipe, offset }))
     }
 
     /// The next part, in the pipe that it goes through, and its length; none at the end, and where the
     /// rest has to be read. That may wait for the disk.
-    pub(super) fn next(&self) -> Option<(&Arc<Conduit>, u32)> {
-        let (file, conduit, offset) = (&self.file, &self.conduit, self.offset);
-        let filled = self.object.py().detach(|| conduit.fill(file, offset));
-        filled.ok().filter(|length| *length > 0).map(|length| (&self.conduit, length))
+    pub(super) fn next(&self) -> Option<(&Arc<SplicePipe>, u32)> {
+        let (file, pipe, offset) = (&self.file, &self.pipe, self.offset);
+        let filled = self.object.py().detach(|| pipe.fill(file, offset));
+        filled.ok().filter(|length| *length > 0).map(|length| (&self.pipe, length))
     }
 
     /// So much of it is sent.

@@ -1,7 +1,7 @@
 //! What the server says besides its answers reaches the program: notices, notifications, and
 //! parameters that changed.
 
-use psycoxide_net::{Facts, News, Session};
+use psycoxide_net::{AsyncMessages, Session, SessionSnapshot};
 use psycoxide_proto::{Notification, Report};
 use psycoxide_sql::quote::StringStyle;
 use pyo3::prelude::*;
@@ -32,7 +32,7 @@ pub fn deliver(connection: &Bound<'_, Connection>, session: &Session) -> PyResul
         let Some(engine) = link.engine() else {
             // Closed: the server may have said why.
             drop(link);
-            take_news(connection, session);
+            deliver_async_messages(connection, session);
             return Ok(());
         };
         (engine.parameters_version(), engine.backlog())
@@ -42,16 +42,16 @@ pub fn deliver(connection: &Bound<'_, Connection>, session: &Session) -> PyResul
         refreshed = refresh(py, connection.get(), session).inspect_err(|_| session.break_off());
     }
     if backlog > 0 {
-        take_news(connection, session);
+        deliver_async_messages(connection, session);
     }
     refreshed
 }
 
 /// Hands over the notices and notifications that have come.
 #[inline(never)]
-fn take_news(connection: &Bound<'_, Connection>, session: &Session) {
+fn deliver_async_messages(connection: &Bound<'_, Connection>, session: &Session) {
     let py = connection.py();
-    let News { notices, notifications } = session.link().take_news();
+    let AsyncMessages { notices, notifications } = session.link().take_async_messages();
     let context = connection.get().quote_context(connection.py());
     if !notices.is_empty() {
         let target = connection.get().notices(py).into_bound(py);
@@ -69,7 +69,7 @@ fn take_news(connection: &Bound<'_, Connection>, session: &Session) {
 /// `OperationalError` if Python has no codec for the client encoding.
 #[cold]
 pub fn refresh(py: Python<'_>, connection: &Connection, session: &Session) -> PyResult<()> {
-    let (version, encoding, strings, facts) = {
+    let (version, encoding, strings, snapshot) = {
         let link = session.link();
         let Some(engine) = link.engine() else { return Ok(()) };
         let version = engine.parameters_version();
@@ -78,7 +78,12 @@ pub fn refresh(py: Python<'_>, connection: &Connection, session: &Session) -> Py
         }
         let encoding = engine.parameter("client_encoding").unwrap_or(b"UTF8");
         let strings = StringStyle::from_parameter(engine.parameter("standard_conforming_strings"));
-        (version, String::from_utf8_lossy(encoding).into_owned(), strings, Facts::of(&link))
+        (
+            version,
+            String::from_utf8_lossy(encoding).into_owned(),
+            strings,
+            SessionSnapshot::of(&link),
+        )
     };
     let asked = connection.state(py).asked_encoding.take_if(|asked| asked.reported == encoding);
     let name = asked.as_ref().map_or(&encoding, |asked| &asked.name);
@@ -87,7 +92,7 @@ pub fn refresh(py: Python<'_>, connection: &Connection, session: &Session) -> Py
     state.encoding = psycoxide_sql::encoding::clean_name(name);
     state.asked_encoding = asked;
     state.parameters_version = Some(version);
-    state.facts = facts.map(Box::new);
+    state.snapshot = snapshot.map(Box::new);
     drop(state);
     connection.session_quoting().set(py, QuoteContext::new(client_encoding, strings));
     Ok(())

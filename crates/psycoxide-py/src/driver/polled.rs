@@ -3,7 +3,7 @@
 use psycoxide_net::{Error, Interest, Progress};
 use psycoxide_proto::Engine;
 
-use psycoxide_net::{Polled, Session, Stop};
+use psycoxide_net::{PollState, Session, Stop};
 
 /// `extensions.POLL_OK`
 pub const POLL_OK: i32 = 0;
@@ -20,7 +20,7 @@ pub fn poll(session: &Session) -> Result<Option<i32>, Error> {
     loop {
         match session.advance() {
             Ok(Progress::Event(event)) => {
-                session.set_polled(Polled::Ended(Stop::Event(event)));
+                session.set_poll_state(PollState::Ended(Stop::Event(event)));
                 return Ok(None);
             }
             Ok(Progress::Yield) => {
@@ -31,15 +31,15 @@ pub fn poll(session: &Session) -> Result<Option<i32>, Error> {
                 }
             }
             Ok(Progress::Wait(interest)) if session.is_hungry(interest) => {
-                session.set_polled(Polled::Ended(Stop::Hungry));
+                session.set_poll_state(PollState::Ended(Stop::Hungry));
                 return Ok(None);
             }
             Ok(Progress::Wait(interest)) => {
-                session.set_polled(Polled::Running { wants: interest });
+                session.set_poll_state(PollState::Running { wants: interest });
                 return Ok(Some(number(interest)));
             }
             Err(error) => {
-                session.set_polled(Polled::Idle);
+                session.set_poll_state(PollState::Idle);
                 return Err(error);
             }
         }

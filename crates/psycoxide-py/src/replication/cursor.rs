@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use psycoxide_net::replication::{Next, Silence, StreamProgress};
+use psycoxide_net::replication::{KeepaliveAction, KeepaliveTimer, StreamProgress};
 use psycoxide_net::{Interest, Progress, Session, wait};
 use psycoxide_proto::replication::ServerMessage;
 use psycoxide_proto::{Engine, Event};
@@ -218,28 +218,28 @@ impl ReplicationCursor {
                 "the consumer of a replication stream must be callable",
             ));
         }
-        let mut silence = Silence::default();
+        let mut timer = KeepaliveTimer::default();
         while session.is_streaming() {
             let heard = slf.get().progress(slf.py()).received;
             let message = Self::read_message(slf)?;
             if let Some(message) = message {
                 consumer.call1((message,))?;
-                silence = Silence::default();
+                timer = KeepaliveTimer::default();
                 continue;
             }
             if slf.get().progress(slf.py()).received != heard {
-                silence = Silence::default();
+                timer = KeepaliveTimer::default();
             }
             let due = slf.get().progress(slf.py()).due();
-            let bounded = session.timeout().map(|timeout| silence.next(timeout));
+            let bounded = session.timeout().map(|timeout| timer.next(timeout));
             let until = match bounded {
-                Some(Next::Wait(until)) => due.min(until),
-                Some(Next::Ask(until)) => {
+                Some(KeepaliveAction::Wait(until)) => due.min(until),
+                Some(KeepaliveAction::Ask(until)) => {
                     slf.get().feed_back(py, session, true)?;
                     blocking::flush(py, session)?;
                     due.min(until)
                 }
-                Some(Next::GiveUp) => {
+                Some(KeepaliveAction::GiveUp) => {
                     session.expire();
                     return Err(error::timed_out());
                 }

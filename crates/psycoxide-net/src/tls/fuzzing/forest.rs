@@ -5,7 +5,7 @@ use super::super::certificate::Certificate;
 use super::super::chain::Trust;
 use super::super::mint::value::{basic_constraints, general_names, name_constraints};
 use super::super::mint::{CN, Draft, EMAIL, Extension, O, directory_name, long_validity, tlv};
-use super::super::revocation::Lists;
+use super::super::revocation::RevocationLists;
 use super::{Choices, NOW, pair};
 
 /// So few that every order in which they could be tried is within the verifier's patience.
@@ -58,7 +58,7 @@ pub(super) fn judge(input: &[u8]) -> bool {
     }
     assert!(is_signed(&nodes, 0, &mut vec![false; nodes.len()]), "the chain is forged");
     assert!(leaf.not_before <= NOW && NOW <= leaf.not_after);
-    let lists = Lists::default();
+    let lists = RevocationLists::default();
     let checked = Trust { roots: &roots, lists: Some(&lists), algorithms, now: NOW };
     assert!(checked.verify(&leaf, &sent).is_err(), "there is no list of revoked certificates");
     if !is_root(&nodes, &nodes[0].der) {

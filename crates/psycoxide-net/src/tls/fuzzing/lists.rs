@@ -6,7 +6,7 @@ use super::super::certificate::Certificate;
 use super::super::distrust::Distrust;
 use super::super::mint::value::basic_constraints;
 use super::super::mint::{Draft, Extension, ListDraft, common_name, tlv};
-use super::super::revocation::Lists;
+use super::super::revocation::RevocationLists;
 use super::{Choices, NOW, pair};
 
 /// A server's certificate of the authority that all is about.
@@ -44,7 +44,7 @@ pub(super) fn judge(input: &[u8]) -> Result<(), Distrust> {
     let mut all: Vec<_> = made.iter().map(|list| list.der.clone()).collect();
     all.push(choices.0.to_vec());
     let algorithms = &algorithms();
-    let verdict = Lists::new(all.clone()).check(&leaf, &authority, algorithms, NOW);
+    let verdict = RevocationLists::new(all.clone()).check(&leaf, &authority, algorithms, NOW);
     let genuine = || made.iter().filter(|list| list.is_genuine);
     match verdict {
         Ok(()) => assert!(genuine().any(|list| list.is_current && !list.names_leaf)),
@@ -52,7 +52,7 @@ pub(super) fn judge(input: &[u8]) -> Result<(), Distrust> {
         Err(_) => {}
     }
     all.reverse();
-    let again = Lists::new(all).check(&leaf, &authority, algorithms, NOW);
+    let again = RevocationLists::new(all).check(&leaf, &authority, algorithms, NOW);
     assert_eq!(again.is_ok(), verdict.is_ok(), "the order makes no difference");
     verdict
 }

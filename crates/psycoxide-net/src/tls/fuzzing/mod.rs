@@ -27,7 +27,7 @@ use super::certificate::{Certificate, Signed};
 use super::chain::Trust;
 use super::mint::Pair;
 use super::pem::{Block, blocks};
-use super::revocation::Lists;
+use super::revocation::RevocationLists;
 use super::{binding, key, name};
 
 /// What is done with an input, by its name.
@@ -108,7 +108,7 @@ pub fn certificate(input: &[u8]) {
     let leaf = lists::leaf();
     let leaf = Certificate::read(&leaf).expect("it is sound");
     assert!(trust(roots, None).verify(&leaf, &[]).is_err());
-    let lists = Lists::new(vec![input.to_vec()]);
+    let lists = RevocationLists::new(vec![input.to_vec()]);
     assert!(lists.check(&read, &read, algorithms, NOW).is_err(), "it is no list");
 }
 

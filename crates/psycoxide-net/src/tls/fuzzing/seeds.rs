@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use super::super::openssl::OpenSsl;
 use super::super::vectors;
-use super::super::workshop::Workshop;
 use super::tests::corpus;
 
 #[test]
@@ -83,11 +83,11 @@ const LISTS: &[(&str, &[u8])] = &[
 
 /// Keys in every format, which OpenSSL makes; a password is `sesame`.
 fn keys() -> Vec<(String, Vec<u8>)> {
-    let workshop = Workshop::new();
-    workshop.run("ecparam -name prime256v1 -genkey -noout -out sec1");
-    workshop.run("pkcs8 -topk8 -nocrypt -in sec1 -out pkcs8");
-    workshop.run("genpkey -algorithm ed25519 -out ed25519");
-    workshop.run("genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:1024 -out rsa");
+    let openssl = OpenSsl::new();
+    openssl.run("ecparam -name prime256v1 -genkey -noout -out sec1");
+    openssl.run("pkcs8 -topk8 -nocrypt -in sec1 -out pkcs8");
+    openssl.run("genpkey -algorithm ed25519 -out ed25519");
+    openssl.run("genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:1024 -out rsa");
     for (name, command) in [
         ("pkcs1", "rsa -in rsa -traditional"),
         ("der", "pkcs8 -topk8 -nocrypt -in sec1 -outform der"),
@@ -109,9 +109,9 @@ fn keys() -> Vec<(String, Vec<u8>)> {
             "pkcs8 -topk8 -in sec1 -passout pass:sesame -scrypt -scrypt_N 16 -scrypt_r 1 -scrypt_p 1",
         ),
     ] {
-        workshop.run(&format!("{command} -out {name}"));
+        openssl.run(&format!("{command} -out {name}"));
     }
-    let names = fs::read_dir(&workshop.0).unwrap().map(|entry| entry.unwrap().file_name());
+    let names = fs::read_dir(&openssl.0).unwrap().map(|entry| entry.unwrap().file_name());
     let names = names.map(|name| name.into_string().unwrap());
-    names.map(|name| (name.clone(), fs::read(workshop.path(&name)).unwrap())).collect()
+    names.map(|name| (name.clone(), fs::read(openssl.path(&name)).unwrap())).collect()
 }

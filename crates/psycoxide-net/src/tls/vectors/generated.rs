@@ -85,7 +85,7 @@ fn subjects() -> Vec<Vec<u8>> {
 
 #[test]
 fn constraints_mean_what_they_mean_to_openssl() {
-    let workshop = Workshop::new();
+    let openssl = OpenSsl::new();
     let (names, trees, subjects) = (names(), trees(), subjects());
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     let (mut wrong, mut trusted) = (Vec::new(), 0);
@@ -104,7 +104,7 @@ fn constraints_mean_what_they_mean_to_openssl() {
         let root =
             if random.below(4) == 0 { root().with(constraints(&mut random)) } else { root() };
         let case = case("", &[leaf, middle, root], Ok(()));
-        let (ours, theirs) = (verdict(&case.chain), theirs(&workshop, &case.chain));
+        let (ours, theirs) = (verdict(&case.chain), theirs(&openssl, &case.chain));
         trusted += usize::from(theirs);
         if ours.is_ok() != theirs {
             wrong.push(format!("{number}: {ours:?}, OpenSSL: {theirs}, {:02x?}", case.chain));

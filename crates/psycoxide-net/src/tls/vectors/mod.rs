@@ -16,7 +16,7 @@ use super::chain::Trust;
 use super::distrust::Distrust;
 use super::mint::value::{basic_constraints, general_names};
 use super::mint::{Draft, Extension, Pair, tlv};
-use super::workshop::Workshop;
+use super::openssl::OpenSsl;
 
 /// 2030, when all that is not meant to be invalid is valid.
 const NOW: Duration = Duration::from_secs(1_893_456_000);
@@ -100,7 +100,7 @@ fn verdict(chain: &[Vec<u8>]) -> Result<(), Distrust> {
 }
 
 /// What OpenSSL says.
-fn theirs(workshop: &Workshop, chain: &[Vec<u8>]) -> bool {
+fn theirs(openssl: &OpenSsl, chain: &[Vec<u8>]) -> bool {
     let pem = |der: &Vec<u8>| {
         use base64::Engine as _;
         let text = base64::engine::general_purpose::STANDARD.encode(der);
@@ -114,23 +114,23 @@ fn theirs(workshop: &Workshop, chain: &[Vec<u8>]) -> bool {
         ("leaf", pem(leaf)),
         ("sent", sent.iter().map(pem).collect::<Vec<_>>().concat()),
     ] {
-        fs::write(workshop.0.join(name), text).unwrap();
+        fs::write(openssl.0.join(name), text).unwrap();
     }
     let untrusted = if sent.is_empty() { "" } else { "-untrusted sent" };
     let at = NOW.as_secs();
-    workshop.runs(&format!("verify -purpose sslserver -attime {at} -CAfile root {untrusted} leaf"))
+    openssl.runs(&format!("verify -purpose sslserver -attime {at} -CAfile root {untrusted} leaf"))
 }
 
 #[test]
 fn every_rule_holds_and_is_openssls_where_it_is_not_said_to_differ() {
-    let workshop = Workshop::new();
+    let openssl = OpenSsl::new();
     let mut wrong = Vec::new();
     for Case { what, chain, ours, differs } in all() {
         let found = verdict(&chain);
         if found != ours {
             wrong.push(format!("{what}: {found:?} instead of {ours:?}"));
         }
-        let theirs = theirs(&workshop, &chain);
+        let theirs = theirs(&openssl, &chain);
         if differs.is_none() && theirs != found.is_ok() {
             wrong.push(format!("{what}: {found:?}, OpenSSL: {theirs}"));
         }

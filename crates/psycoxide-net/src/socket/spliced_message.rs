@@ -1,11 +1,11 @@
-//! What lies in a conduit, behind a message's header: the kernel sends it without a copy in between.
+//! What lies in a pipe, behind a message's header: the kernel sends it without a copy in between.
 
 use std::io;
 use std::sync::Arc;
 
 use socket2::Socket;
 
-use super::conduit::Conduit;
+use super::splice_pipe::SplicePipe;
 use crate::sigpipe::send;
 
 /// So much is read at a time where the kernel cannot send it itself.
@@ -13,8 +13,8 @@ const BLOCK: usize = 64 << 10;
 
 /// Bytes that are promised: so many follow the header.
 #[derive(Debug)]
-pub(super) struct Attachment {
-    conduit: Arc<Conduit>,
+pub(super) struct SplicedMessage {
+    pipe: Arc<SplicePipe>,
     /// How much of what is in it is still to come.
     left: usize,
     /// What goes before that: the header, and what had to be read.
@@ -23,9 +23,9 @@ pub(super) struct Attachment {
     direct: bool,
 }
 
-impl Attachment {
-    pub(super) fn new(header: &[u8], conduit: Arc<Conduit>, length: usize) -> Self {
-        Self { conduit, left: length, bytes: header.to_vec(), direct: true }
+impl SplicedMessage {
+    pub(super) fn new(header: &[u8], pipe: Arc<SplicePipe>, length: usize) -> Self {
+        Self { pipe, left: length, bytes: header.to_vec(), direct: true }
     }
 
     /// Sends what the socket takes; whether that was all.
@@ -42,7 +42,7 @@ impl Attachment {
                 self.read()?;
                 continue;
             }
-            match self.conduit.drain(socket, self.left) {
+            match self.pipe.drain(socket, self.left) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => self.left -= count.min(self.left),
                 Err(error) => match error.kind() {
@@ -60,7 +60,7 @@ impl Attachment {
     /// Reads some of it.
     fn read(&mut self) -> io::Result<()> {
         let mut block = vec![0; self.left.min(BLOCK)];
-        let count = self.conduit.read(&mut block)?;
+        let count = self.pipe.read(&mut block)?;
         if count == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -104,17 +104,17 @@ mod tests {
             theirs.read_to_end(&mut found).unwrap();
             found
         });
-        let conduit = Arc::new(Conduit::new().unwrap());
+        let pipe = Arc::new(SplicePipe::new().unwrap());
         loop {
-            let count = conduit.fill(file, offset).unwrap();
+            let count = pipe.fill(file, offset).unwrap();
             if count == 0 {
                 break;
             }
             offset += u64::from(count);
-            let mut attachment = Attachment::new(b"", Arc::clone(&conduit), count as usize);
-            attachment.direct = direct;
+            let mut spliced = SplicedMessage::new(b"", Arc::clone(&pipe), count as usize);
+            spliced.direct = direct;
             loop {
-                match attachment.send(&socket) {
+                match spliced.send(&socket) {
                     Ok(done) => {
                         assert!(done);
                         break;
@@ -186,12 +186,12 @@ mod tests {
     fn a_peer_that_is_gone_is_an_error_and_not_a_signal() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         drop(theirs);
-        let conduit = Arc::new(Conduit::new().unwrap());
-        let count = conduit.fill(&file(b"abcdef"), 0).unwrap();
-        let mut attachment = Attachment::new(b"", conduit, count as usize);
+        let pipe = Arc::new(SplicePipe::new().unwrap());
+        let count = pipe.fill(&file(b"abcdef"), 0).unwrap();
+        let mut spliced = SplicedMessage::new(b"", pipe, count as usize);
         // SAFETY: the default of a signal; this process is the test's own.
         unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
-        let error = attachment.send(&Socket::from(ours)).unwrap_err();
+        let error = spliced.send(&Socket::from(ours)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     }
 }

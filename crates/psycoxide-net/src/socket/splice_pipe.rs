@@ -15,7 +15,7 @@ pub(super) const PART: usize = 256 << 10;
 
 /// The pipe. It is empty whenever it is filled.
 #[derive(Debug)]
-pub struct Conduit {
+pub struct SplicePipe {
     entry: OwnedFd,
     exit: OwnedFd,
 }
@@ -26,9 +26,9 @@ mod system {
 
     use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
-    use super::{Conduit, File, PART, Socket, io};
+    use super::{File, PART, Socket, SplicePipe, io};
 
-    impl Conduit {
+    impl SplicePipe {
         /// An empty one.
         ///
         /// # Errors
@@ -73,7 +73,7 @@ mod system {
 }
 
 #[cfg(not(target_os = "linux"))]
-impl Conduit {
+impl SplicePipe {
     /// There is none.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use crate::link::Link;
 
 /// The bound on the operation under way, of one session.
 #[derive(Default)]
-pub struct Watch {
+pub struct Watchdog {
     shared: Arc<Shared>,
 }
 
@@ -43,7 +43,7 @@ impl Shared {
     }
 }
 
-impl Watch {
+impl Watchdog {
     /// The operation that begins now may take this long.
     pub fn arm(&self, timeout: Duration, link: &Arc<Mutex<Link>>) {
         let until = Instant::now() + timeout;

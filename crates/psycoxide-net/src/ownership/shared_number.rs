@@ -29,7 +29,7 @@ struct Page {
 
 /// A number that is shared with the children to come.
 #[derive(Debug)]
-pub struct Slot {
+pub struct SharedNumber {
     number: &'static AtomicU64,
     page: &'static Page,
     place: usize,
@@ -39,15 +39,15 @@ pub struct Slot {
 // followed, and was there before it.
 unsafe impl Sync for Page {}
 
-impl Slot {
+impl SharedNumber {
     /// A number of one's own; nothing if there is no memory.
     pub fn take() -> Option<Self> {
         let generation = Epoch::now().generation();
         let mut at = PAGES.load(Ordering::Acquire).cast_const();
         // SAFETY: what the list points to was leaked, and so is there for ever.
         while let Some(page) = unsafe { at.as_ref() }.filter(|page| page.generation == generation) {
-            if let Some(slot) = page.take() {
-                return Some(slot);
+            if let Some(shared) = page.take() {
+                return Some(shared);
             }
             at = page.next;
         }
@@ -60,7 +60,7 @@ impl Slot {
     }
 }
 
-impl Drop for Slot {
+impl Drop for SharedNumber {
     fn drop(&mut self) {
         // A child leaves to its parent what is the parent's.
         if self.page.generation == Epoch::now().generation()
@@ -73,7 +73,7 @@ impl Drop for Slot {
 
 impl Page {
     /// A number that nobody uses.
-    fn take(&'static self) -> Option<Slot> {
+    fn take(&'static self) -> Option<SharedNumber> {
         for (word, used) in self.used.iter().enumerate() {
             let mut seen = used.load(Ordering::Relaxed);
             while seen != u64::MAX {
@@ -83,7 +83,7 @@ impl Page {
                     Ok(_) => {
                         let place = word * BITS + usize::try_from(bit).ok()?;
                         let number = self.numbers.get(place)?;
-                        return Some(Slot { number, page: self, place });
+                        return Some(SharedNumber { number, page: self, place });
                     }
                     Err(now) => seen = now,
                 }
@@ -128,22 +128,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_slot_is_one_of_its_own() {
+    fn every_number_is_taken_once() {
         let threads: Vec<_> = (0..4)
             .map(|_| {
                 std::thread::spawn(|| {
-                    (0..NUMBERS).map(|_| Slot::take().unwrap()).collect::<Vec<_>>()
+                    (0..NUMBERS).map(|_| SharedNumber::take().unwrap()).collect::<Vec<_>>()
                 })
             })
             .collect();
-        let slots: Vec<Slot> =
+        let numbers: Vec<SharedNumber> =
             threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
         let places: std::collections::HashSet<_> =
-            slots.iter().map(|slot| ptr::from_ref(slot.number())).collect();
+            numbers.iter().map(|shared| ptr::from_ref(shared.number())).collect();
         assert_eq!(places.len(), 4 * NUMBERS);
         // What was given back is taken again.
-        drop(slots);
-        let again: Vec<_> = (0..NUMBERS).map(|_| Slot::take().unwrap()).collect();
-        assert!(again.iter().any(|slot| places.contains(&ptr::from_ref(slot.number()))));
+        drop(numbers);
+        let again: Vec<_> = (0..NUMBERS).map(|_| SharedNumber::take().unwrap()).collect();
+        assert!(again.iter().any(|shared| places.contains(&ptr::from_ref(shared.number()))));
     }
 }

@@ -9,7 +9,7 @@ use crate::link::Link;
 use crate::tls::TlsInfo;
 
 /// How a session stood when its parameters last changed.
-pub struct Facts {
+pub struct SessionSnapshot {
     /// The descriptor of its socket.
     pub fd: RawFd,
     /// The host, as libpq's `PQhost` has it.
@@ -29,7 +29,7 @@ pub struct Facts {
     parameters: Vec<(Box<str>, Box<[u8]>)>,
 }
 
-impl Facts {
+impl SessionSnapshot {
     /// How the session of a link stands, if there is one.
     pub fn of(link: &Link) -> Option<Self> {
         let engine = link.engine()?;

@@ -17,14 +17,14 @@ use crate::tls::TlsSession;
 
 /// A stream that is being secured.
 #[derive(Debug)]
-pub(crate) struct Securing {
+pub(crate) struct EncryptionSetup {
     stream: Stream,
     method: EncryptionMethod,
-    step: Step,
+    state: State,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Step {
+enum State {
     /// So many bytes of the request are sent.
     Asking(usize),
     Awaiting,
@@ -33,7 +33,7 @@ enum Step {
 
 /// How far it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Secured {
+pub(crate) enum EncryptionProgress {
     /// The socket has to be ready for this first.
     Wait(Interest),
     /// The server does not do that; the conversation can go on in another way.
@@ -42,7 +42,7 @@ pub(crate) enum Secured {
     Done,
 }
 
-impl Securing {
+impl EncryptionSetup {
     /// Begins; `host` is a position in the configuration's list.
     ///
     /// # Errors
@@ -53,11 +53,11 @@ impl Securing {
         config: &Config,
         host: usize,
     ) -> Result<Self, Reason> {
-        let mut securing = Self { stream, method, step: Step::Asking(0) };
+        let mut setup = Self { stream, method, state: State::Asking(0) };
         if method == EncryptionMethod::Tls && config.settings().encryption.direct {
-            securing.begin(config, host)?;
+            setup.begin(config, host)?;
         }
-        Ok(securing)
+        Ok(setup)
     }
 
     pub(crate) fn into_stream(self) -> Stream {
@@ -73,21 +73,25 @@ impl Securing {
     /// # Errors
     /// [`Reason::Tls`] or [`Reason::Gss`] if that did not come about; others where there is no point
     /// in going on without it.
-    pub(crate) fn advance(&mut self, config: &Config, host: usize) -> Result<Secured, Reason> {
+    pub(crate) fn advance(
+        &mut self,
+        config: &Config,
+        host: usize,
+    ) -> Result<EncryptionProgress, Reason> {
         loop {
-            match self.step {
-                Step::Asking(sent) => {
+            match self.state {
+                State::Asking(sent) => {
                     let rest = self.method.request().get(sent..).unwrap_or_default();
                     if rest.is_empty() {
-                        self.step = Step::Awaiting;
+                        self.state = State::Awaiting;
                         continue;
                     }
                     match self.stream.send(rest) {
-                        Ok(count) => self.step = Step::Asking(sent + count),
+                        Ok(count) => self.state = State::Asking(sent + count),
                         Err(error) => return blocked(error, Interest::WRITE),
                     }
                 }
-                Step::Awaiting => {
+                State::Awaiting => {
                     let mut answer = [0];
                     match self.stream.receive(&mut answer) {
                         Ok(0) => return Err(Reason::Protocol(ProtoError::Terminated(None))),
@@ -99,20 +103,20 @@ impl Securing {
                             self.refuse_more()?;
                             self.begin(config, host)?;
                         }
-                        [b'N'] => return Ok(Secured::Refused),
+                        [b'N'] => return Ok(EncryptionProgress::Refused),
                         [other] => return Err(self.unexpected(other)),
                     }
                 }
-                Step::ShakingHands => {
+                State::ShakingHands => {
                     return match self.stream.shake_hands() {
-                        Ok(Some(interest)) => Ok(Secured::Wait(interest)),
+                        Ok(Some(interest)) => Ok(EncryptionProgress::Wait(interest)),
                         Ok(None) => {
                             if let Some(tls) = self.stream.tls() {
                                 let options = &config.settings().encryption;
                                 tls.check_server(options, config.host_name(host))
                                     .map_err(Reason::Tls)?;
                             }
-                            Ok(Secured::Done)
+                            Ok(EncryptionProgress::Done)
                         }
                         Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                         Err(error) => Err(Reason::of_handshake(error, self.method)),
@@ -127,15 +131,15 @@ impl Securing {
             EncryptionMethod::Tls => {
                 let options = &config.settings().encryption;
                 let session = TlsSession::new(options, config.host_name(host));
-                self.stream.secure(session.map_err(Reason::Tls)?);
+                self.stream.begin_tls(session.map_err(Reason::Tls)?);
             }
             EncryptionMethod::Gss => {
                 let name = config.name_or_address(host).unwrap_or_default();
                 let session = GssSession::new(&config.settings().gss, name);
-                self.stream.secure_by_gss(session.map_err(Reason::Gss)?);
+                self.stream.begin_gss(session.map_err(Reason::Gss)?);
             }
         }
-        self.step = Step::ShakingHands;
+        self.state = State::ShakingHands;
         Ok(())
     }
 
@@ -174,17 +178,17 @@ impl Securing {
     }
 }
 
-impl AsRawFd for Securing {
+impl AsRawFd for EncryptionSetup {
     fn as_raw_fd(&self) -> RawFd {
         self.stream.as_raw_fd()
     }
 }
 
-fn blocked(error: io::Error, interest: Interest) -> Result<Secured, Reason> {
+fn blocked(error: io::Error, interest: Interest) -> Result<EncryptionProgress, Reason> {
     match error.kind() {
-        io::ErrorKind::WouldBlock => Ok(Secured::Wait(interest)),
+        io::ErrorKind::WouldBlock => Ok(EncryptionProgress::Wait(interest)),
         // The caller looks at signals and comes back.
-        io::ErrorKind::Interrupted => Ok(Secured::Wait(interest)),
+        io::ErrorKind::Interrupted => Ok(EncryptionProgress::Wait(interest)),
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
             Err(Reason::Protocol(ProtoError::Terminated(None)))
         }

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::pem;
 
 /// A folder to work in with OpenSSL's program, removed in the end.
-pub(super) struct Workshop(pub(super) PathBuf);
+pub(super) struct OpenSsl(pub(super) PathBuf);
 
-impl Workshop {
+impl OpenSsl {
     pub(super) fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -78,7 +78,7 @@ impl Workshop {
     }
 }
 
-impl Drop for Workshop {
+impl Drop for OpenSsl {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }

@@ -14,9 +14,9 @@ const APART: Duration = Duration::from_millis(50);
 
 /// When data were sent last.
 #[derive(Debug)]
-pub struct Gather(Instant);
+pub struct CopyFlushPolicy(Instant);
 
-impl Gather {
+impl CopyFlushPolicy {
     /// At the beginning of a COPY.
     pub fn begin(now: Instant) -> Self {
         Self(now)
@@ -40,12 +40,12 @@ mod tests {
     /// sent together.
     fn sent(reads: u32, apart: Duration) -> usize {
         let begun = Instant::now();
-        let mut gather = Gather::begin(begun);
+        let mut flush_policy = CopyFlushPolicy::begin(begun);
         let mut waiting = 0;
         (1..=reads)
             .filter(|read| {
                 waiting += 7;
-                let due = gather.is_due(waiting, begun + apart * *read);
+                let due = flush_policy.is_due(waiting, begun + apart * *read);
                 if due {
                     waiting = 0;
                 }
@@ -65,8 +65,8 @@ mod tests {
     #[test]
     fn much_is_sent_at_once() {
         let now = Instant::now();
-        let mut gather = Gather::begin(now);
-        assert!(!gather.is_due(ENOUGH - 1, now));
-        assert!(gather.is_due(ENOUGH, now));
+        let mut flush_policy = CopyFlushPolicy::begin(now);
+        assert!(!flush_policy.is_due(ENOUGH - 1, now));
+        assert!(flush_policy.is_due(ENOUGH, now));
     }
 }

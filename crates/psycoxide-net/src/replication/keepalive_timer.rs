@@ -6,14 +6,14 @@
 use std::time::{Duration, Instant};
 
 /// The time since the server was last heard.
-pub struct Silence {
+pub struct KeepaliveTimer {
     since: Instant,
     asked: bool,
 }
 
 /// What is to be done about it.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum KeepaliveAction {
     /// Wait until then.
     Wait(Instant),
     /// Ask the server for a sign of life, and wait until then.
@@ -22,30 +22,30 @@ pub enum Next {
     GiveUp,
 }
 
-impl Default for Silence {
+impl Default for KeepaliveTimer {
     fn default() -> Self {
         Self { since: Instant::now(), asked: false }
     }
 }
 
-impl Silence {
+impl KeepaliveTimer {
     /// What to do where the server may be silent for `timeout`. It is asked at half of that.
-    pub fn next(&mut self, timeout: Duration) -> Next {
+    pub fn next(&mut self, timeout: Duration) -> KeepaliveAction {
         self.next_at(timeout, Instant::now())
     }
 
-    fn next_at(&mut self, timeout: Duration, now: Instant) -> Next {
+    fn next_at(&mut self, timeout: Duration, now: Instant) -> KeepaliveAction {
         let (ask, end) = (self.since + timeout / 2, self.since + timeout);
         if !self.asked && now < ask {
-            return Next::Wait(ask);
+            return KeepaliveAction::Wait(ask);
         }
         if !self.asked {
             // It has the other half to answer, however late the question is.
             self.asked = true;
             self.since += now - ask;
-            return Next::Ask(self.since + timeout);
+            return KeepaliveAction::Ask(self.since + timeout);
         }
-        if now < end { Next::Wait(end) } else { Next::GiveUp }
+        if now < end { KeepaliveAction::Wait(end) } else { KeepaliveAction::GiveUp }
     }
 }
 
@@ -61,19 +61,25 @@ mod tests {
 
     #[test]
     fn the_server_is_asked_once_then_given_up() {
-        let mut silence = Silence::default();
-        let since = silence.since;
-        assert_eq!(silence.next_at(TIMEOUT, after(since, 1)), Next::Wait(after(since, 5)));
-        assert_eq!(silence.next_at(TIMEOUT, after(since, 5)), Next::Ask(after(since, 10)));
-        assert_eq!(silence.next_at(TIMEOUT, after(since, 6)), Next::Wait(after(since, 10)));
-        assert_eq!(silence.next_at(TIMEOUT, after(since, 10)), Next::GiveUp);
+        let mut timer = KeepaliveTimer::default();
+        let since = timer.since;
+        assert_eq!(timer.next_at(TIMEOUT, after(since, 1)), KeepaliveAction::Wait(after(since, 5)));
+        assert_eq!(timer.next_at(TIMEOUT, after(since, 5)), KeepaliveAction::Ask(after(since, 10)));
+        assert_eq!(
+            timer.next_at(TIMEOUT, after(since, 6)),
+            KeepaliveAction::Wait(after(since, 10))
+        );
+        assert_eq!(timer.next_at(TIMEOUT, after(since, 10)), KeepaliveAction::GiveUp);
     }
 
     #[test]
     fn nobody_is_given_up_who_was_not_asked() {
-        let mut silence = Silence::default();
-        let since = silence.since;
-        assert_eq!(silence.next_at(TIMEOUT, after(since, 60)), Next::Ask(after(since, 65)));
-        assert_eq!(silence.next_at(TIMEOUT, after(since, 65)), Next::GiveUp);
+        let mut timer = KeepaliveTimer::default();
+        let since = timer.since;
+        assert_eq!(
+            timer.next_at(TIMEOUT, after(since, 60)),
+            KeepaliveAction::Ask(after(since, 65))
+        );
+        assert_eq!(timer.next_at(TIMEOUT, after(since, 65)), KeepaliveAction::GiveUp);
     }
 }
