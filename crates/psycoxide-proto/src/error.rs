@@ -7,27 +7,26 @@ use crate::machine::transitions::Phase;
 
 /// Why an engine failed, or why it refused a command.
 ///
-/// The variant names who is to blame, so that a caller can choose what to raise without reading
-/// the text. Texts follow libpq's wording where libpq has one for the case.
+/// The variant names who is to blame, so that a caller can choose an exception without reading the
+/// text. Texts follow libpq's wording where libpq has one.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
     /// The peer broke the protocol. The connection cannot be trusted any more.
     Violation(Violation),
-    /// The peer asked for something legal that this crate does not do.
+    /// The peer asked for something that the protocol allows and this crate does not support.
     Unsupported(String),
-    /// Authentication failed on this side: nothing to answer with, or the server is not who it
+    /// Authentication failed on this side: there is no credential, or the server is not who it
     /// claims to be.
     Auth(AuthError),
     /// The server refused the connection (ErrorResponse during start-up).
     Server(Box<Report>),
-    /// The server could not even begin the session; its words (an error without fields, as in
-    /// protocol 2).
+    /// The server could not even begin the session. The text is from an error without fields, as in
+    /// protocol 2.
     Refused(String),
-    /// The peer closed the connection, with its last words if it had any.
+    /// The peer closed the connection. Its last ErrorResponse, if it sent one.
     Terminated(Option<Box<Report>>),
-    /// The caller asked for something that cannot be done now, or at all. The engine has not
-    /// failed.
+    /// The caller asked for something impossible, or at the wrong time. The engine has not failed.
     Misuse(&'static str),
 }
 
@@ -35,27 +34,27 @@ pub enum Error {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Violation {
-    /// A message of no known type.
+    /// A message of unknown type.
     UnknownMessage(u8),
-    /// A length that no message of this type can have (shorter than itself, or over the limit).
+    /// An impossible length for this type of message: shorter than itself, or over the limit.
     Length {
         /// The message's type byte.
         message: u8,
-        /// The length declared, which counts itself.
+        /// The declared length, which counts itself.
         length: u32,
     },
     /// A message that has no place in this phase.
     Unexpected {
         /// The message's type byte.
         message: u8,
-        /// Where the conversation was.
+        /// The phase of the conversation.
         phase: Phase,
     },
     /// A message whose contents contradict its layout.
     Malformed {
         /// The message's type byte.
         message: u8,
-        /// What does not fit.
+        /// What is wrong.
         reason: &'static str,
     },
     /// More session state than any server has reason to send.
@@ -68,13 +67,13 @@ pub enum Violation {
 pub enum AuthError {
     /// The server asked for a password and there is none.
     PasswordMissing,
-    /// The server's method is not among those allowed (libpq's `require_auth`).
+    /// The server's method is not allowed (libpq's `require_auth`).
     NotAllowed(&'static str),
-    /// Channel binding is required and this exchange does not give it; how that shows.
+    /// Channel binding is required and this exchange lacks it. The text says where that showed.
     ChannelBinding(&'static str),
-    /// The server offers no SASL mechanism that is known here.
+    /// The server offers no SASL mechanism that this crate knows.
     NoMechanism,
-    /// A message of the exchange came out of its order.
+    /// A message of the exchange came out of order.
     OutOfOrder(&'static str),
     /// A SCRAM message could not be read.
     Scram(&'static str),
@@ -180,7 +179,7 @@ impl fmt::Display for AuthError {
 
 impl std::error::Error for Error {}
 
-/// A message's type as a reader of an error text wants to see it.
+/// Prints a message's type byte for an error text: as a character if it is one.
 struct MessageType(u8);
 
 impl fmt::Display for MessageType {

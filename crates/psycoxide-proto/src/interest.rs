@@ -2,19 +2,19 @@
 
 use std::ops::BitOr;
 
-/// A set of the directions in which the engine waits for its socket.
+/// The directions in which the engine waits for its socket, as a set.
 ///
-/// It is a set because while sending one must also read: a server that blocks on sending notices
-/// would otherwise never read the rest of the request.
+/// It is a set because the engine must also read while it sends: a server that blocks on sending
+/// notices would otherwise never read the rest of the request.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Interest(u8);
 
 impl Interest {
     /// Nothing to wait for: the driver has the next move.
     pub const NONE: Interest = Interest(0);
-    /// Bytes from the server are awaited.
+    /// The engine awaits bytes from the server.
     pub const READ: Interest = Interest(1);
-    /// Bytes are there to be sent.
+    /// The engine has bytes to send.
     pub const WRITE: Interest = Interest(2);
 
     /// Whether all of `other` is in this set.
@@ -22,7 +22,7 @@ impl Interest {
         self.0 & other.0 == other.0
     }
 
-    /// Whether nothing is awaited.
+    /// Whether the engine awaits nothing.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }

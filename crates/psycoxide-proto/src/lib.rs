@@ -1,12 +1,12 @@
 //! PostgreSQL's frontend/backend protocol, without I/O.
 //!
 //! This crate turns bytes into events and requests into bytes. It opens no socket, reads no clock,
-//! draws no random number and waits for nothing: all of that comes in as arguments, so that a
-//! conversation can be replayed from a transcript.
+//! draws no random number and never waits. Bytes, time and randomness come in as arguments, so that
+//! a conversation can be replayed from a transcript.
 //!
 //! # The calling contract of [`Engine`]
 //!
-//! Four groups of methods, used in this order by a driver:
+//! A driver uses four groups of methods, in this order:
 //!
 //! 1. **getters** (`&self`): [`Engine::phase`], [`Engine::transaction_status`],
 //!    [`Engine::parameter`], [`Engine::error`], … may be called at any time;
@@ -14,14 +14,14 @@
 //!    [`Engine::receive_eof`] when it closed the connection;
 //! 3. **commands**: [`Engine::submit`] when [`Engine::is_idle`], [`Engine::copy_chunk`] and
 //!    [`Engine::copy_done`] after [`Event::CopyIn`], [`Engine::terminate`] at the end;
-//! 4. **outputs**: after every input and every command, send what [`Engine::out`] holds and tell
-//!    [`Engine::sent`], take events with [`Engine::poll_event`] until there is none, call
-//!    [`Engine::work`] while it answers `true`, then look at [`Engine::error`], and wait for what
+//! 4. **outputs**: after every input and every command, send what [`Engine::out`] holds and report
+//!    it with [`Engine::sent`], take events with [`Engine::poll_event`] until there is none, call
+//!    [`Engine::work`] while it returns `true`, then look at [`Engine::error`], and wait for what
 //!    [`Engine::interest`] says.
 //!
 //! Events come before the error: when the server says why it closes the connection, the driver
 //! first gets [`Event::Done`] with that report, and [`Engine::error`] is set as well. A failed
-//! engine stays failed and answers the same error for ever.
+//! engine stays failed and returns the same error for ever.
 //!
 //! The messages are those of the manual's chapter "Frontend/Backend Protocol",
 //! <https://www.postgresql.org/docs/current/protocol.html>.

@@ -1,4 +1,4 @@
-//! The messages inside streaming replication's CopyData.
+//! The messages inside the CopyData of streaming replication.
 //!
 //! <https://www.postgresql.org/docs/current/protocol-replication.html>. Times are microseconds
 //! since 2000-01-01 00:00 UTC.
@@ -6,30 +6,31 @@
 /// What the server streams.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerMessage<'a> {
-    /// XLogData (`w`): a piece of the log, or of an output plugin's text.
+    /// XLogData (`w`): a piece of the WAL, or of an output plugin's text.
     XLogData {
-        /// The position of the data's start.
+        /// The WAL position at which the data start.
         data_start: u64,
-        /// The end of the log on the server.
+        /// The end of the WAL on the server.
         wal_end: u64,
-        /// When the server sent it.
+        /// The server's clock when it sent the message.
         send_time: i64,
         /// The data.
         payload: &'a [u8],
     },
     /// Primary keepalive message (`k`).
     Keepalive {
-        /// The end of the log on the server.
+        /// The end of the WAL on the server.
         wal_end: u64,
-        /// When the server sent it.
+        /// The server's clock when it sent the message.
         send_time: i64,
-        /// The server wants a status update at once, or it takes the client for gone.
+        /// Whether the server wants a status update at once. Without one it will time the client
+        /// out.
         reply: bool,
     },
 }
 
 impl<'a> ServerMessage<'a> {
-    /// Reads a CopyData payload; `None` if it is neither of the two.
+    /// Reads a CopyData payload. Returns `None` if it is neither message.
     pub fn parse(body: &'a [u8]) -> Option<Self> {
         let (kind, rest) = body.split_first()?;
         match kind {
@@ -55,20 +56,20 @@ impl<'a> ServerMessage<'a> {
 /// Standby status update (`r`): how far the client has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StandbyStatus {
-    /// Everything before this was received.
+    /// Everything before this position was received.
     pub write: u64,
-    /// Everything before this is safe: the server need not keep it.
+    /// Everything before this position is durable: the server need not keep it.
     pub flush: u64,
-    /// Everything before this was applied.
+    /// Everything before this position was applied.
     pub apply: u64,
     /// The client's clock.
     pub time: i64,
-    /// The client wants a keepalive in answer.
+    /// Whether the client wants a keepalive in answer.
     pub reply: bool,
 }
 
 impl StandbyStatus {
-    /// The CopyData payload.
+    /// The message as a CopyData payload.
     pub fn payload(&self) -> Vec<u8> {
         let mut bytes = vec![b'r'];
         for position in [self.write, self.flush, self.apply] {

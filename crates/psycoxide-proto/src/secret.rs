@@ -1,23 +1,24 @@
-//! Bytes that must not outlive their use nor show up in a text.
+//! Passwords and keys: bytes that must not outlive their use or appear in a text.
 
 use zeroize::Zeroizing;
 
-/// A password or a key derived from one: zeroed when dropped, and silent when printed.
+/// A password or a key derived from one. It is zeroed when dropped and prints as `Secret(…)`.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
-    /// Takes the bytes over; the caller keeps no copy that this type could zero.
+    /// Takes ownership of the bytes, so that the caller keeps no copy that would escape the
+    /// zeroing.
     pub fn new(bytes: Vec<u8>) -> Secret {
         Secret(Zeroizing::new(bytes))
     }
 
-    /// The bytes, for as long as they are needed.
+    /// The bytes. Keep the borrow short.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
 
-    /// Whether there are no bytes. libpq takes an empty password for none at all.
+    /// Whether there are no bytes. libpq treats an empty password as none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

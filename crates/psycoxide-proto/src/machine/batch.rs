@@ -3,27 +3,26 @@
 use crate::frontend::extended;
 use crate::wire::writer::Refused;
 
-/// How many bytes of a Parse stand before its text: the type, the length, the empty name.
-const BEFORE: usize = 6;
+/// The length of a Parse before its text: the type, the length, the empty name.
+const PARSE_PREFIX: usize = 6;
 
-/// So much memory at most is kept for the next statements.
-const KEPT: usize = 1 << 20;
+/// Up to this much memory is kept for the next batch.
+const KEPT_CAPACITY: usize = 1 << 20;
 
-/// Statements without parameters, one after another in one buffer, as they are sent.
+/// Statements without parameters, serialised one after another in one buffer.
 ///
 /// <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING>
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// Parse, Bind and Execute of each statement; behind them the Parse of the one under way, as far
-    /// as its text.
+    /// Parse, Bind and Execute of each statement, then the unfinished Parse of the next one.
     messages: Vec<u8>,
     /// Where the messages of each statement end.
     ends: Vec<usize>,
 }
 
 impl Batch {
-    /// A buffer: what is appended belongs to the text of the next statement, until
-    /// [`Batch::end_statement`]. What stands in it before that is to be left as it is.
+    /// The buffer to append the text of the next statement to, until [`Batch::end_statement`].
+    /// Leave what it already holds as it is.
     pub fn text(&mut self) -> &mut Vec<u8> {
         let end = self.end();
         if self.messages.len() == end {
@@ -32,8 +31,8 @@ impl Batch {
         &mut self.messages
     }
 
-    /// What stands behind the last statement is one as well. False if it cannot be sent, because of a
-    /// NUL in it or its length: it stays where it is.
+    /// Ends the statement under construction. Returns false and leaves the text in place if it has
+    /// a NUL or is too long.
     #[must_use]
     pub fn end_statement(&mut self) -> bool {
         if memchr::memchr(0, self.rest()).is_some() {
@@ -48,36 +47,36 @@ impl Batch {
         ended
     }
 
-    /// What stands behind the last statement.
+    /// The text of the statement under construction.
     pub fn rest(&self) -> &[u8] {
-        self.messages.get(self.end() + BEFORE..).unwrap_or_default()
+        self.messages.get(self.end() + PARSE_PREFIX..).unwrap_or_default()
     }
 
-    /// Takes away what stands behind the last statement.
+    /// Removes and returns the text of the statement under construction.
     pub fn take_rest(&mut self) -> Vec<u8> {
         let rest = self.rest().to_vec();
         self.messages.truncate(self.end());
         rest
     }
 
-    /// Takes all statements away; the memory serves for the next ones, unless it is a lot.
+    /// Removes all statements. Keeps the memory for the next ones, up to a limit.
     pub fn clear(&mut self) {
         self.messages.clear();
-        self.messages.shrink_to(KEPT);
+        self.messages.shrink_to(KEPT_CAPACITY);
         self.ends.clear();
     }
 
-    /// How many statements there are.
+    /// The number of statements.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there is none.
+    /// Whether there is no statement.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// How many bytes the statements take.
+    /// The size of the statements' messages in bytes.
     pub fn size(&self) -> usize {
         self.end()
     }
@@ -86,7 +85,7 @@ impl Batch {
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &[u8]> + ExactSizeIterator {
         (0..self.ends.len()).map(|index| {
             let start = index.checked_sub(1).and_then(|before| self.ends.get(before));
-            let start = start.copied().unwrap_or_default() + BEFORE;
+            let start = start.copied().unwrap_or_default() + PARSE_PREFIX;
             let end = self.ends.get(index).map_or(0, |end| end - extended::PARSED_AND_RUN.len());
             self.messages.get(start..end).unwrap_or_default()
         })
@@ -97,7 +96,7 @@ impl Batch {
         self.ends.last().copied().unwrap_or_default()
     }
 
-    /// Appends the messages, up to the Sync: after an error the server skips the rest.
+    /// Appends the messages and the Sync: after an error the server skips up to there.
     pub(crate) fn write(&self, out: &mut Vec<u8>) -> Result<(), Refused> {
         if self.is_empty() {
             return Err("a batch without a statement");
@@ -136,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_is_no_statement() {
+    fn a_text_that_cannot_be_sent_does_not_become_a_statement() {
         let mut batch = Batch::default();
         for text in [&b"a\0b"[..], b"\0b", b"a\0", b"\0"] {
             batch.text().extend_from_slice(b"plain");

@@ -1,4 +1,4 @@
-//! One conversation without its in buffer: what each action of the table does.
+//! One conversation without its inbox: what each action of the table does.
 
 use crate::backend::auth::Authentication;
 use crate::backend::command::{command_complete, empty, function_call_response};
@@ -23,24 +23,25 @@ use crate::result::rows::Rows;
 use crate::wire::outbox::Outbox;
 use crate::wire::reader::Malformed;
 
-/// The style in which dates are read. The order of day and month within it only matters for input.
+/// Dates are decoded in this style only. The order of day and month in it matters for input alone.
 const SET_DATESTYLE: &[u8] = b"SET datestyle TO 'ISO'";
 
-/// The class of errors in which somebody intervened: a cancel request, a shutdown.
+/// The class of errors raised by an intervention: a cancel request, a shutdown.
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 const INTERVENED: &str = "57";
 
-/// What the in buffer has to do after a message.
+/// What the inbox has to do after a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
     Nothing,
-    /// The rows collected so far belong to no result that will be handed out.
+    /// Drop the rows collected so far: they belong to no result that the driver will get.
     ForgetRows,
-    /// What follows may be said again and again, and need not be read each time.
+    /// Skip replies that are byte-identical to the last statement's.
     SkipRepeated,
-    /// The next message was sent just now: what was received before it does not answer it.
+    /// The next query was sent just now: skip each ReadyForQuery received before, as it answers
+    /// something else.
     SkipStrayReady,
-    /// The request is complete: its rows are wanted.
+    /// The request is complete: seal its rows.
     Finish,
 }
 
@@ -50,9 +51,10 @@ pub(crate) struct Conversation {
     pub(crate) session: SessionState,
     pub(crate) out: Outbox,
     pub(crate) outcome: OutcomeBuilder,
-    /// From which length of fields on, in bytes, the request under way offers rows.
+    /// From which average field length on, in bytes, the current request offers rows. `None`: it
+    /// offers none.
     pub(crate) offering: Option<usize>,
-    /// At most one event waits; nothing is read on behind it.
+    /// At most one event waits; nothing is read until the driver takes it.
     pub(crate) event: Option<Event>,
     pub(crate) failure: Option<Error>,
     /// Present until the server has let us in.
@@ -61,18 +63,18 @@ pub(crate) struct Conversation {
     password_used: bool,
     password_needed: bool,
     token_refusal: Option<TokenRefusal>,
-    /// DateStyle is still to be looked at.
+    /// DateStyle is still to be checked.
     setup: bool,
-    /// The request under way is the session's set-up, not the driver's.
+    /// The current request is the session's set-up, not the driver's.
     internal: bool,
     in_flight: InFlight,
     /// The request's BEGIN has succeeded.
     pub(crate) begun: bool,
-    /// The report with which the server said that it would end the session.
+    /// The fatal report with which the server announced the end of the session.
     last_words: Option<Box<Report>>,
 }
 
-/// What can go wrong with a message: its layout, or what it says.
+/// What is wrong with a message: its layout, or what it says.
 pub(crate) enum MessageError {
     Malformed(Malformed),
     Error(Error),
@@ -109,7 +111,7 @@ impl MessageError {
 }
 
 impl Conversation {
-    /// Begins a conversation: the StartupMessage is in the out buffer.
+    /// Begins a conversation: writes the StartupMessage.
     pub(crate) fn new(startup: Startup) -> Conversation {
         let mut out = Outbox::default();
         let version = startup.protocol.code();
@@ -169,14 +171,13 @@ impl Conversation {
         }
     }
 
-    /// The statement is complete.
+    /// A statement is complete.
     fn complete(&mut self, body: &[u8]) -> Result<Effect, MessageError> {
         let own = self.outcome.complete(command_complete(body)?);
         Ok(if own { Effect::Nothing } else { Effect::ForgetRows })
     }
 
-    /// What no answer has many of stands by itself: the other messages are read in fewer of the
-    /// processor's cache lines.
+    /// Rare actions, out of line, to keep the hot ones small in the instruction cache.
     #[inline(never)]
     fn act_rarely(&mut self, rule: Rule, body: &[u8]) -> Result<Effect, MessageError> {
         match rule.action {
@@ -246,7 +247,7 @@ impl Conversation {
                 }
                 return self.complete(body);
             }
-            // The first five were seen to; rows and data are read in place, in the in buffer.
+            // `act` handles the first five; rows and data are read in place, in the inbox.
             Action::Ready
             | Action::Columns
             | Action::Complete
@@ -301,7 +302,7 @@ impl Conversation {
         Ok(())
     }
 
-    /// Gives what the server's way to authenticate needs.
+    /// Passes on the driver's answer to a question of authentication.
     pub(crate) fn answer(&mut self, answer: Answer) -> Result<(), Error> {
         if let Some(error) = &self.failure {
             return Err(error.clone());
@@ -318,7 +319,7 @@ impl Conversation {
         Ok(())
     }
 
-    /// Whether the driver has to give something before it goes on.
+    /// Whether the driver has to answer before the engine reads on.
     pub(crate) fn is_asking(&self) -> bool {
         self.login.as_ref().is_some_and(|login| login.is_asking())
     }
@@ -332,7 +333,7 @@ impl Conversation {
         self.login.as_ref().is_some_and(|login| login.is_working())
     }
 
-    /// Goes on stretching the password, for a bounded time.
+    /// Continues stretching the password, for a bounded time.
     pub(crate) fn work(&mut self) {
         if let Some(login) = &mut self.login
             && let Err(error) = login.work(&mut self.out)
@@ -341,8 +342,8 @@ impl Conversation {
         }
     }
 
-    /// An ErrorResponse while idle: either the reason why the server closes the connection next,
-    /// or, as in libpq, no more than a notice.
+    /// An ErrorResponse while idle: the reason why the server is about to close the connection, or,
+    /// as in libpq, just a notice.
     fn last_words(&mut self, report: Report) {
         if report.is_fatal() {
             self.last_words = Some(Box::new(report));
@@ -360,8 +361,8 @@ impl Conversation {
         Ok(Effect::ForgetRows)
     }
 
-    /// The peer refuses to parse BEGIN. Unless somebody intervened, it may not know the extended query
-    /// protocol, whatever it looked like: nothing was run, and a simple BEGIN will tell.
+    /// The peer refuses to parse BEGIN. Unless somebody intervened, it may not know the extended
+    /// query protocol, whatever it looked like. Nothing was run, so try a simple BEGIN.
     fn begin_refused(&mut self, body: &[u8]) -> Result<Effect, MessageError> {
         let report = Report::parse(body)?;
         let intervened = report.sqlstate().is_some_and(|code| code.starts_with(INTERVENED));
@@ -371,7 +372,8 @@ impl Conversation {
         Ok(Effect::Nothing)
     }
 
-    /// Goes on with a simple BEGIN, as soon as nothing else is outstanding; false if that cannot be.
+    /// Sends a simple BEGIN once no other reply is outstanding. Returns false if there is no way
+    /// back.
     fn fall_back(&mut self, error: bool) -> Result<bool, Error> {
         let phase = self.in_flight.fall_back(error, &mut self.out).map_err(Error::Misuse)?;
         if let Some(phase) = phase {
@@ -386,11 +388,11 @@ impl Conversation {
         style.is_some_and(|style| style.starts_with(b"ISO"))
     }
 
-    /// The server is ready: on to the next query of the script, or to the end.
+    /// The server is ready: send the next query of the script, or finish the request.
     fn ready(&mut self, body: &[u8]) -> Result<Effect, MessageError> {
         self.session.status = ready_for_query(body)?;
         self.session.settle();
-        // It has gone on after all.
+        // The server has gone on after all.
         self.last_words = None;
         if self.outcome.error().is_none() {
             if std::mem::take(&mut self.setup) && !self.reads_iso_dates() {
@@ -410,7 +412,7 @@ impl Conversation {
         Ok(Effect::Finish)
     }
 
-    /// Tells the driver how its request ended.
+    /// Hands the request's outcome to the driver.
     pub(crate) fn finish(&mut self, rows: Rows) {
         let mut outcome = self.outcome.finish(rows);
         if std::mem::take(&mut self.internal) {
@@ -480,8 +482,8 @@ impl Conversation {
         Ok(())
     }
 
-    /// The phase, if a COPY is or was being fed. After the server has ended it, in whatever way,
-    /// the driver may not know yet: what it still sends is dropped.
+    /// The phase, if a COPY is or was being fed. The driver may not know yet that the server has
+    /// ended it, in whatever way: what it still sends is dropped.
     fn copying(&self) -> Result<Phase, Error> {
         match (&self.failure, self.phase) {
             (Some(error), _) => Err(error.clone()),
@@ -494,7 +496,7 @@ impl Conversation {
         }
     }
 
-    /// Whether the server has said that it ends the session.
+    /// Whether the server has announced the end of the session.
     pub(crate) fn has_last_words(&self) -> bool {
         self.last_words.is_some()
     }
@@ -510,7 +512,7 @@ impl Conversation {
         self.fail(Error::Terminated(words.or(error)));
     }
 
-    /// From here on there is only this error.
+    /// Fails the conversation. The first failure stays.
     pub(crate) fn fail(&mut self, error: Error) {
         if self.failure.is_none() && self.phase != Phase::Closed {
             self.failure = Some(error);
@@ -523,7 +525,7 @@ impl Conversation {
     /// Says good-bye, unless it is too late for that.
     pub(crate) fn terminate(&mut self) {
         if self.failure.is_none() && self.phase != Phase::Closed {
-            // Closing works by the end of the connection as well, so a refusal changes nothing.
+            // Closing the socket ends the session as well, so a refusal here changes nothing.
             let _ = self.out.append(|out| {
                 first::terminate(out);
                 Ok(())

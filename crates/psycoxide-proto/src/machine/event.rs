@@ -1,11 +1,11 @@
-//! What the engine tells its driver.
+//! What the engine reports to its driver.
 
 use crate::backend::copy::CopyFormat;
 use crate::backend::report::Report;
 use crate::result::QueryResult;
 use crate::secret::Secret;
 
-/// Something that the driver must hear of, in order.
+/// Something that the driver has to handle, in order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// COPY FROM STDIN has begun: give data with `copy_chunk`, end with `copy_done` or
@@ -15,14 +15,14 @@ pub enum Event {
     CopyOut(CopyFormat),
     /// Streaming replication has begun: data flow both ways.
     CopyBoth(CopyFormat),
-    /// COPY TO: a block of whole CopyData payloads, one after another. Streaming replication:
+    /// COPY TO: a block of complete CopyData payloads, one after another. Streaming replication:
     /// exactly one message's payload.
     CopyData(Vec<u8>),
-    /// Authentication needs something that only the driver can get: give it with
+    /// Authentication needs something that only the driver has: give it with
     /// [`Engine::answer`](crate::Engine::answer).
     Ask(Ask),
-    /// The request (or the start-up) is complete: the server is ready for the next one, or it
-    /// has closed the connection after an ErrorResponse.
+    /// The request (or the start-up) is complete. Either the server is ready for the next request,
+    /// or it has closed the connection after an ErrorResponse.
     Done(Outcome),
 }
 
@@ -31,34 +31,34 @@ pub enum Event {
 pub enum Ask {
     /// The password.
     Password,
-    /// The next token of a GSSAPI context. What the server sent last goes in; empty at first.
+    /// The next token of a GSSAPI context. This one holds the server's last token, empty at first.
     GssToken(Vec<u8>),
-    /// A bearer token of OAuth.
+    /// An OAuth bearer token.
     BearerToken,
 }
 
-/// What the driver got.
+/// The driver's answer to an [`Ask`].
 #[derive(Clone, Debug)]
 pub enum Answer {
     /// The password, if there is one.
     Password(Option<Secret>),
-    /// What the GSSAPI context gave.
+    /// The output of the GSSAPI context.
     GssToken {
-        /// What to send; there may be nothing left.
+        /// What to send, if anything.
         token: Option<Secret>,
         /// Whether the context is established: the server has proved who it is.
         complete: bool,
     },
-    /// The bearer token; without one the server is asked where to get it.
+    /// The bearer token. Without one the server is asked where to get it.
     BearerToken(Option<Secret>),
 }
 
 /// How a server refused a bearer token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRefusal {
-    /// The server's document about that, which ought to be JSON (RFC 7628, section 3.2.2).
+    /// The server's explanation, which ought to be JSON (RFC 7628, section 3.2.2).
     pub document: Vec<u8>,
-    /// Whether there was no token: the document was what was wanted.
+    /// Whether the client sent no token, only to get this document.
     pub asked: bool,
 }
 
@@ -69,17 +69,17 @@ pub struct Outcome {
     pub result: Option<Box<QueryResult>>,
     /// The first error.
     pub error: Option<Box<Report>>,
-    /// What the statements of a batch came to.
+    /// The counts of a batch.
     pub batch: Tally,
 }
 
-/// What the statements of a batch came to, up to the first error.
+/// The counts of a batch, up to its first error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// How many succeeded.
+    /// The number of statements that succeeded.
     pub statements: usize,
-    /// How many rows all of them affected.
+    /// The number of rows that all of them affected.
     pub affected: u64,
-    /// Whether some told no number of rows.
+    /// Whether some statement's tag had no row count.
     pub uncounted: bool,
 }

@@ -1,4 +1,4 @@
-//! What a request sends, and where the conversation stands after that.
+//! Sends a request, and keeps the part of it that has to wait.
 
 use crate::frontend::extended::{self, Target};
 use crate::frontend::query;
@@ -7,33 +7,33 @@ use crate::machine::transitions::Phase;
 use crate::wire::outbox::{Outbox, append_to};
 use crate::wire::writer::Refused;
 
-/// A request on its way: what is left of it.
+/// A request in flight: what is left to send, and how to read the replies.
 #[derive(Debug)]
 pub(crate) struct InFlight {
-    /// The phase in which the request's own answer is awaited, after a BEGIN.
+    /// The phase in which the request's own reply is awaited, after a BEGIN.
     pub(crate) reply_phase: Phase,
     /// The request's messages, until the BEGIN that was sent alone has succeeded.
     held: Vec<u8>,
-    /// A BEGIN that was sent alone by the extended query protocol to a peer that has not shown yet that
-    /// it knows that.
+    /// A BEGIN that was sent alone by the extended query protocol to a peer that may not know that
+    /// protocol.
     begin: Vec<u8>,
-    /// How the peer refused it.
+    /// How the peer refused that BEGIN.
     refusal: BeginRefusal,
     /// Simple queries still to be sent.
     queries: std::vec::IntoIter<Vec<u8>>,
 }
 
-/// How a BEGIN goes to the peer.
+/// How to send a BEGIN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BeginForm {
-    /// As a simple query, whose success is waited for.
+    /// As a simple query. Waits until it succeeds.
     Simple,
-    /// By the extended query protocol with a Sync of its own; its success is waited for.
+    /// By the extended query protocol with its own Sync. Waits until it succeeds.
     Alone,
-    /// The same, to a peer that has not shown yet that it knows that protocol.
+    /// As `Alone`, to a peer that has not shown yet that it knows the protocol.
     First,
-    /// In one flush with what goes by the extended query protocol anyway or may, one Sync behind both;
-    /// else alone.
+    /// In one flush with a request that can use the extended query protocol, with one Sync after
+    /// both. As `Alone` with other requests.
     Together,
 }
 
@@ -50,8 +50,8 @@ impl Default for InFlight {
 }
 
 impl InFlight {
-    /// Sends the beginning of a request; returns the phase that is entered, and what is left. `form` is
-    /// that of its BEGIN, if there is one.
+    /// Sends the beginning of a request, and its BEGIN, if there is one, in this `form`. Returns
+    /// the phase to enter, and the rest.
     pub(crate) fn start(
         request: Request,
         form: BeginForm,
@@ -75,7 +75,7 @@ impl InFlight {
             })?;
             return Ok((Phase::BeginParse, in_flight));
         }
-        // All of it is written now, so that nothing is sent of a request that cannot be.
+        // Write all of it now, so that nothing is sent of a request that must be refused.
         let mut held = Vec::new();
         in_flight.write(request.kind, &mut held)?;
         in_flight.held = held;
@@ -94,7 +94,7 @@ impl InFlight {
         Ok((Phase::BeginParse, in_flight))
     }
 
-    /// Writes the request itself, and notes the phase in which its answer is awaited.
+    /// Writes the request itself and notes the phase in which its reply is awaited.
     fn write(&mut self, kind: RequestKind, out: &mut Vec<u8>) -> Result<(), Refused> {
         self.reply_phase = match kind {
             RequestKind::Query(sql) | RequestKind::Statement(sql) => simple(out, sql)?,
@@ -131,8 +131,8 @@ impl InFlight {
         Ok(())
     }
 
-    /// What the server says of each statement of a batch before its rows: ParseComplete, if each is
-    /// parsed, and BindComplete.
+    /// The reply to a statement of a batch before its rows: ParseComplete, if each is parsed, and
+    /// BindComplete.
     pub(crate) fn acknowledged(&self) -> &'static [u8] {
         match self.reply_phase {
             Phase::BatchParse => b"1\0\0\0\x042\0\0\0\x04",
@@ -145,13 +145,13 @@ impl InFlight {
         !matches!(self.reply_phase, Phase::Query | Phase::Function)
     }
 
-    /// The phase after a BEGIN that succeeded: the ReadyForQuery behind it, or the request's own.
+    /// The phase after a BEGIN that succeeded: its ReadyForQuery, or the request's own phase.
     pub(crate) fn after_begin(&self) -> Phase {
         if self.held.is_empty() { self.reply_phase } else { Phase::BeginReady }
     }
 
-    /// Sends what comes next once the server is ready and nothing has failed: the request itself after
-    /// a BEGIN, or the next query. Returns the phase that is entered, if there is something to send.
+    /// Sends what comes next once the server is ready and nothing has failed: the request itself
+    /// after a BEGIN, or the next query. Returns the phase to enter, if something was sent.
     pub(crate) fn go_on(&mut self, out: &mut Outbox) -> Result<Option<Phase>, Refused> {
         if !self.held.is_empty() {
             let held = std::mem::take(&mut self.held);
@@ -166,10 +166,10 @@ impl InFlight {
         Ok(Some(Phase::Query))
     }
 
-    /// The peer has answered BEGIN by the extended query protocol with an error, or else with a
-    /// ReadyForQuery. Returns the phase in which to go on: with a simple BEGIN, once all that was sent
-    /// before it is answered. `None` if there is no way back: the peer knows the protocol, or what is to
-    /// follow goes by it.
+    /// The peer has answered a BEGIN of the extended query protocol with an error (`error`) or with
+    /// a ReadyForQuery. Sends a simple BEGIN instead, once all that was sent before is answered.
+    /// Returns the phase to enter; `None` if there is no way back, because the peer knows the
+    /// protocol, or because the request itself needs it.
     pub(crate) fn fall_back(
         &mut self,
         error: bool,
@@ -195,11 +195,12 @@ impl InFlight {
     }
 }
 
-/// The answers of a peer that does not know the extended query protocol to Parse, Bind, Execute and Sync.
+/// The replies of a peer to Parse, Bind, Execute and Sync when it does not know the extended query
+/// protocol.
 ///
-/// It may skip up to the Sync, as PostgreSQL does, or refuse each message; it may be ready for a query
-/// behind each refusal, behind the Sync, or not at all. Only when nothing is outstanding any more is it
-/// clear what the next answer belongs to.
+/// The peer may skip up to the Sync, as PostgreSQL does, or refuse each message. It may send
+/// ReadyForQuery after each refusal, after the Sync, or not at all. Only when no reply is
+/// outstanding is it clear what the next one belongs to.
 #[derive(Debug, Default)]
 struct BeginRefusal {
     errors: u8,
@@ -208,7 +209,7 @@ struct BeginRefusal {
     synced_again: bool,
 }
 
-/// Whether answers are outstanding.
+/// Whether replies are outstanding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outstanding {
     None,
@@ -218,23 +219,23 @@ enum Outstanding {
 }
 
 impl BeginRefusal {
-    /// Counts an answer: an error, or a ReadyForQuery.
+    /// Counts a reply: an error, or a ReadyForQuery.
     fn count(&mut self, error: bool) -> Outstanding {
         match error {
             true => self.errors += 1,
             false => self.readies += 1,
         }
         let done = match (self.synced_again, self.errors, self.readies) {
-            // Each message was refused, the Sync too; or the Sync was answered as a Sync is.
+            // Each message was refused, the Sync too; or the Sync was answered normally.
             (false, 4, 0) | (false, 0 | 2.., 1..) => true,
-            // Skipped up to the Sync, or refused and ready each time?
+            // Skipped up to the Sync, or a refusal and a ReadyForQuery for each message?
             (false, 1, 1) => {
                 self.synced_again = true;
                 return Outstanding::Unclear;
             }
-            // It was skipped up to the Sync: this answers the second one.
+            // It was skipped up to the Sync: this answers the second Sync.
             (true, 1, 2) => true,
-            // Ready behind each of five.
+            // A ReadyForQuery after each of the five messages.
             (true, _, 5) => true,
             _ => false,
         };
@@ -243,7 +244,7 @@ impl BeginRefusal {
 }
 
 impl RequestKind {
-    /// Whether it can go in one flush with a BEGIN before it: a Sync is all that ends it.
+    /// Whether it can go in one flush with a BEGIN: its only end is a Sync.
     fn goes_with_begin(&self) -> bool {
         match self {
             RequestKind::Statement(_)
@@ -257,8 +258,8 @@ impl RequestKind {
     }
 }
 
-/// A statement with no Sync after it: what follows is skipped by the server if it fails, up to the
-/// Sync, so that nothing ever runs outside the transaction.
+/// A statement without a Sync. If it fails, the server skips what follows, up to the Sync, so that
+/// nothing ever runs outside the transaction.
 fn run_unsynced(out: &mut Vec<u8>, sql: &[u8]) -> Result<(), Refused> {
     extended::parse(out, b"", sql, &[])?;
     extended::run_unnamed(out);
@@ -289,9 +290,9 @@ fn with_parameters(out: &mut Vec<u8>, extended: &Extended) -> Result<Phase, Refu
     Ok(if sql.is_some() { Phase::Parse } else { Phase::Bind })
 }
 
-/// Has the unnamed portal described and run, and closed if it is to be. Left open it would keep its
-/// snapshot until the next statement, and hold up VACUUM while the program thinks; a simple query
-/// leaves none behind.
+/// Describes and executes the unnamed portal, and closes it if `closes`. An open portal would keep
+/// its snapshot until the next statement and hold up VACUUM while the program is idle; a simple
+/// query leaves none behind.
 fn finish(out: &mut Vec<u8>, closes: bool) -> Result<(), Refused> {
     extended::describe(out, Target::Portal, b"")?;
     extended::execute(out);
@@ -330,7 +331,7 @@ mod tests {
         (phase, in_flight, kinds(out.pending()))
     }
 
-    /// What is sent once the server is ready.
+    /// The messages sent once the server is ready.
     fn go_on(in_flight: &mut InFlight) -> (Option<Phase>, String) {
         let mut out = Outbox::default();
         let phase = in_flight.go_on(&mut out).unwrap();
@@ -420,7 +421,8 @@ mod tests {
         assert_eq!(in_flight.fall_back(true, &mut Outbox::default()), Ok(None));
     }
 
-    /// `E` is an error, `Z` a ReadyForQuery; `S` is the Sync that is sent, `Q` the simple BEGIN.
+    /// In the dialogues, `E` is an error and `Z` a ReadyForQuery from the server; `S` is a Sync and
+    /// `Q` the simple BEGIN, which we send.
     #[test]
     fn a_simple_begin_goes_when_nothing_is_outstanding() {
         for dialogue in ["EZSZQ", "EEEEQ", "EEEZQ", "EEZQ", "EZSEZEZEZEZQ", "ZQ"] {

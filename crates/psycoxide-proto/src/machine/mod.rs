@@ -30,58 +30,58 @@ use request::Request;
 use startup::{ProtocolVersion, Startup};
 use transitions::{Action, Message, Phase, Rule, rule};
 
-/// COPY data are handed to the driver in blocks of about this size: large enough that what a
-/// block costs does not matter, small enough to stay in a processor's cache.
+/// COPY data reach the driver in blocks of about this size: large enough to make the cost per block
+/// negligible, small enough to stay in a processor's cache.
 const COPY_BLOCK: usize = 256 << 10;
 
 /// One conversation with one server.
 ///
-/// See the crate's documentation for the order in which to call.
+/// The crate's documentation gives the order of the calls.
 pub struct Engine {
     inbox: Inbox,
     talk: Conversation,
-    /// The peer has closed; what it sent before is still being read.
+    /// The peer has closed the connection. What it sent before is still being read.
     eof: bool,
 }
 
 impl Engine {
     /// Begins a conversation: [`Engine::out`] holds the StartupMessage. If that cannot be written
-    /// (a parameter with a NUL inside, say), the engine has failed from the start.
+    /// (a parameter contains a NUL, say), the engine has failed from the start.
     pub fn new(startup: Startup) -> Engine {
         Engine { inbox: Inbox::default(), talk: Conversation::new(startup), eof: false }
     }
 
     // Getters.
 
-    /// Where the conversation is.
+    /// The phase of the conversation.
     pub fn phase(&self) -> Phase {
         self.talk.phase
     }
 
-    /// Whether [`Engine::submit`] would be accepted: the server is ready, and the driver has taken
-    /// the last request's outcome.
+    /// Whether [`Engine::submit`] would accept a request: the server is ready, and the driver has
+    /// taken the last request's outcome.
     pub fn is_idle(&self) -> bool {
         self.talk.phase == Phase::Idle && self.talk.event.is_none()
     }
 
-    /// Where the session stands with regard to transactions, as the last ReadyForQuery said.
+    /// The transaction status that the last ReadyForQuery gave.
     pub fn transaction_status(&self) -> TransactionStatus {
         self.talk.session.status
     }
 
-    /// A run-time parameter's value as the server last reported it, e.g. `client_encoding`. Names
-    /// are spelt as the server spells them.
+    /// The value of a run-time parameter as the server last reported it, e.g. `client_encoding`.
+    /// Names are spelt as the server spells them.
     pub fn parameter(&self, name: &str) -> Option<&[u8]> {
         self.talk.session.parameters.get(name)
     }
 
-    /// The parameters that the server has reported, and their values.
+    /// The run-time parameters that the server has reported, with their values.
     pub fn parameters(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.talk.session.parameters.iter()
     }
 
-    /// The server's version as one number: 150018 is 15.18, 90305 is 9.3.5; 0 if it has not told
-    /// (libpq's `PQserverVersion`).
+    /// The server's version as one number: 150018 is 15.18, 90305 is 9.3.5. It is 0 if the server
+    /// has not reported one (libpq's `PQserverVersion`).
     pub fn server_version(&self) -> u32 {
         self.parameter("server_version").map_or(0, version::number)
     }
@@ -91,34 +91,36 @@ impl Engine {
         self.talk.token_refusal()
     }
 
-    /// Whether several statements may go before one Sync ([`Request::batch`]): the peer has answered by
-    /// the extended query protocol, a BEGIN before, and reports all that PostgreSQL reports since 14.
-    /// Some that pass on less lose count of what a server skips.
+    /// Whether several statements may go before one Sync ([`Request::batch`]). That needs a peer
+    /// that has answered a BEGIN by the extended query protocol and reports all the parameters that
+    /// PostgreSQL reports since 14. Some poolers that report fewer lose count of what a server
+    /// skips.
     pub fn pipelines(&self) -> bool {
         self.talk.session.pipelines()
     }
 
-    /// Whether the last request that was to begin a transaction has begun one, however it went on.
+    /// Whether the last request with a BEGIN has begun its transaction, even if it failed later.
     pub fn has_begun(&self) -> bool {
         self.talk.begun
     }
 
-    /// Changes whenever a parameter does, so that what was derived from them can be kept.
+    /// A number that changes whenever a parameter does, so that callers can cache what they derive
+    /// from parameters.
     pub fn parameters_version(&self) -> u64 {
         self.talk.session.parameters.version()
     }
 
-    /// What a CancelRequest must quote, once the server has told.
+    /// The key that a CancelRequest must quote, once the server has sent it.
     pub fn cancel_key(&self) -> Option<&CancelKey> {
         self.talk.session.key.as_ref()
     }
 
-    /// The protocol version settled on.
+    /// The negotiated protocol version.
     pub fn protocol_version(&self) -> ProtocolVersion {
         self.talk.session.protocol
     }
 
-    /// Whether the server has let us in (AuthenticationOk), however it went on.
+    /// Whether the server has let us in (AuthenticationOk), even if the connection failed later.
     pub fn is_authenticated(&self) -> bool {
         self.talk.is_authenticated()
     }
@@ -134,17 +136,17 @@ impl Engine {
         self.talk.password_needed()
     }
 
-    /// Why the engine failed, if it has. Events that came before are to be polled first.
+    /// Why the engine failed, if it has. Poll the events that came before it first.
     pub fn error(&self) -> Option<&Error> {
         self.talk.failure.as_ref()
     }
 
     /// What to wait for.
     ///
-    /// WRITE while there is something to send; READ while an answer is awaited and no event waits
-    /// to be polled (that is the back-pressure); both at once while sending. In `CopyIn` and
-    /// `CopyBoth` READ is there all the time, as the server may refuse the data at any time: when
-    /// there is nothing to send, the driver gives more data rather than wait.
+    /// WRITE while there is something to send. READ while an answer is awaited and no event waits
+    /// to be polled (that is the back-pressure). Both while sending. In `CopyIn` and `CopyBoth`
+    /// READ is always set, as the server may refuse the data at any time: if there is nothing to
+    /// send, the driver gives more data instead of waiting.
     pub fn interest(&self) -> Interest {
         let mut interest = Interest::NONE;
         if !self.out().is_empty() {
@@ -156,27 +158,28 @@ impl Engine {
         interest
     }
 
-    /// How many notices and notifications wait to be taken.
+    /// How many notices and notifications are queued.
     pub fn backlog(&self) -> usize {
         self.talk.session.backlog()
     }
 
-    /// How many of them are notifications.
+    /// How many notifications are queued.
     pub fn pending_notifications(&self) -> usize {
         self.talk.session.pending_notifications()
     }
 
-    /// Whether so many wait that they should be taken before more is read.
+    /// Whether the queue is so long that the driver should empty it before it reads more.
     pub fn is_flooded(&self) -> bool {
         self.talk.session.is_flooded()
     }
 
     // Inputs.
 
-    /// Where to read into: never empty, unless the engine has failed or was terminated.
+    /// The buffer to read into. It is empty only if the engine has failed or was terminated.
     ///
-    /// The room grows with what arrived (64 kB, 256 kB, 1 MB, then 2 MB for the rows of a large
-    /// result, or twice what there is of a long message), never with what a message declares.
+    /// It grows with what has arrived (1 kB, 64 kB, 256 kB, then 1 MB for the rows of a large
+    /// result, or twice what has come of a long message), never with the length that a message
+    /// declares.
     pub fn space(&mut self) -> &mut [u8] {
         if matches!(self.talk.phase, Phase::Failed | Phase::Closed) {
             return &mut [];
@@ -184,13 +187,13 @@ impl Engine {
         self.inbox.space()
     }
 
-    /// So many bytes of [`Engine::space`] hold what came from the server now.
+    /// Reports that `n` bytes from the server were read into [`Engine::space`].
     pub fn filled(&mut self, n: usize) {
         self.inbox.fill(n);
         self.run();
     }
 
-    /// Takes bytes that lie elsewhere.
+    /// Takes bytes from the server that lie elsewhere, by copying them.
     pub fn receive(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let space = self.space();
@@ -204,15 +207,15 @@ impl Engine {
         }
     }
 
-    /// The server has closed the connection.
+    /// Reports that the server has closed the connection.
     pub fn receive_eof(&mut self) {
         self.eof = true;
         self.run();
     }
 
-    /// Goes on with a long computation, if there is one: the stretching of a SCRAM password with
-    /// more rounds than usual. One call takes about a millisecond; `true` says that there is more
-    /// to do, so that a driver looks at its deadline between two calls.
+    /// Continues a long computation, if there is one: stretching a SCRAM password with more rounds
+    /// than usual. One call takes about a millisecond. Returns `true` if there is more to do, so
+    /// that the driver can check its deadline between two calls.
     pub fn work(&mut self) -> bool {
         if !self.talk.is_working() {
             return false;
@@ -227,12 +230,12 @@ impl Engine {
 
     // Outputs.
 
-    /// What is to be sent.
+    /// The bytes to send.
     pub fn out(&self) -> &[u8] {
         self.talk.out.pending()
     }
 
-    /// So many bytes of [`Engine::out`] are sent.
+    /// Reports that the first `n` bytes of [`Engine::out`] were sent.
     pub fn sent(&mut self, n: usize) {
         self.talk.out.sent(n);
     }
@@ -244,32 +247,31 @@ impl Engine {
         if self.talk.event.is_none() {
             self.run();
         }
-        // Asked for at each step, when there is mostly none.
+        // Inlined, because drivers poll at every step and there is mostly no event.
         if self.talk.event.is_none() { None } else { self.take_event() }
     }
 
     fn take_event(&mut self) -> Option<Event> {
         let event = self.talk.event.take()?;
-        // Where data are to be given, the driver's answer comes before what else was received.
+        // When the driver is asked for data, it answers before the engine reads on.
         if !matches!(event, Event::CopyIn(_) | Event::CopyBoth(_) | Event::Ask(_)) {
             self.run();
         }
         Some(event)
     }
 
-    /// The notices since the last call, oldest first: all of them, if they are taken whenever the
+    /// The notices since the last call, oldest first. None is lost if they are taken whenever the
     /// engine [is flooded](Engine::is_flooded).
     pub fn take_notices(&mut self) -> Vec<Report> {
         self.talk.session.take_notices()
     }
 
-    /// The notifications since the last call, all of them, in order.
+    /// All notifications since the last call, in order.
     pub fn take_notifications(&mut self) -> Vec<Notification> {
         self.talk.session.take_notifications()
     }
 
-    /// Whether there are rows to be had by [`Engine::take_rows`] that the request offers: see
-    /// [`Request::offering`].
+    /// Whether [`Engine::take_rows`] has rows that the request offers: see [`Request::offering`].
     pub fn offers_rows(&self) -> bool {
         let Some(long) = self.talk.offering else { return false };
         let rows = self.inbox.full_rows();
@@ -279,24 +281,24 @@ impl Engine {
             && self.talk.outcome.columns_under_way().is_some()
     }
 
-    /// The request under way offers no more rows.
+    /// Stops offering rows for the rest of the request.
     pub fn keep_rows(&mut self) {
         self.talk.offering = None;
     }
 
-    /// Takes rows of a result that is not complete, and its columns.
+    /// Takes the columns and the rows that have arrived of an incomplete result.
     ///
-    /// They are rows of the outcome only if no other statement of the request follows, and none
-    /// fails: its rows say then, in [`Rows::before`], how many were taken. Rows that are taken with
-    /// none before them begin another statement's result.
+    /// These rows belong to the outcome only if no other statement of the request follows and none
+    /// fails. In that case [`Rows::before`] of the outcome's rows says how many were taken. Taken
+    /// rows whose own [`Rows::before`] is 0 begin another statement's result.
     pub fn take_rows(&mut self) -> Option<(Arc<Columns>, Rows)> {
         let columns = Arc::clone(self.talk.outcome.columns_under_way()?);
         let rows = self.inbox.take_full_rows();
         (!rows.is_empty()).then_some((columns, rows))
     }
 
-    /// Gives rows back that were read, of the result under way or of the one before: their memory is
-    /// used again, up to the end of the next result.
+    /// Returns rows that have been read, of the current result or the previous one. Their memory is
+    /// reused until the end of the next result.
     pub fn give_back(&mut self, rows: Rows) {
         self.inbox.give_back(rows);
     }
@@ -306,9 +308,9 @@ impl Engine {
     /// Begins a request.
     ///
     /// # Errors
-    /// [`Error::Misuse`] unless [`Engine::is_idle`], or when the request cannot be written (a NUL
-    /// in its text, a length over the protocol's limit): then nothing of it is sent. A failed
-    /// engine's own error.
+    /// [`Error::Misuse`] unless [`Engine::is_idle`], or if the request cannot be written (its text
+    /// contains a NUL, or a length is over the protocol's limit): nothing of it is sent then. If
+    /// the engine has failed, its error.
     pub fn submit(&mut self, request: Request) -> Result<(), Error> {
         self.talk.submit(request)
     }
@@ -316,8 +318,8 @@ impl Engine {
     /// Gives what [`Event::Ask`] asked for.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when that was not asked for. What cannot be sent, or is missing, fails the
-    /// engine.
+    /// [`Error::Misuse`] if the engine did not ask for this. An answer that is missing or cannot be
+    /// sent fails the engine.
     pub fn answer(&mut self, answer: Answer) -> Result<(), Error> {
         self.talk.answer(answer)?;
         self.run();
@@ -326,17 +328,17 @@ impl Engine {
 
     /// Sends data of a COPY FROM, however long, or one message of a replication stream.
     ///
-    /// When the server has already refused the COPY, the data are dropped: the next
-    /// [`Event::Done`] tells.
+    /// If the server has already refused the COPY, the data are dropped and the next
+    /// [`Event::Done`] says why.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when no COPY is under way. A failed engine's own error.
+    /// [`Error::Misuse`] if no COPY is under way. If the engine has failed, its error.
     pub fn copy_chunk(&mut self, data: &[u8]) -> Result<(), Error> {
         self.talk.copy_chunk(data)
     }
 
-    /// The beginning of a message with so many bytes of data of a COPY FROM, which the driver sends
-    /// itself, and before anything else; `None` if it is not their turn.
+    /// The header of a CopyData message with `length` bytes of a COPY FROM, for a driver that sends
+    /// header and data itself, before anything else. `None` if other bytes must go first.
     pub fn copy_header(&self, length: u32) -> Option<[u8; 5]> {
         let free = self.talk.phase == Phase::CopyIn && self.out().is_empty();
         let total = length.checked_add(4).filter(|total| i32::try_from(*total).is_ok());
@@ -344,7 +346,7 @@ impl Engine {
         Some([b'd', a, b, c, d])
     }
 
-    /// Ends the data.
+    /// Ends the data of a COPY.
     ///
     /// # Errors
     /// As [`Engine::copy_chunk`].
@@ -360,14 +362,14 @@ impl Engine {
         self.talk.copy_fail(reason)
     }
 
-    /// Says good-bye: the engine is closed, Terminate is what is left to send.
+    /// Says good-bye: the engine is closed, and only Terminate is left to send.
     pub fn terminate(&mut self) {
         self.talk.terminate();
         self.inbox = Inbox::default();
     }
 
-    /// Reads messages as far as they are whole, until the driver has an event to see to. Asked for
-    /// before and after each event, when there is mostly nothing.
+    /// Reads whole messages until there is an event for the driver. Inlined, because it is called
+    /// before and after each event, when there is mostly nothing to read.
     #[inline]
     fn run(&mut self) {
         if self.eof || !self.inbox.is_empty() {
@@ -395,18 +397,18 @@ impl Engine {
         }
     }
 
-    /// Nothing more will be read: because of an error, or as the peer has closed.
+    /// Stops reading for good, because of an error or because the peer has closed the connection.
     #[cold]
     fn give_up(&mut self, error: Option<Error>) {
         match error {
-            // Behind a report that the session ends, whatever comes is as good as its end.
+            // After a fatal report, whatever comes is as good as the end of the connection.
             Some(error) if !self.talk.has_last_words() => self.talk.fail(error),
             _ => self.talk.end_of_file(),
         }
         self.inbox = Inbox::default();
     }
 
-    /// Takes one message, or a run of rows or data; `false` when none is whole.
+    /// Reads one message, or a run of rows or COPY data. Returns `false` if no message is complete.
     fn take(&mut self) -> Result<bool, Error> {
         let phase = self.talk.phase;
         let header = match self.inbox.header(phase.is_opening()) {
@@ -426,7 +428,7 @@ impl Engine {
             Action::Rows => self.inbox.collect_rows(self.talk.outcome.width)?,
             Action::CopyData => {
                 let block = self.inbox.take_copy_data(COPY_BLOCK);
-                // Messages may be empty, all of them.
+                // All the messages may have been empty.
                 if !block.is_empty() {
                     self.talk.event = Some(Event::CopyData(block));
                 }
@@ -436,7 +438,8 @@ impl Engine {
         Ok(true)
     }
 
-    /// Where a length would begin with a zero byte, there is text.
+    /// A server that cannot start a session sends bare text: its first bytes make an impossible
+    /// length.
     #[cold]
     fn take_bare_error(&self, violation: Violation) -> Result<bool, Error> {
         match violation {
@@ -473,8 +476,8 @@ impl Engine {
 }
 
 impl Engine {
-    /// Passes over each ReadyForQuery that is one too many, as libpq does while nothing runs: read later,
-    /// it would end the request that has just been sent.
+    /// Skips every surplus ReadyForQuery, as libpq does while nothing runs. Read later, it would
+    /// end the request that has just been sent.
     fn skip_stray_ready(&mut self) -> Result<(), Error> {
         while let Some(header) = self.inbox.header(false)?
             && header.message == Message::ReadyForQuery
@@ -486,7 +489,7 @@ impl Engine {
     }
 }
 
-/// Prints where the conversation is, and nothing of what was said.
+/// Prints the phase and the error, and nothing of what was said.
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")

@@ -1,4 +1,4 @@
-//! The results of the request under way: the last one wins, the first error wins.
+//! Builds the outcome of the current request: the last result wins, the first error wins.
 
 use std::sync::Arc;
 
@@ -11,32 +11,32 @@ use crate::result::rows::Rows;
 use crate::result::{QueryResult, ResultKind, tag};
 use crate::wire::reader::Malformed;
 
-/// A RowDescription longer than this is not remembered.
-const LONGEST_REMEMBERED: usize = 4 << 10;
-/// So many are remembered: programs repeat a handful of statements at a time.
-const REMEMBERED: usize = 4;
+/// A RowDescription longer than this is not cached.
+const MAX_CACHED_LENGTH: usize = 4 << 10;
+/// How many RowDescriptions are cached: programs repeat a handful of statements at a time.
+const CACHED: usize = 4;
 
-/// What a request has answered so far.
+/// The replies to a request so far.
 #[derive(Debug, Default)]
 pub(crate) struct OutcomeBuilder {
-    /// The statement whose answer arrives. (What goes through many hands is boxed.)
+    /// The statement whose reply is arriving. Boxed, as results are moved often.
     open: Option<Box<QueryResult>>,
-    /// The last statement that is complete.
+    /// The last complete statement.
     last: Option<Box<QueryResult>>,
     /// The first error.
     error: Option<Box<Report>>,
     batch: Tally,
-    /// The whole answer to a statement of the batch that ends as the last one did: most do.
+    /// The last statement's whole reply as bytes, so that identical ones can be skipped; most are.
     repeated_reply: Vec<u8>,
     /// How many fields each row must have.
     pub(crate) width: u16,
-    /// The last RowDescriptions and what they said. They outlive the request: a statement that runs
-    /// again need not be described again, and who keeps a plan per `Arc` finds it again.
+    /// The last RowDescriptions, parsed. They outlive the request, so that a repeated statement is
+    /// not parsed again, and callers that keep a plan per `Arc` find it again.
     shapes: Vec<(Vec<u8>, Arc<Columns>)>,
 }
 
 impl OutcomeBuilder {
-    /// A result with rows begins.
+    /// A result begins, or a prepared statement is described, with a RowDescription.
     pub(crate) fn columns(&mut self, body: &[u8], kind: ResultKind) -> Result<(), Malformed> {
         let columns = self.describe(body)?;
         self.width = u16::try_from(columns.len()).unwrap_or(u16::MAX);
@@ -51,12 +51,12 @@ impl OutcomeBuilder {
         self.open = Some(Box::new(QueryResult { kind, ..QueryResult::default() }));
     }
 
-    /// A prepared statement's parameters.
+    /// Stores a prepared statement's parameter types.
     pub(crate) fn parameter_types(&mut self, types: Vec<u32>) {
         self.open.get_or_insert_default().parameter_types = types;
     }
 
-    /// What a function returned.
+    /// Stores a function's result.
     pub(crate) fn value(&mut self, value: Option<&[u8]>) {
         self.last = Some(Box::new(QueryResult {
             kind: ResultKind::Function,
@@ -65,17 +65,17 @@ impl OutcomeBuilder {
         }));
     }
 
-    /// The columns of the result with rows that is under way.
+    /// The columns of the result whose rows are arriving.
     pub(crate) fn columns_under_way(&self) -> Option<&Arc<Columns>> {
         let open = self.open.as_ref().filter(|open| open.kind == ResultKind::Tuples)?;
         open.columns.as_ref()
     }
 
-    /// The statement is complete, with this tag. Answers whether the rows on hand are its own.
+    /// A statement is complete, with this tag. Returns whether the collected rows are its own.
     pub(crate) fn complete(&mut self, tag: &[u8]) -> bool {
         let last = match (self.open.take(), &mut self.last) {
             (Some(open), last) => last.insert(open),
-            // One command after another in a text of hundreds: the last one's memory serves.
+            // A text may hold hundreds of commands: reuse the memory of the last one.
             (None, Some(last)) => {
                 **last = QueryResult { tag: std::mem::take(&mut last.tag), ..Default::default() };
                 last
@@ -87,7 +87,8 @@ impl OutcomeBuilder {
         last.kind == ResultKind::Tuples
     }
 
-    /// A statement of a batch is complete, with this tag; `before` is what came before that.
+    /// A statement of a batch is complete, with this tag. `before` is the reply before its
+    /// CommandComplete.
     pub(crate) fn complete_in_batch(&mut self, before: &[u8], tag: &[u8]) {
         self.count_in_batch(tag::affected(tag), 1);
         if self.last.is_none() {
@@ -103,12 +104,12 @@ impl OutcomeBuilder {
         }
     }
 
-    /// The answer that says of one statement more what was said of the last one; empty if none can.
+    /// The last statement's whole reply as bytes; empty if it is not comparable.
     pub(crate) fn repeated_reply(&self) -> &[u8] {
         &self.repeated_reply
     }
 
-    /// So many statements of a batch are complete, with the tag of the last one.
+    /// Counts statements of a batch whose replies were identical to the last one.
     pub(crate) fn complete_repeated(&mut self, statements: usize) {
         let rows = self.last.as_ref().and_then(|last| tag::affected(&last.tag));
         if statements > 0 {
@@ -144,7 +145,7 @@ impl OutcomeBuilder {
         self.error.as_deref()
     }
 
-    /// How the request ended; `rows` belong to its last statement.
+    /// Returns the request's outcome; `rows` belong to its last statement.
     pub(crate) fn finish(&mut self, rows: Rows) -> Outcome {
         let open = self.open.take();
         let mut result = self.last.take().or(open);
@@ -162,8 +163,8 @@ impl OutcomeBuilder {
             return Ok(Arc::clone(columns));
         }
         let columns = Arc::new(row_description(body)?);
-        if body.len() <= LONGEST_REMEMBERED {
-            if self.shapes.len() == REMEMBERED {
+        if body.len() <= MAX_CACHED_LENGTH {
+            if self.shapes.len() == CACHED {
                 self.shapes.remove(0);
             }
             self.shapes.push((body.to_vec(), Arc::clone(&columns)));
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn few_shapes_are_remembered_and_no_long_one() {
+    fn few_shapes_are_cached_and_no_long_one() {
         let mut builder = OutcomeBuilder::default();
         let named = |name: u8| {
             let mut body = ONE.to_vec();
@@ -233,11 +234,11 @@ mod tests {
         for name in b'b'..b'b' + 20 {
             assert_eq!(shape(&mut builder, &named(name))[0].name, [name]);
         }
-        assert_eq!(builder.shapes.len(), REMEMBERED);
+        assert_eq!(builder.shapes.len(), CACHED);
         let again = shape(&mut builder, &named(b'a'));
         assert!(again == first && !Arc::ptr_eq(&again, &first));
         let mut long = ONE.to_vec();
-        long.splice(2..2, [b'x'; LONGEST_REMEMBERED]);
+        long.splice(2..2, [b'x'; MAX_CACHED_LENGTH]);
         assert_eq!(shape(&mut builder, &long), shape(&mut builder, &long));
         assert!(builder.shapes.iter().all(|(body, _)| body.len() < 100));
     }

@@ -4,46 +4,45 @@ use crate::error::Error;
 use crate::frontend::extended;
 use crate::wire::writer::{NUL, Refused, TOO_LONG, TOO_MANY};
 
-/// What was written for a parameter.
+/// The form in which a parameter was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// Nothing: it is NULL.
+    /// Nothing was written: the parameter is NULL.
     Null,
-    /// The value as text.
+    /// The value is text.
     Text,
-    /// The value in its type's binary format.
+    /// The value is in its type's binary format.
     Binary,
 }
 
-/// A statement and rows of parameters, each of which it is run with: parsed once, bound and executed
-/// once a row.
+/// A statement with rows of parameters: parsed once, bound and executed once a row.
 ///
 /// <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING>
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Repeat {
     sql: Vec<u8>,
     types: Vec<u32>,
-    /// Bind and Execute of each row, as they are sent.
+    /// Bind and Execute of each row, serialised.
     messages: Vec<u8>,
-    /// Where the row under way begins.
+    /// Where the current row begins.
     start: usize,
-    /// How many values the row under way has.
+    /// How many values the current row has.
     values: usize,
     rows: usize,
 }
 
 impl Repeat {
-    /// A statement with `$1` and so on, whose parameters are of these types.
+    /// A statement with `$1` and so on, whose parameters have these types.
     pub fn new(sql: Vec<u8>, types: Vec<u32>) -> Repeat {
         let mut repeat = Repeat { sql, types, ..Repeat::default() };
         repeat.begin_row();
         repeat
     }
 
-    /// The next parameter of the row under way is what `write` writes, in the format that it names.
+    /// Adds a parameter to the current row: `write` appends the value and returns its form.
     ///
     /// # Errors
-    /// Those of `write`: the row is to be dropped then.
+    /// Those of `write`. Drop the row then.
     pub fn value<E>(
         &mut self,
         write: impl FnOnce(&mut Vec<u8>) -> Result<Written, E>,
@@ -55,7 +54,7 @@ impl Repeat {
             self.messages.truncate(at + 4);
         } else {
             let length = self.messages.len() - at - 4;
-            // A message that is too long is refused as a whole.
+            // Saturates: a message that is too long is refused as a whole.
             let length = u32::try_from(length).unwrap_or(u32::MAX);
             if let Some(field) = self.messages.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
                 *field = length.to_be_bytes();
@@ -68,11 +67,11 @@ impl Repeat {
         Ok(())
     }
 
-    /// The row under way is complete.
+    /// Ends the current row.
     ///
     /// # Errors
-    /// [`Error::Misuse`] if it has another number of values than there are types, or is longer than
-    /// the protocol allows: it is dropped then.
+    /// [`Error::Misuse`] if the row has another number of values than there are types, or is longer
+    /// than the protocol allows. The row is dropped then.
     pub fn end_row(&mut self) -> Result<(), Error> {
         let ended = extended::end_bind(&mut self.messages, self.start);
         if self.values == self.types.len() && ended.is_ok() {
@@ -87,23 +86,23 @@ impl Repeat {
         Err(Error::Misuse(refused))
     }
 
-    /// What the row under way has so far is forgotten.
+    /// Drops the current row.
     pub fn drop_row(&mut self) {
         self.messages.truncate(self.start);
         self.begin_row();
     }
 
-    /// How many rows are complete.
+    /// The number of complete rows.
     pub fn len(&self) -> usize {
         self.rows
     }
 
-    /// Whether none is.
+    /// Whether there is no complete row.
     pub fn is_empty(&self) -> bool {
         self.rows == 0
     }
 
-    /// How many bytes the rows take.
+    /// The size of the complete rows in bytes.
     pub fn size(&self) -> usize {
         self.start
     }
@@ -113,7 +112,7 @@ impl Repeat {
         extended::begin_bind(&mut self.messages, self.types.len());
     }
 
-    /// Appends the messages, up to the Sync.
+    /// Appends the messages and the Sync.
     pub(crate) fn write(&self, out: &mut Vec<u8>) -> Result<(), Refused> {
         if self.is_empty() {
             return Err("a statement to be repeated without a row");
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_is_not_complete_is_not_sent() {
+    fn an_incomplete_row_is_not_sent() {
         let mut repeat = Repeat::new(b"x".to_vec(), vec![23]);
         assert!(repeat.is_empty() && repeat.write(&mut Vec::new()).is_err());
         repeat.end_row().unwrap_err();

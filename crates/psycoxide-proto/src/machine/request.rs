@@ -14,16 +14,17 @@ pub struct Request {
     pub(crate) offering: Option<usize>,
 }
 
-/// What to do once a transaction is open. (What is large and rare is boxed: requests are handed on.)
+/// What to do once a transaction is open. Large and rare variants are boxed, because requests are
+/// moved often.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum RequestKind {
-    /// Simple queries, each sent when the one before succeeded.
+    /// Simple queries, each sent after the one before succeeded.
     Script(Vec<Vec<u8>>),
-    /// A simple query: the usual case, without a list around it.
+    /// A simple query: the usual case of a script, without a list.
     Query(Vec<u8>),
-    /// One statement, which may be sent by either protocol.
+    /// One statement, sent by either protocol.
     Statement(Vec<u8>),
-    /// Statements in one flush, with one Sync behind all of them.
+    /// Statements in one flush, with one Sync after all of them.
     Batch(Arc<Batch>),
     /// Parse, a Bind and an Execute for each row, one Sync.
     Repeat(Box<Repeat>),
@@ -46,15 +47,16 @@ pub struct Extended {
     pub statement: Vec<u8>,
     /// The text to parse first; `None` when the statement has been prepared before.
     pub sql: Option<Vec<u8>>,
-    /// The types of the parameters, as far as they are prescribed (0 = let the server choose).
+    /// The types of the parameters. 0 lets the server choose, as do types left out at the end.
     pub types: Vec<u32>,
     /// The parameters' values.
     pub params: Vec<BoundParameter>,
-    /// The formats of the columns: 0 is text, 1 is binary. One is for all of them; none, and all
-    /// are text.
+    /// The formats of the columns: 0 is text, 1 is binary. A single one is for all columns; without
+    /// any, all are text.
     pub result_formats: Vec<i16>,
-    /// Whether the portal is closed behind it, so that the server keeps no snapshot for it. Not for
-    /// what may be a COPY FROM: a server that awaits its data takes a Close for the end of the session.
+    /// Whether to close the portal afterwards, so that the server keeps no snapshot for it. Not for
+    /// a statement that may be COPY FROM: a server that awaits its data takes a Close for the end
+    /// of the session.
     pub closes: bool,
 }
 
@@ -64,36 +66,36 @@ impl Request {
         Request::of(RequestKind::Query(sql))
     }
 
-    /// Exactly one statement, with no parameters of the server's kind, whose answer is the same by the
-    /// simple and by the extended query protocol. It is a simple query, but where a transaction is
-    /// opened first by a peer that knows the extended protocol: see [`Request::begin`].
+    /// Exactly one statement, without the server's own parameters, whose reply is the same by the
+    /// simple and by the extended query protocol. It is sent as a simple query, except together
+    /// with a BEGIN to a peer that knows the extended protocol: see [`Request::begin`].
     pub fn statement(sql: Vec<u8>) -> Request {
         Request::of(RequestKind::Statement(sql))
     }
 
-    /// Simple queries, one after another: each is sent when the one before succeeded, and the
+    /// Simple queries, one after another: each is sent after the one before succeeded, and the
     /// first error ends the script. The outcome is the last one's.
     pub fn script(queries: Vec<Vec<u8>>) -> Request {
         Request::of(RequestKind::Script(queries))
     }
 
-    /// Statements that are sent together: the first that fails ends the batch, as if each had been
-    /// sent when the one before had succeeded. Their rows are dropped; the outcome has the last
-    /// one's tag, and counts.
+    /// Statements sent together. The first error ends the batch, as if each statement had been sent
+    /// after the one before succeeded. Their rows are dropped; the outcome has the last statement's
+    /// tag, and counts.
     ///
-    /// In a transaction only: outside of one the statements would be a transaction together. Each
-    /// text holds exactly one statement, which is no COPY.
+    /// Use it in a transaction only: outside of one the server would run all statements as one
+    /// transaction. Each text holds exactly one statement, and no COPY.
     pub fn batch(batch: Arc<Batch>) -> Request {
         Request::of(RequestKind::Batch(batch))
     }
 
-    /// One statement run with each of the rows: the first that fails ends it. As [`Request::batch`],
-    /// in all the rest.
+    /// One statement, run once for each row of parameters. Errors, rows and counts are as for
+    /// [`Request::batch`].
     pub fn repeat(repeat: Repeat) -> Request {
         Request::of(RequestKind::Repeat(Box::new(repeat)))
     }
 
-    /// The fast-path call of a function by its object identifier, arguments and result in binary.
+    /// Calls a function by its object identifier (the fast path), with binary arguments and result.
     ///
     /// <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-FUNCTION-CALL>
     pub fn function(oid: u32, args: Vec<Vec<u8>>) -> Request {
@@ -105,18 +107,18 @@ impl Request {
         Request::of(RequestKind::Extended(Box::new(extended)))
     }
 
-    /// Prepares a named statement; the result has its columns and its parameters' types.
+    /// Prepares a named statement. The result has its columns and its parameters' types.
     pub fn prepare(name: Vec<u8>, sql: Vec<u8>, types: Vec<u32>) -> Request {
         Request::of(RequestKind::Prepare { name, sql, types })
     }
 
-    /// Forgets a named prepared statement. It is no error when there is none.
+    /// Deallocates a named prepared statement. It is no error if there is none.
     pub fn close_statement(name: Vec<u8>) -> Request {
         Request::of(RequestKind::Close { name })
     }
 
-    /// Offers the rows of results while they arrive, if their fields take this many bytes on
-    /// average: [`Engine::offers_rows`](crate::Engine::offers_rows) tells when there are some.
+    /// Offers the rows of results while they arrive, if their fields have at least `long` bytes on
+    /// average: [`Engine::offers_rows`](crate::Engine::offers_rows) says when there are some.
     #[must_use]
     pub fn offering(mut self, long: usize) -> Request {
         self.offering = Some(long);
@@ -127,11 +129,12 @@ impl Request {
         Request { begin: None, kind, offering: None }
     }
 
-    /// Opens a transaction with this statement first: when it fails, nothing of the request is run.
+    /// Opens a transaction with the statement `sql` first. If that fails, nothing of the request is
+    /// run.
     ///
-    /// What goes by the extended query protocol goes in the same flush, with one Sync behind both, if
-    /// the peer is known to take that. Everything else waits until the BEGIN has succeeded: poolers,
-    /// and servers that are not PostgreSQL, understand no other mixture
+    /// If the peer is known to accept it, a request of the extended query protocol goes in the same
+    /// flush, with one Sync after both. Everything else waits until the BEGIN has succeeded:
+    /// poolers, and servers that are not PostgreSQL, understand no other mixture
     /// (`docs/decisions/0002-begin-with-the-statement.md`).
     #[must_use]
     pub fn begin(mut self, sql: &[u8]) -> Request {

@@ -1,4 +1,4 @@
-//! What the server tells about the session, request or not.
+//! What the server reports about the session, during requests and between them.
 
 use std::collections::VecDeque;
 
@@ -10,24 +10,25 @@ use crate::error::{Error, Violation};
 use crate::machine::in_flight::BeginForm;
 use crate::machine::startup::ProtocolVersion;
 
-/// So many notices and notifications may queue up before a driver should take them.
+/// Above this many queued notices and notifications the driver should take them.
 const FLOOD: usize = 1000;
-/// So much the notices may hold before that.
+/// Above this many bytes of queued notices the driver should take them.
 const FLOOD_BYTES: usize = 1 << 20;
-/// So much they may hold if it does not: the oldest are dropped then, but never the newest. Far more
-/// than what comes between two looks at a flood.
+/// Above this many bytes the oldest notices are dropped, though never the newest. Far more than
+/// arrives between two checks for a flood.
 const MAX_NOTICE_BYTES: usize = 16 << 20;
-/// What a notice takes beside its text, about.
+/// The approximate memory of a notice beside its text.
 const NOTICE_OVERHEAD: usize = 64;
 /// A server reports about fifteen parameters; extensions and poolers add a few.
 const USUAL_PARAMETERS: usize = 16;
 const MAX_PARAMETERS: usize = 1000;
-/// No name or value is longer than a message may be, so this is far above any real server.
+/// Far above what any real server needs: no name or value is longer than a message may be.
 const MAX_PARAMETER_BYTES: usize = 1 << 20;
 
-/// What PostgreSQL reports at the beginning of every session, since 9.0. A peer that reports all of it
-/// knows the extended query protocol: it is PostgreSQL, or passes on what PostgreSQL said. Servers of
-/// the simple protocol alone report the few that programs ask for, and so do the consoles of poolers.
+/// The parameters that PostgreSQL reports at the start of every session, since 9.0. A peer that
+/// reports all of them knows the extended query protocol: it is PostgreSQL, or relays PostgreSQL's
+/// reports. Servers that speak only the simple protocol report the few that programs ask for, and
+/// so do the consoles of poolers.
 ///
 /// <https://www.postgresql.org/docs/current/libpq-status.html#LIBPQ-PQPARAMETERSTATUS>
 const REPORTED_BY_POSTGRESQL: [&str; 10] = [
@@ -43,25 +44,27 @@ const REPORTED_BY_POSTGRESQL: [&str; 10] = [
     "standard_conforming_strings",
 ];
 
-/// What PostgreSQL reports as well since 14. Odyssey (1.5.2), which passes on the others, does not: it
-/// counts each Parse, also one that the server skips behind an error before the Sync, and then waits
-/// for its answer for ever. What PostgreSQL 13 said cannot be told from what Odyssey said.
+/// A parameter that PostgreSQL also reports since 14. Odyssey (1.5.2) relays the others and not
+/// this one. It counts each Parse, even one that the server skips after an error before the Sync,
+/// and then waits for its reply for ever. The reports of PostgreSQL 13 cannot be told from those of
+/// Odyssey.
 const REPORTED_SINCE_14: &str = "in_hot_standby";
 
-/// What a peer looks like, by the parameters that it reports.
+/// The kind of peer, judged by the parameters that it reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum PeerKind {
-    /// Anything.
+    /// Any other peer.
     Unknown,
     /// PostgreSQL, or a pooler that may lose count of what a server skips.
     PostgreSql,
-    /// PostgreSQL since 14, or a pooler that passes on all that it reports and keeps count.
+    /// PostgreSQL since 14, or a pooler that relays all its reports and keeps count.
     PostgreSql14,
 }
 
 impl PeerKind {
-    /// None of the parameters is ever empty in PostgreSQL. PGlite, which has nobody's session to report,
-    /// passes on the messages of several clients one by one, and only a simple query is one message.
+    /// An empty parameter counts as not reported: PostgreSQL's are never empty. PGlite's are, as it
+    /// has no single session to report: it relays the messages of several clients one by one, and
+    /// only a simple query is one message.
     fn of(parameters: &ServerParameters) -> PeerKind {
         let reported = |name: &str| parameters.get(name).is_some_and(|text| !text.is_empty());
         if !REPORTED_BY_POSTGRESQL.into_iter().all(reported) {
@@ -74,13 +77,13 @@ impl PeerKind {
     }
 }
 
-/// The state of the session, as far as the server tells it.
+/// The state of the session, as the server reports it.
 #[derive(Debug)]
 pub(crate) struct SessionState {
     pub(crate) status: TransactionStatus,
     /// Whether the peer knows the extended query protocol, once that is known.
     extended: Option<bool>,
-    /// What it looks like, once it is ready.
+    /// The kind of peer, once the server has been ready.
     peer: Option<PeerKind>,
     pub(crate) protocol: ProtocolVersion,
     pub(crate) key: Option<CancelKey>,
@@ -105,7 +108,7 @@ impl SessionState {
         }
     }
 
-    /// How a BEGIN goes to this peer: as few round trips as are safe.
+    /// How to send a BEGIN to this peer: with as few round trips as are safe.
     pub(crate) fn begin_form(&self) -> BeginForm {
         match self.extended {
             Some(true) if self.pipelines() => BeginForm::Together,
@@ -115,26 +118,26 @@ impl SessionState {
         }
     }
 
-    /// Whether several statements may go before one Sync: the peer has answered by the extended query
-    /// protocol, and knows what a server skips when one of them fails.
+    /// Whether several statements may go before one Sync: the peer has answered by the extended
+    /// query protocol, and knows what a server skips when one of them fails.
     pub(crate) fn pipelines(&self) -> bool {
         self.extended == Some(true) && self.peer == Some(PeerKind::PostgreSql14)
     }
 
-    /// The server is ready: what it reports when it is for the first time tells what it is. Later a
-    /// pooler may pass on more.
+    /// Judges the peer by its reports up to the first ReadyForQuery. A pooler may relay more of
+    /// them later.
     pub(crate) fn settle(&mut self) {
         if self.peer.is_none() {
             self.peer = Some(PeerKind::of(&self.parameters));
         }
     }
 
-    /// The peer has answered a request by the extended query protocol, or refused one.
+    /// Notes that the peer has answered a request by the extended query protocol, or refused one.
     pub(crate) fn set_extended(&mut self, extended: bool) {
         self.extended = Some(extended);
     }
 
-    /// Keeps a notice: the driver takes it, or is told of the flood.
+    /// Queues a notice. Drops the oldest ones if nobody takes them.
     pub(crate) fn add_notice(&mut self, report: Report) {
         self.notice_bytes += report.memory() + NOTICE_OVERHEAD;
         self.notices.push_back(report);
@@ -161,7 +164,7 @@ impl SessionState {
         self.notices.len() + self.notifications.len()
     }
 
-    /// Whether so much has come that it should be taken before more does.
+    /// Whether the driver should take notices and notifications before more is read.
     pub(crate) fn is_flooded(&self) -> bool {
         self.backlog() > FLOOD || self.notice_bytes > FLOOD_BYTES
     }
@@ -170,10 +173,10 @@ impl SessionState {
         self.notifications.len()
     }
 
-    /// Settles on the older version that the server offers.
+    /// Accepts the older version that the server offers.
     ///
-    /// The manual describes the number as a minor version, servers send the whole version; both
-    /// are understood.
+    /// The manual describes the number as a minor version, but servers send the whole version. Both
+    /// are accepted.
     pub(crate) fn negotiate(&mut self, offer: &NegotiateProtocolVersion<'_>) -> Result<(), Error> {
         let asked = self.protocol;
         let code = if offer.newest >> 16 == 0 {
@@ -209,17 +212,17 @@ impl SessionState {
 /// The run-time parameters that the server reports, with their current values.
 #[derive(Debug, Default)]
 pub(crate) struct ServerParameters {
-    /// Few enough to be searched one by one.
+    /// So few that a linear search is enough.
     values: Vec<ServerParameter>,
     bytes: usize,
     version: u64,
 }
 
-/// A name and a value, in one piece of memory.
+/// A name and a value, in one allocation.
 #[derive(Debug)]
 struct ServerParameter {
     text: Box<[u8]>,
-    /// How long the name is.
+    /// The length of the name.
     name: usize,
 }
 
@@ -228,7 +231,7 @@ impl ServerParameter {
         ServerParameter { text: [name, value].concat().into(), name: name.len() }
     }
 
-    /// The value, if this is the name.
+    /// The value, if `name` is this parameter's name.
     fn value_of(&self, name: &[u8]) -> Option<&[u8]> {
         self.text
             .split_at_checked(self.name)
@@ -238,7 +241,7 @@ impl ServerParameter {
 }
 
 impl ServerParameters {
-    /// Keeps a parameter's new value.
+    /// Stores a parameter's new value.
     pub(crate) fn set(&mut self, name: &[u8], value: &[u8]) -> Result<(), Violation> {
         match self.values.iter_mut().find(|known| known.value_of(name).is_some()) {
             Some(known) => {
@@ -274,7 +277,7 @@ impl ServerParameters {
         self.values.iter().filter_map(|known| known.text.split_at_checked(known.name))
     }
 
-    /// Bumped at each change.
+    /// A number that is increased at each change.
     pub(crate) fn version(&self) -> u64 {
         self.version
     }
@@ -289,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn notices_are_kept_in_order_and_a_flood_of_them_is_told() {
+    fn notices_are_queued_in_order_and_a_flood_is_reported() {
         let mut session = SessionState::new(ProtocolVersion::V3_0);
         for n in 0..=FLOOD {
             assert!(!session.is_flooded());
@@ -305,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn notices_that_nobody_takes_are_bounded() {
+    fn the_queue_of_notices_is_bounded() {
         let mut session = SessionState::new(ProtocolVersion::V3_0);
         for n in 0..MAX_NOTICE_BYTES / NOTICE_OVERHEAD {
             session.add_notice(report(&n.to_string()));

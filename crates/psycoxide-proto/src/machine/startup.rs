@@ -1,4 +1,4 @@
-//! How a conversation begins: what the caller gives.
+//! What the caller gives to begin a conversation.
 
 use crate::auth::key_cache::KeyCache;
 use crate::secret::Secret;
@@ -15,7 +15,7 @@ pub struct ProtocolVersion {
 impl ProtocolVersion {
     /// 3.0, which every server since 7.4 speaks.
     pub const V3_0: ProtocolVersion = ProtocolVersion { major: 3, minor: 0 };
-    /// 3.2, of PostgreSQL 18: longer cancel keys.
+    /// 3.2, since PostgreSQL 18: longer cancel keys.
     pub const V3_2: ProtocolVersion = ProtocolVersion { major: 3, minor: 2 };
 
     pub(crate) fn code(self) -> u32 {
@@ -23,9 +23,9 @@ impl ProtocolVersion {
     }
 }
 
-/// What is needed to open a session.
+/// Everything needed to open a session.
 ///
-/// Build it with [`Startup::new`] and set what differs; fields may be added.
+/// Build it with [`Startup::new`] and set the fields that differ; fields may be added.
 #[derive(Clone, Debug)]
 pub struct Startup {
     /// The parameters of the StartupMessage, sent as given and in this order: `user` first, then
@@ -33,13 +33,13 @@ pub struct Startup {
     pub parameters: Vec<(Vec<u8>, Vec<u8>)>,
     /// The password, if there is one.
     pub password: Option<Secret>,
-    /// Where there is no password: whether to ask the driver for it, by
-    /// [`Ask::Password`](crate::Ask), when the server wants one.
+    /// Whether to ask the driver for a password, by [`Ask::Password`](crate::Ask), if there is none
+    /// and the server wants one.
     pub ask_password: bool,
-    /// RFC 5802's ClientKey and ServerKey, where they are known and the password is not (libpq's
-    /// `scram_client_key` and `scram_server_key`).
+    /// RFC 5802's ClientKey and ServerKey, for use without the password (libpq's `scram_client_key`
+    /// and `scram_server_key`).
     pub scram_keys: Option<(Secret, Secret)>,
-    /// Whether the driver has bearer tokens to give ([`Ask::BearerToken`](crate::Ask)).
+    /// Whether the driver can give bearer tokens ([`Ask::BearerToken`](crate::Ask)).
     pub ask_token: bool,
     /// The role's name, which MD5 authentication needs.
     pub user: Vec<u8>,
@@ -47,22 +47,22 @@ pub struct Startup {
     pub nonce: String,
     /// The protocol version to ask for.
     pub protocol: ProtocolVersion,
-    /// Whether to make DateStyle ISO before the start-up is done, when the server reports
-    /// another: the text formats of dates are read in that style only.
+    /// Whether to set DateStyle to ISO during the start-up if the server reports another one: dates
+    /// are decoded in that style only.
     pub session_setup: bool,
     /// The authentication methods that the server may ask for (libpq's `require_auth`).
     pub allowed_auth: AuthMethods,
-    /// Whether GSSAPI encrypts the connection: both sides have proved who they are, and the server
-    /// need not ask for authentication by GSSAPI again.
+    /// Whether GSSAPI encrypts the connection. Both sides have proved who they are then, so the
+    /// server need not ask for authentication by GSSAPI again.
     pub gss_encrypted: bool,
-    /// What TLS offers for SCRAM's channel binding.
+    /// What TLS provides for SCRAM's channel binding.
     pub channel_binding: ChannelBinding,
-    /// Where SCRAM's keys are looked for and kept; by default nowhere.
+    /// The cache of SCRAM keys; by default none.
     pub keys: KeyCache,
 }
 
 impl Startup {
-    /// A start-up for this role with no password and no further parameter.
+    /// A start-up for this role, without a password or further parameters.
     pub fn new(user: &[u8], nonce: String) -> Startup {
         Startup {
             parameters: vec![(b"user".to_vec(), user.to_vec())],
@@ -91,7 +91,7 @@ impl AuthMethods {
     pub const NONE: AuthMethods = AuthMethods(1);
     /// A password in clear text.
     pub const PASSWORD: AuthMethods = AuthMethods(2);
-    /// An MD5 hash.
+    /// A password as an MD5 hash.
     pub const MD5: AuthMethods = AuthMethods(4);
     /// SCRAM-SHA-256, with or without channel binding.
     pub const SCRAM_SHA_256: AuthMethods = AuthMethods(8);
@@ -99,9 +99,9 @@ impl AuthMethods {
     pub const GSS: AuthMethods = AuthMethods(16);
     /// SSPI, answered by GSSAPI.
     pub const SSPI: AuthMethods = AuthMethods(32);
-    /// A bearer token of OAuth.
+    /// An OAuth bearer token.
     pub const OAUTH: AuthMethods = AuthMethods(64);
-    /// Whatever the server asks for.
+    /// Every method.
     pub const ALL: AuthMethods = AuthMethods(127);
 
     /// Whether all of `other` is in this set.
@@ -126,15 +126,15 @@ impl std::ops::Sub for AuthMethods {
     }
 }
 
-/// What is known for SCRAM's channel binding (`tls-server-end-point`, RFC 5929).
+/// The data for SCRAM's channel binding (`tls-server-end-point`, RFC 5929).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ChannelBinding {
-    /// Not supported on this connection: no TLS, or the user disabled it.
+    /// Not supported on this connection: there is no TLS, or the user disabled it.
     #[default]
     Absent,
-    /// Use it when the server offers it. The bytes are the hash of the server's certificate;
-    /// empty when the certificate has no usable hash.
+    /// Use it if the server offers it. The bytes are the hash of the server's certificate, or empty
+    /// if the certificate has no usable hash.
     Preferred(Vec<u8>),
-    /// Fail when it cannot be used; `None` when there is no TLS.
+    /// Fail if it cannot be used. `None` if there is no TLS.
     Required(Option<Vec<u8>>),
 }

@@ -1,7 +1,7 @@
 //! Every transition of a conversation, in one table.
 //!
-//! A conversation is in a [`Phase`]; each message that arrives in it either has a [`Rule`] (what to
-//! do, and the phase after it) or breaks the protocol. The way through the phases:
+//! A conversation is in a [`Phase`]. A message that arrives in it either has a [`Rule`] (what to
+//! do, and the next phase) or breaks the protocol. The paths through the phases:
 //!
 //! ```text
 //! Authenticate ─► Start ─► Idle ─submit─► …one of…                                  ─► Idle
@@ -24,7 +24,7 @@
 //! authentication only NoticeResponse may, as in libpq: who has not let us in has no parameters
 //! to report.
 
-/// Where the conversation is.
+/// The phase of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
@@ -38,8 +38,8 @@ pub enum Phase {
     Begin,
     /// … its ReadyForQuery.
     BeginReady,
-    /// The peer has refused a BEGIN by the extended query protocol: what else it answers to that is
-    /// awaited, before a simple one is sent.
+    /// The peer has refused a BEGIN by the extended query protocol. Its other replies to that are
+    /// awaited before a simple BEGIN is sent.
     BeginRefused,
     /// A BEGIN by the extended query protocol: its ParseComplete is awaited.
     BeginParse,
@@ -47,7 +47,7 @@ pub enum Phase {
     BeginBind,
     /// … its CommandComplete.
     BeginExecute,
-    /// A simple query runs: an answer to its next statement is awaited.
+    /// A simple query runs: the reply to its next statement is awaited.
     Query,
     /// A simple query's rows arrive.
     QueryRows,
@@ -57,7 +57,7 @@ pub enum Phase {
     Bind,
     /// Extended query: the portal's RowDescription or NoData is awaited.
     Describe,
-    /// Extended query: the answer to Execute is awaited, which returns no rows.
+    /// Extended query: the reply to an Execute without rows is awaited.
     Execute,
     /// Extended query: rows arrive.
     ExecuteRows,
@@ -81,7 +81,7 @@ pub enum Phase {
     DescribeRows,
     /// Closing a statement: CloseComplete is awaited.
     Close,
-    /// All is answered but the closing of a portal and the ReadyForQuery.
+    /// Only the CloseComplete of a portal and the ReadyForQuery are still awaited.
     Sync,
     /// A function call runs.
     Function,
@@ -93,7 +93,7 @@ pub enum Phase {
     CopyBoth,
     /// Streaming replication: we have ended, the server has not.
     CopyBothEnd,
-    /// A COPY's data are over: its CommandComplete is awaited.
+    /// The data of a COPY have ended: its CommandComplete is awaited.
     CopyEnd,
     /// An error was reported: the server is on its way to ReadyForQuery.
     Drain,
@@ -104,18 +104,18 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// Whether the session does not stand yet.
+    /// Whether the session is still being opened.
     pub fn is_opening(self) -> bool {
         matches!(self, Phase::Authenticate | Phase::Start)
     }
 
-    /// Whether an answer of the server is awaited.
+    /// Whether a reply of the server is awaited.
     pub fn is_waiting(self) -> bool {
         !matches!(self, Phase::Idle | Phase::Failed | Phase::Closed)
     }
 }
 
-/// Every phase, in the order of the declaration.
+/// Every phase, in the order of declaration.
 const PHASES: [Phase; 36] = [
     Phase::Authenticate,
     Phase::Start,
@@ -158,7 +158,7 @@ const PHASES: [Phase; 36] = [
 /// Declares the messages of the backend, each with its type byte.
 macro_rules! messages {
     ($($(#[$doc:meta])* $name:ident = $byte:literal,)*) => {
-        /// A message of the server, by type.
+        /// A type of message that the server sends.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Message { $($(#[$doc])* $name,)* }
 
@@ -207,36 +207,36 @@ messages! {
 /// What to do with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Keep a notice.
+    /// Queue a notice.
     Notice,
-    /// Keep a parameter's new value.
+    /// Store a parameter's new value.
     Parameter,
-    /// Keep a notification.
+    /// Queue a notification.
     Notification,
-    /// Take the next step of authentication; AuthenticationOk leads on to `Start`.
+    /// Take the next step of authentication. After AuthenticationOk the phase is `Start`.
     Authenticate,
-    /// Settle on an older protocol version.
+    /// Accept an older protocol version.
     Negotiate,
-    /// Keep the cancel key.
+    /// Store the cancel key.
     Key,
     /// The server refuses the connection: fail.
     Refused,
-    /// An ErrorResponse out of any request: the server's last words.
+    /// An ErrorResponse outside of any request: the server's last words.
     LastWords,
-    /// ReadyForQuery: go on with the request's next query, or finish it.
+    /// ReadyForQuery: send the request's next query, or finish the request.
     Ready,
-    /// Nothing to keep.
+    /// Check that the message is empty.
     Acknowledge,
-    /// Nothing to look at.
+    /// Ignore the message.
     Ignore,
-    /// The simple BEGIN is done: on to its ReadyForQuery.
+    /// A simple BEGIN has succeeded: await its ReadyForQuery.
     Begun,
-    /// The BEGIN by the extended query protocol is done, which shows that the peer knows that: on to its
-    /// ReadyForQuery, or to the request itself if that went with it.
+    /// A BEGIN by the extended query protocol has succeeded, so the peer knows that protocol. Await
+    /// its ReadyForQuery, or the replies to the request itself if that was sent with it.
     BegunExtended,
-    /// The BEGIN by the extended query protocol was refused: send a simple one if that may help.
+    /// A BEGIN by the extended query protocol was refused: send a simple one if that may help.
     BeginRefused,
-    /// A Sync was answered, and the BEGIN before it was not: the same.
+    /// A Sync was answered and the BEGIN before it was not: as `BeginRefused`.
     BeginIgnored,
     /// The request failed.
     Error,
@@ -252,7 +252,7 @@ pub(crate) enum Action {
     Rows,
     /// A statement is complete.
     Complete,
-    /// A row that nobody asked to see.
+    /// A row whose data nobody wants.
     DropRow,
     /// A statement of a batch is complete.
     BatchComplete,
@@ -262,32 +262,32 @@ pub(crate) enum Action {
     Empty,
     /// The function's value.
     Value,
-    /// Tell the driver that the COPY begins.
+    /// Tell the driver that it may send the data of a COPY FROM.
     CopyIn,
-    /// COPY FROM by the extended protocol, which is not offered: fail the COPY.
+    /// COPY FROM by the extended query protocol, which is not supported: fail the COPY.
     RefuseCopyIn,
-    /// Tell the driver that the COPY begins.
+    /// Tell the driver that a COPY TO begins.
     CopyOut,
-    /// Tell the driver that the streaming begins.
+    /// Tell the driver that streaming replication begins.
     CopyBoth,
-    /// A block of data for the driver.
+    /// Hand a block of data to the driver.
     CopyData,
-    /// One message of the stream for the driver.
+    /// Hand one message of the stream to the driver.
     StreamData,
     /// The server ends the stream: end it too.
     StreamEnd,
 }
 
-/// What a message leads to.
+/// The consequence of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rule {
     pub(crate) action: Action,
-    /// The phase after it. `Authenticate`, `Ready`, `BegunExtended`, `BeginRefused`, `BeginIgnored` and
-    /// `CopyComplete` choose another according to what they find.
+    /// The next phase. `Authenticate`, `Ready`, `BegunExtended`, `BeginRefused`, `BeginIgnored` and
+    /// `CopyComplete` may choose another one.
     pub(crate) next: Phase,
 }
 
-/// The messages by their type bytes.
+/// The messages by type byte.
 #[expect(clippy::indexing_slicing, reason = "the compiler runs it, and stops where it is wrong")]
 static BY_BYTE: [Option<Message>; 256] = {
     let mut table = [None; 256];
@@ -300,8 +300,7 @@ static BY_BYTE: [Option<Message>; 256] = {
     table
 };
 
-/// All rules, worked out when this is compiled: a message costs one look, where going through the
-/// patterns would cost several jumps that no processor foresees.
+/// Built at compile time: dispatch is one table lookup instead of unpredictable branches.
 #[expect(clippy::indexing_slicing, reason = "the compiler runs it, and stops where it is wrong")]
 static RULES: [[Option<Rule>; Message::ALL.len()]; PHASES.len()] = {
     let mut table = [[None; Message::ALL.len()]; PHASES.len()];
@@ -320,14 +319,14 @@ static RULES: [[Option<Rule>; Message::ALL.len()]; PHASES.len()] = {
     table
 };
 
-/// The rule for a message in a phase; `None` when it has no place there.
+/// The rule for a message in a phase; `None` if the message breaks the protocol there.
 pub(crate) fn rule(phase: Phase, message: Message) -> Option<Rule> {
     *RULES.get(phase as usize)?.get(message as usize)?
 }
 
 type Entry = Option<(Action, Phase)>;
 
-/// The rule for a message in a phase, as the patterns say.
+/// The same rule, from the patterns below.
 const fn entry(phase: Phase, message: Message) -> Entry {
     let own = match phase {
         Phase::Failed | Phase::Closed => return None,
@@ -342,7 +341,7 @@ const fn entry(phase: Phase, message: Message) -> Entry {
     }
 }
 
-/// What may arrive at any time.
+/// The messages that may arrive at any time.
 const fn asynchronous(phase: Phase, message: Message) -> Entry {
     match message {
         Message::NoticeResponse => Some((Action::Notice, phase)),
@@ -374,13 +373,13 @@ const fn start(message: Message) -> Entry {
 const fn idle(message: Message) -> Entry {
     match message {
         Message::ErrorResponse => Some((Action::LastWords, Phase::Idle)),
-        // One too many, which some poolers send: it says nothing new.
+        // Some poolers send one too many: it says nothing new.
         Message::ReadyForQuery => Some((Action::Ignore, Phase::Idle)),
         _ => None,
     }
 }
 
-/// While a request runs.
+/// The rules while a request runs.
 const fn request(phase: Phase, message: Message) -> Entry {
     use Message as M;
     if matches!(message, M::ErrorResponse) {
@@ -412,7 +411,7 @@ const fn request(phase: Phase, message: Message) -> Entry {
         }
         (Phase::Query, M::CopyBothResponse) => Some((Action::CopyBoth, Phase::CopyBoth)),
         (Phase::QueryRows | Phase::ExecuteRows, M::DataRow) => Some((Action::Rows, phase)),
-        // Described once more, as some servers do: what comes is another result, as in libpq.
+        // Some servers describe rows twice. As in libpq, another result begins.
         (Phase::QueryRows | Phase::ExecuteRows, M::RowDescription) => {
             Some((Action::Columns, phase))
         }
@@ -449,7 +448,7 @@ const fn request(phase: Phase, message: Message) -> Entry {
         }
         (Phase::DescribeRows, M::RowDescription) => Some((Action::PreparedColumns, Phase::Sync)),
         (Phase::DescribeRows, M::NoData) => Some((Action::NoColumns, Phase::Sync)),
-        // Closing a statement; behind a statement that was run, closing its portal.
+        // The statement is closed; or, after a statement was run, its portal.
         (Phase::Close | Phase::Sync, M::CloseComplete) => Some((Action::Acknowledge, Phase::Sync)),
 
         (Phase::Function, M::FunctionCallResponse) => Some((Action::Value, Phase::Sync)),
@@ -465,7 +464,8 @@ const fn request(phase: Phase, message: Message) -> Entry {
             Some((Action::Complete, Phase::Query))
         }
 
-        // Said after the error of what was sent before it: Odyssey answers for texts that it knows.
+        // Odyssey may send these after the error, although they answer earlier messages: it replies
+        // itself for texts that it knows.
         (Phase::Drain, M::ParseComplete | M::BindComplete | M::CloseComplete) => {
             Some((Action::Ignore, Phase::Drain))
         }
@@ -482,8 +482,8 @@ const fn request(phase: Phase, message: Message) -> Entry {
 mod tests {
     use super::*;
 
-    /// All that is legal, apart from the asynchronous messages: for each phase the type bytes of
-    /// the messages that have a rule, with the phase that each leads to.
+    /// Everything legal but the asynchronous messages: for each phase the type bytes of the
+    /// messages that have a rule, and the phase that each leads to.
     const LEGAL: &[(Phase, &[(u8, Phase)])] = &[
         (
             Phase::Authenticate,
@@ -608,7 +608,7 @@ mod tests {
         (Phase::Closed, &[]),
     ];
 
-    /// Walks all pairs: what is listed has its rule, everything else has none.
+    /// Checks all pairs: exactly the listed ones have a rule.
     #[test]
     fn every_pair_is_decided() {
         for (phase, legal) in LEGAL {
@@ -628,7 +628,7 @@ mod tests {
         for (index, phase) in PHASES.iter().enumerate() {
             assert_eq!(*phase as usize, index, "{phase:?}");
             assert_eq!(LEGAL.iter().filter(|(listed, _)| listed == phase).count(), 1, "{phase:?}");
-            // The compiler asks for a new phase here, and the list must then have it too.
+            // This match makes the compiler ask for a new phase; the list must have it too.
             match phase {
                 Phase::Authenticate | Phase::Start | Phase::Idle => {}
                 Phase::Begin | Phase::BeginReady | Phase::BeginRefused | Phase::BeginParse => {}

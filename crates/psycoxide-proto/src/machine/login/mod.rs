@@ -1,4 +1,4 @@
-//! Authentication: one answer to each request of the server, in the order that is safe.
+//! Authentication: one answer to each request of the server, in a safe order.
 
 mod sasl;
 #[cfg(test)]
@@ -20,7 +20,7 @@ use crate::machine::startup::{AuthMethods, ChannelBinding, Startup};
 use crate::secret::Secret;
 use crate::wire::outbox::Outbox;
 
-/// What is only needed until the server has let us in; it is dropped then, and the password with
+/// The state of authentication. It is dropped once the server has let us in, and the password with
 /// it.
 pub(crate) struct Login {
     password: Option<Secret>,
@@ -34,9 +34,9 @@ pub(crate) struct Login {
     binding: ChannelBinding,
     keys: KeyCache,
     stage: LoginStage,
-    /// What is done with the driver's answer.
+    /// What to do with the driver's answer.
     pending: Option<Pending>,
-    /// The question to the driver, until it is put.
+    /// The question to the driver, until it is asked.
     ask: Option<Ask>,
     pub(crate) password_used: bool,
     pub(crate) password_needed: bool,
@@ -45,9 +45,9 @@ pub(crate) struct Login {
 
 /// How far authentication has come.
 enum LoginStage {
-    /// Nothing was asked.
+    /// The server has not asked for anything.
     Fresh,
-    /// The password was sent, in clear or hashed: the server knows all it can.
+    /// The password was sent, in clear or hashed. The server will ask for nothing more.
     PasswordSent,
     /// SCRAM is under way, or over.
     Scram(Box<Exchange>),
@@ -57,14 +57,14 @@ enum LoginStage {
     Bearer { token: bool, refused: bool },
 }
 
-/// What waits for something from the driver.
+/// The step that waits for an answer of the driver.
 enum Pending {
     Password(PasswordUse),
     Gss,
     Bearer,
 }
 
-/// What a password is for.
+/// How to send the password.
 enum PasswordUse {
     Clear,
     Md5([u8; 4]),
@@ -74,7 +74,7 @@ enum PasswordUse {
 impl Login {
     pub(crate) fn new(startup: Startup) -> Login {
         Login {
-            // libpq takes an empty password for none.
+            // libpq treats an empty password as none.
             password: startup.password.filter(|password| !password.is_empty()),
             ask_password: startup.ask_password,
             ask_token: startup.ask_token,
@@ -97,7 +97,7 @@ impl Login {
         }
     }
 
-    /// Answers a request of the server; `true` when it has let us in.
+    /// Answers a request of the server. Returns `true` once the server has let us in.
     pub(crate) fn step(
         &mut self,
         request: Authentication<'_>,
@@ -138,17 +138,17 @@ impl Login {
         Ok(false)
     }
 
-    /// The question to the driver, if there is one: once.
+    /// Returns the question to the driver, once.
     pub(crate) fn asks(&mut self) -> Option<Ask> {
         self.ask.take()
     }
 
-    /// Whether the driver's answer has to come before what else the server sent.
+    /// Whether the driver has to answer before the engine reads on.
     pub(crate) fn is_asking(&self) -> bool {
         self.pending.is_some()
     }
 
-    /// Goes on with what the driver got.
+    /// Continues with the driver's answer.
     pub(crate) fn answer(&mut self, answer: Answer, out: &mut Outbox) -> Result<(), Error> {
         match (self.pending.take(), answer) {
             (Some(Pending::Password(what)), Answer::Password(password)) => {
@@ -173,7 +173,7 @@ impl Login {
         matches!(&self.stage, LoginStage::Scram(exchange) if exchange.is_working())
     }
 
-    /// Goes on stretching the password, for a bounded time.
+    /// Continues stretching the password, for a bounded time.
     pub(crate) fn work(&mut self, out: &mut Outbox) -> Result<(), Error> {
         if let LoginStage::Scram(exchange) = &mut self.stage
             && let Some(message) = exchange.work()
@@ -183,7 +183,7 @@ impl Login {
         Ok(())
     }
 
-    /// AuthenticationOk counts only where nothing that was demanded is missing.
+    /// Accepts AuthenticationOk only after everything that the user demands.
     fn check_ok(&self) -> Result<(), AuthError> {
         let bound = match &self.stage {
             LoginStage::Fresh if self.gss_encrypted && self.allowed.contains(AuthMethods::GSS) => {
@@ -218,7 +218,7 @@ impl Login {
         Ok(())
     }
 
-    /// A method without channel binding and proof of the server may only come first.
+    /// Checks a method without channel binding and proof of the server: it may only come first.
     fn plain(&self, method: AuthMethods, demand: &'static str) -> Result<(), AuthError> {
         self.first(method, demand)?;
         if matches!(self.binding, ChannelBinding::Required(_)) {
@@ -229,7 +229,7 @@ impl Login {
         Ok(())
     }
 
-    /// The server may choose one method, and only one that the user allows.
+    /// Checks that the server has chosen no method before, and that the user allows this one.
     fn first(&self, method: AuthMethods, demand: &'static str) -> Result<(), AuthError> {
         if !matches!(self.stage, LoginStage::Fresh) {
             return Err(AuthError::OutOfOrder("server asked for authentication twice"));
@@ -240,7 +240,7 @@ impl Login {
         Ok(())
     }
 
-    /// Sends the password as it is asked for, once there is one.
+    /// Sends the password in the form asked for, or asks the driver for it.
     fn with_password(&mut self, what: PasswordUse, out: &mut Outbox) -> Result<(), Error> {
         let Some(password) = self.password.clone() else {
             if self.ask_password {
@@ -285,7 +285,7 @@ fn secretly(
     out.append(write).map_err(Error::Misuse)
 }
 
-/// The methods that are not done here, by their numbers in the manual.
+/// The methods that are not supported, by their numbers in the manual.
 fn unsupported(method: i32) -> Error {
     Error::Unsupported(match method {
         2 => "Kerberos 5 authentication is not supported".to_owned(),

@@ -1,4 +1,4 @@
-//! SASL: which mechanism, and the messages of each.
+//! SASL: the choice of a mechanism, and the messages of each.
 //!
 //! <https://www.postgresql.org/docs/current/sasl-authentication.html>
 
@@ -17,7 +17,7 @@ use crate::wire::outbox::Outbox;
 pub(super) const SCRAM: &[u8] = b"SCRAM-SHA-256";
 pub(super) const SCRAM_PLUS: &[u8] = b"SCRAM-SHA-256-PLUS";
 
-/// What is chosen among the SASL mechanisms that a server offers.
+/// The mechanism chosen from those that a server offers.
 enum Mechanism {
     Scram(&'static [u8], Binding),
     Bearer,
@@ -26,7 +26,7 @@ enum Mechanism {
 impl Login {
     pub(super) fn begin_sasl(&mut self, offered: &[&[u8]], out: &mut Outbox) -> Result<(), Error> {
         let (scram, oauth) = (AuthMethods::SCRAM_SHA_256, AuthMethods::OAUTH);
-        // Neither is allowed: it does not matter which of them is offered.
+        // Neither is allowed, so it does not matter which one is offered.
         if !self.allowed.contains(scram) && !self.allowed.contains(oauth) {
             return Err(AuthError::NotAllowed("server requested SASL authentication").into());
         }
@@ -56,8 +56,8 @@ impl Login {
         }
     }
 
-    /// The mechanism, and what to say about channel binding: RFC 5802, section 6, has the client
-    /// say so when it could bind but is not offered to, which uncovers a downgrade.
+    /// Chooses the mechanism and the channel-binding flag. RFC 5802, section 6, has the client say
+    /// that it could bind but was not offered to, which uncovers a downgrade.
     fn choose(&self, offered: &[&[u8]]) -> Result<Mechanism, AuthError> {
         let plus = offered.contains(&SCRAM_PLUS);
         let plain = offered.contains(&SCRAM);
@@ -74,7 +74,7 @@ impl Login {
                 "channel binding is required, but server did not offer an authentication method that \
                  supports channel binding",
             )),
-            // An unusable hash is no support on our side.
+            // A hash that cannot be used means that this side does not support binding.
             ChannelBinding::Preferred(hash) if plain && !plus && !hash.is_empty() => {
                 Ok(Mechanism::Scram(SCRAM, Binding::NotOffered))
             }
@@ -86,7 +86,7 @@ impl Login {
 
     pub(super) fn sasl_continue(&mut self, message: &[u8], out: &mut Outbox) -> Result<(), Error> {
         if let LoginStage::Bearer { token, refused: false } = self.stage {
-            // The mechanism has no other message: this is why not.
+            // OAUTHBEARER's only second message is the reason of a refusal.
             self.token_refusal = Some(TokenRefusal { document: message.to_vec(), asked: !token });
             self.stage = LoginStage::Bearer { token, refused: true };
             return out
@@ -104,7 +104,7 @@ impl Login {
     ) -> Result<(), Error> {
         let token = token.as_ref().map(Secret::expose);
         if token.is_some_and(|token| !bearer::is_token(token)) {
-            // Not what it is: it may be a good one with something around it.
+            // Do not print the token: it may be a good one with something around it.
             return Err(Error::Unsupported(
                 "the OAuth token has characters that no bearer token may have".to_owned(),
             ));

@@ -1,4 +1,4 @@
-//! What is answered to whom, and what is not.
+//! Which requests of a server are answered, and how.
 
 use super::sasl::{SCRAM, SCRAM_PLUS};
 use super::*;
@@ -47,7 +47,7 @@ fn a_password_is_sent_as_asked() {
 }
 
 #[test]
-fn no_password_or_an_empty_one_is_missing() {
+fn an_empty_password_counts_as_missing() {
     for password in [None, Some(Secret::from(""))] {
         for request in
             [Authentication::CleartextPassword, Authentication::Md5Password([0; 4]), scram()]
@@ -109,7 +109,7 @@ fn only_allowed_methods_are_answered() {
 }
 
 #[test]
-fn required_binding_takes_nothing_less() {
+fn required_binding_accepts_nothing_less() {
     for request in [
         Authentication::Ok,
         Authentication::CleartextPassword,
@@ -129,7 +129,7 @@ fn required_binding_takes_nothing_less() {
 }
 
 #[test]
-fn binding_is_used_when_offered_and_its_absence_is_told() {
+fn binding_is_used_when_offered_and_its_absence_is_reported() {
     for (binding, offered, header) in [
         (ChannelBinding::Absent, scram_plus(), &b"n,,"[..]),
         (ChannelBinding::Preferred(b"h".to_vec()), scram(), b"y,,"),
@@ -146,7 +146,7 @@ fn binding_is_used_when_offered_and_its_absence_is_told() {
 }
 
 #[test]
-fn what_is_not_done_is_said() {
+fn an_unsupported_method_is_named() {
     for method in [2, 6, 13, -1] {
         let error = fails(&mut login(|_| {}), Authentication::Other(method));
         assert!(matches!(error, Error::Unsupported(_)), "{method}");
@@ -188,7 +188,7 @@ fn a_password_is_asked_for_when_it_is_wanted() {
 }
 
 #[test]
-fn gssapi_goes_to_and_fro_until_the_server_has_proved_itself() {
+fn gssapi_exchanges_tokens_until_the_server_has_proved_itself() {
     let mut out = Outbox::default();
     let mut login = login(|_| {});
     let token = |bytes: &[u8], complete| Answer::GssToken {
