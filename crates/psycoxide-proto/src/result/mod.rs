@@ -1,4 +1,4 @@
-//! What a statement answered: its columns, its rows as they came, its command tag.
+//! A statement's result: its columns, its raw rows, its command tag.
 
 pub(crate) mod columns;
 mod row_index;
@@ -14,26 +14,26 @@ use tag::Tag;
 /// One statement's result.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QueryResult {
-    /// What kind of answer it was.
+    /// The kind of the result.
     pub kind: ResultKind,
-    /// The columns, when the answer describes rows (even if there are none). Two results of the
-    /// same shape in a row share one `Arc`, so that a plan made for it can be kept.
+    /// The columns, if the reply describes rows (even if there are none). Consecutive results of
+    /// the same shape share one `Arc`, so that callers can keep a plan for it.
     pub columns: Option<Arc<Columns>>,
     /// The rows; empty unless `kind` is [`ResultKind::Tuples`].
     pub rows: Rows,
-    /// The text of CommandComplete, e.g. `INSERT 0 5`; empty when there was none.
+    /// The text of CommandComplete, e.g. `INSERT 0 5`; empty if there was none.
     pub tag: Tag,
-    /// What a function call returned: the outer `Option` says whether there was one, the inner
-    /// is `None` for NULL.
+    /// A function call's value: the outer `Option` says whether there was a call, the inner one is
+    /// `None` for NULL.
     pub function_value: Option<Option<Vec<u8>>>,
     /// The types of a prepared statement's parameters, as object identifiers.
     pub parameter_types: Vec<u32>,
 }
 
-/// What a statement answered with.
+/// The kind of a statement's result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ResultKind {
-    /// Rows, perhaps none of them.
+    /// Rows, perhaps none.
     Tuples,
     /// A command that returns no rows.
     #[default]
@@ -46,18 +46,18 @@ pub enum ResultKind {
     CopyOut,
     /// Streaming replication.
     CopyBoth,
-    /// The fast-path function call.
+    /// A fast-path function call.
     Function,
 }
 
 impl QueryResult {
-    /// How many rows the command affected: the number at the end of the tag, as libpq's
-    /// `PQcmdTuples` takes it.
+    /// The number of rows that the command affected: the number at the end of the tag, as in
+    /// libpq's `PQcmdTuples`.
     pub fn affected(&self) -> Option<u64> {
         tag::affected(&self.tag)
     }
 
-    /// The object identifier of the row inserted, 0 when there is none (libpq's `PQoidValue`).
+    /// The object identifier of the inserted row, 0 if there is none (libpq's `PQoidValue`).
     pub fn inserted_oid(&self) -> u32 {
         tag::inserted_oid(&self.tag)
     }

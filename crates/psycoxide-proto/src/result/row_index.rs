@@ -1,21 +1,22 @@
-//! Where some of the rows of a block begin, for who does not read them in order.
-#![expect(clippy::disallowed_types, reason = "a cell of its block, filled when first wanted")]
+//! A sparse index of the rows in a block, for callers that do not read them in order.
+#![expect(clippy::disallowed_types, reason = "a cell of its block, filled at first use")]
 
 use std::sync::OnceLock;
 
 use super::rows::Position;
 
-/// Every so many rows are marked: a walk over fewer takes less time than a fetch.
+/// The distance of the indexed rows: passing over fewer takes less time than a fetch.
 const STRIDE: usize = 16;
 
-/// The places of the first row of a block, and of every 16th after it. They are looked for when one of
-/// them is first wanted, which takes a walk over the block: rows are nearly always read in order.
+/// The positions of a block's first row and of every 16th after it. They are collected at first
+/// use, by a pass over the block: rows are nearly always read in order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RowIndex(OnceLock<Box<[Position]>>);
 
 impl RowIndex {
-    /// From where to walk to a row counted from the first of the block, and how many rows to pass
-    /// over. `positions` gives the positions of the block's rows, in order.
+    /// Returns the nearest indexed position at or before `row`, counted from the block's first, and
+    /// the number of rows to pass over from there. `positions` gives the positions of all the
+    /// block's rows, in order.
     pub(crate) fn nearest<I>(
         &self,
         row: usize,
@@ -40,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_block_is_walked_over_once_and_then_little_of_it() {
+    fn a_block_is_passed_over_once() {
         let place = |offset| Position { offset, ..Position::default() };
         let (index, walked) = (RowIndex::default(), Cell::new(0));
         let positions = || {
@@ -50,7 +51,7 @@ mod tests {
             })
         };
         assert_eq!(index.nearest(STRIDE - 1, place(0), positions), (place(0), STRIDE - 1));
-        assert_eq!(walked.get(), 0, "what is near by needs no index");
+        assert_eq!(walked.get(), 0, "rows near the start need no index");
         for row in (0..1000).rev() {
             let (from, left) = index.nearest(row, place(0), positions);
             assert_eq!((from, left), (place((row - left) * 10), row % STRIDE));

@@ -1,4 +1,4 @@
-//! Rows as they came off the wire: the bytes stay where the socket put them.
+//! Raw rows: the bytes stay where the socket put them.
 
 use std::iter;
 use std::ops::Range;
@@ -7,23 +7,23 @@ use smallvec::SmallVec;
 
 use super::row_index::RowIndex;
 
-/// The bytes before a DataRow's first field: type, length, number of fields.
+/// The length of a DataRow before its first field: type, length, number of fields.
 const HEADER: usize = 7;
 
 /// The rows of one result.
 ///
-/// They lie in blocks, each a buffer that the socket filled, with the places where runs of DataRow
-/// messages lie in it. There is no table of fields, and one of rows only where they are not read in
-/// order. Every row was validated when it came (its field count is the result's, its lengths add up),
-/// so reading is total.
+/// They lie in blocks: buffers that the socket filled, each with the places of its runs of DataRow
+/// messages. There is no table of fields, and a sparse index of rows only if they are not read in
+/// order. Every row was validated on arrival (its field count is the result's, its lengths add up),
+/// so reading cannot fail.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
-    /// Most results lie in one.
+    /// Most results lie in a single block.
     blocks: SmallVec<[Block; 1]>,
-    /// How many of them were freed, at the start.
+    /// How many blocks were freed, from the front.
     freed: usize,
     count: usize,
-    /// How many rows of the result came before these.
+    /// How many rows of the result were taken before these.
     before: usize,
 }
 
@@ -41,8 +41,8 @@ impl Block {
     }
 }
 
-/// Where whole DataRow messages lie in a buffer. Nearly always they lie together, so the first
-/// run needs no allocation.
+/// The places of complete DataRow messages in a buffer. Mostly there is one run, so the first needs
+/// no allocation.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Runs {
     first: Range<usize>,
@@ -51,7 +51,7 @@ pub(crate) struct Runs {
     pub(crate) rows: usize,
 }
 
-/// Where the next row starts. The default is the first row of any result.
+/// The place where the next row starts. The default is the first row of any result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
     pub(super) block: usize,
@@ -59,13 +59,13 @@ pub struct Position {
     pub(super) offset: usize,
 }
 
-/// Rows, one after another.
+/// An iterator over rows.
 #[derive(Clone, Debug)]
 pub struct RowIter<'a> {
     rows: &'a Rows,
-    /// The run that is being read; its offset is where that ends.
+    /// The current run; the offset is the run's end.
     at: Position,
-    /// What is left of the run.
+    /// The unread part of the run.
     rest: &'a [u8],
 }
 
@@ -84,7 +84,7 @@ pub struct Fields<'a> {
 }
 
 impl Rows {
-    /// How many rows there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.count
     }
@@ -99,7 +99,7 @@ impl Rows {
         self.before
     }
 
-    /// How many bytes the rows hold in memory.
+    /// The memory of the rows in bytes.
     pub fn memory(&self) -> usize {
         self.blocks.iter().map(|block| block.bytes.len()).sum()
     }
@@ -109,10 +109,10 @@ impl Rows {
         Position::default()
     }
 
-    /// The position of a row counted from 0; past the last one, the end.
+    /// The position of a row counted from 0; the end if there are fewer rows.
     ///
-    /// Costs a step for every block before it and a few for rows, but for the first such row of a
-    /// block, which costs one for each of the block's.
+    /// Takes a step for each earlier block and up to 16 rows. The first such call for a block
+    /// passes over all its rows, to index them.
     pub fn seek(&self, row: usize) -> Position {
         let mut left = row;
         let mut position = self.start();
@@ -130,7 +130,7 @@ impl Rows {
         iter.position()
     }
 
-    /// Where the rows begin, from a position on.
+    /// The positions of the rows from a position on.
     fn positions(&self, start: Position) -> impl Iterator<Item = Position> {
         let mut iter = self.iter_from(start);
         iter::from_fn(move || {
@@ -139,7 +139,7 @@ impl Rows {
         })
     }
 
-    /// The row at a position, which then moves on to the next one; `None` at the end.
+    /// The row at a position, which is then advanced to the next one; `None` at the end.
     pub fn next_row<'a>(&'a self, position: &mut Position) -> Option<Row<'a>> {
         let mut iter = self.iter_from(*position);
         let row = iter.next();
@@ -154,14 +154,14 @@ impl Rows {
         iter
     }
 
-    /// Adds the rows that follow these.
+    /// Adds the rows that come after these.
     pub fn append(&mut self, rows: Rows) {
         self.count += rows.count;
         self.blocks.extend(rows.blocks);
     }
 
-    /// Frees the buffers that lie before a position: how many rows were in them. The positions of the
-    /// other rows stay as they are.
+    /// Frees the buffers before a position and returns how many rows were in them. The positions of
+    /// the other rows stay valid.
     pub fn release(&mut self, before: Position) -> usize {
         let blocks = self.blocks.get_mut(self.freed..before.block).unwrap_or_default();
         let rows = blocks.iter_mut().map(|block| std::mem::take(block).runs.rows).sum();
@@ -179,13 +179,13 @@ impl Rows {
         self.before = before;
     }
 
-    /// The buffers, for other use.
+    /// The buffers, for reuse.
     pub(crate) fn into_buffers(self) -> impl Iterator<Item = Vec<u8>> {
         self.blocks.into_iter().map(|block| block.bytes)
     }
 }
 
-/// The same rows, wherever they lie.
+/// Equality of the rows, however they are laid out.
 impl PartialEq for Rows {
     fn eq(&self, other: &Rows) -> bool {
         if self.count != other.count {
@@ -196,7 +196,7 @@ impl PartialEq for Rows {
 }
 
 impl Runs {
-    /// Notes `rows` whole messages that lie in this range.
+    /// Adds a range that holds `rows` complete messages.
     pub(crate) fn add(&mut self, range: Range<usize>, rows: usize) {
         if rows == 0 {
             return;
@@ -212,7 +212,7 @@ impl Runs {
         self.rows += rows;
     }
 
-    /// How many bytes the runs cover.
+    /// How many bytes the runs hold.
     pub(crate) fn bytes(&self) -> usize {
         self.iter().map(|run| run.end - run.start).sum()
     }
@@ -230,12 +230,12 @@ impl Runs {
 }
 
 impl<'a> RowIter<'a> {
-    /// Where the next row starts.
+    /// The position of the next row.
     pub fn position(&self) -> Position {
         Position { offset: self.at.offset - self.rest.len(), ..self.at }
     }
 
-    /// Takes up the run at the position, from its offset on.
+    /// Enters the run at the position, at its offset.
     fn enter_run(&mut self) {
         let Position { block, run, offset } = self.at;
         if let Some(block) = self.rows.blocks.get(block)
@@ -247,7 +247,7 @@ impl<'a> RowIter<'a> {
         }
     }
 
-    /// Goes on to the next run that there is; whether there was one.
+    /// Moves to the next run. Returns whether there is one.
     #[cold]
     fn next_run(&mut self) -> bool {
         let Position { block, run, .. } = self.at;
@@ -284,7 +284,7 @@ impl<'a> Iterator for RowIter<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// How many fields the row has.
+    /// The number of fields.
     pub fn len(&self) -> usize {
         self.len
     }
@@ -294,7 +294,7 @@ impl<'a> Row<'a> {
         self.len == 0
     }
 
-    /// How many bytes its fields take, with their lengths.
+    /// The size of its fields in bytes, lengths included.
     pub fn size(&self) -> usize {
         self.body.len()
     }
@@ -306,8 +306,8 @@ impl<'a> Row<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The next field, `None` for NULL: what [`Iterator::next`] gives, for who counts the columns
-    /// and asks for no more. From then on the fields are not counted here.
+    /// The next field, `None` for NULL. As [`Iterator::next`], but without counting fields, for
+    /// callers that count the columns themselves.
     #[inline]
     pub fn field(&mut self) -> Option<&'a [u8]> {
         self.take_field().flatten()
@@ -317,7 +317,7 @@ impl<'a> Fields<'a> {
     fn take_field(&mut self) -> Option<Option<&'a [u8]>> {
         let (length, rest) = self.rest.split_first_chunk::<4>()?;
         let length = i32::from_be_bytes(*length);
-        // A length was checked on arrival: either it fits, or it is -1, the NULL.
+        // The length was checked on arrival: either it fits, or it is -1, which is NULL.
         match usize::try_from(length) {
             Ok(length) => {
                 let (value, rest) = rest.split_at_checked(length)?;
@@ -352,7 +352,7 @@ impl ExactSizeIterator for Fields<'_> {}
 mod tests {
     use super::*;
 
-    /// DataRows of one field, each with a byte of something else before it.
+    /// DataRows of one field. Unless `together`, another byte precedes each.
     fn block(values: &[&[u8]], together: bool) -> Block {
         let mut bytes = Vec::new();
         let mut runs = Runs::default();
@@ -475,7 +475,7 @@ mod tests {
         assert_eq!(read, [Some(&b"hi"[..]), None, Some(&b""[..]), None]);
     }
 
-    /// Never so after the check on arrival; reading is total all the same.
+    /// Cannot happen after the check on arrival; reading does not fail all the same.
     #[test]
     fn a_row_that_was_not_checked_ends_early() {
         for body in [&b""[..], b"\0\0", b"\0\0\0\x05hi", b"\x7f\xff\xff\xff"] {

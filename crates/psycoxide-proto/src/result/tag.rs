@@ -4,17 +4,17 @@
 
 use smallvec::SmallVec;
 
-/// A command tag as it came; the usual ones need no memory of their own.
+/// A command tag. The usual ones need no allocation.
 pub type Tag = SmallVec<[u8; 24]>;
 
-/// The commands whose tag ends with a number of rows. `COPY` has had one since PostgreSQL 8.2,
-/// `MERGE` exists since 15.
+/// The commands whose tag ends with a row count. `COPY` has had one since PostgreSQL 8.2; `MERGE`
+/// exists since 15.
 const COUNTED: [&[u8]; 8] =
     [b"SELECT", b"UPDATE", b"DELETE", b"FETCH", b"MOVE", b"COPY", b"MERGE", b"INSERT"];
 
-/// The number of rows affected, for a command whose tag tells it.
+/// The number of affected rows, if the tag tells it.
 pub(crate) fn affected(tag: &[u8]) -> Option<u64> {
-    // What `executemany()` gets thousands of; the object identifier is 0 on servers since 12.
+    // The fast path for `executemany()`. The object identifier is 0 on servers since 12.
     if let Some(count) = tag.strip_prefix(b"INSERT 0 ") {
         return number(count);
     }
@@ -30,14 +30,14 @@ pub(crate) fn affected(tag: &[u8]) -> Option<u64> {
     if words.next().is_some() { None } else { Some(count) }
 }
 
-/// The object identifier in an `INSERT` tag; 0 elsewhere, and on servers since 12.
+/// The object identifier in an `INSERT` tag; 0 in other tags, and on servers since 12.
 pub(crate) fn inserted_oid(tag: &[u8]) -> u32 {
     let Some(rest) = tag.strip_prefix(b"INSERT ") else { return 0 };
     let mut words = rest.split(|byte| *byte == b' ');
     words.next().and_then(number).and_then(|oid| u32::try_from(oid).ok()).unwrap_or(0)
 }
 
-/// A decimal number and nothing else.
+/// A decimal number without anything else.
 fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;

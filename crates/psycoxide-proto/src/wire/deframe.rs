@@ -1,21 +1,22 @@
-//! Where a message ends, and whether its declared length can be believed.
+//! Finds where a message ends, and checks its declared length.
 
 use crate::error::Violation;
 use crate::machine::transitions::Message;
 
-/// Every message but the first begins with a type byte and a length that counts itself:
+/// The size of a header: every message but the first begins with a type byte and a length that
+/// counts itself.
 /// <https://www.postgresql.org/docs/current/protocol-overview.html#PROTOCOL-MESSAGE-CONCEPTS>
 pub(crate) const HEADER: usize = 5;
 
-/// Messages that have no reason to be long are refused above this length, as libpq does in
-/// `pqParseInput3`: a garbled stream is noticed before gigabytes are awaited. While a connection
-/// opens it holds for every message, as the peer has not proved anything yet.
+/// The limit for messages that have no reason to be long. As in libpq's `pqParseInput3`, a garbled
+/// stream is noticed before gigabytes are awaited. It holds for every message while a connection
+/// opens, as the peer has not proved anything yet.
 pub(crate) const SHORT_LIMIT: u32 = 30_000;
 
-/// ParameterDescription holds at most 65535 types.
+/// ParameterDescription has at most 65535 types.
 const PARAMETER_DESCRIPTION_LIMIT: u32 = 4 + 2 + 4 * 65_535;
 
-/// The header of a message whose length was found plausible.
+/// A header with a plausible length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) message: Message,
@@ -23,10 +24,10 @@ pub(crate) struct Header {
     pub(crate) total: usize,
 }
 
-/// Reads the header at the start of these bytes; `None` when there are too few of them.
+/// Reads the header at the start of these bytes. Returns `None` if there are too few.
 ///
 /// # Errors
-/// An unknown type (as soon as its one byte is there), or a length out of bounds.
+/// An unknown type (as soon as its byte is there), or a length out of bounds.
 pub(crate) fn header(bytes: &[u8], opening: bool) -> Result<Option<Header>, Violation> {
     let Some(kind) = bytes.first().copied() else {
         return Ok(None);
@@ -43,7 +44,7 @@ pub(crate) fn header(bytes: &[u8], opening: bool) -> Result<Option<Header>, Viol
     Ok(Some(Header { message, total }))
 }
 
-/// The longest that a message of this type can be.
+/// The greatest length of a message of this type.
 fn limit(message: Message, opening: bool) -> u32 {
     match message {
         _ if opening => SHORT_LIMIT,
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn only_some_messages_may_be_long_and_none_before_the_session_stands() {
+    fn only_some_messages_may_be_long_and_none_while_the_session_opens() {
         let long = |kind: u8| [kind, 0, 0, 0x75, 0x31]; // 30001
         for kind in *b"TDdVENAt" {
             assert!(header(&long(kind), false).is_ok(), "{}", char::from(kind));

@@ -1,4 +1,4 @@
-//! The in buffer: the socket fills it, messages are read in place, rows stay where they are.
+//! The inbox: the socket fills it, messages are read in place, and rows stay where they are.
 
 use std::ops::Range;
 
@@ -8,45 +8,46 @@ use crate::error::Violation;
 use crate::machine::transitions::Message;
 use crate::result::rows::{Block, Rows, Runs};
 
-/// The first buffer of a connection: what a server says at the start fits, and an allocator has so
-/// small a piece at hand.
+/// A connection's first buffer: the start-up fits, and an allocator has pieces of this size at
+/// hand.
 const FIRST: usize = 1000;
-/// The one between large results: most answers fit.
+/// The buffer between large results: most replies fit.
 const SMALL: usize = 64 << 10;
-/// The buffer once a read filled the small one: about what a socket hands over at once.
+/// The buffer once a read has filled the small one: about the most that a socket returns at once.
 const MEDIUM: usize = 256 << 10;
-/// The buffer once a result fills several: fewer, larger allocations.
+/// The buffer once a result has filled several, so that there are fewer allocations.
 const LARGE: usize = 1 << 20;
-/// A result of more than this goes on in such, however slowly it comes.
+/// A result larger than this continues in large buffers, however slowly it arrives.
 const MANY: usize = 4 * LARGE;
-/// A read into less room than this is not worth a system call while the tail is cheap to move.
+/// If less room than this is left, the unread tail is moved, as a short read is not worth a system
+/// call.
 const ROOM: usize = 4 << 10;
-/// Rows up to this size are copied out at the end of a result; the buffer stays.
+/// Fewer bytes of rows than this are copied at the end of a result, and the buffer stays.
 const COPIED: usize = 16 << 10;
 
-/// The in buffer. `start..end` came and is not read yet; `runs` are rows before `start`.
+/// The inbox. The bytes `start..end` are unread; `runs` are rows before `start`.
 #[derive(Default)]
 pub(crate) struct Inbox {
     data: Vec<u8>,
     start: usize,
     end: usize,
-    /// Rows of the result under way that lie in `data`.
+    /// The current result's rows in `data`.
     runs: Runs,
-    /// Rows of the result under way that lie in buffers filled before.
+    /// The current result's rows in earlier, full buffers.
     rows: Rows,
-    /// How many rows of the result under way were taken before it was complete.
+    /// How many rows of the current result were taken before it was complete.
     taken: usize,
-    /// A buffer whose rows were taken and read, if one was given back since the last result: memory
-    /// that is mapped and in the cache.
+    /// A buffer that was given back since the last result, if any: memory that is mapped and in the
+    /// cache.
     spare: Vec<u8>,
-    /// The last read filled all its room: the peer has more.
+    /// Whether the last read filled all its room: the peer probably has more.
     eager: bool,
 }
 
 impl Inbox {
-    /// Room to read into, never empty.
+    /// The room to read into, never empty.
     ///
-    /// It grows by doubling with what arrived, never to what a message declares.
+    /// It grows by doubling with what has arrived, never with the length that a message declares.
     pub(crate) fn space(&mut self) -> &mut [u8] {
         let tail = self.end - self.start;
         if tail == 0 && self.runs.rows == 0 {
@@ -60,25 +61,25 @@ impl Inbox {
         self.data.get_mut(self.end..).unwrap_or_default()
     }
 
-    /// So many bytes of the room are filled.
+    /// Marks the first `n` bytes of the room as filled.
     pub(crate) fn fill(&mut self, n: usize) {
         let room = self.data.len() - self.end;
         self.eager = n >= room;
         self.end += n.min(room);
     }
 
-    /// Whether all that came has been read.
+    /// Whether everything received has been read.
     pub(crate) fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
-    /// The header of the message at the start, if that much has come.
+    /// The header of the next message, once it is complete.
     pub(crate) fn header(&self, opening: bool) -> Result<Option<Header>, Violation> {
         deframe::header(self.unread(), opening)
     }
 
-    /// The text of an error in the format of protocol 2, once it is whole: a server that cannot
-    /// even start a process for the session says so in this way: `E`, the text, a zero byte.
+    /// The text of an error in the format of protocol 2, once it is complete: `E`, the text, a zero
+    /// byte. A server that cannot even start a process for the session says so in this way.
     pub(crate) fn bare_error(&self) -> Option<String> {
         let text = self.unread().get(1..)?;
         let longest = usize::try_from(deframe::SHORT_LIMIT).unwrap_or(usize::MAX);
@@ -86,22 +87,22 @@ impl Inbox {
         Some(String::from_utf8_lossy(text.get(..end)?).trim_end().to_owned())
     }
 
-    /// Whether the whole of that message has come.
+    /// Whether the whole message has arrived.
     pub(crate) fn holds(&self, header: Header) -> bool {
         header.total <= self.end - self.start
     }
 
-    /// The body of that message.
+    /// The body of the message.
     pub(crate) fn body(&self, header: Header) -> &[u8] {
         self.unread().get(deframe::HEADER..header.total).unwrap_or_default()
     }
 
-    /// That message has been read.
+    /// Moves on to the next message.
     pub(crate) fn consume(&mut self, header: Header) {
         self.start = self.end.min(self.start + header.total);
     }
 
-    /// Passes over these bytes, as often as they stand at the start: how many times that was.
+    /// Skips these bytes, as often as they are next. Returns how often.
     pub(crate) fn skip(&mut self, bytes: &[u8]) -> usize {
         if bytes.is_empty() {
             return 0;
@@ -112,10 +113,11 @@ impl Inbox {
         times
     }
 
-    /// Takes the DataRow messages at the start, as far as they are whole, into the result.
+    /// Adds the complete DataRow messages that come next to the result.
     ///
     /// # Errors
-    /// A row that contradicts itself or the number of columns; the rows before it are kept.
+    /// A row that contradicts itself or the number of columns. The rows before it stay in the
+    /// result.
     pub(crate) fn collect_rows(&mut self, columns: u16) -> Result<(), Violation> {
         let unread = self.data.get(self.start..self.end).unwrap_or_default();
         let mut rest = unread;
@@ -143,10 +145,10 @@ impl Inbox {
         broken.map_or(Ok(()), Err)
     }
 
-    /// Takes the payloads of the CopyData messages at the start, as far as they are whole, until
-    /// there are `limit` bytes of them.
+    /// Takes the payloads of the complete CopyData messages that come next, until there are `limit`
+    /// bytes.
     ///
-    /// What stands behind them is left to be read, and to be complained about, later.
+    /// Whatever follows them is read, and complained about, later.
     #[inline(never)]
     pub(crate) fn take_copy_data(&mut self, limit: usize) -> Vec<u8> {
         let mut block = Vec::new();
@@ -167,14 +169,14 @@ impl Inbox {
         block
     }
 
-    /// The result under way is not wanted any more.
+    /// Drops the rows of the current result.
     pub(crate) fn forget_rows(&mut self) {
         self.runs = Runs::default();
         self.rows = Rows::default();
         self.taken = 0;
     }
 
-    /// The rows of the result under way that lie in buffers filled before.
+    /// The current result's rows in earlier, full buffers.
     pub(crate) fn full_rows(&self) -> &Rows {
         &self.rows
     }
@@ -187,7 +189,8 @@ impl Inbox {
         rows
     }
 
-    /// Takes a buffer back whose rows have been read: the last one, as that is still in the cache.
+    /// Takes back the buffers of rows that have been read. Keeps the last one, as it is still in
+    /// the cache.
     pub(crate) fn give_back(&mut self, rows: Rows) {
         let usual = |buffer: &Vec<u8>| (SMALL..=LARGE).contains(&buffer.len());
         if let Some(buffer) = rows.into_buffers().filter(usual).last() {
@@ -195,8 +198,8 @@ impl Inbox {
         }
     }
 
-    /// The rows of the result under way: the buffers that they fill go with them, few rows are
-    /// copied out instead.
+    /// Returns the rows of the current result. The buffers that they fill go with them; a few rows
+    /// are copied instead.
     pub(crate) fn seal_rows(&mut self) -> Rows {
         let mut rows = self.take_full_rows();
         self.taken = 0;
@@ -218,7 +221,7 @@ impl Inbox {
         self.data.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// A block with just the rows of the live buffer.
+    /// A block with only the rows of the current buffer.
     fn copy_rows(&mut self, used: usize) -> Block {
         let mut bytes = Vec::with_capacity(used);
         let runs = std::mem::take(&mut self.runs);
@@ -230,7 +233,7 @@ impl Inbox {
         Block::new(bytes, exact)
     }
 
-    /// Gives a buffer back that a large answer made, once there is nothing in it.
+    /// Replaces a large buffer by a small one once it is empty.
     fn slim(&mut self) {
         if self.data.len() > MEDIUM && self.end - self.start < ROOM {
             self.replace(SMALL);
@@ -244,13 +247,13 @@ impl Inbox {
             (true, false) if self.data.len() >= MEDIUM => LARGE,
             (true, _) if self.data.len() >= SMALL => MEDIUM,
             (false, _) if self.data.is_empty() => FIRST,
-            // Short answers are all that many connections ever see.
+            // Many connections only ever see short replies.
             (false, _) if self.data.len() < ROOM => ROOM,
             _ => SMALL,
         };
         let level = level.max(self.data.len().min(LARGE));
         let least = if self.data.is_empty() { FIRST } else { tail + ROOM };
-        // A message that is longer than the buffer: double, but not past its end.
+        // The message is longer than the buffer: double it, but not beyond the message's end.
         let pending = deframe::header(self.unread(), false).ok().flatten();
         let declared = pending.map_or(0, |header| header.total.saturating_add(ROOM));
         let size = level.max(declared.min(tail.saturating_mul(2))).max(least);
@@ -266,8 +269,8 @@ impl Inbox {
         }
     }
 
-    /// Starts a new buffer of this size with what is not read yet; the old one and the rows in it
-    /// are the answer.
+    /// Starts a new buffer of this size with the unread bytes. Returns the old one and the rows in
+    /// it.
     fn replace(&mut self, size: usize) -> Block {
         let mut data = match self.spare.len() >= size {
             true => std::mem::take(&mut self.spare),
@@ -281,7 +284,7 @@ impl Inbox {
         let mut bytes = std::mem::replace(&mut self.data, data);
         let runs = std::mem::take(&mut self.runs);
         let used = runs.iter().last().map_or(0, |run| run.end);
-        // One of the usual size may be given back, for the next result.
+        // Buffers of the usual size stay whole: they may be given back for the next result.
         if bytes.len() != SMALL && used < bytes.len() / 4 * 3 {
             bytes.truncate(used);
             bytes.shrink_to_fit();
@@ -322,7 +325,7 @@ mod tests {
             .collect()
     }
 
-    /// Rows of all sizes, fed as a socket would: what comes out is what went in.
+    /// Rows of all sizes come out as they went in, however a socket cuts them.
     #[test]
     fn rows_survive_the_change_of_buffers() {
         for width in [0, 1, 100, 5_000, 70_000, 700_000] {
@@ -344,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn many_rows_fill_large_buffers_and_leave_no_rest_of_one() {
+    fn many_rows_fill_large_buffers() {
         let mut inbox = Inbox::default();
         let message = row(&[b'x'; 1000]);
         let count = 9_000;
@@ -360,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn few_rows_are_copied_and_many_take_the_buffer_along() {
+    fn few_rows_are_copied_and_many_take_the_buffer_with_them() {
         let mut inbox = Inbox::default();
         feed(&mut inbox, &row(b"one"));
         inbox.collect_rows(1).unwrap();
@@ -386,7 +389,7 @@ mod tests {
             let rows = inbox.seal_rows();
             let expected = (0..2_000).map(|n| (round * n).to_string().into_bytes());
             assert!(values(&rows).into_iter().eq(expected), "round {round}");
-            // A new buffer is all zeros; one that went round has its old rows.
+            // A new buffer is all zeros; a reused one has its old rows.
             assert_eq!(inbox.data.iter().any(|byte| *byte != 0), round > 1, "round {round}");
             inbox.give_back(std::mem::replace(&mut before, rows));
         }
@@ -398,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_kept_of_what_is_given_back_than_may_be() {
+    fn one_buffer_of_many_is_kept() {
         let mut inbox = Inbox::default();
         for _ in 0..9_000 {
             feed(&mut inbox, &row(&[b'x'; 1000]));
@@ -411,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_rows_stays() {
+    fn bytes_after_the_rows_stay() {
         let mut inbox = Inbox::default();
         let mut bytes = row(&[b'x'; 40_000]);
         bytes.extend_from_slice(b"Z\0\0\0\x05I");
@@ -423,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn room_follows_what_arrived_and_not_what_was_declared() {
+    fn room_grows_with_received_bytes_and_not_with_declared_lengths() {
         let mut inbox = Inbox::default();
         feed(&mut inbox, b"D\x7f\xff\xff\xf0");
         assert!(inbox.space().len() <= SMALL);

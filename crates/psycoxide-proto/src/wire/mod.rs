@@ -1,4 +1,4 @@
-//! Bytes: reading fields out of a message, writing fields into one, finding where messages end.
+//! Bytes: reading and writing the fields of messages, finding where messages end.
 
 pub(crate) mod deframe;
 pub(crate) mod inbox;

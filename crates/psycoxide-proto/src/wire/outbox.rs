@@ -1,20 +1,21 @@
-//! The out buffer: messages wait here until the socket takes them.
+//! The outbox: messages wait here until the socket takes them.
 
 use zeroize::Zeroize;
 
 use super::writer::Refused;
 
-/// What a connection says first fits in this: growing to it would cost more than the message.
+/// The first capacity: the first messages of a connection fit, and growing step by step would cost
+/// more than they do.
 const FIRST: usize = 256;
-/// A buffer that grew past this is given back once it is sent.
-const KEPT: usize = 256 << 10;
-/// So much of what is sent may stay in front of what is not, before it is moved.
+/// A larger buffer is freed once it is sent.
+const MAX_KEPT: usize = 256 << 10;
+/// Up to this many sent bytes may stay in front of the unsent ones before these are moved.
 const SLACK: usize = 64 << 10;
 
-/// So many bytes are moved into the buffer rather than copied, where that can be.
-pub(crate) const LONG: usize = KEPT;
+/// From this length on, bytes are moved into an empty buffer instead of being copied.
+pub(crate) const LONG: usize = MAX_KEPT;
 
-/// Appends bytes that nobody needs any more.
+/// Appends bytes that the caller no longer needs.
 pub(crate) fn append_to(out: &mut Vec<u8>, bytes: Vec<u8>) {
     if out.is_empty() && bytes.len() >= LONG {
         *out = bytes;
@@ -23,31 +24,31 @@ pub(crate) fn append_to(out: &mut Vec<u8>, bytes: Vec<u8>) {
     }
 }
 
-/// Bytes to send; `sent` of them are gone already.
+/// Bytes to send, of which the first `sent` are sent already.
 #[derive(Default)]
 pub(crate) struct Outbox {
     bytes: Vec<u8>,
     sent: usize,
-    /// Where the last message begins, if more may be added to it.
+    /// Where the last message begins, if it may be extended.
     open: Option<usize>,
-    /// A password may be among the bytes: wipe them when they are sent.
+    /// The bytes may contain a password: wipe them once they are sent.
     secret: bool,
 }
 
 impl Outbox {
-    /// What is to be sent.
+    /// The bytes to send.
     pub(crate) fn pending(&self) -> &[u8] {
         self.bytes.get(self.sent..).unwrap_or_default()
     }
 
-    /// So many bytes of that are sent.
+    /// Marks the first `n` pending bytes as sent.
     pub(crate) fn sent(&mut self, n: usize) {
         self.sent = self.bytes.len().min(self.sent.saturating_add(n));
         if self.sent < self.bytes.len() {
             return;
         }
         self.clear();
-        if self.bytes.capacity() > KEPT {
+        if self.bytes.capacity() > MAX_KEPT {
             self.bytes = Vec::new();
         }
     }
@@ -73,17 +74,17 @@ impl Outbox {
         written
     }
 
-    /// Says of the last message, which is this long, that [`Outbox::extend`] may add to it.
+    /// Lets [`Outbox::extend`] add to the last message, which has this length.
     pub(crate) fn leave_open(&mut self, length: usize) {
         self.open = self.bytes.len().checked_sub(length);
     }
 
-    /// Adds to the last message, if that was left open, none of it is sent, and it gets no longer than
-    /// `most` bytes. Whether it did.
+    /// Adds to the last message if it was left open, none of it is sent, and it stays within `most`
+    /// bytes. Returns whether it did.
     pub(crate) fn extend(&mut self, data: &[u8], most: usize) -> bool {
         let Some(start) = self.open.filter(|start| *start >= self.sent) else { return false };
         let length = self.bytes.len() - start + data.len();
-        // The type is not counted.
+        // The length does not count the type byte.
         let Ok(count) = i32::try_from(length - 1) else { return false };
         let Some(field) = self.bytes.get_mut(start + 1..start + 5).filter(|_| length <= most)
         else {
@@ -94,12 +95,12 @@ impl Outbox {
         true
     }
 
-    /// What is appended next is secret, so its buffer is wiped once it is sent.
+    /// Has the buffer wiped once it is sent, because a secret comes next.
     pub(crate) fn mark_secret(&mut self) {
         self.secret = true;
     }
 
-    /// Forgets everything.
+    /// Drops all bytes.
     pub(crate) fn clear(&mut self) {
         if std::mem::take(&mut self.secret) {
             self.bytes.zeroize();
@@ -137,16 +138,16 @@ mod tests {
         assert_eq!(outbox.pending(), b"cd");
         outbox.sent(99);
         assert_eq!(outbox.pending(), b"");
-        append(&mut outbox, &vec![b'x'; KEPT + 1]);
+        append(&mut outbox, &vec![b'x'; MAX_KEPT + 1]);
         outbox.sent(SLACK + 1);
         append(&mut outbox, b"y");
-        assert_eq!(outbox.pending().len(), KEPT - SLACK + 1);
-        outbox.sent(KEPT);
+        assert_eq!(outbox.pending().len(), MAX_KEPT - SLACK + 1);
+        outbox.sent(MAX_KEPT);
         assert_eq!(outbox.bytes.capacity(), 0);
     }
 
     #[test]
-    fn a_message_grows_as_long_as_none_of_it_is_sent() {
+    fn a_message_may_grow_until_some_of_it_is_sent() {
         let mut outbox = Outbox::default();
         assert!(!outbox.extend(b"x", 99), "there is none");
         append(&mut outbox, b"S\0\0\0\x04");
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn many_bytes_are_not_copied() {
+    fn long_bytes_are_moved() {
         for (length, moved) in [(10, false), (LONG - 1, false), (LONG, true)] {
             let bytes = vec![b'x'; length];
             let memory = bytes.as_ptr();

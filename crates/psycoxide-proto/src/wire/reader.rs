@@ -1,15 +1,15 @@
-//! A cursor over one message's body that checks every step and insists on being emptied.
+//! A cursor over one message's body. It checks every step and requires that the whole body is read.
 
 use memchr::memchr;
 
-/// Why a message's body does not fit its layout: a short reason for the error text.
+/// A short reason, for the error text, why a message's body does not fit its layout.
 pub type Malformed = &'static str;
 
 /// The body ended inside a field.
 pub(crate) const SHORT: Malformed = "the message ends inside a field";
-/// Bytes were left over.
+/// Bytes are left after the last field.
 pub(crate) const TRAILING: Malformed = "the message is longer than its contents";
-/// A String without its zero byte.
+/// A `String` lacks its zero byte.
 pub(crate) const UNTERMINATED: Malformed = "a string has no end";
 
 /// Reads the fields of a message's body in order.
@@ -32,12 +32,12 @@ impl<'a> Reader<'a> {
         Ok(byte)
     }
 
-    /// `Int16` as the signed number that the manual speaks of.
+    /// `Int16`, signed as in the manual.
     pub(crate) fn int16(&mut self) -> Result<i16, Malformed> {
         self.array().map(i16::from_be_bytes)
     }
 
-    /// `Int16` that counts something: the server itself takes it as unsigned.
+    /// `Int16` as a count, which the server itself treats as unsigned.
     pub(crate) fn count(&mut self) -> Result<u16, Malformed> {
         self.array().map(u16::from_be_bytes)
     }
@@ -47,12 +47,12 @@ impl<'a> Reader<'a> {
         self.array().map(i32::from_be_bytes)
     }
 
-    /// `Int32` that is an object identifier or another unsigned number.
+    /// `Int32` as an object identifier or another unsigned number.
     pub(crate) fn uint32(&mut self) -> Result<u32, Malformed> {
         self.array().map(u32::from_be_bytes)
     }
 
-    /// `String`: bytes up to a zero byte, which is consumed and not part of the answer.
+    /// `String`: the bytes up to a zero byte. The zero byte is consumed and not returned.
     pub(crate) fn string(&mut self) -> Result<&'a [u8], Malformed> {
         let end = memchr(0, self.rest).ok_or(UNTERMINATED)?;
         let text = self.bytes(end)?;
@@ -78,7 +78,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// All that is left.
+    /// Everything that is left.
     pub(crate) fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.rest)
     }
@@ -88,7 +88,7 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
-    /// The message must end here.
+    /// Checks that the message ends here.
     pub(crate) fn finish(self) -> Result<(), Malformed> {
         if self.rest.is_empty() { Ok(()) } else { Err(TRAILING) }
     }
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_not_there() {
+    fn refuses_missing_fields() {
         assert_eq!(Reader::new(b"\0\0\0").int32(), Err(SHORT));
         assert_eq!(Reader::new(b"abc").string(), Err(UNTERMINATED));
         assert_eq!(Reader::new(b"abc").bytes(4), Err(SHORT));

@@ -1,27 +1,27 @@
-//! Writes messages into the out buffer, with lengths that are true.
+//! Writes messages into a buffer, each with its true length.
 
-/// Why something cannot be sent. It is the caller's doing, so it becomes
+/// Why a message cannot be sent. The caller is to blame, so it becomes
 /// [`Error::Misuse`](crate::Error::Misuse).
 pub(crate) type Refused = &'static str;
 
-/// A string with a zero byte inside would end early and smuggle the rest in as something else.
+/// A string with a zero byte inside would end early and smuggle the rest in as another field.
 pub(crate) const NUL: Refused = "a string to be sent contains a NUL (0x00) character";
 /// Lengths are `Int32`.
 pub(crate) const TOO_LONG: Refused = "a message to be sent is longer than the protocol allows";
-/// Counts are `Int16`, which the server takes as unsigned.
+/// Counts are `Int16`, which the server treats as unsigned.
 pub(crate) const TOO_MANY: Refused = "more than 65535 items in one message";
 
-/// The longest a message can be, its length field included: the length is an `Int32`.
+/// The greatest length of a message, length field included: the length is an `Int32`.
 const LIMIT: usize = 0x7fff_ffff;
 
-/// One message being written at the end of a buffer.
+/// A message being written at the end of a buffer.
 ///
-/// A message that is refused leaves its beginning in the buffer: who sends several messages
-/// truncates to where the first began.
+/// A refused message leaves its beginning in the buffer. Callers that send several messages
+/// truncate the buffer to the start of the first.
 #[derive(Debug)]
 pub(crate) struct Writer<'a> {
     out: &'a mut Vec<u8>,
-    /// Where the length field lies.
+    /// The position of the length field.
     start: usize,
 }
 
@@ -32,7 +32,7 @@ impl<'a> Writer<'a> {
         Writer::untyped(out)
     }
 
-    /// Begins a message without a type byte: only the first of a connection.
+    /// Begins a message without a type byte, as only the first of a connection is.
     pub(crate) fn untyped(out: &'a mut Vec<u8>) -> Writer<'a> {
         let start = out.len();
         out.extend_from_slice(&[0; 4]);
@@ -55,14 +55,15 @@ impl<'a> Writer<'a> {
         self.out.extend_from_slice(&value.to_be_bytes());
     }
 
-    /// How many items follow.
+    /// The number of the items that follow.
     pub(crate) fn count(&mut self, count: usize) -> Result<(), Refused> {
         let count = u16::try_from(count).map_err(|_| TOO_MANY)?;
         self.out.extend_from_slice(&count.to_be_bytes());
         Ok(())
     }
 
-    /// Bytes as they are. Refused before they are copied if the message would grow too long.
+    /// Bytes as they are. If they would make the message too long they are refused before they are
+    /// copied.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Refused> {
         let written = self.out.len() - self.start;
         if bytes.len() > LIMIT - written.min(LIMIT) {
@@ -72,7 +73,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// A string and the zero byte that ends it.
+    /// A string and its terminating zero byte.
     pub(crate) fn string(&mut self, text: &[u8]) -> Result<(), Refused> {
         if memchr::memchr(0, text).is_some() {
             return Err(NUL);
@@ -82,7 +83,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// A value after its length; -1 stands for NULL.
+    /// A value after its length; the length -1 stands for NULL.
     pub(crate) fn nullable(&mut self, value: Option<&[u8]>) -> Result<(), Refused> {
         let Some(value) = value else {
             self.int32(-1);
@@ -92,7 +93,7 @@ impl<'a> Writer<'a> {
         self.bytes(value)
     }
 
-    /// Writes the length, now that it is known.
+    /// Writes the length.
     pub(crate) fn finish(self) -> Result<(), Refused> {
         let length = i32::try_from(self.out.len() - self.start).map_err(|_| TOO_LONG)?;
         match self.out.get_mut(self.start..).and_then(<[u8]>::first_chunk_mut::<4>) {
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_would_be_misread() {
+    fn refuses_strings_and_counts_that_would_be_misread() {
         let mut out = Vec::new();
         let mut writer = Writer::message(&mut out, b'Q');
         assert_eq!(writer.string(b"select 1\0; drop"), Err(NUL));
