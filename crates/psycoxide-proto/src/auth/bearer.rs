@@ -1,4 +1,4 @@
-//! OAUTHBEARER: a bearer token of OAuth instead of a password.
+//! OAUTHBEARER: an OAuth bearer token instead of a password.
 //!
 //! <https://www.rfc-editor.org/rfc/rfc7628>, and
 //! <https://www.postgresql.org/docs/current/sasl-authentication.html#SASL-OAUTHBEARER>
@@ -8,14 +8,14 @@ use zeroize::Zeroizing;
 /// The mechanism's name.
 pub(crate) const MECHANISM: &[u8] = b"OAUTHBEARER";
 
-/// What a client says to a server's refusal: nothing, so that the server can end it.
+/// The client's empty reply to a refusal, so that the server can end the exchange.
 pub(crate) const DISMISSAL: &[u8] = b"\x01";
 
 /// The first message: the token, or without one the question where to get it.
 pub(crate) fn first_message(token: Option<&[u8]>) -> Zeroizing<Vec<u8>> {
     let mut message = Zeroizing::new(b"n,,\x01auth=".to_vec());
     if let Some(token) = token {
-        // At once, as a growing vector would leave copies behind.
+        // Reserve all of it: growing step by step would leave copies behind.
         message.reserve_exact(b"Bearer ".len() + token.len() + 2);
         message.extend_from_slice(b"Bearer ");
         message.extend_from_slice(token);
@@ -24,8 +24,8 @@ pub(crate) fn first_message(token: Option<&[u8]>) -> Zeroizing<Vec<u8>> {
     message
 }
 
-/// Whether a token has the form `b64token` of RFC 6750, section 2.1. Others could not be told from
-/// the message around them.
+/// Whether a token has the form `b64token` of RFC 6750, section 2.1. Other characters could forge
+/// parts of the message around it.
 pub(crate) fn is_token(token: &[u8]) -> bool {
     let end = token.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
     let body = token.get(..end).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! PBKDF2 with HMAC-SHA-256 and one block of output (RFC 8018), in slices, so that a caller can look
-//! at its clock in between.
+//! PBKDF2 with HMAC-SHA-256 and one block of output (RFC 8018), in slices, so that callers can look
+//! at the clock in between.
 
 use hmac::Mac;
 use sha2::block_api::compress256;
@@ -9,14 +9,14 @@ use zeroize::Zeroizing;
 use super::keys::{Key, keyed};
 use crate::error::AuthError;
 
-/// The most rounds that a server may ask for. Its own default is 4096; a hostile one could keep a
-/// client busy for hours (CVE-2026-42198).
+/// The greatest number of rounds that a server may ask for. PostgreSQL's default is 4096; a hostile
+/// server could keep a client busy for hours (CVE-2026-42198).
 pub const MAX_ITERATIONS: u32 = 10_000_000;
 
-/// SHA-256's state.
+/// The state of SHA-256.
 type State = [u32; 8];
 
-/// SHA-256's state before the first block (FIPS 180-4, section 5.3.3).
+/// The initial state of SHA-256 (FIPS 180-4, section 5.3.3).
 const INITIAL: State = [
     0x6a09_e667,
     0xbb67_ae85,
@@ -28,18 +28,18 @@ const INITIAL: State = [
     0x5be0_cd19,
 ];
 
-/// How many rounds one call of [`Derivation::work`] does: less than a millisecond, and all that a
-/// server's default asks for.
+/// The rounds that one call of [`Derivation::work`] does at most: less than a millisecond, and
+/// enough for a server's default.
 const SLICE: u32 = 4096;
 
-/// A password being stretched.
+/// The stretching of a password, with its state.
 ///
-/// A round is the HMAC of 32 bytes, which is two calls of SHA-256's compression function on a block
-/// that is laid out once; hashers would copy their buffers and pad them each time.
+/// A round is an HMAC of 32 bytes: two calls of SHA-256's compression function on a block that is
+/// laid out once. General hashers would copy and pad their buffers in each round.
 pub(crate) struct Derivation {
     /// The states after the key's inner and outer block.
     keyed: Zeroizing<[State; 2]>,
-    /// The last round's output, padded to the message block that is hashed next.
+    /// The last round's output, padded to the next message block.
     block: Zeroizing<[u8; 64]>,
     sum: Key,
     left: u32,
@@ -58,7 +58,7 @@ impl Derivation {
         first.update(salt);
         first.update(&1_u32.to_be_bytes());
         let sum: Key = Zeroizing::new(first.finalize().into_bytes().into());
-        // Padded as FIPS 180-4 says, with the length in bits of a block of key and 32 bytes.
+        // The padding of FIPS 180-4, with the length in bits of the key's block and 32 bytes.
         let length = (96_u64 * 8).to_be_bytes();
         let padded = sum.iter().chain(&[0x80]).chain(&[0; 23]).chain(&length);
         let mut block = Zeroizing::new([0; 64]);
@@ -67,7 +67,7 @@ impl Derivation {
         Ok(Derivation { keyed, block, sum, left: iterations - 1 })
     }
 
-    /// Does up to [`SLICE`] rounds; answers the salted password after the last.
+    /// Does up to [`SLICE`] rounds. Returns the salted password after the last.
     pub(crate) fn work(&mut self) -> Option<Key> {
         let rounds = self.left.min(SLICE);
         for _ in 0..rounds {
@@ -87,7 +87,7 @@ impl Derivation {
     }
 }
 
-/// The state after HMAC's first block: the key, every byte of it combined with `pad`.
+/// The state after HMAC's first block: every byte of the key, XORed with `pad`.
 fn key_state(key: &[u8], pad: u8) -> State {
     let mut block = Zeroizing::new([pad; 64]);
     let digest: Key;
@@ -107,7 +107,7 @@ fn key_state(key: &[u8], pad: u8) -> State {
 mod tests {
     use super::*;
 
-    /// RFC 8018's definition, word for word: every length of key, some numbers of rounds.
+    /// RFC 8018's definition, word for word, for key lengths and round counts at the limits.
     #[test]
     fn it_is_pbkdf2() {
         for length in [0, 1, 31, 32, 63, 64, 65, 200] {

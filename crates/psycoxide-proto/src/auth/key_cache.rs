@@ -1,4 +1,4 @@
-//! The keys of passwords that were stretched before.
+//! A cache of SCRAM keys.
 #![expect(clippy::disallowed_types, reason = "the store is the caller's, which hands it in")]
 
 use std::collections::VecDeque;
@@ -11,41 +11,42 @@ use zeroize::Zeroizing;
 
 use super::keys::{Keys, keyed};
 
-/// So many roles a program logs in as, at most, before the first has to be stretched again.
-const MOST: usize = 64;
+/// The capacity, in roles that a program logs in as.
+const CAPACITY: usize = 64;
 
-/// SCRAM keys by what they were derived from: a password, a salt and a number of rounds. Stretching
-/// is nearly all that connecting costs, and a pool does it again and again for the same password;
-/// RFC 5802 (section 3) lets clients keep the keys.
+/// SCRAM keys by the password, the salt and the number of rounds that they were derived from.
+/// Stretching the password is nearly the whole cost of connecting, and a pool repeats it for the
+/// same password. RFC 5802 (section 3) lets clients keep the keys.
 ///
-/// Clones share one store; [`KeyCache::default`] keeps nothing. A server has to prove that it knows
-/// the password before its keys come in. Passwords are not kept, and keys are wiped when they leave.
+/// Clones share one store; [`KeyCache::default`] has none. Keys enter only after the server has
+/// proved that it knows the password. Passwords are never stored, and keys are wiped when they
+/// leave.
 #[derive(Clone, Default)]
 pub struct KeyCache(Option<Arc<Store>>);
 
 struct Store {
-    /// What labels are made with, so that a label alone, in a dump of memory or in a page that was
-    /// swapped out, is nothing to try passwords against.
+    /// The key of the labels. Without it nobody who finds a label, in a memory dump or a swapped
+    /// page, can try passwords against it.
     secret: Zeroizing<[u8; 32]>,
     entries: Mutex<VecDeque<Entry>>,
 }
 
 type Entry = (Label, Arc<Keys>);
 
-/// What keys were derived from, under the store's secret.
+/// An HMAC, under the store's secret, of what the keys were derived from.
 #[derive(Clone, Copy)]
 pub(crate) struct Label([u8; 32]);
 
 impl KeyCache {
-    /// An empty store. `secret` is random, and known to nobody else.
+    /// An empty store. `secret` must be random, and known to nobody else.
     pub fn new(secret: Zeroizing<[u8; 32]>) -> KeyCache {
         KeyCache(Some(Arc::new(Store { secret, entries: Mutex::default() })))
     }
 
-    /// What keys derived from this are found by; none where nothing is kept.
+    /// The label of a password, a salt and a number of rounds; `None` if there is no store.
     pub(crate) fn label(&self, password: &[u8], salt: &[u8], iterations: u32) -> Option<Label> {
         let store = self.0.as_ref()?;
-        // The length keeps apart what a salt and a password could say together.
+        // The salt's length keeps different pairs of salt and password apart.
         let mac = keyed(&*store.secret)
             .chain_update(iterations.to_be_bytes())
             .chain_update(salt.len().to_be_bytes())
@@ -54,8 +55,8 @@ impl KeyCache {
         Some(Label(mac.finalize().into_bytes().into()))
     }
 
-    /// What is kept, unless another thread looks at it at this moment: then the password is
-    /// stretched once more. To wait would be for ever in a child that was forked meanwhile.
+    /// The entries, unless another thread holds the lock at this moment: then the password is
+    /// stretched once more. Waiting could last for ever in a child that was forked meanwhile.
     fn entries(&self) -> Option<MutexGuard<'_, VecDeque<Entry>>> {
         self.0.as_ref()?.entries.try_lock().ok()
     }
@@ -66,18 +67,18 @@ impl KeyCache {
         found.map(|(_, keys)| Arc::clone(keys))
     }
 
-    /// Keeps keys; the oldest go when there are too many.
+    /// Stores keys. Drops the oldest ones if there are too many.
     pub(crate) fn keep(&self, label: Label, keys: &Arc<Keys>) {
         if self.get(&label).is_some() {
             return;
         }
         let Some(mut entries) = self.entries() else { return };
-        entries.truncate(MOST - 1);
+        entries.truncate(CAPACITY - 1);
         entries.push_front((label, Arc::clone(keys)));
     }
 }
 
-/// Prints none of it.
+/// Prints nothing of the contents.
 impl fmt::Debug for KeyCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("KeyCache")
@@ -104,10 +105,10 @@ mod tests {
             cache.keep(label(number), &keys);
             cache.keep(label(number), &keys);
         }
-        assert_eq!(cache.entries().unwrap().len(), MOST);
+        assert_eq!(cache.entries().unwrap().len(), CAPACITY);
         assert!(cache.get(&label(199)).is_some() && cache.get(&label(136)).is_some());
         assert!(cache.get(&label(135)).is_none());
-        assert_eq!(Arc::strong_count(&keys), 1 + MOST);
+        assert_eq!(Arc::strong_count(&keys), 1 + CAPACITY);
     }
 
     #[test]
@@ -122,7 +123,7 @@ mod tests {
         assert!(KeyCache::default().label(b"p", b"s", 1).is_none());
     }
 
-    /// A child that was forked while another thread held the lock finds it held for ever.
+    /// A child that was forked while another thread held the lock finds it locked for ever.
     #[test]
     fn nobody_waits_for_the_store() {
         let (cache, keys) = (cache(1), keys());

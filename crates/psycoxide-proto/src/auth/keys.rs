@@ -1,10 +1,10 @@
-//! The keys that SCRAM makes of a stretched password.
+//! The keys that SCRAM derives from a stretched password.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-/// A key, or what becomes one.
+/// A key, or the salted password.
 pub(crate) type Key = Zeroizing<[u8; 32]>;
 
 /// RFC 5802's ClientKey, StoredKey and ServerKey.
@@ -22,7 +22,7 @@ impl Keys {
         Keys { client, stored, server }
     }
 
-    /// The keys of a password that is not known.
+    /// Keys given instead of a password.
     pub(crate) fn given(client: Key, server: Key) -> Keys {
         let stored = Zeroizing::new(Sha256::digest(*client).into());
         Keys { client, stored, server }
@@ -35,8 +35,8 @@ pub(super) fn mac(key: &[u8], message: &[u8]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// HMAC takes a key of any length; the error that its constructor can give does not happen. Should
-/// it, a key of zeros makes authentication fail.
+/// HMAC takes a key of any length, so its constructor's error cannot happen. If it did, a key of
+/// zeros would make authentication fail.
 pub(super) fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default()))
 }

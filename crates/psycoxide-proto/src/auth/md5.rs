@@ -6,13 +6,14 @@
 
 use md5::{Digest, Md5};
 
-/// The answer to AuthenticationMD5Password.
+/// The reply to AuthenticationMD5Password.
 pub fn answer(user: &[u8], password: &[u8], salt: [u8; 4]) -> String {
     let inner = digest(&[password, user]);
     format!("md5{}", digest(&[inner.as_bytes(), &salt]))
 }
 
-/// What the server stores in `pg_authid.rolpassword`, as `PQencryptPasswordConn` makes it.
+/// The value that the server stores in `pg_authid.rolpassword`, as `PQencryptPasswordConn` makes
+/// it.
 pub fn stored(user: &[u8], password: &[u8]) -> String {
     format!("md5{}", digest(&[password, user]))
 }
@@ -37,7 +38,7 @@ mod tests {
         assert_eq!(answer(b"tester", b"testerpw", *b"salt"), "md59cbabb9c30dc365fd4d56559d6bd1ed9");
     }
 
-    /// What libpq gives for these.
+    /// The results of libpq for these.
     #[test]
     fn stores_as_libpq_does() {
         assert_eq!(stored(b"b", b"a"), "md5187ef4436122d1cc2f40dc2b92f0eba0");

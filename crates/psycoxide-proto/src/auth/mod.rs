@@ -1,4 +1,4 @@
-//! Proving who one is, and making the server prove it too: MD5 and SCRAM-SHA-256.
+//! Authentication: proving who the client is, and checking that the server proves itself too.
 
 pub(crate) mod bearer;
 mod derivation;

@@ -1,4 +1,4 @@
-//! SASLprep (RFC 4013) of a password, with PostgreSQL's leniency.
+//! SASLprep (RFC 4013) of a password, as lenient as PostgreSQL.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ pub(crate) fn saslprep(password: &[u8]) -> Cow<'_, [u8]> {
     let prepared =
         std::str::from_utf8(password).ok().and_then(|text| stringprep::saslprep(text).ok());
     match prepared {
-        // Nothing left, e.g. of a lone soft hyphen, is prohibited as well.
+        // An empty result, e.g. of a lone soft hyphen, is prohibited as well.
         Some(text) if !text.is_empty() => Cow::Owned(text.into_owned().into_bytes()),
         _ => Cow::Borrowed(password),
     }

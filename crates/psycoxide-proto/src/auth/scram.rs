@@ -15,14 +15,14 @@ use super::keys::{Keys, mac};
 use super::saslprep::saslprep;
 use crate::error::AuthError;
 
-/// What the client says about channel binding, RFC 5802's `gs2-cbind-flag` and its data.
+/// The client's statement about channel binding: RFC 5802's `gs2-cbind-flag` and its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Binding {
     /// `n`: the client does not support it.
     Unsupported,
-    /// `y`: the client does, but thinks that the server does not.
+    /// `y`: the client supports it, but thinks that the server does not.
     NotOffered,
-    /// `p`: bound to the server's certificate, of which this is the hash.
+    /// `p`: bound to the server's certificate, whose hash this is.
     EndPoint(Vec<u8>),
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct Exchange {
 }
 
 enum Step {
-    /// The first message is out.
+    /// The first message was sent.
     First(Credential),
     /// The password is being stretched, unless its keys are known.
     Deriving {
@@ -63,16 +63,16 @@ enum Step {
         auth_message: String,
         final_bare: String,
     },
-    /// The final message is out; the server must answer with this signature.
+    /// The final message was sent; the server must answer with the signature `expected`.
     Final { expected: [u8; 32], label: Option<Label>, keys: Arc<Keys> },
     /// The server has proved that it knows the password.
     Verified,
 }
 
-/// What the client has to show.
+/// The secret that the client proves to know.
 enum Credential {
     Password(Zeroizing<Vec<u8>>),
-    /// The keys of a password that somebody else knows.
+    /// The keys of a password, without the password.
     Keys(Arc<Keys>),
 }
 
@@ -94,19 +94,19 @@ impl Exchange {
         Exchange { binding, nonce, cache, step: Step::First(Credential::Password(password)) }
     }
 
-    /// The same with keys instead of a password.
+    /// An exchange with keys instead of a password.
     pub(crate) fn with_keys(keys: Arc<Keys>, nonce: String, binding: Binding) -> Exchange {
         let step = Step::First(Credential::Keys(keys));
         Exchange { binding, nonce, cache: KeyCache::default(), step }
     }
 
     /// `client-first-message`. PostgreSQL takes the user from the StartupMessage and ignores the
-    /// one given here, so it is left empty as libpq does.
+    /// one here, so it is left empty, as in libpq.
     pub(crate) fn first_message(&self) -> String {
         format!("{}n=,r={}", self.binding.header(), self.nonce)
     }
 
-    /// Takes the `server-first-message`; the password is then to be stretched by [`Self::work`].
+    /// Takes the `server-first-message`. After that, [`Self::work`] stretches the password.
     pub(crate) fn server_first(&mut self, message: &[u8]) -> Result<(), AuthError> {
         let Step::First(credential) = &self.step else {
             return Err(AuthError::OutOfOrder("unexpected SASL continuation from server"));
@@ -135,12 +135,12 @@ impl Exchange {
         Ok(())
     }
 
-    /// Whether rounds are left to do before the final message can be sent.
+    /// Whether rounds are left to do before the final message.
     pub(crate) fn is_working(&self) -> bool {
         matches!(self.step, Step::Deriving { .. })
     }
 
-    /// Does a slice of rounds; answers the `client-final-message` after the last.
+    /// Does a slice of rounds. Returns the `client-final-message` after the last.
     pub(crate) fn work(&mut self) -> Option<String> {
         let Step::Deriving { source, label, auth_message, final_bare } = &mut self.step else {
             return None;
@@ -178,7 +178,7 @@ impl Exchange {
         if !bool::from(signature.as_slice().ct_eq(expected.as_slice())) {
             return Err(AuthError::ServerSignature);
         }
-        // Only now: nobody but a server that knows the password can fill the cache.
+        // Not earlier: only a server that knows the password may fill the cache.
         if let Some(label) = label {
             self.cache.keep(*label, keys);
         }
@@ -197,11 +197,11 @@ impl Exchange {
     }
 }
 
-/// What the server stores in `pg_authid.rolpassword` for SCRAM, as `PQencryptPasswordConn` makes
-/// it: `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`.
+/// The value that the server stores in `pg_authid.rolpassword` for SCRAM, as
+/// `PQencryptPasswordConn` makes it: `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`.
 ///
 /// # Errors
-/// When `iterations` is not in 1..=10,000,000.
+/// If `iterations` is not in 1..=10,000,000.
 pub fn stored(password: &[u8], salt: &[u8], iterations: u32) -> Result<String, AuthError> {
     let mut derivation = Derivation::new(&saslprep(password), salt, iterations)?;
     let keys = loop {
@@ -234,7 +234,7 @@ impl<'a> ServerFirst<'a> {
                 .and_then(|attribute| attribute.strip_prefix(name))
                 .ok_or(AuthError::Scram(missing))
         };
-        // A mandatory extension (`m=`) stands first, so it is refused here as RFC 5802 demands.
+        // A mandatory extension (`m=`) comes first, so it is refused here, as RFC 5802 demands.
         let nonce = next("r=", "nonce expected")?;
         if !nonce.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(AuthError::Scram("non-printable characters in nonce"));
@@ -249,7 +249,7 @@ impl<'a> ServerFirst<'a> {
     }
 }
 
-/// A decimal number in bounds.
+/// A decimal number within bounds.
 fn iterations(text: &str) -> Result<u32, AuthError> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let number = if digits { text.parse().ok() } else { None };
@@ -262,8 +262,8 @@ mod tests {
 
     use super::*;
 
-    /// The example of RFC 7677, section 3, but for the user's name: PostgreSQL leaves it empty, so
-    /// only the keys and the salted password are taken from there.
+    /// The example of RFC 7677, section 3. Only the keys and the salted password are taken from
+    /// there, because PostgreSQL leaves the user's name empty.
     #[test]
     fn rfc_7677_salted_password() {
         let salt = STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
@@ -282,7 +282,7 @@ mod tests {
         );
     }
 
-    /// The keys that a stretched password gives serve as well as the password.
+    /// The keys derived from a password work as well as the password.
     #[test]
     fn keys_stand_for_a_password() {
         let mut derivation =
@@ -295,7 +295,7 @@ mod tests {
         play(Exchange::with_keys(Arc::new(given), nonce, Binding::Unsupported), true);
     }
 
-    /// What a PostgreSQL 15 server stored for `ALTER ROLE … PASSWORD 'testerpw'`.
+    /// The value that a PostgreSQL 15 server stored for `ALTER ROLE … PASSWORD 'testerpw'`.
     #[test]
     fn the_verifier_is_the_servers() {
         let salt = STANDARD.decode("OYHGna71ihUPOT2cP1qwfQ==").unwrap();
@@ -319,7 +319,7 @@ mod tests {
 
     const FIRST: &[u8] = b"r=rOprNGfwEbeRWgbNEkqO%hvYDp,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
 
-    /// The second exchange finds the keys of the first, and says the same.
+    /// The second exchange uses the keys of the first and sends the same.
     #[test]
     fn a_whole_exchange() {
         let cache = KeyCache::new(Zeroizing::new([7; 32]));
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_kept_when_the_server_has_proved_that_it_knows_them() {
+    fn keys_are_cached_once_the_server_has_proved_that_it_knows_them() {
         let cache = KeyCache::new(Zeroizing::new([7; 32]));
         let mut refused = exchange_with(&cache, b"pencil");
         refused.server_first(FIRST).unwrap();

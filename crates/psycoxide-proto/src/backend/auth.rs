@@ -1,8 +1,8 @@
-//! `Authentication…`: how the server wants us to prove who we are.
+//! `Authentication…`: the server's requests for authentication.
 
 use crate::wire::reader::{Malformed, Reader};
 
-/// The authentication messages (backend, `R`), told apart by their first number.
+/// The authentication messages (backend, `R`), distinguished by their first number.
 ///
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-AUTHENTICATIONOK>
 #[derive(Debug, PartialEq, Eq)]
@@ -15,15 +15,15 @@ pub(crate) enum Authentication<'a> {
     Md5Password([u8; 4]),
     /// 7: begin GSSAPI.
     Gss,
-    /// 8: GSSAPI, or SSPI, goes on with this token.
+    /// 8: the next token of GSSAPI or SSPI.
     GssContinue(&'a [u8]),
     /// 9: begin SSPI, which GSSAPI can answer.
     Sspi,
     /// 10: choose one of these SASL mechanisms.
     Sasl(Vec<&'a [u8]>),
-    /// 11: the SASL exchange goes on.
+    /// 11: the next message of the SASL exchange.
     SaslContinue(&'a [u8]),
-    /// 12: the SASL exchange ends.
+    /// 12: the last message of the SASL exchange.
     SaslFinal(&'a [u8]),
     /// Any other number.
     Other(i32),
@@ -55,7 +55,7 @@ impl<'a> Authentication<'a> {
     }
 }
 
-/// Names of mechanisms, in the server's order of preference, up to an empty one.
+/// The names of mechanisms, in the server's order of preference, up to an empty one.
 fn mechanisms<'a>(reader: &mut Reader<'a>) -> Result<Vec<&'a [u8]>, Malformed> {
     let mut names = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! `CommandComplete` and `FunctionCallResponse`: a command is done.
+//! `CommandComplete` and `FunctionCallResponse`: the end of a command.
 
 use crate::wire::reader::{Malformed, Reader};
 
@@ -12,9 +12,9 @@ pub(crate) fn command_complete(body: &[u8]) -> Result<&[u8], Malformed> {
     Ok(tag)
 }
 
-/// The whole message that [`command_complete`] reads this tag from.
+/// Writes the message that [`command_complete`] reads this tag from.
 pub(crate) fn write_command_complete(out: &mut Vec<u8>, tag: &[u8]) {
-    // What was read before fits.
+    // The tag was in a message, so it fits into one.
     let length = u32::try_from(4 + tag.len() + 1).unwrap_or(u32::MAX);
     out.push(b'C');
     out.extend_from_slice(&length.to_be_bytes());
@@ -22,7 +22,7 @@ pub(crate) fn write_command_complete(out: &mut Vec<u8>, tag: &[u8]) {
     out.push(0);
 }
 
-/// `FunctionCallResponse` (backend, `V`): what the function returned, `None` for NULL.
+/// `FunctionCallResponse` (backend, `V`): the function's value, `None` for NULL.
 ///
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-FUNCTIONCALLRESPONSE>
 pub(crate) fn function_call_response(body: &[u8]) -> Result<Option<&[u8]>, Malformed> {
@@ -32,7 +32,7 @@ pub(crate) fn function_call_response(body: &[u8]) -> Result<Option<&[u8]>, Malfo
     Ok(value)
 }
 
-/// A message without contents, such as ParseComplete or EmptyQueryResponse.
+/// A message with an empty body, such as ParseComplete or EmptyQueryResponse.
 pub(crate) fn empty(body: &[u8]) -> Result<(), Malformed> {
     Reader::new(body).finish()
 }

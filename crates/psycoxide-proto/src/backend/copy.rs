@@ -1,4 +1,4 @@
-//! `CopyInResponse`, `CopyOutResponse`, `CopyBothResponse`: a COPY begins.
+//! `CopyInResponse`, `CopyOutResponse`, `CopyBothResponse`: the beginning of a COPY.
 
 use crate::wire::reader::{Malformed, Reader};
 
@@ -7,7 +7,7 @@ use crate::wire::reader::{Malformed, Reader};
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-COPYINRESPONSE>
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CopyFormat {
-    /// Whether the whole is in COPY's binary format; otherwise it is textual.
+    /// Whether the data are in COPY's binary format; otherwise they are text.
     pub binary: bool,
     /// The format of each column: 0 is text, 1 is binary.
     pub columns: Vec<i16>,
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn says_the_format_of_each_column() {
+    fn has_the_format_of_each_column() {
         let body = b"\x01\0\x02\0\x01\0\0";
         let format = CopyFormat::parse(body).unwrap();
         assert_eq!(format, CopyFormat { binary: true, columns: vec![1, 0] });

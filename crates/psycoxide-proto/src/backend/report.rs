@@ -1,4 +1,4 @@
-//! `ErrorResponse` and `NoticeResponse`: what the server reports.
+//! `ErrorResponse` and `NoticeResponse`: the server's reports.
 
 use std::fmt;
 
@@ -9,11 +9,11 @@ use crate::wire::reader::{Malformed, Reader};
 ///
 /// <https://www.postgresql.org/docs/current/protocol-error-fields.html>: "Since more field types
 /// might be added in future, frontends should silently ignore fields of unrecognized type." They
-/// are kept here, under their code. Texts are bytes: before the session's encoding is settled the
-/// server may send any encoding at all, so UTF-8 is never assumed.
+/// are stored here, under their code. Texts are bytes: until the session's encoding is settled the
+/// server may send any encoding, so UTF-8 is never assumed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Report {
-    /// The fields as they came, without the zero byte that ends the list.
+    /// The fields as received, without the zero byte that ends the list.
     fields: Vec<u8>,
 }
 
@@ -21,9 +21,9 @@ impl Report {
     /// Reads the body of the message.
     ///
     /// # Errors
-    /// A reason, when a field's text has no end, the list is empty without one, or bytes follow the
-    /// list. The zero byte that ends the list may be missing behind a whole field, as libpq allows
-    /// while it connects: pgagroal 2.1 counts one byte too few in what it reports itself.
+    /// The text of a field has no end, an empty list has no end, or bytes follow the list. The
+    /// list's final zero byte may be missing after a complete field, as libpq allows while it
+    /// connects: pgagroal 2.1 counts one byte too few in its own reports.
     pub fn parse(body: &[u8]) -> Result<Report, Malformed> {
         let mut reader = Reader::new(body);
         loop {
@@ -39,7 +39,7 @@ impl Report {
         }
     }
 
-    /// The text of the field with this code, the first one if there are several.
+    /// The text of the first field with this code.
     pub fn field(&self, code: u8) -> Option<&[u8]> {
         self.iter().find(|(other, _)| *other == code).map(|(_, text)| text)
     }
@@ -53,12 +53,12 @@ impl Report {
         })
     }
 
-    /// The severity: `V`, which is never translated (servers since 9.6), else `S`.
+    /// The severity: `V`, which is never translated (servers since 9.6), or else `S`.
     pub fn severity(&self) -> Option<&[u8]> {
         self.field(b'V').or_else(|| self.field(b'S'))
     }
 
-    /// The SQLSTATE code, when it is one: five digits or upper-case ASCII letters.
+    /// The SQLSTATE code, if it is well formed: five digits or upper-case ASCII letters.
     pub fn sqlstate(&self) -> Option<&str> {
         let code = self.field(b'C')?;
         let shaped = code.len() == 5
@@ -76,14 +76,14 @@ impl Report {
         matches!(self.severity(), Some(b"FATAL" | b"PANIC"))
     }
 
-    /// How many bytes the report holds.
+    /// The memory of the report in bytes.
     pub fn memory(&self) -> usize {
         self.fields.len()
     }
 }
 
-/// The severity as the server translated it and the primary message, with anything that is not
-/// UTF-8 replaced. A caller that knows the session's encoding can do better with the fields.
+/// The severity as translated by the server, and the primary message, with everything that is not
+/// UTF-8 replaced. Callers that know the session's encoding can do better with the fields.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let severity = self.field(b'S').or_else(|| self.severity()).unwrap_or(b"ERROR");
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_every_cut_within_a_field_and_what_trails() {
+    fn refuses_every_cut_within_a_field_and_trailing_bytes() {
         let body = b"SERROR\0C42P01\0Mx\0\0";
         let whole = [7, 14, 17];
         for end in 0..body.len() {

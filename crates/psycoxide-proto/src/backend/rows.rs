@@ -27,8 +27,8 @@ pub(crate) fn row_description(body: &[u8]) -> Result<Columns, Malformed> {
     Ok(Columns(columns))
 }
 
-/// `DataRow` (backend, `D`): checks that it has this many fields and that their lengths add up,
-/// so that it can be read later without a doubt.
+/// `DataRow` (backend, `D`): checks that it has `columns` fields and that their lengths add up, so
+/// that reading it later cannot fail.
 ///
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-DATAROW>
 #[inline]
@@ -37,8 +37,8 @@ pub(crate) fn check_row(body: &[u8], columns: u16) -> Result<(), Malformed> {
     if u16::from_be_bytes(*count) != columns {
         return Err("a row has not as many fields as the result has columns");
     }
-    // Where the next field begins. That it lies within the row is asked when it is read, and at the
-    // end: once for each field.
+    // The start of the next field. It is checked against the row's length when that field is read,
+    // and once at the end.
     let mut next = 0;
     for _ in 0..columns {
         let (length, _) = fields.get(next..).ok_or(SHORT)?.split_first_chunk().ok_or(SHORT)?;

@@ -1,9 +1,9 @@
-//! Messages about the session itself: its parameters, its cancel key, its transaction's state,
-//! its notifications, the protocol version it settled on.
+//! Messages about the session itself: its parameters, its cancel key, its transaction status, its
+//! notifications, the negotiated protocol version.
 
 use crate::wire::reader::{Malformed, Reader};
 
-/// Where the session stands with regard to transactions, as `ReadyForQuery` says.
+/// The session's transaction status, as in `ReadyForQuery`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransactionStatus {
     /// Not in a transaction block (`I`).
@@ -41,7 +41,7 @@ pub(crate) fn parameter_status(body: &[u8]) -> Result<(&[u8], &[u8]), Malformed>
     Ok((name, value))
 }
 
-/// `BackendKeyData` (backend, `K`): what a `CancelRequest` must quote.
+/// `BackendKeyData` (backend, `K`): the key that a `CancelRequest` must quote.
 ///
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-BACKENDKEYDATA>:
 /// "The minimum and maximum key length are 4 and 256 bytes, respectively."
@@ -65,14 +65,14 @@ impl CancelKey {
     }
 }
 
-/// Prints the process id only: who knows the key may cancel.
+/// Prints only the process id: whoever knows the key may cancel.
 impl std::fmt::Debug for CancelKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CancelKey").field("pid", &self.pid).finish_non_exhaustive()
     }
 }
 
-/// `NotificationResponse` (backend, `A`): somebody ran NOTIFY on a channel listened to.
+/// `NotificationResponse` (backend, `A`): a NOTIFY on a channel that the session listens to.
 ///
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-NOTIFICATIONRESPONSE>
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,15 +96,15 @@ impl Notification {
     }
 }
 
-/// `NegotiateProtocolVersion` (backend, `v`): the server speaks an older minor version than asked
-/// for, or does not know some `_pq_.` options.
+/// `NegotiateProtocolVersion` (backend, `v`): the server supports only an older minor version, or
+/// does not know some `_pq_.` options.
 ///
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-NEGOTIATEPROTOCOLVERSION>
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NegotiateProtocolVersion<'a> {
     /// The newest version that the server supports: major in the upper half, minor in the lower.
     pub(crate) newest: u32,
-    /// The options it does not know.
+    /// The options that the server does not know.
     pub(crate) unknown: Vec<&'a [u8]>,
 }
 
@@ -129,7 +129,7 @@ impl<'a> NegotiateProtocolVersion<'a> {
 mod tests {
     use super::*;
 
-    /// A decoder must refuse every proper prefix of a good body and the body with a byte more.
+    /// A decoder must refuse every proper prefix of a valid body, and the body with one byte more.
     fn strict<T>(body: &[u8], parse: impl Fn(&[u8]) -> Result<T, Malformed>) {
         assert!(parse(body).is_ok());
         for end in 0..body.len() {
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn ready_says_where_the_transaction_is() {
+    fn ready_has_the_transaction_status() {
         assert_eq!(ready_for_query(b"I"), Ok(TransactionStatus::Idle));
         assert_eq!(ready_for_query(b"T"), Ok(TransactionStatus::InTransaction));
         assert_eq!(ready_for_query(b"E"), Ok(TransactionStatus::InError));
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn negotiation_lists_what_is_unknown() {
+    fn negotiation_lists_unknown_options() {
         let body = b"\0\x03\0\0\0\0\0\x02_pq_.a\0_pq_.b\0";
         let message = NegotiateProtocolVersion::parse(body).unwrap();
         assert_eq!(message.newest, 3 << 16);

@@ -1,10 +1,10 @@
 //! The server's version as a number.
 
-/// `15.18` as 150018, `9.3.5` as 90305, 0 for what is no version: libpq's `PQserverVersion`.
+/// `15.18` as 150018, `9.3.5` as 90305, anything else as 0: libpq's `PQserverVersion`.
 ///
-/// What comes after the number (`(Debian 15.18-0)`, `beta1`) is not looked at. As in libpq, two
-/// parts are read by the rule of PostgreSQL 10 and later if the first is 10 or more, and three by
-/// the older one whatever they are.
+/// Text after the number (`(Debian 15.18-0)`, `beta1`) is ignored. As in libpq, two parts follow
+/// the rule of PostgreSQL 10 and later if the first is at least 10; three parts always follow the
+/// older rule.
 pub(crate) fn number(version: &[u8]) -> u32 {
     let mut parts = [0_u32; 3];
     let mut rest = version;

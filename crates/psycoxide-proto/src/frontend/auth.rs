@@ -11,7 +11,7 @@ pub(crate) fn password(out: &mut Vec<u8>, password: &[u8]) -> Result<(), Refused
     message.finish()
 }
 
-/// `SASLInitialResponse` (frontend, `p`): the mechanism chosen and its first message.
+/// `SASLInitialResponse` (frontend, `p`): the chosen mechanism and its first message.
 ///
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-SASLINITIALRESPONSE>
 pub(crate) fn sasl_initial(

@@ -3,8 +3,8 @@
 use crate::wire::outbox::Outbox;
 use crate::wire::writer::{Refused, Writer};
 
-/// COPY FROM may cut its data anywhere, so a longer chunk becomes several messages: the server
-/// takes no message of a gigabyte or more, and holds each one whole.
+/// The longest piece of a COPY FROM in one message. The data may be cut anywhere, the server holds
+/// each message whole, and it refuses messages of a gigabyte or more.
 const COPY_PIECE: usize = 16 << 20;
 
 /// The type and the length of a message.
@@ -19,8 +19,8 @@ pub(crate) fn copy_data(out: &mut Vec<u8>, data: &[u8]) -> Result<(), Refused> {
     message.finish()
 }
 
-/// The data of a COPY FROM, in as many messages as they need; none for no data. Where the last data
-/// are not sent yet, they become one message: each costs the server much more than a few bytes do.
+/// The data of a COPY FROM, in as many messages as they need; no data need none. Data are added to
+/// the last message until it is sent, as each message costs the server much more than a few bytes.
 pub(crate) fn copy_stream(out: &mut Outbox, data: &[u8]) -> Result<(), Refused> {
     if data.is_empty() || out.extend(data, COPY_PIECE) {
         return Ok(());
@@ -37,7 +37,7 @@ pub(crate) fn copy_done(out: &mut Vec<u8>) {
     out.extend_from_slice(b"c\0\0\0\x04");
 }
 
-/// `CopyFail` (frontend, `f`): the server fails the COPY, with this reason in its message.
+/// `CopyFail` (frontend, `f`): makes the server fail the COPY, with this reason in its message.
 ///
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-COPYFAIL>
 pub(crate) fn copy_fail(out: &mut Vec<u8>, reason: &[u8]) -> Result<(), Refused> {

@@ -13,18 +13,18 @@ pub struct BoundParameter {
     pub format: i16,
 }
 
-/// What a Describe or Close is about.
+/// The object of a Describe or Close.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Target {
+pub(crate) enum ObjectKind {
     Statement,
     Portal,
 }
 
-impl Target {
+impl ObjectKind {
     fn byte(self) -> u8 {
         match self {
-            Target::Statement => b'S',
-            Target::Portal => b'P',
+            ObjectKind::Statement => b'S',
+            ObjectKind::Portal => b'P',
         }
     }
 }
@@ -46,27 +46,28 @@ pub(crate) fn parse(
     message.finish()
 }
 
-/// Begins a `Parse` of the unnamed statement: its text comes next.
+/// Begins a `Parse` of the unnamed statement. Its text comes next.
 pub(crate) fn begin_parse(out: &mut Vec<u8>) {
-    // The length comes last.
+    // The length is written last.
     out.extend_from_slice(b"P\0\0\0\0\0");
 }
 
-/// What stands behind the text of a `Parse`: no types of parameters. Then [`run_unnamed`].
+/// The bytes after the text of a `Parse`: no parameter types, then the messages of [`run_unnamed`].
 pub(crate) const PARSED_AND_RUN: [u8; 26] =
     *b"\0\0\0B\0\0\0\x0c\0\0\0\0\0\0\0\0E\0\0\0\x09\0\0\0\0\0";
 
-/// Ends the `Parse` that begins at `start`, whose text has been written, and runs the statement; or
-/// leaves it as it is.
+/// Ends the `Parse` that begins at `start`, after its text, and runs the statement. Writes nothing
+/// if the message is too long.
 pub(crate) fn end_parse_and_run(out: &mut Vec<u8>, start: usize) -> Result<(), Refused> {
-    // The text's NUL and the count of types belong to it.
+    // The message also counts the text's NUL and the number of types.
     let end = out.len() + 3;
     write_length(out, start, end)?;
     out.extend_from_slice(&PARSED_AND_RUN);
     Ok(())
 }
 
-/// Writes the length of the message that begins at `start` and ends at `end`, less its type.
+/// Writes the length of the message that begins at `start` and ends at `end`. It does not count the
+/// type byte.
 fn write_length(out: &mut [u8], start: usize, end: usize) -> Result<(), Refused> {
     let length = i32::try_from(end - start - 1).map_err(|_| TOO_LONG)?;
     match out.get_mut(start + 1..).and_then(<[u8]>::first_chunk_mut::<4>) {
@@ -78,7 +79,7 @@ fn write_length(out: &mut [u8], start: usize, end: usize) -> Result<(), Refused>
     }
 }
 
-/// `Bind` (frontend, `B`): makes the unnamed portal of a statement and values.
+/// `Bind` (frontend, `B`): makes the unnamed portal from a statement and values.
 pub(crate) fn bind(
     out: &mut Vec<u8>,
     statement: &[u8],
@@ -103,48 +104,48 @@ pub(crate) fn bind(
     message.finish()
 }
 
-/// Begins a `Bind` of the unnamed statement to so many values, all of them texts as yet.
+/// Begins a `Bind` of the unnamed statement to this many values, in text format for now.
 pub(crate) fn begin_bind(out: &mut Vec<u8>, values: usize) {
     let count = u16::try_from(values).unwrap_or(u16::MAX).to_be_bytes();
-    // The length comes last; no names.
+    // The length is written last; both names are empty.
     out.extend_from_slice(b"B\0\0\0\0\0\0");
     out.extend_from_slice(&count);
     out.resize(out.len() + values * 2, 0);
     out.extend_from_slice(&count);
 }
 
-/// In the `Bind` that begins at `start`, the value of this number is a binary one.
+/// In the `Bind` that begins at `start`, sets the format of value `number` to binary.
 pub(crate) fn mark_binary(out: &mut [u8], start: usize, number: usize) {
-    // Behind the type, the length, two empty names and a count: the lower byte of its format.
+    // The lower byte of its format, after the type, the length, two empty names and a count.
     if let Some(format) = out.get_mut(start + 10 + number * 2) {
         *format = 1;
     }
 }
 
-/// Ends the `Bind` that begins at `start`, whose values have been written.
+/// Ends the `Bind` that begins at `start`, after its values.
 pub(crate) fn end_bind(out: &mut Vec<u8>, start: usize) -> Result<(), Refused> {
-    // No formats of results either: they are texts.
+    // No result formats: all columns are text.
     out.extend_from_slice(b"\0\0");
     let end = out.len();
     write_length(out, start, end)
 }
 
 /// `Describe` (frontend, `D`).
-pub(crate) fn describe(out: &mut Vec<u8>, target: Target, name: &[u8]) -> Result<(), Refused> {
+pub(crate) fn describe(out: &mut Vec<u8>, target: ObjectKind, name: &[u8]) -> Result<(), Refused> {
     named(out, b'D', target, name)
 }
 
 /// `Close` (frontend, `C`).
-pub(crate) fn close(out: &mut Vec<u8>, target: Target, name: &[u8]) -> Result<(), Refused> {
+pub(crate) fn close(out: &mut Vec<u8>, target: ObjectKind, name: &[u8]) -> Result<(), Refused> {
     named(out, b'C', target, name)
 }
 
-/// `Bind` of the unnamed statement to no values at all, and `Execute`.
+/// `Bind` of the unnamed statement without values, and `Execute`.
 pub(crate) fn run_unnamed(out: &mut Vec<u8>) {
     out.extend_from_slice(b"B\0\0\0\x0c\0\0\0\0\0\0\0\0E\0\0\0\x09\0\0\0\0\0");
 }
 
-/// `Execute` (frontend, `E`) of the unnamed portal, all rows at once.
+/// `Execute` (frontend, `E`) of the unnamed portal, without a row limit.
 pub(crate) fn execute(out: &mut Vec<u8>) {
     out.extend_from_slice(b"E\0\0\0\x09\0\0\0\0\0");
 }
@@ -156,14 +157,14 @@ pub(crate) fn sync(out: &mut Vec<u8>) {
 
 const SYNC: &[u8] = b"S\0\0\0\x04";
 
-/// Messages that were written before, and [`sync`]. They may be many: the buffer grows once.
+/// Serialised messages and a [`sync`]. Reserves the memory once, as there may be many.
 pub(crate) fn write_synced(out: &mut Vec<u8>, messages: &[u8]) {
     out.reserve(messages.len() + SYNC.len());
     out.extend_from_slice(messages);
     sync(out);
 }
 
-fn named(out: &mut Vec<u8>, kind: u8, target: Target, name: &[u8]) -> Result<(), Refused> {
+fn named(out: &mut Vec<u8>, kind: u8, target: ObjectKind, name: &[u8]) -> Result<(), Refused> {
     let mut message = Writer::message(out, kind);
     message.byte(target.byte());
     message.string(name)?;
@@ -199,9 +200,9 @@ mod tests {
             b"B\0\0\0\x1c\0s\0\0\x02\0\0\0\x01\0\x02\0\0\0\x017\xff\xff\xff\xff\0\x01\0\x01"
         );
         out.clear();
-        describe(&mut out, Target::Portal, b"").unwrap();
+        describe(&mut out, ObjectKind::Portal, b"").unwrap();
         execute(&mut out);
-        close(&mut out, Target::Statement, b"s").unwrap();
+        close(&mut out, ObjectKind::Statement, b"s").unwrap();
         sync(&mut out);
         assert_eq!(out, b"D\0\0\0\x06P\0E\0\0\0\x09\0\0\0\0\0C\0\0\0\x07Ss\0S\0\0\0\x04");
     }

@@ -1,4 +1,4 @@
-//! The messages that a client sends, appended to an out buffer.
+//! The messages that a client sends, appended to a buffer.
 
 pub(crate) mod auth;
 pub(crate) mod copy;

@@ -12,8 +12,8 @@ pub(crate) fn query(out: &mut Vec<u8>, sql: &[u8]) -> Result<(), Refused> {
     message.finish()
 }
 
-/// The same for a text that nobody needs any more: of a long one that comes first the memory becomes the
-/// buffer, as the pages of another would take longer to come by than the text to move.
+/// A simple query with an owned text. A long text that comes first becomes the buffer itself, as
+/// moving it is faster than getting new pages for a copy.
 pub(crate) fn query_of(out: &mut Vec<u8>, mut sql: Vec<u8>) -> Result<(), Refused> {
     if sql.len() < LONG || !out.is_empty() {
         return query(out, &sql);

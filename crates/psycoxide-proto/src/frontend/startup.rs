@@ -7,14 +7,14 @@ use crate::wire::writer::{Refused, Writer};
 /// least significant 16 bits."
 const CANCEL_REQUEST: u32 = 1234 << 16 | 5678;
 
-/// `SSLRequest` (frontend): its length and its code, "1234 in the most significant 16 bits, and 5679
-/// in the least significant 16 bits." The answer is a single byte, `S` or `N`.
+/// `SSLRequest` (frontend): its length and its code, "1234 in the most significant 16 bits, and
+/// 5679 in the least significant 16 bits." The reply is a single byte, `S` or `N`.
 pub const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
-/// `GSSENCRequest` (frontend): the same with 5680. The answer is a single byte, `G` or `N`.
+/// `GSSENCRequest` (frontend): the same with 5680. The reply is a single byte, `G` or `N`.
 pub const GSS_ENC_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x30];
 
-/// `StartupMessage` (frontend): the protocol's version, then names and values.
+/// `StartupMessage` (frontend): the protocol version, then names and values.
 ///
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-STARTUPMESSAGE>
 pub(crate) fn startup(
@@ -26,7 +26,7 @@ pub(crate) fn startup(
     message.uint32(version);
     for (name, value) in parameters {
         if name.is_empty() {
-            // An empty name is what ends the list.
+            // An empty name would end the list.
             return Err("a connection parameter has no name");
         }
         message.string(name)?;
@@ -37,8 +37,8 @@ pub(crate) fn startup(
 }
 
 impl CancelKey {
-    /// `CancelRequest` (frontend): the only message of a connection of its own, after which the
-    /// server closes it.
+    /// `CancelRequest` (frontend): the only message on a connection of its own, which the server
+    /// then closes.
     ///
     /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-CANCELREQUEST>
     pub fn request_message(&self) -> Vec<u8> {
@@ -46,7 +46,7 @@ impl CancelKey {
         let mut message = Writer::untyped(&mut out);
         message.uint32(CANCEL_REQUEST);
         message.int32(self.pid);
-        // Neither can fail for a key of at most 256 bytes.
+        // Neither call can fail: a key has at most 256 bytes.
         let _ = message.bytes(&self.secret);
         let _ = message.finish();
         out
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn startup_cannot_be_made_to_say_more() {
+    fn startup_values_cannot_smuggle_parameters() {
         let mut out = Vec::new();
         let smuggled = [(b"application_name".to_vec(), b"x\0user\0postgres".to_vec())];
         assert!(startup(&mut out, 3 << 16, &smuggled).is_err());

@@ -1,6 +1,6 @@
 //! Sends a request, and keeps the part of it that has to wait.
 
-use crate::frontend::extended::{self, Target};
+use crate::frontend::extended::{self, ObjectKind};
 use crate::frontend::query;
 use crate::machine::request::{Extended, Request, RequestKind};
 use crate::machine::transitions::Phase;
@@ -118,12 +118,12 @@ impl InFlight {
             RequestKind::Extended(extended) => with_parameters(out, &extended)?,
             RequestKind::Prepare { name, sql, types } => {
                 extended::parse(out, &name, &sql, &types)?;
-                extended::describe(out, Target::Statement, &name)?;
+                extended::describe(out, ObjectKind::Statement, &name)?;
                 extended::sync(out);
                 Phase::PrepareParse
             }
             RequestKind::Close { name } => {
-                extended::close(out, Target::Statement, &name)?;
+                extended::close(out, ObjectKind::Statement, &name)?;
                 extended::sync(out);
                 Phase::Close
             }
@@ -294,10 +294,10 @@ fn with_parameters(out: &mut Vec<u8>, extended: &Extended) -> Result<Phase, Refu
 /// its snapshot until the next statement and hold up VACUUM while the program is idle; a simple
 /// query leaves none behind.
 fn finish(out: &mut Vec<u8>, closes: bool) -> Result<(), Refused> {
-    extended::describe(out, Target::Portal, b"")?;
+    extended::describe(out, ObjectKind::Portal, b"")?;
     extended::execute(out);
     if closes {
-        extended::close(out, Target::Portal, b"")?;
+        extended::close(out, ObjectKind::Portal, b"")?;
     }
     extended::sync(out);
     Ok(())
