@@ -1,5 +1,5 @@
-//! How fast the engine takes rows, what a round trip costs it, and how long SCRAM's usual number of
-//! rounds takes: `cargo run --release -p psycoxide-proto --example throughput`.
+//! Measures how fast the engine takes rows, the cost of a round trip, and SCRAM's usual number of
+//! rounds: `cargo run --release -p psycoxide-proto --example throughput`.
 #![expect(clippy::disallowed_methods, reason = "it measures time")]
 
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ const WELCOME: &[u8] = b"R\0\0\0\x08\0\0\0\0S\0\0\0\x12DateStyle\0ISO\0Z\0\0\0\x
 const COLUMNS: &[u8] = b"T\0\0\0\x1a\0\x01n\0\0\0\0\0\0\0\0\0\0\x17\0\x04\xff\xff\xff\xff\0\0";
 const END: &[u8] = b"C\0\0\0\x0dSELECT 1\0Z\0\0\0\x05I";
 
-/// A socket hands over about so much at once.
+/// About the most that a socket returns at once.
 const READ: usize = 200 << 10;
 
 fn idle() -> Engine {
@@ -21,7 +21,7 @@ fn idle() -> Engine {
     engine
 }
 
-/// Has one answer, read as from a socket.
+/// Feeds one reply, in reads as from a socket, and returns the outcome.
 fn ask(engine: &mut Engine, answer: &[u8]) -> Outcome {
     let submitted = engine.submit(Request::query(b"SELECT 1".to_vec()));
     assert_eq!(submitted, Ok(()));

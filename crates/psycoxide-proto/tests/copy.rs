@@ -13,13 +13,13 @@ fn format() -> CopyFormat {
     CopyFormat { binary: false, columns: vec![0] }
 }
 
-/// An engine in a COPY that began with this message, whose event has been taken.
+/// An engine in a COPY that began with a message of this type; its event has been taken.
 fn copying(kind: u8) -> Engine {
     let mut engine = idle();
     engine.submit(Request::query(b"COPY t".to_vec())).unwrap();
     sent(&mut engine);
     engine.receive(&message(kind, FORMAT));
-    assert!(!engine.interest().contains(Interest::READ), "the event is to be taken first");
+    assert!(!engine.interest().contains(Interest::READ), "the event must be taken first");
     let expected = match kind {
         b'G' => Event::CopyIn(format()),
         b'H' => Event::CopyOut(format()),
@@ -72,7 +72,7 @@ fn a_server_can_refuse_a_copy_at_any_time() {
         engine.copy_chunk(b"more\n").unwrap();
         engine.copy_done().unwrap();
         engine.copy_fail(b"why").unwrap();
-        assert!(sent(engine).is_empty(), "what comes too late is dropped");
+        assert!(sent(engine).is_empty(), "late data are dropped");
     };
     late(&mut engine);
     engine.receive(&ready(b'E'));
@@ -184,7 +184,7 @@ fn a_stream_keeps_its_messages_apart() {
 
 #[test]
 fn a_stream_ends_from_either_side() {
-    // We end it; data may still be on their way.
+    // The client ends the stream; data may still be on their way.
     let mut engine = copying(b'W');
     engine.copy_done().unwrap();
     engine.copy_chunk(b"too late").unwrap();
@@ -193,7 +193,7 @@ fn a_stream_ends_from_either_side() {
     assert_eq!(engine.poll_event(), Some(Event::CopyData(b"late".to_vec())));
     assert_eq!(outcome(&mut engine).result.unwrap().kind, ResultKind::CopyBoth);
 
-    // The server ends it, at the end of a timeline: the next one's is a result with rows.
+    // The server ends the stream, at the end of a timeline: a result with rows names the next one.
     let mut engine = copying(b'W');
     engine.receive(&message(b'c', b""));
     assert_eq!(sent(&mut engine), b"c\0\0\0\x04");
@@ -207,7 +207,7 @@ fn a_stream_ends_from_either_side() {
     engine.receive(&timeline.concat());
     assert_eq!(outcome(&mut engine).result.unwrap().tag[..], *b"START_STREAMING");
 
-    // The server shuts down: no CopyDone, and then the end.
+    // The server shuts down: it sends no CopyDone before the end.
     let mut engine = copying(b'W');
     engine.receive(&complete("COPY 0"));
     engine.receive_eof();

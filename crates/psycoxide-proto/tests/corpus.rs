@@ -10,7 +10,7 @@ mod commands;
 
 use std::path::Path;
 
-/// All inputs of the conversations, by name.
+/// All inputs of conversations, by name.
 fn corpus() -> Vec<(String, Vec<u8>)> {
     let inputs = corpus_of("conversation");
     assert!(inputs.len() >= 10, "the corpus is missing");
@@ -41,7 +41,7 @@ fn commands_in_any_order_are_obeyed_or_refused() {
 }
 
 #[test]
-fn the_corpus_is_told_the_same_in_every_piece() {
+fn the_corpus_gives_the_same_events_in_pieces_of_any_size() {
     for (name, input) in corpus() {
         println!("{name}");
         play::conversation(&input);
@@ -54,7 +54,7 @@ fn the_corpus_is_told_the_same_in_every_piece() {
 }
 
 #[test]
-fn what_is_cut_off_ends_cleanly() {
+fn truncated_conversations_end_cleanly() {
     for (name, input) in corpus() {
         println!("{name}");
         for end in (0..input.len()).step_by(1 + input.len() / 150) {
@@ -63,7 +63,7 @@ fn what_is_cut_off_ends_cleanly() {
     }
 }
 
-/// A small generator with a fixed seed (xorshift): the same mutations in every run.
+/// A small pseudo-random generator with a fixed seed (xorshift): every run has the same mutations.
 struct Random(u64);
 
 impl Random {
@@ -76,7 +76,7 @@ impl Random {
 }
 
 #[test]
-fn what_is_garbled_is_told_the_same_in_every_piece() {
+fn garbled_conversations_give_the_same_events_in_pieces_of_any_size() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     for (_, input) in corpus().iter().filter(|(_, input)| input.len() < 20_000) {
         for _ in 0..100 {

@@ -1,8 +1,8 @@
-//! The engine and a real server, over a plain TCP connection.
+//! The engine with a real server, over a plain TCP connection.
 //!
 //! `PSYCOXIDE_TEST_DSN="host=… port=… dbname=… user=… password=…"` names the server; without it
-//! there is nothing to try. With `PSYCOXIDE_RECORD` set to a folder, what the server sends is kept
-//! there as input for the fuzzer.
+//! nothing is tested. If `PSYCOXIDE_RECORD` names a folder, the server's bytes are stored there as
+//! input for the fuzzer.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -27,7 +27,7 @@ use psycoxide_proto::{
 struct Session {
     engine: Engine,
     stream: TcpStream,
-    /// All that the server has sent.
+    /// Everything that the server has sent.
     heard: Vec<u8>,
 }
 
@@ -36,10 +36,10 @@ fn option<'a>(dsn: &'a str, name: &str) -> Option<&'a str> {
 }
 
 impl Session {
-    /// Connects and opens the session; `None` when no server is named.
+    /// Connects and opens the session. `None` if no server is named.
     fn open(change: impl FnOnce(&mut Startup)) -> Option<Session> {
         let dsn = std::env::var("PSYCOXIDE_TEST_DSN").ok()?;
-        // A socket's folder or a whole URI is not understood here.
+        // Only a host name is understood here, neither a socket's folder nor a URI.
         let host = option(&dsn, "host").filter(|host| !host.starts_with('/'))?;
         let port = option(&dsn, "port").unwrap_or("5432");
         let user = option(&dsn, "user")?;
@@ -96,7 +96,7 @@ impl Session {
         self.run(Request::query(sql.into()))
     }
 
-    /// Keeps what the server sent, from byte `from` on.
+    /// Stores the server's bytes from byte `from` on.
     fn record(&self, name: &str, choice: u8, from: usize) {
         if let Ok(folder) = std::env::var("PSYCOXIDE_RECORD") {
             let head = [choice, 0];
@@ -156,7 +156,7 @@ fn a_begin_travels_along() {
     session.record("begin", 1, from);
     session.query("ROLLBACK");
 
-    // A BEGIN that fails: nothing behind it is run, and the session is usable.
+    // A BEGIN that fails: the statement after it is not run, and the session stays usable.
     let from = session.heard.len();
     let request = Request::query(b"CREATE TABLE must_not_exist ()".to_vec());
     let outcome = session.run(request.begin(b"BEGIN ISOLATION LEVEL NONSENSE"));
@@ -176,7 +176,7 @@ fn a_begin_travels_along() {
     assert_eq!(rows(&outcome), [[Some("1".to_owned())]]);
     assert_eq!(session.engine.transaction_status(), TransactionStatus::InTransaction);
 
-    // A query that fails behind its BEGIN leaves a failed transaction.
+    // A query that fails after its BEGIN leaves a failed transaction.
     session.query("ROLLBACK");
     let outcome = session.run(Request::query(b"SELEC".to_vec()).begin(b"BEGIN"));
     assert_eq!(state(&outcome), Some("42601"));
@@ -242,7 +242,7 @@ fn the_extended_protocol() {
     session.query("CREATE TEMP TABLE x (a int UNIQUE DEFERRABLE INITIALLY DEFERRED)");
     let copy = Extended { sql: Some(b"COPY x FROM STDIN".to_vec()), ..Extended::default() };
     assert_eq!(state(&session.run(Request::extended(copy))), Some("57014"));
-    // The implicit COMMIT fails at Sync, behind the CommandComplete.
+    // The implicit COMMIT fails at Sync, after the CommandComplete.
     let sql = b"INSERT INTO x VALUES (1), (1)".to_vec();
     let insert = Extended { sql: Some(sql), ..Extended::default() };
     let outcome = session.run(Request::extended(insert));
@@ -291,7 +291,7 @@ fn copies() {
     assert_eq!((lines, outcome.result.unwrap().affected()), (1000, Some(1000)));
     session.record("copy-out", 0, from);
 
-    // The server refuses a line, and then the driver gives up by itself.
+    // The server refuses a line; then the driver itself gives up.
     session.engine.submit(Request::query(b"COPY t FROM STDIN".to_vec())).unwrap();
     session.event();
     session.engine.copy_chunk(b"not a number\tx\n").unwrap();

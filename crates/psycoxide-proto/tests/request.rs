@@ -1,4 +1,4 @@
-//! Requests and their answers.
+//! Requests and their replies.
 
 mod common;
 
@@ -10,7 +10,7 @@ use psycoxide_proto::{
     ResultKind, Tally, TransactionStatus, Violation,
 };
 
-/// Submits a request, checks what is sent, and feeds the answer.
+/// Submits a request, checks the types of its messages, and feeds the server's reply.
 fn ask(engine: &mut Engine, request: Request, messages: &str, answer: &[Vec<u8>]) {
     engine.submit(request).unwrap();
     assert_eq!(kinds(&sent(engine)), messages);
@@ -123,7 +123,7 @@ fn the_last_of_several_results_wins() {
 }
 
 #[test]
-fn an_error_takes_every_result_away() {
+fn an_error_discards_every_result() {
     let mut engine = idle();
     ask(
         &mut engine,
@@ -231,13 +231,13 @@ fn statement(sql: &str) -> Request {
     Request::statement(sql.as_bytes().to_vec())
 }
 
-/// What the server says of a BEGIN by the extended query protocol.
+/// The replies to a BEGIN by the extended query protocol.
 fn begun() -> Vec<u8> {
     [message(b'1', b""), message(b'2', b""), complete("BEGIN")].concat()
 }
 
 #[test]
-fn a_begin_travels_with_what_goes_by_the_extended_protocol() {
+fn a_begin_goes_with_a_request_of_the_extended_protocol() {
     let mut engine = idle_postgresql();
     ask(
         &mut engine,
@@ -276,7 +276,7 @@ fn a_begin_travels_with_what_goes_by_the_extended_protocol() {
     assert_eq!(outcome(&mut engine).result.unwrap().affected(), Some(1));
 }
 
-/// The request is not sent before the server has said that the transaction is open.
+/// The request is not sent before the server has opened the transaction.
 #[test]
 fn anything_else_waits_for_its_begin() {
     let alone = || (idle_reporting(), "PBES", begun());
@@ -306,7 +306,7 @@ fn anything_else_waits_for_its_begin() {
         assert_eq!(outcome(&mut engine).error.unwrap().sqlstate(), Some("22012"));
         assert!(engine.is_idle() && engine.has_begun());
 
-        // Where the BEGIN fails, it is never sent.
+        // If the BEGIN fails, the request is never sent.
         let (mut engine, begin, _) = peer();
         let refused = [error("ERROR", "57014", "no"), ready(b'I')];
         ask(&mut engine, request.begin(BEGIN), begin, &refused);
@@ -315,11 +315,11 @@ fn anything_else_waits_for_its_begin() {
     }
 }
 
-/// Only a peer that reports all that PostgreSQL reports, and has answered by the extended protocol,
-/// gets a BEGIN and a statement together: the first BEGIN goes alone. What is reported later, by a
-/// pooler whose server has changed, does not count.
+/// A BEGIN and a statement go together only to a peer that reports all the parameters that
+/// PostgreSQL reports since 14 and has answered by the extended protocol, so the first BEGIN goes
+/// alone. Later reports, by a pooler whose server has changed, do not count.
 #[test]
-fn a_begin_that_went_alone_shows_what_the_peer_knows() {
+fn a_begin_sent_alone_shows_what_the_peer_knows() {
     for (peer, messages) in
         [(idle_unproven as fn() -> Engine, "PBEPBDECS"), (idle_reporting, "PBES")]
     {
@@ -333,7 +333,7 @@ fn a_begin_that_went_alone_shows_what_the_peer_knows() {
     }
 }
 
-/// One Sync ends all of it, so the server skips the statement when the BEGIN fails.
+/// One Sync ends both, so the server skips the statement if the BEGIN fails.
 #[test]
 fn a_begin_that_fails_takes_the_statement_with_it() {
     let stages = [vec![], message(b'1', b""), [message(b'1', b""), message(b'2', b"")].concat()];
@@ -350,9 +350,9 @@ fn a_begin_that_fails_takes_the_statement_with_it() {
     }
 }
 
-/// A peer that looks like PostgreSQL and knows the simple protocol only: it may skip up to the Sync
-/// or refuse message by message, in the same words or in others, and be ready behind each, behind the
-/// Sync, or not at all.
+/// A peer that looks like PostgreSQL and knows only the simple protocol. It may skip up to the Sync
+/// or refuse each message, with the same error or different ones. It may send ReadyForQuery after
+/// each refusal, after the Sync, or not at all.
 #[test]
 fn a_peer_that_refuses_to_parse_begin_gets_a_simple_one() {
     let refusal = |code: &str| error("ERROR", code, &format!("no {code}"));
@@ -375,14 +375,14 @@ fn a_peer_that_refuses_to_parse_begin_gets_a_simple_one() {
         engine.receive(&[row_description(&["a"]), complete("SELECT 0"), ready(b'T')].concat());
         let done = outcome(&mut engine);
         assert!(done.error.is_none() && engine.has_begun() && engine.is_idle());
-        // It is remembered.
+        // The engine remembers the refusal.
         let answer = [complete("BEGIN"), ready(b'T')];
         ask(&mut engine, statement("SELECT").begin(BEGIN), "Q", &answer);
         assert_eq!(kinds(&sent(&mut engine)), "Q");
     }
 }
 
-/// It may be BEGIN itself that is refused, in the same words by either protocol.
+/// The BEGIN itself may be refused, with the same error by either protocol.
 #[test]
 fn a_begin_that_is_refused_twice_is_an_error() {
     let refusal = || error("ERROR", "58000", "no server");
@@ -394,8 +394,8 @@ fn a_begin_that_is_refused_twice_is_an_error() {
     engine.receive(&[refusal(), ready(b'I')].concat());
     assert_eq!(outcome(&mut engine).error.unwrap().sqlstate(), Some("58000"));
     assert!(engine.is_idle() && engine.out().is_empty() && !engine.has_begun());
-    // A peer that has shown that it knows the protocol is believed at once, and so is a cancel request,
-    // and what is to follow by the same protocol cannot follow otherwise.
+    // An error is final if the peer has shown that it knows the protocol, if it reports a cancel
+    // request, or if the request itself needs the extended protocol.
     let canceled = error("ERROR", "57014", "no");
     for (mut engine, request, report) in [
         (idle_postgresql(), query("SELECT"), refusal()),
@@ -409,7 +409,7 @@ fn a_begin_that_is_refused_twice_is_an_error() {
 }
 
 #[test]
-fn the_sessions_of_replication_know_simple_queries_only() {
+fn replication_sessions_use_simple_queries_only() {
     let mut startup = startup();
     startup.parameters.push((b"replication".to_vec(), b"database".to_vec()));
     let mut engine = Engine::new(startup);
@@ -421,7 +421,7 @@ fn the_sessions_of_replication_know_simple_queries_only() {
 
 /// Odyssey answers the Parse of a text that it knows, though the server has skipped it.
 #[test]
-fn acknowledgements_behind_an_error_are_passed_over() {
+fn acknowledgements_after_an_error_are_ignored() {
     let mut engine = idle();
     let late = [message(b'1', b""), message(b'2', b""), message(b'3', b"")].concat();
     let answer = [error("ERROR", "22012", "no"), late, ready(b'E')];
@@ -430,9 +430,9 @@ fn acknowledgements_behind_an_error_are_passed_over() {
     assert!(engine.is_idle());
 }
 
-/// While idle, and between a BEGIN and what waits for it.
+/// While idle, and between a BEGIN and the request that waits for it.
 #[test]
-fn a_ready_for_query_too_many_changes_nothing() {
+fn a_surplus_ready_for_query_changes_nothing() {
     let mut engine = idle();
     engine.receive(&ready(b'I').repeat(3));
     assert!(engine.is_idle() && events(&mut engine).is_empty());
@@ -454,7 +454,7 @@ fn a_ready_for_query_too_many_changes_nothing() {
 }
 
 #[test]
-fn an_answer_that_is_described_twice_begins_anew() {
+fn a_second_row_description_begins_a_new_result() {
     let described = || [row_description(&["a"]), row_description(&["b"])].concat();
     let row = || data_row(&[Some(b"1")]);
     for (request, messages, before, after) in [
@@ -476,7 +476,7 @@ fn an_answer_that_is_described_twice_begins_anew() {
 }
 
 #[test]
-fn an_error_behind_a_begin_leaves_a_failed_transaction() {
+fn an_error_after_a_begin_leaves_a_failed_transaction() {
     let mut engine = idle_postgresql();
     ask(
         &mut engine,
@@ -514,7 +514,7 @@ fn a_statement_with_parameters() {
 
 /// The implicit COMMIT of an extended query happens at Sync, after CommandComplete.
 #[test]
-fn an_error_at_sync_takes_the_result_away() {
+fn an_error_at_sync_discards_the_result() {
     let mut engine = idle();
     ask(
         &mut engine,
@@ -609,7 +609,7 @@ fn one_request_at_a_time() {
 }
 
 #[test]
-fn what_cannot_be_written_is_refused_whole() {
+fn a_request_that_cannot_be_written_is_refused_whole() {
     let mut engine = idle();
     for request in [
         query("SELECT 1\0; DROP TABLE t"),
@@ -667,7 +667,7 @@ fn notices_and_notifications_may_come_anywhere() {
 }
 
 #[test]
-fn a_done_event_holds_nothing_back_but_reading_on() {
+fn a_done_event_holds_back_only_further_reading() {
     let mut engine = idle();
     ask(&mut engine, query("SELECT"), "Q", &[complete("SELECT 0"), ready(b'I'), notice("late")]);
     assert_eq!(engine.backlog(), 0);
@@ -719,9 +719,9 @@ fn a_batch_counts_and_drops_rows() {
     assert_eq!(outcome(&mut engine).batch, tally);
 }
 
-/// What is said again and again is passed over, unless it comes in pieces.
+/// Identical replies are skipped unread, unless they arrive in pieces.
 #[test]
-fn answers_that_are_alike_are_counted() {
+fn repeated_replies_are_counted() {
     let again = |tag| [message(b'1', b""), message(b'2', b""), complete(tag)].concat();
     let plain = [message(b'1', b""), message(b'2', b"")].concat();
     let shown = [plain, data_row(&[Some(b"1")]), complete("INSERT 0 1")].concat();
@@ -756,7 +756,7 @@ fn answers_that_are_alike_are_counted() {
         let done = outcome(&mut engine);
         assert_eq!(done.batch, Tally { statements: 17, affected: 14, uncounted: true });
         assert_eq!(done.result.unwrap().tag.as_slice(), b"INSERT 0 1");
-        // Nothing is left of the request before.
+        // Nothing is left of the previous request.
         let answer = [again(""), one(), one(), ready(b'T')];
         ask(&mut engine, batch(&["x"; 3]), "PBEPBEPBES", &answer);
         let tally = Tally { statements: 3, affected: 2, uncounted: true };
@@ -787,7 +787,7 @@ fn a_batch_ends_at_the_first_error() {
         assert!(done.error.is_some() && done.result.is_none());
         assert!(engine.is_idle());
     }
-    // Where the BEGIN fails, nothing runs, and the Sync is there already.
+    // If the BEGIN fails, nothing runs, and the Sync is already sent.
     let mut engine = idle_postgresql();
     let answer = [error("ERROR", "25001", "no"), ready(b'I')];
     ask(&mut engine, batch(&["a"]).begin(BEGIN), "PBEPBES", &answer);

@@ -12,7 +12,7 @@ fn submit(engine: &mut Engine) {
     engine.sent(engine.out().len());
 }
 
-/// A row whose one field has this length and begins with its number.
+/// A row with one field of this length, which begins with the row's number.
 fn row(number: usize, length: usize) -> Vec<u8> {
     let mut field = number.to_string().into_bytes();
     field.resize(field.len().max(length), b'x');
@@ -30,7 +30,8 @@ fn values(rows: &Rows) -> Vec<usize> {
         .collect()
 }
 
-/// Feeds rows, taking all that are offered; checks how they say what came before them.
+/// Feeds rows and takes all that are offered. Checks that each block knows how many rows came
+/// before it.
 fn feed(engine: &mut Engine, numbers: std::ops::Range<usize>, length: usize) -> Vec<usize> {
     let mut taken = Vec::new();
     for number in numbers {
@@ -51,7 +52,7 @@ fn feed(engine: &mut Engine, numbers: std::ops::Range<usize>, length: usize) -> 
 }
 
 #[test]
-fn what_is_taken_and_what_is_left_is_the_result() {
+fn the_rows_taken_and_the_rows_left_are_the_result() {
     for length in [LONG, 5_000, 300_000] {
         let mut engine = idle();
         for count in [3_000_000 / length, 1_000_000 / length] {
@@ -70,7 +71,7 @@ fn what_is_taken_and_what_is_left_is_the_result() {
 }
 
 #[test]
-fn rows_of_another_statement_have_none_before_them() {
+fn rows_of_another_statement_count_from_zero() {
     let mut engine = idle();
     submit(&mut engine);
     for _ in 0..2 {
@@ -86,7 +87,7 @@ fn rows_of_another_statement_have_none_before_them() {
 }
 
 #[test]
-fn rows_before_an_error_are_nobodys() {
+fn rows_before_an_error_belong_to_no_result() {
     let mut engine = idle();
     submit(&mut engine);
     engine.receive(&row_description(&["a"]));
@@ -101,7 +102,7 @@ fn rows_before_an_error_are_nobodys() {
 }
 
 #[test]
-fn only_long_fields_are_offered_and_only_where_that_was_asked_for() {
+fn only_long_fields_are_offered_and_only_on_request() {
     let mut engine = idle();
     submit(&mut engine);
     engine.receive(&row_description(&["a"]));

@@ -1,4 +1,4 @@
-//! Opening a session, what happens in it unasked, and its end.
+//! Opening a session, asynchronous messages, and the end of a session.
 
 mod common;
 
@@ -59,7 +59,7 @@ fn another_datestyle_is_set_before_the_start_is_done() {
 }
 
 #[test]
-fn the_set_up_can_fail_and_can_be_left_out() {
+fn the_set_up_can_fail_and_can_be_skipped() {
     let mut engine = Engine::new(startup());
     engine.receive(&[authentication(0, b""), ready(b'I')].concat());
     engine.receive(&[error("ERROR", "57014", "no"), ready(b'I')].concat());
@@ -95,7 +95,7 @@ fn an_md5_password_is_answered() {
 }
 
 #[test]
-fn many_rounds_wait_for_the_drivers_calls() {
+fn many_rounds_are_done_in_the_drivers_calls() {
     let mut engine = Engine::new(startup());
     sent(&mut engine);
     engine.receive(&authentication(10, b"SCRAM-SHA-256\0\0"));
@@ -119,7 +119,7 @@ fn too_many_rounds_are_refused_before_the_first() {
 }
 
 #[test]
-fn a_missing_password_is_told_apart() {
+fn a_missing_password_has_its_own_error() {
     let mut startup = startup();
     startup.password = None;
     let mut engine = Engine::new(startup);
@@ -141,7 +141,7 @@ fn a_newer_protocol_is_negotiated_down() {
 }
 
 #[test]
-fn before_the_session_stands_no_message_is_long() {
+fn no_message_is_long_while_the_session_opens() {
     for start in [vec![], authentication(0, b"")] {
         for kind in *b"ENRSTK" {
             let mut engine = Engine::new(startup());
@@ -170,7 +170,7 @@ fn an_error_may_come_in_the_format_of_protocol_2() {
 }
 
 #[test]
-fn such_an_error_is_bounded_and_comes_first_or_not_at_all() {
+fn an_error_of_protocol_2_is_bounded_and_comes_first_or_not_at_all() {
     let mut engine = Engine::new(startup());
     engine.receive(&[b'E'; 20_000]);
     assert_eq!(engine.error(), None);
@@ -184,7 +184,7 @@ fn such_an_error_is_bounded_and_comes_first_or_not_at_all() {
 }
 
 #[test]
-fn an_endless_welcome_takes_bounded_memory() {
+fn an_endless_start_up_takes_bounded_memory() {
     let mut engine = Engine::new(startup());
     engine.receive(&authentication(0, b""));
     let flood = notice(&"x".repeat(20_000));
@@ -202,7 +202,7 @@ fn an_endless_welcome_takes_bounded_memory() {
 }
 
 #[test]
-fn who_is_no_server_is_found_out_at_once() {
+fn a_peer_that_is_no_server_is_found_out_at_once() {
     let mut engine = Engine::new(startup());
     engine.receive(b"HTTP/1.1 400 Bad Request\r\n");
     assert!(matches!(engine.error(), Some(Error::Violation(_))));
@@ -249,7 +249,7 @@ fn last_words_come_too_late_for_a_request_sent_meanwhile() {
     assert_eq!(report.sqlstate(), Some("57P05"));
 }
 
-/// pgagroal 2.1 counts one byte too few in its own reports, so that a zero byte follows.
+/// pgagroal 2.1 counts one byte too few in its own reports, so a stray zero byte follows.
 #[test]
 fn last_words_may_be_counted_short() {
     let short = |text: &str| {
@@ -275,9 +275,9 @@ fn last_words_may_be_counted_short() {
     }
 }
 
-/// A pooler may call an error fatal and go on: what it said has nothing to do with a later end.
+/// A pooler may call an error fatal and go on: that report is not the reason of a later end.
 #[test]
-fn last_words_that_were_not_the_last_are_forgotten() {
+fn last_words_are_forgotten_if_the_server_goes_on() {
     let mut engine = idle();
     engine.submit(Request::query(b"SELECT 1".to_vec())).unwrap();
     engine.receive(&[error("FATAL", "58000", "pool timeout"), ready(b'I')].concat());
@@ -309,7 +309,7 @@ fn an_end_without_words() {
 }
 
 #[test]
-fn an_error_and_then_the_end_are_an_answer_and_a_failure() {
+fn an_error_before_the_end_gives_an_outcome_and_a_failure() {
     let mut engine = idle();
     engine.submit(Request::query(b"SELECT pg_sleep(9)".to_vec())).unwrap();
     engine.receive(&error("FATAL", "57P01", "terminating connection"));
@@ -321,13 +321,13 @@ fn an_error_and_then_the_end_are_an_answer_and_a_failure() {
 }
 
 #[test]
-fn what_came_before_the_end_is_read_first() {
+fn messages_before_the_end_are_read_first() {
     let mut engine = idle();
     engine.submit(Request::query(b"SELECT 1".to_vec())).unwrap();
     let answer = [complete("SELECT 0"), ready(b'I'), error("FATAL", "57P01", "bye")].concat();
     engine.receive(&answer);
     engine.receive_eof();
-    assert!(engine.error().is_none(), "the outcome waits to be taken");
+    assert!(engine.error().is_none(), "the outcome must be taken first");
     let Some(Event::Done(outcome)) = engine.poll_event() else { panic!() };
     assert_eq!(outcome.error, None);
     let Some(Error::Terminated(Some(report))) = engine.error() else { panic!("{engine:?}") };

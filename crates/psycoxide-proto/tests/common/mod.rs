@@ -1,4 +1,4 @@
-//! A scripted server: the bytes it sends, and a driver that records all that an engine tells.
+//! A scripted server's bytes, and a driver that records everything that an engine reports.
 #![allow(dead_code)]
 
 use psycoxide_proto::{Engine, Error, Event, Outcome, Request, Secret, Startup};
@@ -70,12 +70,12 @@ pub fn notification(pid: u32, channel: &str, payload: &str) -> Vec<u8> {
     message(b'A', &body)
 }
 
-/// What a server says until it is ready for the first time.
+/// The server's messages up to the first ReadyForQuery.
 pub fn welcome() -> Vec<u8> {
     welcome_reporting(&[])
 }
 
-/// The same, of a server that reports these parameters, too.
+/// The same, from a server that also reports these parameters.
 pub fn welcome_reporting(names: &[&str]) -> Vec<u8> {
     let reported: Vec<_> = names.iter().map(|name| parameter(name, "x")).collect();
     [
@@ -96,7 +96,7 @@ pub fn startup() -> Startup {
     startup
 }
 
-/// An engine that is idle, with an empty out buffer.
+/// An idle engine that has nothing to send.
 pub fn idle() -> Engine {
     idle_with(&[])
 }
@@ -110,7 +110,7 @@ fn idle_with(reported: &[&str]) -> Engine {
     engine
 }
 
-/// What PostgreSQL reports since 9.0, beside what [`welcome`] has.
+/// The parameters that PostgreSQL reports since 9.0, beside those of [`welcome`].
 pub const REPORTED: [&str; 8] = [
     "server_version",
     "server_encoding",
@@ -122,19 +122,20 @@ pub const REPORTED: [&str; 8] = [
     "standard_conforming_strings",
 ];
 
-/// As [`idle`], with a peer that reports what PostgreSQL 13 does, or Odyssey before any server.
+/// As [`idle`], with a peer that reports what PostgreSQL 13 does, or Odyssey in front of any
+/// server.
 pub fn idle_reporting() -> Engine {
     idle_with(&REPORTED)
 }
 
-/// As [`idle`], with a peer that reports what PostgreSQL does since 14, and has not shown yet that it
-/// knows the extended query protocol.
+/// As [`idle`], with a peer that reports what PostgreSQL does since 14, and has not shown yet that
+/// it knows the extended query protocol.
 pub fn idle_unproven() -> Engine {
     idle_with(&[&REPORTED[..], &["in_hot_standby"]].concat())
 }
 
-/// As [`idle`], with a peer that reports what PostgreSQL does since 14, and has shown that it knows the
-/// extended query protocol.
+/// As [`idle`], with a peer that reports what PostgreSQL does since 14, and has shown that it knows
+/// the extended query protocol.
 pub fn idle_postgresql() -> Engine {
     let mut engine = idle_unproven();
     assert!(!engine.pipelines());
@@ -146,13 +147,13 @@ pub fn idle_postgresql() -> Engine {
     engine
 }
 
-/// All events there are. One after another, as taking one lets the engine read on.
+/// All events. Taking one lets the engine read on, so they come one after another.
 pub fn events(engine: &mut Engine) -> Vec<Event> {
     while engine.work() {}
     std::iter::from_fn(|| engine.poll_event()).collect()
 }
 
-/// Takes what is to be sent.
+/// Takes the bytes to send.
 pub fn sent(engine: &mut Engine) -> Vec<u8> {
     let bytes = engine.out().to_vec();
     engine.sent(bytes.len());
@@ -171,7 +172,7 @@ pub fn kinds(mut bytes: &[u8]) -> String {
     kinds
 }
 
-/// The one outcome that there is.
+/// The outcome, which must be the only event.
 pub fn outcome(engine: &mut Engine) -> Outcome {
     match events(engine).as_slice() {
         [Event::Done(outcome)] => outcome.clone(),
@@ -191,10 +192,10 @@ pub fn rows(outcome: &Outcome) -> Vec<Vec<Option<String>>> {
         .collect()
 }
 
-/// What a conversation came to, for comparing two ways of having it.
+/// Everything that a conversation produced, to compare two ways of feeding it.
 #[derive(Debug, PartialEq)]
 pub struct Record {
-    /// Events; neighbouring blocks of a COPY are joined, as their sizes follow the reads.
+    /// Events; neighbouring blocks of a COPY are joined, because their sizes depend on the reads.
     pub events: Vec<Event>,
     pub error: Option<Error>,
     pub sent: Vec<u8>,
@@ -203,8 +204,8 @@ pub struct Record {
     pub parameters: u64,
 }
 
-/// Feeds a transcript in pieces of this size; `drive` runs after each piece and each event, as a
-/// driver that answers.
+/// Feeds a transcript in pieces of this size. `drive` answers as a driver does, after each piece
+/// and each event.
 pub fn replay(
     mut engine: Engine,
     transcript: &[u8],
