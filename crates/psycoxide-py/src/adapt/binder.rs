@@ -13,7 +13,7 @@ use super::context::AdaptContext;
 use super::mogrify::{item, raise_fault, too_many};
 use super::quoter::Quoter;
 use super::registry::type_name;
-use super::template::Parsed;
+use super::template::ParsedQuery;
 use crate::encoding::QuoteContext;
 use crate::error;
 
@@ -22,7 +22,7 @@ use crate::error;
 /// # Errors
 /// What is wrong with the template; `ProgrammingError` if the query is no plain INSERT.
 pub fn numbered(py: Python<'_>, query: &[u8], context: &QuoteContext) -> PyResult<Vec<u8>> {
-    let parsed = Parsed::of(py, query, context.encoding())?;
+    let parsed = ParsedQuery::of(py, query, context.encoding())?;
     raise_fault(&parsed)?;
     insert::numbered(&parsed.template, query, context.encoding().encoding()).map_err(|reason| {
         error::programming(format!(
@@ -35,7 +35,7 @@ pub fn numbered(py: Python<'_>, query: &[u8], context: &QuoteContext) -> PyResul
 ///
 /// To be made anew when the interpreter was released, as a `Merger`.
 pub struct Binder<'a, 'py> {
-    parsed: Arc<Parsed>,
+    parsed: Arc<ParsedQuery>,
     quoter: Quoter<'a, 'py>,
     dialect: Dialect,
     /// A value as a constant.
@@ -51,7 +51,7 @@ impl<'a, 'py> Binder<'a, 'py> {
         context: &AdaptContext<'a, 'py>,
         binary: bool,
     ) -> PyResult<Self> {
-        let parsed = Parsed::of(py, query, context.quoting.encoding())?;
+        let parsed = ParsedQuery::of(py, query, context.quoting.encoding())?;
         let encoding = context.quoting.encoding().encoding();
         let dialect = Dialect { encoding, strings: context.quoting.strings(), binary };
         let quoter = Quoter::new(context)?;

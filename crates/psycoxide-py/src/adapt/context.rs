@@ -36,9 +36,9 @@ impl<'a, 'py> AdaptContext<'a, 'py> {
 
 /// The connection that an adapter was prepared for.
 #[derive(Default)]
-pub struct PreparedFor(Guarded<Option<(Py<PyAny>, Option<SessionQuoting>)>>);
+pub struct AdapterConnection(Guarded<Option<(Py<PyAny>, Option<SessionQuoting>)>>);
 
-impl PreparedFor {
+impl AdapterConnection {
     /// Keeps `conn`; `session` says how it quotes, if it is a connection.
     pub fn set(&self, py: Python<'_>, conn: Py<PyAny>, session: Option<SessionQuoting>) {
         self.replace(py, Some((conn, session)));
@@ -58,8 +58,8 @@ impl PreparedFor {
 
     /// The connection, or None.
     pub fn conn<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
-        let prepared = self.0.lock(py);
-        let conn = prepared.as_ref().map(|(conn, _)| conn.bind(py).clone());
+        let kept = self.0.lock(py);
+        let conn = kept.as_ref().map(|(conn, _)| conn.bind(py).clone());
         conn.unwrap_or_else(|| py.None().into_bound(py))
     }
 

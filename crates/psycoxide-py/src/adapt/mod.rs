@@ -9,8 +9,8 @@
 mod binder;
 mod class;
 mod context;
+mod datetime;
 mod mogrify;
-mod moment;
 mod quoter;
 mod registry;
 mod scalar;
@@ -21,7 +21,7 @@ use pyo3::prelude::*;
 pub use self::{
     binder::{Binder, numbered},
     class::{Binary, List, QuotedString, SqlIn},
-    context::{AdaptContext, PreparedFor},
+    context::{AdaptContext, AdapterConnection},
     mogrify::{Merger, mogrify},
     registry::{adapters, type_name},
 };

@@ -12,12 +12,12 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
 use super::context::AdaptContext;
 use super::quoter::Quoter;
-use super::template::Parsed;
+use super::template::ParsedQuery;
 use crate::encoding::{ClientEncoding, QuoteContext};
 use crate::error;
 
 /// So many bytes most values take at the most.
-const USUAL: usize = 32;
+const TYPICAL_VALUE: usize = 32;
 
 /// The query with its parameters merged in.
 ///
@@ -33,7 +33,7 @@ pub fn mogrify(
     }
     let mut merger = Merger::new(py, query, context)?;
     let pieces = merger.parsed.template.pieces().len();
-    let mut out = Vec::with_capacity(query.len() + pieces / 2 * USUAL);
+    let mut out = Vec::with_capacity(query.len() + pieces / 2 * TYPICAL_VALUE);
     merger.merge(args, &mut out)?;
     Ok(out)
 }
@@ -43,21 +43,21 @@ pub fn mogrify(
 /// To be made anew when the interpreter was released: only Python code that runs while values are
 /// written is expected to change the registry of adapters.
 pub struct Merger<'a, 'py> {
-    parsed: Arc<Parsed>,
+    parsed: Arc<ParsedQuery>,
     quoter: Quoter<'a, 'py>,
 }
 
 impl<'a, 'py> Merger<'a, 'py> {
     /// For a query in the session's encoding.
     pub fn new(py: Python<'py>, query: &[u8], context: &AdaptContext<'a, 'py>) -> PyResult<Self> {
-        let parsed = Parsed::of(py, query, context.quoting.encoding())?;
+        let parsed = ParsedQuery::of(py, query, context.quoting.encoding())?;
         Ok(Self { parsed, quoter: Quoter::new(context)? })
     }
 
     /// Whether a value that was merged since the last call is not known to be a constant: an adapter
     /// of the program's may write what it likes.
-    pub fn wrote_freely(&mut self) -> bool {
-        self.quoter.wrote_freely()
+    pub fn wrote_raw_sql(&mut self) -> bool {
+        self.quoter.wrote_raw_sql()
     }
 
     /// Appends the query with these parameters. After an error `out` may hold a part.
@@ -91,7 +91,7 @@ impl<'a, 'py> Merger<'a, 'py> {
 }
 
 fn merge_positions<'py>(
-    parsed: &Parsed,
+    parsed: &ParsedQuery,
     args: &Bound<'py, PyAny>,
     quoter: &mut Quoter<'_, 'py>,
     out: &mut Vec<u8>,
@@ -127,7 +127,7 @@ fn merge_positions<'py>(
 }
 
 fn merge_names<'py>(
-    parsed: &Parsed,
+    parsed: &ParsedQuery,
     args: &Bound<'py, PyAny>,
     quoter: &mut Quoter<'_, 'py>,
     out: &mut Vec<u8>,
@@ -192,7 +192,7 @@ pub(super) fn item<'py>(args: &Bound<'py, PyAny>, index: usize) -> PyResult<Boun
 
 /// Raises what is wrong with the template itself, once its values are there.
 #[inline]
-pub(super) fn raise_fault(parsed: &Parsed) -> PyResult<()> {
+pub(super) fn raise_fault(parsed: &ParsedQuery) -> PyResult<()> {
     let template = &parsed.template;
     match template.reading_fault().or_else(|| template.merging_fault()) {
         None => Ok(()),
@@ -201,7 +201,7 @@ pub(super) fn raise_fault(parsed: &Parsed) -> PyResult<()> {
 }
 
 #[cold]
-fn fault_error(parsed: &Parsed, fault: &Fault) -> PyErr {
+fn fault_error(parsed: &ParsedQuery, fault: &Fault) -> PyErr {
     match fault {
         Fault::Mixed | Fault::Unclosed => error::programming(fault.to_string()),
         Fault::BracketedName(range) => {

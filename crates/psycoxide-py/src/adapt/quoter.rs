@@ -6,8 +6,8 @@ use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use super::class;
 use super::context::AdaptContext;
-use super::moment::{self, Zone};
-use super::registry::{Found, Native, Registry, Walk, type_name};
+use super::datetime::{self, Zone};
+use super::registry::{ConfirmedPairs, Found, Native, Registry, type_name};
 use super::scalar;
 use crate::imports::ADAPT;
 
@@ -23,27 +23,33 @@ pub struct Quoter<'a, 'py> {
     context: AdaptContext<'a, 'py>,
     /// Which built-in pairs have been seen in the registry. None is left after Python code ran,
     /// since that may change the registry.
-    seen: Walk,
+    confirmed: ConfirmedPairs,
     /// Something was written that is not known to be a constant: by an adapter of the program's, or
     /// as it is.
-    free: bool,
+    raw_sql: bool,
     depth: usize,
 }
 
 impl<'a, 'py> Quoter<'a, 'py> {
     pub fn new(context: &AdaptContext<'a, 'py>) -> PyResult<Self> {
-        let registry = Registry::bind(context.conn.py())?;
-        Ok(Self { registry, context: *context, seen: Walk::default(), free: false, depth: 0 })
+        let registry = Registry::current(context.conn.py())?;
+        Ok(Self {
+            registry,
+            context: *context,
+            confirmed: ConfirmedPairs::default(),
+            raw_sql: false,
+            depth: 0,
+        })
     }
 
     /// Python code may have run meanwhile, and changed the registry.
     pub fn forget(&mut self) {
-        self.seen = Walk::default();
+        self.confirmed = ConfirmedPairs::default();
     }
 
     /// Whether anything that was written since the last call is not known to be a constant.
-    pub fn wrote_freely(&mut self) -> bool {
-        std::mem::take(&mut self.free)
+    pub fn wrote_raw_sql(&mut self) -> bool {
+        std::mem::take(&mut self.raw_sql)
     }
 
     /// Writes a parameter. None is always NULL, whatever adapter it has.
@@ -59,14 +65,16 @@ impl<'a, 'py> Quoter<'a, 'py> {
     #[inline]
     pub fn adapted(&mut self, object: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
         match self.registry.builtin(object) {
-            Some((number, native)) if self.seen.has(number) => self.native(native, object, out),
-            found => self.not_seen(found, object, out),
+            Some((number, native)) if self.confirmed.has(number) => {
+                self.native(native, object, out)
+            }
+            found => self.unconfirmed(found, object, out),
         }
     }
 
     /// Writes an object of a type that has not been seen in the registry since Python code ran.
     #[inline(never)]
-    fn not_seen(
+    fn unconfirmed(
         &mut self,
         found: Option<(usize, Native)>,
         object: &Bound<'py, PyAny>,
@@ -77,8 +85,8 @@ impl<'a, 'py> Quoter<'a, 'py> {
         {
             return self.native(native, object, out);
         }
-        if !self.registry.is_whole(object.py()) {
-            self.registry = Registry::whole(object.py())?;
+        if !self.registry.is_complete(object.py()) {
+            self.registry = Registry::complete(object.py())?;
             self.forget();
             return self.adapted(object, out);
         }
@@ -111,14 +119,14 @@ impl<'a, 'py> Quoter<'a, 'py> {
             Native::Int => scalar::int(object, out),
             Native::Float => scalar::float(object, out),
             Native::Boolean => scalar::boolean(object, out),
-            Native::Timestamp => self.zoned(moment::timestamp(object, out)),
-            Native::Date => moment::date(object, out),
-            Native::Time => self.zoned(moment::time(object, out)),
-            Native::Interval => moment::interval(object, out),
+            Native::Timestamp => self.zoned(datetime::timestamp(object, out)),
+            Native::Date => datetime::date(object, out),
+            Native::Time => self.zoned(datetime::time(object, out)),
+            Native::Interval => datetime::interval(object, out),
             Native::Decimal => scalar::decimal(object, out),
             Native::Binary => scalar::binary(object, &self.context.quoting, out),
             Native::AsIs => {
-                self.free = true;
+                self.raw_sql = true;
                 scalar::as_is(object, &self.context.quoting, out)
             }
             Native::List => self.nested(|quoter| quoter.list(object, out)),
@@ -213,7 +221,7 @@ impl<'a, 'py> Quoter<'a, 'py> {
             return self.native(native, &wrapped, out);
         }
         let quoted = self.quoted(adapter)?;
-        self.free = true;
+        self.raw_sql = true;
         if let Ok(bytes) = quoted.cast_exact::<PyBytes>() {
             out.extend_from_slice(bytes.as_bytes());
         } else if let Ok(text) = quoted.cast_exact::<PyString>() {
@@ -238,11 +246,11 @@ impl<'a, 'py> Quoter<'a, 'py> {
 
     /// Whether the registry still holds a built-in pair.
     fn confirm(&mut self, number: usize) -> PyResult<bool> {
-        self.registry.walk(self.context.conn.py(), &mut self.seen, number);
-        if !self.seen.has(number) && self.registry.confirm(self.context.conn.py(), number)? {
-            self.seen.mark(number);
+        self.registry.confirm_up_to(self.context.conn.py(), &mut self.confirmed, number);
+        if !self.confirmed.has(number) && self.registry.confirm(self.context.conn.py(), number)? {
+            self.confirmed.mark(number);
         }
-        Ok(self.seen.has(number))
+        Ok(self.confirmed.has(number))
     }
 
     /// What was written by an object that may have a time zone, which may be Python code.

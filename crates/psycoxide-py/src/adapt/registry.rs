@@ -48,24 +48,24 @@ struct Builtin {
 /// How far the dict was gone through. To be begun anew once Python code ran, since that may change
 /// the dict.
 #[derive(Default)]
-pub struct Walk {
+pub struct ConfirmedPairs {
     /// A bit for each built-in pair that has been seen in the dict.
-    confirmed: u32,
-    /// How many built-in pairs were met.
-    met: usize,
+    bits: u32,
+    /// How many built-in pairs were checked.
+    checked: usize,
     position: ffi::Py_ssize_t,
 }
 
-impl Walk {
+impl ConfirmedPairs {
     /// Whether the built-in pair of this number has been seen.
     #[inline]
     pub fn has(&self, number: usize) -> bool {
-        self.confirmed >> number & 1 == 1
+        self.bits >> number & 1 == 1
     }
 
     /// It has been seen.
     pub fn mark(&mut self, number: usize) {
-        self.confirmed |= 1 << number;
+        self.bits |= 1 << number;
     }
 }
 
@@ -78,32 +78,32 @@ pub enum Found<'py> {
 }
 
 /// With the pairs whose types every interpreter has loaded.
-static FIRST: Once<Registry> = Once::new();
+static BASIC: Once<Registry> = Once::new();
 
 /// With all of them. The modules of the others take longer to import than this one, so they wait
 /// until somebody wants to see the dict or passes anything but text, numbers and truth values.
-static WHOLE: Once<Registry> = Once::new();
+static COMPLETE: Once<Registry> = Once::new();
 
 impl Registry {
-    /// The registry as far as it is known. What is not found in it is to be looked for in the
-    /// [whole](Self::whole) one.
-    pub fn bind(py: Python<'_>) -> PyResult<&Registry> {
-        WHOLE.get(py).map_or_else(|| Self::first(py), Ok)
+    /// The complete registry if it exists yet, else the basic one. A type that is missing here may be
+    /// in the [complete](Self::complete) one.
+    pub fn current(py: Python<'_>) -> PyResult<&Registry> {
+        COMPLETE.get(py).map_or_else(|| Self::basic(py), Ok)
     }
 
     /// The registry with all built-in pairs. The first call imports their modules.
-    pub fn whole(py: Python<'_>) -> PyResult<&Registry> {
-        WHOLE.get_or_make(py, || Self::first(py)?.completed(py))
+    pub fn complete(py: Python<'_>) -> PyResult<&Registry> {
+        COMPLETE.get_or_make(py, || Self::basic(py)?.with_other_types(py))
     }
 
-    /// Whether this is the whole one.
-    pub fn is_whole(&self, py: Python<'_>) -> bool {
-        WHOLE.get(py).is_some_and(|whole| std::ptr::eq(whole, self))
+    /// Whether this is the complete one.
+    pub fn is_complete(&self, py: Python<'_>) -> bool {
+        COMPLETE.get(py).is_some_and(|complete| std::ptr::eq(complete, self))
     }
 
-    fn first(py: Python<'_>) -> PyResult<&Registry> {
+    fn basic(py: Python<'_>) -> PyResult<&Registry> {
         // Filled when the module is initialised; nothing can be quoted before.
-        FIRST.get(py).ok_or_else(|| PyRuntimeError::new_err("the module is not initialised"))
+        BASIC.get(py).ok_or_else(|| PyRuntimeError::new_err("the module is not initialised"))
     }
 
     /// The number and the native adapter of the built-in pair whose type is exactly that of `object`.
@@ -123,29 +123,29 @@ impl Registry {
 
     /// Goes on through the dict, whose first items are the built-in pairs as long as nobody changed
     /// them, up to that of this number: far less than looking each of them up.
-    pub fn walk(&self, py: Python<'_>, walk: &mut Walk, number: usize) {
-        while walk.met <= number {
-            let Some(builtin) = self.builtins.get(walk.met) else { return };
+    pub fn confirm_up_to(&self, py: Python<'_>, confirmed: &mut ConfirmedPairs, number: usize) {
+        while confirmed.checked <= number {
+            let Some(builtin) = self.builtins.get(confirmed.checked) else { return };
             let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
             // SAFETY: `adapters` is a dict, the GIL is held, and the position is one that the
             // function gave or the 0 it begins with. What it gives is only compared.
             let more = unsafe {
                 ffi::PyDict_Next(
                     self.adapters.bind(py).as_ptr(),
-                    &raw mut walk.position,
+                    &raw mut confirmed.position,
                     &raw mut key,
                     &raw mut value,
                 )
             };
             if more == 0 || key != builtin.key.as_ptr() {
                 // Another order: these are to be looked up.
-                walk.met = self.builtins.len();
+                confirmed.checked = self.builtins.len();
                 return;
             }
             if value == builtin.adapter.as_ptr() {
-                walk.mark(walk.met);
+                confirmed.mark(confirmed.checked);
             }
-            walk.met += 1;
+            confirmed.checked += 1;
         }
     }
 
@@ -222,7 +222,7 @@ fn adapt<'py>(
     alternate: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let _ = alternate;
-    let registry = Registry::whole(obj.py())?;
+    let registry = Registry::complete(obj.py())?;
     let protocol = protocol.unwrap_or_else(|| registry.protocol(obj.py()).clone().into_any());
     match registry.find(obj, &protocol)? {
         Found::Adapter(adapter) => adapter.call1((obj,)),
@@ -232,17 +232,17 @@ fn adapt<'py>(
 
 /// Exports `adapt`; `adapters` is [made](adapters) when it is first asked for.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    FIRST.get_or_make(module.py(), || Registry::begun(module))?;
+    BASIC.get_or_make(module.py(), || Registry::new(module))?;
     module.add_function(wrap_pyfunction!(adapt, module)?)
 }
 
 /// The dict `adapters`, with the built-in pairs in it.
 pub fn adapters(py: Python<'_>) -> PyResult<&Bound<'_, PyDict>> {
-    Ok(Registry::whole(py)?.adapters.bind(py))
+    Ok(Registry::complete(py)?.adapters.bind(py))
 }
 
 impl Registry {
-    fn begun(module: &Bound<'_, PyModule>) -> PyResult<Self> {
+    fn new(module: &Bound<'_, PyModule>) -> PyResult<Self> {
         let py = module.py();
         let mut registry = Self {
             adapters: PyDict::new(py).unbind(),
@@ -251,12 +251,12 @@ impl Registry {
             builtins: Vec::new(),
             classes: Vec::new(),
         };
-        registry.enter(py, FIRST_TYPES)?;
+        registry.add_builtins(py, BASIC_TYPES)?;
         Ok(registry)
     }
 
     /// This one with the pairs that it lacks.
-    fn completed(&self, py: Python<'_>) -> PyResult<Self> {
+    fn with_other_types(&self, py: Python<'_>) -> PyResult<Self> {
         let copy = |pair: &Builtin| Builtin {
             key: pair.key.clone_ref(py),
             adapter: pair.adapter.clone_ref(py),
@@ -269,11 +269,11 @@ impl Registry {
             builtins: self.builtins.iter().map(copy).collect(),
             classes: self.classes.clone(),
         };
-        registry.enter(py, OTHER_TYPES)?;
+        registry.add_builtins(py, OTHER_TYPES)?;
         Ok(registry)
     }
 
-    fn enter(&mut self, py: Python<'_>, types: &[(&str, &str, Native)]) -> PyResult<()> {
+    fn add_builtins(&mut self, py: Python<'_>, types: &[(&str, &str, Native)]) -> PyResult<()> {
         // First of all, as other threads run meanwhile: one of them may have entered the pairs, and
         // its program others in their place.
         let classes = types.iter().map(|(module, name, native)| {
@@ -304,7 +304,7 @@ impl Registry {
 }
 
 /// The types that have an adapter from the start, the frequent ones first.
-const FIRST_TYPES: &[(&str, &str, Native)] = &[
+const BASIC_TYPES: &[(&str, &str, Native)] = &[
     ("builtins", "str", Native::QuotedString),
     ("builtins", "int", Native::Int),
     ("builtins", "float", Native::Float),

@@ -11,32 +11,36 @@ use crate::encoding::ClientEncoding;
 use crate::guarded::Guarded;
 
 /// How many templates are kept: programs repeat a handful of statements at a time.
-const KEPT: usize = 16;
+const CAPACITY: usize = 16;
 
 /// The longest query that is kept, in bytes. Longer ones are rarely repeated, and cutting them
 /// again is little beside sending them.
-const LONGEST_KEPT: usize = 16 * 1024;
+const LONGEST_CACHED: usize = 16 * 1024;
 
 /// A query cut at its placeholders, with their names as Python text.
-pub struct Parsed {
+pub struct ParsedQuery {
     pub template: Template,
     query: Vec<u8>,
     encoding: ClientEncoding,
     names: Vec<Py<PyString>>,
 }
 
-impl Parsed {
+impl ParsedQuery {
     /// The template of `query`, which is in `encoding`.
-    pub fn of(py: Python<'_>, query: &[u8], encoding: ClientEncoding) -> PyResult<Arc<Parsed>> {
-        if query.len() > LONGEST_KEPT {
-            return Ok(Arc::new(Parsed::new(py, query, encoding)?));
+    pub fn of(
+        py: Python<'_>,
+        query: &[u8],
+        encoding: ClientEncoding,
+    ) -> PyResult<Arc<ParsedQuery>> {
+        if query.len() > LONGEST_CACHED {
+            return Ok(Arc::new(ParsedQuery::new(py, query, encoding)?));
         }
-        if let Some(known) = recall(py, query, encoding) {
+        if let Some(known) = cached(py, query, encoding) {
             return Ok(known);
         }
-        let parsed = Arc::new(Parsed::new(py, query, encoding)?);
+        let parsed = Arc::new(ParsedQuery::new(py, query, encoding)?);
         // What is dropped here is dropped after the lock is free.
-        let dropped = keep(py, Arc::clone(&parsed));
+        let dropped = cache(py, Arc::clone(&parsed));
         drop(dropped);
         Ok(parsed)
     }
@@ -64,20 +68,20 @@ impl Parsed {
     }
 }
 
-static KEPT_TEMPLATES: Guarded<VecDeque<Arc<Parsed>>> = Guarded::new(VecDeque::new());
+static CACHE: Guarded<VecDeque<Arc<ParsedQuery>>> = Guarded::new(VecDeque::new());
 
-fn recall(py: Python<'_>, query: &[u8], encoding: ClientEncoding) -> Option<Arc<Parsed>> {
-    let mut kept = KEPT_TEMPLATES.lock(py);
-    let at = kept.iter().position(|known| known.query == query && known.encoding == encoding)?;
+fn cached(py: Python<'_>, query: &[u8], encoding: ClientEncoding) -> Option<Arc<ParsedQuery>> {
+    let mut cache = CACHE.lock(py);
+    let at = cache.iter().position(|known| known.query == query && known.encoding == encoding)?;
     if at > 0 {
-        kept.swap(at, at - 1);
-        return kept.get(at - 1).cloned();
+        cache.swap(at, at - 1);
+        return cache.get(at - 1).cloned();
     }
-    kept.get(at).cloned()
+    cache.get(at).cloned()
 }
 
-fn keep(py: Python<'_>, parsed: Arc<Parsed>) -> Option<Arc<Parsed>> {
-    let mut kept = KEPT_TEMPLATES.lock(py);
-    kept.push_front(parsed);
-    if kept.len() > KEPT { kept.pop_back() } else { None }
+fn cache(py: Python<'_>, parsed: Arc<ParsedQuery>) -> Option<Arc<ParsedQuery>> {
+    let mut cache = CACHE.lock(py);
+    cache.push_front(parsed);
+    if cache.len() > CAPACITY { cache.pop_back() } else { None }
 }

@@ -34,7 +34,7 @@ fn walk(context: &DecodeContext<'_, '_>, element: &Decoder, text: &[u8]) -> Deco
         return Ok(list);
     }
     let mut items = Items::new(text);
-    let mut nest = Nest::with_room_for(text);
+    let mut builder = ListBuilder::with_room_for(text);
     let mut unescaped = Vec::new();
     loop {
         let value = match items.step() {
@@ -45,14 +45,14 @@ fn walk(context: &DecodeContext<'_, '_>, element: &Decoder, text: &[u8]) -> Deco
             }
             Ok(Some(Item::Null)) => element.decode(context, None)?,
             Ok(Some(Item::Open)) => {
-                nest.open();
+                builder.open();
                 continue;
             }
-            Ok(Some(Item::Close)) => nest.close(context.py)?,
-            Ok(None) => return nest.finish(context.py),
+            Ok(Some(Item::Close)) => builder.close(context.py)?,
+            Ok(None) => return builder.finish(context.py),
             Err(fault) => return Err(malformed(context.py, fault)),
         };
-        nest.values.push(value.into_ptr());
+        builder.values.push(value.into_ptr());
     }
 }
 
@@ -100,14 +100,14 @@ fn malformed(py: Python<'_>, fault: Malformed) -> Raised {
 /// A list is made when its array ends, so that it has the right size at once, and no half-filled
 /// list can be seen by Python code that an element's caster runs.
 #[derive(Default)]
-struct Nest {
+struct ListBuilder {
     /// References that this owns.
     values: Vec<*mut ffi::PyObject>,
     starts: [usize; MAX_DEPTH],
     depth: usize,
 }
 
-impl Nest {
+impl ListBuilder {
     /// With places for as many elements as the text seems to have, within reason.
     fn with_room_for(text: &[u8]) -> Self {
         const MOST: usize = 1024;
@@ -152,10 +152,10 @@ impl Nest {
     }
 }
 
-impl Drop for Nest {
+impl Drop for ListBuilder {
     fn drop(&mut self) {
         for value in self.values.drain(..) {
-            // SAFETY: the reference is owned by `values`; a nest lives inside a call that holds the
+            // SAFETY: the reference is owned by `values`; a builder lives inside a call that holds the
             // GIL. An exception may be set: destructors keep it.
             unsafe { ffi::Py_DECREF(value) };
         }

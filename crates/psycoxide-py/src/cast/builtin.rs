@@ -7,7 +7,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use super::caster::Caster;
 use super::decoder::Decoder;
 use super::deferred::Deferred;
-use super::originals::{_json_loads, JsonLoads};
+use super::stdlib::{_json_loads, JsonLoads};
 
 type Oids = &'static [oid::Oid];
 
@@ -38,7 +38,7 @@ const SCALARS: &[(&str, Oids, Decoder)] = &[
     ("TIME", TIMES, Decoder::Time),
     ("DATE", &[oid::DATE], Decoder::Date),
     ("INTERVAL", INTERVALS, Decoder::Interval),
-    ("BINARY", &[oid::BYTEA], Decoder::Binary),
+    ("BINARY", &[oid::BYTEA], Decoder::Bytea),
     ("ROWID", &[oid::OID], Decoder::Integer),
 ];
 
@@ -62,8 +62,8 @@ const ARRAYS: &[(&str, Oids, &str)] = &[
 ];
 
 /// Registered last.
-const LATE: &[(&str, Oids, Decoder)] = &[("UNKNOWN", &[oid::UNKNOWN], Decoder::Text)];
-const LATE_ARRAYS: &[(&str, Oids, &str)] = &[
+const LAST: &[(&str, Oids, Decoder)] = &[("UNKNOWN", &[oid::UNKNOWN], Decoder::Text)];
+const LAST_ARRAYS: &[(&str, Oids, &str)] = &[
     ("INETARRAY", &[oid::INET_ARRAY], "STRING"),
     ("CIDRARRAY", &[oid::CIDR_ARRAY], "STRING"),
     ("MACADDRARRAY", &[oid::MACADDR_ARRAY], "STRING"),
@@ -118,8 +118,8 @@ pub fn register(module: &Bound<'_, PyModule>, string_types: &Bound<'_, PyDict>) 
     };
     SCALARS.iter().try_for_each(scalar)?;
     ARRAYS.iter().try_for_each(array)?;
-    LATE.iter().try_for_each(scalar)?;
-    LATE_ARRAYS.iter().try_for_each(array)?;
+    LAST.iter().try_for_each(scalar)?;
+    LAST_ARRAYS.iter().try_for_each(array)?;
     for (name, decoder) in PRIVATE {
         export(module, string_types, name, &[], decoder.clone_ref(py))?;
     }

@@ -3,8 +3,8 @@
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 
-use super::keys::Keys;
-use super::originals::Originals;
+use super::key_interner::KeyInterner;
+use super::stdlib::Stdlib;
 use super::zones::{FindFactory, Zones};
 use crate::encoding::TextDecoder;
 
@@ -15,9 +15,9 @@ pub struct FetchContext<'a, 'py> {
     /// The `tzinfo` objects.
     pub zones: Zones<'a, 'py>,
     /// The keys of JSON objects and of `hstore` values.
-    pub keys: Keys,
+    pub keys: KeyInterner,
     /// What a program may have replaced in the standard library.
-    pub originals: Originals<'py>,
+    pub stdlib: Stdlib<'py>,
 }
 
 impl<'a, 'py> FetchContext<'a, 'py> {
@@ -27,8 +27,8 @@ impl<'a, 'py> FetchContext<'a, 'py> {
         Self {
             cursor,
             zones: Zones::new(cursor, find),
-            keys: Keys::default(),
-            originals: Originals::new(py),
+            keys: KeyInterner::default(),
+            stdlib: Stdlib::new(py),
         }
     }
 

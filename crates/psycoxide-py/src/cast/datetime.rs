@@ -25,9 +25,9 @@ use crate::object::{Decoded, Raised, Value, decoded};
 
 static TIMEDELTA: Lazy = Lazy::new("datetime", "timedelta");
 
-const FIRST: Date = Date { year: 1, month: 1, day: 1 };
-const LAST: Date = Date { year: 9999, month: 12, day: 31 };
-const LAST_TIME: Time = Time { hour: 23, minute: 59, second: 59, microsecond: 999_999 };
+const MIN_DATE: Date = Date { year: 1, month: 1, day: 1 };
+const MAX_DATE: Date = Date { year: 9999, month: 12, day: 31 };
+const MAX_TIME: Time = Time { hour: 23, minute: 59, second: 59, microsecond: 999_999 };
 
 /// The C API of `datetime`. Whoever chose the decoder has [imported](import) it.
 fn api(py: Python<'_>) -> Result<&'static ffi::PyDateTime_CAPI, Raised> {
@@ -79,8 +79,8 @@ pub fn date(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
 pub fn date_of(py: Python<'_>, date: Moment<Date>) -> Decoded {
     let date = match date {
         Moment::Finite(date) => date,
-        Moment::Infinity => LAST,
-        Moment::MinusInfinity => FIRST,
+        Moment::Infinity => MAX_DATE,
+        Moment::MinusInfinity => MIN_DATE,
     };
     let api = api(py)?;
     let (month, day) = (c_int::from(date.month), c_int::from(date.day));
@@ -137,8 +137,8 @@ pub fn timestamp_of(
             let zone = zone(context, offset)?;
             return datetime(context.py, date, time.normalized(), zone);
         }
-        Moment::Infinity => (LAST, LAST_TIME),
-        Moment::MinusInfinity => (FIRST, Time::default()),
+        Moment::Infinity => (MAX_DATE, MAX_TIME),
+        Moment::MinusInfinity => (MIN_DATE, Time::default()),
     };
     let zone = match special_offset {
         Some(_) if !context.fetch.zones.is_naive() => utc(context.py)?,

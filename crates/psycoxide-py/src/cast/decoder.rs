@@ -4,9 +4,9 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, ffi};
 
+use super::binary_format::BinaryFormat;
 use super::context::DecodeContext;
-use super::wire::Wire;
-use super::{array, binary, datetime, hstore, json, number, uuid};
+use super::{array, bytea, datetime, hstore, json, number, uuid};
 use crate::encoding::TextDecoder;
 use crate::imports::{DECIMAL, Lazy};
 use crate::object::{Decoded, Raised, Value};
@@ -39,7 +39,7 @@ pub enum Decoder {
     /// `datetime.timedelta`
     Interval,
     /// `memoryview` of what `bytea`'s text stands for.
-    Binary,
+    Bytea,
     /// `uuid.UUID`
     Uuid,
     /// What `json.loads` gives.
@@ -47,7 +47,7 @@ pub enum Decoder {
     /// `dict` of `str` to `str` or `None`.
     Hstore,
     /// What another decoder makes of the text, made of the binary form.
-    Wire(Box<Wire>),
+    BinaryFormat(Box<BinaryFormat>),
     /// `list`, nested as the array is, of what the element's decoder gives.
     Array(Box<Decoder>),
     /// Whatever a callable gives for `(str or None, cursor)`.
@@ -92,14 +92,14 @@ impl Decoder {
             Self::Date => datetime::date(context, text),
             Self::Time => datetime::time(context, text),
             Self::Interval => datetime::interval(context, text),
-            Self::Binary => binary::binary(context.py, text),
+            Self::Bytea => bytea::bytea(context.py, text),
             Self::Array(element) => array::array(context, element, text),
             Self::Uuid => uuid::uuid(context, text),
             Self::Json => json::json(context, text),
             Self::Hstore => hstore::hstore(context, text),
             Self::Bytes => bytes(context.py, text),
-            Self::Wire(wire) => wire.decode(context, text),
-            Self::Python(function) => made(context, function, text),
+            Self::BinaryFormat(format) => format.decode(context, text),
+            Self::Python(function) => by_caster(context, function, text),
             Self::Missing => Err(missing(context.py)),
         }
     }
@@ -125,9 +125,9 @@ impl Decoder {
         };
         match self {
             Self::Array(element) => Traits { atomic: false, ..element.traits() },
-            Self::Wire(wire) => {
-                let (zone, uuid) = (wire.has_zone(), wire.is_uuid());
-                Traits { uses_zones: zone, as_uuid: uuid, atomic: wire.is_atomic(), ..plain }
+            Self::BinaryFormat(format) => {
+                let (zone, uuid) = (format.has_zone(), format.is_uuid());
+                Traits { uses_zones: zone, as_uuid: uuid, atomic: format.is_atomic(), ..plain }
             }
             Self::Text => Traits { uses_encoding: true, ..plain },
             Self::Timestamp | Self::TimestampTz | Self::Time => {
@@ -136,7 +136,7 @@ impl Decoder {
             Self::Json => Traits { uses_encoding: true, as_json: true, atomic: false, ..plain },
             Self::Hstore => Traits { uses_encoding: true, atomic: false, ..plain },
             Self::Uuid => Traits { as_uuid: true, ..plain },
-            Self::Binary => Traits { atomic: false, ..plain },
+            Self::Bytea => Traits { atomic: false, ..plain },
             Self::Python(_) => {
                 Traits { runs_python: true, uses_encoding: true, atomic: false, ..plain }
             }
@@ -185,11 +185,11 @@ impl Decoder {
             Self::TimestampTz => Self::TimestampTz,
             Self::Time => Self::Time,
             Self::Interval => Self::Interval,
-            Self::Binary => Self::Binary,
+            Self::Bytea => Self::Bytea,
             Self::Uuid => Self::Uuid,
             Self::Json => Self::Json,
             Self::Hstore => Self::Hstore,
-            Self::Wire(wire) => Self::Wire(wire.clone()),
+            Self::BinaryFormat(format) => Self::BinaryFormat(format.clone()),
             Self::Array(element) => Self::Array(Box::new(element.clone_ref(py))),
             Self::Python(function) => Self::Python(function.clone_ref(py)),
             Self::Missing => Self::Missing,
@@ -224,7 +224,7 @@ pub fn bytes(_py: Python<'_>, text: &[u8]) -> Decoded {
 
 /// What a caster in Python gives for a text.
 #[inline(never)]
-fn made(context: &DecodeContext<'_, '_>, function: &Py<PyAny>, text: &[u8]) -> Decoded {
+fn by_caster(context: &DecodeContext<'_, '_>, function: &Py<PyAny>, text: &[u8]) -> Decoded {
     let value = context.encoding.decode(context.py, text)?;
     call(context, function, value)
 }

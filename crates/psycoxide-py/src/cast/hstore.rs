@@ -38,7 +38,7 @@ fn walk(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
                 return Err(Raised::from_error(py, error));
             }
         };
-        let key = context.fetch.keys.shared(py, &key, || context.encoding.decode(py, &key))?;
+        let key = context.fetch.keys.intern(py, &key, || context.encoding.decode(py, &key))?;
         let value = match value {
             Some(value) => context.encoding.decode(py, &value)?,
             None => Value::none(py)?,

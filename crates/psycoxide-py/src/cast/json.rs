@@ -9,15 +9,15 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::context::DecodeContext;
-use super::keys::Keys;
-use super::originals;
-use crate::encoding::{TextDecoder, ascii};
+use super::key_interner::KeyInterner;
+use super::stdlib;
+use crate::encoding::{TextDecoder, ascii_str};
 use crate::object::{Decoded, Raised, Value, decoded};
 
 /// The object that JSON text stands for.
 #[inline(never)]
 pub fn json(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
-    if context.encoding.is_utf8() && context.fetch.originals.has_json() {
+    if context.encoding.is_utf8() && context.fetch.stdlib.has_standard_json() {
         let mut objects = Objects { py: context.py, keys: &context.fetch.keys };
         match read(text, &mut objects) {
             Ok(value) => return Ok(Value::from(value)),
@@ -33,13 +33,13 @@ fn loads(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
     let py = context.py;
     let string = context.encoding.decode(py, text)?.into_bound(py);
     let string = string.cast::<PyString>().map_err(PyErr::from);
-    decoded(py, string.and_then(originals::loads))
+    decoded(py, string.and_then(stdlib::loads))
 }
 
 /// Builds Python's objects. They are held as PyO3 holds them: what is left unfinished is dropped.
 struct Objects<'a, 'py> {
     py: Python<'py>,
-    keys: &'a Keys,
+    keys: &'a KeyInterner,
 }
 
 impl<'py> Objects<'_, 'py> {
@@ -80,7 +80,9 @@ impl<'py> Build for Objects<'_, 'py> {
     #[inline]
     fn string(&mut self, text: Text<'_>) -> Result<Self::Value, Raised> {
         match text {
-            Text::Ascii(text) if text.len() > 1 => Ok(ascii(self.py, text)?.into_bound(self.py)),
+            Text::Ascii(text) if text.len() > 1 => {
+                Ok(ascii_str(self.py, text)?.into_bound(self.py))
+            }
             Text::Ascii(text) => self.decode(text),
             Text::Plain(text) => self.decode(text.as_bytes()),
             Text::Unescaped(text) => self.decode(text.as_bytes()),
@@ -116,7 +118,7 @@ impl<'py> Build for Objects<'_, 'py> {
     fn key(&mut self, text: Text<'_>) -> Result<Self::Key, Raised> {
         match text {
             Text::Ascii(text) => {
-                self.keys.shared(self.py, text, || TextDecoder::UTF8.decode(self.py, text))
+                self.keys.intern(self.py, text, || TextDecoder::UTF8.decode(self.py, text))
             }
             Text::Plain(text) => self.decode(text.as_bytes()),
             Text::Unescaped(text) => self.decode(text.as_bytes()),

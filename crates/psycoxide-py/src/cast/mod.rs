@@ -7,25 +7,25 @@
 //! is ordinary PyO3.
 
 mod array;
-mod binary;
+mod binary_format;
 mod builtin;
+mod bytea;
 mod caster;
 mod context;
 mod datetime;
 mod decoder;
 mod deferred;
-pub mod early;
+pub mod eager;
 mod fields;
 mod hstore;
 mod json;
-mod keys;
+mod key_interner;
 mod number;
-mod originals;
 mod plan;
-mod plans;
+mod plan_cache;
 mod registry;
+mod stdlib;
 mod uuid;
-mod wire;
 mod zones;
 
 use pyo3::prelude::*;
@@ -35,7 +35,7 @@ pub use caster::Caster;
 pub use context::{DecodeContext, FetchContext};
 pub use decoder::{Decoder, decode_object};
 pub use plan::CastPlan;
-pub use plans::{Known, Plans};
+pub use plan_cache::{CachedPlan, PlanCache};
 pub use registry::{Registries, string_types};
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -46,8 +46,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     builtin::register(module, registry::string_types(py))?;
     module.add_function(wrap_pyfunction!(caster::new_type, module)?)?;
     module.add_function(wrap_pyfunction!(caster::new_array_type, module)?)?;
-    module.add_class::<originals::JsonLoads>()?;
-    module.add_function(wrap_pyfunction!(originals::_json_loads, module)?)?;
+    module.add_class::<stdlib::JsonLoads>()?;
+    module.add_function(wrap_pyfunction!(stdlib::_json_loads, module)?)?;
     module.add_function(wrap_pyfunction!(fields::_composite_fields, module)?)?;
     module.add_function(wrap_pyfunction!(fields::_range_bounds, module)?)?;
     module.add_function(wrap_pyfunction!(fields::_multirange_ranges, module)?)?;

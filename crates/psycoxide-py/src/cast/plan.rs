@@ -6,10 +6,10 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
+use super::binary_format::BinaryFormat;
 use super::context::{DecodeContext, FetchContext};
 use super::decoder::Decoder;
 use super::registry::{self, Registries};
-use super::wire::Wire;
 use crate::encoding::TextDecoder;
 
 /// The formats of values, as the protocol numbers them.
@@ -63,8 +63,9 @@ impl CastPlan {
                     decoder.import(py)?;
                     note(oid, caster);
                     let binary = column.format == BINARY;
-                    let wire = binary.then(|| Wire::of(column.type_oid, &decoder)).flatten();
-                    wire.map_or(decoder, |wire| Decoder::Wire(Box::new(wire)))
+                    let format =
+                        binary.then(|| BinaryFormat::of(column.type_oid, &decoder)).flatten();
+                    format.map_or(decoder, |format| Decoder::BinaryFormat(Box::new(format)))
                 }
             };
             decoders.push(decoder);
@@ -82,8 +83,8 @@ impl CastPlan {
     ) -> PyResult<Vec<i16>> {
         let format = |oid| {
             let decoder = registries.decoder(oid)?;
-            let wire = Wire::of(oid, &decoder).filter(|wire| utc || !wire.has_zone());
-            Ok(if wire.is_some() { BINARY } else { TEXT })
+            let format = BinaryFormat::of(oid, &decoder).filter(|format| utc || !format.has_zone());
+            Ok(if format.is_some() { BINARY } else { TEXT })
         };
         columns.iter().map(|column| format(column.type_oid)).collect()
     }
@@ -132,8 +133,8 @@ impl CastPlan {
     pub fn is_native(&self, fetch: &FetchContext<'_, '_>) -> bool {
         self.native
             && (!self.uses_zones || fetch.zones.is_native())
-            && (!self.as_json || fetch.originals.has_json())
-            && (!self.as_uuid || fetch.originals.has_uuid())
+            && (!self.as_json || fetch.stdlib.has_standard_json())
+            && (!self.as_uuid || fetch.stdlib.has_standard_uuid())
     }
 
     /// The same, as far as the plan can tell without knowing what makes time zones and the like.

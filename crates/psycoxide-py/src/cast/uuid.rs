@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
 use super::context::DecodeContext;
-use super::originals::is_of;
+use super::stdlib::is_of;
 use crate::encoding::TextDecoder;
 use crate::object::{Decoded, Raised, Value, decoded};
 use crate::once::Once;
@@ -21,15 +21,18 @@ pub fn uuid(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
         return Value::none(py);
     }
     let made = match read::uuid(text) {
-        Ok(value) => numbered(context, value),
+        Ok(value) => from_number(context, value),
         Err(_) => call(context, text),
     };
     decoded(py, made)
 }
 
 /// The `uuid.UUID` of a number.
-pub fn numbered<'py>(context: &DecodeContext<'_, 'py>, value: u128) -> PyResult<Bound<'py, PyAny>> {
-    match Maker::bind(context.fetch.originals.uuid()?)? {
+pub fn from_number<'py>(
+    context: &DecodeContext<'_, 'py>,
+    value: u128,
+) -> PyResult<Bound<'py, PyAny>> {
+    match Maker::bind(context.fetch.stdlib.uuid()?)? {
         Some(maker) => maker.make(context.py, value),
         None => call(context, format!("{value:032x}").as_bytes()),
     }
@@ -40,7 +43,7 @@ fn call<'py>(context: &DecodeContext<'_, 'py>, text: &[u8]) -> PyResult<Bound<'p
     let py = context.py;
     let string =
         TextDecoder::UTF8.decode(py, text).map_err(|raised: Raised| raised.into_error(py))?;
-    context.fetch.originals.uuid()?.call1((string.into_bound(py),))
+    context.fetch.stdlib.uuid()?.call1((string.into_bound(py),))
 }
 
 /// Makes `UUID`s without the constructor, which is written in Python and parses text.

@@ -5,9 +5,9 @@
 use pyo3::prelude::*;
 
 use super::Connection;
-use crate::adapt::{Binary, List, PreparedFor, QuotedString, SqlIn};
+use crate::adapt::{AdapterConnection, Binary, List, QuotedString, SqlIn};
 
-fn prepare(adapter: &PreparedFor, conn: &Bound<'_, PyAny>) {
+fn prepare(adapter: &AdapterConnection, conn: &Bound<'_, PyAny>) {
     let connection = conn.cast::<Connection>().ok();
     let session = connection.map(|connection| connection.get().session_quoting().clone());
     adapter.set(conn.py(), conn.clone().unbind(), session);
@@ -18,7 +18,7 @@ impl Binary {
     /// Takes the quoting rules from a connection.
     #[pyo3(signature = (conn, /))]
     fn prepare(&self, conn: &Bound<'_, Connection>) {
-        prepare(self.prepared_for(), conn.as_any());
+        prepare(self.adapter_connection(), conn.as_any());
     }
 }
 
@@ -27,7 +27,7 @@ impl List {
     /// Takes encoding and string style from a connection, which the items' adapters get too.
     #[pyo3(signature = (conn, /))]
     fn prepare(&self, conn: &Bound<'_, Connection>) {
-        prepare(self.prepared_for(), conn.as_any());
+        prepare(self.adapter_connection(), conn.as_any());
     }
 }
 
@@ -36,7 +36,7 @@ impl QuotedString {
     /// Takes the encoding and the quoting rules from a connection.
     #[pyo3(signature = (conn, /))]
     fn prepare(&self, conn: &Bound<'_, Connection>) {
-        prepare(self.prepared_for(), conn.as_any());
+        prepare(self.adapter_connection(), conn.as_any());
     }
 }
 
@@ -50,6 +50,6 @@ impl SqlIn {
 
     #[setter(_conn)]
     fn set_conn(&self, conn: &Bound<'_, PyAny>) {
-        prepare(self.prepared_for(), conn);
+        prepare(self.adapter_connection(), conn);
     }
 }

@@ -4,7 +4,7 @@ use psycoxide_net::SessionSnapshot;
 use psycoxide_proto::Request;
 use psycoxide_sql::command::begin::Characteristics;
 
-use crate::cast::Plans;
+use crate::cast::PlanCache;
 
 /// `connection.status`: what the *driver* did, not what the server says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub struct State {
     /// The server's version and the protocol's, which are told after the end as well.
     pub versions: (i64, i32),
     /// How the columns of the last results became objects.
-    pub plans: Plans,
+    pub plans: PlanCache,
     /// What went wrong last, as `info.error_message` shows it.
     pub error_message: Option<String>,
 }

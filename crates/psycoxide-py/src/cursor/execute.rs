@@ -10,14 +10,14 @@ use pyo3::types::{PyBytes, PyDict, PyString, PyWeakrefMethods, PyWeakrefReferenc
 
 use super::Cursor;
 use super::binary::Chosen;
-use super::early::EarlySink;
+use super::eager::EagerSink;
 use super::many::Total;
 use super::query::QueryText;
 use crate::connection::Connection;
 use crate::driver::polled;
 use crate::driver::{Landing, Operation, copy_refusal, deliver};
 use crate::error;
-use crate::row::LONG;
+use crate::row::LONG_FIELD;
 use crate::text::text;
 
 impl Cursor {
@@ -59,7 +59,7 @@ impl Cursor {
             return Self::run_async(slf, connection, sql);
         }
         let operation = Operation::begin_as(connection, what)?;
-        let mut sink = EarlySink::new(slf);
+        let mut sink = EagerSink::new(slf);
         let request = match this.prefers_binary(&sql) {
             true => match Self::choose_formats(slf, connection, &operation, sql)? {
                 Chosen::Run(request) => request,
@@ -71,7 +71,7 @@ impl Cursor {
             }
             false => Request::query(sql),
         };
-        let stop = operation.run_in_transaction(request.offering(LONG), Some(&mut sink))?;
+        let stop = operation.run_in_transaction(request.offering(LONG_FIELD), Some(&mut sink))?;
         match Self::ended(&operation, stop)? {
             Ok(outcome) => Self::take_rows(slf, outcome, sink.rows),
             Err(refusal) => {

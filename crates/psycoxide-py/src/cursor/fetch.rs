@@ -12,7 +12,7 @@ use super::place::Place;
 use super::result::Tuples;
 use crate::cast::FetchContext;
 use crate::error;
-use crate::row::{self, RowMaker, Shape, collector};
+use crate::row::{self, RowMaker, RowType, collector};
 
 /// Rows of so many bytes are made before what they were made of is freed.
 const FREED: usize = 1 << 20;
@@ -86,21 +86,21 @@ impl Cursor {
 
     fn next_of_result<'py>(slf: &Bound<'py, Self>) -> PyResult<Next<'py>> {
         if slf.get().makes_rows.load(Ordering::Acquire) {
-            return Self::next_shaped(slf);
+            return Self::next_converted(slf);
         }
         Self::make_next(slf)
     }
 
     /// The next row, if rows are to be something else than tuples.
-    fn next_shaped<'py>(slf: &Bound<'py, Self>) -> PyResult<Next<'py>> {
+    fn next_converted<'py>(slf: &Bound<'py, Self>) -> PyResult<Next<'py>> {
         let left = slf.get().state(slf.py()).fetched.left();
         match left {
             None => return Ok(Next::NoResult),
             Some(0) => return Ok(Next::End),
             Some(_) => {}
         }
-        let shape = Self::next_shape(slf)?;
-        let row = match shape.factory() {
+        let row_type = Self::next_row_type(slf)?;
+        let row = match row_type.factory() {
             None => {
                 let ahead = slf.get().state(slf.py()).fetched.next_ahead();
                 match ahead {
@@ -110,28 +110,28 @@ impl Cursor {
             }
             made => Self::make_one(slf, &Self::fetch_context(slf), made)?,
         };
-        row.map(|row| shape.dress(row))
+        row.map(|row| row_type.convert(row))
     }
 
     /// What the next row is to be. A row that fails already here is passed over as well.
-    fn next_shape<'py>(slf: &Bound<'py, Self>) -> PyResult<Shape<'py>> {
+    fn next_row_type<'py>(slf: &Bound<'py, Self>) -> PyResult<RowType<'py>> {
         let (py, this) = (slf.py(), slf.get());
         if !this.makes_rows.load(Ordering::Acquire) {
-            return Ok(Shape::Tuple);
+            return Ok(RowType::Tuple);
         }
         let (maker, last) = {
             let objects = this.objects(py);
             let factory = objects.row_factory.bind(py).clone();
             let class = objects.row_class.clone();
-            (RowMaker { cursor: slf.as_any(), factory, class }, objects.row_names.clone())
+            (RowMaker { cursor: slf.as_any(), factory, class }, objects.row_keys.clone())
         };
-        let mut names = last.clone();
-        let shape = Shape::of(maker, this.width(py), &mut names);
-        if let Some(names) = names.filter(|new| !last.is_some_and(|last| Arc::ptr_eq(&last, new))) {
-            let old = this.objects(py).row_names.replace(names);
+        let mut keys = last.clone();
+        let row_type = RowType::of(maker, this.width(py), &mut keys);
+        if let Some(keys) = keys.filter(|new| !last.is_some_and(|last| Arc::ptr_eq(&last, new))) {
+            let old = this.objects(py).row_keys.replace(keys);
             drop(old);
         }
-        shape.inspect_err(|_| this.skip_row(py))
+        row_type.inspect_err(|_| this.skip_row(py))
     }
 
     /// Goes on by one row.
@@ -200,19 +200,19 @@ impl Cursor {
         if count == 0 {
             return Ok(PyList::empty(slf.py()));
         }
-        let shape = Self::next_shape(slf)?;
+        let row_type = Self::next_row_type(slf)?;
         let fetch = Self::fetch_context(slf);
-        if shape.factory().is_none()
+        if row_type.factory().is_none()
             && let Some(rows) = Self::rows_at_once(slf, &fetch, count)?
         {
-            shape.dress_all(&rows)?;
+            row_type.convert_all(&rows)?;
             return Ok(rows);
         }
         let rows = PyList::empty(slf.py());
         while rows.len() < count {
-            let shape = Self::next_shape(slf)?;
-            let row = Self::make_one(slf, &fetch, shape.factory())?;
-            let Next::Row(row) = row.map(|row| shape.dress(row))? else { break };
+            let row_type = Self::next_row_type(slf)?;
+            let row = Self::make_one(slf, &fetch, row_type.factory())?;
+            let Next::Row(row) = row.map(|row| row_type.convert(row))? else { break };
             rows.append(row)?;
         }
         Ok(rows)

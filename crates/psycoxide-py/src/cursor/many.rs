@@ -96,7 +96,7 @@ impl Cursor {
                 // An adapter that writes what it likes may have begun another statement, or named a
                 // parameter of the server's kind.
                 let alone =
-                    merger.wrote_freely() && memchr::memchr2(b';', b'$', batch.rest()).is_some();
+                    merger.wrote_raw_sql() && memchr::memchr2(b';', b'$', batch.rest()).is_some();
                 if alone || !batch.end_statement() {
                     other = Some(Ok(batch.take_rest()));
                     break;

@@ -7,7 +7,7 @@ mod attributes;
 mod binary;
 mod column;
 mod copy;
-mod early;
+mod eager;
 mod execute;
 mod fetch;
 mod making;
@@ -34,7 +34,7 @@ use pyo3::types::{PyDict, PyString, PyType};
 use crate::connection::Connection;
 use crate::error;
 use crate::guarded::{Guard, Guarded};
-use crate::row::{Names, RowClass};
+use crate::row::{RowClass, RowKeys};
 use named::Named;
 use result::Fetched;
 
@@ -73,7 +73,7 @@ struct Objects {
     /// The row factory, if it is a class whose rows need not be made by calling it.
     row_class: Option<Arc<RowClass>>,
     /// The keys of the last row that has some.
-    row_names: Option<Arc<Names>>,
+    row_keys: Option<Arc<RowKeys>>,
     query: Py<PyAny>,
     description: Option<Py<PyAny>>,
 }
@@ -84,7 +84,7 @@ impl Objects {
             tzinfo_factory: None,
             row_factory: py.None(),
             row_class: None,
-            row_names: None,
+            row_keys: None,
             query: py.None(),
             description: None,
         }

@@ -12,12 +12,12 @@ use super::column::Column;
 use super::place::Place;
 use crate::cast::CastPlan;
 use crate::error;
-use crate::row::{EarlyRows, Source, Sources};
+use crate::row::{EagerRows, StoredRow, StoredRows};
 
 /// A result with the casters chosen for it; shared, so that rows can be built while no lock is held.
 pub struct Tuples {
     /// The first rows, if they were made as they came.
-    pub early: Option<Box<EarlyRows>>,
+    pub eager: Option<Box<EagerRows>>,
     /// The other rows, raw, and the columns.
     pub result: Box<QueryResult>,
     /// How many raw rows were freed since they were read; `None` if all are kept for `scroll()`.
@@ -45,7 +45,7 @@ impl Tuples {
 
     /// How many rows at the start are not raw, or not there any more.
     pub fn first(&self) -> usize {
-        self.early.as_ref().map_or(0, |early| early.len()) + self.freed.unwrap_or(0)
+        self.eager.as_ref().map_or(0, |eager| eager.len()) + self.freed.unwrap_or(0)
     }
 
     /// How many rows of the usual size take so many bytes.
@@ -55,7 +55,7 @@ impl Tuples {
     }
 
     /// The row at a place, which then moves on to the next one; `None` at the end.
-    pub fn next_row(&self, place: &mut Place) -> Option<Source<'_>> {
+    pub fn next_row(&self, place: &mut Place) -> Option<StoredRow<'_>> {
         let mut reading = self.read(*place);
         let source = reading.next();
         *place = reading.place();
@@ -91,29 +91,29 @@ impl<'a> Reading<'a> {
 
     /// The next row, which is not raw.
     #[inline(never)]
-    fn next_of_first(&mut self) -> Option<Source<'a>> {
+    fn next_of_first(&mut self) -> Option<StoredRow<'a>> {
         let tuples = self.tuples;
-        let early = tuples.early.as_ref()?;
-        Some(Source::Early(early.row(self.row, tuples.plan.decoders().len())))
+        let eager = tuples.eager.as_ref()?;
+        Some(StoredRow::Eager(eager.row(self.row, tuples.plan.decoders().len())))
     }
 }
 
 impl<'a> Iterator for Reading<'a> {
-    type Item = Source<'a>;
+    type Item = StoredRow<'a>;
 
     #[inline]
-    fn next(&mut self) -> Option<Source<'a>> {
+    fn next(&mut self) -> Option<StoredRow<'a>> {
         let source = if self.row < self.first {
             self.next_of_first()?
         } else {
-            Source::Raw(self.raw.next()?)
+            StoredRow::Raw(self.raw.next()?)
         };
         self.row += 1;
         Some(source)
     }
 }
 
-impl<'a> Sources<'a> for Reading<'a> {
+impl<'a> StoredRows<'a> for Reading<'a> {
     #[inline]
     fn next_raw(&mut self) -> Option<Row<'a>> {
         if self.row < self.first {
@@ -214,7 +214,7 @@ impl Cursor {
     pub(super) fn take_rows(
         slf: &Bound<'_, Self>,
         outcome: Outcome,
-        early: Option<Box<EarlyRows>>,
+        eager: Option<Box<EagerRows>>,
     ) -> PyResult<()> {
         let py = slf.py();
         let this = slf.get();
@@ -241,15 +241,15 @@ impl Cursor {
                 let Some(columns) = result.columns.as_ref() else {
                     return Err(error::internal("a table without columns"));
                 };
-                let (early, plan) = match early.and_then(|early| early.complete(&mut result.rows)) {
-                    Some((early, plan)) => {
-                        (Some(early), Arc::new(plan.with_encoding(this.text_decoder(py)?)))
+                let (eager, plan) = match eager.and_then(|eager| eager.complete(&mut result.rows)) {
+                    Some((eager, plan)) => {
+                        (Some(eager), Arc::new(plan.with_encoding(this.text_decoder(py)?)))
                     }
                     None => (None, this.plan(py, columns)?),
                 };
                 let tag = std::mem::take(&mut result.tag);
                 let freed = this.state(py).forward_only.then_some(0);
-                let table = tuples.insert(Tuples { early, result, freed, plan }.shared(last));
+                let table = tuples.insert(Tuples { eager, result, freed, plan }.shared(last));
                 (i64::try_from(table.len()).unwrap_or(i64::MAX), tag)
             }
             ResultKind::CopyIn | ResultKind::CopyOut | ResultKind::CopyBoth => {

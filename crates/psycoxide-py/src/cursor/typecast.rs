@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
 use super::Cursor;
-use crate::cast::{CastPlan, Caster, FetchContext, Known, Registries, decode_object};
+use crate::cast::{CachedPlan, CastPlan, Caster, FetchContext, Registries, decode_object};
 use crate::encoding::TextDecoder;
 
 /// The `tzinfo_factory` of a cursor, if the program has set one, or of anything else that has one.
@@ -46,14 +46,14 @@ impl Cursor {
         if !registries.is_global() {
             return Ok(Arc::new(CastPlan::resolve(&registries, encoding, columns)?));
         }
-        let known = connection.state(py).plans.take(columns);
-        let (plan, known) =
-            match known.as_ref().map(|known| known.plan(py, &encoding)).transpose()? {
-                Some(Some(plan)) => (plan, known),
-                _ => Known::resolve(&registries, encoding, columns)?,
+        let cached = connection.state(py).plans.take(columns);
+        let (plan, cached) =
+            match cached.as_ref().map(|cached| cached.plan(py, &encoding)).transpose()? {
+                Some(Some(plan)) => (plan, cached),
+                _ => CachedPlan::resolve(&registries, encoding, columns)?,
             };
-        if let Some(known) = known {
-            let dropped = connection.state(py).plans.keep(known);
+        if let Some(cached) = cached {
+            let dropped = connection.state(py).plans.keep(cached);
             drop(dropped);
         }
         Ok(plan)

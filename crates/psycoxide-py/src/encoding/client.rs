@@ -19,20 +19,20 @@ pub struct ClientEncoding {
     encoding: &'static Encoding,
     codec: Codec,
     /// The codec is one that a program has put in the place of the usual one.
-    own: bool,
+    custom: bool,
 }
 
 impl PartialEq for ClientEncoding {
     fn eq(&self, other: &Self) -> bool {
         // There is one description of each.
         std::ptr::eq(self.encoding, other.encoding)
-            && (self.codec, self.own) == (other.codec, other.own)
+            && (self.codec, self.custom) == (other.codec, other.custom)
     }
 }
 
 impl Default for ClientEncoding {
     fn default() -> Self {
-        Self { encoding: &encoding::UTF8, codec: Codec::Utf8, own: false }
+        Self { encoding: &encoding::UTF8, codec: Codec::Utf8, custom: false }
     }
 }
 
@@ -73,10 +73,10 @@ impl ClientEncoding {
             "iso8859_1" => Codec::Latin1,
             _ => {
                 py.import("codecs")?.call_method1("lookup", (codec,))?;
-                Codec::Named(keep(py, codec)?)
+                Codec::Named(intern(py, codec)?)
             }
         };
-        Ok(Self { encoding, codec, own: !usual })
+        Ok(Self { encoding, codec, custom: !usual })
     }
 
     /// What its bytes are like.
@@ -94,13 +94,13 @@ impl ClientEncoding {
     }
 
     /// Whether the codec is one that a program has put in the place of the usual one.
-    pub fn is_own(&self) -> bool {
-        self.own
+    pub fn has_custom_codec(&self) -> bool {
+        self.custom
     }
 
     /// Whether this is UTF8 with its usual codec.
     pub fn writes_utf8(&self) -> bool {
-        self.codec == Codec::Utf8 && !self.own
+        self.codec == Codec::Utf8 && !self.custom
     }
 
     /// `text` in this encoding.
@@ -133,7 +133,7 @@ impl ClientEncoding {
         match (self.encoding.name, self.codec) {
             ("UTF8", _) | (_, Codec::Utf8) => TextDecoder::UTF8,
             ("LATIN1", _) | (_, Codec::Latin1) => TextDecoder::LATIN1,
-            (_, codec) => TextDecoder::new(codec, self.encoding.is_ascii_safe(), !self.own),
+            (_, codec) => TextDecoder::new(codec, self.encoding.is_ascii_safe(), !self.custom),
         }
     }
 
@@ -161,7 +161,7 @@ impl ClientEncoding {
     /// Whether the codec leaves this ASCII text as it is. One does not: in Shift JIS 2004 a yen
     /// sign stands at the backslash's place and an overline at the tilde's.
     fn takes_ascii(&self, text: &str) -> bool {
-        !self.own && (self.encoding.name != "SHIFT_JIS_2004" || !text.contains(['\\', '~']))
+        !self.custom && (self.encoding.name != "SHIFT_JIS_2004" || !text.contains(['\\', '~']))
     }
 }
 
@@ -188,7 +188,7 @@ fn ascii<'a>(text: &'a Bound<'_, PyString>) -> Option<&'a str> {
 }
 
 /// Keeps a codec's name for ever: there are few, and contexts are copied all the time.
-fn keep(py: Python<'_>, name: &str) -> PyResult<&'static CStr> {
+fn intern(py: Python<'_>, name: &str) -> PyResult<&'static CStr> {
     static NAMES: Guarded<BTreeSet<&'static CStr>> = Guarded::new(BTreeSet::new());
     let name = CString::new(name)?;
     let mut names = NAMES.lock(py);

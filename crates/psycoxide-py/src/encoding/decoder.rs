@@ -76,14 +76,14 @@ impl TextDecoder {
     #[inline]
     pub fn decode(&self, py: Python<'_>, text: &[u8]) -> Decoded {
         if text.len() > 1 && is_ascii(text) && self.leaves_ascii {
-            return ascii(py, text);
+            return ascii_str(py, text);
         }
         self.codec.decode(py, text, None)
     }
 }
 
 /// How many bytes a `str`'s characters take; 0 for anything else.
-pub fn size(value: &Bound<'_, PyAny>) -> usize {
+pub fn str_size(value: &Bound<'_, PyAny>) -> usize {
     let value = value.as_ptr();
     // SAFETY: `value` is a valid object, and of the right type where that matters; every `str` that
     // the interpreter hands out is in its final form.
@@ -101,7 +101,7 @@ pub fn size(value: &Bound<'_, PyAny>) -> usize {
 ///
 /// Not for fewer than two: CPython shares the empty and the one-character strings.
 #[inline]
-pub fn ascii(_py: Python<'_>, text: &[u8]) -> Decoded {
+pub fn ascii_str(_py: Python<'_>, text: &[u8]) -> Decoded {
     debug_assert!(text.len() > 1 && text.is_ascii());
     // SAFETY: the GIL is held. With a highest character of 127 the new string is compact ASCII, so
     // its data are `len` writable bytes (and a NUL already set) which nobody else can see yet.

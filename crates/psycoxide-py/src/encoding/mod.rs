@@ -7,5 +7,5 @@ mod decoder;
 mod quoting;
 
 pub use client::{ClientEncoding, Encoded, register};
-pub use decoder::{TextDecoder, ascii, size};
+pub use decoder::{TextDecoder, ascii_str, str_size};
 pub use quoting::{QuoteContext, SessionQuoting};

@@ -67,7 +67,7 @@ impl QuoteContext {
 
     /// The same for text that must come out whatever it holds: error messages, say.
     pub fn decode_lossy<'py>(&self, py: Python<'py>, text: &[u8]) -> Bound<'py, PyString> {
-        if text.is_ascii() && !self.encoding().is_own() {
+        if text.is_ascii() && !self.encoding().has_custom_codec() {
             return PyString::new(py, &String::from_utf8_lossy(text));
         }
         let decoded = self.encoding().decode_replacing(py, text);
@@ -76,7 +76,7 @@ impl QuoteContext {
 
     /// The same as text that Rust can hold.
     pub fn read_lossy<'a>(&self, py: Python<'_>, text: &'a [u8]) -> Cow<'a, str> {
-        if text.is_ascii() && !self.encoding().is_own() {
+        if text.is_ascii() && !self.encoding().has_custom_codec() {
             return String::from_utf8_lossy(text);
         }
         if self.encoding() == ClientEncoding::default()

@@ -20,7 +20,7 @@ pub use report::{from_report, report_text};
 pub fn from_net(error: &NetError) -> PyErr {
     match error.protocol() {
         Some(ProtoError::Server(report) | ProtoError::Terminated(Some(report))) => {
-            Python::attach(|py| report::unaddressed(py, report))
+            Python::attach(|py| report::without_session(py, report))
         }
         Some(ProtoError::Misuse(what)) => internal(*what),
         _ => operational(line(error)),

@@ -22,7 +22,7 @@ pub fn from_report(
 ) -> (PyErr, String) {
     let composed = compose(py, report, query, true, context);
     let raised = build(py, report, &composed, context, cursor);
-    let text = match context.encoding().is_own() {
+    let text = match context.encoding().has_custom_codec() {
         true => read(py, &composed, context).to_string_lossy().into_owned(),
         false => composed,
     };
@@ -31,7 +31,7 @@ pub fn from_report(
 
 /// The exception for a report that belongs to no connection any more.
 #[cold]
-pub fn unaddressed(py: Python<'_>, report: &Report) -> PyErr {
+pub fn without_session(py: Python<'_>, report: &Report) -> PyErr {
     let context = QuoteContext::default();
     let composed = compose(py, report, None, true, &context);
     build(py, report, &composed, &context, None).unwrap_or_else(|error| error)
@@ -51,7 +51,7 @@ pub fn report_text<'py>(
 
 /// What [`compose`] gives, as text.
 fn read<'py>(py: Python<'py>, text: &str, quoting: &QuoteContext) -> Bound<'py, PyString> {
-    if !quoting.encoding().is_own() {
+    if !quoting.encoding().has_custom_codec() {
         return PyString::new(py, text);
     }
     let bytes: Vec<u8> = text.chars().filter_map(|c| u8::try_from(u32::from(c)).ok()).collect();
@@ -92,7 +92,7 @@ fn compose(
 
 /// What [`compose`] composes.
 fn characters<'a>(py: Python<'_>, bytes: &'a [u8], quoting: &QuoteContext) -> Cow<'a, str> {
-    match quoting.encoding().is_own() {
+    match quoting.encoding().has_custom_codec() {
         true => bytes.iter().map(|byte| char::from(*byte)).collect(),
         false => quoting.read_lossy(py, bytes),
     }

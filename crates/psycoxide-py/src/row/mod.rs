@@ -1,12 +1,12 @@
 //! From the raw rows of a result to Python rows.
 
+mod build;
 mod classes;
 pub mod collector;
-mod early;
-mod fill;
+mod eager;
+mod named_tuple;
 mod ordered;
-mod record;
-mod shape;
+mod row_type;
 
 use psycoxide_proto::{Position, Row, Rows};
 use pyo3::prelude::*;
@@ -16,26 +16,26 @@ use crate::cast::{CastPlan, DecodeContext, FetchContext};
 use crate::object::{Raised, Value};
 
 pub use classes::RowClass;
-pub use early::{EarlyRows, LONG};
+pub use eager::{EagerRows, LONG_FIELD};
 pub use ordered::ordered_row;
-pub use shape::{Names, RowMaker, Shape};
+pub use row_type::{RowKeys, RowMaker, RowType};
 
 /// What a row is made from.
-pub enum Source<'a> {
+pub enum StoredRow<'a> {
     /// What came.
     Raw(Row<'a>),
     /// What is kept of each field since it came.
-    Early(&'a [Py<PyAny>]),
+    Eager(&'a [Py<PyAny>]),
 }
 
 /// What rows are made from, one after another.
-pub trait Sources<'a>: Iterator<Item = Source<'a>> {
+pub trait StoredRows<'a>: Iterator<Item = StoredRow<'a>> {
     /// The next one if it came raw, as by far most do.
     fn next_raw(&mut self) -> Option<Row<'a>>;
 }
 
 /// Rows made before they are asked for are of so many bytes, or of a few more.
-const AHEAD: usize = 16 << 10;
+const READ_AHEAD_BYTES: usize = 16 << 10;
 
 /// The Python object for one row: a tuple, or what `factory` makes of the cursor, with each value
 /// assigned to it.
@@ -44,14 +44,14 @@ const AHEAD: usize = 16 << 10;
 /// What a caster raised: a value that it cannot make, or whatever user code raises.
 pub fn build_row<'py>(
     fetch: &FetchContext<'_, 'py>,
-    row: &Source<'_>,
+    row: &StoredRow<'_>,
     plan: &CastPlan,
     factory: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let context = plan.decoding(fetch);
     let built = match factory {
-        None => fill::row(&context, plan, row),
-        Some(factory) => fill::made(&context, plan, row, factory),
+        None => build::tuple(&context, plan, row),
+        Some(factory) => build::by_factory(&context, plan, row, factory),
     };
     match built {
         Ok(row) => Ok(row.into_bound(context.py)),
@@ -68,12 +68,12 @@ pub fn build_row<'py>(
 pub fn build_rows<'a, 'py>(
     fetch: &FetchContext<'_, 'py>,
     count: usize,
-    rows: &mut impl Sources<'a>,
+    rows: &mut impl StoredRows<'a>,
     plan: &CastPlan,
 ) -> PyResult<Bound<'py, PyList>> {
     let context = plan.decoding(fetch);
     let _paused = collector::pause();
-    fill::list(context.py, count, || next_row(&context, plan, rows))
+    build::list(context.py, count, || next_row(&context, plan, rows))
 }
 
 /// The next row. A raw one is made in the caller's loop.
@@ -81,10 +81,10 @@ pub fn build_rows<'a, 'py>(
 fn next_row<'a>(
     context: &DecodeContext<'_, '_>,
     plan: &CastPlan,
-    rows: &mut impl Sources<'a>,
+    rows: &mut impl StoredRows<'a>,
 ) -> Option<Result<Value, Raised>> {
     match rows.next_raw() {
-        Some(row) => Some(fill::row(context, plan, &Source::Raw(row))),
+        Some(row) => Some(build::tuple(context, plan, &StoredRow::Raw(row))),
         None => next_other_row(context, plan, rows),
     }
 }
@@ -93,9 +93,9 @@ fn next_row<'a>(
 fn next_other_row<'a>(
     context: &DecodeContext<'_, '_>,
     plan: &CastPlan,
-    rows: &mut impl Sources<'a>,
+    rows: &mut impl StoredRows<'a>,
 ) -> Option<Result<Value, Raised>> {
-    Some(fill::row(context, plan, &rows.next()?))
+    Some(build::tuple(context, plan, &rows.next()?))
 }
 
 /// Up to `most` of the rows, as tuples, from `position` on, which then stands behind them.
@@ -118,10 +118,10 @@ pub fn build_ahead(
     let mut made = Vec::with_capacity(most);
     let mut bytes = 0;
     let mut walk = rows.iter_from(*position);
-    while made.len() < most && bytes < AHEAD {
+    while made.len() < most && bytes < READ_AHEAD_BYTES {
         let Some(row) = walk.next() else { break };
         bytes += row.size();
-        match fill::row(&context, plan, &Source::Raw(row)) {
+        match build::tuple(&context, plan, &StoredRow::Raw(row)) {
             Ok(row) => made.push(row.into_bound(py).unbind()),
             Err(raised) => {
                 drop(raised.into_error(py));
@@ -138,5 +138,5 @@ pub fn build_ahead(
 /// Exports what `extras` has its rows made with.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     classes::register(module)?;
-    record::register(module)
+    named_tuple::register(module)
 }

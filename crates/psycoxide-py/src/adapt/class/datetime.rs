@@ -4,8 +4,8 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
-use super::{Slot, conform, quoted, text_of};
-use crate::adapt::context::PreparedFor;
+use super::{ObjectCell, conform, quoted, text_of};
+use crate::adapt::context::AdapterConnection;
 use crate::adapt::registry::Native;
 use crate::guarded::Guarded;
 
@@ -14,7 +14,7 @@ use crate::guarded::Guarded;
 /// The type is 0 for a time, 1 for a date, 2 for a timestamp and 3 for an interval.
 #[pyclass(name = "datetime", module = "psycoxide._psycopg", subclass, frozen)]
 pub struct DateTime {
-    wrapped: Slot,
+    wrapped: ObjectCell,
     kind: Guarded<i32>,
 }
 
@@ -31,7 +31,7 @@ impl DateTime {
     /// An adapter of `object`.
     pub fn of(object: Bound<'_, PyAny>, kind: Kind) -> PyResult<Bound<'_, DateTime>> {
         let py = object.py();
-        let wrapped = Slot::default();
+        let wrapped = ObjectCell::default();
         wrapped.set(py, Some(object.unbind()));
         Bound::new(py, DateTime { wrapped, kind: Guarded::new(kind as i32) })
     }
@@ -57,7 +57,7 @@ impl DateTime {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
-        Self { wrapped: Slot::default(), kind: Guarded::new(-1) }
+        Self { wrapped: ObjectCell::default(), kind: Guarded::new(-1) }
     }
 
     #[pyo3(signature = (adapted, r#type=-1, /))]
@@ -80,7 +80,7 @@ impl DateTime {
 
     /// The date or time as a constant.
     fn getquoted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        quoted(py, self.native(py), &self.wrapped.get_or_none(py), &PreparedFor::default())
+        quoted(py, self.native(py), &self.wrapped.get_or_none(py), &AdapterConnection::default())
     }
 
     fn __conform__<'py>(slf: &Bound<'py, Self>, protocol: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
@@ -88,7 +88,7 @@ impl DateTime {
     }
 
     fn __str__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
-        text_of(py, &self.getquoted(py)?, &PreparedFor::default())
+        text_of(py, &self.getquoted(py)?, &AdapterConnection::default())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -4,8 +4,8 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
-use super::{Slot, conform, quoted, text_of};
-use crate::adapt::context::{AdaptContext, PreparedFor};
+use super::{ObjectCell, conform, quoted, text_of};
+use crate::adapt::context::{AdaptContext, AdapterConnection};
 use crate::adapt::registry::Native;
 
 /// List(list): a list as an array, `ARRAY[1,2]`; an empty one as `'{}'`.
@@ -14,19 +14,19 @@ use crate::adapt::registry::Native;
 #[pyclass(name = "List", module = "psycoxide._psycopg", subclass, frozen)]
 #[derive(Default)]
 pub struct List {
-    wrapped: Slot,
-    conn: PreparedFor,
+    wrapped: ObjectCell,
+    conn: AdapterConnection,
 }
 
 impl List {
     /// The object that is adapted, after `prepare(conn)`.
-    pub fn prepared<'py>(&self, context: &AdaptContext<'_, 'py>) -> Bound<'py, PyAny> {
+    pub fn wrapped_for<'py>(&self, context: &AdaptContext<'_, 'py>) -> Bound<'py, PyAny> {
         self.conn.prepare(context);
         self.wrapped.get_or_none(context.conn.py())
     }
 
     /// The connection that `prepare()` was called with.
-    pub fn prepared_for(&self) -> &PreparedFor {
+    pub fn adapter_connection(&self) -> &AdapterConnection {
         &self.conn
     }
 }

@@ -18,7 +18,7 @@ use self::plain::AsIs;
 pub use self::{
     binary::Binary, list::List, protocol::ISQLQuote, quoted_string::QuotedString, sql_in::SqlIn,
 };
-use super::context::{AdaptContext, PreparedFor};
+use super::context::{AdaptContext, AdapterConnection};
 use super::quoter::Quoter;
 use super::registry::Native;
 use crate::guarded::Guarded;
@@ -28,9 +28,9 @@ use crate::guarded::Guarded;
 /// Adapters are made by `__new__` and filled by `__init__`, because programs inherit from them
 /// and call `super().__init__()` with what they like.
 #[derive(Default)]
-pub struct Slot(Guarded<Option<Py<PyAny>>>);
+pub struct ObjectCell(Guarded<Option<Py<PyAny>>>);
 
-impl Slot {
+impl ObjectCell {
     pub fn set(&self, py: Python<'_>, value: Option<Py<PyAny>>) {
         let old = std::mem::replace(&mut *self.0.lock(py), value);
         // Only now: dropping an object may run Python code that comes back here.
@@ -66,10 +66,10 @@ pub fn quoted<'py>(
     py: Python<'py>,
     native: Native,
     object: &Bound<'py, PyAny>,
-    prepared: &PreparedFor,
+    conn: &AdapterConnection,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let mut out = Vec::new();
-    prepared.with_context(py, |context| Quoter::new(context)?.native(native, object, &mut out))?;
+    conn.with_context(py, |context| Quoter::new(context)?.native(native, object, &mut out))?;
     Ok(PyBytes::new(py, &out))
 }
 
@@ -83,19 +83,19 @@ pub fn unwrap<'py>(
 ) -> Option<(Native, Bound<'py, PyAny>)> {
     let py = adapter.py();
     if let Ok(binary) = adapter.cast_exact::<Binary>() {
-        return Some((Native::Binary, binary.get().prepared(context)));
+        return Some((Native::Binary, binary.get().wrapped_for(context)));
     }
     if let Ok(as_is) = adapter.cast_exact::<AsIs>() {
         return Some((Native::AsIs, as_is.get().wrapped(py)));
     }
     if let Ok(text) = adapter.cast_exact::<QuotedString>() {
-        return Some((Native::QuotedString, text.get().prepared(context)));
+        return Some((Native::QuotedString, text.get().wrapped_for(context)));
     }
     if let Ok(moment) = adapter.cast_exact::<DateTime>() {
         return Some((moment.get().native(py), moment.get().wrapped(py)));
     }
     if let Ok(list) = adapter.cast_exact::<List>() {
-        return Some((Native::List, list.get().prepared(context)));
+        return Some((Native::List, list.get().wrapped_for(context)));
     }
     None
 }
@@ -104,9 +104,9 @@ pub fn unwrap<'py>(
 pub fn text_of<'py>(
     py: Python<'py>,
     quoted: &Bound<'py, PyBytes>,
-    prepared: &PreparedFor,
+    conn: &AdapterConnection,
 ) -> PyResult<Bound<'py, PyString>> {
-    prepared.quoting(py).encoding().decode(py, quoted.as_bytes())
+    conn.quoting(py).encoding().decode(py, quoted.as_bytes())
 }
 
 /// Adds the classes to the module.

@@ -4,8 +4,8 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
-use super::{Slot, conform, quoted, text_of};
-use crate::adapt::context::PreparedFor;
+use super::{ObjectCell, conform, quoted, text_of};
+use crate::adapt::context::AdapterConnection;
 use crate::adapt::registry::Native;
 
 macro_rules! plain_adapters {
@@ -15,7 +15,7 @@ macro_rules! plain_adapters {
             #[pyclass(name = $name, module = $module, subclass, frozen)]
             #[derive(Default)]
             pub struct $class {
-                wrapped: Slot,
+                wrapped: ObjectCell,
             }
 
             impl $class {
@@ -48,7 +48,7 @@ macro_rules! plain_adapters {
                 /// The object as SQL text.
                 fn getquoted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
                     let object = self.wrapped.get_or_none(py);
-                    quoted(py, Native::$class, &object, &PreparedFor::default())
+                    quoted(py, Native::$class, &object, &AdapterConnection::default())
                 }
 
                 fn __conform__<'py>(
@@ -59,7 +59,7 @@ macro_rules! plain_adapters {
                 }
 
                 fn __str__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
-                    text_of(py, &self.getquoted(py)?, &PreparedFor::default())
+                    text_of(py, &self.getquoted(py)?, &AdapterConnection::default())
                 }
 
                 fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

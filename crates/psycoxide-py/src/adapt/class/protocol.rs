@@ -4,13 +4,13 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use super::Slot;
+use super::ObjectCell;
 
 /// The protocol of adapters: the method `getquoted()` returns the SQL text of an object.
 #[pyclass(name = "ISQLQuote", module = "psycoxide.extensions", subclass, frozen)]
 #[derive(Default)]
 pub struct ISQLQuote {
-    wrapped: Slot,
+    wrapped: ObjectCell,
 }
 
 #[pymethods]

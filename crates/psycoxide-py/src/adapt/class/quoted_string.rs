@@ -4,8 +4,8 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
-use super::{Slot, conform, quoted, text_of};
-use crate::adapt::context::{AdaptContext, PreparedFor};
+use super::{ObjectCell, conform, quoted, text_of};
+use crate::adapt::context::{AdaptContext, AdapterConnection};
 use crate::adapt::registry::Native;
 use crate::adapt::scalar;
 use crate::guarded::Guarded;
@@ -21,21 +21,21 @@ const UNSET: &str = "latin1";
 #[pyclass(name = "QuotedString", module = "psycoxide.extensions", subclass, frozen)]
 #[derive(Default)]
 pub struct QuotedString {
-    wrapped: Slot,
-    buffer: Slot,
-    conn: PreparedFor,
+    wrapped: ObjectCell,
+    buffer: ObjectCell,
+    conn: AdapterConnection,
     encoding: Guarded<Option<String>>,
 }
 
 impl QuotedString {
     /// The text that is adapted, after `prepare(conn)`.
-    pub fn prepared<'py>(&self, context: &AdaptContext<'_, 'py>) -> Bound<'py, PyAny> {
+    pub fn wrapped_for<'py>(&self, context: &AdaptContext<'_, 'py>) -> Bound<'py, PyAny> {
         self.conn.prepare(context);
         self.wrapped.get_or_none(context.conn.py())
     }
 
     /// The connection that `prepare()` was called with.
-    pub fn prepared_for(&self) -> &PreparedFor {
+    pub fn adapter_connection(&self) -> &AdapterConnection {
         &self.conn
     }
 

@@ -4,8 +4,8 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
-use super::{Slot, quoted};
-use crate::adapt::context::PreparedFor;
+use super::{ObjectCell, quoted};
+use crate::adapt::context::AdapterConnection;
 use crate::adapt::registry::Native;
 
 /// SQL_IN(iterable): its items as `(a, b)`, for `IN` and for composites. It is the adapter of
@@ -15,13 +15,13 @@ use crate::adapt::registry::Native;
 #[pyclass(name = "SQL_IN", module = "psycoxide.extensions", subclass, frozen, dict, weakref)]
 #[derive(Default)]
 pub struct SqlIn {
-    seq: Slot,
-    conn: PreparedFor,
+    seq: ObjectCell,
+    conn: AdapterConnection,
 }
 
 impl SqlIn {
     /// The object that `prepare()` was called with.
-    pub fn prepared_for(&self) -> &PreparedFor {
+    pub fn adapter_connection(&self) -> &AdapterConnection {
         &self.conn
     }
 }

@@ -16,32 +16,32 @@ use super::registry::{self, Registries};
 use crate::encoding::TextDecoder;
 
 /// So many plans are kept: the engine remembers no more results' columns either.
-const MOST: usize = 4;
+const CAPACITY: usize = 4;
 /// A result with more columns than this has its plan made each time.
-const WIDEST: usize = 128;
+const MAX_COLUMNS: usize = 128;
 
 /// The plans of a connection. None holds anything of Python's but types' numbers and casters that
 /// are not written in Python, so that the garbage collector need not know of them.
 #[derive(Default)]
-pub struct Plans(Vec<Known>);
+pub struct PlanCache(Vec<CachedPlan>);
 
 /// A plan, and what it was made from.
-pub struct Known {
+pub struct CachedPlan {
     columns: Arc<Columns>,
-    types: Vec<Type>,
+    types: Vec<CheckedType>,
     plan: Arc<CastPlan>,
 }
 
 /// The type of a column, and what the registry of all connections had for it.
-struct Type {
+struct CheckedType {
     oid: Py<PyInt>,
     caster: Option<Py<PyAny>>,
 }
 
-impl Known {
+impl CachedPlan {
     /// Whether the registry still has the same casters.
-    fn holds(&self, types: &Bound<'_, PyDict>) -> PyResult<bool> {
-        for Type { oid, caster } in &self.types {
+    fn is_current(&self, types: &Bound<'_, PyDict>) -> PyResult<bool> {
+        for CheckedType { oid, caster } in &self.types {
             let found = types.get_item(oid)?;
             let same = match (&found, caster) {
                 (Some(found), Some(caster)) => found.is(caster),
@@ -56,7 +56,7 @@ impl Known {
     }
 }
 
-impl Known {
+impl CachedPlan {
     /// A new plan for these columns; nothing is kept of one that holds objects of the program's.
     ///
     /// `registries` are those of a cursor for which nothing but the casters of all connections holds.
@@ -67,35 +67,36 @@ impl Known {
     ) -> PyResult<(Arc<CastPlan>, Option<Self>)> {
         let mut types = Vec::new();
         let mut note = |oid: Bound<'_, PyInt>, caster: Option<Bound<'_, PyAny>>| {
-            types.push(Type { oid: oid.unbind(), caster: caster.map(Bound::unbind) });
+            types.push(CheckedType { oid: oid.unbind(), caster: caster.map(Bound::unbind) });
         };
         let plan = CastPlan::resolve_noting(registries, encoding, columns, &mut note)?;
         let plan = Arc::new(plan);
-        let lasts = plan.is_native_in(&encoding) && columns.len() <= WIDEST;
-        let known =
+        let lasts = plan.is_native_in(&encoding) && columns.len() <= MAX_COLUMNS;
+        let cached =
             lasts.then(|| Self { columns: Arc::clone(columns), types, plan: Arc::clone(&plan) });
-        Ok((plan, known))
+        Ok((plan, cached))
     }
 
     /// The plan, if it would be the same now.
     pub fn plan(&self, py: Python<'_>, encoding: &TextDecoder) -> PyResult<Option<Arc<CastPlan>>> {
-        let same = self.plan.is_native_in(encoding) && self.holds(registry::string_types(py))?;
+        let same =
+            self.plan.is_native_in(encoding) && self.is_current(registry::string_types(py))?;
         Ok(same.then(|| Arc::clone(&self.plan)))
     }
 }
 
-impl Plans {
-    /// Takes out what is known for these very columns.
-    pub fn take(&mut self, columns: &Arc<Columns>) -> Option<Known> {
-        let index = self.0.iter().position(|known| Arc::ptr_eq(&known.columns, columns))?;
+impl PlanCache {
+    /// Takes out what is cached for these very columns.
+    pub fn take(&mut self, columns: &Arc<Columns>) -> Option<CachedPlan> {
+        let index = self.0.iter().position(|cached| Arc::ptr_eq(&cached.columns, columns))?;
         Some(self.0.swap_remove(index))
     }
 
     /// Keeps a plan. What is returned is to be dropped without the lock.
     #[must_use]
-    pub fn keep(&mut self, known: Known) -> Option<Known> {
-        let dropped = (self.0.len() >= MOST).then(|| self.0.remove(0));
-        self.0.push(known);
+    pub fn keep(&mut self, cached: CachedPlan) -> Option<CachedPlan> {
+        let dropped = (self.0.len() >= CAPACITY).then(|| self.0.remove(0));
+        self.0.push(cached);
         dropped
     }
 }

@@ -9,9 +9,9 @@ use crate::object::{Decoded, Raised};
 /// The keys of the objects read so far: rows repeat them, and one `str` for all saves memory and
 /// the hashing.
 #[derive(Default)]
-pub struct Keys {
-    /// Each key in the place that its hash gives; the newest of several stays.
-    places: RefCell<Vec<Option<Key>>>,
+pub struct KeyInterner {
+    /// Each key in the slot that its hash gives; the newest of several stays.
+    slots: RefCell<Vec<Option<Key>>>,
 }
 
 struct Key {
@@ -19,14 +19,14 @@ struct Key {
     string: Py<PyAny>,
 }
 
-impl Keys {
+impl KeyInterner {
     /// Few rows have more keys; a power of two.
-    const PLACES: usize = 128;
+    const SLOTS: usize = 128;
     /// Longer ones are not likely to be keys that repeat.
     const LONGEST: usize = 64;
 
     /// The `str` for `text`: the one seen before, or what `make` makes.
-    pub fn shared<'py>(
+    pub fn intern<'py>(
         &self,
         py: Python<'py>,
         text: &[u8],
@@ -35,20 +35,20 @@ impl Keys {
         if text.len() > Self::LONGEST {
             return Ok(make()?.into_bound(py));
         }
-        let mut places = self.places.borrow_mut();
-        if places.is_empty() {
-            places.resize_with(Self::PLACES, || None);
+        let mut slots = self.slots.borrow_mut();
+        if slots.is_empty() {
+            slots.resize_with(Self::SLOTS, || None);
         }
-        let Some(place) = places.get_mut(hash(text) % Self::PLACES) else {
+        let Some(slot) = slots.get_mut(hash(text) % Self::SLOTS) else {
             return Ok(make()?.into_bound(py));
         };
-        if let Some(key) = place
+        if let Some(key) = slot
             && *key.text == *text
         {
             return Ok(key.string.bind(py).clone());
         }
         let string = make()?.into_bound(py);
-        *place = Some(Key { text: text.into(), string: string.clone().unbind() });
+        *slot = Some(Key { text: text.into(), string: string.clone().unbind() });
         Ok(string)
     }
 }

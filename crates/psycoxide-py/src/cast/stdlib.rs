@@ -15,25 +15,25 @@ use crate::imports::loaded;
 use crate::once::Once;
 
 /// What was found in the places, once for each fetch.
-pub struct Originals<'py> {
+pub struct Stdlib<'py> {
     py: Python<'py>,
     json: OnceCell<bool>,
     uuid: OnceCell<Bound<'py, PyAny>>,
 }
 
-impl<'py> Originals<'py> {
+impl<'py> Stdlib<'py> {
     /// Nothing was looked at yet.
     pub fn new(py: Python<'py>) -> Self {
         Self { py, json: OnceCell::new(), uuid: OnceCell::new() }
     }
 
     /// Whether the standard module still reads JSON as it does by itself.
-    pub fn has_json(&self) -> bool {
-        *self.json.get_or_init(|| Reader::is_original(self.py).unwrap_or(false))
+    pub fn has_standard_json(&self) -> bool {
+        *self.json.get_or_init(|| JsonDecoder::is_standard(self.py).unwrap_or(false))
     }
 
     /// Whether `uuid.UUID` is the standard class.
-    pub fn has_uuid(&self) -> bool {
+    pub fn has_standard_uuid(&self) -> bool {
         self.uuid().is_ok_and(|found| {
             found.cast::<PyType>().is_ok_and(|class| is_of(class, "uuid", "UUID").unwrap_or(false))
         })
@@ -50,26 +50,26 @@ impl<'py> Originals<'py> {
 }
 
 /// The parts of the standard JSON decoder, when it was found to be as it comes.
-struct Reader {
+struct JsonDecoder {
     decoder: Py<PyAny>,
     scan_once: Py<PyAny>,
     decode: Py<PyAny>,
     raw_decode: Py<PyAny>,
 }
 
-impl Reader {
-    fn is_original(py: Python<'_>) -> PyResult<bool> {
-        static KNOWN: Once<Reader> = Once::new();
+impl JsonDecoder {
+    fn is_standard(py: Python<'_>) -> PyResult<bool> {
+        static KNOWN: Once<JsonDecoder> = Once::new();
         let Some(module) = loaded(py, intern!(py, "json").as_any())? else { return Ok(true) };
         let Some(found) = Self::find(&module)? else { return Ok(false) };
         if let Some(known) = KNOWN.get(py) {
-            return Ok(known.is(&found) || found.is_usual(py)?);
+            return Ok(known.is(&found) || found.has_standard_parts(py)?);
         }
-        let usual = found.is_usual(py)?;
-        if usual {
+        let standard = found.has_standard_parts(py)?;
+        if standard {
             KNOWN.get_or_make(py, || Ok(found))?;
         }
-        Ok(usual)
+        Ok(standard)
     }
 
     /// The parts as they are now; none if they are not where they are by themselves.
@@ -102,7 +102,7 @@ impl Reader {
             && self.raw_decode.is(&other.raw_decode)
     }
 
-    fn is_usual(&self, py: Python<'_>) -> PyResult<bool> {
+    fn has_standard_parts(&self, py: Python<'_>) -> PyResult<bool> {
         let decoder = self.decoder.bind(py);
         let scanner = self.scan_once.bind(py);
         let is_none = |name| PyResult::Ok(scanner.getattr(name)?.is_none());

@@ -11,15 +11,15 @@ use pyo3::prelude::*;
 use pyo3::types::PyAny;
 
 use super::collector;
-use crate::cast::{CastPlan, FetchContext, early};
+use crate::cast::{CastPlan, FetchContext, eager};
 
 /// The average length, in bytes, from which on fields count as long: what an object takes beside
 /// its contents is less then than what libpq's tables take.
-pub const LONG: usize = 320;
+pub const LONG_FIELD: usize = 320;
 
 /// The first rows of a result, made ahead.
 #[derive(Default)]
-pub struct EarlyRows {
+pub struct EagerRows {
     /// How each column becomes an object.
     plan: Option<CastPlan>,
     /// What is kept of each field, row by row.
@@ -29,7 +29,7 @@ pub struct EarlyRows {
     raw: Rows,
 }
 
-impl EarlyRows {
+impl EagerRows {
     /// How many rows there are.
     pub fn len(&self) -> usize {
         self.rows
@@ -95,7 +95,7 @@ fn is_promising(plan: &CastPlan, rows: &Rows) -> bool {
     for row in rows.iter_from(rows.start()) {
         for (decoder, field) in plan.decoders().iter().zip(row.fields()) {
             let length = field.map_or(0, <[u8]>::len);
-            *if early::is_early(decoder) { &mut now } else { &mut later } += length;
+            *if eager::is_eager(decoder) { &mut now } else { &mut later } += length;
         }
     }
     now > later
@@ -115,7 +115,7 @@ fn keep(
     for row in rows.iter_from(rows.start()) {
         let mut fields = row.fields();
         for decoder in plan.decoders() {
-            match early::keep(decoder, &context, fields.field()) {
+            match eager::keep(decoder, &context, fields.field()) {
                 Ok(value) => kept.push(value.into_bound(py).unbind()),
                 Err(raised) => {
                     drop(raised.into_error(py));

@@ -9,9 +9,9 @@ use pyo3::types::{PyList, PyTuple, PyType};
 use super::collector;
 
 /// A class whose instances are tuples and nothing more, as `namedtuple()` makes them.
-struct Plain<'a, 'py>(&'a Bound<'py, PyType>);
+struct NamedTupleClass<'a, 'py>(&'a Bound<'py, PyType>);
 
-impl<'a, 'py> Plain<'a, 'py> {
+impl<'a, 'py> NamedTupleClass<'a, 'py> {
     fn of(class: &'a Bound<'py, PyType>) -> PyResult<Self> {
         // SAFETY: the class is valid; a type's sizes are public.
         let same_sizes = unsafe {
@@ -74,7 +74,7 @@ fn _record<'py>(
     row: Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     match fitting(&row, count) {
-        Some(values) => Plain::of(cls)?.record(values),
+        Some(values) => NamedTupleClass::of(cls)?.record(values),
         None => make(cls, row),
     }
 }
@@ -82,7 +82,7 @@ fn _record<'py>(
 /// The same for each row of a list, in place.
 #[pyfunction]
 fn _records(cls: &Bound<'_, PyType>, count: usize, rows: &Bound<'_, PyList>) -> PyResult<()> {
-    let class = Plain::of(cls)?;
+    let class = NamedTupleClass::of(cls)?;
     let mut paused = Some(collector::pause());
     for index in 0..rows.len() {
         let row = rows.get_item(index)?;

@@ -14,13 +14,13 @@ use pyo3::prelude::*;
 
 use super::context::DecodeContext;
 use super::decoder::Decoder;
-use super::{binary as bytea, datetime as moments, uuid};
+use super::{bytea, datetime as moments, uuid};
 use crate::error;
 use crate::object::{Decoded, Raised, Value, decoded};
 
 /// A type's binary format, and with it the object that becomes of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wire {
+pub enum BinaryFormat {
     /// `int` of a `smallint`
     Int2,
     /// `int` of an `integer`
@@ -46,10 +46,10 @@ pub enum Wire {
     /// `memoryview` of a `bytea`
     Bytea,
     /// `list` of elements of this type
-    Array(Oid, Box<Wire>),
+    Array(Oid, Box<BinaryFormat>),
 }
 
-impl Wire {
+impl BinaryFormat {
     /// The binary format of a type that gives what this decoder gives; none if there is none.
     pub fn of(oid: Oid, decoder: &Decoder) -> Option<Self> {
         Some(match (oid, decoder) {
@@ -64,7 +64,7 @@ impl Wire {
             (oid::TIMESTAMP, Decoder::Timestamp) => Self::Timestamp,
             (oid::TIMESTAMPTZ, Decoder::TimestampTz) => Self::TimestampTz,
             (oid::UUID, Decoder::Uuid) => Self::Uuid,
-            (oid::BYTEA, Decoder::Binary) => Self::Bytea,
+            (oid::BYTEA, Decoder::Bytea) => Self::Bytea,
             (array, Decoder::Array(decoder)) => {
                 let element = element(array)?;
                 Self::Array(element, Box::new(Self::of(element, decoder)?))
@@ -77,7 +77,7 @@ impl Wire {
     pub fn has_zone(&self) -> bool {
         match self {
             Self::Array(_, element) => element.has_zone(),
-            wire => *wire == Self::TimestampTz,
+            format => *format == Self::TimestampTz,
         }
     }
 
@@ -85,7 +85,7 @@ impl Wire {
     pub fn is_uuid(&self) -> bool {
         match self {
             Self::Array(_, element) => element.is_uuid(),
-            wire => *wire == Self::Uuid,
+            format => *format == Self::Uuid,
         }
     }
 
@@ -118,7 +118,7 @@ impl Wire {
             Self::TimestampTz => datetime::timestamp(bytes)
                 .map(|moment| moments::timestamp_of(context, in_utc(moment), Some(0))),
             Self::Uuid => fixed(bytes)
-                .map(|bytes| decoded(py, uuid::numbered(context, u128::from_be_bytes(bytes)))),
+                .map(|bytes| decoded(py, uuid::from_number(context, u128::from_be_bytes(bytes)))),
             Self::Bytea => Ok(bytea::view(py, bytes.to_vec())),
             Self::Array(oid, element) => return array(context, *oid, element, bytes),
         };
@@ -161,7 +161,12 @@ fn in_utc(moment: Moment<moments::Timestamp>) -> Moment<moments::Timestamp> {
 }
 
 /// A list, nested as the array is; lower bounds are dropped.
-fn array(context: &DecodeContext<'_, '_>, oid: Oid, element: &Wire, bytes: &[u8]) -> Decoded {
+fn array(
+    context: &DecodeContext<'_, '_>,
+    oid: Oid,
+    element: &BinaryFormat,
+    bytes: &[u8],
+) -> Decoded {
     let py = context.py;
     let mut array = Array::parse(bytes).map_err(|fault| malformed(py, fault))?;
     if array.element != oid {
@@ -182,7 +187,7 @@ fn array(context: &DecodeContext<'_, '_>, oid: Oid, element: &Wire, bytes: &[u8]
 /// As deep as there are dimensions, of which there are a handful.
 fn nested(
     context: &DecodeContext<'_, '_>,
-    element: &Wire,
+    element: &BinaryFormat,
     sizes: &[usize],
     array: &mut Array<'_>,
 ) -> Decoded {

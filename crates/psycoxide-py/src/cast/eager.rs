@@ -6,21 +6,21 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyBytes, PyString};
 
-use super::binary;
+use super::binary_format::BinaryFormat;
+use super::bytea;
 use super::context::DecodeContext;
 use super::decoder::{Decoder, bytes};
-use super::wire::Wire;
 use crate::encoding;
 use crate::object::{Decoded, Raised, Value};
 
 /// Whether most of the work can be done before the fetch.
-pub fn is_early(decoder: &Decoder) -> bool {
-    matches!(decoder, Decoder::Text | Decoder::Binary) || is_bytea(decoder)
+pub fn is_eager(decoder: &Decoder) -> bool {
+    matches!(decoder, Decoder::Text | Decoder::Bytea) || is_bytea(decoder)
 }
 
 /// Whether this reads the binary form of a `bytea`.
 fn is_bytea(decoder: &Decoder) -> bool {
-    matches!(decoder, Decoder::Wire(wire) if **wire == Wire::Bytea)
+    matches!(decoder, Decoder::BinaryFormat(format) if **format == BinaryFormat::Bytea)
 }
 
 /// The first step. The context's encoding is UTF-8.
@@ -32,15 +32,15 @@ pub fn keep(decoder: &Decoder, context: &DecodeContext<'_, '_>, field: Option<&[
         Decoder::Text | Decoder::Integer | Decoder::Float | Decoder::Boolean => {
             decoder.decode(context, field)
         }
-        Decoder::Binary => binary::chunk(context.py, text),
-        decoder if is_bytea(decoder) => binary::memory(context.py, text.to_vec()),
+        Decoder::Bytea => bytea::decode_chunk(context.py, text),
+        decoder if is_bytea(decoder) => bytea::chunk(context.py, text.to_vec()),
         _ => return bytes(context.py, text),
     };
     match kept {
         Ok(value) => {
             let value = value.into_bound(context.py);
             // Two or four bytes for each character, where the server sent mostly one.
-            if encoding::size(&value) > text.len() {
+            if encoding::str_size(&value) > text.len() {
                 return bytes(context.py, text);
             }
             Ok(Value::from(value))
@@ -69,8 +69,8 @@ pub fn finish(decoder: &Decoder, context: &DecodeContext<'_, '_>, kept: &Py<PyAn
             Ok(text) => decoder.decode(context, Some(text.as_bytes())),
             Err(error) => Err(Raised::from_error(context.py, error)),
         },
-        Decoder::Binary => binary::view_of(kept),
-        decoder if is_bytea(decoder) => binary::view_of(kept),
+        Decoder::Bytea => bytea::view_of(kept),
+        decoder if is_bytea(decoder) => bytea::view_of(kept),
         _ => Ok(Value::from(kept.clone())),
     }
 }

@@ -16,15 +16,15 @@ use super::classes::{Kind, RowClass};
 use super::{collector, ordered};
 
 /// What a row is to be.
-pub enum Shape<'py> {
+pub enum RowType<'py> {
     /// A tuple.
     Tuple,
     /// What this row factory makes, with each value assigned to it.
-    Made(Bound<'py, PyAny>),
+    Factory(Bound<'py, PyAny>),
     /// A `DictRow`, or what is derived from that, with this index.
     List { class: Bound<'py, PyType>, index: Bound<'py, PyAny> },
     /// Likewise a `RealDictRow` with these keys.
-    Dict { class: Bound<'py, PyType>, names: Arc<Names> },
+    Dict { class: Bound<'py, PyType>, keys: Arc<RowKeys> },
 }
 
 /// What makes the rows of a cursor that are to be something else than tuples.
@@ -37,8 +37,8 @@ pub struct RowMaker<'a, 'py> {
     pub class: Option<Arc<RowClass>>,
 }
 
-impl<'py> Shape<'py> {
-    /// What the next row is to be. `width` is the number of columns; `names` are the keys of the
+impl<'py> RowType<'py> {
+    /// What the next row is to be. `width` is the number of columns; `last_keys` are the keys of the
     /// cursor's last row that had some, and become those of this one.
     ///
     /// # Errors
@@ -46,21 +46,21 @@ impl<'py> Shape<'py> {
     pub fn of(
         maker: RowMaker<'_, 'py>,
         width: usize,
-        names: &mut Option<Arc<Names>>,
+        last_keys: &mut Option<Arc<RowKeys>>,
     ) -> PyResult<Self> {
         let RowMaker { cursor, factory, class } = maker;
-        let Some(known) = class else { return Ok(Self::Made(factory)) };
+        let Some(known) = class else { return Ok(Self::Factory(factory)) };
         let class = match factory.cast::<PyType>() {
             Ok(class) if known.is_untouched(class) => class.clone(),
-            _ => return Ok(Self::Made(factory)),
+            _ => return Ok(Self::Factory(factory)),
         };
         Ok(match known.kind {
             Kind::List => {
                 Self::List { class, index: cursor.getattr(intern!(cursor.py(), "index"))? }
             }
-            Kind::Dict => match Names::of(cursor, width, names)? {
-                Some(names) => Self::Dict { class, names },
-                None => Self::Made(factory),
+            Kind::Dict => match RowKeys::of(cursor, width, last_keys)? {
+                Some(keys) => Self::Dict { class, keys },
+                None => Self::Factory(factory),
             },
         })
     }
@@ -68,31 +68,33 @@ impl<'py> Shape<'py> {
     /// What has to be called for each row, if anything has.
     pub fn factory(&self) -> Option<&Bound<'py, PyAny>> {
         match self {
-            Self::Made(factory) => Some(factory),
+            Self::Factory(factory) => Some(factory),
             _ => None,
         }
     }
 
     /// The row for a tuple of its values; what a factory made stays as it is.
-    pub fn dress(&self, row: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    pub fn convert(&self, row: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         match self {
-            Self::Tuple | Self::Made(_) => Ok(row),
-            Self::List { class, index } => list_row(&New::of(class), index, row.cast_exact()?),
-            Self::Dict { class, names } => names.row(&New::of(class), row.cast_exact()?),
+            Self::Tuple | Self::Factory(_) => Ok(row),
+            Self::List { class, index } => {
+                list_row(&Constructor::of(class), index, row.cast_exact()?)
+            }
+            Self::Dict { class, keys } => keys.row(&Constructor::of(class), row.cast_exact()?),
         }
     }
 
     /// The same for each of a list, in place.
-    pub fn dress_all(&self, rows: &Bound<'py, PyList>) -> PyResult<()> {
+    pub fn convert_all(&self, rows: &Bound<'py, PyList>) -> PyResult<()> {
         match self {
-            Self::Tuple | Self::Made(_) => Ok(()),
+            Self::Tuple | Self::Factory(_) => Ok(()),
             Self::List { class, index } => {
-                let new = New::of(class);
+                let new = Constructor::of(class);
                 replace(rows, |values| list_row(&new, index, values))
             }
-            Self::Dict { class, names } => {
-                let new = New::of(class);
-                replace(rows, |values| names.row(&new, values))
+            Self::Dict { class, keys } => {
+                let new = Constructor::of(class);
+                replace(rows, |values| keys.row(&new, values))
             }
         }
     }
@@ -112,12 +114,12 @@ fn replace<'py>(
 }
 
 /// What makes objects of a class, without `__init__`.
-struct New<'a, 'py> {
+struct Constructor<'a, 'py> {
     class: &'a Bound<'py, PyType>,
     arguments: Bound<'py, PyTuple>,
 }
 
-impl<'a, 'py> New<'a, 'py> {
+impl<'a, 'py> Constructor<'a, 'py> {
     fn of(class: &'a Bound<'py, PyType>) -> Self {
         Self { class, arguments: PyTuple::empty(class.py()) }
     }
@@ -136,7 +138,7 @@ impl<'a, 'py> New<'a, 'py> {
 }
 
 fn list_row<'py>(
-    new: &New<'_, 'py>,
+    new: &Constructor<'_, 'py>,
     index: &Bound<'py, PyAny>,
     values: &Bound<'py, PyTuple>,
 ) -> PyResult<Bound<'py, PyAny>> {
@@ -153,14 +155,14 @@ fn list_row<'py>(
 }
 
 /// The keys of a result's rows.
-pub struct Names {
+pub struct RowKeys {
     /// A name for each column.
     names: Vec<Py<PyString>>,
     /// Each name once, in the order of the columns.
     template: Py<PyDict>,
 }
 
-impl Names {
+impl RowKeys {
     /// The cursor's `column_mapping`. Nothing if the class has to see for itself what becomes of it:
     /// where it is not a name for each column, or where names would compare themselves in Python.
     fn of(
@@ -187,8 +189,8 @@ impl Names {
         {
             return Ok(Some(Arc::clone(known)));
         }
-        let Some(names) = Self::new(mapping)? else { return Ok(None) };
-        Ok(Some(Arc::clone(last.insert(Arc::new(names)))))
+        let Some(keys) = Self::new(mapping)? else { return Ok(None) };
+        Ok(Some(Arc::clone(last.insert(Arc::new(keys)))))
     }
 
     fn new(mapping: &Bound<'_, PyList>) -> PyResult<Option<Self>> {
@@ -210,7 +212,7 @@ impl Names {
 
     fn row<'py>(
         &self,
-        new: &New<'_, 'py>,
+        new: &Constructor<'_, 'py>,
         values: &Bound<'py, PyTuple>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let row = new.object()?;

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_int};
 
-use psycoxide_sql::text::bytea;
+use psycoxide_sql::text::bytea as read;
 use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -51,25 +51,25 @@ impl Chunk {
 
 /// A `memoryview` of the bytes that the text stands for: a new one each time.
 #[inline(never)]
-pub fn binary(py: Python<'_>, text: &[u8]) -> Decoded {
-    view_of(&chunk(py, text)?.into_bound(py))
+pub fn bytea(py: Python<'_>, text: &[u8]) -> Decoded {
+    view_of(&decode_chunk(py, text)?.into_bound(py))
 }
 
 /// A `memoryview` of these bytes.
 pub fn view(py: Python<'_>, bytes: Vec<u8>) -> Decoded {
-    view_of(&memory(py, bytes)?.into_bound(py))
+    view_of(&chunk(py, bytes)?.into_bound(py))
 }
 
 /// The memory behind such a `memoryview`, with the bytes that the text stands for.
-pub fn chunk(py: Python<'_>, text: &[u8]) -> Decoded {
-    match bytea::bytes(text) {
-        Ok(bytes) => memory(py, bytes),
+pub fn decode_chunk(py: Python<'_>, text: &[u8]) -> Decoded {
+    match read::bytes(text) {
+        Ok(bytes) => chunk(py, bytes),
         Err(fault) => Err(Raised::from_error(py, error::data(fault.0))),
     }
 }
 
 /// The memory behind such a `memoryview`, with these bytes.
-pub fn memory(py: Python<'_>, bytes: Vec<u8>) -> Decoded {
+pub fn chunk(py: Python<'_>, bytes: Vec<u8>) -> Decoded {
     decoded(py, Bound::new(py, Chunk { bytes }).map(Bound::into_any))
 }
 
@@ -96,7 +96,7 @@ pub unsafe extern "C" fn typecast_BINARY_cast(
         Value::none(py)
     } else {
         // SAFETY: the caller vouches for the bytes.
-        binary(py, unsafe { std::slice::from_raw_parts(text.cast(), length) })
+        bytea(py, unsafe { std::slice::from_raw_parts(text.cast(), length) })
     };
     decoded.map_or(std::ptr::null_mut(), Value::into_ptr)
 }

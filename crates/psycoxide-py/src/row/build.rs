@@ -7,8 +7,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use super::Source;
-use crate::cast::{CastPlan, DecodeContext, Decoder, early};
+use super::StoredRow;
+use crate::cast::{CastPlan, DecodeContext, Decoder, eager};
 use crate::object::{Decoded, Raised, Value};
 
 /// The values of a row, one for each decoder.
@@ -28,7 +28,7 @@ impl Values for Iter<'_, Py<PyAny>> {
     #[inline]
     fn next(&mut self, decoder: &Decoder, context: &DecodeContext<'_, '_>) -> Decoded {
         match Iterator::next(self) {
-            Some(kept) => early::finish(decoder, context, kept),
+            Some(kept) => eager::finish(decoder, context, kept),
             None => decoder.decode(context, None),
         }
     }
@@ -36,28 +36,28 @@ impl Values for Iter<'_, Py<PyAny>> {
 
 /// A row as a tuple.
 #[inline(always)]
-pub fn row(
+pub fn tuple(
     context: &DecodeContext<'_, '_>,
     plan: &CastPlan,
-    row: &Source<'_>,
+    row: &StoredRow<'_>,
 ) -> Result<Value, Raised> {
     match row {
         // By far most rows: they are made in the caller's loop.
-        Source::Raw(row) => tuple(context, plan, row.fields()),
-        Source::Early(kept) => tuple(context, plan, kept.iter()),
+        StoredRow::Raw(row) => tuple_of(context, plan, row.fields()),
+        StoredRow::Eager(kept) => tuple_of(context, plan, kept.iter()),
     }
 }
 
 /// A row as what `factory` makes of the cursor, filled item by item.
-pub fn made(
+pub fn by_factory(
     context: &DecodeContext<'_, '_>,
     plan: &CastPlan,
-    row: &Source<'_>,
+    row: &StoredRow<'_>,
     factory: &Bound<'_, PyAny>,
 ) -> Result<Value, Raised> {
     match row {
-        Source::Raw(row) => sequence(context, plan, row.fields(), factory),
-        Source::Early(kept) => sequence(context, plan, kept.iter(), factory),
+        StoredRow::Raw(row) => sequence(context, plan, row.fields(), factory),
+        StoredRow::Eager(kept) => sequence(context, plan, kept.iter(), factory),
     }
 }
 
@@ -67,7 +67,7 @@ pub fn made(
 /// a caster runs cannot find it; and not afterwards if its values are never tracked either, which
 /// is what the collector would find out at its first pass.
 #[inline(always)]
-fn tuple(
+fn tuple_of(
     context: &DecodeContext<'_, '_>,
     plan: &CastPlan,
     mut values: impl Values,
