@@ -1,4 +1,4 @@
-//! Values as parameters of the server's kind.
+//! Rows of values as bind parameters (`$1`, `$2`), for `executemany(prepare=True)`.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use super::template::ParsedQuery;
 use crate::encoding::QuoteContext;
 use crate::error;
 
-/// A plain `INSERT … VALUES` with `$1` and so on for its placeholders.
+/// The query, a plain `INSERT … VALUES`, with `$1`, `$2` and so on in place of its placeholders.
 ///
 /// # Errors
-/// What is wrong with the template; `ProgrammingError` if the query is no plain INSERT.
+/// The template's own fault; `ProgrammingError` if the query is not a plain INSERT.
 pub fn numbered(py: Python<'_>, query: &[u8], context: &QuoteContext) -> PyResult<Vec<u8>> {
     let parsed = ParsedQuery::of(py, query, context.encoding())?;
     raise_fault(&parsed)?;
@@ -31,20 +31,20 @@ pub fn numbered(py: Python<'_>, query: &[u8], context: &QuoteContext) -> PyResul
     })
 }
 
-/// Writes rows of parameters for the same query.
+/// Writes rows of parameters for one query.
 ///
-/// To be made anew when the interpreter was released, as a `Merger`.
+/// Make a new one after the GIL was released, as with a `Merger`.
 pub struct Binder<'a, 'py> {
     parsed: Arc<ParsedQuery>,
     quoter: Quoter<'a, 'py>,
     dialect: Dialect,
-    /// A value as a constant.
+    /// The current value as an SQL constant. The buffer is reused.
     constant: Vec<u8>,
 }
 
 impl<'a, 'py> Binder<'a, 'py> {
-    /// `query` is in the session's encoding; `binary` says whether the server's
-    /// binary formats are known.
+    /// `query` is in the session's encoding. `binary`: whether values may be sent in binary
+    /// formats, because the server is known to have those of PostgreSQL 10 and later.
     pub fn new(
         py: Python<'py>,
         query: &[u8],
@@ -58,7 +58,8 @@ impl<'a, 'py> Binder<'a, 'py> {
         Ok(Self { parsed, quoter, dialect, constant: Vec::new() })
     }
 
-    /// Adds a row of parameters of these types. After an error a part may be there, to be dropped.
+    /// Adds a row of parameters of these types. After an error `repeat` may hold a part of the row,
+    /// which the caller drops.
     pub fn row(
         &mut self,
         args: &Bound<'py, PyAny>,
@@ -91,7 +92,7 @@ impl<'a, 'py> Binder<'a, 'py> {
             || args.is_exact_instance_of::<PyList>()
             || args.is_exact_instance_of::<PyDict>())
         {
-            // A sequence or mapping of the user's may do anything when it is asked for an item.
+            // A user's own sequence or mapping may run any code when it is asked for an item.
             self.quoter.forget();
         }
         repeat.end_row().map_err(|error| error::from_proto(&error))

@@ -1,4 +1,4 @@
-//! For whom values are written.
+//! The connection that values are written for, and how it quotes.
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -6,8 +6,8 @@ use pyo3::prelude::*;
 use crate::encoding::{QuoteContext, SessionQuoting};
 use crate::guarded::Guarded;
 
-/// The connection that values are written for, as adapters get it in `prepare()`, and how its
-/// session quotes: as of now, so that all values of a statement are quoted alike.
+/// The connection that values are written for, as adapters get it in `prepare()`, with a snapshot
+/// of how its session quotes, so that all values of a statement are quoted alike.
 #[derive(Clone, Copy)]
 pub struct AdaptContext<'a, 'py> {
     /// A connection, or None.
@@ -18,23 +18,24 @@ pub struct AdaptContext<'a, 'py> {
 }
 
 impl<'a, 'py> AdaptContext<'a, 'py> {
-    /// For a connection whose session quotes like this.
+    /// The context for `conn`, whose session quotes as `session` says now.
     pub fn new(conn: &'a Bound<'py, PyAny>, session: &'a SessionQuoting) -> Self {
         Self { conn, quoting: session.now(conn.py()), session: Some(session) }
     }
 
-    /// For no session, or for none that `conn` would be known as.
+    /// The context without a session: `quoting` says how to quote, and adapters get `conn` as it
+    /// is.
     pub fn without_session(conn: &'a Bound<'py, PyAny>, quoting: QuoteContext) -> Self {
         Self { conn, quoting, session: None }
     }
 
-    /// For the same connection as its session quoted then.
+    /// The same context with the quoting rules of another moment.
     pub fn with_quoting(self, quoting: QuoteContext) -> Self {
         Self { quoting, ..self }
     }
 }
 
-/// The connection that an adapter was prepared for.
+/// The connection that an adapter got in psycopg2's method `prepare()`.
 #[derive(Default)]
 pub struct AdapterConnection(Guarded<Option<(Py<PyAny>, Option<SessionQuoting>)>>);
 
@@ -44,7 +45,7 @@ impl AdapterConnection {
         self.replace(py, Some((conn, session)));
     }
 
-    /// Keeps the connection of a context, if there is one: what `prepare()` does.
+    /// Keeps the connection of a context, if it has one, as `prepare()` does.
     pub fn prepare(&self, context: &AdaptContext<'_, '_>) {
         if let Some(session) = context.session {
             self.set(context.conn.py(), context.conn.clone().unbind(), Some(session.clone()));
@@ -68,12 +69,13 @@ impl AdapterConnection {
         self.0.lock(py).is_some()
     }
 
-    /// How the connection's session quotes now; without one, as an adapter does that knows none.
+    /// How the connection's session quotes now; without a connection, how adapters quote that never
+    /// got one.
     pub fn quoting(&self, py: Python<'_>) -> QuoteContext {
         self.session(py).map_or_else(QuoteContext::default, |session| session.now(py))
     }
 
-    /// Has `write` work for this connection.
+    /// Calls `write` with a context for this connection.
     pub fn with_context<'py, T>(
         &self,
         py: Python<'py>,
@@ -99,7 +101,7 @@ impl AdapterConnection {
 
     fn replace(&self, py: Python<'_>, new: Option<(Py<PyAny>, Option<SessionQuoting>)>) {
         let old = std::mem::replace(&mut *self.0.lock(py), new);
-        // Only now: dropping an object may run Python code that comes back here.
+        // Dropped after the lock: a destructor may run Python code that comes back here.
         drop(old);
     }
 }

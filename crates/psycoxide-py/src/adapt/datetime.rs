@@ -1,7 +1,7 @@
 //! Writing dates, times and intervals as SQL text.
 //!
-//! Objects of Python's own classes are written from their fields; a subclass is asked for its
-//! `isoformat()`, since that is what it may have changed.
+//! Objects of Python's own classes are written from their fields. A subclass is asked for its
+//! `isoformat()`, which it may have overridden.
 
 use psycoxide_sql::encoding;
 use psycoxide_sql::quote::{StringStyle, datetime, literal};
@@ -12,12 +12,12 @@ use pyo3::types::{
     PyTzInfo, PyTzInfoAccess,
 };
 
-/// What a datetime or a time knows of its zone.
+/// Whether writing a datetime or a time asked a `tzinfo`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Zone {
-    /// It is an object of Python's own class, without any.
+    /// It did not: the object is of Python's own class, and naive.
     None,
-    /// It was asked, and code in Python may have answered.
+    /// It did, and Python code may have run.
     Asked,
 }
 
@@ -86,7 +86,7 @@ fn write_time(time: &impl PyTimeAccess, out: &mut Vec<u8>) {
     );
 }
 
-/// Writes the offset that the time zone gives `moment`; a zone may give none.
+/// Writes the UTC offset of `moment`, if its time zone has one.
 fn write_zone(
     moment: &Bound<'_, PyAny>,
     zone: Option<&Bound<'_, PyTzInfo>>,
@@ -110,7 +110,8 @@ fn iso_format_zoned(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<bo
     Ok(aware)
 }
 
-/// Writes the text that a class of the user gives, as a constant that it cannot leave.
+/// Writes the text that a user's class returns, quoted, so that it cannot break out of the
+/// constant.
 fn iso_format(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
     let text = object.call_method0("isoformat")?;
     let text = text.cast::<PyString>()?.encode_utf8()?;

@@ -1,10 +1,10 @@
 //! From Python objects to SQL text: adapters, and the query with its parameters merged in.
 //!
-//! Two ways lead to the same text. Every adapter is a Python class whose `getquoted()` gives
-//! it, for programs that use adapters by themselves. Merging a query writes values straight
-//! into the message, without making adapters, as long as the registry `adapters` still maps
-//! the value's type to the built-in one; that is looked up anew for each statement, so what a
-//! user registers wins at once.
+//! Two ways lead to the same text. Every adapter is a Python class whose `getquoted()` returns it,
+//! for programs that use adapters directly. Merging a query writes values straight into the
+//! message, without making adapters, as long as the registry `adapters` still maps the value's type
+//! to the built-in one. The registry is consulted anew for each statement, so that what a user
+//! registers takes effect at once.
 
 mod binder;
 mod class;

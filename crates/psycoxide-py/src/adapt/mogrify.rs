@@ -16,12 +16,13 @@ use super::template::ParsedQuery;
 use crate::encoding::{ClientEncoding, QuoteContext};
 use crate::error;
 
-/// So many bytes most values take at the most.
+/// Most values take no more bytes than this.
 const TYPICAL_VALUE: usize = 32;
 
 /// The query with its parameters merged in.
 ///
-/// `query` is in the session's encoding. `args` None means that it is not a template at all.
+/// `query` is in the session's encoding. If `args` is None, it is not a template and is returned as
+/// it is.
 pub fn mogrify(
     py: Python<'_>,
     query: &[u8],
@@ -38,24 +39,24 @@ pub fn mogrify(
     Ok(out)
 }
 
-/// Merges parameters into the same query again and again.
+/// Merges one set of parameters after another into the same query.
 ///
-/// To be made anew when the interpreter was released: only Python code that runs while values are
-/// written is expected to change the registry of adapters.
+/// Make a new one after the GIL was released: of all changes to the registry of adapters, a merger
+/// notices only those by Python code that it runs itself.
 pub struct Merger<'a, 'py> {
     parsed: Arc<ParsedQuery>,
     quoter: Quoter<'a, 'py>,
 }
 
 impl<'a, 'py> Merger<'a, 'py> {
-    /// For a query in the session's encoding.
+    /// A merger for a query in the session's encoding.
     pub fn new(py: Python<'py>, query: &[u8], context: &AdaptContext<'a, 'py>) -> PyResult<Self> {
         let parsed = ParsedQuery::of(py, query, context.quoting.encoding())?;
         Ok(Self { parsed, quoter: Quoter::new(context)? })
     }
 
-    /// Whether a value that was merged since the last call is not known to be a constant: an adapter
-    /// of the program's may write what it likes.
+    /// Whether raw SQL was merged since the last call: the text of `AsIs` or of a program's own
+    /// adapter may be more than a constant.
     pub fn wrote_raw_sql(&mut self) -> bool {
         self.quoter.wrote_raw_sql()
     }
@@ -83,7 +84,7 @@ impl<'a, 'py> Merger<'a, 'py> {
             }
         };
         if !plain {
-            // A sequence or mapping of the user's may do anything when it is asked for an item.
+            // A user's own sequence or mapping may run any code when it is asked for an item.
             quoter.forget();
         }
         merged
@@ -96,7 +97,7 @@ fn merge_positions<'py>(
     quoter: &mut Quoter<'_, 'py>,
     out: &mut Vec<u8>,
 ) -> PyResult<()> {
-    // A tuple keeps what is in it, and all of it.
+    // A tuple never changes, so its items can be borrowed.
     let tuple = args.cast_exact::<PyTuple>().ok();
     let mut given = tuple.map(|tuple| tuple.len());
     for piece in parsed.template.pieces() {
@@ -141,8 +142,8 @@ fn merge_names<'py>(
             Piece::Value(number) => {
                 let Some(name) = parsed.name(*number) else { continue };
                 match written.get(*number) {
-                    // A value that is asked for again is adapted once, but looked up again:
-                    // a mapping of the user's may count on it.
+                    // A name that occurs twice is adapted once but looked up twice: a user's own
+                    // mapping may count on it.
                     Some(first) => {
                         if !is_dict {
                             args.get_item(name)?;
@@ -161,7 +162,7 @@ fn merge_names<'py>(
     raise_fault(parsed)
 }
 
-/// Appends the text of a piece. Most are a comma and a blank, and moved without a call.
+/// Appends the text of a piece. Most are a comma and a blank, which are copied without a call.
 #[inline]
 fn append(text: &[u8], out: &mut Vec<u8>) {
     match *text {
@@ -170,12 +171,12 @@ fn append(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// What Python says of more values than placeholders.
+/// Python's own error for more values than placeholders.
 pub(super) fn too_many() -> PyErr {
     PyTypeError::new_err("not all arguments converted during string formatting")
 }
 
-/// The value at `index` of a sequence, or the error that Python has for what is not one.
+/// The value at `index` of a sequence, or Python's own error if `args` is not a sequence.
 pub(super) fn item<'py>(args: &Bound<'py, PyAny>, index: usize) -> PyResult<Bound<'py, PyAny>> {
     if let Ok(list) = args.cast_exact::<PyList>()
         && index < list.len()
@@ -190,7 +191,7 @@ pub(super) fn item<'py>(args: &Bound<'py, PyAny>, index: usize) -> PyResult<Boun
     }
 }
 
-/// Raises what is wrong with the template itself, once its values are there.
+/// Raises the template's own fault, if it has one. Merging does so last, when the values are there.
 #[inline]
 pub(super) fn raise_fault(parsed: &ParsedQuery) -> PyResult<()> {
     let template = &parsed.template;

@@ -11,21 +11,20 @@ use super::registry::{ConfirmedPairs, Found, Native, Registry, type_name};
 use super::scalar;
 use crate::imports::ADAPT;
 
-/// How deep lists and tuples may be nested.
+/// The deepest nesting of lists and tuples.
 ///
-/// A list that contains itself must end in an exception, and before the stack does: a level
-/// takes a few hundred bytes of it. An array of the server has 6 dimensions at most.
+/// A list that contains itself must raise an exception before the stack overflows: a level takes a
+/// few hundred bytes of it. An array of the server has 6 dimensions at most.
 const MAX_DEPTH: usize = 500;
 
 /// Writes the values of a statement, or of several between which no Python code runs.
 pub struct Quoter<'a, 'py> {
     registry: &'py Registry,
     context: AdaptContext<'a, 'py>,
-    /// Which built-in pairs have been seen in the registry. None is left after Python code ran,
-    /// since that may change the registry.
+    /// The built-in pairs that were found unchanged in the registry. It is emptied after Python
+    /// code ran, which may change the registry.
     confirmed: ConfirmedPairs,
-    /// Something was written that is not known to be a constant: by an adapter of the program's, or
-    /// as it is.
+    /// Raw SQL was written: by `AsIs`, or by a program's own adapter.
     raw_sql: bool,
     depth: usize,
 }
@@ -42,17 +41,17 @@ impl<'a, 'py> Quoter<'a, 'py> {
         })
     }
 
-    /// Python code may have run meanwhile, and changed the registry.
+    /// Forgets what was confirmed: Python code may have run and changed the registry.
     pub fn forget(&mut self) {
         self.confirmed = ConfirmedPairs::default();
     }
 
-    /// Whether anything that was written since the last call is not known to be a constant.
+    /// Whether raw SQL was written since the last call.
     pub fn wrote_raw_sql(&mut self) -> bool {
         std::mem::take(&mut self.raw_sql)
     }
 
-    /// Writes a parameter. None is always NULL, whatever adapter it has.
+    /// Writes a parameter. None is always NULL, whatever adapter is registered for it.
     pub fn value(&mut self, object: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
         if object.is_none() {
             out.extend_from_slice(b"NULL");
@@ -72,7 +71,7 @@ impl<'a, 'py> Quoter<'a, 'py> {
         }
     }
 
-    /// Writes an object of a type that has not been seen in the registry since Python code ran.
+    /// Writes an object whose type has not been confirmed since Python code last ran.
     #[inline(never)]
     fn unconfirmed(
         &mut self,
@@ -96,7 +95,7 @@ impl<'a, 'py> Quoter<'a, 'py> {
         result
     }
 
-    /// Writes an object of a type without a built-in adapter, or with another one than that.
+    /// Writes an object whose type has no built-in adapter, or whose built-in adapter was replaced.
     fn looked_up(&mut self, object: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
         match self.registry.find(object, self.registry.protocol(object.py()).as_any())? {
             Found::Adapter(adapter) => match self.registry.native(&adapter) {
@@ -140,8 +139,8 @@ impl<'a, 'py> Quoter<'a, 'py> {
 
     /// Writes a list as an array.
     ///
-    /// `ARRAY[…]` would be an error for an empty array and for one of NULLs only, as nothing
-    /// tells its type; these are written as strings. Inside another array an empty one can only
+    /// The server refuses `ARRAY[…]` for an empty array and for one of NULLs only, because nothing
+    /// tells their type; these are written as strings. Inside another array an empty one can only
     /// be `ARRAY[]`.
     fn list(&mut self, object: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
         let list = object.cast::<PyList>()?;
@@ -154,7 +153,7 @@ impl<'a, 'py> Quoter<'a, 'py> {
         let mut ends = Vec::new();
         out.extend_from_slice(b"ARRAY[");
         let mut index = 0;
-        // The length anew each time: an adapter may change the list.
+        // The length is read anew each time: an adapter may change the list.
         while index < list.len() {
             if index > 0 {
                 out.push(b',');
@@ -190,7 +189,7 @@ impl<'a, 'py> Quoter<'a, 'py> {
         Ok(())
     }
 
-    /// Writes a tuple, or anything else to iterate over, as `(a, b)`: for `IN` and composites.
+    /// Writes a tuple, or any other iterable, as `(a, b)`: for `IN` and composites.
     fn tuple(&mut self, object: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
         let in_python = !object.is_exact_instance_of::<PyTuple>();
         let replaced = ADAPT.replaced(object.py())?;
@@ -215,7 +214,7 @@ impl<'a, 'py> Quoter<'a, 'py> {
         Ok(())
     }
 
-    /// Writes what an adapter object says.
+    /// Writes the SQL of an adapter object.
     fn adapter(&mut self, adapter: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
         if let Some((native, wrapped)) = class::unwrap(adapter, &self.context) {
             return self.native(native, &wrapped, out);
@@ -244,7 +243,7 @@ impl<'a, 'py> Quoter<'a, 'py> {
         adapter.call_method0("getquoted")
     }
 
-    /// Whether the registry still holds a built-in pair.
+    /// Whether the registry still maps a built-in type to its built-in adapter.
     fn confirm(&mut self, number: usize) -> PyResult<bool> {
         self.registry.confirm_up_to(self.context.conn.py(), &mut self.confirmed, number);
         if !self.confirmed.has(number) && self.registry.confirm(self.context.conn.py(), number)? {
@@ -253,7 +252,7 @@ impl<'a, 'py> Quoter<'a, 'py> {
         Ok(self.confirmed.has(number))
     }
 
-    /// What was written by an object that may have a time zone, which may be Python code.
+    /// Takes the result of a writer that may have asked a `tzinfo`, which may be Python code.
     #[inline]
     fn zoned(&mut self, written: PyResult<Zone>) -> PyResult<()> {
         match written {
@@ -265,7 +264,7 @@ impl<'a, 'py> Quoter<'a, 'py> {
         }
     }
 
-    /// Goes one level down, if that is not too deep.
+    /// Calls `write` one level deeper, unless that is too deep.
     fn nested(&mut self, write: impl FnOnce(&mut Self) -> PyResult<()>) -> PyResult<()> {
         if self.depth == MAX_DEPTH {
             return Err(PyRecursionError::new_err(format!(
@@ -279,7 +278,7 @@ impl<'a, 'py> Quoter<'a, 'py> {
     }
 }
 
-/// `'{…}'` of items that are `NULL` or of that form themselves.
+/// `'{…}'` of items that are `NULL` or have this form themselves.
 fn null_array<'a>(items: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
     let mut text = b"'{".to_vec();
     for (number, item) in items.enumerate() {

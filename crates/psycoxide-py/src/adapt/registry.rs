@@ -1,4 +1,4 @@
-//! The registry `adapters`, and the order in which an adapter is looked for.
+//! The registry `adapters`, and how an adapter is looked up.
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::ffi;
@@ -9,7 +9,7 @@ use super::class::{self, ISQLQuote};
 use crate::error;
 use crate::once::Once;
 
-/// An adapter whose text this crate can write without making the adapter.
+/// A built-in adapter whose SQL is written without making the adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Native {
     AsIs,
@@ -34,54 +34,56 @@ pub struct Registry {
     protocol: Py<PyType>,
     natives: Vec<(Native, Py<PyAny>)>,
     builtins: Vec<Builtin>,
-    /// The built-in pairs by the addresses of their types, which the pairs' keys keep.
+    /// The address of each built-in type, with its adapter. The keys of the pairs keep the types
+    /// alive.
     classes: Vec<(usize, Native)>,
 }
 
 struct Builtin {
-    /// `(class, ISQLQuote)`: the very tuple that is in the dict, so that looking it up again
-    /// compares nothing.
+    /// `(class, ISQLQuote)`: the very tuple that is in the dict, so that a look-up compares only
+    /// identities.
     key: Py<PyTuple>,
     adapter: Py<PyAny>,
 }
 
-/// How far the dict was gone through. To be begun anew once Python code ran, since that may change
-/// the dict.
+/// The built-in pairs that were found unchanged in the dict, and how far the dict was read. Start
+/// anew once Python code ran, which may change the dict.
 #[derive(Default)]
 pub struct ConfirmedPairs {
-    /// A bit for each built-in pair that has been seen in the dict.
+    /// A bit for each confirmed pair.
     bits: u32,
-    /// How many built-in pairs were checked.
+    /// How many pairs were checked in the order of the dict.
     checked: usize,
     position: ffi::Py_ssize_t,
 }
 
 impl ConfirmedPairs {
-    /// Whether the built-in pair of this number has been seen.
+    /// Whether the pair of this number is confirmed.
     #[inline]
     pub fn has(&self, number: usize) -> bool {
         self.bits >> number & 1 == 1
     }
 
-    /// It has been seen.
+    /// Confirms the pair of this number.
     pub fn mark(&mut self, number: usize) {
         self.bits |= 1 << number;
     }
 }
 
-/// Where the search for an adapter ended.
+/// The result of the search for an adapter.
 pub enum Found<'py> {
-    /// To be called with the object.
+    /// An adapter class, to be called with the object.
     Adapter(Bound<'py, PyAny>),
-    /// The object's or the protocol's own answer.
+    /// An adapter that the object or the protocol returned itself.
     Adapted(Bound<'py, PyAny>),
 }
 
-/// With the pairs whose types every interpreter has loaded.
+/// The registry with the types that every interpreter has loaded.
 static BASIC: Once<Registry> = Once::new();
 
-/// With all of them. The modules of the others take longer to import than this one, so they wait
-/// until somebody wants to see the dict or passes anything but text, numbers and truth values.
+/// The registry with all types. The modules of the others take longer to import than this one, so
+/// they wait until somebody looks at the dict or passes a value that is not text, a number or a
+/// truth value.
 static COMPLETE: Once<Registry> = Once::new();
 
 impl Registry {
@@ -106,7 +108,8 @@ impl Registry {
         BASIC.get(py).ok_or_else(|| PyRuntimeError::new_err("the module is not initialised"))
     }
 
-    /// The number and the native adapter of the built-in pair whose type is exactly that of `object`.
+    /// The number and the native adapter of the built-in pair whose type is exactly that of
+    /// `object`.
     #[inline]
     pub fn builtin(&self, object: &Bound<'_, PyAny>) -> Option<(usize, Native)> {
         let class = object.get_type_ptr().addr();
@@ -114,15 +117,16 @@ impl Registry {
         classes.find(|(_, known)| known.0 == class).map(|(number, known)| (number, known.1))
     }
 
-    /// Whether the dict still holds a built-in pair.
+    /// Whether the dict still maps a built-in type to its built-in adapter.
     pub fn confirm(&self, py: Python<'_>, number: usize) -> PyResult<bool> {
         let Some(builtin) = self.builtins.get(number) else { return Ok(false) };
         let registered = self.adapters.bind(py).get_item(&builtin.key)?;
         Ok(registered.is_some_and(|adapter| adapter.is(&builtin.adapter)))
     }
 
-    /// Goes on through the dict, whose first items are the built-in pairs as long as nobody changed
-    /// them, up to that of this number: far less than looking each of them up.
+    /// Reads the dict up to the built-in pair of this number, and confirms the pairs on the way.
+    /// The built-in pairs are its first items as long as nobody changed them, and reading on costs
+    /// far less than a look-up for each.
     pub fn confirm_up_to(&self, py: Python<'_>, confirmed: &mut ConfirmedPairs, number: usize) {
         while confirmed.checked <= number {
             let Some(builtin) = self.builtins.get(confirmed.checked) else { return };
@@ -138,7 +142,7 @@ impl Registry {
                 )
             };
             if more == 0 || key != builtin.key.as_ptr() {
-                // Another order: these are to be looked up.
+                // The order differs: the other pairs have to be looked up.
                 confirmed.checked = self.builtins.len();
                 return;
             }
@@ -199,9 +203,9 @@ impl Registry {
     }
 }
 
-/// The name that C code gives the object's type: dotted for types that are written in C.
+/// `tp_name` of the object's type: dotted for types that are written in C.
 ///
-/// Programs and their users know errors by it: `can't adapt type 'numpy.int64'`.
+/// Programs and their users know error messages with it: `can't adapt type 'numpy.int64'`.
 pub fn type_name(object: &Bound<'_, PyAny>) -> String {
     // SAFETY: every object has a type and every ready type a name that ends in NUL; `object` keeps
     // its type alive while the name is copied.
@@ -255,7 +259,7 @@ impl Registry {
         Ok(registry)
     }
 
-    /// This one with the pairs that it lacks.
+    /// A copy with the other types.
     fn with_other_types(&self, py: Python<'_>) -> PyResult<Self> {
         let copy = |pair: &Builtin| Builtin {
             key: pair.key.clone_ref(py),
@@ -274,11 +278,11 @@ impl Registry {
     }
 
     fn add_builtins(&mut self, py: Python<'_>, types: &[(&str, &str, Native)]) -> PyResult<()> {
-        // First of all, as other threads run meanwhile: one of them may have entered the pairs, and
-        // its program others in their place.
+        // Imports come first, as other threads run meanwhile: one of them may have added the pairs,
+        // and its program may have replaced some.
         let classes = types.iter().map(|(module, name, native)| {
             Ok(match native {
-                // It has a name of its own from Python 3.10 on only.
+                // `NoneType` is not an attribute of `builtins`.
                 Native::Null => py.None().bind(py).get_type(),
                 _ => py.import(*module)?.getattr(*name)?.cast_into()?,
             })
@@ -295,7 +299,7 @@ impl Registry {
             if !adapters.contains(&key)? {
                 adapters.set_item(&key, &adapter)?;
             }
-            // The key keeps the type.
+            // The key keeps the type alive, and so its address valid.
             self.builtins.push(Builtin { key: key.unbind(), adapter });
             self.classes.push((class.as_ptr().addr(), *native));
         }

@@ -1,6 +1,7 @@
-//! Writing single values as SQL text: logic, numbers, text, bytes.
+//! Writing single values as SQL text: booleans, numbers, text, bytes.
 //!
-//! Each takes what its adapter class takes, which is more than the type it is registered for.
+//! Each function takes whatever its adapter class takes, which is more than the type it is
+//! registered for.
 
 use psycoxide_sql::encoding::{self, Encoding};
 use psycoxide_sql::quote::{StringStyle, bytea, literal, number};
@@ -45,9 +46,10 @@ fn int_digits(number: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
     Ok(())
 }
 
-/// Writes a float's value. Not its `repr`: a subclass may print anything, as numpy's does.
+/// Writes a float's value, not its `repr`: a subclass may print anything, as numpy's does.
 ///
-/// Other numbers are written as they print if they print as one: `numpy.float32(0.1)` is 0.1.
+/// Any other number is written as its `str()` if that is a numeric constant: `numpy.float32(0.1)`
+/// is 0.1.
 pub fn float(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
     if let Ok(float) = object.cast::<PyFloat>() {
         number::write_float(out, float.value());
@@ -65,7 +67,7 @@ pub fn float(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
     Ok(())
 }
 
-/// Whether text is a numeric constant, and nothing that could be read as more than that.
+/// Whether text is a numeric constant and nothing else.
 fn is_number(text: &str) -> bool {
     let unsigned = text.strip_prefix('-').unwrap_or(text).as_bytes();
     let mut last = 0;
@@ -127,12 +129,11 @@ pub fn string_in(object: &Bound<'_, PyAny>, codec: &str, out: &mut Vec<u8>) -> P
     }
 }
 
-/// Refuses what an adapter without a session refuses in psycopg2: text that is not Latin-1.
+/// Refuses text that is not Latin-1, as psycopg2's adapters without a session do.
 ///
-/// There it is Latin-1 that is written then. That is wrong for nearly every session, so here
-/// it is UTF-8 all the same.
+/// psycopg2 then writes Latin-1. That is wrong for nearly every session, so here UTF-8 is written.
 fn check_latin1(text: &Bound<'_, PyString>) -> PyResult<()> {
-    // SAFETY: `text` is a str; what is returned is a new reference or NULL with an exception set.
+    // SAFETY: `text` is a str; the function returns a new reference, or NULL with an exception set.
     let encoded = unsafe {
         Bound::from_owned_ptr_or_err(text.py(), ffi::PyUnicode_AsLatin1String(text.as_ptr()))
     };
@@ -186,13 +187,14 @@ pub fn binary(
     Ok(())
 }
 
-/// The bytes of a C-contiguous buffer. Threads without the GIL (numpy's, whoever writes to a mapped
-/// file) may write to it meanwhile, so they are copied: no slice may say that they stay as they are.
+/// A copy of the bytes of a C-contiguous buffer. Threads without the GIL (numpy's, other writers of
+/// a mapped file) may write to it meanwhile, so no Rust slice may point to it.
 fn copied(buffer: &PyUntypedBuffer) -> Vec<u8> {
     let length = buffer.len_bytes();
     let mut bytes = Vec::with_capacity(length);
     // SAFETY: a C-contiguous buffer of this length begins at `buf_ptr`, and stays there while
-    // `buffer` is alive; the vector has room for it, and all of that is written before it counts.
+    // `buffer` is alive; the vector has room for `length` bytes, and all are written before
+    // `set_len`.
     unsafe {
         std::ptr::copy_nonoverlapping(buffer.buf_ptr().cast(), bytes.as_mut_ptr(), length);
         bytes.set_len(length);

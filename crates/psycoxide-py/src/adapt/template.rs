@@ -1,4 +1,4 @@
-//! Templates with what Python needs of them, and the few that were used last.
+//! Parsed queries, and a small cache of those that were used last.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use pyo3::types::PyString;
 use crate::encoding::ClientEncoding;
 use crate::guarded::Guarded;
 
-/// How many templates are kept: programs repeat a handful of statements at a time.
+/// How many queries are cached: programs repeat a handful of statements at a time.
 const CAPACITY: usize = 16;
 
-/// The longest query that is kept, in bytes. Longer ones are rarely repeated, and cutting them
-/// again is little beside sending them.
+/// The longest query that is cached, in bytes. Longer ones are rarely repeated, and parsing them
+/// again costs little beside sending them.
 const LONGEST_CACHED: usize = 16 * 1024;
 
-/// A query cut at its placeholders, with their names as Python text.
+/// A query split at its placeholders, with their names as Python strings.
 pub struct ParsedQuery {
     pub template: Template,
     query: Vec<u8>,
@@ -26,7 +26,7 @@ pub struct ParsedQuery {
 }
 
 impl ParsedQuery {
-    /// The template of `query`, which is in `encoding`.
+    /// Parses `query`, which is in `encoding`, or finds it in the cache.
     pub fn of(
         py: Python<'_>,
         query: &[u8],
@@ -39,7 +39,7 @@ impl ParsedQuery {
             return Ok(known);
         }
         let parsed = Arc::new(ParsedQuery::new(py, query, encoding)?);
-        // What is dropped here is dropped after the lock is free.
+        // Dropped after the lock is released.
         let dropped = cache(py, Arc::clone(&parsed));
         drop(dropped);
         Ok(parsed)
@@ -57,12 +57,12 @@ impl ParsedQuery {
         Ok(Self { template, query: query.to_vec(), encoding, names })
     }
 
-    /// The query itself.
+    /// The whole query.
     pub fn query(&self) -> &[u8] {
         &self.query
     }
 
-    /// The name of this number.
+    /// The name of the placeholder with this number.
     pub fn name(&self, number: usize) -> Option<&Py<PyString>> {
         self.names.get(number)
     }
@@ -70,6 +70,8 @@ impl ParsedQuery {
 
 static CACHE: Guarded<VecDeque<Arc<ParsedQuery>>> = Guarded::new(VecDeque::new());
 
+/// The cached form of a query. A hit moves it one place towards the front (transpose-on-hit), so that
+/// frequent queries stay.
 fn cached(py: Python<'_>, query: &[u8], encoding: ClientEncoding) -> Option<Arc<ParsedQuery>> {
     let mut cache = CACHE.lock(py);
     let at = cache.iter().position(|known| known.query == query && known.encoding == encoding)?;
@@ -80,6 +82,7 @@ fn cached(py: Python<'_>, query: &[u8], encoding: ClientEncoding) -> Option<Arc<
     cache.get(at).cloned()
 }
 
+/// Puts a query in front, and returns the one that is pushed out.
 fn cache(py: Python<'_>, parsed: Arc<ParsedQuery>) -> Option<Arc<ParsedQuery>> {
     let mut cache = CACHE.lock(py);
     cache.push_front(parsed);

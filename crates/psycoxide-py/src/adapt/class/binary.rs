@@ -1,4 +1,4 @@
-//! `Binary`.
+//! `Binary`, the adapter of byte strings.
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -21,7 +21,7 @@ pub struct Binary {
 }
 
 impl Binary {
-    /// The object that is adapted, after `prepare(conn)`.
+    /// Does what `prepare(conn)` does, and returns the adapted object.
     pub fn wrapped_for<'py>(&self, context: &AdaptContext<'_, 'py>) -> Bound<'py, PyAny> {
         self.conn.prepare(context);
         self.wrapped.get_or_none(context.conn.py())

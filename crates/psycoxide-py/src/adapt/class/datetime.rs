@@ -18,7 +18,7 @@ pub struct DateTime {
     kind: Guarded<i32>,
 }
 
-/// What a date or time is written as.
+/// The SQL type that an object is written as. The numbers are psycopg2's.
 #[derive(Clone, Copy)]
 pub enum Kind {
     Time = 0,
@@ -28,7 +28,7 @@ pub enum Kind {
 }
 
 impl DateTime {
-    /// An adapter of `object`.
+    /// An adapter of `object`, to be written as `kind`.
     pub fn of(object: Bound<'_, PyAny>, kind: Kind) -> PyResult<Bound<'_, DateTime>> {
         let py = object.py();
         let wrapped = ObjectCell::default();

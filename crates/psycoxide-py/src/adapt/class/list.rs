@@ -1,4 +1,4 @@
-//! `List`.
+//! `List`, the adapter of lists.
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -19,7 +19,7 @@ pub struct List {
 }
 
 impl List {
-    /// The object that is adapted, after `prepare(conn)`.
+    /// Does what `prepare(conn)` does, and returns the adapted object.
     pub fn wrapped_for<'py>(&self, context: &AdaptContext<'_, 'py>) -> Bound<'py, PyAny> {
         self.conn.prepare(context);
         self.wrapped.get_or_none(context.conn.py())

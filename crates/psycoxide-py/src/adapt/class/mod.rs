@@ -1,4 +1,4 @@
-//! The adapter classes, for programs that use them by themselves, and the protocol they follow.
+//! The adapter classes, for programs that use them directly, and the protocol that they follow.
 
 mod binary;
 mod constructors;
@@ -23,17 +23,17 @@ use super::quoter::Quoter;
 use super::registry::Native;
 use crate::guarded::Guarded;
 
-/// A Python object that a method sets.
+/// A field of an adapter: a Python object that can be set.
 ///
-/// Adapters are made by `__new__` and filled by `__init__`, because programs inherit from them
-/// and call `super().__init__()` with what they like.
+/// `__new__` makes an adapter empty and `__init__` fills it, because programs inherit from adapters
+/// and call `super().__init__()` with arguments of their own.
 #[derive(Default)]
 pub struct ObjectCell(Guarded<Option<Py<PyAny>>>);
 
 impl ObjectCell {
     pub fn set(&self, py: Python<'_>, value: Option<Py<PyAny>>) {
         let old = std::mem::replace(&mut *self.0.lock(py), value);
-        // Only now: dropping an object may run Python code that comes back here.
+        // Dropped after the lock: a destructor may run Python code that comes back here.
         drop(old);
     }
 
@@ -47,7 +47,7 @@ impl ObjectCell {
     }
 
     pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // The collector may run while the object is in use.
+        // The collector may run while a method has the field locked.
         self.0.visited(visit).map_or(Ok(()), |slot| visit.call(&*slot))
     }
 }
@@ -61,7 +61,7 @@ pub fn conform<'py>(slf: &Bound<'py, PyAny>, protocol: &Bound<'py, PyAny>) -> Bo
     }
 }
 
-/// What a built-in adapter writes for `object`.
+/// The SQL that a built-in adapter writes for `object`.
 pub fn quoted<'py>(
     py: Python<'py>,
     native: Native,
@@ -73,10 +73,11 @@ pub fn quoted<'py>(
     Ok(PyBytes::new(py, &out))
 }
 
-/// What a built-in adapter writes, and from which object: `adapter` itself need not be asked.
+/// The built-in adapter that `adapter` is and the object in it, so that `adapter` itself need not
+/// be called.
 ///
-/// Only for the classes themselves: a class that inherits from one may write something else.
-/// The adapter is prepared as a call of its `prepare()` would do.
+/// Only for the built-in classes themselves: a class that inherits from one may write something
+/// else. The adapter is prepared as a call of its `prepare()` would do.
 pub fn unwrap<'py>(
     adapter: &Bound<'py, PyAny>,
     context: &AdaptContext<'_, 'py>,
@@ -100,7 +101,7 @@ pub fn unwrap<'py>(
     None
 }
 
-/// `str()` of an adapter: what it writes, as text.
+/// `str()` of an adapter: its SQL as text.
 pub fn text_of<'py>(
     py: Python<'py>,
     quoted: &Bound<'py, PyBytes>,
@@ -120,7 +121,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     constructors::register(module)
 }
 
-/// The adapters that need not be made to know what they write, as the module exports them.
+/// The built-in adapters that the module exports, each with the [`Native`] that writes the same SQL
+/// without making an adapter.
 pub fn natives(module: &Bound<'_, PyModule>) -> PyResult<Vec<(Native, Py<PyAny>)>> {
     [
         ("AsIs", Native::AsIs),

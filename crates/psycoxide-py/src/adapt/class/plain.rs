@@ -1,4 +1,4 @@
-//! The adapters that need nothing of a session.
+//! The adapters that take no connection: they have no `prepare()`.
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;

@@ -1,4 +1,4 @@
-//! `QuotedString`.
+//! `QuotedString`, the adapter of text.
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -10,7 +10,7 @@ use crate::adapt::registry::Native;
 use crate::adapt::scalar;
 use crate::guarded::Guarded;
 
-/// What `encoding` says as long as neither the user nor a connection has said anything.
+/// The value of `encoding` until the program or a connection has set one.
 const UNSET: &str = "latin1";
 
 /// QuotedString(text): a str as a string constant, quotes and backslashes doubled as the session
@@ -28,7 +28,7 @@ pub struct QuotedString {
 }
 
 impl QuotedString {
-    /// The text that is adapted, after `prepare(conn)`.
+    /// Does what `prepare(conn)` does, and returns the adapted text.
     pub fn wrapped_for<'py>(&self, context: &AdaptContext<'_, 'py>) -> Bound<'py, PyAny> {
         self.conn.prepare(context);
         self.wrapped.get_or_none(context.conn.py())
@@ -39,7 +39,8 @@ impl QuotedString {
         &self.conn
     }
 
-    /// The encoding that the program has set, if no connection's is to be used.
+    /// The encoding that the program has set, unless there is a connection, whose own encoding
+    /// wins.
     fn own_encoding(&self, py: Python<'_>) -> Option<String> {
         if self.conn.is_set(py) { None } else { self.encoding.lock(py).clone() }
     }

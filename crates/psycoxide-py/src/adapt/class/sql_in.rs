@@ -1,4 +1,4 @@
-//! `SQL_IN`.
+//! `SQL_IN`, the adapter of tuples.
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
