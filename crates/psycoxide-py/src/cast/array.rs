@@ -12,13 +12,14 @@ use crate::encoding::TextDecoder;
 use crate::error;
 use crate::object::{Decoded, Raised, Value};
 
-/// A list of what `element` makes of the array's elements; lower bounds are dropped.
+/// A list of the objects that `element` makes of the array's elements; lower bounds are dropped.
 #[inline(never)]
 pub fn array(context: &DecodeContext<'_, '_>, element: &Decoder, text: &[u8]) -> Decoded {
     if context.encoding.is_ascii_safe() || text.is_ascii() {
         return walk(context, element, text);
     }
-    // A byte that looks like `\` or `"` may be half of a character here: read it as text first.
+    // A byte that looks like `\` or `"` may be half of a character in this encoding: decode the
+    // text first.
     let string = context.encoding.decode(context.py, text)?.into_bound(context.py);
     let utf8 = string.cast::<PyString>().map_err(PyErr::from).and_then(|string| string.to_str());
     match utf8 {
@@ -56,14 +57,14 @@ fn walk(context: &DecodeContext<'_, '_>, element: &Decoder, text: &[u8]) -> Deco
     }
 }
 
-/// A list of the integers (and NULLs) of a flat array, as a server writes it. For anything else
-/// nothing, and the walk says what it is.
+/// The list of a flat array of integers and NULLs, written as a server does. `None` for any other
+/// array, which is left to the general walk.
 fn integers(py: Python<'_>, text: &[u8]) -> Option<Value> {
     let mut rest = text.strip_prefix(b"{")?;
     let count = memchr::memchr_iter(b',', rest).count() + 1;
     // SAFETY: the GIL is held. Each place is filled at most once, with a reference of its own. No
-    // Python code runs before the list is full, and one that is dropped before has empty places,
-    // which `list` allows for.
+    // Python code runs before the list is full, and a list that is dropped before has empty places,
+    // which its destructor allows for.
     unsafe {
         let list = ffi::PyList_New(count as ffi::Py_ssize_t);
         let list = Bound::from_owned_ptr_or_opt(py, list).or_else(|| {
@@ -95,20 +96,20 @@ fn malformed(py: Python<'_>, fault: Malformed) -> Raised {
     Raised::from_error(py, error::data(fault.0))
 }
 
-/// Arrays under way: the values of all of them, and where each one's begin.
+/// The open arrays: the values of all of them, and where the values of each begin.
 ///
 /// A list is made when its array ends, so that it has the right size at once, and no half-filled
 /// list can be seen by Python code that an element's caster runs.
 #[derive(Default)]
 struct ListBuilder {
-    /// References that this owns.
+    /// Owned references.
     values: Vec<*mut ffi::PyObject>,
     starts: [usize; MAX_DEPTH],
     depth: usize,
 }
 
 impl ListBuilder {
-    /// With places for as many elements as the text seems to have, within reason.
+    /// Reserves places for as many elements as the text seems to have, up to a limit.
     fn with_room_for(text: &[u8]) -> Self {
         const MOST: usize = 1024;
         let count = memchr::memchr_iter(b',', text).count() + 1;
@@ -116,21 +117,22 @@ impl ListBuilder {
     }
 
     fn open(&mut self) {
-        // The walk refuses to open more.
+        // The walk refuses arrays that are nested more deeply.
         if let Some(start) = self.starts.get_mut(self.depth) {
             *start = self.values.len();
             self.depth += 1;
         }
     }
 
-    /// The list of the innermost array's values.
+    /// Closes the innermost array, and returns the list of its values.
     fn close(&mut self, _py: Python<'_>) -> Decoded {
-        // The walk closes nothing that it has not opened.
+        // The walk closes only what it has opened.
         self.depth = self.depth.saturating_sub(1);
         let start = self.starts.get(self.depth).copied().unwrap_or_default();
         let start = start.min(self.values.len());
-        // SAFETY: the GIL is held. The list has as many places as values follow; each value is a
-        // reference owned by `values`, which gives it up here; the list is not seen before.
+        // SAFETY: the GIL is held. The list has as many places as values follow `start`; each value
+        // is a reference owned by `values`, which gives it up here; nobody else has seen the list
+        // yet.
         unsafe {
             let list = ffi::PyList_New((self.values.len() - start) as ffi::Py_ssize_t);
             if !list.is_null() {
@@ -142,7 +144,7 @@ impl ListBuilder {
         }
     }
 
-    /// The outermost list, the one value that is left of a balanced walk.
+    /// The outermost list: the one value that a balanced walk leaves.
     fn finish(mut self, py: Python<'_>) -> Decoded {
         match self.values.pop() {
             // SAFETY: `values` owned the reference and gives it up.
@@ -155,8 +157,8 @@ impl ListBuilder {
 impl Drop for ListBuilder {
     fn drop(&mut self) {
         for value in self.values.drain(..) {
-            // SAFETY: the reference is owned by `values`; a builder lives inside a call that holds the
-            // GIL. An exception may be set: destructors keep it.
+            // SAFETY: the reference is owned by `values`; a builder lives inside a call that holds
+            // the GIL. An exception may be set: destructors keep it.
             unsafe { ffi::Py_DECREF(value) };
         }
     }

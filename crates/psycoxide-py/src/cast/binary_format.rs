@@ -1,9 +1,9 @@
-//! Values in the types' binary formats, where these say the same as the text does.
+//! Values in binary formats, for the types whose binary format says as much as their text.
 //!
-//! What comes out is what the text decoder of the type makes of the text form of the same value:
-//! the tests compare the two. Types that are not here are asked for in text, whatever the cursor
-//! prefers: those whose binary form says less (a `timestamptz` has no offset, unless the session is
-//! in UTC anyway; a `real` not its digits), and those for which the user has another typecaster.
+//! The object is the one that the type's text decoder makes of the same value: the tests compare
+//! the two. Other types are requested in text, whatever the cursor prefers: those whose binary
+//! format says less (a `timestamptz` lacks its offset, unless the session is in UTC anyway; a
+//! `real` lacks its digits), and those for which the user has another typecaster.
 
 use psycoxide_sql::binary::array::Array;
 use psycoxide_sql::binary::{self, FAULT, datetime, fixed};
@@ -18,7 +18,7 @@ use super::{bytea, datetime as moments, uuid};
 use crate::error;
 use crate::object::{Decoded, Raised, Value, decoded};
 
-/// A type's binary format, and with it the object that becomes of a value.
+/// A type's binary format, and with it the kind of object that a value becomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BinaryFormat {
     /// `int` of a `smallint`
@@ -50,7 +50,7 @@ pub enum BinaryFormat {
 }
 
 impl BinaryFormat {
-    /// The binary format of a type that gives what this decoder gives; none if there is none.
+    /// The binary format of a type, if it makes the same objects as this decoder.
     pub fn of(oid: Oid, decoder: &Decoder) -> Option<Self> {
         Some(match (oid, decoder) {
             (oid::INT2, Decoder::Integer) => Self::Int2,
@@ -126,7 +126,7 @@ impl BinaryFormat {
     }
 }
 
-/// The element's type of an array's.
+/// The element type of an array type.
 fn element(array: Oid) -> Option<Oid> {
     Some(match array {
         oid::INT2_ARRAY => oid::INT2,
@@ -184,7 +184,7 @@ fn array(
     Err(malformed(py, FAULT))
 }
 
-/// As deep as there are dimensions, of which there are a handful.
+/// Recurses once for each dimension, of which there are a handful.
 fn nested(
     context: &DecodeContext<'_, '_>,
     element: &BinaryFormat,
@@ -202,8 +202,8 @@ fn nested(
     }
 }
 
-/// A list of so many items. It is made when all of them are there, so that no half-filled list can
-/// be seen by Python code that an item needs (a `tzinfo_factory`).
+/// A list of `size` items. It is made when all of them are there, so that Python code that an item
+/// runs (a `tzinfo_factory`) cannot see a half-filled list.
 #[inline]
 fn list(py: Python<'_>, size: usize, mut item: impl FnMut() -> Decoded) -> Decoded {
     let mut items = Vec::with_capacity(size);
@@ -211,7 +211,7 @@ fn list(py: Python<'_>, size: usize, mut item: impl FnMut() -> Decoded) -> Decod
         items.push(item()?.into_bound(py));
     }
     // SAFETY: the GIL is held. The list has as many places as there are items; each is filled once,
-    // with a reference that is given up here; the list is not seen before.
+    // with a reference that is given up here; nobody else has seen the list yet.
     unsafe {
         let list = ffi::PyList_New(size as ffi::Py_ssize_t);
         if !list.is_null() {

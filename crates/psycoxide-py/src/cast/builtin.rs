@@ -15,14 +15,15 @@ const NUMBERS: Oids = &[oid::INT8, oid::INT4, oid::INT2, oid::FLOAT8, oid::FLOAT
 const STRINGS: Oids = &[oid::NAME, oid::CHAR, oid::TEXT, oid::BPCHAR, oid::VARCHAR];
 const STRING_ARRAYS: Oids =
     &[oid::CHAR_ARRAY, oid::NAME_ARRAY, oid::TEXT_ARRAY, oid::BPCHAR_ARRAY, oid::VARCHAR_ARRAY];
-/// `abstime`, `reltime`'s and `tinterval`'s oids are gone from the server; `int2vector` is an array.
+/// 1006 is the array of `int2vector`.
 const INTEGER_ARRAYS: Oids = &[oid::INT2_ARRAY, 1006, oid::INT4_ARRAY];
+/// 704 is `tinterval`, which is gone from the server.
 const INTERVALS: Oids = &[704, oid::INTERVAL];
 const TIMES: Oids = &[oid::TIME, oid::TIMETZ];
 const TIME_ARRAYS: Oids = &[oid::TIME_ARRAY, oid::TIMETZ_ARRAY];
 
-/// Casters of single values, in the order of their registration: of two for the same type the
-/// later one is in force.
+/// Casters of single values, in the order of their registration: of two for the same type the later
+/// one wins.
 const SCALARS: &[(&str, Oids, Decoder)] = &[
     ("NUMBER", NUMBERS, Decoder::Float),
     ("LONGINTEGER", &[oid::INT8], Decoder::Integer),
@@ -42,7 +43,7 @@ const SCALARS: &[(&str, Oids, Decoder)] = &[
     ("ROWID", &[oid::OID], Decoder::Integer),
 ];
 
-/// Casters of arrays, each over another one.
+/// Casters of arrays, each with the name of its elements' caster.
 const ARRAYS: &[(&str, Oids, &str)] = &[
     ("LONGINTEGERARRAY", &[oid::INT8_ARRAY], "LONGINTEGER"),
     ("INTEGERARRAY", INTEGER_ARRAYS, "INTEGER"),
@@ -69,7 +70,7 @@ const LAST_ARRAYS: &[(&str, Oids, &str)] = &[
     ("MACADDRARRAY", &[oid::MACADDR_ARRAY], "STRING"),
 ];
 
-/// Further names of the same things, exported but not registered.
+/// Further names of the same casters, exported but not registered.
 const ALIASES: &[(&str, &str)] = &[
     ("PYDATETIME", "DATETIME"),
     ("PYDATETIMETZ", "DATETIMETZ"),
@@ -93,7 +94,7 @@ const PRIVATE: &[(&str, Decoder)] =
 const JSON: &[(&str, oid::Oid, oid::Oid)] =
     &[("JSON", oid::JSON, oid::JSON_ARRAY), ("JSONB", oid::JSONB, oid::JSONB_ARRAY)];
 
-/// Of PostgreSQL 19, which psycopg2 does not know.
+/// The type `oid8` of PostgreSQL 19, which psycopg2 does not know.
 const OID8: (&str, oid::Oid, oid::Oid) = ("OID8", oid::OID8, oid::OID8_ARRAY);
 
 /// The same for ranges; and the `RangeCaster` of `psycoxide._range` whose `parse()` casts.
@@ -133,8 +134,8 @@ pub fn register(module: &Bound<'_, PyModule>, string_types: &Bound<'_, PyDict>) 
     Ok(())
 }
 
-/// Registers the casters of [`JSON`], [`RANGES`] and [`OID8`]; returns them by the oids of their types, for
-/// the modules that export them.
+/// Registers the casters of [`JSON`], [`RANGES`] and [`OID8`]; returns them by the oids of their
+/// types, for the modules that export them.
 fn default_types<'py>(
     py: Python<'py>,
     string_types: &Bound<'py, PyDict>,
@@ -150,7 +151,7 @@ fn default_types<'py>(
         }
         PyResult::Ok(())
     };
-    // As psycopg2, which looks at it when it is imported.
+    // As psycopg2, which looks at `json.loads` when it is imported.
     let loads = _json_loads(py)?.map(|loads| Bound::new(py, JsonLoads::new(loads.unbind())));
     let loads = loads.transpose()?;
     for (name, oid, array_oid) in JSON {

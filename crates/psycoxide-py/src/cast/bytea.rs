@@ -49,18 +49,18 @@ impl Chunk {
     }
 }
 
-/// A `memoryview` of the bytes that the text stands for: a new one each time.
+/// A new `memoryview` of the bytes that a `bytea`'s text stands for.
 #[inline(never)]
 pub fn bytea(py: Python<'_>, text: &[u8]) -> Decoded {
     view_of(&decode_chunk(py, text)?.into_bound(py))
 }
 
-/// A `memoryview` of these bytes.
+/// A new `memoryview` of these bytes.
 pub fn view(py: Python<'_>, bytes: Vec<u8>) -> Decoded {
     view_of(&chunk(py, bytes)?.into_bound(py))
 }
 
-/// The memory behind such a `memoryview`, with the bytes that the text stands for.
+/// The [`Chunk`] of the bytes that a `bytea`'s text stands for.
 pub fn decode_chunk(py: Python<'_>, text: &[u8]) -> Decoded {
     match read::bytes(text) {
         Ok(bytes) => chunk(py, bytes),
@@ -68,12 +68,12 @@ pub fn decode_chunk(py: Python<'_>, text: &[u8]) -> Decoded {
     }
 }
 
-/// The memory behind such a `memoryview`, with these bytes.
+/// A [`Chunk`] of these bytes.
 pub fn chunk(py: Python<'_>, bytes: Vec<u8>) -> Decoded {
     decoded(py, Bound::new(py, Chunk { bytes }).map(Bound::into_any))
 }
 
-/// A new `memoryview` of this memory.
+/// A new `memoryview` of a [`Chunk`].
 pub fn view_of(chunk: &Bound<'_, PyAny>) -> Decoded {
     // SAFETY: `chunk` is a valid object; the view takes a reference of its own.
     unsafe { Value::from_owned(ffi::PyMemoryView_FromObject(chunk.as_ptr())) }

@@ -27,7 +27,7 @@ impl Caster {
         Self { name: name.clone().unbind(), values: values.clone().unbind(), decoder }
     }
 
-    /// What the caster does with a value.
+    /// How the caster makes an object of a value.
     pub fn decoder(&self) -> &Decoder {
         &self.decoder
     }
@@ -37,7 +37,7 @@ impl Caster {
         self.values.bind(py)
     }
 
-    /// Whether the caster is for the type `other`, or for one of its types.
+    /// Whether `other` is one of the caster's oids, or a caster that shares an oid with it.
     fn holds(&self, other: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = other.py();
         let oid = |value: Bound<'_, PyAny>| value.extract::<i64>();
@@ -52,8 +52,10 @@ impl Caster {
             }
             return Ok(false);
         }
-        // As `int(other)`: psycopg2 compares equal with "23" too, and fails on what is no number.
-        // SAFETY: `other` is a valid object; a new reference or null with an exception comes back.
+        // As `int(other)`: psycopg2 compares equal with "23" too, and raises if that is not a
+        // number.
+        // SAFETY: `other` is a valid object; the function returns a new reference, or null with an
+        // exception set.
         let number =
             unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyNumber_Long(other.as_ptr()))? };
         for value in self.values(py) {
@@ -68,7 +70,7 @@ impl Caster {
 #[pymethods]
 impl Caster {
     fn __richcmp__(&self, other: &Bound<'_, PyAny>, operator: CompareOp) -> PyResult<bool> {
-        // Every operator but `==` asks for difference.
+        // Every operator but `==` counts as `!=`.
         Ok(self.holds(other)? == matches!(operator, CompareOp::Eq))
     }
 
@@ -104,11 +106,11 @@ pub fn new_type<'py>(
     castobj: Option<&Bound<'py, PyAny>>,
     baseobj: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, Caster>> {
-    // psycopg2 takes it and makes no use of it.
+    // psycopg2 accepts `baseobj` and ignores it.
     let _ = baseobj;
     let py = values.py();
     let decoder = match castobj.map(|object| (object, object.cast::<Caster>())) {
-        // A caster that runs no Python code is not called, but done as.
+        // A caster that runs no Python code is not called: its decoder is used directly.
         Some((_, Ok(caster))) if !caster.get().decoder().traits().runs_python => {
             caster.get().decoder().clone_ref(py)
         }
@@ -130,7 +132,7 @@ pub fn new_array_type<'py>(
     name: &Bound<'py, PyString>,
     baseobj: &Bound<'py, Caster>,
 ) -> PyResult<Bound<'py, Caster>> {
-    /// Decoding and dropping recurse into arrays of arrays of arrays.
+    /// A limit, because decoding and dropping recurse into the elements' caster.
     const DEEPEST: usize = 64;
     let py = values.py();
     let element = baseobj.get().decoder();

@@ -1,4 +1,4 @@
-//! What decoding a field depends on beside its bytes.
+//! What decoding a field needs beside its bytes.
 
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
@@ -8,7 +8,8 @@ use super::stdlib::Stdlib;
 use super::zones::{FindFactory, Zones};
 use crate::encoding::TextDecoder;
 
-/// What the fields of one fetch, or of one call of a caster, share. Whoever fetches makes it.
+/// What the fields of one fetch, or of one call of a caster, share. The caller that fetches makes
+/// it.
 pub struct FetchContext<'a, 'py> {
     /// Handed to casters written in Python: a cursor, or whatever the caller gave.
     pub cursor: &'a Bound<'py, PyAny>,
@@ -16,12 +17,12 @@ pub struct FetchContext<'a, 'py> {
     pub zones: Zones<'a, 'py>,
     /// The keys of JSON objects and of `hstore` values.
     pub keys: KeyInterner,
-    /// What a program may have replaced in the standard library.
+    /// The parts of the standard library that a program may have replaced.
     pub stdlib: Stdlib<'py>,
 }
 
 impl<'a, 'py> FetchContext<'a, 'py> {
-    /// For a fetch by `cursor`; `find` looks for its `tzinfo_factory`.
+    /// The context of a fetch by `cursor`; `find` looks for its `tzinfo_factory`.
     pub fn new(cursor: &'a Bound<'py, PyAny>, find: FindFactory) -> Self {
         let py = cursor.py();
         Self {
@@ -32,13 +33,13 @@ impl<'a, 'py> FetchContext<'a, 'py> {
         }
     }
 
-    /// For values in an encoding.
+    /// The context for values in this encoding.
     pub fn decoding<'b>(&'b self, encoding: &'b TextDecoder) -> DecodeContext<'b, 'py> {
         DecodeContext { py: self.cursor.py(), encoding, fetch: self }
     }
 }
 
-/// What the decoder of a field is handed.
+/// What the decoder of a field gets beside the bytes.
 pub struct DecodeContext<'a, 'py> {
     pub py: Python<'py>,
     /// The encoding that the values are in.

@@ -1,7 +1,7 @@
 //! Dates, times, timestamps and intervals.
 //!
-//! Python's `datetime` judges what is in range: its `ValueError` is what a year before Christ or
-//! after 9999 gives, as with psycopg2.
+//! Python's `datetime` decides what is in range: a year before Christ or after 9999 raises its
+//! `ValueError`, as with psycopg2.
 
 use std::ffi::c_int;
 
@@ -29,7 +29,7 @@ const MIN_DATE: Date = Date { year: 1, month: 1, day: 1 };
 const MAX_DATE: Date = Date { year: 9999, month: 12, day: 31 };
 const MAX_TIME: Time = Time { hour: 23, minute: 59, second: 59, microsecond: 999_999 };
 
-/// The C API of `datetime`. Whoever chose the decoder has [imported](import) it.
+/// The C API of `datetime`. It was [imported](import) when the decoder was chosen.
 fn api(py: Python<'_>) -> Result<&'static ffi::PyDateTime_CAPI, Raised> {
     // SAFETY: the capsule's table lives as long as the interpreter.
     match unsafe { ffi::PyDateTimeAPI().as_ref() } {
@@ -48,7 +48,7 @@ fn imported(py: Python<'_>) -> PyResult<&'static ffi::PyDateTime_CAPI> {
     api.ok_or_else(|| PyErr::fetch(py))
 }
 
-/// Makes the C API of `datetime` ready.
+/// Imports the C API of `datetime`.
 pub fn import(py: Python<'_>) -> PyResult<()> {
     imported(py).map(|_| ())
 }
@@ -74,7 +74,7 @@ pub fn date(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
     }
 }
 
-/// The `date` of what was read.
+/// The `date` for a date that was read.
 #[inline]
 pub fn date_of(py: Python<'_>, date: Moment<Date>) -> Decoded {
     let date = match date {
@@ -111,8 +111,8 @@ fn read(context: &DecodeContext<'_, '_>, text: &[u8], special_offset: Option<i32
     }
 }
 
-/// What psycopg2 makes of a text that no server writes: the fields that it reads there, if they are a
-/// value and no guess. The exception is the one that it gives.
+/// Reads a text that no server writes as psycopg2 does, and raises the same exceptions. If psycopg2
+/// only guesses some of the fields, the text is malformed.
 #[cold]
 fn loose(
     context: &DecodeContext<'_, '_>,
@@ -125,7 +125,8 @@ fn loose(
     if read.guessed { Err(malformed(context, fault)) } else { Ok(Value::from(value)) }
 }
 
-/// The `datetime` of what was read; the infinities are aware, in UTC, if they have an offset.
+/// The `datetime` for a timestamp that was read. With a `special_offset`, the infinities are aware
+/// too: in UTC.
 #[inline]
 pub fn timestamp_of(
     context: &DecodeContext<'_, '_>,
@@ -156,7 +157,7 @@ fn datetime(py: Python<'_>, date: Date, time: Time, zone: Value) -> Decoded {
 /// Hour, minute, second and microsecond.
 #[inline]
 fn clock(time: Time) -> [c_int; 4] {
-    // At most 999 999.
+    // It fits: at most 999 999.
     let micros = time.microsecond as c_int;
     [c_int::from(time.hour), c_int::from(time.minute), c_int::from(time.second), micros]
 }
@@ -196,7 +197,7 @@ pub fn time(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
     }
 }
 
-/// The `time` of what was read.
+/// The `time` for a time that was read.
 #[inline]
 pub fn time_of(context: &DecodeContext<'_, '_>, time: Time, offset: Option<i32>) -> Decoded {
     clock_of(context, clock(time.normalized()), offset)
@@ -231,7 +232,7 @@ fn zone(context: &DecodeContext<'_, '_>, offset: Option<i32>) -> Decoded {
 #[inline(never)]
 pub fn interval(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
     if interval::is_iso_8601(text) {
-        // Readable, but psycopg2's programs are promised this.
+        // It could be read, but programs written for psycopg2 expect this error.
         let error = error::not_supported("iso_8601 intervalstyle currently not supported");
         return Err(Raised::from_error(context.py, error));
     }
@@ -252,7 +253,7 @@ fn delta(py: Python<'_>, interval: Interval) -> Decoded {
     })();
     let Some(days) = days else { return Err(too_big(py)) };
     let rest = interval.microseconds.rem_euclid(DAY);
-    // Both are less than a day's worth.
+    // Both fit: they are less than a day.
     let (seconds, micros) = ((rest / 1_000_000) as c_int, (rest % 1_000_000) as c_int);
     let api = api(py)?;
     // SAFETY: the function checks its numbers; the class is its own.
@@ -263,10 +264,10 @@ fn too_big(py: Python<'_>) -> Raised {
     Raised::from_error(py, PyOverflowError::new_err("interval component too big"))
 }
 
-/// The digits of the longest number that fits into 64 bits wherever it stands, less one.
+/// One digit less than the longest number that fits into 64 bits whatever its unit.
 const MAX_DIGITS: usize = 17;
 
-/// Whether some number is too long for any component: no server writes that, not even as a
+/// Whether a number in the text is too long for any component: no server writes that, not even as a
 /// fraction, and psycopg2 refuses it.
 fn has_long_number(text: &[u8]) -> bool {
     text.split(|byte| !byte.is_ascii_digit())
@@ -274,7 +275,7 @@ fn has_long_number(text: &[u8]) -> bool {
         .any(|digits| digits > MAX_DIGITS)
 }
 
-/// A number alone is microseconds, which is how Redshift writes an interval.
+/// A bare number is microseconds, which is how Redshift writes an interval.
 #[cold]
 fn uncommon_interval(py: Python<'_>, text: &[u8], fault: Malformed) -> Decoded {
     if matches!(text, b"infinity" | b"-infinity") {

@@ -1,4 +1,4 @@
-//! What becomes of a field: the one `match` that runs for every value of a result.
+//! How a field becomes an object: the one `match` that runs for every value of a result.
 
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
@@ -32,42 +32,42 @@ pub enum Decoder {
     Date,
     /// `datetime.datetime`
     Timestamp,
-    /// `datetime.datetime`, also of infinities aware.
+    /// `datetime.datetime`, aware for the infinities too.
     TimestampTz,
     /// `datetime.time`
     Time,
     /// `datetime.timedelta`
     Interval,
-    /// `memoryview` of what `bytea`'s text stands for.
+    /// `memoryview` of the bytes of a `bytea`.
     Bytea,
     /// `uuid.UUID`
     Uuid,
-    /// What `json.loads` gives.
+    /// What `json.loads` returns.
     Json,
     /// `dict` of `str` to `str` or `None`.
     Hstore,
-    /// What another decoder makes of the text, made of the binary form.
+    /// What another decoder makes of the text, made from the binary format.
     BinaryFormat(Box<BinaryFormat>),
-    /// `list`, nested as the array is, of what the element's decoder gives.
+    /// `list`, nested as the array is, of the objects of the elements' decoder.
     Array(Box<Decoder>),
-    /// Whatever a callable gives for `(str or None, cursor)`.
+    /// Whatever a callable returns for `(str or None, cursor)`.
     Python(Py<PyAny>),
     /// A caster that was made without a function.
     Missing,
 }
 
-/// What a decoder's values are like, and what it takes to make them.
+/// Properties of a decoder's values, and of making them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Traits {
     /// Decoding can run Python code, other than to make a `tzinfo` or run a codec.
     pub runs_python: bool,
     /// Values may have an offset, and so a `tzinfo`.
     pub uses_zones: bool,
-    /// The encoding matters.
+    /// Decoding depends on the client encoding.
     pub uses_encoding: bool,
-    /// Values are what `json.loads` gives, if a program has not replaced it.
+    /// Values are what `json.loads` returns, unless a program has replaced it.
     pub as_json: bool,
-    /// Values are what `uuid.UUID` gives, likewise.
+    /// Values are what `uuid.UUID` returns, likewise.
     pub as_uuid: bool,
     /// Values are objects that the garbage collector does not track, or need not.
     pub atomic: bool,
@@ -76,8 +76,8 @@ pub struct Traits {
 impl Decoder {
     /// The object for a field.
     ///
-    /// Whatever an arm calls stands by itself: this is only a jump, made part of the loop over the
-    /// fields, and an `int` does not pay for the registers that a `float` needs.
+    /// Each arm calls a function that is not inlined. So this is only a jump, inlined into the loop
+    /// over the fields, and an `int` does not pay for the registers that a `float` needs.
     #[inline(always)]
     pub fn decode(&self, context: &DecodeContext<'_, '_>, field: Option<&[u8]>) -> Decoded {
         let Some(text) = field else { return self.null(context) };
@@ -113,7 +113,7 @@ impl Decoder {
         }
     }
 
-    /// What has to be known of a column before its values are decoded.
+    /// The properties that have to be known before a column's values are decoded.
     pub fn traits(&self) -> Traits {
         let plain = Traits {
             runs_python: false,
@@ -151,7 +151,7 @@ impl Decoder {
         }
     }
 
-    /// Imports the classes of the values: decoding is not to run Python code for that.
+    /// Imports the classes of the values, so that decoding need not run Python code for that.
     pub fn import(&self, py: Python<'_>) -> PyResult<()> {
         match self {
             Self::Date | Self::Timestamp | Self::TimestampTz | Self::Time | Self::Interval => {
@@ -163,7 +163,7 @@ impl Decoder {
         }
     }
 
-    /// How many arrays of arrays this is.
+    /// How deeply array decoders are nested in this one.
     pub fn depth(&self) -> usize {
         match self {
             Self::Array(element) => 1 + element.depth(),
@@ -171,7 +171,7 @@ impl Decoder {
         }
     }
 
-    /// Another decoder that does the same.
+    /// A copy of the decoder.
     pub fn clone_ref(&self, py: Python<'_>) -> Self {
         match self {
             Self::Text => Self::Text,
@@ -222,7 +222,7 @@ pub fn bytes(_py: Python<'_>, text: &[u8]) -> Decoded {
     }
 }
 
-/// What a caster in Python gives for a text.
+/// Calls a caster in Python with a text.
 #[inline(never)]
 fn by_caster(context: &DecodeContext<'_, '_>, function: &Py<PyAny>, text: &[u8]) -> Decoded {
     let value = context.encoding.decode(context.py, text)?;
@@ -256,7 +256,7 @@ fn missing(py: Python<'_>) -> Raised {
     Raised::from_error(py, error)
 }
 
-/// Calls a decoder with what Python code gave as the value: `str`, `bytes` or `None`.
+/// Decodes a value that Python code passed: `str`, `bytes` or `None`.
 pub fn decode_object<'py>(
     decoder: &Decoder,
     context: &DecodeContext<'_, 'py>,
@@ -268,7 +268,7 @@ pub fn decode_object<'py>(
     let decoded = if value.is_none() {
         decoder.decode(context, None)
     } else if let Ok(string) = value.cast::<PyString>() {
-        // Text has been decoded already: whatever the session's encoding, it is UTF-8 now.
+        // A `str` is decoded already: whatever the session's encoding, its bytes are UTF-8 now.
         decoder
             .decode(&context.with_encoding(&TextDecoder::UTF8), Some(string.to_str()?.as_bytes()))
     } else if let Ok(bytes) = value.cast::<PyBytes>() {

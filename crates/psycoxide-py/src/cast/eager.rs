@@ -1,7 +1,7 @@
-//! Fields decoded in two steps: what can be done when they come, and the rest at the fetch.
+//! Eager decoding, in two steps: most of it when a field arrives, the rest at the fetch.
 //!
-//! In between stands an immutable object that no user sees: the value itself, the memory behind a
-//! `memoryview`, or, as `bytes`, the field as it came.
+//! In between there is an immutable object that no user sees: the value itself, the memory behind a
+//! `memoryview`, or the raw field as `bytes`.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyBytes, PyString};
@@ -18,12 +18,12 @@ pub fn is_eager(decoder: &Decoder) -> bool {
     matches!(decoder, Decoder::Text | Decoder::Bytea) || is_bytea(decoder)
 }
 
-/// Whether this reads the binary form of a `bytea`.
+/// Whether this reads the binary format of `bytea`.
 fn is_bytea(decoder: &Decoder) -> bool {
     matches!(decoder, Decoder::BinaryFormat(format) if **format == BinaryFormat::Bytea)
 }
 
-/// The first step. The context's encoding is UTF-8.
+/// The first step, when the field arrives. The context's encoding is UTF-8.
 ///
 /// Fails only when memory runs out.
 pub fn keep(decoder: &Decoder, context: &DecodeContext<'_, '_>, field: Option<&[u8]>) -> Decoded {
@@ -39,13 +39,14 @@ pub fn keep(decoder: &Decoder, context: &DecodeContext<'_, '_>, field: Option<&[
     match kept {
         Ok(value) => {
             let value = value.into_bound(context.py);
-            // Two or four bytes for each character, where the server sent mostly one.
+            // The `str` needs two or four bytes for each character where the server sent mostly
+            // one: the raw field is smaller.
             if encoding::str_size(&value) > text.len() {
                 return bytes(context.py, text);
             }
             Ok(Value::from(value))
         }
-        // It is raised again when the row is fetched.
+        // The error is raised again when the row is fetched.
         Err(raised) => {
             drop(raised.into_error(context.py));
             bytes(context.py, text)
@@ -53,8 +54,8 @@ pub fn keep(decoder: &Decoder, context: &DecodeContext<'_, '_>, field: Option<&[
     }
 }
 
-/// The second step, in the context of a fetch. Should the encoding not be UTF-8 by now, text is
-/// decoded again.
+/// The second step, in the context of a fetch. If the encoding is no longer UTF-8, text is decoded
+/// again.
 #[inline]
 pub fn finish(decoder: &Decoder, context: &DecodeContext<'_, '_>, kept: &Py<PyAny>) -> Decoded {
     let kept = kept.bind(context.py);
@@ -75,7 +76,7 @@ pub fn finish(decoder: &Decoder, context: &DecodeContext<'_, '_>, kept: &Py<PyAn
     }
 }
 
-/// The bytes from which UTF-8 made a `str`: there is only one way.
+/// The UTF-8 bytes that a `str` was decoded from: there is only one form.
 fn text_of<'a>(kept: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
     kept.cast::<PyString>()?.to_str()
 }

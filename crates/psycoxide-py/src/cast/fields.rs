@@ -7,7 +7,7 @@ use pyo3::types::{PyBytes, PyString};
 
 use crate::error;
 
-/// A field's text; the bytes are a part of UTF-8 text, cut at ASCII characters.
+/// A field's text. The bytes are valid UTF-8: a part of UTF-8 text, cut at ASCII characters.
 fn text<'py>(py: Python<'py>, bytes: Vec<u8>) -> PyResult<Bound<'py, PyString>> {
     PyString::from_encoded_object(&PyBytes::new(py, &bytes), None, None)
 }

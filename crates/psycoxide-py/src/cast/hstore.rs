@@ -16,7 +16,8 @@ pub fn hstore(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
     if context.encoding.is_ascii_safe() || text.is_ascii() {
         return walk(context, text);
     }
-    // A byte that looks like `\` or `"` may be half of a character here: read it as text first.
+    // A byte that looks like `\` or `"` may be half of a character in this encoding: decode the
+    // text first.
     let string = context.encoding.decode(py, text)?.into_bound(py);
     let utf8 = string.cast::<PyString>().map_err(PyErr::from).and_then(|string| string.to_str());
     match utf8 {

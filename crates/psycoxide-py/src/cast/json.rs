@@ -1,7 +1,7 @@
-//! `json` and `jsonb` as `json.loads` would have it, without calling it.
+//! `json` and `jsonb` as the objects that `json.loads` would make, without calling it.
 //!
-//! What `psycoxide_sql` finds unusual goes to Python's default decoder, and so does everything once a
-//! program has replaced that: values and errors are always its own.
+//! Text that `psycoxide_sql` finds unusual goes to Python's default decoder, and so does everything
+//! once a program has replaced that: values and errors are always those of Python.
 
 use psycoxide_sql::text::json::{Build, Stop, Text, read};
 use pyo3::ffi;
@@ -14,7 +14,7 @@ use super::stdlib;
 use crate::encoding::{TextDecoder, ascii_str};
 use crate::object::{Decoded, Raised, Value, decoded};
 
-/// The object that JSON text stands for.
+/// The object for a JSON text.
 #[inline(never)]
 pub fn json(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
     if context.encoding.is_utf8() && context.fetch.stdlib.has_standard_json() {
@@ -36,7 +36,8 @@ fn loads(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
     decoded(py, string.and_then(stdlib::loads))
 }
 
-/// Builds Python's objects. They are held as PyO3 holds them: what is left unfinished is dropped.
+/// Builds Python objects. They are held as `Bound`, so that unfinished ones are dropped after an
+/// error.
 struct Objects<'a, 'py> {
     py: Python<'py>,
     keys: &'a KeyInterner,
@@ -113,7 +114,7 @@ impl<'py> Build for Objects<'_, 'py> {
         Ok(unsafe { Value::from_owned(ffi::PyDict_New())? }.into_bound(self.py))
     }
 
-    /// A key is shared with the equal keys of other objects.
+    /// Keys are interned: equal keys of all objects are one `str`.
     #[inline]
     fn key(&mut self, text: Text<'_>) -> Result<Self::Key, Raised> {
         match text {

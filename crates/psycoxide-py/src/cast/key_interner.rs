@@ -1,4 +1,4 @@
-//! The keys of JSON objects and of `hstore` values.
+//! Interning the keys of JSON objects and of `hstore` values.
 
 use std::cell::RefCell;
 
@@ -6,11 +6,11 @@ use pyo3::prelude::*;
 
 use crate::object::{Decoded, Raised};
 
-/// The keys of the objects read so far: rows repeat them, and one `str` for all saves memory and
-/// the hashing.
+/// The keys of the objects that a fetch has read so far: rows repeat them, and one `str` for all
+/// saves memory and hashing.
 #[derive(Default)]
 pub struct KeyInterner {
-    /// Each key in the slot that its hash gives; the newest of several stays.
+    /// A direct-mapped cache: each key is in the slot of its hash, and the newest one stays.
     slots: RefCell<Vec<Option<Key>>>,
 }
 
@@ -22,10 +22,10 @@ struct Key {
 impl KeyInterner {
     /// Few rows have more keys; a power of two.
     const SLOTS: usize = 128;
-    /// Longer ones are not likely to be keys that repeat.
+    /// Longer keys are not likely to repeat.
     const LONGEST: usize = 64;
 
-    /// The `str` for `text`: the one seen before, or what `make` makes.
+    /// The `str` for `text`: the one seen before, or a new one by `make`.
     pub fn intern<'py>(
         &self,
         py: Python<'py>,
@@ -57,6 +57,6 @@ impl KeyInterner {
 fn hash(text: &[u8]) -> usize {
     let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     let hash = text.iter().fold(0xcbf2_9ce4_8422_2325, mix);
-    // The low bits mix best after the high ones are folded in; the cut is intended.
+    // The high bits are folded in, as the low ones alone mix poorly; the truncation is intended.
     (hash ^ (hash >> 32)) as usize
 }

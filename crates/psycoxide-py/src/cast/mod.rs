@@ -1,4 +1,4 @@
-//! From PostgreSQL's text to Python objects: typecasters and the plan that a result's columns follow.
+//! From PostgreSQL's text to Python objects: typecasters, and the plan for a result's columns.
 //!
 //! `psycoxide_sql::text` reads the formats; the files here make objects of what it read. `caster`
 //! is the class that users see, `registry` says which caster is for which type, `plan` looks it up
@@ -41,7 +41,7 @@ pub use registry::{Registries, string_types};
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     module.add("string_types", registry::string_types(py))?;
-    // psycopg2 has it and makes no use of it.
+    // psycopg2 has this dict and never uses it.
     module.add("binary_types", PyDict::new(py))?;
     builtin::register(module, registry::string_types(py))?;
     module.add_function(wrap_pyfunction!(caster::new_type, module)?)?;

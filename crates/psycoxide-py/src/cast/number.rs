@@ -19,7 +19,7 @@ pub fn integer(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
     }
 }
 
-/// Whatever else Python reads as an integer literal (psycopg2 lets it): `0x1f`, `1_000`, ` 7 `.
+/// Whatever else Python reads as an integer literal, as psycopg2 does: `0x1f`, `1_000`, ` 7 `.
 #[cold]
 pub fn any_integer(py: Python<'_>, text: &[u8]) -> Decoded {
     /// A 64-bit integer has at most 20 characters; psycopg2 stops here.
@@ -50,7 +50,7 @@ pub fn float(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
     }
 }
 
-/// Whatever else Python reads as a `float`, or its complaint.
+/// Whatever else Python reads as a `float`, or its exception.
 #[cold]
 fn any_float(py: Python<'_>, text: &[u8]) -> Decoded {
     let string = TextDecoder::UTF8.decode(py, text)?.into_bound(py);
@@ -68,7 +68,7 @@ pub fn decimal(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
     unsafe { Value::from_owned(ffi::PyObject_CallOneArg(class.as_ptr(), string.as_ptr())) }
 }
 
-/// A `bool`, told by its first letter.
+/// A `bool`, by its first letter.
 #[inline(never)]
 pub fn boolean(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
     match text.first() {

@@ -16,13 +16,13 @@ use crate::encoding::TextDecoder;
 const TEXT: i16 = 0;
 const BINARY: i16 = 1;
 
-/// One decoder for each column, and what is known of all of them together.
+/// One decoder for each column, and the properties of all of them together.
 ///
-/// What is registered later does not touch a result that is there already, as with psycopg2.
+/// A caster that is registered later does not affect an existing result, as with psycopg2.
 pub struct CastPlan {
     decoders: Vec<Decoder>,
     encoding: TextDecoder,
-    /// No decoder runs Python code, the making of a `tzinfo` aside.
+    /// No decoder runs Python code, except to make a `tzinfo`.
     native: bool,
     uses_zones: bool,
     as_json: bool,
@@ -41,7 +41,7 @@ impl CastPlan {
         Self::resolve_noting(registries, encoding, columns, &mut |_, _| {})
     }
 
-    /// The same; `note` is told of each type, as its object identifier, and of the caster for it.
+    /// The same; calls `note` with the oid of each type and its caster.
     pub(super) fn resolve_noting<'py>(
         registries: &Registries<'py>,
         encoding: TextDecoder,
@@ -53,7 +53,7 @@ impl CastPlan {
         let mut before = None;
         for column in columns.iter() {
             let kind = (column.type_oid, column.format);
-            // Columns of one type often stand together: that is looked up once.
+            // Columns of one type are often neighbours: the type is looked up once.
             let decoder = match decoders.last().filter(|_| before == Some(kind)) {
                 Some(same) => same.clone_ref(py),
                 None => {
@@ -74,8 +74,8 @@ impl CastPlan {
         Ok(Self::new(decoders, encoding))
     }
 
-    /// The format in which each column should come, 0 for text and 1 for binary: binary where its
-    /// typecaster gives the same for both. `utc` tells whether the session's time zone is UTC.
+    /// The format to request each column in, 0 for text and 1 for binary: binary where its
+    /// typecaster makes the same of both. `utc` says whether the session's time zone is UTC.
     pub fn formats(
         registries: &Registries<'_>,
         columns: &Columns,
@@ -109,7 +109,7 @@ impl CastPlan {
         Self::new(self.decoders, encoding)
     }
 
-    /// Whether the plan holds nothing of Python's, and text is in this encoding.
+    /// Whether the plan holds no Python objects, and its text is in this encoding.
     pub(super) fn is_native_in(&self, encoding: &TextDecoder) -> bool {
         self.native && self.encoding == *encoding
     }
@@ -124,7 +124,7 @@ impl CastPlan {
         &self.decoders
     }
 
-    /// What the decoders are handed during a fetch.
+    /// The context that the decoders get during a fetch.
     pub fn decoding<'b, 'py>(&'b self, fetch: &'b FetchContext<'_, 'py>) -> DecodeContext<'b, 'py> {
         fetch.decoding(&self.encoding)
     }
@@ -137,13 +137,14 @@ impl CastPlan {
             && (!self.as_uuid || fetch.stdlib.has_standard_uuid())
     }
 
-    /// The same, as far as the plan can tell without knowing what makes time zones and the like.
+    /// The same as far as the plan alone can tell, without a look at `tzinfo_factory` and the
+    /// standard library.
     pub fn may_be_native(&self) -> bool {
         self.native
     }
 
-    /// Whether rows hold only values that the garbage collector does not track, so that it would
-    /// stop tracking the rows as well when it first saw them.
+    /// Whether rows hold only values that the garbage collector does not track: it would stop
+    /// tracking such rows when it first saw them.
     pub fn is_atomic(&self) -> bool {
         self.atomic
     }

@@ -1,9 +1,9 @@
-//! Plans that are used again: a program asks the same questions over and over.
+//! A cache of plans: a program asks the same questions over and over.
 //!
 //! Looking up the casters of a result costs about as much as making a short row. So a connection
-//! keeps its last plans, each with what it found in the registry. That is a dictionary which the
-//! program may change, and nothing tells that it did: a plan holds as long as each of its types
-//! still has the very caster that it had.
+//! caches its last plans, each with the casters that it found in the registry. That is a dictionary
+//! which the program may change without notice, so a cached plan counts only as long as each of its
+//! types still has the same caster.
 
 use std::sync::Arc;
 
@@ -15,24 +15,24 @@ use super::plan::CastPlan;
 use super::registry::{self, Registries};
 use crate::encoding::TextDecoder;
 
-/// So many plans are kept: the engine remembers no more results' columns either.
+/// How many plans are cached: the engine does not remember the columns of more results either.
 const CAPACITY: usize = 4;
-/// A result with more columns than this has its plan made each time.
+/// The plan for more columns than this is not cached.
 const MAX_COLUMNS: usize = 128;
 
-/// The plans of a connection. None holds anything of Python's but types' numbers and casters that
-/// are not written in Python, so that the garbage collector need not know of them.
+/// The plans of a connection. Their only Python objects are oids and casters that are not written
+/// in Python, so the garbage collector need not know of them.
 #[derive(Default)]
 pub struct PlanCache(Vec<CachedPlan>);
 
-/// A plan, and what it was made from.
+/// A plan, and what it depends on.
 pub struct CachedPlan {
     columns: Arc<Columns>,
     types: Vec<CheckedType>,
     plan: Arc<CastPlan>,
 }
 
-/// The type of a column, and what the registry of all connections had for it.
+/// The type of a column, and the caster that the global registry had for it.
 struct CheckedType {
     oid: Py<PyInt>,
     caster: Option<Py<PyAny>>,
@@ -57,9 +57,10 @@ impl CachedPlan {
 }
 
 impl CachedPlan {
-    /// A new plan for these columns; nothing is kept of one that holds objects of the program's.
+    /// A new plan for these columns, and its cache entry. A plan that holds objects of the program,
+    /// or is for too many columns, has none.
     ///
-    /// `registries` are those of a cursor for which nothing but the casters of all connections holds.
+    /// `registries` are those of a cursor for which only the global registry counts.
     pub fn resolve(
         registries: &Registries<'_>,
         encoding: TextDecoder,
@@ -86,13 +87,13 @@ impl CachedPlan {
 }
 
 impl PlanCache {
-    /// Takes out what is cached for these very columns.
+    /// Takes out the plan for these very columns.
     pub fn take(&mut self, columns: &Arc<Columns>) -> Option<CachedPlan> {
         let index = self.0.iter().position(|cached| Arc::ptr_eq(&cached.columns, columns))?;
         Some(self.0.swap_remove(index))
     }
 
-    /// Keeps a plan. What is returned is to be dropped without the lock.
+    /// Adds a plan, and returns the one that is pushed out, to be dropped without the lock.
     #[must_use]
     pub fn keep(&mut self, cached: CachedPlan) -> Option<CachedPlan> {
         let dropped = (self.0.len() >= CAPACITY).then(|| self.0.remove(0));

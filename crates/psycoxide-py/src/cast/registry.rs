@@ -7,7 +7,7 @@ use pyo3::types::{PyDict, PyInt};
 use super::caster::Caster;
 use super::decoder::Decoder;
 
-/// The casters that hold where neither the cursor nor the connection has one of its own. (The
+/// The casters that count where neither the cursor nor the connection has one of its own. (The
 /// module is initialised once a process, so there is one such dictionary.)
 static STRING_TYPES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
 
@@ -16,15 +16,15 @@ pub fn string_types(py: Python<'_>) -> &Bound<'_, PyDict> {
     STRING_TYPES.get_or_init(py, || PyDict::new(py).unbind()).bind(py)
 }
 
-/// The registries that hold for a cursor, in the order in which they are asked.
+/// The registries that count for a cursor, in the order in which they are searched.
 pub struct Registries<'py> {
     py: Python<'py>,
-    /// The cursor's own one and its connection's, if there is anything in them.
+    /// The cursor's own and its connection's, unless they are empty.
     own: [Option<Bound<'py, PyDict>>; 2],
 }
 
 impl<'py> Registries<'py> {
-    /// The cursor's, its connection's, then that of all connections.
+    /// The cursor's, its connection's, then the global one.
     pub fn new(py: Python<'py>, own: [Option<&Bound<'py, PyDict>>; 2]) -> Self {
         Self { py, own: own.map(|own| own.filter(|own| !own.is_empty()).cloned()) }
     }
@@ -33,12 +33,12 @@ impl<'py> Registries<'py> {
         self.py
     }
 
-    /// Whether only the casters of all connections count.
+    /// Whether only the global registry counts.
     pub fn is_global(&self) -> bool {
         self.own.iter().all(Option::is_none)
     }
 
-    /// The caster for a type: of the first registry that has one for it.
+    /// The caster for a type, from the first registry that has one.
     pub fn caster(&self, oid: &Bound<'py, PyInt>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let everywhere = string_types(self.py);
         for registry in self.own.iter().flatten().chain([everywhere]) {
@@ -55,7 +55,7 @@ impl<'py> Registries<'py> {
     }
 }
 
-/// What a caster does. A type that nobody has registered a caster for is text.
+/// The decoder of a caster. A type without a registered caster is text.
 pub fn decoder(caster: Option<&Bound<'_, PyAny>>) -> Decoder {
     let Some(found) = caster else { return Decoder::Text };
     match found.cast::<Caster>() {

@@ -1,8 +1,8 @@
-//! Functions of Python's standard library whose work casters do themselves, as long as nobody has put
-//! anything in their places.
+//! Functions of Python's standard library whose work casters do themselves, unless a program has
+//! replaced them.
 //!
-//! Programs do: `json.loads` with `Decimal` for the numbers, a quicker `uuid.UUID`. What psycopg2 does
-//! by calling these has to be theirs then.
+//! Programs do that: `json.loads` with `Decimal` for the numbers, a quicker `uuid.UUID`. psycopg2
+//! calls whatever is there, so the replacement has to be called here too.
 
 use std::cell::OnceCell;
 
@@ -14,7 +14,7 @@ use pyo3::types::{PyDict, PyFunction, PyModule, PyString, PyType};
 use crate::imports::loaded;
 use crate::once::Once;
 
-/// What was found in the places, once for each fetch.
+/// What one fetch found in the standard library, where it looks once.
 pub struct Stdlib<'py> {
     py: Python<'py>,
     json: OnceCell<bool>,
@@ -22,12 +22,12 @@ pub struct Stdlib<'py> {
 }
 
 impl<'py> Stdlib<'py> {
-    /// Nothing was looked at yet.
+    /// Nothing is looked up yet.
     pub fn new(py: Python<'py>) -> Self {
         Self { py, json: OnceCell::new(), uuid: OnceCell::new() }
     }
 
-    /// Whether the standard module still reads JSON as it does by itself.
+    /// Whether the parts of the standard JSON decoder are still the original ones.
     pub fn has_standard_json(&self) -> bool {
         *self.json.get_or_init(|| JsonDecoder::is_standard(self.py).unwrap_or(false))
     }
@@ -39,7 +39,7 @@ impl<'py> Stdlib<'py> {
         })
     }
 
-    /// What `uuid.UUID` is now.
+    /// The object that is `uuid.UUID` now.
     pub fn uuid(&self) -> PyResult<&Bound<'py, PyAny>> {
         if let Some(found) = self.uuid.get() {
             return Ok(found);
@@ -49,7 +49,7 @@ impl<'py> Stdlib<'py> {
     }
 }
 
-/// The parts of the standard JSON decoder, when it was found to be as it comes.
+/// The parts of the default JSON decoder that a program may have replaced.
 struct JsonDecoder {
     decoder: Py<PyAny>,
     scan_once: Py<PyAny>,
@@ -72,7 +72,7 @@ impl JsonDecoder {
         Ok(standard)
     }
 
-    /// The parts as they are now; none if they are not where they are by themselves.
+    /// The parts as they are now; `None` if one is not in its usual place.
     fn find(module: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
         let py = module.py();
         let Some(decoder) = module.getattr_opt(intern!(py, "_default_decoder"))? else {
@@ -109,7 +109,7 @@ impl JsonDecoder {
         Ok(is_of(&decoder.get_type(), "json.decoder", "JSONDecoder")?
             && is_from(self.decode.bind(py), "json.decoder", "decode")?
             && is_from(self.raw_decode.bind(py), "json.decoder", "raw_decode")?
-            // The one in C: its settings cannot be changed once it is made.
+            // The scanner in C: its settings cannot be changed once it is made.
             && is_of(&scanner.get_type(), "_json", "Scanner")?
             && scanner.getattr("strict")?.is_truthy()?
             && is_none("object_hook")?
@@ -119,12 +119,12 @@ impl JsonDecoder {
     }
 }
 
-/// Whether this is a class of a module, by its name.
+/// Whether a class says that it is `name` of a module.
 pub fn is_of(class: &Bound<'_, PyType>, module: &str, name: &str) -> PyResult<bool> {
     Ok(class.module()?.to_str()? == module && class.name()?.to_str()? == name)
 }
 
-/// Whether this is a function that the code of a module defines, whatever its attributes claim.
+/// Whether a function is defined by the code of a module, whatever its attributes claim.
 fn is_from(function: &Bound<'_, PyAny>, module: &str, name: &str) -> PyResult<bool> {
     if function.cast::<PyFunction>().is_err() {
         return Ok(false);
@@ -171,8 +171,8 @@ impl JsonLoads {
     }
 }
 
-/// What the standard `json.loads` gives for a text: what its default decoder makes of it, which a
-/// program may have replaced.
+/// What the standard `json.loads` returns for a text. It asks the default decoder, which a program
+/// may have replaced.
 pub fn loads<'py>(text: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
     let py = text.py();
     let module = py.import(intern!(py, "json"))?;

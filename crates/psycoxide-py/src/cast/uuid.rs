@@ -17,7 +17,7 @@ use crate::once::Once;
 pub fn uuid(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
     let py = context.py;
     if text.is_empty() {
-        // As psycopg2, which looks whether there is any.
+        // As psycopg2, for which an empty text is `None`.
         return Value::none(py);
     }
     let made = match read::uuid(text) {
@@ -27,7 +27,7 @@ pub fn uuid(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
     decoded(py, made)
 }
 
-/// The `uuid.UUID` of a number.
+/// The `uuid.UUID` of a 128-bit number.
 pub fn from_number<'py>(
     context: &DecodeContext<'_, 'py>,
     value: u128,
@@ -38,7 +38,7 @@ pub fn from_number<'py>(
     }
 }
 
-/// `UUID(text)`, for what is not written as the server does, and for a class of a program's own.
+/// `UUID(text)`, for text that a server does not write, and for a program's own class.
 fn call<'py>(context: &DecodeContext<'_, 'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     let py = context.py;
     let string =
@@ -48,15 +48,15 @@ fn call<'py>(context: &DecodeContext<'_, 'py>, text: &[u8]) -> PyResult<Bound<'p
 
 /// Makes `UUID`s without the constructor, which is written in Python and parses text.
 ///
-/// A `UUID` is a number and a mark of how safely it was made, in two slots. That this is so in the
-/// running Python is found out by making one both ways.
+/// A `UUID` has two slots: a number, and a mark of how safely it was made. Whether that holds in
+/// the running Python is tested by making one both ways.
 struct Maker {
     class: Py<PyType>,
     safety: Py<PyAny>,
 }
 
 impl Maker {
-    /// The maker of this class, or none if it is not the standard one, or not as expected.
+    /// The maker for this class; `None` if it is not the standard class, or not as expected.
     fn bind(found: &Bound<'_, PyAny>) -> PyResult<Option<&'static Self>> {
         static MAKER: Once<Option<Maker>> = Once::new();
         let py = found.py();

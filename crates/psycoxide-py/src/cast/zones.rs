@@ -9,7 +9,8 @@ use super::datetime;
 use crate::imports::TIMEZONE;
 use crate::object::{Raised, Value, decoded};
 
-/// Looks for the `tzinfo_factory` of a cursor; nothing if that is the default one, or if there is none.
+/// Looks for the `tzinfo_factory` of a cursor. `None` stands for the default one, also if there is
+/// none.
 pub type FindFactory = for<'py> fn(&Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>>;
 
 /// The `tzinfo` objects of one fetch.
@@ -26,12 +27,12 @@ enum Factory<'py> {
     Naive,
     /// `datetime.timezone`, the default: its objects are shared, as they are immutable.
     Timezone,
-    /// Anything else is called for each value, since it may give what it likes.
+    /// Anything else is called for each value, since it may return what it likes.
     Call(Bound<'py, PyAny>),
 }
 
 impl<'a, 'py> Zones<'a, 'py> {
-    /// The objects of a cursor. Its factory is looked for with the first value that needs one: a
+    /// The zones of a cursor. Its factory is looked for with the first value that needs one: a
     /// typecaster of the same row may set it, as in psycopg2.
     pub fn new(cursor: &'a Bound<'py, PyAny>, find: FindFactory) -> Self {
         Self {
@@ -94,7 +95,7 @@ impl<'a, 'py> Zones<'a, 'py> {
     }
 }
 
-/// A `datetime.timezone`, one object for each offset that ever occurred.
+/// A `datetime.timezone`: one shared object for each offset that ever occurred.
 fn shared_timezone<'py>(py: Python<'py>, offset: i32) -> PyResult<Bound<'py, PyAny>> {
     /// More offsets than the zones of the world have had; a hostile server invents more.
     const MOST: usize = 2000;
