@@ -1,4 +1,4 @@
-//! Tuples and lists, filled in place.
+//! Building rows as tuples and by factories, and lists of them.
 
 use std::slice::Iter;
 
@@ -23,7 +23,7 @@ impl Values for Fields<'_> {
     }
 }
 
-/// What was kept of each field.
+/// The objects of an eager row.
 impl Values for Iter<'_, Py<PyAny>> {
     #[inline]
     fn next(&mut self, decoder: &Decoder, context: &DecodeContext<'_, '_>) -> Decoded {
@@ -42,7 +42,7 @@ pub fn tuple(
     row: &StoredRow<'_>,
 ) -> Result<Value, Raised> {
     match row {
-        // By far most rows: they are made in the caller's loop.
+        // By far most rows are raw: this is inlined into the caller's loop.
         StoredRow::Raw(row) => tuple_of(context, plan, row.fields()),
         StoredRow::Eager(kept) => tuple_of(context, plan, kept.iter()),
     }
@@ -63,9 +63,9 @@ pub fn by_factory(
 
 /// A tuple of the row's values.
 ///
-/// It is not tracked by the garbage collector while it is being filled, so that Python code which
-/// a caster runs cannot find it; and not afterwards if its values are never tracked either, which
-/// is what the collector would find out at its first pass.
+/// The garbage collector does not track it while it is being filled, so that Python code run by a
+/// caster cannot find it. If none of the values is ever tracked, the tuple is not either: the
+/// collector would untrack it at its first pass.
 #[inline(always)]
 fn tuple_of(
     context: &DecodeContext<'_, '_>,
@@ -100,7 +100,7 @@ fn tuple_of(
     }
 }
 
-/// What a `row_factory` gives for the cursor, with `[i] = value` done for each value.
+/// What a `row_factory` returns for the cursor, with `[i] = value` done for each value.
 #[inline(never)]
 fn sequence(
     context: &DecodeContext<'_, '_>,
@@ -124,7 +124,7 @@ fn sequence(
     Ok(Value::from(sequence))
 }
 
-/// A list of `count` objects that `next` gives, or of as many as it gives.
+/// A list of up to `count` objects from `next`.
 ///
 /// The list is made with its final size and hidden from the garbage collector while it has empty
 /// places.

@@ -1,7 +1,7 @@
-//! The row classes of `extras`, which are written in Python and made here.
+//! The row classes of `extras`, which are written in Python but whose rows are made here.
 //!
 //! As row factories they would be called for each row, and again for each of its values. As long as
-//! they are what `extras` wrote, nobody can tell whether that was done.
+//! their methods are those of `extras`, programs cannot see that these are not called.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use pyo3::types::{PyList, PyType};
 use super::ordered;
 use crate::guarded::Guarded;
 
-/// How the rows of a class are made.
+/// What the rows of a class are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// `DictRow`: a list that knows the cursor's index.
@@ -22,7 +22,7 @@ pub enum Kind {
     Dict,
 }
 
-/// A class, and what would make its rows if it were called.
+/// A class, with the methods that would make its rows if it were called.
 pub struct RowClass {
     pub kind: Kind,
     class: Py<PyType>,
@@ -30,10 +30,10 @@ pub struct RowClass {
     set_item: Py<PyAny>,
 }
 
-/// The classes: the last one of each kind, should `extras` be imported anew.
+/// The classes: the last one of each kind, because `extras` may be imported anew.
 static CLASSES: Guarded<[Option<Arc<RowClass>>; 2]> = Guarded::new([None, None]);
 
-/// What is called while a row is made by its class.
+/// The methods that are called while a class makes a row.
 const METHODS: [&str; 8] = [
     "__new__",
     "__init__",
@@ -46,8 +46,8 @@ const METHODS: [&str; 8] = [
 ];
 
 impl RowClass {
-    /// Which of the classes this row factory is, or is derived from without a change in how rows are
-    /// made.
+    /// The row class that this factory is, or that it inherits from without a change in how rows
+    /// are made.
     pub fn of(factory: &Bound<'_, PyAny>) -> Option<Arc<Self>> {
         let py = factory.py();
         // A metaclass may make objects in its own way.
@@ -64,7 +64,7 @@ impl RowClass {
         })
     }
 
-    /// Whether a class, which was found by [`RowClass::of`], still makes its rows as it did.
+    /// Whether a class that [`RowClass::of`] found still makes its rows as it did.
     pub fn is_untouched(&self, class: &Bound<'_, PyType>) -> bool {
         let py = class.py();
         let same = |name, own: &Py<PyAny>| class.getattr(name).is_ok_and(|now| now.is(own));

@@ -1,8 +1,8 @@
 //! The cyclic garbage collector, kept out of loops that only make new objects.
 //!
-//! Rows are many new objects of which none can be garbage yet: collections while they are made cost
-//! up to half of the time and find nothing. The switch is the process's, so it is only turned
-//! while the GIL is held throughout and no Python code runs, and nobody can see it.
+//! Rows are many new objects, none of which can be garbage yet: collections while they are made
+//! cost up to half of the time and find nothing. The switch belongs to the process, so it is turned
+//! only while the GIL is held throughout and no Python code runs, and nobody can see it.
 
 /// The collector is off until this is dropped, if it was on.
 #[must_use]

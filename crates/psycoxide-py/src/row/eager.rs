@@ -1,10 +1,12 @@
-//! Rows made while the server is still sending: nothing of what came is kept beside the objects.
+//! Eager rows: decoded while the server is still sending, so that no raw row stays beside its
+//! objects.
 //!
-//! Where fields are long, most of what a result costs is memory: pages for the bytes that came, then
-//! pages for the objects. Decoded as they come, fields pass through one buffer that stays in the
-//! cache. Nobody can tell: what is kept is immutable, rows are made of it at each fetch, and what
-//! cannot be decoded without the user (a typecaster in Python, an error, a `tzinfo_factory`) is
-//! kept as it came, until then. Short fields are left alone, as their objects would be larger.
+//! Where fields are long, most of the cost of a result is memory: pages for the raw bytes, then
+//! pages for the objects. Fields that are decoded as they arrive pass through one buffer that stays
+//! in the cache. Programs cannot see the difference: the objects kept are immutable, and each fetch
+//! makes its rows from them. A field that needs the program to be decoded (a typecaster in Python,
+//! an error, a `tzinfo_factory`) stays raw until the fetch. Short fields are left alone, as their
+//! objects would be larger.
 
 use psycoxide_proto::{Columns, Rows};
 use pyo3::prelude::*;
@@ -13,19 +15,19 @@ use pyo3::types::PyAny;
 use super::collector;
 use crate::cast::{CastPlan, FetchContext, eager};
 
-/// The average length, in bytes, from which on fields count as long: what an object takes beside
-/// its contents is less then than what libpq's tables take.
+/// The average length of fields, in bytes, from which on rows are decoded eagerly: there an
+/// object's overhead is less than that of libpq's tables.
 pub const LONG_FIELD: usize = 320;
 
-/// The first rows of a result, made ahead.
+/// The first rows of a result, decoded eagerly.
 #[derive(Default)]
 pub struct EagerRows {
     /// How each column becomes an object.
     plan: Option<CastPlan>,
-    /// What is kept of each field, row by row.
+    /// The object of each field, row by row.
     kept: Vec<Py<PyAny>>,
     rows: usize,
-    /// Rows that were taken before it turned out that this is not worth while.
+    /// Rows that were taken and stay raw, because eager decoding turned out not to pay.
     raw: Rows,
 }
 
@@ -35,9 +37,9 @@ impl EagerRows {
         self.rows
     }
 
-    /// Takes the next rows of a result with these columns, whose plan `resolve` gives. Returns rows
-    /// that were decoded, for their memory to be used again; nothing if these and those that follow
-    /// are to stay as they come.
+    /// Takes the next rows of a result with these columns; `resolve` makes the plan for them.
+    /// Returns the rows if they were decoded, so that their memory can be used again. Returns
+    /// `None` if these rows and all that follow stay raw.
     pub fn take(
         &mut self,
         fetch: &FetchContext<'_, '_>,
@@ -46,7 +48,7 @@ impl EagerRows {
         resolve: impl FnOnce() -> PyResult<CastPlan>,
     ) -> Option<Rows> {
         if rows.before() == 0 {
-            // Another statement of the same text.
+            // The rows of another statement in the same query.
             *self = Self::default();
         }
         if self.plan.is_none() {
@@ -65,8 +67,9 @@ impl EagerRows {
         Some(rows)
     }
 
-    /// The same rows, with the plan that they were made by, and all others of the result: `rest`
-    /// are the last ones. Nothing if they were another result's.
+    /// Ends a result whose last rows are `rest`: puts the raw rows that were taken before in front
+    /// of these, and returns the eager rows with their plan. `None` if they belong to another
+    /// result.
     pub fn complete(mut self: Box<Self>, rest: &mut Rows) -> Option<(Box<Self>, CastPlan)> {
         if self.rows + self.raw.len() != rest.before() {
             return None;
@@ -79,7 +82,7 @@ impl EagerRows {
         self.plan.take().map(|plan| (self, plan))
     }
 
-    /// What is kept of a row's fields.
+    /// The objects of a row's fields.
     pub fn row(&self, index: usize, width: usize) -> &[Py<PyAny>] {
         let start = index.saturating_mul(width);
         self.kept.get(start..start.saturating_add(width)).unwrap_or_default()
@@ -101,7 +104,7 @@ fn is_promising(plan: &CastPlan, rows: &Rows) -> bool {
     now > later
 }
 
-/// Decodes as much as can be; false if there is no memory for that.
+/// Decodes what can be decoded; false if memory runs out.
 fn keep(
     fetch: &FetchContext<'_, '_>,
     plan: &CastPlan,

@@ -20,28 +20,28 @@ pub use eager::{EagerRows, LONG_FIELD};
 pub use ordered::ordered_row;
 pub use row_type::{RowKeys, RowMaker, RowType};
 
-/// What a row is made from.
+/// A row as the client holds it.
 pub enum StoredRow<'a> {
-    /// What came.
+    /// The fields' bytes, as they arrived.
     Raw(Row<'a>),
-    /// What is kept of each field since it came.
+    /// An object for each field, decoded when it arrived.
     Eager(&'a [Py<PyAny>]),
 }
 
-/// What rows are made from, one after another.
+/// Rows as the client holds them, one after another.
 pub trait StoredRows<'a>: Iterator<Item = StoredRow<'a>> {
-    /// The next one if it came raw, as by far most do.
+    /// The next row if it is raw, as by far most are.
     fn next_raw(&mut self) -> Option<Row<'a>>;
 }
 
-/// Rows made before they are asked for are of so many bytes, or of a few more.
+/// Soft limit of rows read ahead, in bytes as they arrived.
 const READ_AHEAD_BYTES: usize = 16 << 10;
 
 /// The Python object for one row: a tuple, or what `factory` makes of the cursor, with each value
 /// assigned to it.
 ///
 /// # Errors
-/// What a caster raised: a value that it cannot make, or whatever user code raises.
+/// The exception of a caster or of other user code, or that of a value that cannot be decoded.
 pub fn build_row<'py>(
     fetch: &FetchContext<'_, 'py>,
     row: &StoredRow<'_>,
@@ -59,12 +59,11 @@ pub fn build_row<'py>(
     }
 }
 
-/// A list of the `count` rows that `rows` gives as tuples, or of as many as it gives. The plan is one
-/// by which no Python code runs.
+/// A list of up to `count` rows as tuples. The plan must be one that runs no Python code.
 ///
 /// # Errors
-/// A value that cannot be made; the row that failed is the last one asked for, so that a cursor can
-/// go on.
+/// The exception of a value that cannot be decoded. The failed row is the last one taken from
+/// `rows`, so that a cursor can go on behind it.
 pub fn build_rows<'a, 'py>(
     fetch: &FetchContext<'_, 'py>,
     count: usize,
@@ -76,7 +75,7 @@ pub fn build_rows<'a, 'py>(
     build::list(context.py, count, || next_row(&context, plan, rows))
 }
 
-/// The next row. A raw one is made in the caller's loop.
+/// The next row. For a raw one, this is inlined into the caller's loop.
 #[inline(always)]
 fn next_row<'a>(
     context: &DecodeContext<'_, '_>,
@@ -98,10 +97,11 @@ fn next_other_row<'a>(
     Some(build::tuple(context, plan, &rows.next()?))
 }
 
-/// Up to `most` of the rows, as tuples, from `position` on, which then stands behind them.
+/// Reads ahead: up to `most` of the raw rows, as tuples, from `position` on, which then is behind
+/// them.
 ///
-/// None if it could be noticed that they are made before they are asked for. Nor is a row made
-/// that cannot be decoded: it fails when it is asked for.
+/// Makes no rows if Python code would run, which could see that they are made before they are asked
+/// for. Stops before a row that cannot be decoded: it fails when it is asked for.
 pub fn build_ahead(
     fetch: &FetchContext<'_, '_>,
     rows: &Rows,
@@ -135,7 +135,7 @@ pub fn build_ahead(
     made
 }
 
-/// Exports what `extras` has its rows made with.
+/// Exports the functions that make the rows of `extras`.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     classes::register(module)?;
     named_tuple::register(module)

@@ -1,4 +1,4 @@
-//! The named tuples of `extras`' cursor, made of tuples.
+//! The named tuples of `extras`' cursor, made from tuples.
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
@@ -25,10 +25,11 @@ impl<'a, 'py> NamedTupleClass<'a, 'py> {
         Ok(Self(class))
     }
 
-    /// One with these values.
+    /// An instance with these values.
     fn record(&self, values: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
-        // SAFETY: the class is a tuple's, made in the ordinary way, so it has that many places, all
-        // empty. Each is filled once, with a reference of its own, before anybody else sees it.
+        // SAFETY: the class is laid out as tuple, so its instances are allocated in the ordinary
+        // way, with this many places, all empty. Each is filled once, with a reference of its own,
+        // before anybody else sees the record.
         unsafe {
             let count = values.len() as ffi::Py_ssize_t;
             let record = ffi::PyType_GenericAlloc(self.0.as_type_ptr(), count);
@@ -43,8 +44,8 @@ impl<'a, 'py> NamedTupleClass<'a, 'py> {
     }
 }
 
-/// Says of a new tuple that its hash is not known: from Python 3.14 on tuples remember it, and what
-/// the allocator leaves there is zeros, which would be taken for the hash.
+/// Marks the hash of a new tuple as unknown. From Python 3.14 on tuples remember their hash, and
+/// the zeros that the allocator leaves there would be taken for one.
 ///
 /// # Safety
 /// `tuple` is an instance of tuple, or of a class derived from it, that nobody else sees.
@@ -56,8 +57,8 @@ unsafe fn forget_hash(_tuple: *mut ffi::PyObject) {
     }
 }
 
-/// The row as a tuple of `count` values. It is something else if a row factory made it, or if it is
-/// of another result than the class.
+/// The row, if it is a tuple of `count` values. It is not if a row factory made it, or if it
+/// belongs to another result than the class.
 fn fitting<'a, 'py>(row: &'a Bound<'py, PyAny>, count: usize) -> Option<&'a Bound<'py, PyTuple>> {
     row.cast_exact::<PyTuple>().ok().filter(|values| values.len() == count)
 }
@@ -89,7 +90,7 @@ fn _records(cls: &Bound<'_, PyType>, count: usize, rows: &Bound<'_, PyList>) -> 
         let record = match fitting(&row, count) {
             Some(values) => class.record(values)?,
             None => {
-                // Python code runs.
+                // Python code runs: the collector may run again.
                 paused = None;
                 make(cls, row)?
             }

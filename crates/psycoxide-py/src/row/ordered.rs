@@ -1,10 +1,10 @@
-//! `OrderedDict`s whose order is written down when somebody asks for it.
+//! `OrderedDict`s that make their list of nodes lazily, when somebody asks for the order.
 //!
-//! An `OrderedDict` keeps a node for each key beside the dict: more than a quarter of the time and a
-//! third of the memory of a fetched row, and most rows are only asked for their values. A row is
-//! filled as the dict that it also is, and remembers that its nodes are missing. All methods that
-//! `OrderedDict` has beyond `dict`'s look-ups, and all that change it, see to the nodes first and are
-//! then `OrderedDict`'s own: what differs is when the nodes come.
+//! An `OrderedDict` keeps a node for each key beside the dict: more than a quarter of the time and
+//! a third of the memory of a fetched row, and most rows are only asked for their values. A row is
+//! filled as a plain dict, and a mark says that its nodes are missing. All methods that
+//! `OrderedDict` has beyond `dict`'s look-ups, and all that change it, make the missing nodes first
+//! and then call `OrderedDict`'s own method: the only difference is when the nodes are made.
 
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use pyo3::types::{PyDict, PyType};
 
 use crate::once::Once;
 
-/// The methods that read or change the order without going through another one.
+/// The methods that read or change the order without going through another one of them.
 const METHODS: [&CStr; 9] = [
     c"keys",
     c"values",
@@ -28,11 +28,12 @@ const METHODS: [&CStr; 9] = [
     c"__reversed__",
 ];
 
-/// `OrderedDict`'s own of these names.
+/// `OrderedDict`'s own methods of these names.
 static OWN: [AtomicPtr<PyObject>; METHODS.len()] =
     [const { AtomicPtr::new(std::ptr::null_mut()) }; METHODS.len()];
 
-/// Where in a row stands whether its order is still to be written down: behind an `OrderedDict`.
+/// The offset of a row's mark, which says whether its nodes are missing: behind the fields of an
+/// `OrderedDict`.
 static MARK: AtomicUsize = AtomicUsize::new(0);
 
 static BASE: AtomicPtr<PyTypeObject> = AtomicPtr::new(std::ptr::null_mut());
@@ -55,12 +56,12 @@ pub fn is_class(class: &Bound<'_, PyType>) -> bool {
 /// # Safety
 /// `row` is a valid instance of the class.
 unsafe fn mark(row: *mut PyObject) -> *mut u8 {
-    // SAFETY: every instance has the byte there, as the class says.
+    // SAFETY: every instance has the byte there, because the class is created with it.
     unsafe { row.cast::<u8>().add(MARK.load(Ordering::Relaxed)) }
 }
 
-/// Puts `values` into a new row under the keys of `template`, of which there are as many: exact
-/// `str`, so that no Python code runs.
+/// Fills a new row with `values`, pairs of a key and a value. `template` has the same keys. They
+/// are exact `str`, so that no Python code runs.
 pub fn fill(
     row: &Bound<'_, PyAny>,
     template: &Bound<'_, PyDict>,
@@ -68,11 +69,11 @@ pub fn fill(
 ) -> PyResult<()> {
     let py = row.py();
     let row = row.as_ptr();
-    // SAFETY: the row is an empty instance of the class, the template is a dict, and keys and values
-    // are valid objects. The mark is set first: whatever fails, the order can still be written.
+    // SAFETY: the row is an empty instance of the class, the template is a dict, and keys and
+    // values are valid objects. The mark is set first: whatever fails, the nodes can still be made.
     unsafe {
         *mark(row) = 1;
-        // Copied in one piece, instead of growing with each key.
+        // The dict is copied in one piece, instead of growing with each key.
         if ffi::PyDict_Update(row, template.as_ptr()) != 0 {
             return Err(PyErr::fetch(py));
         }
@@ -85,7 +86,7 @@ pub fn fill(
     Ok(())
 }
 
-/// Writes down the order of a row, if that has not been done. False with an exception set.
+/// Makes the nodes of a row, if they are missing. False with an exception set.
 ///
 /// # Safety
 /// `row` is a valid instance of the class, and the GIL is held.
@@ -111,7 +112,7 @@ unsafe fn order(row: *mut PyObject) -> bool {
                 return false;
             }
             if ffi::PyDict_Size(row) != size {
-                // Python 3.10 goes round for ever in a row whose nodes have lost their keys.
+                // Python 3.10 would loop for ever in a row whose nodes have lost their keys.
                 let text = c"the row changed while its order was written down";
                 ffi::PyErr_SetString(ffi::PyExc_RuntimeError, text.as_ptr());
                 return false;
@@ -122,7 +123,7 @@ unsafe fn order(row: *mut PyObject) -> bool {
     }
 }
 
-/// A method of `OrderedDict`, on a row with its order.
+/// A method of `OrderedDict`, called when the row has its nodes.
 #[expect(clippy::indexing_slicing, reason = "N is one of the places, which the compiler checks")]
 unsafe extern "C" fn method<const N: usize>(
     row: *mut PyObject,
@@ -172,7 +173,8 @@ unsafe extern "C" fn assign(row: *mut PyObject, key: *mut PyObject, value: *mut 
 unsafe extern "C" fn compare(row: *mut PyObject, other: *mut PyObject, how: i32) -> *mut PyObject {
     // SAFETY: called with a row and any object.
     unsafe {
-        // What is no dict has no order to compare with: `iter(cursor.fetchone, None)` asks that.
+        // Only a comparison with a dict needs the order, and `iter(cursor.fetchone, None)` compares
+        // each row with None.
         let ordered = ffi::PyDict_Check(other) == 0
             || ((ffi::PyObject_TypeCheck(other, CLASS.load(Ordering::Relaxed)) == 0
                 || order(other))
@@ -205,7 +207,7 @@ fn method_table() -> Vec<ffi::PyMethodDef> {
     methods.chain([ffi::PyMethodDef::zeroed()]).collect()
 }
 
-/// The class. There is one, however often the module is imported anew.
+/// The class `_OrderedRow`. There is one, however often the module is imported anew.
 pub fn ordered_row(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     static CREATED: Once<Py<PyType>> = Once::new();
     CREATED.get_or_make(py, || create(py).map(Bound::unbind)).map(|class| class.bind(py))
@@ -237,15 +239,15 @@ fn create(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
     ];
     let mut spec = ffi::PyType_Spec {
         name: c"psycoxide._psycopg._OrderedRow".as_ptr(),
-        // A word, as an object is a multiple of that.
+        // A whole word, because an object's size is a multiple of it.
         basicsize: i32::try_from(size)? + 8,
         itemsize: 0,
         flags: (ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_BASETYPE) as u32,
         slots: slots.as_mut_ptr(),
     };
     let bases = (&ordered_dict,).into_pyobject(py)?;
-    // SAFETY: the slots are of the types that the interpreter takes them for, and live for ever as
-    // far as it keeps them; an instance is an OrderedDict and one word more.
+    // SAFETY: the slots have the types that the interpreter expects, and those that it keeps live
+    // for ever; an instance is an OrderedDict and one word more.
     let class = unsafe {
         let class = ffi::PyType_FromSpecWithBases(&raw mut spec, bases.as_ptr());
         Bound::from_owned_ptr_or_err(py, class)?.cast_into::<PyType>()?

@@ -1,8 +1,9 @@
-//! What the values of a row become.
+//! The type of the rows that a fetch returns.
 //!
-//! Rows are made as tuples, which `extras`' classes are then made from through the slots of the
-//! classes that they derive from: no Python code runs. What these classes would ask their cursor for
-//! when they are called is asked before the values are decoded, as decoding may run anything.
+//! Rows are made as tuples. The rows of `extras`' classes are then made from them through the slots
+//! of the base classes, so that no Python code runs. When such a class is called, it asks its
+//! cursor for an index or for keys. Here that is done before the values are decoded, as decoding
+//! may run any code.
 
 use std::sync::Arc;
 
@@ -15,34 +16,34 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 use super::classes::{Kind, RowClass};
 use super::{collector, ordered};
 
-/// What a row is to be.
+/// The type of a row.
 pub enum RowType<'py> {
     /// A tuple.
     Tuple,
     /// What this row factory makes, with each value assigned to it.
     Factory(Bound<'py, PyAny>),
-    /// A `DictRow`, or what is derived from that, with this index.
+    /// A `DictRow` or an instance of a subclass, with this index.
     List { class: Bound<'py, PyType>, index: Bound<'py, PyAny> },
-    /// Likewise a `RealDictRow` with these keys.
+    /// A `RealDictRow` or an instance of a subclass, with these keys.
     Dict { class: Bound<'py, PyType>, keys: Arc<RowKeys> },
 }
 
-/// What makes the rows of a cursor that are to be something else than tuples.
+/// How a cursor makes rows that are not tuples.
 pub struct RowMaker<'a, 'py> {
     /// The cursor, whose attributes are the rows' index and keys.
     pub cursor: &'a Bound<'py, PyAny>,
     /// The row factory.
     pub factory: Bound<'py, PyAny>,
-    /// The row factory, if it is a class whose rows need not be made by calling it.
+    /// The row class of the factory, if its rows need not be made by calling it.
     pub class: Option<Arc<RowClass>>,
 }
 
 impl<'py> RowType<'py> {
-    /// What the next row is to be. `width` is the number of columns; `last_keys` are the keys of the
+    /// The type of the next row. `width` is the number of columns; `last_keys` are the keys of the
     /// cursor's last row that had some, and become those of this one.
     ///
     /// # Errors
-    /// The cursor has not what the row's class wants of it.
+    /// The exception of a cursor that lacks an attribute that the row's class needs.
     pub fn of(
         maker: RowMaker<'_, 'py>,
         width: usize,
@@ -65,7 +66,7 @@ impl<'py> RowType<'py> {
         })
     }
 
-    /// What has to be called for each row, if anything has.
+    /// The factory, if it has to be called for each row.
     pub fn factory(&self) -> Option<&Bound<'py, PyAny>> {
         match self {
             Self::Factory(factory) => Some(factory),
@@ -73,7 +74,7 @@ impl<'py> RowType<'py> {
         }
     }
 
-    /// The row for a tuple of its values; what a factory made stays as it is.
+    /// Converts a tuple of the row's values; a row that a factory made stays as it is.
     pub fn convert(&self, row: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         match self {
             Self::Tuple | Self::Factory(_) => Ok(row),
@@ -84,7 +85,7 @@ impl<'py> RowType<'py> {
         }
     }
 
-    /// The same for each of a list, in place.
+    /// The same for each row of a list, in place.
     pub fn convert_all(&self, rows: &Bound<'py, PyList>) -> PyResult<()> {
         match self {
             Self::Tuple | Self::Factory(_) => Ok(()),
@@ -113,7 +114,7 @@ fn replace<'py>(
     Ok(())
 }
 
-/// What makes objects of a class, without `__init__`.
+/// Makes objects of a class by its `__new__`, without `__init__`.
 struct Constructor<'a, 'py> {
     class: &'a Bound<'py, PyType>,
     arguments: Bound<'py, PyTuple>,
@@ -125,7 +126,7 @@ impl<'a, 'py> Constructor<'a, 'py> {
     }
 
     fn object(&self) -> PyResult<Bound<'py, PyAny>> {
-        // SAFETY: the class is valid, and a slot that is there is of the slot's type.
+        // SAFETY: the class is valid, and a slot that is set has the slot's type.
         unsafe {
             let class = self.class.as_type_ptr();
             let Some(new) = (*class).tp_new else {
@@ -163,8 +164,9 @@ pub struct RowKeys {
 }
 
 impl RowKeys {
-    /// The cursor's `column_mapping`. Nothing if the class has to see for itself what becomes of it:
-    /// where it is not a name for each column, or where names would compare themselves in Python.
+    /// The keys in the cursor's `column_mapping`. `None` if the class has to be called: if the
+    /// mapping is not a list with a name for each column, or if names would be compared by Python
+    /// code.
     fn of(
         cursor: &Bound<'_, PyAny>,
         width: usize,
@@ -204,7 +206,7 @@ impl RowKeys {
         Ok(Some(Self { names, template: template.unbind() }))
     }
 
-    /// Whether they are the very objects of a list.
+    /// Whether the keys are the very objects of a list.
     fn are(&self, mapping: &Bound<'_, PyList>) -> bool {
         mapping.len() == self.names.len()
             && mapping.iter().zip(&self.names).all(|(now, name)| now.is(name))
