@@ -35,8 +35,8 @@ dbapi_errors! {
     not_supported, NOT_SUPPORTED, "NotSupportedError";
 }
 
-/// The classes that the module exports, and its connections the first ten of them: that is an
-/// extension of PEP 249, for programs that serve several databases.
+/// The classes that the module exports. The first ten are also attributes of connections, an
+/// extension of PEP 249 for programs that use several databases.
 pub const CLASSES: &[&str] = &[
     "Error",
     "Warning",

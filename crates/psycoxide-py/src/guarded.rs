@@ -1,8 +1,8 @@
-//! The data of Python objects, and of the module, under the lock that its users hold anyway.
+//! Interior mutability for Python objects and the module, guarded by the GIL: a `RefCell`, or a
+//! `Mutex` on free-threaded builds.
 //!
-//! Whoever calls a method of an object has the GIL: a lock beside it would be two atomic operations
-//! for each look, several dozen a statement, and would never have to wait. Where there is no GIL a
-//! mutex does the same.
+//! Callers of an object's methods hold the GIL already. A lock beside it would cost two atomic
+//! operations for each access, several dozen for each statement, and would never have to wait.
 
 #[cfg(not(Py_GIL_DISABLED))]
 mod lock {
@@ -20,11 +20,11 @@ pub use lock::Guard;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 
-/// A value that is looked at for a moment at a time, by threads that are attached to the interpreter.
+/// A value that is locked for a moment at a time, by threads that are attached to the interpreter.
 pub struct Guarded<T>(lock::Lock<T>);
 
-// SAFETY: every way to the value needs a `Python`, so that its thread holds the GIL, and a guard
-// cannot leave its thread. Should it live on while the GIL is given away, `RefCell` lets no other
+// SAFETY: every access to the value needs a `Python`, so that its thread holds the GIL, and a guard
+// cannot leave its thread. If a guard is alive while the GIL is given away, `RefCell` lets no other
 // thread in. Interpreters with a GIL of their own are refused when the module is imported.
 #[cfg(not(Py_GIL_DISABLED))]
 unsafe impl<T: Send> Sync for Guarded<T> {}
@@ -41,7 +41,8 @@ impl<T> Guarded<T> {
         Self(lock::Lock::new(value))
     }
 
-    /// The value, for this moment: never for as long as a call into Python, nor within itself.
+    /// Locks the value. The guard must not be held during a call into Python, nor while the value
+    /// is locked again.
     #[inline]
     pub fn lock<'a>(&'a self, _py: Python<'a>) -> Guard<'a, T> {
         #[cfg(not(Py_GIL_DISABLED))]
@@ -50,8 +51,8 @@ impl<T> Guarded<T> {
         return self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     }
 
-    /// The value for the garbage collector, which may come at any time: `None` if somebody has it
-    /// at this moment.
+    /// The value for the garbage collector, which may run at any time: `None` if the value is
+    /// locked.
     ///
     /// A `PyVisit` exists only while the collector runs, in a thread that is attached.
     pub fn visited(&self, _visit: &PyVisit<'_>) -> Option<Guard<'_, T>> {

@@ -1,6 +1,6 @@
 //! Every Python object that the native module needs, imported by name at first use.
 //!
-//! At first use and not at initialisation: the module must import even where its package cannot.
+//! Not at initialisation: the module must import even where its package cannot.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
@@ -28,8 +28,8 @@ impl Lazy {
     }
 }
 
-/// A function of this module that psycopg2's Python code looks up in a module of the package whenever it
-/// calls it: programs, and what instruments them, put others there.
+/// A function of this module that psycopg2's Python code looks up in a module of the package for
+/// each call, so that programs and instrumentation can replace it there.
 pub struct Replaceable {
     module: &'static str,
     name: &'static str,
@@ -42,8 +42,8 @@ impl Replaceable {
         Self { module, name, place: Once::new(), own: Once::new() }
     }
 
-    /// What stands in its place now, if that is something else. Nothing can where the module has not
-    /// been imported.
+    /// The function that has replaced it, if there is one. There is none as long as the module has
+    /// not been imported.
     pub fn replaced<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let place = match self.place.get(py) {
             Some(place) => place.bind(py),
@@ -56,7 +56,8 @@ impl Replaceable {
             let module = py.import(intern!(py, "psycoxide._psycopg"))?;
             module.getattr(self.name).map(Bound::unbind)
         })?;
-        // As an attribute: in the module's dictionary may stand an import that is still to be done.
+        // By attribute, not in the module's dictionary, which may hold a lazy import that is still
+        // to be done.
         Ok(place.getattr_opt(self.name)?.filter(|found| !found.is(own)))
     }
 }

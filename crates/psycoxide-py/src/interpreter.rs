@@ -1,7 +1,7 @@
 //! The one interpreter of the process that has this module.
 //!
 //! Classes and imported objects are statics of the library, so a second interpreter would use
-//! objects of the first. Python itself refuses such a module only in interpreters with a lock of
+//! objects of the first. Python itself refuses such a module only in interpreters with a GIL of
 //! their own, and only from 3.12 on.
 
 use std::sync::atomic::{AtomicI64, Ordering};

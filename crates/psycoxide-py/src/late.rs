@@ -1,4 +1,4 @@
-//! Attributes of the module that are made when they are first asked for.
+//! Attributes of the module that are made lazily, when they are first asked for.
 //!
 //! Every process pays for what `import psycoxide` loads, and many need neither the exceptions nor the
 //! modules of dates, decimals and collections.
@@ -20,7 +20,7 @@ fn __getattr__<'py>(
     name: &Bound<'py, PyString>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = module.py();
-    // Whatever the name is, nothing but AttributeError says that there is no such thing.
+    // Lossy, so that any unknown name, whatever its characters, raises AttributeError.
     let value = match name.to_string_lossy().as_ref() {
         ADAPTERS => adapt::adapters(py)?.clone().into_any(),
         ORDERED_ROW => row::ordered_row(py)?.clone().into_any(),
@@ -49,10 +49,10 @@ fn __dir__<'py>(module: &Bound<'py, PyModule>) -> PyResult<Bound<'py, PyList>> {
     Ok(names)
 }
 
-/// Makes the module look for what it does not have.
+/// Gives the module its `__getattr__` and `__dir__`.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.index()?.append(ADAPTERS)?;
-    // Not among the names that the module exports.
+    // Not as functions, which would be among the names that the module exports.
     module.setattr("__getattr__", wrap_pyfunction!(__getattr__, module)?)?;
     module.setattr("__dir__", wrap_pyfunction!(__dir__, module)?)
 }

@@ -27,7 +27,7 @@ mod xid;
 
 use pyo3::prelude::*;
 
-// A free-threaded interpreter turns its lock on for this module: nobody has tried it without.
+// A free-threaded interpreter turns its GIL on for this module: nobody has tried it without.
 #[pymodule(gil_used = true)]
 fn _psycopg(module: &Bound<'_, PyModule>) -> PyResult<()> {
     interpreter::claim(module.py())?;

@@ -25,7 +25,7 @@ pub struct Notify {
 }
 
 impl Notify {
-    /// A notification as it came: a number and two texts.
+    /// A received notification: a number and two texts.
     pub fn received(
         py: Python<'_>,
         pid: Py<PyAny>,
@@ -33,7 +33,8 @@ impl Notify {
         payload: Py<PyAny>,
     ) -> PyResult<Bound<'_, Self>> {
         let notify = Bound::new(py, Self { pid, channel, payload })?;
-        // They lead nowhere, so the collector need not go through the thousands of a busy listener.
+        // They refer to no other object, so the garbage collector need not visit the thousands that
+        // a busy listener keeps.
         // SAFETY: a valid object of a class whose objects the collector tracks.
         unsafe { ffi::PyObject_GC_UnTrack(notify.as_ptr().cast()) };
         Ok(notify)
@@ -77,7 +78,7 @@ impl Notify {
     ) -> PyResult<()> {
         let payload = payload.map_or_else(|| Self::no_payload(slf.py()), Ok)?;
         let old = std::mem::replace(&mut *slf.try_borrow_mut()?, Self { pid, channel, payload });
-        // Only now: dropping an object may run Python code that looks at this one.
+        // Dropped after the borrow: a destructor may run Python code that looks at this object.
         drop(old);
         Ok(())
     }

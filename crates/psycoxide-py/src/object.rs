@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use pyo3::prelude::*;
 use pyo3::{ffi, types::PyAny};
 
-/// A new reference, owned by whoever holds this. Forgetting it leaks; nothing worse.
+/// A new reference, owned by this value. Forgetting it leaks; nothing worse.
 #[must_use]
 #[derive(Debug)]
 pub struct Value(NonNull<ffi::PyObject>);
@@ -19,7 +19,7 @@ pub struct Value(NonNull<ffi::PyObject>);
 #[derive(Debug)]
 pub struct Raised;
 
-/// What decoding gives.
+/// The result of decoding.
 pub type Decoded = Result<Value, Raised>;
 
 impl Value {
@@ -64,7 +64,7 @@ impl Value {
     pub fn integer(_py: Python<'_>, value: i64) -> Decoded {
         // SAFETY: the GIL is held.
         unsafe {
-            // CPython has a shorter way for a `long`, which most often is of 64 bits.
+            // CPython has a faster path for a `long`, which most often has 64 bits.
             Self::from_owned(match std::ffi::c_long::try_from(value) {
                 Ok(value) => ffi::PyLong_FromLong(value),
                 Err(_) => ffi::PyLong_FromLongLong(value),

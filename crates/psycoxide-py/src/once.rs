@@ -1,13 +1,13 @@
-//! Values that are made at first use, by whoever comes first.
+//! Values that are made at first use.
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 /// A value that is made once, by running Python.
 ///
-/// Other threads run meanwhile. Should one of them want the value as well, it makes its own, and what
-/// is there first stays: nobody waits for another, whom a child that is forked at this moment would
-/// not have.
+/// Other threads run meanwhile. If one of them needs the value too, it makes its own, and the first
+/// one that is stored stays. No thread waits for another, because a child that is forked at this
+/// moment would not have that thread.
 pub struct Once<T>(PyOnceLock<T>);
 
 impl<T> Once<T> {

@@ -2,8 +2,8 @@
 
 use pyo3::prelude::*;
 
-/// The version of psycopg2 whose API this is, with what it was built with. Programs split it at
-/// the first space and parse the number; `lo64` tells them that large objects are 64-bit.
+/// The version of psycopg2 whose API this is, with its build options. Programs split it at the
+/// first space and parse the number; `lo64` tells them that large objects are 64-bit.
 const VERSION: &str = "2.9.13 (dt dec pq3 ext lo64)";
 
 /// The version of libpq whose behaviour the driver has: programs check for a minimum.

@@ -36,7 +36,7 @@ pub struct Xid {
 }
 
 impl Xid {
-    /// An identifier with what `pg_prepared_xacts` tells of it.
+    /// An identifier with the other columns of `pg_prepared_xacts`.
     pub fn recovered(
         py: Python<'_>,
         gid: &str,
@@ -89,7 +89,7 @@ fn encode(py: Python<'_>, text: &str) -> PyResult<String> {
         .extract()
 }
 
-/// `format_gtrid_bqual` taken apart, if that is what the text is.
+/// The parts of `format_gtrid_bqual`, if the text has that form.
 fn split(py: Python<'_>, text: &str) -> Option<(i32, String, String)> {
     let mut parts = text.splitn(3, '_');
     let format_id = parts.next()?;
@@ -99,7 +99,7 @@ fn split(py: Python<'_>, text: &str) -> Option<(i32, String, String)> {
     let decode = |part: &str| -> Option<String> {
         let bytes = imports::B64DECODE.bind(py).ok()?.call1((part,)).ok()?;
         let text = String::from_utf8(bytes.extract().ok()?).ok()?;
-        // Only what would be written the same way again is one of ours.
+        // An identifier is one of ours only if it would be written the same way again.
         (encode(py, &text).ok()? == part).then_some(text)
     };
     let (gtrid, bqual) = (parts.next()?, parts.next()?);
@@ -149,7 +149,7 @@ impl Xid {
         let format_id = Some(format_id);
         let made = Self { format_id, gtrid: Some(gtrid), bqual: Some(bqual), ..Self::default() };
         let old = std::mem::replace(&mut *slf.try_borrow_mut()?, made);
-        // Only now: dropping an object may run Python code that looks at this one.
+        // Dropped after the borrow: a destructor may run Python code that looks at this object.
         drop(old);
         Ok(())
     }

@@ -18,13 +18,13 @@ use crate::guarded::Guarded;
 pub struct ClientEncoding {
     encoding: &'static Encoding,
     codec: Codec,
-    /// The codec is one that a program has put in the place of the usual one.
+    /// A program has replaced the usual codec.
     custom: bool,
 }
 
 impl PartialEq for ClientEncoding {
     fn eq(&self, other: &Self) -> bool {
-        // There is one description of each.
+        // There is one description of each encoding.
         std::ptr::eq(self.encoding, other.encoding)
             && (self.codec, self.custom) == (other.codec, other.custom)
     }
@@ -38,7 +38,7 @@ impl Default for ClientEncoding {
 
 /// Text in a client encoding.
 pub enum Encoded<'a, 'py> {
-    /// ASCII, or the encoding is UTF-8: Python's own bytes.
+    /// ASCII text: Python's own bytes.
     Text(&'a str),
     Bytes(Bound<'py, PyBytes>),
 }
@@ -79,7 +79,7 @@ impl ClientEncoding {
         Ok(Self { encoding, codec, custom: !usual })
     }
 
-    /// What its bytes are like.
+    /// The properties of its bytes.
     pub fn encoding(&self) -> &'static Encoding {
         self.encoding
     }
@@ -93,7 +93,7 @@ impl ClientEncoding {
         }
     }
 
-    /// Whether the codec is one that a program has put in the place of the usual one.
+    /// Whether a program has replaced the usual codec.
     pub fn has_custom_codec(&self) -> bool {
         self.custom
     }
@@ -110,7 +110,7 @@ impl ClientEncoding {
         {
             return Ok(Encoded::Text(text));
         }
-        // Not `to_str` for other text: it would keep the bytes in the str as long as that lives.
+        // Not `to_str`: it would cache the bytes in the str for as long as that lives.
         let (py, text) = (text.py(), text.as_ptr());
         // SAFETY: `text` is a str, the codec's name ends in NUL, and each function returns a new
         // reference to an object or sets an exception.
@@ -128,7 +128,7 @@ impl ClientEncoding {
     }
 
     /// How values in this encoding become `str`. As in psycopg2, a program's own codec for UTF8 or
-    /// LATIN1 is not asked about data.
+    /// LATIN1 is not used for data.
     pub fn decoder(&self) -> TextDecoder {
         match (self.encoding.name, self.codec) {
             ("UTF8", _) | (_, Codec::Utf8) => TextDecoder::UTF8,
@@ -145,8 +145,8 @@ impl ClientEncoding {
         }
     }
 
-    /// The same for text that must come out whatever it holds: the codec, also a program's own,
-    /// replaces what it cannot read.
+    /// The same for text that must be readable whatever it holds: the codec, a program's own too,
+    /// replaces what it cannot decode.
     pub fn decode_replacing<'py>(
         &self,
         py: Python<'py>,
@@ -167,15 +167,16 @@ impl ClientEncoding {
 
 /// The characters of `text`, if all are ASCII.
 ///
-/// Not every version of Python gives access to a str's own mark of that. But the characters of such
-/// a str lie right behind the shorter of its two heads, which others' never do; only those of a
-/// class derived from str lie elsewhere, and have to be looked at.
+/// Not every version of Python gives access to a str's own flag for that. But the characters of an
+/// ASCII str follow the smaller of the two headers, `PyASCIIObject`, and those of any other str
+/// never do. Only the characters of a subclass of str lie elsewhere, and have to be looked at.
 fn ascii<'a>(text: &'a Bound<'_, PyString>) -> Option<&'a str> {
     // SAFETY: `text` is a str, whose characters never change and live as long as it does; there are
     // as many bytes as characters if its kind is that of one byte; bytes below 128 are UTF-8.
     unsafe {
         let text = text.as_ptr();
-        // Also zero: a str made by the oldest of C extensions may have no characters yet.
+        // The kind may also be zero: a str made by the oldest of C extensions may have no
+        // characters yet.
         if ffi::PyUnicode_KIND(text) != ffi::PyUnicode_1BYTE_KIND {
             return None;
         }
@@ -187,7 +188,7 @@ fn ascii<'a>(text: &'a Bound<'_, PyString>) -> Option<&'a str> {
     }
 }
 
-/// Keeps a codec's name for ever: there are few, and contexts are copied all the time.
+/// Interns a codec's name for ever: there are few, and contexts are copied all the time.
 fn intern(py: Python<'_>, name: &str) -> PyResult<&'static CStr> {
     static NAMES: Guarded<BTreeSet<&'static CStr>> = Guarded::new(BTreeSet::new());
     let name = CString::new(name)?;

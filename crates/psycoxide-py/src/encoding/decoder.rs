@@ -8,7 +8,7 @@ use pyo3::types::PyAny;
 
 use crate::object::{Decoded, Value};
 
-/// A codec of Python's.
+/// A Python codec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codec {
     /// `utf_8`
@@ -40,14 +40,15 @@ impl Codec {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TextDecoder {
     codec: Codec,
-    /// Bytes below 0x80 are ASCII wherever they stand: they may be searched for.
+    /// A byte below 0x80 is an ASCII character wherever it stands, so that values can be searched
+    /// for it.
     ascii_safe: bool,
     /// ASCII text needs no codec: bytes are ASCII-safe, and the codec is not a program's own.
     leaves_ascii: bool,
 }
 
 impl TextDecoder {
-    /// UTF-8, which is also for text that came from Python as `str`.
+    /// UTF-8, also for text that Python passed as `str`.
     pub const UTF8: Self = Self { codec: Codec::Utf8, ascii_safe: true, leaves_ascii: true };
     /// LATIN1, whose bytes are the first 256 code points.
     pub const LATIN1: Self = Self { codec: Codec::Latin1, ascii_safe: true, leaves_ascii: true };
@@ -67,7 +68,7 @@ impl TextDecoder {
         self.codec == Codec::Utf8
     }
 
-    /// Whether decoding runs none of Python's codecs, some of which are written in Python.
+    /// Whether decoding runs no codec by name: some of those are written in Python.
     pub fn is_native(&self) -> bool {
         !matches!(self.codec, Codec::Named(_))
     }
@@ -99,7 +100,7 @@ pub fn str_size(value: &Bound<'_, PyAny>) -> usize {
 
 /// A `str` of ASCII bytes alone.
 ///
-/// Not for fewer than two: CPython shares the empty and the one-character strings.
+/// Not for fewer than two bytes: CPython shares the empty and the one-character strings.
 #[inline]
 pub fn ascii_str(_py: Python<'_>, text: &[u8]) -> Decoded {
     debug_assert!(text.len() > 1 && text.is_ascii());
@@ -119,8 +120,8 @@ pub fn ascii_str(_py: Python<'_>, text: &[u8]) -> Decoded {
     }
 }
 
-/// Whether all bytes are ASCII. Most texts are short: their first bytes and their last are looked at
-/// in one step, where they overlap twice.
+/// Whether all bytes are ASCII. Most texts are short: their first and their last bytes are tested
+/// together, in one word, and may overlap.
 #[inline]
 fn is_ascii(text: &[u8]) -> bool {
     const HIGH: u128 = u128::from_ne_bytes([0x80; 16]);
@@ -137,7 +138,7 @@ fn is_ascii(text: &[u8]) -> bool {
     ends.map_or_else(|| text.is_ascii(), |ends| ends & HIGH == 0)
 }
 
-/// Copies a text of `N` to twice as many bytes, as its first and its last `N`.
+/// Copies a text of `N` to `2 * N` bytes as its first `N` and its last `N`, which may overlap.
 ///
 /// # Safety
 /// The text has at least `N` bytes, and `to` is valid for as many as it has.

@@ -1,6 +1,6 @@
 //! Text of a session: how it is encoded, decoded and quoted.
 //!
-//! Nothing here knows connections or cursors: they hand out its values.
+//! Nothing here knows connections or cursors, which keep these values and pass them on.
 
 mod client;
 mod decoder;

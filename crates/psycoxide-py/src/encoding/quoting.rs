@@ -11,9 +11,9 @@ use pyo3::types::PyString;
 use super::client::{ClientEncoding, Encoded};
 use crate::guarded::Guarded;
 
-/// How text is to be quoted for a session, as of now.
+/// How text is quoted for a session: a snapshot.
 ///
-/// The default is that of an adapter which knows no session.
+/// The default is for adapters that know no session.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct QuoteContext {
     encoding: ClientEncoding,
@@ -60,12 +60,12 @@ impl QuoteContext {
         self.encoding().encode(text)
     }
 
-    /// Text that is in the session's encoding.
+    /// The `str` for text in the session's encoding.
     pub fn decode<'py>(&self, py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyString>> {
         self.encoding().decode(py, text)
     }
 
-    /// The same for text that must come out whatever it holds: error messages, say.
+    /// The same for text that must be readable whatever it holds, such as error messages.
     pub fn decode_lossy<'py>(&self, py: Python<'py>, text: &[u8]) -> Bound<'py, PyString> {
         if text.is_ascii() && !self.encoding().has_custom_codec() {
             return PyString::new(py, &String::from_utf8_lossy(text));
@@ -74,7 +74,7 @@ impl QuoteContext {
         decoded.unwrap_or_else(|_| PyString::new(py, &String::from_utf8_lossy(text)))
     }
 
-    /// The same as text that Rust can hold.
+    /// The same as a Rust string.
     pub fn read_lossy<'a>(&self, py: Python<'_>, text: &'a [u8]) -> Cow<'a, str> {
         if text.is_ascii() && !self.encoding().has_custom_codec() {
             return String::from_utf8_lossy(text);
@@ -109,12 +109,12 @@ impl QuoteContext {
 pub struct SessionQuoting(Arc<Guarded<QuoteContext>>);
 
 impl SessionQuoting {
-    /// How text is to be quoted now.
+    /// A snapshot of how text is quoted.
     pub fn now(&self, py: Python<'_>) -> QuoteContext {
         *self.0.lock(py)
     }
 
-    /// The session's parameters have changed.
+    /// Takes over how text is quoted after the session's parameters have changed.
     pub fn set(&self, py: Python<'_>, context: QuoteContext) {
         *self.0.lock(py) = context;
     }

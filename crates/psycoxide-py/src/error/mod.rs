@@ -13,9 +13,10 @@ use pyo3::types::PyDict;
 pub use crate::exception::*;
 pub use report::{from_report, report_text};
 
-/// What went wrong on an open link.
+/// The exception for a fault on an open link.
 ///
-/// The server's own last words come out with their class (`AdminShutdown`, …) if it had any.
+/// The server's own last words become an exception of their class (`AdminShutdown`, …), if it had
+/// any.
 #[cold]
 pub fn from_net(error: &NetError) -> PyErr {
     match error.protocol() {
@@ -27,8 +28,8 @@ pub fn from_net(error: &NetError) -> PyErr {
     }
 }
 
-/// What went wrong while connecting: an `OperationalError` without a `pgcode`, as psycopg2 gives,
-/// unless the session stood already and the statement that sets it up failed.
+/// The exception for a fault while connecting: an `OperationalError` without a `pgcode`, as in
+/// psycopg2, unless the session was open already and the statement that sets it up failed.
 #[cold]
 pub fn connecting(error: &NetError) -> PyErr {
     match error.protocol() {
@@ -37,13 +38,13 @@ pub fn connecting(error: &NetError) -> PyErr {
     }
 }
 
-/// An operation took longer than the connection allows.
+/// The exception for an operation that took longer than the connection allows.
 #[cold]
 pub fn timed_out() -> PyErr {
     operational("timeout expired: the operation took longer than operation_timeout\n")
 }
 
-/// What the engine refused.
+/// The exception for a request that the engine refused.
 #[cold]
 pub fn from_proto(error: &ProtoError) -> PyErr {
     match error {

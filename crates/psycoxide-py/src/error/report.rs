@@ -49,7 +49,7 @@ pub fn report_text<'py>(
     read(py, &text, quoting)
 }
 
-/// What [`compose`] gives, as text.
+/// The `str` for what [`compose`] returned.
 fn read<'py>(py: Python<'py>, text: &str, quoting: &QuoteContext) -> Bound<'py, PyString> {
     if !quoting.encoding().has_custom_codec() {
         return PyString::new(py, text);
@@ -58,8 +58,8 @@ fn read<'py>(py: Python<'py>, text: &str, quoting: &QuoteContext) -> Bound<'py, 
     quoting.decode_lossy(py, &bytes)
 }
 
-/// The text; with a codec of a program's own its bytes, each as a character: what such a codec makes
-/// of them may be more than Rust's strings hold (lone surrogates).
+/// The text of a report. If a program has replaced the codec, its bytes, each as a character: such
+/// a codec may return more than a Rust string can hold (lone surrogates).
 fn compose(
     py: Python<'_>,
     report: &Report,
@@ -73,7 +73,7 @@ fn compose(
     let internal_query = field(b'q');
     let number = |code: u8| field(code).and_then(|value| value.parse().ok());
     let position = number(b'P');
-    // Only its place in the query makes that worth decoding: it may be long.
+    // The query may be long: it is decoded only if the report has a position in it.
     let query = query.filter(|_| position.is_some());
     let query = query.map(|query| characters(py, query, quoting));
     Message {
@@ -90,7 +90,7 @@ fn compose(
     .text(context)
 }
 
-/// What [`compose`] composes.
+/// A field as [`compose`] needs it.
 fn characters<'a>(py: Python<'_>, bytes: &'a [u8], quoting: &QuoteContext) -> Cow<'a, str> {
     match quoting.encoding().has_custom_codec() {
         true => bytes.iter().map(|byte| char::from(*byte)).collect(),
@@ -119,7 +119,8 @@ fn build(
     Ok(PyErr::from_value(raised))
 }
 
-/// `str(exception)`: the text without the severity in front. A translated one stays, as in psycopg2.
+/// `str(exception)`: the text without the severity in front. A translated severity stays, as in
+/// psycopg2.
 fn message(text: &str) -> &str {
     ["ERROR:  ", "FATAL:  ", "PANIC:  "]
         .iter()
@@ -127,8 +128,8 @@ fn message(text: &str) -> &str {
         .unwrap_or(text)
 }
 
-/// The class of a report that ends the session: programs that connect again look for
-/// OperationalError, and psycopg2 mostly raises it, whatever the SQLSTATE says. Pgpool-II says XX000.
+/// The class of a report that ends the session. Programs that connect again look for
+/// OperationalError, and psycopg2 mostly raises it, whatever the SQLSTATE: Pgpool-II sends XX000.
 fn operational<'py>(py: Python<'py>, found: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let operational = class(py, "OperationalError")?;
     let subclass = found.cast::<PyType>()?.is_subclass(&operational)?;

@@ -11,7 +11,7 @@ use crate::error;
 use crate::imports;
 use crate::text::text;
 
-/// What PostgreSQL uses by default.
+/// PostgreSQL's own defaults.
 const SALT_LENGTH: usize = 16;
 const ITERATIONS: u32 = 4096;
 
@@ -53,7 +53,7 @@ fn encrypt_password(
         (None, None) => "md5".to_owned(),
     };
     match algorithm.as_str() {
-        // `on` and `off` are what servers before 10 know.
+        // `on` and `off` are the values of servers before 10.
         "md5" | "on" | "off" => Ok(md5::stored(user.as_bytes(), password.as_bytes())),
         "scram-sha-256" => {
             let salt = imports::TOKEN_BYTES.bind(py)?.call1((SALT_LENGTH,))?;
