@@ -8,17 +8,17 @@
 pub struct Encoding {
     /// The server's name for it, as `client_encoding` reports it.
     pub name: &'static str,
-    /// Python's codec for it; `None` where Python has none.
+    /// Python's codec; `None` if Python has none.
     pub codec: Option<&'static str>,
     /// How its bytes form characters.
     pub scheme: Scheme,
 }
 
 impl Encoding {
-    /// Whether every byte below 0x80 is the ASCII character it looks like, wherever it stands.
+    /// Whether every byte below 0x80 is that ASCII character, even inside a longer sequence.
     ///
-    /// Only then may text be searched for a quote byte by byte. The server accepts none of the
-    /// others as a database's own encoding, for this reason.
+    /// Only such text may be searched for a quote byte by byte. For this reason the server accepts
+    /// no other encoding for a database.
     pub fn is_ascii_safe(&self) -> bool {
         use Scheme::{Big5, Gb18030, Gbk, Johab, Sjis, Uhc};
         !matches!(self.scheme, Sjis | Big5 | Gbk | Gb18030 | Uhc | Johab)
@@ -29,7 +29,7 @@ impl Encoding {
         self.scheme == Scheme::Single
     }
 
-    /// The offset of the first byte that begins no whole character, if there is one.
+    /// The offset of the first byte that does not begin a complete character, if there is one.
     pub fn find_invalid(&self, text: &[u8]) -> Option<usize> {
         match self.scheme {
             Scheme::Single => None,
@@ -48,7 +48,7 @@ impl Encoding {
 /// How the bytes of an encoding form characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
-    /// One byte each, whatever it is. `SQL_ASCII`, which is no encoding at all, is read so too.
+    /// One byte each, whatever it is. Also for `SQL_ASCII`, which is no encoding at all.
     Single,
     /// UTF-8.
     Utf8,
@@ -64,21 +64,21 @@ pub enum Scheme {
     Big5,
     /// GBK, whose second byte may be ASCII.
     Gbk,
-    /// GB 18030: GBK's pairs, and four bytes of which two are digits.
+    /// GB 18030: GBK's pairs, and characters of four bytes, two of which are digits.
     Gb18030,
     /// Unified Hangul Code, whose second byte may be a letter.
     Uhc,
-    /// Johab, of which the server takes only what looks like EUC.
+    /// Johab, of which the server accepts only what looks like EUC.
     Johab,
     /// Emacs's internal encoding.
     Mule,
 }
 
 impl Scheme {
-    /// The length of the character that `text` begins with; `None` if none begins there.
+    /// The length of the first character of `text`; `None` if no character begins there.
     ///
-    /// As strict as the server's own check or stricter, never laxer: what passes here ends for
-    /// the server at the same byte.
+    /// As strict as the server's own check or stricter, never laxer: the server sees every
+    /// character accepted here end at the same byte.
     pub fn character(self, text: &[u8]) -> Option<usize> {
         let (&first, rest) = text.split_first()?;
         if first < 0x80 || self == Scheme::Single {
@@ -90,7 +90,7 @@ impl Scheme {
         fits.then_some(1 + tails.len()).or_else(|| self.four_bytes(text))
     }
 
-    /// What must follow a first byte that is not ASCII.
+    /// The bytes that must follow a first byte outside ASCII.
     fn tails(self, first: u8) -> Option<&'static [Tail]> {
         use Tail::{Any, Big, Gb, Hangul, High, Kana, Shifted};
         Some(match (self, first) {
@@ -152,9 +152,9 @@ impl Tail {
 /// UTF-8, the encoding of nearly every session.
 pub static UTF8: Encoding = Encoding { name: "UTF8", codec: Some("utf_8"), scheme: Scheme::Utf8 };
 
-/// The form in which names of encodings are compared: upper case, and only letters and digits.
+/// Normalises the name of an encoding: upper case, only letters and digits.
 ///
-/// The server compares them so too: `latin-1`, `LATIN1` and `Latin_1` are one.
+/// The server compares names in the same way: `latin-1`, `LATIN1` and `Latin_1` are one.
 pub fn clean_name(name: &str) -> String {
     let mut clean = String::with_capacity(name.len());
     let kept = name.bytes().filter(u8::is_ascii_alphanumeric);
@@ -162,9 +162,9 @@ pub fn clean_name(name: &str) -> String {
     clean
 }
 
-/// The encoding that `name` means to the server, however it is spelled.
+/// The server's encoding with this name, however it is spelled.
 pub fn by_name(name: &str) -> Option<&'static Encoding> {
-    // Nearly every session's, spelled as servers do.
+    // The fast path: nearly every session's encoding, as servers spell it.
     if name == UTF8.name {
         return Some(&UTF8);
     }
@@ -181,8 +181,8 @@ pub fn by_name(name: &str) -> Option<&'static Encoding> {
 
 /// The encoding of a Python codec, by any of its usual names.
 ///
-/// A codec that no session can have is taken to be of single bytes. That is safe wherever a
-/// backslash is a character like any other: no encoding has a single quote as a second byte.
+/// A codec that no session can have is treated as single-byte. That is safe as long as a backslash
+/// is an ordinary character: no encoding has a single quote as a second byte.
 pub fn by_codec(codec: &str) -> &'static Encoding {
     static OTHER: Encoding = Encoding { name: "", codec: None, scheme: Scheme::Single };
     let clean = clean_name(codec);
@@ -242,7 +242,7 @@ pub static ENCODINGS: &[Encoding] = encodings! {
     "WIN1258", Some("cp1258"), Single;
 };
 
-/// Other names that the server knows its encodings by, cleaned: the manual's column "Aliases".
+/// Other names of the server's encodings, normalised: the manual's column "Aliases".
 static ALIASES: &[(&str, &str)] = &[
     ("ABC", "WIN1258"),
     ("ALT", "WIN866"),
@@ -274,9 +274,9 @@ static ALIASES: &[(&str, &str)] = &[
     ("WINDOWS950", "BIG5"),
 ];
 
-/// Names to which psycopg2's `extensions.encodings` gives a codec, beside [`ENCODINGS`].
+/// More names to which psycopg2's `extensions.encodings` assigns a codec, beside [`ENCODINGS`].
 ///
-/// Not all agree with the server: its `WIN950` is plain Big5, here it is Microsoft's variant.
+/// Some disagree with the server: its `WIN950` is plain Big5, here it is Microsoft's variant.
 pub static MORE_CODECS: &[(&str, &str)] = &[
     ("ABC", "cp1258"),
     ("ALT", "cp866"),
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn no_character_holds_a_quote() {
+    fn no_character_contains_a_quote() {
         for encoding in ENCODINGS.iter().filter(|encoding| !encoding.is_single_byte()) {
             for first in 0x80..=0xff {
                 let length = encoding.scheme.character(&[first, b'\'', 0xa1, 0xa1]);

@@ -1,8 +1,8 @@
-//! `INSERT … VALUES (%s, …)` as a statement with parameters of the server's kind.
+//! Turns `INSERT … VALUES (%s, …)` into a statement with server-side parameters (`$1`).
 //!
-//! Only where that means the same: each placeholder is a whole item of the one list of values, so
-//! that the column alone decides what type it has. Elsewhere (in an expression, a SELECT, a list of
-//! several rows) the server would choose the type of `$1` otherwise than that of a constant.
+//! This is done only if it keeps the meaning: each placeholder must be a whole item of a single
+//! VALUES list, so that its column alone decides its type. Elsewhere (in an expression, a SELECT, a
+//! list of several rows) the server would choose another type for `$1` than for a constant.
 //!
 //! <https://www.postgresql.org/docs/current/sql-insert.html>
 
@@ -11,17 +11,17 @@ use std::fmt;
 use crate::encoding::Encoding;
 use crate::template::{Piece, Template};
 
-/// Why a query is no plain `INSERT … VALUES`.
+/// Why a query is not a plain `INSERT … VALUES`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotPlain {
     /// It does not begin with `INSERT INTO`.
     NoInsert,
-    /// There is no list of values.
+    /// There is no VALUES list.
     NoValues,
-    /// A placeholder is not an item of the list of values by itself.
+    /// A placeholder is not a whole item of the VALUES list.
     Placeholder,
-    /// A comment, a dollar sign, a semicolon, a backslash in a string, a character that may hold a
-    /// bracket: what comes after might be read otherwise than here.
+    /// A comment, a dollar sign, a semicolon, a backslash in a string, or a character that may
+    /// contain a bracket: the server might read what follows differently.
     Unread,
     /// More than one row.
     Rows,
@@ -43,7 +43,7 @@ impl fmt::Display for NotPlain {
 
 impl std::error::Error for NotPlain {}
 
-/// A part of a statement, as far as it matters here.
+/// A token, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Token<'a> {
     Word(&'a [u8]),
@@ -53,7 +53,7 @@ enum Token<'a> {
     Placeholder,
 }
 
-/// Where in the statement one is.
+/// The part of the statement that is being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Insert,
@@ -64,7 +64,7 @@ enum Part {
     Rest,
 }
 
-/// The statement with `$1`, `$2`, … for the placeholders, each with a number of its own.
+/// The statement with `$1`, `$2`, … for its placeholders, each with its own number.
 ///
 /// # Errors
 /// If it is not a plain `INSERT … VALUES`.
@@ -74,7 +74,7 @@ pub fn numbered(
     encoding: &Encoding,
 ) -> Result<Vec<u8>, NotPlain> {
     if !encoding.is_ascii_safe() && !query.is_ascii() {
-        // A bracket might be half a character.
+        // A bracket might be half of a character.
         return Err(NotPlain::Unread);
     }
     let mut out = Vec::with_capacity(query.len() + 16);
@@ -105,14 +105,14 @@ pub fn numbered(
 struct Scanner {
     part: Part,
     depth: usize,
-    /// How many tokens the item of the list of values has so far.
+    /// How many tokens the current item of the VALUES list has so far.
     item: usize,
-    /// The list of values has just ended.
+    /// Whether the VALUES list ended with the last token.
     after: bool,
 }
 
 impl Scanner {
-    /// Reads a piece of text: no token goes on behind a placeholder.
+    /// Reads a piece of text. A placeholder ends a token, so the piece begins a new one.
     fn text(&mut self, text: &[u8]) -> Result<(), NotPlain> {
         let mut rest = text;
         while let Some((&first, after)) = rest.split_first() {
@@ -127,7 +127,7 @@ impl Scanner {
                     if first == b'\'' && memchr::memchr(b'\\', inside).is_some() {
                         return Err(NotPlain::Unread);
                     }
-                    // A doubled quote is read as two constants, which makes no difference.
+                    // A doubled quote is read as two constants, which makes no difference here.
                     self.token(Token::Quoted)?;
                     end + 2
                 }
@@ -175,9 +175,9 @@ impl Scanner {
         Ok(())
     }
 
-    /// A token of the list of values.
+    /// Reads a token of the VALUES list.
     fn item(&mut self, token: Token<'_>) -> Result<(), NotPlain> {
-        /// More than any token: a placeholder stands by itself.
+        /// The count of an item that is a placeholder: no other token may join it.
         const ALONE: usize = usize::MAX / 2;
         match token {
             Token::Symbol(b')') if self.depth == 0 => {
@@ -195,7 +195,7 @@ impl Scanner {
     }
 }
 
-/// Whether a byte is part of a name or a number; what is not ASCII is, in every encoding.
+/// Whether a byte is part of a name or a number, as every non-ASCII byte is in every encoding.
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()
 }
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_mean_something_else_is_refused() {
+    fn statements_that_would_change_their_meaning_are_refused() {
         use NotPlain::{NoInsert, NoValues, Placeholder, Rows, Unread};
         for (query, reason) in [
             ("select %s", NoInsert),

@@ -1,4 +1,5 @@
-//! SQL text for PostgreSQL: quoting, templates, the driver's own statements; the types' formats.
+//! SQL text for PostgreSQL: quoting, templates, the driver's own statements, and the types'
+//! formats.
 #![forbid(unsafe_code)]
 
 pub mod binary;

@@ -1,4 +1,4 @@
-//! The text of a server's error or notice, as libpq composes it and as people know it from psql.
+//! The text of a server's error or notice, as libpq composes it and psql shows it.
 //!
 //! <https://www.postgresql.org/docs/current/libpq-control.html#LIBPQ-PQSETERRORVERBOSITY>
 //! (the default verbosity), <https://www.postgresql.org/docs/current/protocol-error-fields.html>.
@@ -7,35 +7,35 @@ use std::fmt::Write;
 
 /// The excerpt of a long line is cut to this many characters (libpq's `DISPLAY_SIZE`).
 const DISPLAY_SIZE: usize = 60;
-/// So many characters are kept before a cut on the right (libpq's `MIN_RIGHT_CUT`).
+/// At least this many characters stay before a cut on the right (libpq's `MIN_RIGHT_CUT`).
 const MIN_RIGHT_CUT: usize = 10;
 
-/// The fields that the text is made of, decoded.
+/// The decoded fields that the text is made of.
 #[derive(Clone, Debug, Default)]
 pub struct Message<'a> {
     /// `ERROR`, `NOTICE`, … (localised).
     pub severity: Option<&'a str>,
     /// The primary message.
     pub primary: Option<&'a str>,
-    /// Where in the query the error is: a character's number, from 1.
+    /// The position of the error in the query: the number of a character, from 1.
     pub position: Option<usize>,
-    /// The same, for [`Message::internal_query`].
+    /// The position of the error in [`Message::internal_query`].
     pub internal_position: Option<usize>,
-    /// The text of a failed command that the server made itself.
+    /// The text of a failed command that the server generated itself.
     pub internal_query: Option<&'a str>,
-    /// More about the problem.
+    /// Details of the problem.
     pub detail: Option<&'a str>,
-    /// A suggestion what to do.
+    /// A suggestion.
     pub hint: Option<&'a str>,
-    /// Where it happened: a call stack.
+    /// The context of the error: a call stack.
     pub context: Option<&'a str>,
-    /// The query that the position is in, if it is known.
+    /// The query that the position refers to, if it is known.
     pub query: Option<&'a str>,
 }
 
 impl Message<'_> {
-    /// The whole text, every line ended by a newline. `context` says whether the context is shown,
-    /// as libpq does for errors and not for notices.
+    /// The whole text, with a newline after every line. `context` says whether to show the context;
+    /// libpq does for errors and not for notices.
     pub fn text(&self, context: bool) -> String {
         let mut text = String::new();
         if let Some(severity) = self.severity {
@@ -69,8 +69,8 @@ impl Message<'_> {
     }
 }
 
-/// Appends the line of the query that `position` falls in, and a caret below it. The query may be long,
-/// and so may be the line: no more is looked at closely than what is shown.
+/// Appends the line of the query that contains `position`, and a caret below it. The query and the
+/// line may be long, so little more is examined than is shown.
 fn show_position(text: &mut String, query: &str, position: usize) {
     let Some(at) = position.checked_sub(1).and_then(|index| offset(query, index)) else { return };
     let (before, after) = query.split_at(at);
@@ -87,7 +87,7 @@ fn show_position(text: &mut String, query: &str, position: usize) {
     let _ = writeln!(text, "{}^", " ".repeat(indent));
 }
 
-/// Where the character of this number begins, from 0; the last one may be the end.
+/// The offset of the character with this number, from 0. The end of the text counts as one more.
 fn offset(text: &str, index: usize) -> Option<usize> {
     if text.is_ascii() {
         return (index <= text.len()).then_some(index);
@@ -95,11 +95,11 @@ fn offset(text: &str, index: usize) -> Option<usize> {
     text.char_indices().map(|(at, _)| at).chain([text.len()]).nth(index)
 }
 
-/// The number of the last line of a text, and where it begins.
+/// The number of a text's last line, and its start.
 fn line_of(text: &str) -> (usize, usize) {
     let (mut number, mut start) = (1, 0);
     for end in memchr::memchr2_iter(b'\n', b'\r', text.as_bytes()) {
-        // A carriage return and the line feed behind it end one line.
+        // A carriage return and the line feed after it end one line.
         let paired = text.get(..=end).is_some_and(|line| line.ends_with("\r\n"));
         number += usize::from(!paired);
         start = end + 1;
@@ -107,26 +107,26 @@ fn line_of(text: &str) -> (usize, usize) {
     (number, start)
 }
 
-/// What of a line is shown on either side of the caret, so that it stays in sight.
+/// The parts of a line to show on either side of the caret, so that the caret stays visible.
 fn window<'a>(left: &'a str, right: &'a str) -> (&'a str, &'a str) {
     let before = |most| left.len() - fitting(left.char_indices().rev(), most);
     let after = |most| fitting(right.char_indices(), most);
     let columns = |text: &str| text.chars().map(width).sum::<usize>();
-    // Of more than what is shown only that it is more counts; the last character may take two columns.
+    // Measure just beyond the display's size. The last character may take two columns.
     let more = DISPLAY_SIZE + 2;
     let left_columns = columns(left.get(before(more)..).unwrap_or_default());
     let right_columns = columns(right.get(..after(more)).unwrap_or_default());
     if left_columns + right_columns <= DISPLAY_SIZE {
         return (left, right);
     }
-    // Keep the left end where that leaves room to the right of the caret; else cut both ends.
+    // Keep the left end if that leaves room to the right of the caret. Otherwise cut both ends.
     let kept = DISPLAY_SIZE.saturating_sub(left_columns).max(MIN_RIGHT_CUT);
     let right = right.get(..after(kept)).unwrap_or_default();
     let kept = DISPLAY_SIZE.saturating_sub(columns(right));
     (left.get(before(kept)..).unwrap_or_default(), right)
 }
 
-/// How many bytes the first of these characters have that take no more than so many columns.
+/// The length in bytes of the first characters that fit into this many columns.
 fn fitting(characters: impl Iterator<Item = (usize, char)>, columns: usize) -> usize {
     let mut left = columns;
     characters
@@ -137,7 +137,7 @@ fn fitting(characters: impl Iterator<Item = (usize, char)>, columns: usize) -> u
         .sum()
 }
 
-/// How many columns of a terminal a character takes: wide East Asian ones take two.
+/// The number of terminal columns of a character: wide East Asian ones take two.
 fn width(character: char) -> usize {
     match u32::from(character) {
         0x1100..=0x115f
@@ -208,14 +208,14 @@ mod tests {
     }
 
     #[test]
-    fn a_position_outside_is_not_shown() {
+    fn a_position_outside_the_query_is_not_shown() {
         for position in [0, 9, usize::MAX] {
             assert_eq!(message("select", position).text(true), "ERROR:  wrong\n");
         }
     }
 
     #[test]
-    fn without_the_query_the_position_is_told() {
+    fn without_the_query_the_position_is_a_number() {
         let message = Message { query: None, ..message("", 7) };
         assert_eq!(message.text(true), "ERROR:  wrong at character 7\n");
     }
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn how_long_a_query_is_makes_no_difference_to_what_is_shown() {
+    fn the_excerpt_does_not_depend_on_the_length_of_the_query() {
         let shown = |more: usize| {
             let query = format!("{}é, nope, {}", "a, ".repeat(more), "b, ".repeat(more));
             message(&query, 3 * more + 4).text(true)

@@ -1,26 +1,25 @@
-//! What kind of statement a text holds, as far as the driver has to know it before the server does.
+//! Classifies a statement, as far as the driver must know its kind before the server does.
 //!
-//! Nothing is parsed: each question is answered by looking for bytes, which stand for themselves in
-//! every encoding that a client may have. So each may say no too often (the byte is in a constant, the
-//! statement begins with a comment), and never yes.
+//! Nothing is parsed. Each question looks for bytes that mean themselves in every client encoding.
+//! So each may return a false no (the byte is in a constant, the statement begins with a comment),
+//! but never a false yes.
 
-/// Statements that run in a transaction, leave it open, and are no COPY.
+/// Statements that run in a transaction, leave it open, and are not COPY.
 const PLAIN: [&[u8]; 7] =
     [b"insert", b"update", b"delete", b"merge", b"select", b"values", b"with"];
 
-/// Statements of which no rule of a table makes several, and which read the same by the simple and by
-/// the extended query protocol.
+/// Statements that no rule of a table turns into several, and that read the same by the simple and
+/// by the extended query protocol.
 const READING: [&[u8]; 4] = [b"select", b"values", b"table", b"declare"];
 
-/// What may stand behind WITH and writes.
+/// Words that may follow WITH and write.
 const WRITING: [&[u8]; 4] = [b"insert", b"update", b"delete", b"merge"];
 
-/// Parts of the names of views that show what the extended query protocol leaves: its portal, and the
+/// Parts of the names of views that show traces of the extended query protocol: its portal, and the
 /// memory of its statement.
 const SHOWING: [&[u8]; 2] = [b"pg_cursor", b"memory_context"];
 
-/// Whether a text is one statement with no parameters of the server's kind (`$1`). Semicolons may
-/// follow it.
+/// Whether a text is one statement without server-side parameters (`$1`). Semicolons may follow it.
 pub fn is_single(text: &[u8]) -> bool {
     let closing = |byte: &u8| byte.is_ascii_whitespace() || *byte == b';';
     let end = text.iter().rposition(|byte| !closing(byte));
@@ -28,27 +27,27 @@ pub fn is_single(text: &[u8]) -> bool {
     memchr::memchr2(b';', b'$', statement).is_none()
 }
 
-/// Whether a text is one statement that reads or writes rows and cannot end the transaction, with no
-/// parameters of the server's kind and no semicolon.
+/// Whether a text is one statement that reads or writes rows and cannot end the transaction,
+/// without server-side parameters or a semicolon.
 pub fn is_plain(text: &[u8]) -> bool {
     begins_with(text, &PLAIN) && memchr::memchr2(b';', b'$', text).is_none()
 }
 
-/// Whether a text is one statement that gets the same answer by the simple and by the extended query
+/// Whether a text is one statement with the same reply by the simple and by the extended query
 /// protocol.
 ///
-/// A SELECT does, and a WITH that writes nothing. An INSERT, UPDATE, DELETE or MERGE may not: where a
+/// A SELECT has, and a WITH that writes nothing. An INSERT, UPDATE, DELETE or MERGE may not: if a
 /// rule of the table adds a SELECT, the simple protocol sends its rows, and the extended one drops
 /// them ("There is no provision for Describe to send a RowDescription message when this portal
-/// execution strategy is in effect", says the server's source). Nor does FETCH from a binary cursor.
-/// <https://www.postgresql.org/docs/current/sql-createrule.html>
-pub fn answers_alike(text: &[u8]) -> bool {
+/// execution strategy is in effect", says the server's source). Neither has FETCH from a binary
+/// cursor. <https://www.postgresql.org/docs/current/sql-createrule.html>
+pub fn is_protocol_independent(text: &[u8]) -> bool {
     let reads = begins_with(text, &READING)
         || begins_with(text, &[b"with"]) && !WRITING.iter().any(|word| holds(text, word));
     reads && is_single(text) && !SHOWING.iter().any(|name| holds(text, name))
 }
 
-/// Whether the first word is one of these, which are in lower case.
+/// Whether the first word is one of these lower-case words.
 fn begins_with(text: &[u8], words: &[&[u8]]) -> bool {
     let start = text.trim_ascii_start();
     let length = start
@@ -59,7 +58,7 @@ fn begins_with(text: &[u8], words: &[&[u8]]) -> bool {
     words.iter().any(|word| word.eq_ignore_ascii_case(first))
 }
 
-/// Whether this word, in lower case, is anywhere in the text, by itself or not.
+/// Whether this lower-case word occurs anywhere in the text, even inside another word.
 fn holds(text: &[u8], word: &[u8]) -> bool {
     let Some(first) = word.first() else { return true };
     memchr::memchr2_iter(*first, first.to_ascii_uppercase(), text).any(|start| {
@@ -103,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_reads_is_answered_alike() {
+    fn only_reading_statements_are_protocol_independent() {
         for text in [
             "select 1",
             "SELECT 1;",
@@ -113,7 +112,7 @@ mod tests {
             "with a as (select 1) select * from a",
             "select 'insert'",
         ] {
-            assert!(answers_alike(text.as_bytes()), "{text}");
+            assert!(is_protocol_independent(text.as_bytes()), "{text}");
         }
         for text in [
             "insert into t values (1)",
@@ -132,7 +131,7 @@ mod tests {
             "call p()",
             "",
         ] {
-            assert!(!answers_alike(text.as_bytes()), "{text}");
+            assert!(!is_protocol_independent(text.as_bytes()), "{text}");
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The template grammar of a query with parameters: `%s`, `%(name)s`, `%%`.
 //!
-//! PEP 249 calls the two styles `format` and `pyformat`; the rest is psycopg2's. A template is
-//! read twice there: once to fetch and adapt the values, once to merge them in, and each reading
-//! finds faults of its own. So a [`Template`] can be faulty and yet name values that are to be
-//! fetched first, since fetching or adapting one may raise before the fault is met.
+//! PEP 249 calls the two styles `format` and `pyformat`; the rest follows psycopg2. psycopg2 reads
+//! a template twice: once to fetch and adapt the values, once to merge them in. Each pass finds its
+//! own faults, and fetching or adapting a value may raise before a fault is met. So a faulty
+//! [`Template`] still names the values to fetch first.
 //!
-//! Text is read byte by byte: no encoding of the server has `%`, `(` or `)` inside a character.
+//! Text is read byte by byte: no server encoding has `%`, `(` or `)` inside a character.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use std::ops::Range;
 /// A query cut at its placeholders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Template {
-    /// What stands between the placeholders.
+    /// The text between the placeholders.
     text: Vec<u8>,
     pieces: Vec<Piece>,
     positions: usize,
@@ -29,11 +29,11 @@ pub struct Template {
 pub enum Piece {
     /// These bytes of the [`text`](Template::text).
     Text(Range<usize>),
-    /// The value of this position, or of the name of this number.
+    /// A value: its position, or the number of its name.
     Value(usize),
 }
 
-/// Which of the two kinds of placeholder a query has.
+/// The kind of placeholder that a query has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
     /// `%s`
@@ -49,14 +49,14 @@ pub enum Fault {
     Mixed,
     /// `%(` without `)`.
     Unclosed,
-    /// The query ends where a format character should stand.
+    /// The query ends where a format character is expected.
     Incomplete,
     /// `%(a(b)s`: brackets inside a name that do not match.
     IncompleteName,
-    /// `%(a(b)c)s`: a name with brackets in it; what was looked up is not what is merged.
+    /// `%(a(b)c)s`: a name with brackets in it. psycopg2 looks up one name and merges another.
     BracketedName(Range<usize>),
-    /// Something else than `s`, at this offset. Also `%(name)%`, where psycopg2's two readings
-    /// disagree about what comes after it.
+    /// A character other than `s`, at this offset. Also `%(name)%`, where psycopg2's two passes
+    /// disagree about what follows.
     Unsupported(u8, usize),
 }
 
@@ -92,18 +92,18 @@ impl Template {
         parser.template
     }
 
-    /// How many values of a sequence the query asks for, in their order.
+    /// How many values of a sequence the query needs.
     pub fn positions(&self) -> usize {
         self.positions
     }
 
-    /// The values of a mapping that the query asks for: where each name first stands in it, in the
-    /// order in which they are fetched.
+    /// The names of the values that the query needs from a mapping: where each first occurs in the
+    /// query, in the order in which they are fetched.
     pub fn names(&self) -> &[Range<usize>] {
         &self.names
     }
 
-    /// What the merged query consists of.
+    /// The pieces of the merged query.
     pub fn pieces(&self) -> &[Piece] {
         &self.pieces
     }
@@ -118,12 +118,12 @@ impl Template {
         self.style
     }
 
-    /// The fault that is met after the values of the placeholders are there.
+    /// The fault that is met once the values of the placeholders are fetched.
     pub fn reading_fault(&self) -> Option<&Fault> {
         self.reading.as_ref()
     }
 
-    /// The fault that is met when the values are merged in.
+    /// The fault that is met while the values are merged in.
     pub fn merging_fault(&self) -> Option<&Fault> {
         self.merging.as_ref()
     }
@@ -131,11 +131,11 @@ impl Template {
 
 struct Parser<'a> {
     query: &'a [u8],
-    /// Where reading goes on.
+    /// The offset to read on from.
     at: usize,
-    /// Where the text begins that no piece has yet.
+    /// The start of the text that no piece has yet.
     text: usize,
-    /// The numbers of the names behind the first few: there may be as many as a table has cells.
+    /// The numbers of the names after the first few: there may be as many as a table has cells.
     known: HashMap<&'a [u8], usize>,
     template: Template,
 }
@@ -146,7 +146,7 @@ impl<'a> Parser<'a> {
             let percent = self.at + offset;
             match self.query.get(percent + 1) {
                 Some(b'%') => {
-                    // The first percent sign is text, the second is not.
+                    // The first percent sign is text, the second is dropped.
                     self.flush(percent + 1);
                     self.text = percent + 2;
                     self.at = percent + 2;
@@ -163,7 +163,7 @@ impl<'a> Parser<'a> {
         let number = self.template.positions;
         self.template.positions += 1;
         self.placeholder(number, percent, percent + 1);
-        // Whatever the character is, it is looked at again: `%\n%s` holds two placeholders.
+        // Whatever the format character is, it is read again: `%\n%s` has two placeholders.
         self.at = percent + 1;
         Ok(())
     }
@@ -186,7 +186,7 @@ impl<'a> Parser<'a> {
     }
 
     fn number_of(&mut self, name: Range<usize>) -> usize {
-        /// So few are compared sooner than looked up.
+        /// Up to this many names are compared one by one, which is faster than a lookup.
         const FEW: usize = 8;
         let (query, names) = (self.query, &mut self.template.names);
         let text = query.get(name.clone()).unwrap_or_default();
@@ -227,7 +227,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The fault of a name with an opening bracket inside: merging wants brackets in pairs.
+    /// The fault of a name with an opening bracket inside: merging expects pairs of brackets.
     fn bracketed(&self, start: usize, end: usize) -> Option<Fault> {
         let name = self.query.get(start..end)?;
         memchr::memchr(b'(', name)?;
@@ -245,7 +245,7 @@ impl<'a> Parser<'a> {
         Some(Fault::IncompleteName)
     }
 
-    /// Makes a piece of the text up to `end`; what follows a piece of text belongs to it.
+    /// Makes a piece of the text up to `end`. Extends the last piece if that is text as well.
     fn flush(&mut self, end: usize) {
         if self.text >= end {
             return;
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_asked_for_once_however_often_it_stands_there() {
+    fn a_repeated_name_is_asked_for_once() {
         let template = Template::parse(b"%(a)s%(b)s%(a)s %(b)s");
         assert_eq!(template.names(), [2..3, 7..8]);
         let (value, blank) = (Piece::Value, Piece::Text(0..1));
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_told_apart_however_many_there_are() {
+    fn any_number_of_names_is_told_apart() {
         let names: Vec<_> = (0..100).map(|number| format!("%(n{number})s")).collect();
         let query = [names.concat(), names.iter().rev().cloned().collect()].concat();
         let template = Template::parse(query.as_bytes());
@@ -367,7 +367,7 @@ mod tests {
         assert_eq!(template.text(&(0..6)), b"a%b%%%");
     }
 
-    /// Every short text over the grammar's own alphabet: nothing is lost and nothing repeated.
+    /// For every short text over the grammar's alphabet: nothing is lost or repeated.
     #[test]
     fn pieces_cover_the_text() {
         let alphabet = b"%s()a";

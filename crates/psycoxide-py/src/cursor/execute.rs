@@ -2,7 +2,7 @@
 
 use psycoxide_net::Stop;
 use psycoxide_proto::{Event, Outcome, Request};
-use psycoxide_sql::statement::answers_alike;
+use psycoxide_sql::statement::is_protocol_independent;
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -66,7 +66,7 @@ impl Cursor {
                 Chosen::Refused(outcome) => return Self::take_outcome(slf, outcome),
             },
             // Only where a BEGIN is due does it matter which of the two it is.
-            false if connection.get().state(py).begins() && answers_alike(&sql) => {
+            false if connection.get().state(py).begins() && is_protocol_independent(&sql) => {
                 Request::statement(sql)
             }
             false => Request::query(sql),

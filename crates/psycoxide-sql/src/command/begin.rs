@@ -1,4 +1,4 @@
-//! `BEGIN` and the defaults of a session's transactions.
+//! `BEGIN`, and the defaults for a session's transactions.
 //!
 //! <https://www.postgresql.org/docs/current/sql-begin.html>
 
@@ -16,7 +16,7 @@ pub enum IsolationLevel {
 }
 
 impl IsolationLevel {
-    /// All levels, by psycopg2's numbers less one.
+    /// All levels, in the order of psycopg2's numbers, which begin at 1.
     pub const ALL: [Self; 4] =
         [Self::ReadCommitted, Self::RepeatableRead, Self::Serializable, Self::ReadUncommitted];
 
@@ -26,7 +26,7 @@ impl IsolationLevel {
         Self::ALL.get(index).copied()
     }
 
-    /// The level of this name, whatever its case.
+    /// The level of this name, in any case.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|level| level.name().eq_ignore_ascii_case(name))
     }
@@ -64,7 +64,7 @@ pub struct Characteristics {
 }
 
 impl Characteristics {
-    /// The `BEGIN` that starts such a transaction.
+    /// The `BEGIN` for such a transaction.
     pub fn begin(&self) -> String {
         let mut sql = String::from("BEGIN");
         if let Some(level) = self.isolation {
@@ -99,7 +99,7 @@ pub enum SessionDefault {
 }
 
 impl SessionDefault {
-    /// The `SET` that makes it so; `None` goes back to the session's own default.
+    /// The `SET` statement for it. `None` restores the session's own default.
     pub fn set(self) -> String {
         let (name, value) = match self {
             Self::Isolation(level) => ("isolation", level.map(|level| level.name().to_owned())),

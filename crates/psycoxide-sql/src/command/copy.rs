@@ -1,18 +1,18 @@
 //! `COPY` of a table, as `copy_from` and `copy_to` write it.
 //!
 //! <https://www.postgresql.org/docs/current/sql-copy.html>.
-//! Names arrive as quoted identifiers, separator and null as quoted string literals.
+//! The names must be quoted identifiers, separator and null quoted string literals.
 
-/// What `copy_from` and `copy_to` say about a table's text form.
+/// The options of `copy_from` and `copy_to`.
 #[derive(Clone, Copy, Debug)]
 pub struct Table<'a> {
     /// The table's name.
     pub name: &'a [u8],
-    /// The columns' names; all columns when there are none.
+    /// The columns' names; none stands for all columns.
     pub columns: &'a [Vec<u8>],
-    /// What stands between two columns.
+    /// The separator between two columns.
     pub separator: &'a [u8],
-    /// What stands for NULL.
+    /// The text for NULL.
     pub null: &'a [u8],
 }
 

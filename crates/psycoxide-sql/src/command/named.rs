@@ -2,12 +2,12 @@
 //!
 //! <https://www.postgresql.org/docs/current/sql-declare.html>,
 //! <https://www.postgresql.org/docs/current/sql-fetch.html>.
-//! Names arrive quoted: how a name is quoted depends on the client encoding.
+//! Names must be quoted already, because quoting depends on the client encoding.
 
-/// How a named cursor is declared.
+/// The options of a named cursor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Declaration {
-    /// `SCROLL`, `NO SCROLL`, or left to the server.
+    /// `SCROLL`, `NO SCROLL`, or the server's choice.
     pub scrollable: Option<bool>,
     /// `WITH HOLD`: the cursor outlives its transaction.
     pub withhold: bool,
@@ -26,7 +26,7 @@ impl Declaration {
     }
 }
 
-/// `FETCH FORWARD count FROM name`; all that remain when there is no count.
+/// `FETCH FORWARD count FROM name`; `FORWARD ALL` without a count.
 pub fn fetch(name: &[u8], count: Option<i64>) -> Vec<u8> {
     match count {
         Some(count) => [b"FETCH FORWARD ", count.to_string().as_bytes(), b" FROM ", name].concat(),
@@ -45,7 +45,7 @@ pub fn close(name: &[u8]) -> Vec<u8> {
     [b"CLOSE ", name].concat()
 }
 
-/// Asks whether a cursor of this name is there; `name` is a quoted string literal.
+/// A query for whether the cursor `name`, a quoted string literal, exists.
 pub fn exists(name: &[u8]) -> Vec<u8> {
     [b"SELECT 1 FROM pg_catalog.pg_cursors WHERE name = ", name].concat()
 }

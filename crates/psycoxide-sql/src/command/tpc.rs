@@ -1,7 +1,7 @@
 //! Two-phase commit.
 //!
 //! <https://www.postgresql.org/docs/current/sql-prepare-transaction.html>.
-//! Transaction identifiers arrive as quoted string literals.
+//! Transaction identifiers must be quoted string literals.
 
 /// `PREPARE TRANSACTION xid`
 pub fn prepare(xid: &[u8]) -> Vec<u8> {

@@ -1,18 +1,18 @@
-//! Arrays of constants.
+//! Arrays of constants as parameters.
 
 use super::constant::{Constant, character};
 use super::{Dialect, Unfit};
 use crate::oid::{self, Oid};
 
-/// How deep arrays may be nested: the server allows six dimensions.
+/// The greatest depth of arrays: the server allows six dimensions.
 const MAX_DEPTH: usize = 6;
 
-/// What stands between `ARRAY[` and `]`, if that is what this is.
+/// The text between `ARRAY[` and `]`; `None` if `sql` is not an array constructor.
 pub(super) fn items(sql: &[u8]) -> Option<&[u8]> {
     sql.strip_prefix(b"ARRAY[")?.strip_suffix(b"]")
 }
 
-/// Writes these items in the format of arrays, for a column of the type `array`.
+/// Writes the items in the format of array values, for a column of the type `array`.
 ///
 /// <https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO>
 pub(super) fn write(
@@ -40,7 +40,7 @@ fn write_items(
     loop {
         rest = rest.trim_ascii_start();
         let is_array = rest.starts_with(b"ARRAY[");
-        // An array of arrays holds nothing else.
+        // Arrays and other items cannot be mixed.
         if *nested.get_or_insert(is_array) != is_array {
             return Err(Unfit);
         }
@@ -77,7 +77,7 @@ fn write_item(
     let is_text = matches!(element, oid::TEXT | oid::VARCHAR | oid::BPCHAR);
     match item {
         Constant::Null => out.extend_from_slice(b"NULL"),
-        // Strings alone make an array of texts, numbers one of numbers.
+        // Strings alone make a text array, numbers a numeric one.
         Constant::Quoted { cast: None, .. } if !is_text => return Err(Unfit),
         Constant::Integer(_) | Constant::Bool(_) if is_text => return Err(Unfit),
         _ if !item.fits(element) => return Err(Unfit),
@@ -104,7 +104,7 @@ fn write_item(
     Ok(())
 }
 
-/// Where the bracket is that ends an array whose beginning was read.
+/// The offset of the bracket that closes the array. Its opening bracket comes before `items`.
 fn closing_bracket(items: &[u8], dialect: Dialect) -> Result<usize, Unfit> {
     let mut rest = items;
     let mut depth = 1;

@@ -1,4 +1,4 @@
-//! Constants as adapters write them: what they are, what they fit, and their content.
+//! Constants as adapters write them: reading them, and writing their content as a parameter.
 
 use super::{Dialect, Unfit};
 use crate::binary::write as binary;
@@ -6,17 +6,17 @@ use crate::encoding::Encoding;
 use crate::oid::{self, Oid};
 use crate::quote::StringStyle;
 
-/// A constant that is no array.
+/// A constant other than an array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Constant<'a> {
     Null,
     Bool(&'a [u8]),
     /// Digits, perhaps with a sign.
     Integer(&'a [u8]),
-    /// With a point or an exponent.
+    /// A number with a point or an exponent.
     Numeric(&'a [u8]),
-    /// What stands between the quotes, whether backslashes escape in it, and the name of the type
-    /// that it is cast to.
+    /// The text between the quotes, whether backslashes escape in it, and the name of the type in
+    /// its cast.
     Quoted {
         text: &'a [u8],
         escapes: bool,
@@ -25,7 +25,7 @@ pub(super) enum Constant<'a> {
 }
 
 impl<'a> Constant<'a> {
-    /// Reads a constant and what stands behind it.
+    /// Reads a constant. Returns it and the text after it.
     pub(super) fn read(sql: &'a [u8], dialect: Dialect) -> Result<(Self, &'a [u8]), Unfit> {
         let sql = sql.trim_ascii_start();
         match sql.first() {
@@ -64,7 +64,7 @@ impl<'a> Constant<'a> {
             integer = false;
         }
         let (number, rest) = sql.split_at_checked(at).ok_or(Unfit)?;
-        // A number that nothing but its end, or the next item, follows.
+        // A number must be followed by the end, or by the next item.
         if whole == 0 || !matches!(rest.first(), None | Some(b',' | b' ')) {
             return Err(Unfit);
         }
@@ -78,8 +78,7 @@ impl<'a> Constant<'a> {
         dialect: Dialect,
     ) -> Result<(Self, &'a [u8]), Unfit> {
         let mut at = start;
-        // No character but itself holds the byte of a quote, in any encoding; a backslash may be
-        // half a character.
+        // A quote's byte is a quote in any encoding; a backslash's byte may be half of a character.
         let end = loop {
             at += match escapes {
                 false => memchr::memchr(b'\'', sql.get(at..).ok_or(Unfit)?).ok_or(Unfit)?,
@@ -106,7 +105,8 @@ impl<'a> Constant<'a> {
         Ok((Self::Quoted { text, escapes, cast }, rest))
     }
 
-    /// Whether a column of the type takes the constant's text for what it takes the constant.
+    /// Whether a column of this type takes the constant's text with the same meaning as the
+    /// constant.
     pub(super) fn fits(self, oid: Oid) -> bool {
         let is_text = matches!(oid, oid::TEXT | oid::VARCHAR | oid::BPCHAR);
         let is_float = matches!(oid, oid::FLOAT4 | oid::FLOAT8 | oid::NUMERIC);
@@ -125,8 +125,8 @@ impl<'a> Constant<'a> {
         }
     }
 
-    /// Writes its content in the type's binary format; nothing, if only the server can tell what it
-    /// is there.
+    /// Writes its content in the type's binary format. Writes nothing if only the server knows its
+    /// meaning for this type.
     pub(super) fn write_binary(self, out: &mut Vec<u8>, oid: Oid) -> Option<()> {
         match self {
             Self::Integer(digits) => binary::integer(out, digits, oid),
@@ -142,7 +142,7 @@ impl<'a> Constant<'a> {
         }
     }
 
-    /// Writes its content.
+    /// Writes its content as text.
     pub(super) fn write(self, out: &mut Vec<u8>, dialect: Dialect) -> Result<(), Unfit> {
         match self {
             Self::Null => {}
@@ -156,7 +156,7 @@ impl<'a> Constant<'a> {
             Self::Quoted { text, escapes: false, .. } => {
                 let mut rest = text;
                 while let Some(at) = memchr::memchr(b'\'', rest) {
-                    // The first of two quotes goes.
+                    // Drop the first of two quotes.
                     out.extend_from_slice(rest.get(..=at).unwrap_or_default());
                     rest = rest.get(at + 2..).unwrap_or_default();
                 }
@@ -168,7 +168,7 @@ impl<'a> Constant<'a> {
                     let (character, after) = rest.split_at_checked(length).ok_or(Unfit)?;
                     rest = after;
                     if matches!(character, b"\\" | b"'") {
-                        // Each is doubled; other escapes no adapter of ours writes.
+                        // A backslash is doubled; our adapters write no other escapes.
                         rest = rest.strip_prefix(character).ok_or(Unfit)?;
                     }
                     out.extend_from_slice(character);
@@ -182,7 +182,7 @@ impl<'a> Constant<'a> {
     }
 }
 
-/// The length of what can be read at once: a byte, or a character where half of one may be ASCII.
+/// The length of the next character, or of a single byte if the encoding is ASCII-safe.
 pub(super) fn character(text: &[u8], encoding: &Encoding) -> Option<usize> {
     match encoding.is_ascii_safe() {
         true => (!text.is_empty()).then_some(1),
@@ -190,7 +190,7 @@ pub(super) fn character(text: &[u8], encoding: &Encoding) -> Option<usize> {
     }
 }
 
-/// The first quote that no backslash stands before.
+/// The offset of the first quote without a backslash before it.
 fn find_quote(text: &[u8], encoding: &Encoding) -> Result<usize, Unfit> {
     let mut at = 0;
     loop {
@@ -204,7 +204,8 @@ fn find_quote(text: &[u8], encoding: &Encoding) -> Result<usize, Unfit> {
     }
 }
 
-/// Whether a constant that is cast to a type means the same as its text, to a column of another one.
+/// Whether a constant cast to the type `name` means the same as its text, to a column of the type
+/// `oid`.
 fn cast_fits(name: &[u8], oid: Oid) -> bool {
     match name {
         b"timestamp" => matches!(oid, oid::TIMESTAMP | oid::TIMESTAMPTZ | oid::DATE),

@@ -1,9 +1,10 @@
-//! Constants as parameters of the server's kind.
+//! Turns constants into server-side parameters.
 //!
-//! What adapters write is SQL; where that is a constant, the server reads its content as the text of
-//! a parameter. But a constant has a type of its own, and a column of another type gets it through
-//! an assignment cast, while a parameter takes the column's type at once: `1.5` goes into an integer
-//! column, as 2, and the text `1.5` does not. So only pairs are taken of which both come to the same.
+//! Adapters write SQL. The server can read the content of a constant as the text of a parameter.
+//! But a constant has a type of its own and reaches a column of another type by an assignment cast,
+//! while a parameter takes the column's type at once: the constant `1.5` goes into an integer
+//! column, as 2, and the text `1.5` does not. So only pairs of constant and column are accepted for
+//! which both mean the same.
 //!
 //! <https://www.postgresql.org/docs/current/typeconv-query.html>
 
@@ -24,30 +25,29 @@ pub struct Dialect {
     pub encoding: &'static Encoding,
     /// What a backslash means.
     pub strings: StringStyle,
-    /// Whether the binary formats are those of every server since PostgreSQL 10, and may be used.
+    /// Whether binary formats may be used: they are those of every server since PostgreSQL 10.
     pub binary: bool,
 }
 
-/// What a constant is as a parameter.
+/// The form in which a parameter was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParameterForm {
-    /// NULL; nothing was written.
+    /// NULL: nothing was written.
     Null,
-    /// The text that was written.
+    /// Text was written.
     Text,
-    /// What was written is the type's binary format, which the server reads faster.
+    /// The type's binary format was written, which the server reads faster.
     Binary,
 }
 
-/// A constant that is no parameter for a column of that type, or no constant at all.
+/// The text is not a constant, or the constant does not fit a column of that type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unfit;
 
-/// Writes the parameter that says the same as the constant `sql`, for a column of the
-/// type `oid`.
+/// Writes the constant `sql` as a parameter with the same meaning, for a column of the type `oid`.
 ///
 /// # Errors
-/// If there is none. `out` may hold a part.
+/// There is no such parameter. `out` may contain part of one.
 pub fn write(
     out: &mut Vec<u8>,
     sql: &[u8],

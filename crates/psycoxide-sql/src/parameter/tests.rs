@@ -1,4 +1,4 @@
-//! Which constants are parameters, and of which types.
+//! The constants that can be parameters, and the types that they fit.
 
 use super::*;
 use crate::encoding::{self, UTF8};
@@ -62,7 +62,7 @@ fn constants_lose_their_quotes_and_casts() {
 }
 
 #[test]
-fn what_has_a_binary_format_is_written_in_it() {
+fn types_with_a_binary_format_are_written_in_it() {
     let binary = |sql: &[u8], oid, binary| {
         let dialect = Dialect { encoding: &UTF8, strings: StringStyle::Standard, binary };
         let mut out = Vec::new();
@@ -78,7 +78,7 @@ fn what_has_a_binary_format_is_written_in_it() {
 }
 
 #[test]
-fn what_would_become_another_value_is_unfit() {
+fn constants_that_would_change_their_value_are_unfit() {
     for (sql, oid) in [
         ("1.5", oid::INT4),
         ("1.5", oid::TEXT),
@@ -128,9 +128,9 @@ fn what_would_become_another_value_is_unfit() {
     }
 }
 
-/// Every pair of bytes in every encoding that can be written as a constant comes out again.
+/// For every pair of bytes, in every encoding, that can be written as a constant.
 #[test]
-fn what_was_quoted_comes_out_again() {
+fn quoted_text_comes_back_unchanged() {
     for encoding in encoding::ENCODINGS {
         for strings in [StringStyle::Standard, StringStyle::Escape] {
             let dialect = Dialect { encoding, strings, binary: true };

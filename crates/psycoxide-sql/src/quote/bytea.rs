@@ -20,15 +20,15 @@ pub fn write_hex(out: &mut Vec<u8>, data: &[u8], style: StringStyle) {
     out.extend_from_slice(b"'::bytea");
 }
 
-/// A hexadecimal digit; by arithmetic, not by a table, so that the compiler can use vectors.
+/// A hexadecimal digit, by arithmetic instead of a table, so that the compiler can vectorise.
 fn digit(value: u8) -> u8 {
     value + if value < 10 { b'0' } else { b'a' - 10 }
 }
 
 /// Appends `data` in the escape format, for standard strings.
 ///
-/// For when no session is known, where psycopg2 writes this format too: it reads the same on
-/// every server, and printable data stays readable.
+/// It is used without a session, as in psycopg2: every server reads it the same, and printable data
+/// stay readable.
 pub fn write_escape(out: &mut Vec<u8>, data: &[u8]) {
     out.reserve(data.len() + 16);
     out.push(b'\'');

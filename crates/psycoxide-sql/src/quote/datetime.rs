@@ -1,4 +1,4 @@
-//! Dates and times in ISO 8601 and intervals, as the text inside a constant.
+//! Dates and times in ISO 8601, and intervals, as the text inside a constant.
 //!
 //! <https://www.postgresql.org/docs/current/datatype-datetime.html#DATATYPE-DATETIME-INPUT>
 
@@ -10,7 +10,7 @@ pub fn write_date(out: &mut Vec<u8>, year: i32, month: u8, day: u8) {
     out.extend_from_slice(&[a, b, c, d, b'-', e, f, b'-', g, h]);
 }
 
-/// Appends `04:05:06`, or `04:05:06.000007`: the fraction is left out when it is nought.
+/// Appends `04:05:06`, or `04:05:06.000007`: a zero fraction is left out.
 pub fn write_time(out: &mut Vec<u8>, hour: u8, minute: u8, second: u8, microsecond: u32) {
     let [[a, b], [c, d], [e, f]] = [two(hour.into()), two(minute.into()), two(second.into())];
     out.extend_from_slice(&[a, b, b':', c, d, b':', e, f]);
@@ -21,13 +21,13 @@ pub fn write_time(out: &mut Vec<u8>, hour: u8, minute: u8, second: u8, microseco
 
 /// Appends an offset from UTC, `+01:00`, with seconds and their fraction only if there are any.
 ///
-/// Days, seconds and microseconds are those of Python's `timedelta`: only days are negative.
+/// As in Python's `timedelta`, only the days may be negative.
 pub fn write_offset(out: &mut Vec<u8>, days: i32, seconds: i32, microseconds: i32) {
     let micros =
         (i64::from(days) * 86_400 + i64::from(seconds)) * 1_000_000 + i64::from(microseconds);
     out.push(if micros < 0 { b'-' } else { b'+' });
     let micros = micros.unsigned_abs();
-    // An offset is less than a day, so that each part fits.
+    // An offset is less than a day, so each part fits.
     let [seconds, fraction] = [micros / 1_000_000, micros % 1_000_000];
     let part = |value: u64| u32::try_from(value).unwrap_or(0);
     out.extend_from_slice(&two(part(seconds / 3600)));

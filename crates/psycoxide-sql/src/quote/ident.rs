@@ -7,15 +7,15 @@ use crate::encoding::Encoding;
 
 /// Appends `name`, which is in `encoding`, as a quoted identifier.
 ///
-/// On an error `out` may hold a part of it.
+/// After an error `out` may contain part of it.
 pub fn write(out: &mut Vec<u8>, name: &[u8], encoding: &Encoding) -> Result<(), Error> {
     if let Some(offset) = encoding.find_invalid(name) {
         return Err(Error::Invalid(offset));
     }
     out.reserve(name.len() + 2);
     out.push(b'"');
-    // A double quote is not among the second bytes of any encoding, so bytes can be looked at
-    // one by one even where a backslash could not.
+    // No encoding has a double quote as a second byte, so single bytes can be compared, although
+    // this would not do for a backslash.
     for &byte in name {
         match byte {
             0 => return Err(Error::Nul),
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn no_character_holds_a_double_quote() {
+    fn no_character_contains_a_double_quote() {
         for encoding in encoding::ENCODINGS {
             for first in 0x80..=0xff {
                 assert!(

@@ -5,13 +5,13 @@
 use super::{Error, StringStyle};
 use crate::encoding::Encoding;
 
-/// Up to this length a look at all bytes, eight at a time, is cheaper than a search, which has to
-/// find out what the processor can do.
+/// Up to this length it is cheaper to check all bytes, eight at a time, than to call a search that
+/// detects the processor's features first.
 const SHORT: usize = 64;
 
 /// Appends `text`, which is in `encoding`, as a string constant.
 ///
-/// On an error `out` may hold a part of it.
+/// After an error `out` may contain part of it.
 pub fn write(
     out: &mut Vec<u8>,
     text: &[u8],
@@ -40,7 +40,7 @@ pub fn write(
     Ok(())
 }
 
-/// Appends `text` as a string constant of a session that speaks UTF-8.
+/// Appends `text` as a string constant, for a session in UTF-8.
 pub fn write_utf8(out: &mut Vec<u8>, text: &str, style: StringStyle) -> Result<(), Error> {
     write_ascii_safe(out, text.as_bytes(), style)
 }
@@ -53,7 +53,8 @@ fn write_ascii_safe(out: &mut Vec<u8>, text: &[u8], style: StringStyle) -> Resul
         return Ok(());
     }
     let mut rest = text;
-    // With standard strings the third needle is the first once more: a backslash is no matter.
+    // In standard strings a backslash is an ordinary character, so the third needle repeats the
+    // first.
     let backslash = if style == StringStyle::Escape { b'\\' } else { b'\'' };
     while let Some(at) = memchr::memchr3(b'\'', 0, backslash, rest) {
         let (plain, special) = rest.split_at(at);
@@ -70,10 +71,10 @@ fn write_ascii_safe(out: &mut Vec<u8>, text: &[u8], style: StringStyle) -> Resul
     Ok(())
 }
 
-/// Whether no byte of it has a meaning inside a constant.
+/// Whether no byte of the text is special inside a constant.
 fn is_plain(text: &[u8]) -> bool {
     match (text.first_chunk(), text.last_chunk()) {
-        // The last ones may be looked at twice.
+        // The two chunks may overlap.
         (Some(first), Some(last)) if text.len() <= 16 => (special(*first) | special(*last)) == 0,
         (_, Some(last)) => {
             text.as_chunks().0.iter().all(|&chunk| special(chunk) == 0) && special(*last) == 0
@@ -82,14 +83,14 @@ fn is_plain(text: &[u8]) -> bool {
     }
 }
 
-/// Not zero if, and only if, one of eight bytes has a meaning inside a constant.
+/// SWAR: nonzero if, and only if, one of the eight bytes is special inside a constant.
 #[inline]
 fn special(bytes: [u8; 8]) -> u64 {
     const LOW_BITS: u64 = 0x0101_0101_0101_0101;
     const HIGH_BITS: u64 = LOW_BITS << 7;
     let word = u64::from_le_bytes(bytes);
-    // Only a zero borrows for its high bit that was not set; what it borrows from may be flagged
-    // with it.
+    // The lowest flagged byte is a zero byte for certain. Bytes above it may be flagged by its
+    // borrow.
     let zeros = |word: u64| word.wrapping_sub(LOW_BITS) & !word;
     let quotes = zeros(word ^ (LOW_BITS * b'\'' as u64));
     let backslashes = zeros(word ^ (LOW_BITS * b'\\' as u64));
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_with_a_meaning_is_found_wherever_it_stands() {
+    fn a_special_byte_is_found_in_any_place() {
         for length in 0..70 {
             let plain = vec![b'x'; length];
             assert!(is_plain(&plain));
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_swallow_a_quote_is_refused() {
+    fn half_characters_that_could_swallow_a_quote_are_refused() {
         for name in ["UTF8", "SJIS", "BIG5", "GBK", "GB18030", "UHC", "JOHAB", "EUC_JP", "EUC_KR"] {
             for text in [&b"ab\xe5"[..], b"ab\xe5'; drop table x --"] {
                 let result = quoted(name, text, StringStyle::Standard);
@@ -172,10 +173,10 @@ mod tests {
         }
     }
 
-    /// Every pair of bytes in every encoding: what is written ends at the closing quote, and
-    /// nowhere before it, for a reader that takes whole characters.
+    /// For every pair of bytes, in every encoding: a reader of whole characters sees the constant
+    /// end at the closing quote, and nowhere before it.
     #[test]
-    fn every_pair_stays_inside() {
+    fn every_pair_of_bytes_stays_inside() {
         for encoding in encoding::ENCODINGS {
             for style in [StringStyle::Standard, StringStyle::Escape] {
                 for pair in 0..=u16::MAX {
@@ -188,7 +189,8 @@ mod tests {
         }
     }
 
-    /// Where a lexer that knows the encoding sees the constant at the start of `sql` end.
+    /// The offset at which a lexer that knows the encoding sees the constant at the start of `sql`
+    /// end.
     fn literal_end(sql: &[u8], encoding: &Encoding) -> Option<usize> {
         let escapes = sql.first() == Some(&b'E');
         let mut at = if escapes { 2 } else { 1 };

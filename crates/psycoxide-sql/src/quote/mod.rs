@@ -1,4 +1,4 @@
-//! Values written as SQL constants, so that no byte of them is read as SQL.
+//! Writes values as SQL constants, so that none of their bytes is read as SQL.
 
 pub mod bytea;
 pub mod datetime;
@@ -8,13 +8,13 @@ pub mod number;
 
 use std::fmt;
 
-/// Whether a plain string constant takes a backslash as it stands.
+/// What a backslash means in a plain string constant.
 ///
-/// Follows the parameter `standard_conforming_strings`:
+/// It depends on the parameter `standard_conforming_strings`:
 /// <https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-STRINGS-ESCAPE>
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StringStyle {
-    /// `on`: a backslash is a character like any other.
+    /// `on`: a backslash is an ordinary character.
     #[default]
     Standard,
     /// `off`: a backslash escapes, so constants are written `E'…'` with backslashes doubled.
@@ -22,9 +22,9 @@ pub enum StringStyle {
 }
 
 impl StringStyle {
-    /// The style that a value of `standard_conforming_strings` asks for.
+    /// The style for a value of `standard_conforming_strings`.
     ///
-    /// A server that does not report it is from a time when it was off.
+    /// Servers that do not report the parameter date from the time when it was off.
     pub fn from_parameter(value: Option<&[u8]>) -> Self {
         match value {
             Some(b"on") => Self::Standard,
@@ -33,12 +33,12 @@ impl StringStyle {
     }
 }
 
-/// Text that cannot be written as an SQL constant or name.
+/// Why text cannot be written as an SQL constant or name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// A NUL, which no text value of the server can hold and which ends a query's text.
+    /// A NUL: no text value of the server can contain one, and it ends a query's text.
     Nul,
-    /// At this offset, bytes that are no character of the session's encoding.
+    /// At this offset, bytes that are not a character of the session's encoding.
     ///
     /// They might swallow the closing quote: CVE-2006-2313, CVE-2025-1094.
     Invalid(usize),

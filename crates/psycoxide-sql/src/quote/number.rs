@@ -1,14 +1,15 @@
 //! Numeric constants.
 //!
-//! A negative number gets a blank before it: after a minus sign of the query, `--` would begin
-//! a comment (CVE-2024-1597 is that fault in another driver).
+//! A negative number gets a space before it: after a minus sign in the query, `--` would begin a
+//! comment (CVE-2024-1597 is that fault in another driver).
+//! <https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-CONSTANTS-NUMERIC>
 //! <https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-CONSTANTS-NUMERIC>
 
-/// The fewest digits of a text that may be as near to a float as another one of that length. Of
-/// shorter texts the next one is more than 2^-52 of the value away, and the float's neighbour less.
+/// The fewest digits of a text that may be as near to a float as another text of the same length.
+/// Shorter texts are more than 2^-52 of the value apart, and neighbouring floats less.
 const FEWEST_DIGITS_OF_A_TIE: usize = 16;
 
-/// Below this all whole numbers are floats: no fewer digits than all of theirs read back the same.
+/// Below this all integers are floats: fewer digits than all of theirs do not read back the same.
 const WHOLE: f64 = (1_u64 << 53) as f64;
 
 /// Appends an integer.
@@ -19,7 +20,7 @@ pub fn write_integer(out: &mut Vec<u8>, value: i64) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
-/// Appends digits that something else wrote, with the blank if they are negative.
+/// Appends digits that something else has written, with the space if they are negative.
 pub fn write_digits(out: &mut Vec<u8>, digits: &[u8]) {
     if digits.first() == Some(&b'-') {
         out.push(b' ');
@@ -29,7 +30,7 @@ pub fn write_digits(out: &mut Vec<u8>, digits: &[u8]) {
 
 /// Appends a float as Python's `repr` writes it: the shortest digits that read back the same.
 ///
-/// NaN and the infinities have no numeric constant; they are strings with a cast.
+/// NaN and the infinities have no numeric constant, so they are strings with a cast.
 /// <https://www.postgresql.org/docs/current/datatype-numeric.html#DATATYPE-FLOAT>
 pub fn write_float(out: &mut Vec<u8>, value: f64) {
     if value.is_nan() {
@@ -59,7 +60,7 @@ pub fn write_repr(out: &mut Vec<u8>, value: f64) {
     }
     let mut buffer = zmij::Buffer::new();
     let text = buffer.format_finite(value).as_bytes();
-    // Here both write the same, unless two shortest texts are equally near.
+    // In this range zmij and Python write the same, unless two shortest texts are equally near.
     if (value == 0.0 || (1e-4..1e16).contains(&value)) && !may_tie(value, text) {
         return out.extend_from_slice(text);
     }
@@ -84,8 +85,8 @@ pub fn write_repr(out: &mut Vec<u8>, value: f64) {
     lay_out(out, digits, exponent);
 }
 
-/// Whether a text with that many decimals could be as near to the value as another one: the value
-/// has exactly one decimal more.
+/// Whether another text with as many decimals could be as near to the value as `text`: the value
+/// has exactly one decimal more then.
 fn may_tie(value: f64, text: &[u8]) -> bool {
     // One byte of it is the point.
     if text.len() <= FEWEST_DIGITS_OF_A_TIE {
@@ -96,7 +97,8 @@ fn may_tie(value: f64, text: &[u8]) -> bool {
     i32::try_from(places).is_ok_and(|places| decimals(value) == places + 1)
 }
 
-/// How many decimals a value has when all are written: as many as binary ones. Not for subnormals.
+/// The number of decimals of the exact value, which is that of its binary places. Not for
+/// subnormals.
 fn decimals(value: f64) -> i32 {
     let bits = value.to_bits();
     let significand = (bits & ((1 << 52) - 1)) | 1 << 52;
@@ -104,14 +106,15 @@ fn decimals(value: f64) -> i32 {
     scale - i32::try_from(significand.trailing_zeros()).unwrap_or(0)
 }
 
-/// Where two shortest texts are equally near (562949953421312.25: .2 and .3), Python takes the even
-/// one.
+/// If two shortest texts are equally near (562949953421312.25: .2 and .3), takes the even one, as
+/// Python does.
 fn break_tie(value: f64, digits: &mut [u8], exponent: i32) {
-    // No tie has more decimals: with so many binary places there are more digits than 17.
+    // No tie has more decimals: with so many binary places the value has more than 17 digits.
     const MOST: u32 = 24;
     let places = i32::try_from(digits.len()).unwrap_or(0) - 1 - exponent;
     let Some(places) = u32::try_from(places).ok().filter(|&places| places <= MOST) else { return };
-    // The value is odd / 2^binary. Its decimal digits end in a 5 that many places behind the point.
+    // The value is odd / 2^binary. Its decimal digits end in a 5, `places` + 1 places after the
+    // point.
     let bits = value.to_bits();
     let significand = (bits & ((1 << 52) - 1)) | 1 << 52;
     if decimals(value) != i32::try_from(places).unwrap_or(0) + 1 {
@@ -122,7 +125,8 @@ fn break_tie(value: f64, digits: &mut [u8], exponent: i32) {
     let Some(doubled) = odd.checked_mul(5_u128.pow(places)) else { return };
     let lower = doubled / 2;
     let mut even = lower + lower % 2;
-    // Below a power of two the numbers are closer: only the upper neighbour may read back the same.
+    // Below a power of two the floats are closer: there only the upper neighbour may read back the
+    // same.
     if format!("{even}e-{places}").parse() != Ok(value) {
         return;
     }
@@ -132,7 +136,7 @@ fn break_tie(value: f64, digits: &mut [u8], exponent: i32) {
     }
 }
 
-/// Places the point, or writes an exponent where Python would: below 1e-4 and from 1e16 on.
+/// Places the point, or writes an exponent, as Python does below 1e-4 and from 1e16 on.
 fn lay_out(out: &mut Vec<u8>, digits: &[u8], exponent: i32) {
     let (first, rest) = digits.split_at_checked(1).unwrap_or_default();
     match exponent {
@@ -229,7 +233,7 @@ mod tests {
             (f64::INFINITY, "'Infinity'::float"),
             (f64::NEG_INFINITY, "'-Infinity'::float"),
             (f64::NAN, "'NaN'::float"),
-            // As near to one neighbour as to the other: the even one.
+            // Halfway between two neighbours: the even one.
             (562949953421312.0 + 0.25, "562949953421312.2"),
             (562949953421312.0 + 0.75, "562949953421312.8"),
             (-1125899906842623.0 - 0.75, " -1125899906842623.8"),
@@ -253,7 +257,7 @@ mod tests {
         for _ in 0..100_000 {
             bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let value = f64::from_bits(bits);
-            // Whole ones of every size, halves, and any.
+            // Integers of every size, halves, and any other values.
             for value in [value, (bits >> (bits % 60)) as f64, (bits >> (bits % 60)) as f64 / 2.0] {
                 if value.is_finite() {
                     let read: f64 = float(value).trim().parse().expect("a number");
