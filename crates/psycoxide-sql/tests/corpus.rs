@@ -1,5 +1,5 @@
-//! Replays the fuzzer's corpus, and what is left of it when the end is cut off, through the fuzz
-//! targets for the text formats, JSON and the template.
+//! Replays the fuzzer's corpus, whole and truncated, through the fuzz targets for the text formats,
+//! JSON and the template.
 #![expect(clippy::disallowed_methods, reason = "the corpus is a folder")]
 
 #[path = "../../../fuzz/src/json.rs"]

@@ -1,4 +1,4 @@
-//! Arrays: the number of dimensions, the element's type, the dimensions, then the elements.
+//! Arrays in binary: the number of dimensions, the element type, the dimensions, then the elements.
 
 use super::FAULT;
 use crate::text::Malformed;
@@ -6,7 +6,7 @@ use crate::text::array::MAX_DEPTH;
 
 /// An array: its shape, and its elements in row-major order.
 ///
-/// The shape is checked against the bytes: there can be no more elements than fit.
+/// The shape is checked against the bytes: it has no more elements than fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Array<'a> {
     /// The element's type.
@@ -17,7 +17,7 @@ pub struct Array<'a> {
 }
 
 impl<'a> Array<'a> {
-    /// Reads the head of an array. Lower bounds are dropped.
+    /// Reads the header of an array. Lower bounds are dropped.
     pub fn parse(mut bytes: &'a [u8]) -> Result<Self, Malformed> {
         let depth = usize::try_from(int32(&mut bytes)?).map_err(|_| FAULT)?;
         let _has_nulls = int32(&mut bytes)?;
@@ -29,14 +29,14 @@ impl<'a> Array<'a> {
             let _lower_bound = int32(&mut bytes)?;
             count = count.checked_mul(*size).ok_or(FAULT)?;
         }
-        // Each element has a length, at least; an empty array has no dimensions.
+        // Each element takes at least four bytes, its length. An empty array has no dimensions.
         if count > bytes.len() / 4 || (depth > 0) != (count > 0) {
             return Err(FAULT);
         }
         Ok(Self { element, sizes, depth, bytes })
     }
 
-    /// How many elements there are in each dimension; nothing for an empty array.
+    /// The number of elements in each dimension; empty for an empty array.
     pub fn sizes(&self) -> &[usize] {
         self.sizes.get(..self.depth).unwrap_or_default()
     }
@@ -50,7 +50,7 @@ impl<'a> Array<'a> {
         Ok(Some(element))
     }
 
-    /// Whether all elements were taken.
+    /// Whether all elements have been taken.
     pub fn is_at_end(&self) -> bool {
         self.bytes.is_empty()
     }
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn contradictory_shapes_are_refused() {
         for bad in [
             vec![],
             vec![1],

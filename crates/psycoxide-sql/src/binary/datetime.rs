@@ -1,7 +1,7 @@
-//! Dates and times: days and microseconds from the midnight at which the year 2000 began.
+//! Dates and times in binary: days and microseconds since midnight at the start of the year 2000.
 //!
-//! <https://www.postgresql.org/docs/current/datatype-datetime.html>: with `integer_datetimes` on,
-//! as every server since PostgreSQL 10 has it.
+//! <https://www.postgresql.org/docs/current/datatype-datetime.html>, with `integer_datetimes` on,
+//! as in every server since PostgreSQL 10.
 
 use super::{FAULT, fixed};
 use crate::text::date::Date;
@@ -11,8 +11,8 @@ use crate::text::{Malformed, Moment};
 
 pub(super) const DAY: i64 = 86_400_000_000;
 
-/// Days between the beginning of the year 2000 and the first of March of the year 0, from which
-/// on leap days are the last days of years.
+/// The days from the first of March of the year 0 to the first of January 2000. Counted from there,
+/// a leap day is the last day of its year.
 const SHIFT: i64 = 730_425;
 
 /// A `date`.
@@ -25,7 +25,7 @@ pub fn date(bytes: &[u8]) -> Result<Moment<Date>, Malformed> {
     })
 }
 
-/// A `timestamp`, or a `timestamptz` in UTC. It has no offset.
+/// A `timestamp`, or a `timestamptz` in UTC. Neither has an offset.
 #[inline]
 pub fn timestamp(bytes: &[u8]) -> Result<Moment<Timestamp>, Malformed> {
     Ok(match i64::from_be_bytes(fixed(bytes)?) {
@@ -51,7 +51,7 @@ pub fn time(bytes: &[u8]) -> Result<Time, Malformed> {
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 #[inline]
 fn time_of_day(micros: i64) -> Time {
-    // At most a day's worth, and not negative.
+    // At most a day, and not negative.
     let seconds = micros / 1_000_000;
     Time {
         hour: (seconds / 3600) as u8,
@@ -61,9 +61,10 @@ fn time_of_day(micros: i64) -> Time {
     }
 }
 
-/// The day so many days after the first one of the year 2000.
+/// The date that is this many days after the first of January 2000.
 ///
-/// Eras of 400 years have the same number of days, and years that begin in March the same months.
+/// Eras of 400 years all have the same number of days, and years that begin in March the same
+/// months.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 #[inline]
 pub(super) fn day(days: i64) -> Date {
@@ -76,13 +77,14 @@ pub(super) fn day(days: i64) -> Date {
     let day = of_year - (153 * march + 2) / 5 + 1;
     let month = if march < 10 { march + 3 } else { march - 9 };
     let year = year + era * 400 + i64::from(month <= 2);
-    // There is no year zero: 1 BC comes before it.
+    // There is no year zero: 1 BC is the year before 1.
     let year = if year <= 0 { year - 1 } else { year };
-    // A 64-bit number of microseconds has 300 000 years, a date's 32 bits of days 6 million.
+    // The year fits: a 64-bit number of microseconds spans 300 000 years, a 32-bit number of days 6
+    // million.
     Date { year: year as i32, month: month as u8, day: day as u8 }
 }
 
-/// How many days after the first one of the year 2000 a day is, for years of our era.
+/// The number of days from the first of January 2000 to a date, for years of our era.
 pub(super) fn days(date: Date) -> i64 {
     const ERA: i64 = 146_097;
     let (month, day) = (i64::from(date.month), i64::from(date.day));
@@ -125,7 +127,7 @@ mod tests {
         assert_eq!(on(-730_120), (-1, 12, 31));
         assert_eq!(on(2_921_939), (9999, 12, 31));
         assert_eq!(on(2_921_940), (10_000, 1, 1));
-        // What the type ends with, on both sides.
+        // The limits of the type, on both sides.
         assert_eq!(on(2_145_031_948), (5_874_897, 12, 31));
         assert_eq!(on(-2_451_507), (-4713, 1, 1));
         assert_eq!(date(&i32::MAX.to_be_bytes()), Ok(Moment::Infinity));

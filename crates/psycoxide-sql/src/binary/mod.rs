@@ -1,9 +1,9 @@
-//! PostgreSQL's binary formats: what a type's send function wrote, to plain values; and back, of the
-//! types of which parameters are sent so.
+//! PostgreSQL's binary formats: from the bytes of a type's send function to plain values, and back
+//! for the types of parameters that are sent in binary.
 //!
 //! Only types whose binary form says all that the text does are here: a `timestamptz` in binary has
-//! no offset, a `real` not the digits that its text has. The readers are total, as those of the
-//! text formats are.
+//! no offset, and a `real` lacks the digits of its text. As with the text formats, any input gives
+//! a value or an error.
 
 pub mod array;
 pub mod datetime;
@@ -14,7 +14,7 @@ use crate::text::Malformed;
 /// The bytes are not what the type's send function writes.
 pub const FAULT: Malformed = Malformed("malformed binary value");
 
-/// The `N` bytes of a value of a fixed length.
+/// The value of a type of `N` bytes.
 #[inline]
 pub fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Malformed> {
     bytes.try_into().map_err(|_| FAULT)

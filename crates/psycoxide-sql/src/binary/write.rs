@@ -1,7 +1,7 @@
-//! PostgreSQL's binary formats, written from the text of constants.
+//! Writes PostgreSQL's binary formats from the text of constants.
 //!
-//! Each writes nothing, and says so, where only the server can tell what a text stands for, or has
-//! something to say about it: it gets the text then.
+//! Each function writes nothing and returns `None` if only the server knows the meaning of a text,
+//! or may have an objection or a warning: it gets the text then.
 
 use super::datetime::{self, DAY};
 use crate::oid::{self, Oid};
@@ -24,8 +24,8 @@ pub fn integer(out: &mut Vec<u8>, digits: &[u8], oid: Oid) -> Option<()> {
     Some(())
 }
 
-/// A number, for `float4` and `float8`. Those that are too large or too small are the server's to
-/// refuse. Zero has no sign: a numeric constant has none.
+/// A number, for `float4` and `float8`. Numbers out of range are left to the server. Zero has no
+/// sign, as in a numeric constant.
 pub fn float(out: &mut Vec<u8>, digits: &[u8], oid: Oid) -> Option<()> {
     match oid {
         oid::FLOAT8 => {
@@ -43,13 +43,13 @@ pub fn float(out: &mut Vec<u8>, digits: &[u8], oid: Oid) -> Option<()> {
     Some(())
 }
 
-/// Whether a number is zero, however it is written.
+/// Whether a number is zero, in any spelling.
 pub fn is_zero(digits: &[u8]) -> bool {
     let mantissa = digits.split(|byte| matches!(byte, b'e' | b'E')).next().unwrap_or_default();
     mantissa.iter().all(|byte| matches!(byte, b'-' | b'0' | b'.'))
 }
 
-/// What stands between the quotes of a constant that is cast to the type `cast`.
+/// The text between the quotes of a constant that is cast to the type `cast`.
 pub fn quoted(out: &mut Vec<u8>, text: &[u8], cast: &[u8], oid: Oid) -> Option<()> {
     match (cast, oid) {
         (b"timestamp", oid::TIMESTAMP) => {
@@ -86,8 +86,8 @@ pub fn quoted(out: &mut Vec<u8>, text: &[u8], cast: &[u8], oid: Oid) -> Option<(
     }
 }
 
-/// The microseconds of a moment that is written with so many bytes, or with six decimals more, as if
-/// it were in UTC; and its offset in seconds.
+/// A timestamp of `length` bytes, or of six decimals more: its microseconds, as if it were in UTC,
+/// and its offset in seconds.
 fn moment(text: &[u8], length: usize) -> Option<(i64, Option<i32>)> {
     let fraction = text.get(19) == Some(&b'.');
     if text.len() != if fraction { length + 7 } else { length } {
@@ -105,7 +105,7 @@ fn moment(text: &[u8], length: usize) -> Option<(i64, Option<i32>)> {
     Some((i64::from(day_number(date)?) * DAY + micros, offset))
 }
 
-/// The number of a day, if there is that day.
+/// The number of a day, if the date exists.
 fn day_number(date: Date) -> Option<i32> {
     let days = datetime::days(date);
     (datetime::day(days) == date).then(|| i32::try_from(days).ok()).flatten()

@@ -1,11 +1,11 @@
-//! Arrays: `{1,NULL,"a\"b"}`, nested, with or without explicit bounds.
+//! Arrays in text: `{1,NULL,"a\"b"}`, nested, with or without explicit bounds.
 //!
 //! <https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO>
 
 use super::Malformed;
 
-/// How deep braces may nest: PostgreSQL's own limit is 6 dimensions (`MAXDIM`); psycopg2 stops
-/// after 17 braces, and so a reader of hostile text is bounded too.
+/// The greatest depth of braces. PostgreSQL's own limit is 6 dimensions (`MAXDIM`); psycopg2 stops
+/// after 17 braces. It bounds readers of hostile text.
 pub const MAX_DEPTH: usize = 17;
 
 /// One step through an array's text.
@@ -17,15 +17,15 @@ pub enum Item<'a> {
     Close,
     /// An unquoted `NULL`, in any case.
     Null,
-    /// An element whose text stands there as it is.
+    /// An element that is its own text.
     Plain(&'a [u8]),
-    /// An element with backslashes: what [`unescape`] makes of it.
+    /// An element with backslashes, which [`unescape`] removes.
     Escaped(&'a [u8]),
 }
 
-/// Walks an array's text from left to right.
+/// An iterator over an array's text, from left to right.
 ///
-/// The first item is the outermost [`Item::Open`]; braces are balanced when the walk ends well.
+/// The first item is the outermost [`Item::Open`]. If no error is returned, braces are balanced.
 #[derive(Clone, Debug)]
 pub struct Items<'a> {
     rest: &'a [u8],
@@ -48,7 +48,7 @@ enum Expect {
 }
 
 impl<'a> Items<'a> {
-    /// A walk through `text`, past the bounds (`[2:3][0:1]=`) that it may begin with.
+    /// Starts at the beginning of `text`, after any bounds (`[2:3][0:1]=`).
     pub fn new(text: &'a [u8]) -> Self {
         let mut rest = text;
         if rest.first() == Some(&b'[')
@@ -59,7 +59,7 @@ impl<'a> Items<'a> {
         Self { rest, depth: 0, expect: Expect::Start }
     }
 
-    /// The next item, None after the last.
+    /// The next item, `None` after the last.
     #[inline]
     pub fn step(&mut self) -> Result<Option<Item<'a>>, Malformed> {
         let Some(&first) = self.rest.first() else {
@@ -161,7 +161,7 @@ impl<'a> Items<'a> {
     }
 }
 
-/// Replaces `out` by `text` with each backslash removed and the byte after it kept.
+/// Sets `out` to `text` without its backslashes; the byte after each one stays.
 pub fn unescape(text: &[u8], out: &mut Vec<u8>) {
     out.clear();
     let mut rest = text;
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_writes_is_read() {
+    fn the_servers_text_is_read() {
         for (text, expected) in [
             ("{}", "<>"),
             ("{1}", "<(1)>"),
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_does_not_write_is_refused() {
+    fn other_text_is_refused() {
         for text in [
             "", "{", "}", "1", "{1", "{1,", "{1,}", "{,}", "{\"a", "{\"a\\", "{a\\", "{}}", "{}x",
             "{\"a\"b}", "{a\"b}", "{{1}2}", "{1}{2}", "[1:2]", "[1:2]=", "{{1}", "{a{b}}",

@@ -1,10 +1,10 @@
-//! Binary strings, in either of the formats that `bytea_output` chooses.
+//! Binary strings, in both formats of `bytea_output`.
 //!
 //! <https://www.postgresql.org/docs/current/datatype-binary.html>
 
 use super::Malformed;
 
-/// The bytes that `text` stands for, in `hex` (`\x0aff`) or `escape` (`a\\b\377`) format.
+/// Decodes `text`, in `hex` (`\x0aff`) or `escape` (`a\\b\377`) format.
 pub fn bytes(text: &[u8]) -> Result<Vec<u8>, Malformed> {
     match text {
         [b'\\', b'x', hex @ ..] => unhex(hex),
@@ -12,7 +12,7 @@ pub fn bytes(text: &[u8]) -> Result<Vec<u8>, Malformed> {
     }
 }
 
-/// Digit pairs to bytes, by the processor's vector instructions where it has them.
+/// Decodes pairs of digits, by vector instructions if the processor has them.
 fn unhex(hex: &[u8]) -> Result<Vec<u8>, Malformed> {
     if !hex.len().is_multiple_of(2) {
         return Err(Malformed("odd number of digits in bytea"));
@@ -34,7 +34,7 @@ fn unescape(text: &[u8]) -> Result<Vec<u8>, Malformed> {
                 out.push(((a - b'0') << 6) | ((b - b'0') << 3) | (c - b'0'));
                 rest
             }
-            // The server writes only `\\`; any other escaped byte stands for itself, as in input.
+            // The server escapes only the backslash; any other escaped byte is itself, as in input.
             [byte, rest @ ..] => {
                 out.push(*byte);
                 rest
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_is_judged_as_a_digit() {
+    fn every_byte_is_checked_as_a_digit() {
         for byte in 0..=u8::MAX {
             for length in [2, 64] {
                 let mut text = vec![b'0'; length];

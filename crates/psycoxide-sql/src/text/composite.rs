@@ -6,10 +6,10 @@ use super::Malformed;
 
 const FAULT: Malformed = Malformed("malformed composite value");
 
-/// The fields of a row, in order; None is NULL (an empty unquoted field).
+/// The fields of a row, in order; `None` is NULL (an empty unquoted field).
 ///
-/// `()` is one NULL field: a row of no column is written the same, and the reader who knows the
-/// type can tell.
+/// `()` is one NULL field. A row without columns is written the same; callers that know the type
+/// can tell.
 pub fn fields(text: &[u8]) -> Result<Vec<Option<Vec<u8>>>, Malformed> {
     let mut rest = match text {
         [b'(', rest @ ..] => rest,
@@ -26,7 +26,7 @@ pub fn fields(text: &[u8]) -> Result<Vec<Option<Vec<u8>>>, Malformed> {
     }
 }
 
-/// Takes one field off the front of `text`, up to the `,` or `)` that ends it.
+/// Takes one field off the front of `text`, and the `,` or `)` after it.
 fn field(text: &mut &[u8]) -> Result<Option<Vec<u8>>, Malformed> {
     if matches!(text.first(), Some(b',' | b')')) {
         return Ok(None);
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_writes_is_read() {
+    fn the_servers_text_is_read() {
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(read("()"), Some(vec![None]));
         assert_eq!(read("(,)"), Some(vec![None, None]));
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn rubbish_is_refused() {
+    fn malformed_text_is_refused() {
         for text in ["", "(", ")", "(1", "(1,", "(\"", "(\"a", "(1)x", "x(1)", "(\\", "(\"a\\"] {
             assert_eq!(read(text), None, "{text}");
         }

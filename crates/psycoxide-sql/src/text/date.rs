@@ -7,7 +7,7 @@ use super::{Malformed, Moment, digits, lanes, take};
 /// A day of the proleptic Gregorian calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Date {
-    /// As it is written; negative when `BC` follows (there is no year zero).
+    /// The year as written; negative if `BC` follows (there is no year zero).
     pub year: i32,
     /// 1 to 12 from a server; not checked here.
     pub month: u8,
@@ -55,7 +55,8 @@ pub(super) fn fixed_width(text: &[u8; 10]) -> Option<Date> {
     })
 }
 
-/// Takes a date off the front of `text`: a year of up to seven digits (the type ends at 5874897).
+/// Takes a date off the front of `text`. Its year has up to seven digits (the type ends at
+/// 5874897).
 pub(super) fn leading(text: &mut &[u8]) -> Result<Date, Malformed> {
     let field = |text: &mut &[u8], most| digits(text, most).map(|(value, _)| value).ok_or(FAULT);
     let year = field(text, 7)?;
@@ -78,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_writes_is_read() {
+    fn the_servers_text_is_read() {
         assert_eq!(date(b"2004-10-19"), finite(2004, 10, 19));
         assert_eq!(date(b"0001-01-01"), finite(1, 1, 1));
         assert_eq!(date(b"0044-03-15 BC"), finite(-44, 3, 15));
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn other_styles_and_rubbish_are_refused() {
+    fn other_styles_and_malformed_text_are_refused() {
         for text in [
             "",
             "x",

@@ -1,32 +1,32 @@
-//! Floating-point numbers as the server writes most of them: digits, a point, digits.
+//! Floating-point numbers in the server's usual form: digits, a point, digits.
 
 use super::lanes::Lanes;
 
 /// Powers of ten.
 const TENS: [u64; 8] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
 
-/// More digits than these may not fit 64 bits.
-const MOST_DIGITS: usize = 19;
-/// So many, and a point.
-const MOST_LENGTH: usize = MOST_DIGITS + 1;
+/// More digits may not fit into 64 bits.
+const MAX_DIGITS: usize = 19;
+/// The greatest number of digits, and a point.
+const MAX_LENGTH: usize = MAX_DIGITS + 1;
 /// The inverses of the powers of ten.
-const INVERSES: [Inverse; MOST_DIGITS + 1] = inverses();
+const INVERSES: [Inverse; MAX_DIGITS + 1] = inverses();
 
 /// The inverse of a power of ten.
 #[derive(Clone, Copy)]
 struct Inverse {
-    /// The first 128 bits, rounded up. They are those of a power of five's inverse.
+    /// The first 128 bits, rounded up. They are those of the inverse of a power of five.
     bits: u128,
-    /// What the exponent of a product with 64 bits is, in the form that numbers have it in.
+    /// The biased exponent of a product with a 64-bit number whose highest bit is set.
     exponent: u64,
 }
 
-const fn inverses() -> [Inverse; MOST_DIGITS + 1] {
-    let mut inverses = [Inverse { bits: 0, exponent: 0 }; MOST_DIGITS + 1];
+const fn inverses() -> [Inverse; MAX_DIGITS + 1] {
+    let mut inverses = [Inverse { bits: 0, exponent: 0 }; MAX_DIGITS + 1];
     let (mut places, mut five) = (0, 1_u128);
-    while places <= MOST_DIGITS {
+    while places <= MAX_DIGITS {
         let width = if places == 0 { 0 } else { 128 - five.leading_zeros() };
-        // 2ⁿ / five, bit by bit, such that 128 bits come out.
+        // 2ⁿ / five by long division, for the n that gives 128 bits.
         let (mut bits, mut rest, mut left) = (0_u128, 1_u128, width + 127);
         while left > 0 {
             rest <<= 1;
@@ -45,7 +45,8 @@ const fn inverses() -> [Inverse; MOST_DIGITS + 1] {
     inverses
 }
 
-/// A number of up to nineteen digits without an exponent. None is not a verdict.
+/// A number of up to nineteen digits without an exponent. `None` means that it is not on this fast
+/// path; the caller falls back.
 #[inline]
 pub(super) fn plain(text: &[u8]) -> Option<f64> {
     let negative = text.first() == Some(&b'-');
@@ -53,14 +54,14 @@ pub(super) fn plain(text: &[u8]) -> Option<f64> {
     let (significand, places) = match digits.len() {
         0 => return None,
         1..8 => short(digits)?,
-        8..=MOST_LENGTH => long(digits)?,
+        8..=MAX_LENGTH => long(digits)?,
         _ => return None,
     };
     let value = scaled(significand, places)?;
     Some(f64::from_bits(value.to_bits() | u64::from(negative) << 63))
 }
 
-/// The digits of such a number, and how many of them stand behind the point.
+/// The digits of such a number, and how many of them come after the point.
 #[inline]
 fn short(digits: &[u8]) -> Option<(u64, usize)> {
     let mut significand = 0;
@@ -73,20 +74,20 @@ fn short(digits: &[u8]) -> Option<(u64, usize)> {
         }
     }
     let places = point.map_or(0, |point| digits.len() - 1 - point);
-    // A digit on each side.
+    // There must be a digit on each side of the point.
     if point == Some(0) || point == Some(digits.len() - 1) {
         return None;
     }
     Some((significand, places))
 }
 
-/// The same of eight characters and more. Where the point is, and so how many digits there are on
-/// each side, differs from number to number: no branch depends on it, as it would be guessed wrong.
+/// As [`short`], for eight characters and more. Branches do not depend on the place of the point:
+/// it varies from number to number, so they would be mispredicted.
 #[inline]
 fn long(digits: &[u8]) -> Option<(u64, usize)> {
     const POINTS: u64 = u64::from_le_bytes([b'.'; 8]);
     let first = u64::from_le_bytes(*digits.first_chunk()?);
-    // The lowest byte that is zero gets its high bit set; those above it do not matter.
+    // SWAR: the lowest zero byte gets its high bit set; the bytes above it do not matter.
     let unlike = first ^ POINTS;
     let found = unlike.wrapping_sub(0x0101_0101_0101_0101) & !unlike & 0x8080_8080_8080_8080;
     let whole = match found.trailing_zeros() as usize / 8 {
@@ -102,7 +103,7 @@ fn long(digits: &[u8]) -> Option<(u64, usize)> {
     let before = (1 << (8 * whole)) - 1;
     let seven = (first & before) | (first >> 8 & !before);
     let start = Lanes::of((seven << 8 | u64::from(b'0')).to_le_bytes());
-    // Of what are no digits it is something, and refused below.
+    // If some are not digits the value is meaningless, and refused below.
     let (mut flaws, mut significand) = (start.flaws(), start.value());
     let mut rest = digits.get(8..)?;
     while let Some((eight, after)) = rest.split_first_chunk() {
@@ -119,17 +120,17 @@ fn long(digits: &[u8]) -> Option<(u64, usize)> {
     Some((significand, places))
 }
 
-/// A number with eight digits or more before its point, or without one.
+/// A number with eight or more digits before its point, or without a point.
 fn pointed_late(digits: &[u8]) -> Option<(u64, usize)> {
     let mut significand = 0_u64;
     let mut rest = digits;
     while let [byte @ b'0'..=b'9', after @ ..] = rest {
-        // Twenty digits may overflow: they are refused below.
+        // Twenty digits may overflow; they are refused below.
         significand = significand.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
         rest = after;
     }
     let fraction = match rest {
-        [] if digits.len() <= MOST_DIGITS => rest,
+        [] if digits.len() <= MAX_DIGITS => rest,
         [b'.', fraction @ ..] if !fraction.is_empty() => fraction,
         _ => return None,
     };
@@ -145,13 +146,13 @@ fn pointed_late(digits: &[u8]) -> Option<(u64, usize)> {
 
 /// `significand` divided by ten to the power of `places`, rounded to nearest, ties to even.
 ///
-/// By the algorithm of D. Lemire, "Number parsing at a gigabyte per second" (2021): the product with
-/// the inverse of a power of five, of which 128 bits are enough to tell on which side of a tie it
-/// lies, for powers as small as these (N. Mushtak and D. Lemire, "Fast number parsing without
-/// fallback", 2022). A division would do where both are exact, but which numbers those are cannot be
-/// guessed, and a branch that is guessed wrong costs as much.
+/// The algorithm is D. Lemire's, "Number parsing at a gigabyte per second" (2021): it multiplies by
+/// the inverse of a power of five. For powers as small as these, 128 bits of the inverse are enough
+/// to tell on which side of a tie the product lies (N. Mushtak and D. Lemire, "Fast number parsing
+/// without fallback", 2022). A division would do if both numbers are exact, but the branch on that
+/// would be mispredicted and cost as much.
 #[inline]
-#[allow(clippy::cast_precision_loss)] // Rounding is what this is about.
+#[allow(clippy::cast_precision_loss)] // Rounding is the purpose.
 fn scaled(significand: u64, places: usize) -> Option<f64> {
     if places == 0 || significand == 0 {
         return Some(significand as f64);
@@ -161,7 +162,7 @@ fn scaled(significand: u64, places: usize) -> Option<f64> {
     let shift = significand.leading_zeros();
     let normal = u128::from(significand << shift);
     let (mut high, mut low) = halves(normal * u128::from(head));
-    // Where all bits below those that are kept are set, what comes from the tail decides.
+    // If all the bits below the kept ones are set, the carry from the tail decides.
     if high & 0x1FF == 0x1FF {
         let (carried, _) = halves(normal * u128::from(tail));
         let overflowed;
@@ -169,16 +170,16 @@ fn scaled(significand: u64, places: usize) -> Option<f64> {
         high += u64::from(overflowed);
     }
     let top = high >> 63;
-    // 53 bits are kept, and one more to round by.
+    // Keep 53 bits, and one more to round by.
     let dropped = top + 9;
     let mut kept = high >> dropped;
-    // Half-way between two numbers, which can only be with few places: to the even one.
+    // Halfway between two floats, which is possible only with few places: take the even one.
     if low <= 1 && places <= 4 && kept & 3 == 1 && kept << dropped == high {
         kept -= 1;
     }
     kept = (kept + (kept & 1)) >> 1;
     let exponent = inverse.exponent + top - u64::from(shift);
-    // Should rounding carry into a 54th bit, this sum carries it into the exponent.
+    // If rounding carries into a 54th bit, this sum carries it into the exponent.
     Some(f64::from_bits((exponent << 52) + (kept - (1 << 52))))
 }
 
@@ -191,7 +192,7 @@ fn halves(value: u128) -> (u64, u64) {
 mod tests {
     use super::*;
 
-    /// Numbers that look random, the same each time (xorshift).
+    /// Pseudo-random numbers, the same in each run (xorshift).
     fn random() -> impl Iterator<Item = u64> {
         std::iter::successors(Some(0x2545_F491_4F6C_DD1D_u64), |x| {
             let x = x ^ (x << 13);
@@ -206,7 +207,7 @@ mod tests {
         assert_eq!(found.map(f64::to_bits), Some(expected.to_bits()), "{text}: {found:?}");
     }
 
-    /// A number of these digits with so many places.
+    /// A number of these digits with this many places.
     fn pointed(digits: u64, places: usize) -> String {
         let text = format!("{digits:0width$}", width = places + 1);
         let (whole, fraction) = text.split_at(text.len() - places);
@@ -216,7 +217,7 @@ mod tests {
     #[test]
     fn digits_are_rounded_as_the_standard_library_rounds_them() {
         for (n, bits) in random().take(1_000_000).enumerate() {
-            // Of all lengths, and most often of full length.
+            // Of all lengths, mostly of full length.
             let digits = (bits >> if n % 3 == 0 { n % 64 } else { 0 }) % 10_u64.pow(18);
             let text = pointed(digits, n % 19);
             check(&text);
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_writes_is_read_back() {
+    fn the_servers_text_is_read_back() {
         for bits in random().take(300_000) {
             let fraction = f64::from_bits(bits >> 12 | 0x3FF0_0000_0000_0000) - 1.0;
             for scale in [1.0, 1e3, 1e6] {
@@ -240,8 +241,8 @@ mod tests {
     }
 
     #[test]
-    fn ties_go_to_the_even_one() {
-        // Between two numbers above 2^53 lie .5s; below, numbers with up to four places can be ties.
+    fn ties_go_to_the_even_neighbour() {
+        // Above 2^53 the ties end in .5; below, numbers with up to four places can be ties.
         for base in [1 << 53, (1 << 53) + 2, (1 << 54) - 2, 1 << 50, (1 << 51) + 1, (1 << 49) + 7] {
             for near in 0..2_000_u64 {
                 for places in 0..=4 {
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_another_matter_is_left_alone() {
+    fn other_forms_are_left_to_the_fallback() {
         for text in [
             "",
             "-",

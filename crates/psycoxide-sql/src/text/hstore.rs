@@ -8,23 +8,23 @@ use super::Malformed;
 
 const FAULT: Malformed = Malformed("malformed hstore value");
 
-/// Walks the pairs of an hstore.
+/// A reader of an hstore's pairs.
 #[derive(Clone, Debug)]
 pub struct Pairs<'a> {
     rest: &'a [u8],
     first: bool,
 }
 
-/// A key and its value, None for NULL.
+/// A key and its value, `None` for NULL.
 pub type Pair<'a> = (Cow<'a, [u8]>, Option<Cow<'a, [u8]>>);
 
 impl<'a> Pairs<'a> {
-    /// A walk through `text` as the server writes it: keys and values quoted, `NULL` not.
+    /// Starts at the beginning of `text`, in the server's form: keys and values quoted, `NULL` not.
     pub fn new(text: &'a [u8]) -> Self {
         Self { rest: text, first: true }
     }
 
-    /// The next pair, None after the last.
+    /// The next pair, `None` after the last.
     pub fn step(&mut self) -> Result<Option<Pair<'a>>, Malformed> {
         self.rest = self.rest.trim_ascii_start();
         if self.rest.is_empty() && self.first {
@@ -51,7 +51,7 @@ impl<'a> Pairs<'a> {
         Ok(Some((key, Some(value))))
     }
 
-    /// Takes a `"…"` off the front; backslash quotes the byte after it.
+    /// Takes a string up to its closing quote off the front; a backslash escapes the byte after it.
     fn quoted(&mut self) -> Result<Cow<'a, [u8]>, Malformed> {
         let mut rest = self.rest.strip_prefix(b"\"").ok_or(FAULT)?;
         let mut unescaped = Vec::new();
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_writes_is_read() {
+    fn the_servers_text_is_read() {
         assert_eq!(read(""), Some(vec![]));
         assert_eq!(read(r#""a"=>"1""#), Some(vec![pair("a", Some("1"))]));
         assert_eq!(
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn rubbish_is_refused() {
+    fn malformed_text_is_refused() {
         for text in [
             "a",
             "\"a\"",

@@ -2,19 +2,19 @@
 //!
 //! <https://www.postgresql.org/docs/current/datatype-datetime.html#DATATYPE-INTERVAL-OUTPUT>
 //!
-//! The style is not announced with the value, but the four cannot be confused: `iso_8601` begins
-//! with `P`, `postgres_verbose` with `@`, `postgres` names the unit of every number before the
-//! time, and `sql_standard` names none.
+//! The value does not name its style, but the four cannot be confused: `iso_8601` begins with `P`,
+//! `postgres_verbose` with `@`, `postgres` names the unit of every number before the time, and
+//! `sql_standard` names none.
 
 use super::Malformed;
 
-/// An interval as it is written: the server keeps months, days and microseconds, which do not convert
-/// into each other, and writes twelve months as a year.
+/// An interval as written. The server keeps months, days and microseconds apart, as they do not
+/// convert into each other, and writes twelve months as a year.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Interval {
     /// Whole years.
     pub years: i64,
-    /// Whole months beside them.
+    /// The remaining whole months.
     pub months: i64,
     /// Whole days.
     pub days: i64,
@@ -23,15 +23,15 @@ pub struct Interval {
 }
 
 const FAULT: Malformed = Malformed("unable to parse interval");
-/// A field is beyond 64 bits: the server's own fields end long before.
+/// A field is beyond 64 bits, far above the limits of the server's own fields.
 pub const TOO_BIG: Malformed = Malformed("interval component too big");
 
-/// True if `text` is in the style `iso_8601`.
+/// Whether `text` is in the style `iso_8601`.
 pub fn is_iso_8601(text: &[u8]) -> bool {
     matches!(text, [b'P', ..] | [b'-' | b'+', b'P', ..])
 }
 
-/// An `interval`, in whichever style it is written.
+/// An `interval`, in any style.
 pub fn interval(text: &[u8]) -> Result<Interval, Malformed> {
     match text {
         [b'P', rest @ ..] => iso_8601(rest),
@@ -50,8 +50,8 @@ fn plain(text: &[u8]) -> Result<Interval, Malformed> {
         any = true;
         let (sign, signed, body) = split_sign(word.strip_suffix(b",").unwrap_or(word));
         if body.contains(&b':') {
-            // In sql_standard a sign before the days, if the only one, holds for the time as well:
-            // `-3 4:05:06` is what `-3 days -04:05:06` is in the other styles.
+            // In sql_standard a sign before the days, if it is the only one, also holds for the
+            // time: `-3 4:05:06` is `-3 days -04:05:06` in the other styles.
             let sign = if signed { sign } else { inherited };
             total.microseconds = add(total.microseconds, sign, clock(body)?)?;
             return if words.next().is_none() { Ok(total) } else { Err(FAULT) };
@@ -76,7 +76,7 @@ fn plain(text: &[u8]) -> Result<Interval, Malformed> {
             }
             continue;
         }
-        // Only a day stands without its unit, with a time after it; or `0`.
+        // Only days, with a time after them, and `0` may lack a unit.
         let value = number(body)?;
         if words.peek().is_some() {
             total.days = add(total.days, sign, value)?;
@@ -88,7 +88,7 @@ fn plain(text: &[u8]) -> Result<Interval, Malformed> {
     if any { Ok(total) } else { Err(FAULT) }
 }
 
-/// `@ 1 year 2 mons -3 days 4 hours 5 mins 6.789 secs ago`: `ago` turns every sign around.
+/// `@ 1 year 2 mons -3 days 4 hours 5 mins 6.789 secs ago`: `ago` inverts every sign.
 fn verbose(text: &[u8]) -> Result<Interval, Malformed> {
     let mut total = Interval::default();
     let mut words = Words(text);
@@ -147,7 +147,7 @@ impl Interval {
     fn add_unit(&mut self, sign: i64, value: i64, unit: &[u8]) -> Result<(), Malformed> {
         let (field, scale) = match unit {
             b"year" | b"years" | b"y" => (&mut self.years, 1),
-            // The long forms are other servers'.
+            // Other servers write the long forms.
             b"mon" | b"mons" | b"month" | b"months" => (&mut self.months, 1),
             b"day" | b"days" | b"d" => (&mut self.days, 1),
             b"hour" | b"hours" | b"h" => (&mut self.microseconds, 3_600_000_000),
@@ -172,14 +172,14 @@ fn is_second(unit: &[u8]) -> bool {
     matches!(unit, b"sec" | b"secs" | b"second" | b"seconds" | b"s")
 }
 
-/// A number and the unit behind it, if that stands in the same word.
+/// A number and its unit, if the unit is in the same word.
 fn split_unit(word: &[u8]) -> (&[u8], &[u8]) {
     let digits = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
     let end = word.iter().position(|byte| !digits(byte)).unwrap_or(word.len());
     word.split_at(end)
 }
 
-/// Words between white space.
+/// The words between white space.
 struct Words<'a>(&'a [u8]);
 
 impl<'a> Words<'a> {
@@ -196,7 +196,7 @@ impl<'a> Words<'a> {
     }
 }
 
-/// The sign in front of a number, whether it was written, and the rest.
+/// The sign before a number (1 or -1), whether it was written, and the rest.
 fn split_sign(word: &[u8]) -> (i64, bool, &[u8]) {
     match word {
         [b'-', rest @ ..] => (-1, true, rest),
@@ -214,7 +214,7 @@ fn number(text: &[u8]) -> Result<i64, Malformed> {
         .ok_or(TOO_BIG)
 }
 
-/// `6` or `6.789` in microseconds, the nearest ones.
+/// `6` or `6.789` seconds, rounded to microseconds.
 fn seconds(text: &[u8]) -> Result<i64, Malformed> {
     let (whole, fraction) = match memchr::memchr(b'.', text) {
         Some(dot) => (&text[..dot], &text[dot + 1..]),
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_write() {
+    fn forms_of_other_servers() {
         check("1 year 2 months 3 days 04:05:06", 14, 3, TIME);
         check("1 day, 4:05:06", 0, 1, TIME);
         check("2days", 0, 2, 0);
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn rubbish_is_refused() {
+    fn malformed_text_is_refused() {
         for text in [
             "",
             " ",

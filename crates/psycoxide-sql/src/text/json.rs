@@ -1,15 +1,15 @@
-//! JSON, read into whatever values the caller builds.
+//! Reads JSON into values of the caller's choice.
 //!
-//! What is read is what a server writes in the usual course. Everything else (a lone surrogate, an
-//! integer beyond 64 bits, nesting by the hundred, no JSON at all) is [`Stop::Unusual`], for a reader
-//! that knows what its users expect of it.
+//! It reads what a server usually writes. Everything else (a lone surrogate, an integer beyond 64
+//! bits, nesting over a hundred levels, text that is not JSON) gives [`Stop::Unusual`]: the caller
+//! knows what its users expect of it.
 
 use super::number;
 
-/// Lists and objects may be nested this deeply: reading them recurses.
-const DEEPEST: usize = 100;
+/// The greatest depth of lists and objects, as reading them recurses.
+const MAX_DEPTH: usize = 100;
 
-/// Makes values of what is read, in the order in which it is read.
+/// Builds the values, in the order in which they are read.
 pub trait Build {
     /// A value of any kind.
     type Value;
@@ -28,7 +28,7 @@ pub trait Build {
     fn boolean(&mut self, value: bool) -> Result<Self::Value, Self::Error>;
     /// A number without fraction and exponent.
     fn integer(&mut self, value: i64) -> Result<Self::Value, Self::Error>;
-    /// A number with a fraction or an exponent; one that is too large is infinite.
+    /// A number with a fraction or an exponent; infinite if it is too large.
     fn float(&mut self, value: f64) -> Result<Self::Value, Self::Error>;
     /// A string.
     fn string(&mut self, text: Text<'_>) -> Result<Self::Value, Self::Error>;
@@ -44,7 +44,7 @@ pub trait Build {
     fn object(&mut self) -> Result<Self::Object, Self::Error>;
     /// The key of an object's next member.
     fn key(&mut self, text: Text<'_>) -> Result<Self::Key, Self::Error>;
-    /// An object's next member; keys may come again.
+    /// An object's next member. A key may occur again.
     fn insert(
         &mut self,
         object: &mut Self::Object,
@@ -55,23 +55,23 @@ pub trait Build {
     fn end_object(&mut self, object: Self::Object) -> Self::Value;
 }
 
-/// What a string says.
+/// The text of a string.
 #[derive(Debug)]
 pub enum Text<'a> {
-    /// All of it is ASCII.
+    /// The text is in the input, all of it ASCII.
     Ascii(&'a [u8]),
-    /// It stands in the input as it is.
+    /// The text is in the input.
     Plain(&'a str),
-    /// There were escapes in it.
+    /// The string had escapes.
     Unescaped(String),
 }
 
 /// Why reading ended early.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Stop<E> {
-    /// It is none of what is read here.
+    /// The input is none of the usual JSON.
     Unusual,
-    /// A value could not be made.
+    /// A value could not be built.
     Failed(E),
 }
 
@@ -81,14 +81,15 @@ impl<E> From<E> for Stop<E> {
     }
 }
 
-/// Reads one value, which is all that `text` holds.
+/// Reads the single value that `text` contains.
 ///
 /// # Errors
-/// Says whether somebody else may make more of it.
+/// [`Stop::Unusual`] if a more general reader should try; [`Stop::Failed`] if a value could not be
+/// built.
 pub fn read<B: Build>(text: &[u8], build: &mut B) -> Result<B::Value, Stop<B::Error>> {
     let mut parser = Parser { rest: text, build };
     parser.space();
-    let value = parser.value(DEEPEST)?;
+    let value = parser.value(MAX_DEPTH)?;
     parser.space();
     if parser.rest.is_empty() { Ok(value) } else { Err(Stop::Unusual) }
 }
@@ -99,7 +100,7 @@ struct Parser<'a, 'b, B> {
 }
 
 impl<'a, B: Build> Parser<'a, '_, B> {
-    /// A value with so many levels in it at most.
+    /// Reads a value with up to `depth` levels.
     fn value(&mut self, depth: usize) -> Result<B::Value, Stop<B::Error>> {
         let rest = self.rest;
         match rest {
@@ -123,7 +124,7 @@ impl<'a, B: Build> Parser<'a, '_, B> {
         }
     }
 
-    /// What follows a `{`.
+    /// Reads an object after its `{`.
     fn object(&mut self, depth: usize) -> Result<B::Value, Stop<B::Error>> {
         let mut object = self.build.object()?;
         self.space();
@@ -148,7 +149,7 @@ impl<'a, B: Build> Parser<'a, '_, B> {
         }
     }
 
-    /// What follows a `[`.
+    /// Reads a list after its `[`.
     fn list(&mut self, depth: usize) -> Result<B::Value, Stop<B::Error>> {
         let mut list = self.build.list()?;
         self.space();
@@ -180,7 +181,7 @@ impl<'a, B: Build> Parser<'a, '_, B> {
         Ok(self.build.integer(value)?)
     }
 
-    /// Takes a string off the front, whose text and closing quote `body` begins with.
+    /// Takes a string off the front; `body` begins after its opening quote.
     fn quoted(&mut self, body: &'a [u8]) -> Result<Text<'a>, Stop<B::Error>> {
         let mut seen = 0;
         for (at, byte) in body.iter().enumerate() {
@@ -229,7 +230,7 @@ impl<'a, B: Build> Parser<'a, '_, B> {
     }
 }
 
-/// Where the number that `text` begins with ends, and whether it has a fraction or an exponent.
+/// The end of the number that `text` begins with, and whether it has a fraction or an exponent.
 fn number_end(text: &[u8]) -> Option<(usize, bool)> {
     let digits = |from: usize| {
         let rest = text.get(from..).unwrap_or_default();
@@ -262,7 +263,7 @@ fn number_end(text: &[u8]) -> Option<(usize, bool)> {
     Some((end, is_float))
 }
 
-/// The text of a string with its first backslash at `first`, and what follows the string.
+/// The text of a string whose first backslash is at `first`, and the input after the string.
 #[cold]
 fn escaped(body: &[u8], first: usize) -> Option<(String, &[u8])> {
     let (plain, mut rest) = body.split_at_checked(first)?;
@@ -279,7 +280,7 @@ fn escaped(body: &[u8], first: usize) -> Option<(String, &[u8])> {
     }
 }
 
-/// Appends what the escape after a backslash stands for; gives what follows it.
+/// Appends the character of an escape, after its backslash. Returns the input after it.
 fn unescape<'a>(rest: &'a [u8], text: &mut Vec<u8>) -> Option<&'a [u8]> {
     let (kind, mut rest) = rest.split_first()?;
     let plain = match kind {
@@ -299,7 +300,7 @@ fn unescape<'a>(rest: &'a [u8], text: &mut Vec<u8>) -> Option<&'a [u8]> {
                 }
                 code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
             }
-            // A lone surrogate is no `char`.
+            // A lone surrogate is not a `char`.
             let code = char::from_u32(code)?;
             text.extend_from_slice(code.encode_utf8(&mut [0; 4]).as_bytes());
             return Some(rest);

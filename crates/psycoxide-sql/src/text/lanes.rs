@@ -1,13 +1,13 @@
-//! Decimal digits, eight at a time, in the lanes of one word.
+//! SWAR ("SIMD within a register"): decimal digits, eight at a time, in the byte lanes of one word.
 
 const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 const LOWER_HALF: u64 = 0xFFFF_FFFF;
 
-/// Eight characters, the first in the lowest byte, each as its distance from `0`.
+/// Eight characters, the first in the lowest byte, each less `0`.
 ///
-/// What they are worth means something only if they have no flaws. Asking for these is apart, as
-/// one branch is enough for several words.
+/// Their value means nothing if there are flaws. That check is separate, so that one branch can
+/// serve several words.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lanes(u64);
 
@@ -17,15 +17,15 @@ impl Lanes {
         Self(u64::from_le_bytes(text).wrapping_sub(ZEROS))
     }
 
-    /// The last characters, so many and not all eight, behind zeros.
+    /// The last `count` (< 8) characters, left-padded with `0`.
     #[inline]
     pub(super) fn of_last(text: [u8; 8], count: usize) -> Self {
-        // What stands before them may be anything, and nothing is to be borrowed for it.
+        // The characters before them may be anything: clear them, so that they borrow nothing.
         let kept = !(u64::MAX >> (8 * count));
         Self((u64::from_le_bytes(text) & kept).wrapping_sub(ZEROS & kept))
     }
 
-    /// Four characters, and four that stand behind some of them or all.
+    /// Four characters, then another four that may overlap them in the text.
     #[inline]
     pub(super) fn of_halves(first: [u8; 4], last: [u8; 4]) -> Self {
         let (first, last) = (u32::from_le_bytes(first), u32::from_le_bytes(last));
@@ -35,27 +35,27 @@ impl Lanes {
     /// Zero if, and only if, all characters are digits.
     #[inline]
     pub(super) fn flaws(self) -> u64 {
-        // Below `0` the difference has its high bit, above `9` the sum. Where a borrow or a carry
-        // leaves a byte for the next, the byte that it leaves is flawed itself.
+        // A character below `0` sets the high bit of the difference, one above `9` that of the sum.
+        // A byte that borrows from the next one, or carries into it, is flawed itself.
         (self.0 | self.0.wrapping_add(0x7676_7676_7676_7676)) & HIGH_BITS
     }
 
-    /// Zeros, so many and not all eight, and the first digits behind them.
+    /// The first digits, left-padded with `zeros` (< 8) zeros.
     #[inline]
     pub(super) fn after(self, zeros: usize) -> Self {
         Self(self.0 << (8 * zeros))
     }
 
-    /// Without so many of the first half's last digits, up to four, but zeros before it.
+    /// Without the first half's last `count` (≤ 4) digits, but with zeros before it.
     #[inline]
     pub(super) fn without(self, count: usize) -> Self {
         Self(self.0 & !LOWER_HALF | (self.0 << (8 * count)) & LOWER_HALF)
     }
 
-    /// The number that the digits are.
+    /// The number that the digits form.
     #[inline]
     pub(super) fn value(self) -> u64 {
-        // Pairs, then fours, then all eight.
+        // Combine pairs, then fours, then all eight.
         let pairs = (self.0.wrapping_mul((10 << 8) + 1) >> 8) & 0x00FF_00FF_00FF_00FF;
         let fours = (pairs.wrapping_mul((100 << 16) + 1) >> 16) & 0x0000_FFFF_0000_FFFF;
         fours.wrapping_mul((10_000 << 32) + 1) >> 32
@@ -77,7 +77,7 @@ mod tests {
     fn every_byte_in_every_lane_is_checked() {
         for lane in 0..8 {
             for byte in 0..=u8::MAX {
-                // Zeros do not let a borrow through that nines would, nor the other way round.
+                // No borrow passes zeros that would pass nines, and the other way round.
                 for others in [*b"12345678", *b"00000000", *b"99999999"] {
                     let mut text = others;
                     text[lane] = byte;
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_beside_each_other_do_not_make_up_for_their_flaws() {
+    fn flaws_of_neighbouring_bytes_do_not_cancel_out() {
         for lane in 0..7 {
             for byte in 0..=u8::MAX {
                 for next in 0..=u8::MAX {

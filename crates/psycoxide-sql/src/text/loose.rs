@@ -1,15 +1,15 @@
-//! Dates and times that no PostgreSQL writes, but other servers and programs do: one-digit fields,
-//! spaces, a date with a time behind it where a date is asked for.
+//! Dates and times that PostgreSQL never writes, but other servers and programs do: one-digit
+//! fields, spaces, a date with a time after it although only a date was expected.
 //!
-//! They are read as psycopg2 reads them, whose programs know the values and the exceptions: fields as
-//! they come, whatever they are, for a calendar to judge. psycopg2 takes any character for a digit,
-//! and goes on counting beyond 32 bits; what comes of that is marked as [guessed](Loose::guessed).
+//! They are read as psycopg2 reads them, because programs know its values and exceptions: the
+//! fields are taken as they are, for a calendar to judge. psycopg2 takes any character for a digit
+//! and lets numbers overflow 32 bits; such results are marked as [guessed](Loose::guessed).
 
 use super::Malformed;
 use super::date::FAULT as NO_DATE;
 use super::time::FAULT as NO_TIME;
 
-/// Fields that may be in no calendar.
+/// The fields of a date or time, which need not exist in a calendar.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Loose {
     /// Year, month, day; the year is negative before Christ.
@@ -18,20 +18,20 @@ pub struct Loose {
     pub time: [i32; 4],
     /// Seconds east of Greenwich, if there is an offset.
     pub offset: Option<i32>,
-    /// Some of that is not what stands there: should it be a value, it is a wrong one.
+    /// Whether some field was misread: if the fields form a value, it is a wrong one.
     pub guessed: bool,
 }
 
-/// No number yet. (That is psycopg2's mark too: a number of this value counts as none.)
+/// No number yet. psycopg2 uses this value too, so a number with this value counts as none.
 const NONE: i32 = -1;
-/// The field of the microseconds among those of a time.
+/// The index of the microseconds among the fields of a time.
 const MICROSECONDS: usize = 3;
-/// The first field of the offset.
+/// The index of the offset's first field.
 const OFFSET: usize = 4;
 const FIELDS: usize = 7;
 
 impl Loose {
-    /// A date, with anything behind it.
+    /// A date; any text may follow.
     ///
     /// # Errors
     /// [`Malformed`] if there are not three fields.
@@ -39,18 +39,18 @@ impl Loose {
         Self::leading(text).map(|(loose, _)| loose)
     }
 
-    /// A time, and perhaps its offset.
+    /// A time, with or without an offset.
     ///
     /// # Errors
-    /// [`Malformed`] if there are not three fields of a time.
+    /// [`Malformed`] if the time has not three fields.
     pub fn time(text: &[u8]) -> Result<Self, Malformed> {
         Self::default().with_time(text)
     }
 
-    /// A date, perhaps a time, and perhaps its offset.
+    /// A date, with or without a time and its offset.
     ///
     /// # Errors
-    /// [`Malformed`] if one of them has not its three fields.
+    /// [`Malformed`] if the date, or the time, has not three fields.
     pub fn timestamp(text: &[u8]) -> Result<Self, Malformed> {
         let (loose, rest) = Self::leading(text)?;
         if rest.is_empty() { Ok(loose) } else { loose.with_time(rest) }
@@ -93,7 +93,7 @@ impl Loose {
         for byte in text {
             match (byte, count) {
                 (b':', ..=5) => {
-                    // Behind the seconds stands a point, and in an offset no field is empty.
+                    // The seconds should be followed by a point, and an offset has no empty field.
                     self.guessed |= matches!(count, 2 | 3) || count >= OFFSET && number == NONE;
                     store(&mut fields, count, &mut number);
                     count += 1;
@@ -132,19 +132,19 @@ impl Loose {
         let [.., hours, minutes, seconds] = fields;
         let offset = || hours.checked_mul(3600)?.checked_add(minutes.checked_mul(60)?);
         let seconds = offset().and_then(|offset| offset.checked_add(seconds)?.checked_mul(sign));
-        // What is too much for 32 bits is too much for any offset.
+        // An overflow of 32 bits is beyond any offset.
         self.offset = (count > OFFSET).then_some(seconds.unwrap_or(i32::MAX));
         Ok(self)
     }
 
-    /// Takes the fields over, and carries what a sixtieth second does.
+    /// Stores the fields of a time. Carries a 60th second.
     fn settle(&mut self, fields: [i32; FIELDS], digits: usize) {
         let [mut hour, mut minute, mut second, mut microsecond, ..] = fields;
         for _ in digits..6 * usize::from(digits > 0) {
             microsecond = microsecond.wrapping_mul(10);
         }
         if digits > 6 {
-            // More digits than there are microseconds, even if the first ones are zeros.
+            // With more than six digits it is over a second, even if the first ones are zeros.
             microsecond = microsecond.max(1_000_000);
         }
         if second > 59 {
@@ -166,7 +166,7 @@ fn store(fields: &mut [i32; FIELDS], count: usize, number: &mut i32) {
     }
 }
 
-/// The number with another digit, or what is taken for one.
+/// The number with one more digit. Any character counts as a digit.
 fn appended(number: i32, byte: u8, guessed: &mut bool) -> i32 {
     let digit = i32::from(byte.cast_signed()) - i32::from(b'0');
     let before = if number == NONE { Some(0) } else { number.checked_mul(10) };
@@ -182,7 +182,7 @@ mod tests {
     use crate::text::mutation::hostile;
 
     #[test]
-    fn what_others_write_is_read() {
+    fn forms_of_other_servers_are_read() {
         let clear = |loose: Loose| (loose.date, loose.time, loose.offset, loose.guessed);
         let day = [2024, 1, 2];
         for (text, time, offset) in [
@@ -197,7 +197,7 @@ mod tests {
         ] {
             let mut expected = time;
             if text.contains(".+") {
-                // There is no fraction: psycopg2 takes that for a negative one.
+                // Without a fraction, psycopg2 takes it for a negative one.
                 expected[3] = NONE;
             }
             let read = Loose::timestamp(text.as_bytes()).map(clear);

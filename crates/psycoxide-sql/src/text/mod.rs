@@ -1,9 +1,10 @@
-//! PostgreSQL's text formats, read: from what an output function wrote to plain values.
+//! PostgreSQL's text formats: from the output functions' text to plain values.
 //!
-//! The parsers read what the server's output functions write (`DateStyle` ISO, every
-//! `IntervalStyle`, both `bytea_output` formats), refuse the rest, and are total: any input gives
-//! a value or [`Malformed`], in time linear in its length and without recursion. [`loose`] reads the dates and times that others write. What a value means
-//! to a client (a year that a calendar class cannot hold, say) is the caller's business.
+//! The parsers accept what the server's output functions write (`DateStyle` ISO, every
+//! `IntervalStyle`, both `bytea_output` formats) and refuse the rest. Any input gives a value or
+//! [`Malformed`], in time linear in its length and without recursion. [`loose`] reads the dates and
+//! times that others write. Whether a client can use a value (a year that its calendar class cannot
+//! hold, say) is the caller's business.
 
 pub mod array;
 pub mod bytea;
@@ -33,7 +34,7 @@ impl std::fmt::Display for Malformed {
 
 impl std::error::Error for Malformed {}
 
-/// A date or timestamp, or one of the two special values that lie beyond all others.
+/// A date or timestamp, or one of the two special values beyond all others.
 ///
 /// <https://www.postgresql.org/docs/current/datatype-datetime.html#DATATYPE-DATETIME-SPECIAL-VALUES>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +48,7 @@ pub enum Moment<T> {
 }
 
 impl<T> Moment<T> {
-    /// The special value that `text` names, if it names one.
+    /// The special value with the name `text`, if there is one.
     fn special(text: &[u8]) -> Option<Self> {
         match text {
             b"infinity" => Some(Self::Infinity),
@@ -57,9 +58,9 @@ impl<T> Moment<T> {
     }
 }
 
-/// Takes leading decimal digits off `text`: their value and how many there were.
+/// Takes leading decimal digits off `text`. Returns their value and their count.
 ///
-/// None when there is no digit, or more than `most` of them.
+/// Returns `None` if there is no digit, or more than `most`.
 fn digits(text: &mut &[u8], most: usize) -> Option<(u32, usize)> {
     debug_assert!(most <= 9);
     let mut value = 0;
@@ -75,7 +76,7 @@ fn digits(text: &mut &[u8], most: usize) -> Option<(u32, usize)> {
     (count > 0).then_some((value, count))
 }
 
-/// Takes the byte `expected` off `text`; false when something else is there.
+/// Takes the byte `expected` off `text`. Returns false if there is another one.
 fn take(text: &mut &[u8], expected: u8) -> bool {
     match text.split_first() {
         Some((first, rest)) if *first == expected => {
@@ -86,7 +87,7 @@ fn take(text: &mut &[u8], expected: u8) -> bool {
     }
 }
 
-/// The value of two decimal digits, if they are two digits.
+/// The value of two decimal digits.
 #[inline]
 fn two_digits(tens: u8, ones: u8) -> Option<u8> {
     let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
@@ -95,7 +96,7 @@ fn two_digits(tens: u8, ones: u8) -> Option<u8> {
 
 #[cfg(test)]
 pub(crate) mod mutation {
-    //! Hostile input: seeds, mutated over and over by a small deterministic generator.
+    //! Hostile input: seeds, mutated repeatedly by a small deterministic generator.
 
     /// xorshift64*: the same inputs in every run.
     pub struct Random(pub u64);

@@ -3,10 +3,11 @@
 use super::float;
 use super::lanes::{self, Lanes};
 
-/// An integer written in decimal, as the server writes one: an optional `-`, digits, no leading
-/// zero, within 64 bits. None is not a verdict: the caller decides what else it accepts.
+/// An integer in the server's decimal form: an optional `-`, digits, no leading zero, within 64
+/// bits. `None` means that it has another form; the caller decides whether to accept that.
 ///
-/// Signs and numbers of digits differ from one to the next: hardly a branch depends on them, as it
+/// Few branches depend on the sign or the number of digits: they vary from value to value, so such
+/// branches would be mispredicted.
 /// would be guessed wrong.
 #[inline(always)]
 pub fn integer(text: &[u8]) -> Option<i64> {
@@ -39,7 +40,7 @@ pub fn integer(text: &[u8]) -> Option<i64> {
     Some(if negative { -value } else { value })
 }
 
-/// Up to three digits, or more than sixteen.
+/// An integer of up to three digits, or of more than sixteen.
 #[inline(never)]
 fn few_or_many(digits: &[u8], negative: bool) -> Option<i64> {
     let magnitude = natural(digits)?;
@@ -50,8 +51,8 @@ fn few_or_many(digits: &[u8], negative: bool) -> Option<i64> {
     }
 }
 
-/// An integer at the start of `text`, written in decimal as the server writes one, and what stands
-/// behind it. None if it has more than eighteen digits, or is none: again no verdict.
+/// An integer at the start of `text`, in the server's decimal form, and the text after it. `None`
+/// if it has more than eighteen digits, or another form: as with [`integer`], the caller decides.
 #[inline]
 pub fn leading_integer(text: &[u8]) -> Option<(i64, &[u8])> {
     let (negative, digits) = match text {
@@ -76,7 +77,7 @@ pub fn leading_integer(text: &[u8]) -> Option<(i64, &[u8])> {
     Some((if negative { -value } else { value }, digits.get(count..)?))
 }
 
-/// One to nineteen decimal digits. (Nineteen cannot overflow 64 bits.)
+/// One to nineteen decimal digits. Nineteen cannot overflow 64 bits.
 #[inline]
 fn natural(mut digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || digits.len() > 19 {
@@ -102,7 +103,7 @@ fn natural(mut digits: &[u8]) -> Option<u64> {
 pub fn float(text: &[u8]) -> Option<f64> {
     match float::plain(text) {
         Some(value) => Some(value),
-        // Everything else as `str::parse`, whose algorithm this is, but from bytes.
+        // Any other form as `str::parse` reads it, which has the same algorithm, but from bytes.
         None => fast_float2::parse(text).ok(),
     }
 }
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn integers_hold_nothing_but_digits() {
+    fn integers_have_only_digits() {
         for length in 1..=19 {
             for place in 0..length {
                 for byte in *b"/:.-+ aA\0\xb1" {
@@ -144,14 +145,14 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_does_not_write_is_left_to_the_caller() {
+    fn other_forms_are_left_to_the_caller() {
         for text in ["", "-", "+1", "01", " 1", "1 ", "1_0", "0x1", "--1", "1.0", "12345678x"] {
             assert_eq!(integer(text.as_bytes()), None, "{text}");
         }
     }
 
     #[test]
-    fn an_integer_in_front_of_something_is_read() {
+    fn an_integer_before_other_text_is_read() {
         for (text, found) in [
             ("0,1", Some((0, ",1"))),
             ("-7}", Some((-7, "}"))),

@@ -11,20 +11,20 @@ const FAULT: Malformed = Malformed("malformed range");
 pub enum Range {
     /// `empty`
     Empty,
-    /// A range between two bounds, either of which may be missing (unbounded).
+    /// A range between two bounds. A missing bound is unbounded.
     Between {
         /// The lower bound.
         lower: Option<Vec<u8>>,
         /// The upper bound.
         upper: Option<Vec<u8>>,
-        /// `[`: the lower bound belongs to the range.
+        /// `[`: the range includes the lower bound.
         lower_inclusive: bool,
-        /// `]`: the upper bound belongs to the range.
+        /// `]`: the range includes the upper bound.
         upper_inclusive: bool,
     },
 }
 
-/// A range in the form that the server writes it.
+/// A range in the server's form.
 pub fn range(text: &[u8]) -> Result<Range, Malformed> {
     if text == b"empty" {
         return Ok(Range::Empty);
@@ -35,7 +35,7 @@ pub fn range(text: &[u8]) -> Result<Range, Malformed> {
     }
 }
 
-/// The texts of the ranges in a multirange, in the form that the server writes it.
+/// The texts of the ranges in a multirange, in the server's form.
 pub fn multirange(text: &[u8]) -> Result<Vec<&[u8]>, Malformed> {
     let inner = text.strip_prefix(b"{").and_then(|text| text.strip_suffix(b"}")).ok_or(FAULT)?;
     let mut ranges = Vec::new();
@@ -51,7 +51,7 @@ pub fn multirange(text: &[u8]) -> Result<Vec<&[u8]>, Malformed> {
     Ok(ranges)
 }
 
-/// The range that `text` begins with, and what follows it.
+/// The range at the start of `text`, and the text after it.
 fn between(text: &[u8]) -> Result<(Range, &[u8]), Malformed> {
     let (lower_inclusive, mut rest) = match text {
         [b'[', rest @ ..] => (true, rest),
@@ -69,7 +69,7 @@ fn between(text: &[u8]) -> Result<(Range, &[u8]), Malformed> {
     Ok((Range::Between { lower, upper, lower_inclusive, upper_inclusive }, rest))
 }
 
-/// Takes a bound off the front of `text`, up to the delimiter that ends it; None if it is empty.
+/// Takes a bound off the front of `text`, up to its delimiter; `None` if it is empty.
 fn bound(text: &mut &[u8]) -> Result<Option<Vec<u8>>, Malformed> {
     if matches!(text.first(), Some(b',' | b')' | b']')) {
         return Ok(None);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_writes_is_read() {
+    fn the_servers_text_is_read() {
         assert_eq!(range(b"empty"), Ok(Range::Empty));
         assert_eq!(range(b"[1,5)"), expected(Some("1"), Some("5"), true, false));
         assert_eq!(range(b"(,)"), expected(None, None, false, false));
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn rubbish_is_refused() {
+    fn malformed_text_is_refused() {
         for text in
             ["", "[", "[1", "[1,", "[1,2", "1,2)", "[1,2)x", "[1)", "[\"1,2)", "[1\\", "[1,2,3)"]
         {

@@ -16,7 +16,8 @@ pub struct Time {
 }
 
 impl Time {
-    /// The same time with a 60th second carried into the minute and the hour, which may become 24.
+    /// The same time, but with a 60th second carried into the minute and the hour, which may become
+    /// 24.
     pub fn normalized(self) -> Self {
         if self.second != 60 {
             return self;
@@ -30,7 +31,7 @@ impl Time {
 
 pub(super) const FAULT: Malformed = Malformed("unable to parse time");
 
-/// A `time`, or a `timetz` with its offset east of Greenwich in seconds.
+/// A `time`, or a `timetz` with its offset in seconds east of Greenwich.
 pub fn time(text: &[u8]) -> Result<(Time, Option<i32>), Malformed> {
     let mut rest = text;
     let time = leading(&mut rest)?;
@@ -73,9 +74,10 @@ fn fraction(text: &mut &[u8]) -> Result<u32, Malformed> {
     Ok(value * SCALE.get(count).copied().ok_or(FAULT)?)
 }
 
-/// Takes `±HH[:MM[:SS]]` off the front of `text`, if it is there: seconds east of Greenwich.
+/// Takes `±HH[:MM[:SS]]` off the front of `text`, if it is there. Returns seconds east of
+/// Greenwich.
 ///
-/// Seconds occur in offsets of local mean time, before zones were standardized.
+/// Offsets with seconds are from local mean time, before zones were standardised.
 #[inline]
 pub(super) fn offset(text: &mut &[u8]) -> Result<Option<i32>, Malformed> {
     let west = match text.first() {
@@ -106,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_writes_is_read() {
+    fn the_servers_text_is_read() {
         assert_eq!(time(b"04:05:06"), Ok((at(4, 5, 6, 0), None)));
         assert_eq!(time(b"04:05:06.789"), Ok((at(4, 5, 6, 789_000), None)));
         assert_eq!(time(b"23:59:59.000001"), Ok((at(23, 59, 59, 1), None)));
@@ -125,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn rubbish_is_refused() {
+    fn malformed_text_is_refused() {
         for text in [
             "",
             "04",

@@ -4,7 +4,7 @@ use super::date::{self, Date};
 use super::time::{self, Time};
 use super::{Malformed, Moment};
 
-/// A date with a time of day and, of a `timestamptz`, an offset from UTC.
+/// A date with a time of day and, for a `timestamptz`, an offset from UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timestamp {
     /// The day.
@@ -15,7 +15,7 @@ pub struct Timestamp {
     pub offset: Option<i32>,
 }
 
-/// A `timestamp` or `timestamptz`. A date alone is its midnight.
+/// A `timestamp` or `timestamptz`. A date without a time means its midnight.
 #[inline]
 pub fn timestamp(text: &[u8]) -> Result<Moment<Timestamp>, Malformed> {
     let Some((day, mut rest)) = text.split_first_chunk::<10>() else { return uncommon(text) };
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_writes_is_read() {
+    fn the_servers_text_is_read() {
         assert_eq!(
             read("2004-10-19 10:23:54.25+02"),
             Some((2004, 10, 19, 10, 23, 54, 250_000, Some(7200)))
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn other_styles_and_rubbish_are_refused() {
+    fn other_styles_and_malformed_text_are_refused() {
         for text in [
             "",
             "2004",

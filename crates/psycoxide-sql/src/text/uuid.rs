@@ -2,10 +2,10 @@
 
 use super::Malformed;
 
-/// The number behind `a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11`, which is how the server writes one.
+/// The number of a UUID in the server's form, `a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11`.
 ///
 /// # Errors
-/// If it is written in any other way.
+/// If it has any other form.
 #[inline]
 pub fn uuid(text: &[u8]) -> Result<u128, Malformed> {
     const BAD: Malformed = Malformed("uuid");
@@ -39,9 +39,9 @@ mod tests {
         assert_eq!(uuid(b"ffffffff-ffff-ffff-ffff-ffffffffffff"), Ok(u128::MAX));
     }
 
-    /// Each byte in each place: a digit where one may be, a hyphen where one must be.
+    /// Each byte in each place: digits only where they belong, hyphens only where they must be.
     #[test]
-    fn nothing_else_is() {
+    fn nothing_else_is_a_number() {
         for place in 0..36 {
             for byte in 0..=u8::MAX {
                 let mut text = *TEXT;

@@ -1,4 +1,4 @@
-//! JSON as a tree, and how it is written again.
+//! Reads JSON as a tree, and writes it again.
 
 use std::convert::Infallible;
 
@@ -118,7 +118,7 @@ fn every_kind_of_value_is_read() {
 }
 
 #[test]
-fn strings_say_what_their_escapes_stand_for() {
+fn escapes_in_strings_are_decoded() {
     assert_eq!(tree(r#""""#), string(""));
     assert_eq!(tree(r#""a/é""#), string("a/é"));
     assert_eq!(tree(r#""é\"\\\/\b\f\n\r\t\u00e9\u20AC""#), string("é\"\\/\u{8}\u{c}\n\r\té€"));
@@ -127,7 +127,7 @@ fn strings_say_what_their_escapes_stand_for() {
 }
 
 #[test]
-fn what_is_unusual_is_left_to_others() {
+fn unusual_json_is_left_to_the_caller() {
     for text in [
         "",
         " ",
@@ -180,13 +180,13 @@ fn what_is_unusual_is_left_to_others() {
         assert_eq!(tree(text), None, "{text:?}");
     }
     let nested = |levels| "[".repeat(levels) + &"]".repeat(levels);
-    assert!(tree(nested(DEEPEST)).is_some());
-    assert!(tree(nested(DEEPEST + 1)).is_none());
+    assert!(tree(nested(MAX_DEPTH)).is_some());
+    assert!(tree(nested(MAX_DEPTH + 1)).is_none());
     assert!(tree("{\"a\":[".repeat(1_000_000)).is_none());
 }
 
 #[test]
-fn an_error_of_the_builder_ends_it() {
+fn an_error_of_the_builder_ends_the_reading() {
     struct Refusing;
     impl Build for Refusing {
         type Value = ();
