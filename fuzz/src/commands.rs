@@ -1,11 +1,11 @@
-//! A protocol engine under any commands in any order, between any bytes of a server.
+//! Runs a protocol engine with any commands in any order, between any bytes of a server.
 
 use psycoxide_proto::{Engine, Request, Secret, Startup};
 
-/// So many slices of a password's stretching are done: more is only slow.
+/// Up to this many slices of a password's stretching are done: more would only be slow.
 const SLICES: usize = 4;
 
-/// Obeys an input: each byte is a command, some of which take what follows as their data.
+/// Runs an input: each byte is a command, and some commands take the bytes after it as data.
 pub fn engine(mut input: &[u8]) {
     let mut startup = Startup::new(b"tester", "fyko+d2lbbFgONRv9qkxdawL".to_owned());
     startup.password = Some(Secret::from("testerpw"));
@@ -15,7 +15,7 @@ pub fn engine(mut input: &[u8]) {
         input = rest;
         let length = usize::from(command >> 4);
         match command & 15 {
-            // Most of the time the server speaks.
+            // Most commands feed bytes of the server.
             0..=3 => engine.receive(take(&mut input, 1 + length * length)),
             4 => {
                 let bytes = take(&mut input, 1 + length);
@@ -43,7 +43,7 @@ pub fn engine(mut input: &[u8]) {
     }
 }
 
-/// Asks what a driver asks at any time. What has failed says so for ever.
+/// Calls the getters that a driver may call at any time. A failed engine keeps its error.
 fn look(engine: &mut Engine) {
     let error = engine.error().cloned();
     let _ = (engine.phase(), engine.interest(), engine.backlog(), engine.transaction_status());

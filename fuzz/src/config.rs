@@ -1,13 +1,12 @@
-//! Connection strings: what is read, written again as keywords and values and read again, is the
-//! same.
+//! Connection strings: written again as keywords and values, and read again, they give the same.
 
 use psycoxide_net::Config;
 use psycoxide_net::config::Surroundings;
 
-/// What is done with an input, by its name.
+/// A target's name and function.
 type Target = (&'static str, fn(&[u8]));
 
-/// Every target of this file.
+/// All targets of this file.
 pub const TARGETS: &[Target] = &[("dsn", dsn), ("uri", uri)];
 
 pub fn dsn(input: &[u8]) {
@@ -32,7 +31,7 @@ pub fn uri(input: &[u8]) {
     dsn(&[b"postgresql://", input].concat());
 }
 
-/// An input is not to choose which files are read.
+/// Whether a keyword names a file: the fuzzer's input must not choose which files are read.
 fn reads_files(name: &str) -> bool {
     name.starts_with("ssl") || matches!(name, "service" | "passfile")
 }

@@ -1,13 +1,13 @@
-//! JSON: what is read, written again and read again, is the same.
+//! JSON: a value that is written again and read again is the same.
 
 use std::convert::Infallible;
 
 use psycoxide_sql::text::json::{Build, Text, read};
 
-/// What is done with an input, by its name.
+/// A target's name and function.
 type Target = (&'static str, fn(&[u8]));
 
-/// Every target of this file.
+/// All targets of this file.
 pub const TARGETS: &[Target] = &[("json", json)];
 
 pub fn json(input: &[u8]) {
@@ -15,7 +15,7 @@ pub fn json(input: &[u8]) {
     assert_eq!(read(written.as_bytes(), &mut Writer).as_ref(), Ok(&written));
 }
 
-/// Writes what is read in the shortest way.
+/// Writes values in their shortest form.
 struct Writer;
 
 impl Build for Writer {

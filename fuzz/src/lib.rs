@@ -1,6 +1,6 @@
-//! What the fuzz targets do with their inputs: one function a target.
+//! The functions of the fuzz targets.
 //!
-//! The ordinary tests of the crates include these files by their paths and replay the corpus.
+//! The crates' ordinary tests include these files by their paths and replay the corpus.
 
 pub mod commands;
 pub mod config;

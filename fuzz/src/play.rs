@@ -1,6 +1,6 @@
-//! A driver that plays a conversation with a server of which only the bytes are known.
+//! A driver that plays conversations with a server, given only the server's bytes.
 //!
-//! Shared by the fuzz targets and by the ordinary tests that replay their corpus.
+//! The fuzz targets use it, and the ordinary tests that replay their corpus.
 
 use psycoxide_proto::{
     Answer, Ask, BoundParameter, CancelKey, Engine, Error, Event, Extended, Outcome, Request,
@@ -9,25 +9,25 @@ use psycoxide_proto::{
 
 /// The nonce of every conversation, so that a recorded SCRAM exchange can be replayed.
 pub const NONCE: &str = "fyko+d2lbbFgONRv9qkxdawL";
-/// The password that goes with the recordings.
+/// The password of the recordings.
 pub const PASSWORD: &str = "testerpw";
-/// The role that goes with the recordings.
+/// The role of the recordings.
 pub const USER: &str = "tester";
 
-/// So many requests are made in one conversation.
+/// The number of requests in one conversation.
 const REQUESTS: usize = 16;
 
-/// So many slices of a password's stretching are done: more is only slow.
+/// Up to this many slices of a password's stretching are done: more would only be slow.
 const SLICES: usize = 4;
 
-/// What a server says to let a client in without further ado.
+/// A server's first messages if it trusts the client.
 const WELCOME: &[u8] = b"R\0\0\0\x08\0\0\0\0S\0\0\0\x12DateStyle\0ISO\0";
 
-/// What comes behind the parameters.
+/// The ReadyForQuery after the parameters.
 const READY: &[u8] = b"Z\0\0\0\x05I";
 
-/// What PostgreSQL reports as well, each with the value `x`: a peer that does may be sent a BEGIN by the
-/// extended query protocol.
+/// More parameters that PostgreSQL reports, here each with the value `x`. A peer that reports them
+/// may get a BEGIN by the extended query protocol.
 const REPORTED: [&str; 10] = [
     "server_version",
     "server_encoding",
@@ -41,20 +41,21 @@ const REPORTED: [&str; 10] = [
     "in_hot_standby",
 ];
 
-/// What was told in a conversation.
+/// The results of a conversation.
 #[derive(Debug, Default, PartialEq)]
-pub struct Told {
-    /// The events; neighbouring blocks of a COPY are one, as their sizes follow the reads.
+pub struct Results {
+    /// The events. Neighbouring blocks of a COPY are joined, because their sizes depend on the
+    /// reads.
     pub events: Vec<Event>,
     pub error: Option<Error>,
     pub key: Option<CancelKey>,
     pub parameters: u64,
-    /// What was sent. A failed engine drops what is not sent yet, so this is only kept where the
-    /// server broke no rule.
+    /// The bytes sent. Empty if the server broke a rule, as a failed engine drops the bytes that it
+    /// has not sent yet.
     pub sent: Vec<u8>,
 }
 
-/// The players' input: what to ask, how to cut, what the server says.
+/// An input: the choice of requests, the size of the pieces, the server's bytes.
 struct Transcript<'a> {
     choice: u8,
     piece: usize,
@@ -68,7 +69,7 @@ impl<'a> Transcript<'a> {
     }
 }
 
-/// Plays an input in the pieces that it names, with a driver that asks again at once.
+/// Plays an input in pieces of its size, with a driver that makes its next request at once.
 pub fn conversation(data: &[u8]) {
     let Some(transcript) = Transcript::parse(data) else { return };
     let mut player = Player::new(transcript.choice);
@@ -77,7 +78,7 @@ pub fn conversation(data: &[u8]) {
     player.end();
 }
 
-/// Plays an input whole and in pieces; both must tell the same.
+/// Plays an input whole and in pieces; both must give the same results.
 pub fn pieces(data: &[u8]) {
     if let Some(transcript) = Transcript::parse(data) {
         let whole = play(transcript.choice, transcript.server, usize::MAX);
@@ -86,9 +87,10 @@ pub fn pieces(data: &[u8]) {
     }
 }
 
-/// Plays a conversation in turns: the driver asks, the server answers up to a ReadyForQuery in
-/// pieces of this size. What is asked when then does not depend on the pieces.
-pub fn play(choice: u8, mut server: &[u8], piece: usize) -> Told {
+/// Plays a conversation in turns: the driver makes a request, and the server's bytes up to a
+/// ReadyForQuery come in pieces of this size. So the time of each request does not depend on the
+/// pieces.
+pub fn play(choice: u8, mut server: &[u8], piece: usize) -> Results {
     let mut player = Player::new(choice);
     while !server.is_empty() {
         let (turn, rest) = server.split_at(turn(server));
@@ -100,7 +102,7 @@ pub fn play(choice: u8, mut server: &[u8], piece: usize) -> Told {
     player.end()
 }
 
-/// How many bytes the server says in one go: up to a ReadyForQuery, as far as there are messages.
+/// The length of the server's turn: complete messages, up to a ReadyForQuery.
 fn turn(server: &[u8]) -> usize {
     let mut at = 0;
     while let Some([kind, a, b, c, d]) = server.get(at..).and_then(|rest| rest.first_chunk::<5>()) {
@@ -118,11 +120,11 @@ fn turn(server: &[u8]) -> usize {
 struct Player {
     engine: Engine,
     choice: u8,
-    /// Asks again as soon as there is an answer.
+    /// Makes the next request as soon as the last one is done.
     eager: bool,
     requests: usize,
     slices: usize,
-    told: Told,
+    results: Results,
 }
 
 impl Player {
@@ -131,10 +133,10 @@ impl Player {
         startup.password = Some(Secret::from(PASSWORD));
         startup.ask_token = true;
         let mut engine = Engine::new(startup);
-        // The highest bit leaves the start-up to the input.
+        // Bit 0x80 leaves the start-up to the input.
         if choice & 0x80 == 0 {
             engine.receive(WELCOME);
-            // The next one makes the server PostgreSQL.
+            // Bit 0x40 makes the server PostgreSQL.
             for name in REPORTED.iter().filter(|_| choice & 0x40 != 0) {
                 let length = u32::try_from(name.len() + 7).unwrap_or_default();
                 let name = [name.as_bytes(), b"\0x\0"].concat();
@@ -142,13 +144,13 @@ impl Player {
             }
             engine.receive(READY);
         }
-        let told = Told::default();
-        let mut player = Player { engine, choice, eager: false, requests: 0, slices: 0, told };
+        let results = Results::default();
+        let mut player = Player { engine, choice, eager: false, requests: 0, slices: 0, results };
         player.listen();
         player
     }
 
-    /// Makes the next request, if it is time for one.
+    /// Makes the next request, if the engine is idle.
     fn ask(&mut self) {
         if self.requests < REQUESTS && self.engine.is_idle() {
             let index = usize::from(self.choice & 0x3f) + self.requests;
@@ -164,22 +166,22 @@ impl Player {
         }
     }
 
-    /// Takes all that the engine tells, and answers as a driver would.
+    /// Takes all events and answers as a driver does.
     fn listen(&mut self) {
         loop {
             while self.slices <= SLICES && self.engine.work() {
                 self.slices += 1;
             }
             let out = self.engine.out();
-            self.told.sent.extend_from_slice(out);
+            self.results.sent.extend_from_slice(out);
             let count = out.len();
             self.engine.sent(count);
             let Some(event) = self.engine.poll_event() else { break };
             self.answer(&event);
-            match (self.told.events.last_mut(), event) {
-                // A stream's messages are joined like the blocks of a COPY TO, in both plays.
+            match (self.results.events.last_mut(), event) {
+                // The messages of a stream are joined, like the blocks of a COPY TO.
                 (Some(Event::CopyData(block)), Event::CopyData(more)) => block.extend(more),
-                (_, event) => self.told.events.push(event),
+                (_, event) => self.results.events.push(event),
             }
         }
         self.engine.take_notices();
@@ -219,25 +221,25 @@ impl Player {
     }
 
     /// The server closes the connection.
-    fn end(mut self) -> Told {
+    fn end(mut self) -> Results {
         if self.slices <= SLICES {
             self.engine.receive_eof();
             self.listen();
-            self.told.error = self.engine.error().cloned();
-            assert!(self.told.error.is_some(), "a conversation that was cut off has failed");
+            self.results.error = self.engine.error().cloned();
+            assert!(self.results.error.is_some(), "a conversation that was cut off has failed");
             assert_eq!(self.engine.poll_event(), None);
             assert!(self.engine.space().is_empty());
         }
-        if !matches!(self.told.error, Some(Error::Terminated(_))) {
-            self.told.sent.clear();
+        if !matches!(self.results.error, Some(Error::Terminated(_))) {
+            self.results.sent.clear();
         }
-        self.told.key = self.engine.cancel_key().cloned();
-        self.told.parameters = self.engine.parameters_version();
-        self.told
+        self.results.key = self.engine.cancel_key().cloned();
+        self.results.parameters = self.engine.parameters_version();
+        self.results
     }
 }
 
-/// Reads a result as a cursor would: there are as many rows as it says, with as many fields.
+/// Reads a result as a cursor does: it has the number of rows, and of fields, that it claims.
 fn read(outcome: &Outcome) {
     let Some(result) = &outcome.result else { return };
     assert!(outcome.error.is_none());

@@ -1,4 +1,4 @@
-//! PostgreSQL's text formats: what is read, written again and read again, is the same.
+//! PostgreSQL's text formats: a value that is written again and read again is the same.
 
 use psycoxide_sql::template::{Piece, Style, Template};
 use psycoxide_sql::text::array::{Item, Items, unescape};
@@ -11,10 +11,10 @@ use psycoxide_sql::text::time::{Time, time};
 use psycoxide_sql::text::timestamp::{Timestamp, timestamp};
 use psycoxide_sql::text::{Malformed, Moment, bytea, composite, number};
 
-/// What is done with an input, by its name.
+/// A target's name and function.
 type Target = (&'static str, fn(&[u8]));
 
-/// Every target of this file.
+/// All targets of this file.
 pub const TARGETS: &[Target] = &[
     ("arrays", arrays),
     ("composites", composites),
@@ -148,7 +148,7 @@ pub fn intervals(input: &[u8]) {
     let Ok(read) = interval(input) else { return };
     let Interval { years, months, days, microseconds } = read;
     if [years, months, days, microseconds].contains(&i64::MIN) {
-        return; // its figures without the sign are too large to be read
+        return; // its digits without the sign are too large to be read
     }
     let sign = if microseconds < 0 { "-" } else { "" };
     let (seconds, fraction) =
@@ -184,7 +184,7 @@ pub fn dates(input: &[u8]) {
     }
 }
 
-/// Whoever reads anything reads what a server writes as the strict readers do.
+/// The lenient reader reads a server's text as the strict readers do.
 fn loose(input: &[u8]) {
     let fields = |date: Date| [date.year, date.month.into(), date.day.into()];
     let read = (Loose::date(input), Loose::time(input), Loose::timestamp(input));
@@ -214,7 +214,7 @@ fn write_time(time: Time) -> String {
     format!("{hour:02}:{minute:02}:{second:02}.{microsecond:06}")
 }
 
-/// `None` for an offset of a hundred hours or more, which two figures cannot say.
+/// `None` for an offset of a hundred hours or more, which has no two digits.
 fn write_offset(offset: Option<i32>) -> Option<String> {
     let Some(seconds) = offset else { return Some(String::new()) };
     let sign = if seconds < 0 { '-' } else { '+' };
@@ -235,7 +235,7 @@ pub fn scalars(input: &[u8]) {
     }
 }
 
-/// A query whose placeholders can be merged, written again from its pieces, has the same ones in
+/// A query with mergeable placeholders, written again from its pieces, has the same placeholders in
 /// the same places.
 pub fn template(input: &[u8]) {
     let read = Template::parse(input);
@@ -265,7 +265,7 @@ enum Part {
     Placeholder(Vec<u8>),
 }
 
-/// Text between placeholders, and the placeholders as they are written.
+/// The text between placeholders, and the placeholders as they are written.
 fn template_parts(query: &[u8], template: &Template) -> Vec<Part> {
     let mut parts = Vec::new();
     for piece in template.pieces() {
