@@ -227,7 +227,7 @@ def rust(classes: list[CodeClass]) -> str:
         "    }",
         "",
         "    #[test]",
-        "    fn what_is_no_known_code_is_a_database_error() {",
+        "    fn an_unknown_code_is_a_database_error() {",
         '        for code in ["", "4", "QQ000", "é2000", "42\\0"] {',
         "            let class = ErrorClass::of(code);",
         '            assert_eq!(class == ErrorClass::Programming, code.starts_with("42"));',

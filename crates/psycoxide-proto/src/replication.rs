@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_short_is_refused() {
+    fn truncated_messages_are_refused() {
         let bytes = data();
         for length in 0..25 {
             assert_eq!(ServerMessage::parse(bytes.get(..length).unwrap()), None, "{length}");

@@ -22,7 +22,7 @@ pub struct Batch {
 
 impl Batch {
     /// The buffer to append the text of the next statement to, until [`Batch::end_statement`].
-    /// Leave what it already holds as it is.
+    /// Do not change the bytes that it already holds.
     pub fn text(&mut self) -> &mut Vec<u8> {
         let end = self.end();
         if self.messages.len() == end {

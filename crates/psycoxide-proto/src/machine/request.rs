@@ -66,7 +66,7 @@ impl Request {
         Request::of(RequestKind::Query(sql))
     }
 
-    /// Exactly one statement, without the server's own parameters, whose reply is the same by the
+    /// Exactly one statement, without server-side parameters (`$1`), whose reply is the same by the
     /// simple and by the extended query protocol. It is sent as a simple query, except together
     /// with a BEGIN to a peer that knows the extended protocol: see [`Request::begin`].
     pub fn statement(sql: Vec<u8>) -> Request {
