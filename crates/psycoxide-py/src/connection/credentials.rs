@@ -1,4 +1,4 @@
-//! What a server asks for in mid-connect and only Python can give: a password or a token that is
+//! What a server asks for while connecting and only Python can give: a password or a token that is
 //! fetched anew each time, and GSSAPI.
 
 use psycoxide_net::Session;
@@ -25,10 +25,10 @@ pub fn carried_by<'py>(dsn: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, Py
     dsn.getattr_opt("credentials")
 }
 
-/// Calls into Python for what was asked, and hands it on.
+/// Calls Python for the answer, and passes it on.
 ///
 /// # Errors
-/// What Python raised, as it is.
+/// The exception that Python raised.
 pub fn give(connection: &Bound<'_, Connection>, session: &Session, ask: Ask) -> PyResult<()> {
     let py = connection.py();
     let this = connection.get();
@@ -59,12 +59,12 @@ pub fn give(connection: &Bound<'_, Connection>, session: &Session, ask: Ask) -> 
             Answer::BearerToken(secret(&token)?)
         }
     };
-    // What was called may have forked the process.
+    // The call may have forked the process.
     this.claim()?;
     session.link().answer(answer).map_err(|error| error::connecting(&error))
 }
 
-/// The connection's own; a connection string that is a plain str has given none.
+/// The connection's credentials. If its connection string is a plain str, they are made here.
 fn credentials<'py>(connection: &Connection, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
     if let Some(found) = &connection.objects(py).credentials {
         return Ok(found.bind(py).clone());

@@ -1,5 +1,5 @@
-//! What a connection says of errors: the last one's text, and the DB-API's exceptions as attributes,
-//! an optional extension of PEP 249 for programs that serve several databases.
+//! A connection's errors: the text of the last one, and the DB-API's exceptions as attributes, an
+//! optional extension of PEP 249 for programs that use several databases.
 
 use psycoxide_proto::Report;
 use pyo3::prelude::*;
@@ -8,7 +8,7 @@ use super::Connection;
 use crate::error;
 
 impl Connection {
-    /// Keeps the text of what went wrong, for `info.error_message`.
+    /// Keeps the text of an exception, for `info.error_message`.
     pub fn note_error(&self, raised: &PyErr, py: Python<'_>) {
         self.state(py).error_message = Some(raised.value(py).to_string());
     }

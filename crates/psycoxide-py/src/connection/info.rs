@@ -1,5 +1,5 @@
-//! `ConnectionInfo`: what is known about a connection (`connection.info`), and the older methods
-//! of `connection` that tell the same.
+//! `ConnectionInfo`: what is known about a connection (`connection.info`), and the older methods of
+//! `connection` that return the same.
 
 use psycoxide_net::{ConnStatus, Link, TlsInfo};
 use psycoxide_proto::{Engine, TransactionStatus};
@@ -18,7 +18,7 @@ pub struct ConnectionInfo {
     connection: Py<Connection>,
 }
 
-/// The version of the protocol that is spoken, and assumed before the server has said so.
+/// The version of the protocol that is spoken, which is assumed until the server has said so.
 const PROTOCOL: i32 = 3;
 
 /// `PQTRANS_*`: what `transaction_status` shows.
@@ -31,15 +31,14 @@ mod transaction {
 }
 
 impl ConnectionInfo {
-    /// What there is to know about `connection`.
+    /// The information about `connection`.
     pub fn of(connection: &Bound<'_, Connection>) -> Self {
         Self { connection: connection.clone().unbind() }
     }
 }
 
 impl Connection {
-    /// What the link answers to a question, or what was noted if it cannot be asked: in a forked
-    /// child.
+    /// What the link says, or the snapshot if the link cannot be asked: in a forked child.
     fn look<T>(
         &self,
         py: Python<'_>,
@@ -53,7 +52,7 @@ impl Connection {
         self.is_open().then(|| self.state(py).snapshot.as_deref().map(noted))?
     }
 
-    /// What the engine answers, likewise.
+    /// What the engine says, likewise.
     fn ask<T>(
         &self,
         py: Python<'_>,
@@ -75,7 +74,7 @@ impl Connection {
         self.session.get().is_some_and(|session| session.closed() == Closed::Open)
     }
 
-    /// Whether the options with which it was, or would have been, opened are told.
+    /// Whether the options can be read with which the connection was opened, or failed to open.
     fn tells_options(&self, py: Python<'_>) -> bool {
         let failed = |session: &Session| {
             session.closed() == Closed::Broken && self.state(py).is_connecting()
@@ -106,7 +105,7 @@ impl Connection {
             (true, TransactionStatus::InTransaction) => transaction::INTRANS,
             (true, TransactionStatus::InError) => transaction::INERROR,
         };
-        // Who cannot be asked was at work.
+        // A link that cannot be asked was busy.
         self.ask(py, status, |_| transaction::ACTIVE).unwrap_or(transaction::UNKNOWN)
     }
 
@@ -120,7 +119,7 @@ impl Connection {
         Some(context.decode_lossy(py, &value))
     }
 
-    /// Whether the session's time zone has no offset from UTC, ever.
+    /// Whether the session's time zone never has an offset from UTC.
     pub fn is_in_utc(&self, py: Python<'_>) -> bool {
         let utc = |name: &[u8]| matches!(name, b"UTC" | b"Etc/UTC" | b"GMT" | b"Etc/GMT");
         self.ask(
@@ -153,7 +152,7 @@ impl Connection {
         known.map_or(assumed, i32::from)
     }
 
-    /// Keeps what is told even when the session is over.
+    /// Keeps the versions, which can be read even when the session is over.
     pub fn note_versions(&self, py: Python<'_>) {
         let versions = (self.server_version_number(py), self.protocol(py));
         self.state(py).versions = versions;
@@ -190,7 +189,8 @@ impl ConnectionInfo {
 
     fn __init__(slf: &Bound<'_, Self>, connection: Py<Connection>) -> PyResult<()> {
         let old = std::mem::replace(&mut *slf.try_borrow_mut()?, Self { connection });
-        // Only now: dropping a connection may run Python code that comes back here.
+        // Dropped after the borrow: a connection's destructor may run Python code that comes back
+        // here.
         drop(old);
         Ok(())
     }
@@ -282,7 +282,7 @@ impl ConnectionInfo {
         let connection = self.connection.get();
         let message = connection.state(py).error_message.clone();
         let closed = connection.session.get().map(|session| session.closed() == Closed::ByUser);
-        // psycopg2's words where it has no connection to ask.
+        // psycopg2's text where it has no connection to ask.
         let nobody = || "connection pointer is NULL\n".to_owned();
         match closed {
             Some(true) => Some(nobody()),
@@ -306,7 +306,7 @@ impl ConnectionInfo {
     /// Whether the server asked for a password and there was none.
     #[getter]
     fn needs_password(&self, py: Python<'_>) -> bool {
-        // Where it was needed and not there, there is no session.
+        // If a password was needed and missing, there is no session.
         self.connection.get().ask(py, Engine::password_needed, |_| false).unwrap_or(false)
     }
 

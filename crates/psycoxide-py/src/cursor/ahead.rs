@@ -1,8 +1,9 @@
-//! Rows made a few at a time for who asks for one at a time.
+//! Read-ahead: rows made a few at a time for callers that fetch one at a time.
 //!
-//! What a row costs by itself (locks, the surroundings of its decoders) is paid once for all of them.
-//! Nobody can tell: no code of the user's runs while they are made, and what would make them different (another `tzinfo_factory`, another place in the result)
-//! has them made anew. They are tuples: what else a row is to be is seen to when it is handed out.
+//! The cost of a single row (locks, the context of its decoders) is paid once for all of them.
+//! Programs cannot see the difference: no user code runs while the rows are made, and whatever
+//! would change them (another `tzinfo_factory`, another place in the result) has them made anew.
+//! They are tuples; each is converted to the type of the cursor's rows when it is handed out.
 
 use std::sync::Arc;
 use std::vec::IntoIter;
@@ -14,7 +15,7 @@ use super::place::Place;
 use super::result::{Fetched, Tuples};
 use crate::row;
 
-/// At most so many rows at a time: their objects stay in the fastest cache.
+/// The most rows that are made at a time: their objects stay in the fastest cache.
 const MOST: usize = 32;
 
 /// Rows that were made and not handed out yet.
@@ -29,7 +30,7 @@ impl Ahead {
 }
 
 impl Fetched {
-    /// The next row, if it is made.
+    /// The next row, if it was read ahead.
     #[inline]
     pub fn next_ahead(&mut self) -> Option<Py<PyAny>> {
         let row = self.ahead.0.next()?;
@@ -37,9 +38,9 @@ impl Fetched {
         Some(row)
     }
 
-    /// How many rows to make at the next place: who asks for one only gets no more made, who goes on
-    /// soon gets many. No more than were taken one by one so far, so that what has to be made anew
-    /// is never the larger part, whatever comes between.
+    /// How many rows to read ahead: as many as were taken one by one so far, up to a limit. So a
+    /// single `fetchone()` makes one row, and rows made in vain are never the larger part, whatever
+    /// comes between.
     #[inline]
     pub fn worth_making(&self) -> Option<(Arc<Tuples>, usize)> {
         let most = self.place.row.saturating_sub(self.since).min(MOST);
@@ -48,8 +49,8 @@ impl Fetched {
         (self.place.row >= tuples.first()).then(|| (Arc::clone(tuples), most))
     }
 
-    /// Forgets the rows made ahead: the place is that of the next row then. What is returned is to be
-    /// dropped without the lock.
+    /// Forgets the rows that were read ahead, and moves the place back to the next row. What is
+    /// returned is to be dropped without the lock.
     #[must_use]
     pub fn settle(&mut self) -> Ahead {
         let ahead = std::mem::take(&mut self.ahead);
@@ -67,8 +68,8 @@ impl Fetched {
 }
 
 impl Cursor {
-    /// Makes so many rows of this result from this place on, or fewer, and answers the first.
-    /// Nothing if that could be noticed, or if another thread went on meanwhile.
+    /// Reads up to `most` rows of this result ahead, from `start` on, and returns the first. `None`
+    /// if programs could see that, or if another thread moved the cursor meanwhile.
     pub(super) fn make_ahead<'py>(
         slf: &Bound<'py, Self>,
         tuples: &Arc<Tuples>,

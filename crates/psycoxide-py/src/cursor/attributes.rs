@@ -1,4 +1,4 @@
-//! What can be read from a cursor, what of it can be set, and its end.
+//! A cursor's attributes, and its end.
 
 use std::sync::atomic::Ordering;
 
@@ -54,7 +54,7 @@ impl Cursor {
     /// The connection that the cursor was made by.
     #[getter(connection)]
     fn connection_attribute<'py>(&self, py: Python<'py>) -> Option<Bound<'py, Connection>> {
-        // Without one there was no `__init__`.
+        // There is none if `__init__` never ran.
         self.connection(py).ok().cloned()
     }
 

@@ -40,14 +40,14 @@ pub struct Column {
     table_column: Py<PyAny>,
 }
 
-/// So many of the fields are the sequence.
+/// How many of the fields are items of the sequence.
 const PEP_249_ITEMS: usize = 7;
 
 /// `typmod` of types with a length counts the length's own four bytes.
 const TYPMOD_HEADER: i32 = 4;
 
 impl Column {
-    /// What a RowDescription says of a column, its name decoded.
+    /// The column that a RowDescription describes, with its name decoded.
     pub fn describe(
         py: Python<'_>,
         column: &ColumnReport,
@@ -107,13 +107,13 @@ impl Column {
         ]
     }
 
-    /// Sets the first fields to these.
+    /// Sets the first fields to `values`.
     fn fill(slf: &Bound<'_, Self>, values: impl Iterator<Item = Py<PyAny>>) -> PyResult<()> {
         let mut column = slf.try_borrow_mut()?;
         let items = column.fields_mut().into_iter().zip(values);
         let old: Vec<_> = items.map(|(field, item)| std::mem::replace(field, item)).collect();
         drop(column);
-        // Only now: dropping an object may run Python code that looks at the column.
+        // Dropped after the borrow: a destructor may run Python code that looks at the column.
         drop(old);
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Where in its result a cursor stands, and how it moves on.
+//! A cursor's place in its result, and how it moves on.
 
 use std::sync::Arc;
 
@@ -38,16 +38,17 @@ impl Fetched {
         }
     }
 
-    /// Goes to a place, while no row is made ahead.
+    /// Goes to a place. No row may be read ahead.
     pub fn go_to(&mut self, place: Place) {
         self.place = place;
         self.last = place;
         self.since = place.row;
     }
 
-    /// The place of a row: near by, if it is one of those read last, or not far behind them.
+    /// The place of a row. It is reached from the row read last if that is near, and else looked
+    /// up.
     pub fn seek(&self, tuples: &Tuples, row: usize) -> Place {
-        /// Finding a place anew takes about as long as walking over so many rows.
+        /// Looking a place up takes about as long as walking over this many rows.
         const NEAR: usize = 64;
         if !(self.last.row..=self.last.row + NEAR).contains(&row) {
             return tuples.seek(row);
@@ -57,7 +58,7 @@ impl Fetched {
         reading.place()
     }
 
-    /// The same in this result: if there is another one meanwhile, that is not where rows were read.
+    /// Goes to a place in this result, unless the cursor has another one by now.
     pub fn reach(&mut self, tuples: &Arc<Tuples>, place: Place) {
         if self.is_at(tuples) {
             self.go_to(place);

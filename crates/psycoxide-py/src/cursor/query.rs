@@ -11,7 +11,7 @@ use crate::encoding::Encoded;
 use crate::error;
 use crate::imports;
 
-/// A query's text in the session's encoding: where it stands, if it need not be made.
+/// A query's text in the session's encoding, borrowed where it need not be made.
 pub(super) enum QueryText<'a, 'py> {
     Str(Encoded<'a, 'py>),
     Bytes(&'a [u8]),
@@ -19,8 +19,8 @@ pub(super) enum QueryText<'a, 'py> {
 }
 
 impl<'a, 'py> QueryText<'a, 'py> {
-    /// The text of a query given as str, bytes, or a composed object; and how the session quotes
-    /// after that, as an object of the program's may change it.
+    /// The text of a query given as str, bytes, or a composed object, and the context for its
+    /// parameters. A composed object runs Python code, which may change how the session quotes.
     pub(super) fn of(
         cursor: &Bound<'py, Cursor>,
         query: &'a Bound<'py, PyAny>,

@@ -16,7 +16,7 @@ use crate::row::{EagerRows, StoredRow, StoredRows};
 
 /// A result with the casters chosen for it; shared, so that rows can be built while no lock is held.
 pub struct Tuples {
-    /// The first rows, if they were made as they came.
+    /// The first rows, if they were decoded eagerly.
     pub eager: Option<Box<EagerRows>>,
     /// The other rows, raw, and the columns.
     pub result: Box<QueryResult>,
@@ -27,7 +27,7 @@ pub struct Tuples {
 }
 
 impl Tuples {
-    /// To be shared: where the last result lay, if nobody reads that any more.
+    /// Shares the result, in the memory of the last one if nobody reads that any more.
     fn shared(self, last: Option<Arc<Self>>) -> Arc<Self> {
         if let Some(mut last) = last
             && let Some(place) = Arc::get_mut(&mut last)
@@ -43,12 +43,12 @@ impl Tuples {
         self.first() + self.result.rows.len()
     }
 
-    /// How many rows at the start are not raw, or not there any more.
+    /// How many rows at the start are not raw: they are eager, or freed.
     pub fn first(&self) -> usize {
         self.eager.as_ref().map_or(0, |eager| eager.len()) + self.freed.unwrap_or(0)
     }
 
-    /// How many rows of the usual size take so many bytes.
+    /// How many rows of average size take this many bytes.
     pub fn within(&self, bytes: usize) -> usize {
         let rows = &self.result.rows;
         (bytes.saturating_mul(rows.len()) / rows.memory().max(1)).max(1)
@@ -89,7 +89,7 @@ impl<'a> Reading<'a> {
         Place { row: self.row, position: self.raw.position() }
     }
 
-    /// The next row, which is not raw.
+    /// The next row, if it is eager.
     #[inline(never)]
     fn next_of_first(&mut self) -> Option<StoredRow<'a>> {
         let tuples = self.tuples;
@@ -129,14 +129,14 @@ impl<'a> StoredRows<'a> for Reading<'a> {
 pub struct Fetched {
     /// The rows, if the statement gave any kind of table.
     pub tuples: Option<Arc<Tuples>>,
-    /// Which row is next; its number is `cursor.rownumber`. While there are rows made ahead, its
-    /// position is behind the last of them: [`Fetched::settle`] takes it back.
+    /// Which row is next; its number is `cursor.rownumber`. While rows are read ahead, its position
+    /// is behind the last of them: [`Fetched::settle`] takes it back.
     pub place: Place,
-    /// Where the row was that was made last, or the first one of those that were made together.
+    /// The place of the row that was made last, or of the first of those that were made together.
     pub last: Place,
-    /// The row since which they are taken one by one, in order.
+    /// The number of the row since which rows are taken one by one, in order.
     pub since: usize,
-    /// The next rows, if they were made ahead.
+    /// The next rows, if they were read ahead.
     pub ahead: Ahead,
     /// `cursor.rowcount`
     pub rowcount: i64,
@@ -179,8 +179,8 @@ impl Cursor {
         drop(self.forget(py));
     }
 
-    /// The same; answers the memory of its table for the next one's, if it had one. A named cursor's
-    /// next rows come where the last ones lay.
+    /// The same; returns the result, for its memory to be used again. The raw rows of a named
+    /// cursor go back to the session, so that its next rows arrive where the last ones were.
     fn forget(&self, py: Python<'_>) -> Option<Arc<Tuples>> {
         let (tuples, ahead) = self.state(py).fetched.clear();
         let description = self.objects(py).description.take();
@@ -199,7 +199,7 @@ impl Cursor {
         Some(tuples)
     }
 
-    /// Takes over what came of a statement.
+    /// Takes over the outcome of a statement.
     ///
     /// # Errors
     /// The server's error as its exception; `ProgrammingError` for an empty query.
@@ -207,7 +207,7 @@ impl Cursor {
         Self::take_rows(slf, outcome, None)
     }
 
-    /// The same, if rows were taken before the outcome.
+    /// The same with the rows that were decoded eagerly.
     ///
     /// # Errors
     /// As above.
@@ -259,7 +259,7 @@ impl Cursor {
         };
         let mut state = this.state(slf.py());
         let fetched = &mut state.fetched;
-        // Forgotten already, unless a caster that was looked for ran a statement on this cursor.
+        // Forgotten already, unless the look-up of a caster ran a statement on this cursor.
         let old = fetched.clear();
         fetched.tuples = tuples;
         fetched.rowcount = rowcount;

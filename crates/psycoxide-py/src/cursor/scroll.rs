@@ -32,14 +32,14 @@ impl Cursor {
         let ahead = state.fetched.settle();
         let moved = state.fetched.move_to(value, absolute);
         drop(state);
-        // Only after the lock: a row's destructor may come back here.
+        // Dropped after the lock: a row's destructor may come back here.
         drop(ahead);
         moved.map_err(error::programming)
     }
 }
 
 impl Fetched {
-    /// Goes to a row, or by so many rows. If there is none there, nothing is changed.
+    /// Goes to row `value`, or on by `value` rows. If there is no such row, nothing changes.
     fn move_to(&mut self, value: i64, absolute: bool) -> Result<(), &'static str> {
         const OUTSIDE: &str = "scroll destination out of bounds";
         let tuples = self.tuples.as_ref().ok_or(OUTSIDE)?;

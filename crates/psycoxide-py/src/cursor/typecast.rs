@@ -1,4 +1,4 @@
-//! What decoding has to know of a cursor, and the ways to a typecaster outside a fetch.
+//! What decoding needs of a cursor, and calls of typecasters outside a fetch.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ impl Cursor {
         FetchContext::new(slf.as_any(), tzinfo_factory)
     }
 
-    /// The casters that hold for this cursor.
+    /// The registries that count for this cursor.
     pub(super) fn registries<'py>(&self, py: Python<'py>) -> PyResult<Registries<'py>> {
         let connection = self.connection(py)?.get();
         Ok(Registries::new(py, [self.registered_types(py), Some(connection.string_types(py))]))
@@ -38,8 +38,8 @@ impl Cursor {
         Ok(self.connection(py)?.get().quote_context(py).encoding().decoder())
     }
 
-    /// The plan for a result with these columns: the connection's last one for them, if it would be
-    /// the same now.
+    /// The plan for a result with these columns: the connection's cached one, if it would be the
+    /// same now.
     pub(super) fn plan(&self, py: Python<'_>, columns: &Arc<Columns>) -> PyResult<Arc<CastPlan>> {
         let connection = self.connection(py)?.get();
         let (registries, encoding) = (self.registries(py)?, self.text_decoder(py)?);
@@ -116,7 +116,7 @@ impl Caster {
         }
         let (py, decoder) = (slf.py(), slf.get().decoder());
         decoder.import(py)?;
-        // Of a cursor whose `__init__` never ran there is no connection.
+        // A cursor whose `__init__` never ran has no connection.
         let connected =
             cursor.cast::<Cursor>().ok().and_then(|cursor| cursor.get().text_decoder(py).ok());
         let encoding = connected.unwrap_or(TextDecoder::UTF8);

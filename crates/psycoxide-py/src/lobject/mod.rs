@@ -23,7 +23,8 @@ use opened::{Opened, check, int4};
 /// A large object, open on the server until its transaction ends. Made by `connection.lobject()`.
 #[pyclass(name = "lobject", module = "psycoxide.extensions", subclass, weakref, frozen)]
 pub struct LargeObject {
-    /// What `__init__` opened: once, as its descriptor is the transaction's.
+    /// The object that `__init__` opened: it does so once, because the descriptor belongs to a
+    /// transaction.
     opened: OnceLock<Opened>,
 }
 

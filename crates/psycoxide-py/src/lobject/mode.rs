@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 /// `INV_WRITE` and `INV_READ` of `libpq/libpq-fs.h`.
 const INV_WRITE: i32 = 0x0002_0000;
 const INV_READ: i32 = 0x0004_0000;
-/// What libpq makes large objects with.
+/// The mode in which libpq makes large objects.
 pub const READ_AND_WRITE: i32 = INV_READ | INV_WRITE;
 
 /// The mode given to `connection.lobject()`: `[r|w|rw|n][b|t]`.
@@ -21,7 +21,7 @@ pub struct Mode {
 }
 
 impl Mode {
-    /// Parses a mode; nothing said means reading, as text.
+    /// Parses a mode; by default it is reading, as text.
     pub fn parse(mode: &str) -> PyResult<Self> {
         let (access, text) = match mode.strip_suffix('b') {
             Some(access) => (access, false),

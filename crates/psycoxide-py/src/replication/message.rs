@@ -32,7 +32,7 @@ pub struct ReplicationMessage {
 }
 
 impl ReplicationMessage {
-    /// A message as it came.
+    /// A message as it was received.
     pub fn received(
         cursor: Py<PyAny>,
         payload: Py<PyAny>,
@@ -76,7 +76,7 @@ impl ReplicationMessage {
         }
         let made = Self::received(cursor.clone().unbind(), payload, 0, 0, 0, 0);
         let old = std::mem::replace(&mut *slf.try_borrow_mut()?, made);
-        // Only now: dropping an object may run Python code that looks at this one.
+        // Dropped after the borrow: a destructor may run Python code that looks at this object.
         drop(old);
         Ok(())
     }
