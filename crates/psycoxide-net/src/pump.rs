@@ -1,4 +1,4 @@
-//! Bytes between a socket and an engine, without ever waiting.
+//! Moves bytes between a socket and an engine, without ever waiting.
 
 use std::io;
 
@@ -8,19 +8,18 @@ use crate::error::Error;
 use crate::socket::Stream;
 use crate::tls::TlsSession;
 
-/// So many reads one call does before it lets its caller look around: at 256 kB each, a few
-/// megabytes, which take a millisecond or so.
+/// The most reads of one call, so that its caller can look around: at 256 kB each, a few megabytes,
+/// which take about a millisecond.
 const MAX_READS: usize = 16;
 
-/// So many reads are spent on the last words of a server that takes no more from us. What it sent
-/// before lies in the socket's buffer, which is smaller than this; a peer that goes on for ever is
-/// none.
+/// The most reads for the last words of a server that takes no more from us. They lie in the
+/// socket's buffer, which is smaller than this; only a hostile peer goes on for ever.
 const MAX_LAST_READS: usize = 256;
 
-/// What a step came to.
+/// The result of a step.
 #[derive(Debug)]
 pub enum Progress {
-    /// The engine has something to tell: the operation has ended, or waits for the caller.
+    /// The operation has ended, or waits for the caller.
     Event(Event),
     /// The socket has to be ready for this first.
     Wait(Interest),
@@ -33,9 +32,9 @@ pub enum Progress {
 /// A request whose answer is short costs one `send`, a wait by the caller, and one `recv`.
 ///
 /// # Errors
-/// If the socket or the conversation fails, once all events before that are taken.
+/// If the socket or the conversation fails, after all events before that were taken.
 pub(crate) fn pump(stream: &mut Stream, engine: &mut Engine) -> Result<Progress, Error> {
-    // Data of a COPY were taken as they came: there were no more then.
+    // Data of a COPY are taken as they come, so the last read has emptied the socket.
     let drained = stream.drained && engine.phase() == Phase::CopyOut;
     for _ in 0..MAX_READS {
         // A slice at a time, so that the caller can look at the clock and at signals.
@@ -48,8 +47,8 @@ pub(crate) fn pump(stream: &mut Stream, engine: &mut Engine) -> Result<Progress,
         }
         fail(stream, engine)?;
         let interest = engine.interest();
-        // Right after a request there is no answer yet: a read would only find that out. While data
-        // are being sent the server may have something to say at any time.
+        // Right after a request there is no answer yet: a read would only find that out. But while
+        // COPY data are sent, the server may report an error at any time.
         let too_early = sent
             && engine.out().is_empty()
             && engine.phase() != Phase::CopyIn
@@ -72,7 +71,7 @@ pub(crate) fn pump(stream: &mut Stream, engine: &mut Engine) -> Result<Progress,
         if engine.offers_rows() || engine.is_flooded() {
             return Ok(Progress::Yield);
         }
-        // What the engine has to say next goes out before anything is waited for.
+        // The engine's reply goes out before anything is waited for.
         let answers = filled != Filled::Nothing && !engine.out().is_empty();
         if filled != Filled::Full && !answers && !stream.is_holding() {
             return Ok(Progress::Wait(engine.interest() | stream.interest()));
@@ -81,7 +80,7 @@ pub(crate) fn pump(stream: &mut Stream, engine: &mut Engine) -> Result<Progress,
     Ok(Progress::Yield)
 }
 
-/// Sends what the socket takes; whether that was all.
+/// Sends as much as the socket takes. Returns whether that was all.
 ///
 /// # Errors
 /// If the socket fails.
@@ -106,7 +105,8 @@ pub(crate) fn poke(stream: &mut Stream, engine: &mut Engine) -> Result<(), Error
     Ok(())
 }
 
-/// The engine's failure, if it has failed. Where the server is gone without a word, TLS knows how.
+/// The engine's failure, if it has failed. If the server is gone without a word, TLS knows how it
+/// went.
 #[inline]
 fn fail(stream: &Stream, engine: &Engine) -> Result<(), Error> {
     match engine.error() {
@@ -123,11 +123,11 @@ fn failure(stream: &Stream, error: &ProtoError) -> Error {
     }
 }
 
-/// Sends what the socket takes; whether it took anything.
+/// Sends as much as the socket takes. Returns whether it took anything.
 fn flush(stream: &mut Stream, engine: &mut Engine) -> Result<bool, Error> {
     let mut sent = false;
     loop {
-        let step = match stream.send_attachment() {
+        let step = match stream.send_spliced() {
             Ok(false) if engine.out().is_empty() => break,
             Ok(false) => stream.send(engine.out()),
             Ok(true) => Ok(0),
@@ -142,7 +142,7 @@ fn flush(stream: &mut Stream, engine: &mut Engine) -> Result<bool, Error> {
                 io::ErrorKind::WouldBlock => break,
                 io::ErrorKind::Interrupted => {}
                 io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
-                    // What the server said before it went is worth more than that it went.
+                    // What the server said before it went is worth more than the fact that it went.
                     last_words(stream, engine);
                     break;
                 }
@@ -153,16 +153,16 @@ fn flush(stream: &mut Stream, engine: &mut Engine) -> Result<bool, Error> {
     Ok(sent)
 }
 
-/// What a read came to.
+/// The result of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Filled {
     /// The socket has nothing.
     Nothing,
-    /// Less than there was room for: the socket has no more.
+    /// The read filled part of the room: the socket has no more.
     Some,
-    /// All of the room: there may be more.
+    /// The read filled the room: there may be more.
     Full,
-    /// The end.
+    /// The peer sends no more.
     End,
 }
 
@@ -195,7 +195,7 @@ fn fill(stream: &mut Stream, engine: &mut Engine) -> Result<Filled, Error> {
     }
 }
 
-/// The peer takes no more: reads why, if it said so.
+/// Reads what a peer that takes no more has said last, if anything.
 fn last_words(stream: &mut Stream, engine: &mut Engine) {
     for _ in 0..MAX_LAST_READS {
         match fill(stream, engine) {

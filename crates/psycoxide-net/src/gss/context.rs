@@ -17,21 +17,21 @@ static SERVICE_AT_HOST: [u8; 10] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 0x01, 0x
 const INITIATE: c_int = 1;
 /// `GSS_C_DELEG_FLAG`
 const DELEGATE: u32 = 1;
-/// `GSS_C_MUTUAL_FLAG`, `REPLAY`, `SEQUENCE`, `CONF`, `INTEG`: what libpq demands, and its server.
+/// `GSS_C_MUTUAL_FLAG`, `REPLAY`, `SEQUENCE`, `CONF`, `INTEG`: what libpq and the server demand.
 const DEMANDED: u32 = 2 | 4 | 8 | 16 | 32;
 /// `GSS_S_COMPLETE`
 const COMPLETE: u32 = 0;
 /// `GSS_S_CONTINUE_NEEDED`
 const CONTINUE_NEEDED: u32 = 1;
-/// The errors among the bits of a major status (`GSS_ERROR`).
+/// The bits of a major status that mean an error (`GSS_ERROR`).
 const ERRORS: u32 = 0xffff_0000;
 /// `GSS_C_GSS_CODE` and `GSS_C_MECH_CODE`
 const MAJOR_CODE: c_int = 1;
 const MINOR_CODE: c_int = 2;
-/// An error has at most so many lines.
+/// How many lines of an error are shown at most.
 const MOST_LINES: usize = 8;
 
-/// A context of ours with a server.
+/// The client's context with a server.
 pub(super) struct Context {
     library: &'static Library,
     handle: Handle,
@@ -40,14 +40,14 @@ pub(super) struct Context {
     complete: bool,
 }
 
-// SAFETY: RFC 2744 allows a context to be used by any thread, one at a time; `&mut self` sees to that.
+// SAFETY: RFC 2744 lets any thread use a context, one at a time; `&mut self` guarantees that.
 unsafe impl Send for Context {}
 
 impl Context {
     /// Begins a context with `service@host`.
     ///
     /// # Errors
-    /// If there is no library, or the name is none.
+    /// If there is no library, or the name is not valid.
     pub(super) fn new(service: &str, host: &str, delegate: bool) -> Result<Self, GssFailure> {
         let library = library()?;
         let name = format!("{service}@{host}");
@@ -56,7 +56,8 @@ impl Context {
             elements: SERVICE_AT_HOST.as_ptr().cast_mut().cast(),
         };
         let (mut minor, mut target) = (0, ptr::null_mut());
-        // SAFETY: all pointers are to what lives until the call returns; the library copies the name.
+        // SAFETY: all pointers are to values that live until the call returns; the library copies
+        // the name.
         let major = unsafe {
             (library.import_name)(&mut minor, &Buffer::of(name.as_bytes()), &kind, &mut target)
         };
@@ -65,16 +66,16 @@ impl Context {
         Ok(Self { library, handle: ptr::null_mut(), target, flags, complete: false })
     }
 
-    /// Takes what the server sent (nothing, the first time); what to send it.
+    /// Takes the server's token (empty, the first time). Returns the token to send.
     ///
     /// # Errors
-    /// If the server is not the one asked for, or there are no tickets for it.
+    /// If the server is not the one asked for, or there is no ticket for it.
     pub(super) fn step(&mut self, theirs: &[u8]) -> Result<Vec<u8>, GssFailure> {
         let (mut minor, mut ours) = (0, Buffer::empty());
         let input = Buffer::of(theirs);
         let input = if theirs.is_empty() { ptr::null() } else { &raw const input };
-        // SAFETY: all pointers are to what lives until the call returns, or null where RFC 2744 says
-        // that it means the default.
+        // SAFETY: all pointers are to values that live until the call returns, or null where RFC
+        // 2744 says that null means the default.
         let major = unsafe {
             (self.library.init_sec_context)(
                 &mut minor,
@@ -106,10 +107,10 @@ impl Context {
         self.complete
     }
 
-    /// So many bytes can be sealed into a message of at most `most`.
+    /// How many bytes can be sealed into a message of at most `most` bytes.
     ///
     /// # Errors
-    /// If there is no such message.
+    /// If no data fit into such a message.
     pub(super) fn limit(&mut self, most: usize) -> Result<usize, GssFailure> {
         let (mut minor, mut limit) = (0, 0);
         let most = u32::try_from(most).unwrap_or(u32::MAX);
@@ -131,7 +132,8 @@ impl Context {
     pub(super) fn seal(&mut self, data: &[u8]) -> Result<Vec<u8>, GssFailure> {
         let (mut minor, mut confidential, mut sealed) = (0, 0, Buffer::empty());
         let data = Buffer::of(data);
-        // SAFETY: the context is established; the pointers are to what lives until the call returns.
+        // SAFETY: the context is established; the pointers are to values that live until the call
+        // returns.
         let major = unsafe {
             (self.library.wrap)(
                 &mut minor,
@@ -154,11 +156,12 @@ impl Context {
     /// Decrypts.
     ///
     /// # Errors
-    /// If it was not the server who sealed this, or not next.
+    /// If the server did not seal this message, or it is out of sequence.
     pub(super) fn open(&mut self, sealed: &[u8]) -> Result<Vec<u8>, GssFailure> {
         let (mut minor, mut confidential, mut data) = (0, 0, Buffer::empty());
         let sealed = Buffer::of(sealed);
-        // SAFETY: the context is established; the pointers are to what lives until the call returns.
+        // SAFETY: the context is established; the pointers are to values that live until the call
+        // returns.
         let major = unsafe {
             (self.library.unwrap)(
                 &mut minor,
@@ -170,7 +173,8 @@ impl Context {
             )
         };
         let data = self.take(data);
-        // A message that comes twice, or late, is no error of the library's: bits say so.
+        // A message that comes twice, or late, is no error for the library; it only sets bits of
+        // the status.
         if major != COMPLETE {
             return Err(failure(self.library, "GSSAPI unwrap error", major, minor));
         }
@@ -188,7 +192,7 @@ impl Context {
 impl Drop for Context {
     fn drop(&mut self) {
         let mut minor = 0;
-        // SAFETY: both are the library's own or null, and nobody uses them after this.
+        // SAFETY: the library made both, or they are null; nobody uses them after this.
         unsafe {
             if !self.handle.is_null() {
                 (self.library.delete_sec_context)(&mut minor, &mut self.handle, ptr::null_mut());
@@ -226,12 +230,13 @@ pub(super) fn has_credentials(library: &'static Library) -> bool {
     }
 }
 
-/// What the library wrote, which is freed.
+/// Copies what the library wrote, and frees it.
 fn take(library: &Library, mut buffer: Buffer) -> Vec<u8> {
     if buffer.value.is_null() {
         return Vec::new();
     }
-    // SAFETY: the library says that so many bytes are there; they are ours until they are released.
+    // SAFETY: the library says that the buffer has this length; its bytes are ours until they are
+    // released.
     let bytes = unsafe { std::slice::from_raw_parts_mut(buffer.value.cast::<u8>(), buffer.length) };
     let taken = bytes.to_vec();
     // The library frees without wiping.
@@ -246,7 +251,7 @@ fn check(library: &Library, prefix: &str, major: u32, minor: u32) -> Result<(), 
     if major & ERRORS == 0 { Ok(()) } else { Err(failure(library, prefix, major, minor)) }
 }
 
-/// A failure as libpq words it: what failed, the library's words, its mechanism's words.
+/// A failure in libpq's words: what failed, the library's text, the mechanism's text.
 fn failure(library: &Library, prefix: &str, major: u32, minor: u32) -> GssFailure {
     let mut text = format!("{prefix}:");
     describe(library, major, MAJOR_CODE, &mut text);
@@ -259,7 +264,7 @@ fn describe(library: &Library, status: u32, kind: c_int, text: &mut String) {
     let mut more = 0;
     for _ in 0..MOST_LINES {
         let (mut minor, mut line) = (0, Buffer::empty());
-        // SAFETY: the pointers are to local variables; no mechanism is the default.
+        // SAFETY: the pointers are to local variables; a null mechanism means the default.
         let major = unsafe {
             (library.display_status)(&mut minor, status, kind, ptr::null(), &mut more, &mut line)
         };

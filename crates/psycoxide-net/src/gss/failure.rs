@@ -1,9 +1,9 @@
-//! What can go wrong with GSSAPI.
+//! The failures of GSSAPI.
 
 use std::fmt;
 use std::io;
 
-/// Why encryption by GSSAPI did not come about, or failed later; libpq's text.
+/// Why encryption by GSSAPI could not be set up, or failed later; libpq's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GssFailure(String);
 
@@ -12,7 +12,7 @@ impl GssFailure {
         Self(text.into())
     }
 
-    /// The failure that an error of a stream carries, if it is one of GSSAPI.
+    /// The GSSAPI failure inside a stream's error, if there is one.
     pub(crate) fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }

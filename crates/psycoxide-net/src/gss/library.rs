@@ -1,4 +1,4 @@
-//! The system's library of GSSAPI, loaded when it is needed: most machines have no use for it, and a
+//! The system's GSSAPI library, loaded when it is needed: most machines have no use for it, and a
 //! wheel cannot rely on it.
 //!
 //! <https://www.rfc-editor.org/rfc/rfc2744>
@@ -11,7 +11,8 @@ use once_cell::race::OnceBox;
 
 use super::failure::GssFailure;
 
-/// What MIT's and Heimdal's are called. Others (macOS packs its structures) are not looked for.
+/// The file names of MIT's and Heimdal's libraries. Others are not tried (macOS packs its
+/// structures).
 const NAMES: [&str; 3] = ["libgssapi_krb5.so.2", "libgssapi.so.3", "libgssapi.so.10"];
 
 /// `gss_buffer_desc`
@@ -22,12 +23,12 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    /// To be written by the library.
+    /// A buffer for the library to write.
     pub(super) fn empty() -> Self {
         Self { length: 0, value: ptr::null_mut() }
     }
 
-    /// To be read by the library, as long as `bytes` lives.
+    /// A buffer for the library to read, as long as `bytes` lives.
     pub(super) fn of(bytes: &[u8]) -> Self {
         Self { length: bytes.len(), value: bytes.as_ptr().cast_mut().cast() }
     }
@@ -125,14 +126,14 @@ pub(super) struct Library {
     pub(super) unwrap: Unwrap,
     pub(super) wrap_size_limit: WrapSizeLimit,
     pub(super) display_status: DisplayStatus,
-    /// What the functions are in; it stays for the rest of the process.
+    /// The loaded library; it stays for the rest of the process.
     _loaded: Loaded,
 }
 
 /// The system's library, loaded once.
 ///
 /// # Errors
-/// If there is none.
+/// If it cannot be loaded.
 pub(super) fn library() -> Result<&'static Library, GssFailure> {
     static LIBRARY: OnceBox<Result<Library, GssFailure>> = OnceBox::new();
     LIBRARY.get_or_init(|| Box::new(load())).as_ref().map_err(Clone::clone)
@@ -141,8 +142,7 @@ pub(super) fn library() -> Result<&'static Library, GssFailure> {
 fn load() -> Result<Library, GssFailure> {
     let mut missing = String::new();
     for name in NAMES {
-        // SAFETY: what the library does when it is loaded is what it does in every program that
-        // uses Kerberos.
+        // SAFETY: loading the library runs the same code as in every program that uses Kerberos.
         match unsafe { Loaded::new(name) } {
             Ok(loaded) => return functions(loaded),
             Err(error) if missing.is_empty() => missing = error.to_string(),
@@ -153,10 +153,10 @@ fn load() -> Result<Library, GssFailure> {
 }
 
 fn functions(loaded: Loaded) -> Result<Library, GssFailure> {
-    /// The function of this name, which must have the type that it is asked for as.
+    /// Finds the function of this name, of type `F`.
     ///
     /// # Safety
-    /// The type must be the function's, and the library must not be unloaded.
+    /// `F` must be the function's type, and the library must not be unloaded.
     unsafe fn find<F: Copy>(loaded: &Loaded, name: &str) -> Result<F, GssFailure> {
         // SAFETY: as the caller guarantees.
         unsafe { loaded.get::<F>(name.as_bytes()) }.map(|symbol| *symbol).map_err(|error| {

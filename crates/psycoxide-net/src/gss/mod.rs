@@ -12,19 +12,19 @@ use std::path::Path;
 pub use failure::GssFailure;
 pub(crate) use session::GssSession;
 
-/// What says where tickets are, or how to get one.
+/// The environment variables that say where tickets are, or how to get one.
 const ENVIRONMENT: [&str; 3] = ["KRB5CCNAME", "KRB5_CONFIG", "KRB5_CLIENT_KTNAME"];
-/// The same in the configuration, or in what that includes.
+/// The configuration file, and the settings in it, or in included files, that say the same.
 const CONFIGURATION: &str = "/etc/krb5.conf";
 const ELSEWHERE: [&str; 3] = ["default_ccache_name", "default_client_keytab_name", "include"];
 
-/// Whether there are tickets, or something that tickets can be got with.
+/// Whether there are tickets, or credentials to get one with.
 pub(crate) fn has_credentials() -> bool {
     may_have_credentials() && library::library().is_ok_and(context::has_credentials)
 }
 
-/// Without any of these there is no ticket. Asking the library costs a tenth of a millisecond, with
-/// each connection, and nearly nobody has Kerberos.
+/// A quick check: without any of these there is no ticket. Asking the library would cost each
+/// connection a tenth of a millisecond, and hardly anybody has Kerberos.
 fn may_have_credentials() -> bool {
     let user = rustix::process::getuid().as_raw();
     let files = [

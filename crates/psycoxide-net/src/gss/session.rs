@@ -1,6 +1,6 @@
-//! A session encrypted by GSSAPI, over a socket that never waits.
+//! A session encrypted by GSSAPI, over a non-blocking socket.
 //!
-//! Tokens and messages alike travel behind their length, four bytes, most significant first.
+//! Tokens and messages both follow their length, four bytes in network order.
 
 use std::io::{self, Read};
 
@@ -19,38 +19,38 @@ const MOST_TOKEN: usize = 64 << 10;
 const MOST_MESSAGE: usize = 16 << 10;
 const LENGTH: usize = 4;
 
-/// So much is read at once: several messages, or a whole token.
+/// How much is read at once: several messages, or a whole token.
 const INCOMING: usize = 64 << 10;
-/// So much is sealed at once. The rest waits until that is sent.
+/// How much is sealed at once. The rest waits until that is sent.
 const PORTION: usize = 64 << 10;
 
 /// A session, which does not own its socket.
 #[derive(Debug)]
 pub(crate) struct GssSession {
     context: Context,
-    /// What arrived and is not opened: `start..end` of it.
+    /// Received but not opened: `start..end` of this buffer.
     incoming: Vec<u8>,
     start: usize,
     end: usize,
-    /// Opened, but there was no room in the reader's buffer: from `taken` on.
+    /// Opened, but the reader's buffer had no room for it: from `taken` on.
     held: Vec<u8>,
     taken: usize,
     /// Sealed, but not sent: from `sent` on.
     outgoing: Vec<u8>,
     sent: usize,
-    /// So many bytes of what is to be sent are in `outgoing`.
+    /// How many bytes of the caller's data are in `outgoing`, sealed.
     sealed: usize,
-    /// So many bytes fit into a message; 0 until the context is established.
+    /// How many bytes fit into a message; 0 until the context is established.
     limit: usize,
     begun: bool,
     failure: Option<GssFailure>,
 }
 
 impl GssSession {
-    /// Begins a session with the server that is called `host`.
+    /// Begins a session with the server named `host`.
     ///
     /// # Errors
-    /// If the system has no GSSAPI, or there is no name.
+    /// If the system has no GSSAPI, or the name is empty.
     pub(crate) fn new(options: &Gss, host: &str) -> Result<Self, GssFailure> {
         if host.is_empty() {
             return Err(GssFailure::new("host name must be specified"));
@@ -71,10 +71,11 @@ impl GssSession {
         })
     }
 
-    /// Goes on establishing the context; what it waits for, or nothing when it is established.
+    /// Continues to establish the context. Returns what it waits for, or `None` when the context is
+    /// established.
     ///
     /// # Errors
-    /// If the socket fails, or one of the two does not accept the other.
+    /// If the socket fails, or one side does not accept the other.
     pub(crate) fn shake_hands(&mut self, socket: &Socket) -> io::Result<Option<Interest>> {
         loop {
             match self.flush(socket) {
@@ -114,18 +115,19 @@ impl GssSession {
         }
     }
 
-    /// Whether there are data that the socket does not have any more.
+    /// Whether there are received data, or an error, for which the socket will not become readable
+    /// again.
     pub(crate) fn is_holding(&self) -> bool {
         !self.held.is_empty() || matches!(self.announced(MOST_MESSAGE), Ok(Some(_)) | Err(_))
     }
 
-    /// Whether something sealed waits to be sent.
+    /// Whether sealed data wait to be sent.
     pub(crate) fn wants_write(&self) -> bool {
         !self.outgoing.is_empty()
     }
 
-    /// Sends; so many bytes are gone. After `WouldBlock` the same bytes have to be given again
-    /// (there may be more behind them): their beginning is sealed already.
+    /// Sends some of the bytes, and returns how many. After `WouldBlock` the caller has to pass the
+    /// same bytes again, perhaps with more after them: their beginning is sealed already.
     pub(crate) fn send(&mut self, socket: &Socket, bytes: &[u8]) -> io::Result<usize> {
         if self.sealed == 0 {
             self.flush(socket)?;
@@ -137,7 +139,7 @@ impl GssSession {
         Ok(std::mem::take(&mut self.sealed))
     }
 
-    /// Receives; 0 at the end. Where it gives less than there is room for, there is no more.
+    /// Receives data, or 0 bytes at the end. If they do not fill `space`, no more have come.
     pub(crate) fn receive(&mut self, socket: &Socket, space: &mut [u8]) -> io::Result<usize> {
         let mut filled = self.take(space);
         let mut drained = false;
@@ -165,14 +167,14 @@ impl GssSession {
         Ok(filled)
     }
 
-    /// Sends last words, as far as the socket takes them now.
+    /// Sends last words, as far as the socket takes them without waiting.
     pub(crate) fn close(&mut self, socket: &Socket, words: &[u8]) {
         if self.limit > 0 && self.flush(socket).is_ok() && self.seal(words).is_ok() {
             let _ = self.flush(socket);
         }
     }
 
-    /// Opens the next message, if it is there whole. What failed once cannot be trusted again.
+    /// Opens the next message, once all of it is there. After a failure nothing is opened any more.
     fn next_message(&mut self) -> Result<Option<Vec<u8>>, GssFailure> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
@@ -194,7 +196,8 @@ impl GssSession {
     fn announced(&self, most: usize) -> Result<Option<usize>, GssFailure> {
         let unread = self.incoming.get(self.start..self.end).unwrap_or_default();
         let Some((length, rest)) = unread.split_first_chunk::<LENGTH>() else { return Ok(None) };
-        // An error message instead. Nobody has proved yet to be the server: it is not shown.
+        // An error message instead of a token. It is not shown: the peer has not proved yet that it
+        // is the server.
         if length.first() == Some(&b'E') && self.limit == 0 {
             return Err(GssFailure::new(
                 "server sent an error response during GSS encryption exchange",
@@ -224,7 +227,7 @@ impl GssSession {
         Ok(())
     }
 
-    /// Hands over what fits into `room` of what is held.
+    /// Copies as much of `held` into `room` as fits.
     fn take(&mut self, room: &mut [u8]) -> usize {
         let rest = self.held.get(self.taken..).unwrap_or_default();
         let count = rest.len().min(room.len());
@@ -239,7 +242,8 @@ impl GssSession {
         count
     }
 
-    /// Reads what the socket has, as far as there is room: more than the longest message needs.
+    /// Reads what the socket has, as far as there is room. The buffer is larger than the longest
+    /// message.
     fn read(&mut self, mut socket: &Socket) -> io::Result<usize> {
         self.incoming.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
@@ -248,10 +252,10 @@ impl GssSession {
         Ok(count)
     }
 
-    /// Sends all that is sealed.
+    /// Sends all sealed data.
     ///
     /// # Errors
-    /// `WouldBlock` when the socket takes no more of it.
+    /// `WouldBlock` when the socket takes no more.
     fn flush(&mut self, socket: &Socket) -> io::Result<()> {
         while let Some(rest) = self.outgoing.get(self.sent..).filter(|rest| !rest.is_empty()) {
             match send(socket, rest) {
@@ -266,7 +270,7 @@ impl GssSession {
     }
 }
 
-/// Appends a token or a message behind its length.
+/// Appends the length of a token or message, then the bytes.
 fn append(out: &mut Vec<u8>, bytes: &[u8]) {
     let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     out.extend_from_slice(&length.to_be_bytes());

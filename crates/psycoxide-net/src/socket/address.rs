@@ -21,7 +21,7 @@ pub enum Address {
 }
 
 impl fmt::Display for Address {
-    /// As libpq's messages have it: `at "localhost" (127.0.0.1), port 5432`, `on socket "/…"`.
+    /// As in libpq's messages: `at "localhost" (127.0.0.1), port 5432`, `on socket "/…"`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp { host, address } => {

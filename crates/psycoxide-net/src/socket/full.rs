@@ -1,4 +1,4 @@
-//! A server with no room in its queue, for tests.
+//! A server whose queue of connections is full, for tests.
 
 use std::io::ErrorKind;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -9,7 +9,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::socket::address::Address;
 
-/// It listens at port 5432 in a folder of its own.
+/// A server that listens at port 5432 in a folder of its own.
 pub(crate) struct FullServer {
     pub(crate) folder: PathBuf,
     pub(crate) path: PathBuf,
@@ -46,14 +46,14 @@ impl FullServer {
         Address::Unix { path: self.path.to_str().unwrap().to_owned() }
     }
 
-    /// Takes those who fill the queue out of it.
+    /// Accepts the connections that fill the queue.
     pub(crate) fn make_room(&self) {
         for _ in &self.waiting {
             drop(self.accept());
         }
     }
 
-    /// The next one in the queue.
+    /// Accepts the next connection in the queue.
     pub(crate) fn accept(&self) -> UnixStream {
         self.listener.accept().unwrap().0
     }

@@ -26,7 +26,7 @@ pub(crate) use queue::Queue;
 use splice_pipe::SplicePipe;
 use spliced_message::SplicedMessage;
 
-/// What the options say of TCP sockets.
+/// The options for TCP sockets.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct TcpOptions {
     /// Keepalives, unless they are switched off.
@@ -35,15 +35,15 @@ pub(crate) struct TcpOptions {
     pub(crate) user_timeout: Option<Duration>,
 }
 
-/// A non-blocking stream socket, and what encrypts it once that is set up.
+/// A non-blocking stream socket, with its encryption once that is set up.
 #[derive(Debug)]
 pub struct Stream {
     socket: Socket,
     transport: Transport,
     received: u64,
-    /// Goes before anything else that is to be sent.
+    /// Is sent before anything else.
     spliced: Option<SplicedMessage>,
-    /// The last read took all that there was, and nobody has waited since.
+    /// The last read emptied the socket, and nobody has waited since.
     pub(crate) drained: bool,
 }
 
@@ -60,12 +60,12 @@ impl From<Socket> for Stream {
     }
 }
 
-/// How far connecting came at once.
+/// The result of beginning to connect.
 #[derive(Debug)]
 pub(crate) enum Connecting {
-    /// The end.
+    /// The socket is connected.
     Done(Stream),
-    /// The socket becomes writable when it is known.
+    /// The socket becomes writable when the result is known.
     Begun(Stream),
     /// The server has no room in its queue.
     Queued(Queue),
@@ -107,26 +107,26 @@ impl Stream {
         }
     }
 
-    /// What came of connecting, once the socket is writable.
+    /// The result of connecting, once the socket is writable.
     pub fn connected(&self) -> io::Result<()> {
         match self.socket.take_error()? {
             Some(error) => Err(error),
-            // A socket that is merely still connecting has no peer.
+            // A socket that is still connecting has no peer.
             None => self.socket.peer_addr().map(drop),
         }
     }
 
-    /// Begins TLS; [`Stream::shake_hands`] goes on with it.
+    /// Begins TLS; [`Stream::shake_hands`] continues it.
     pub(crate) fn begin_tls(&mut self, session: TlsSession) {
         self.transport = Transport::Tls(Box::new(session));
     }
 
-    /// Begins encryption by GSSAPI; [`Stream::shake_hands`] goes on with it.
+    /// Begins encryption by GSSAPI; [`Stream::shake_hands`] continues it.
     pub(crate) fn begin_gss(&mut self, session: GssSession) {
         self.transport = Transport::Gss(Box::new(session));
     }
 
-    /// Goes on setting encryption up; what it waits for, or nothing when it is over.
+    /// Continues the set-up of encryption. Returns what it waits for, or `None` when it is over.
     pub(crate) fn shake_hands(&mut self) -> io::Result<Option<Interest>> {
         match &mut self.transport {
             Transport::Tls(session) => session.shake_hands(&self.socket),
@@ -135,7 +135,7 @@ impl Stream {
         }
     }
 
-    /// The session of TLS, if there is one.
+    /// The TLS session, if there is one.
     pub(crate) fn tls(&self) -> Option<&TlsSession> {
         match &self.transport {
             Transport::Tls(session) => Some(session),
@@ -143,7 +143,7 @@ impl Stream {
         }
     }
 
-    /// What encrypts it, if anything does.
+    /// How the stream is encrypted, if it is.
     pub(crate) fn encrypted(&self) -> Option<EncryptionMethod> {
         match &self.transport {
             Transport::Clear => None,
@@ -152,9 +152,10 @@ impl Stream {
         }
     }
 
-    /// Sends what the socket takes. A peer that is gone is an error, never a signal.
+    /// Sends as much as the socket takes. A peer that is gone is an error, never a signal.
     ///
-    /// After `WouldBlock` the same bytes have to be given again, perhaps with more behind them.
+    /// After `WouldBlock` the caller has to pass the same bytes again, perhaps with more after
+    /// them.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.transport {
             Transport::Clear => send(&self.socket, bytes),
@@ -163,7 +164,8 @@ impl Stream {
         }
     }
 
-    /// Takes a header and what a pipe holds to be sent before anything else; whether it can.
+    /// Queues a header and the bytes in a pipe, to be sent before anything else. Returns whether
+    /// the stream can do that.
     pub(crate) fn splice(&mut self, header: &[u8], pipe: &Arc<SplicePipe>, length: usize) -> bool {
         if !matches!(self.transport, Transport::Clear) || self.spliced.is_some() {
             return false;
@@ -172,8 +174,9 @@ impl Stream {
         true
     }
 
-    /// Sends of that what the socket takes; whether there was any.
-    pub(crate) fn send_attachment(&mut self) -> io::Result<bool> {
+    /// Sends as much of the queued header and pipe as the socket takes. Returns whether there was
+    /// any.
+    pub(crate) fn send_spliced(&mut self) -> io::Result<bool> {
         let Some(spliced) = &mut self.spliced else { return Ok(false) };
         if spliced.send(&self.socket)? {
             self.spliced = None;
@@ -181,8 +184,7 @@ impl Stream {
         Ok(true)
     }
 
-    /// Receives what has come; 0 at the end. Where that is less than there is room for, there is no
-    /// more.
+    /// Receives what has come, or 0 at the end. If it does not fill `space`, no more has come.
     pub fn receive(&mut self, space: &mut [u8]) -> io::Result<usize> {
         let count = match &mut self.transport {
             Transport::Clear => (&self.socket).read(space),
@@ -198,7 +200,7 @@ impl Stream {
         self.received
     }
 
-    /// Whether data have left the socket and are still to be received: the socket does not become
+    /// Whether data have left the socket but were not received yet: the socket does not become
     /// readable for them.
     pub fn is_holding(&self) -> bool {
         match &self.transport {
@@ -208,7 +210,7 @@ impl Stream {
         }
     }
 
-    /// What the stream itself waits for, besides who uses it.
+    /// What the stream itself waits for, besides its user.
     pub fn interest(&self) -> Interest {
         let wants_write = match &self.transport {
             Transport::Clear => false,
@@ -218,8 +220,8 @@ impl Stream {
         if wants_write || self.spliced.is_some() { Interest::WRITE } else { Interest::NONE }
     }
 
-    /// Says last words as far as that is possible without waiting; whether it is certain that all of
-    /// them were sent.
+    /// Sends last words as far as is possible without waiting. Returns whether all of them were
+    /// certainly sent.
     pub fn say_goodbye(&mut self, words: &[u8]) -> bool {
         match &mut self.transport {
             Transport::Clear => {
@@ -237,7 +239,7 @@ impl Stream {
         }
     }
 
-    /// The user id of the process behind a Unix socket, where the system tells it.
+    /// The user id of the peer's process on a Unix socket, if the system tells it.
     pub fn peer_user(&self) -> io::Result<u32> {
         #[cfg(target_os = "linux")]
         {
@@ -248,8 +250,8 @@ impl Stream {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Ends the conversation before the descriptor is closed, so that the peer learns of it even
-    /// if a forked child still has the descriptor.
+    /// Shuts the socket down before its descriptor is closed, so that the peer learns of the end
+    /// even if a forked child still has the descriptor.
     pub fn shutdown(&self) {
         let _ = self.socket.shutdown(Shutdown::Both);
     }

@@ -1,8 +1,8 @@
-//! A server whose queue of connections is full.
+//! Connecting to a server whose queue of connections is full.
 //!
-//! TCP tries again by itself. A Unix socket that must not wait is refused, and nothing tells when
-//! there is room: as long as it is not connected it counts as ready. So a socket that may wait, of a
-//! thread, takes its place in the queue.
+//! TCP retries by itself. A non-blocking Unix socket is refused, and nothing tells when there is
+//! room, because poll(2) reports an unconnected socket as ready. So a thread connects a blocking
+//! socket instead.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -13,18 +13,18 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::Stream;
 use crate::offload::{Offload, Offloaded};
 
-/// So long a server is asked whose queue is full.
+/// How long to retry while the server's queue is full.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How often, where the system does not wait.
+/// The pause between two tries, on systems where connect(2) does not wait for room.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// A place in a server's queue.
+/// A connection that waits for room in a server's queue.
 #[derive(Debug)]
 pub(crate) struct Queue(Offload<io::Result<Socket>>);
 
 impl Queue {
-    /// Begins to queue for the server at this address.
+    /// Begins to wait for room at this address.
     ///
     /// # Errors
     /// If there are no more threads or descriptors.
@@ -33,15 +33,15 @@ impl Queue {
         Offload::begin("psycoxide-queue", move || wait(&address, until)).map(Self)
     }
 
-    /// What to wait for, to be readable.
+    /// The descriptor that becomes readable when the wait is over.
     pub(crate) fn fd(&self) -> RawFd {
         self.0.fd()
     }
 
-    /// The connected stream; nothing while the queue is full.
+    /// The connected stream; `None` while the queue is full.
     ///
     /// # Errors
-    /// `WouldBlock` if it stayed full, or why else there is no connection.
+    /// `WouldBlock` if the queue stayed full, or another error of connecting.
     pub(crate) fn poll(&self) -> io::Result<Option<Stream>> {
         match self.0.poll() {
             Offloaded::Working => Ok(None),
@@ -57,7 +57,7 @@ fn wait(address: &SockAddr, until: Instant) -> io::Result<Socket> {
     loop {
         let left = until.saturating_duration_since(Instant::now());
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        // Nothing would be for ever.
+        // A timeout of zero would mean for ever.
         socket.set_write_timeout(Some(left.max(Duration::from_millis(1))))?;
         match socket.connect(address) {
             Ok(()) => {

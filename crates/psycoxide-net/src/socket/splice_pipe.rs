@@ -1,8 +1,8 @@
-//! A pipe between a file and a socket: pages of the file go through it without a copy, and it is known
-//! how many there are before the first byte of a message that says so is sent.
+//! A pipe between a file and a socket, for splice(2): pages of the file go through it without a
+//! copy, and the length of a message's data is known before its header is sent.
 //!
-//! What the file system says of a file's size is not believed: files of `sysfs` hold less, and any
-//! file may become shorter or longer meanwhile.
+//! The size that the file system reports is not believed: files of `sysfs` hold less, and any file
+//! may become shorter or longer meanwhile.
 
 use std::fs::File;
 use std::io;
@@ -10,10 +10,10 @@ use std::os::fd::OwnedFd;
 
 use socket2::Socket;
 
-/// So much goes into a message: the server holds one at a time in its memory.
+/// The most data in a message: the server holds a whole message in its memory.
 pub(super) const PART: usize = 256 << 10;
 
-/// The pipe. It is empty whenever it is filled.
+/// The pipe. It must be empty before it is filled again.
 #[derive(Debug)]
 pub struct SplicePipe {
     entry: OwnedFd,
@@ -29,21 +29,22 @@ mod system {
     use super::{File, PART, Socket, SplicePipe, io};
 
     impl SplicePipe {
-        /// An empty one.
+        /// Makes an empty pipe.
         ///
         /// # Errors
-        /// If the system has no pipes to give.
+        /// If the system has no more pipes.
         pub fn new() -> io::Result<Self> {
             let (exit, entry) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-            // There is a limit for all of a user's; a shorter pipe will do.
+            // There is a limit for all pipes of a user; a shorter one will do.
             let _ = fcntl_setpipe_size(&entry, PART);
             Ok(Self { entry, exit })
         }
 
-        /// Takes a part of the file from `offset` on; how much, and nothing at its end.
+        /// Takes a part of the file from `offset` on. Returns its length, which is 0 at the end of
+        /// the file.
         ///
         /// # Errors
-        /// If the file cannot be sent so, or be read.
+        /// If the file cannot be read, or not by splice(2).
         pub fn fill(&self, file: &File, offset: u64) -> io::Result<u32> {
             let mut at = offset;
             let flags = SpliceFlags::NONBLOCK;
@@ -56,7 +57,7 @@ mod system {
             }
         }
 
-        /// Sends up to `most` bytes of what is in it, as many as the socket takes.
+        /// Sends up to `most` bytes from the pipe, as many as the socket takes.
         pub(in super::super) fn drain(&self, socket: &Socket, most: usize) -> io::Result<usize> {
             let flags = SpliceFlags::NONBLOCK;
             let sent = crate::sigpipe::without_sigpipe(|| {
@@ -65,7 +66,7 @@ mod system {
             Ok(sent?)
         }
 
-        /// Reads some of what is in it.
+        /// Reads some bytes from the pipe.
         pub(in super::super) fn read(&self, block: &mut [u8]) -> io::Result<usize> {
             Ok(rustix::io::read(&self.exit, block)?)
         }
@@ -74,7 +75,7 @@ mod system {
 
 #[cfg(not(target_os = "linux"))]
 impl SplicePipe {
-    /// There is none.
+    /// Not available on this system.
     ///
     /// # Errors
     /// Always.
@@ -82,7 +83,7 @@ impl SplicePipe {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// As there is none, it takes nothing.
+    /// Not available on this system.
     ///
     /// # Errors
     /// Always.

@@ -1,4 +1,5 @@
-//! What lies in a pipe, behind a message's header: the kernel sends it without a copy in between.
+//! A message whose data lie in a pipe: the kernel sends them after the header, without a copy in
+//! between.
 
 use std::io;
 use std::sync::Arc;
@@ -8,18 +9,18 @@ use socket2::Socket;
 use super::splice_pipe::SplicePipe;
 use crate::sigpipe::send;
 
-/// So much is read at a time where the kernel cannot send it itself.
+/// How much is read at a time if the kernel cannot send from the pipe itself.
 const BLOCK: usize = 64 << 10;
 
-/// Bytes that are promised: so many follow the header.
+/// A message under way. Its header has promised how many bytes follow.
 #[derive(Debug)]
 pub(super) struct SplicedMessage {
     pipe: Arc<SplicePipe>,
-    /// How much of what is in it is still to come.
+    /// How many bytes of the pipe are still to be sent.
     left: usize,
-    /// What goes before that: the header, and what had to be read.
+    /// Bytes to be sent before the pipe's: the header, and what had to be read from the pipe.
     bytes: Vec<u8>,
-    /// Whether the kernel may send it.
+    /// Whether the kernel may send from the pipe.
     direct: bool,
 }
 
@@ -28,7 +29,7 @@ impl SplicedMessage {
         Self { pipe, left: length, bytes: header.to_vec(), direct: true }
     }
 
-    /// Sends what the socket takes; whether that was all.
+    /// Sends as much as the socket takes. Returns whether that was all.
     pub(super) fn send(&mut self, socket: &Socket) -> io::Result<bool> {
         loop {
             while !self.bytes.is_empty() {
@@ -50,14 +51,14 @@ impl SplicedMessage {
                     | io::ErrorKind::Interrupted
                     | io::ErrorKind::BrokenPipe
                     | io::ErrorKind::ConnectionReset => return Err(error),
-                    // A socket that cannot take it so.
+                    // The socket does not support splice(2).
                     _ => self.direct = false,
                 },
             }
         }
     }
 
-    /// Reads some of it.
+    /// Reads the next block from the pipe.
     fn read(&mut self) -> io::Result<()> {
         let mut block = vec![0; self.left.min(BLOCK)];
         let count = self.pipe.read(&mut block)?;
@@ -93,8 +94,8 @@ mod tests {
         format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// What comes out at the other end, when the file is sent part by part; `meanwhile` is called
-    /// after each.
+    /// What arrives at the other end if the file is sent part by part; `meanwhile` is called after
+    /// each part.
     fn sent(file: &File, mut offset: u64, direct: bool, meanwhile: impl Fn(u64)) -> Vec<u8> {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
@@ -173,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_file_of_sysfs_ends_before_its_size() {
-        // Where there is one; elsewhere its content is not there to be compared.
+        // Only where this file exists.
         let Ok(expected) = std::fs::read("/sys/kernel/mm/transparent_hugepage/enabled") else {
             return;
         };
@@ -189,7 +190,7 @@ mod tests {
         let pipe = Arc::new(SplicePipe::new().unwrap());
         let count = pipe.fill(&file(b"abcdef"), 0).unwrap();
         let mut spliced = SplicedMessage::new(b"", pipe, count as usize);
-        // SAFETY: the default of a signal; this process is the test's own.
+        // SAFETY: restores a signal's default action; the process belongs to the tests.
         unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
         let error = spliced.send(&Socket::from(ours)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
