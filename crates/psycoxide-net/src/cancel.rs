@@ -1,4 +1,4 @@
-//! Cancelling an operation: a connection of its own that carries one message.
+//! Cancelling an operation, by a separate connection that carries one message.
 //!
 //! <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS>
 
@@ -19,13 +19,13 @@ use crate::socket::{Connecting, Stream, TcpOptions};
 use crate::tls::TlsFailure;
 use crate::wait::{Readiness, wait};
 
-/// What it takes to cancel the operations of one session.
+/// Cancels the operations of one session.
 #[derive(Clone)]
 pub struct CancelToken {
     address: Address,
     message: Vec<u8>,
-    /// How the session is encrypted, with the configuration and the host in its list: then this is
-    /// too.
+    /// How the session is encrypted, with the configuration and the host's index in its list. The
+    /// cancel request is encrypted the same way.
     secure: Option<(EncryptionMethod, Arc<Config>, usize)>,
 }
 
@@ -45,12 +45,12 @@ impl CancelToken {
         Self { address, message, secure }
     }
 
-    /// Asks the server to cancel what the session is running, and waits until it has taken note: a
-    /// statement that is run afterwards is not hit. When a signal arrives meanwhile, `go_on` is asked
-    /// whether to wait any longer.
+    /// Asks the server to cancel the session's running statement, and waits until the server has
+    /// taken note, so that a later statement is not hit. When a signal arrives meanwhile, `go_on`
+    /// decides whether to wait any longer.
     ///
     /// # Errors
-    /// If the server cannot be reached within `timeout`, or `go_on` said no: the request may still
+    /// If the server cannot be reached within `timeout`, or `go_on` said no. The request may still
     /// be on its way then.
     pub fn send(
         &self,
@@ -85,8 +85,8 @@ impl CancelToken {
         }
     }
 
-    /// The stream encrypted as the session is: a cancel request holds the session's secret key. As
-    /// with libpq, there is no going back to clear text here.
+    /// Encrypts the stream as the session is encrypted: a cancel request holds the session's secret
+    /// key. As in libpq, there is no fallback to clear text here.
     fn encrypted(&self, stream: Stream, waiting: &mut Waiting<'_>) -> Result<Stream, Reason> {
         let Some((method, config, host)) = &self.secure else { return Ok(stream) };
         let mut setup = EncryptionSetup::new(stream, *method, config, *host)?;
@@ -132,15 +132,15 @@ impl CancelToken {
     }
 }
 
-/// How long to wait, and whether to.
+/// How long to wait, and whether to go on after a signal.
 struct Waiting<'a> {
     deadline: Option<Instant>,
-    /// Asked when a signal arrived.
+    /// Called when a signal arrived.
     go_on: &'a mut dyn FnMut() -> bool,
 }
 
 impl Waiting<'_> {
-    /// Waits where an error says that this is all there is to do.
+    /// Waits if the error says that the socket would block; returns other errors.
     fn out(
         &mut self,
         error: &io::Error,

@@ -1,16 +1,16 @@
-//! How far a connection is.
+//! The state of a connection.
 
-/// How a connection is: libpq's `ConnStatusType`, with its numbers.
+/// The state of a connection: libpq's `ConnStatusType`, with its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum ConnStatus {
     /// The session is set up.
     Ok = 0,
-    /// There is none (any more).
+    /// There is no session, or no longer one.
     Bad = 1,
-    /// Waiting for the connection to be made.
+    /// The socket is connecting.
     Started = 2,
-    /// The connection is made; nothing was sent yet.
+    /// The socket is connected; nothing was sent yet.
     Made = 3,
     /// Waiting for the server to answer.
     AwaitingResponse = 4,

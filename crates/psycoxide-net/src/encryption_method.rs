@@ -1,8 +1,8 @@
-//! The ways to encrypt a stream.
+//! The methods of encrypting a stream.
 
 use psycoxide_proto::{GSS_ENC_REQUEST, SSL_REQUEST};
 
-/// What encrypts a stream.
+/// How a stream is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EncryptionMethod {
     Tls,
@@ -10,7 +10,7 @@ pub(crate) enum EncryptionMethod {
 }
 
 impl EncryptionMethod {
-    /// What asks the server for it.
+    /// The message that asks the server for this encryption.
     pub(crate) fn request(self) -> &'static [u8; 8] {
         match self {
             Self::Tls => &SSL_REQUEST,
@@ -18,7 +18,7 @@ impl EncryptionMethod {
         }
     }
 
-    /// The server's yes.
+    /// The byte by which the server agrees.
     pub(crate) fn consent(self) -> u8 {
         match self {
             Self::Tls => b'S',
@@ -26,7 +26,7 @@ impl EncryptionMethod {
         }
     }
 
-    /// As libpq's messages name it, where the server answers and where it goes on.
+    /// The names in libpq's messages: of the server's answer, and of the exchange that follows.
     pub(crate) fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::Tls => ("SSL", "SSL"),

@@ -1,7 +1,7 @@
-//! From a connected socket to a stream that is encrypted: by TLS, or by GSSAPI.
+//! Turns a connected socket into an encrypted stream, by TLS or by GSSAPI.
 //!
 //! <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL>, and the section
-//! behind it.
+//! after it.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -15,7 +15,7 @@ use crate::gss::{GssFailure, GssSession};
 use crate::socket::Stream;
 use crate::tls::TlsSession;
 
-/// A stream that is being secured.
+/// A stream whose encryption is being set up.
 #[derive(Debug)]
 pub(crate) struct EncryptionSetup {
     stream: Stream,
@@ -25,28 +25,28 @@ pub(crate) struct EncryptionSetup {
 
 #[derive(Clone, Copy, Debug)]
 enum State {
-    /// So many bytes of the request are sent.
+    /// This many bytes of the request are sent.
     Asking(usize),
     Awaiting,
     ShakingHands,
 }
 
-/// How far it came.
+/// How far the set-up came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EncryptionProgress {
     /// The socket has to be ready for this first.
     Wait(Interest),
-    /// The server does not do that; the conversation can go on in another way.
+    /// The server does not offer this encryption; the conversation can go on without it.
     Refused,
     /// The stream is encrypted.
     Done,
 }
 
 impl EncryptionSetup {
-    /// Begins; `host` is a position in the configuration's list.
+    /// Begins the set-up; `host` is an index into the configuration's list.
     ///
     /// # Errors
-    /// Where TLS is begun at once, if a file that the options name is unfit.
+    /// If TLS begins at once and a file that the options name is unfit.
     pub(crate) fn new(
         stream: Stream,
         method: EncryptionMethod,
@@ -68,11 +68,11 @@ impl EncryptionSetup {
         &self.stream
     }
 
-    /// Goes on as far as that is possible without waiting.
+    /// Does as much as is possible without waiting.
     ///
     /// # Errors
-    /// [`Reason::Tls`] or [`Reason::Gss`] if that did not come about; others where there is no point
-    /// in going on without it.
+    /// [`Reason::Tls`] or [`Reason::Gss`] if the handshake failed; other reasons if going on
+    /// without encryption makes no sense.
     pub(crate) fn advance(
         &mut self,
         config: &Config,
@@ -157,8 +157,8 @@ impl EncryptionSetup {
         }
     }
 
-    /// An answer that is neither yes nor no. The text of an error is not looked at: nobody has
-    /// proved yet to be the server (CVE-2024-10977).
+    /// The reason for an answer that is neither yes nor no. The text of an error is not read: the
+    /// peer has not proved yet that it is the server (CVE-2024-10977).
     fn unexpected(&self, answer: u8) -> Reason {
         let (_, exchange) = self.method.names();
         let text = match (answer, self.method) {
@@ -172,7 +172,7 @@ impl EncryptionSetup {
         };
         match self.method {
             EncryptionMethod::Tls => Reason::Protocol(ProtoError::Unsupported(text)),
-            // Servers from before 12 do not know the request: there are other ways left.
+            // Servers before version 12 do not know the request: other methods are left.
             EncryptionMethod::Gss => Reason::Gss(GssFailure::new(text)),
         }
     }
@@ -187,7 +187,7 @@ impl AsRawFd for EncryptionSetup {
 fn blocked(error: io::Error, interest: Interest) -> Result<EncryptionProgress, Reason> {
     match error.kind() {
         io::ErrorKind::WouldBlock => Ok(EncryptionProgress::Wait(interest)),
-        // The caller looks at signals and comes back.
+        // The caller handles signals and comes back.
         io::ErrorKind::Interrupted => Ok(EncryptionProgress::Wait(interest)),
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
             Err(Reason::Protocol(ProtoError::Terminated(None)))

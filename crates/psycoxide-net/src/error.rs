@@ -1,4 +1,4 @@
-//! What can go wrong between a client and a server, in libpq's words: programs match them.
+//! The errors between a client and a server, in libpq's words: programs match them.
 
 use std::fmt;
 use std::io;
@@ -12,28 +12,28 @@ use crate::gss::GssFailure;
 use crate::socket::address::Address;
 use crate::tls::TlsFailure;
 
-/// A failure of a link.
+/// An error of a link.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// The configuration is not valid.
     Config(config::Error),
-    /// No server could be connected to: what each attempt came to.
+    /// No server could be connected to: all failed attempts.
     Connect(Vec<FailedAttempt>),
-    /// An open conversation ended badly: the peer closed it, spoke nonsense, or the engine refused
-    /// what it was asked to do.
+    /// An open conversation ended badly: the peer closed it or spoke nonsense, or the engine
+    /// refused a request.
     Protocol(ProtoError),
     /// The socket failed while data were sent.
     Send(io::Error),
     /// The socket failed while data were received.
     Receive(io::Error),
-    /// TLS failed, or ended without a word from the server.
+    /// TLS failed, or the server ended it without a word.
     Tls(TlsFailure),
     /// Encryption by GSSAPI failed.
     Gss(GssFailure),
-    /// Another failure of the operating system.
+    /// Another error of the operating system.
     Io(io::Error),
-    /// A bound on the time has passed.
+    /// A time limit has passed.
     Timeout,
 }
 
@@ -41,40 +41,40 @@ pub enum Error {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FailedAttempt {
-    /// The host has no address; libpq's words for it.
+    /// The host has no address; libpq's text.
     Host(String),
-    /// A server's address did not work out.
+    /// The attempt with one of a server's addresses failed.
     Address {
         /// The address.
         address: Address,
         /// Why not.
         reason: Reason,
-        /// What else the user should know: where a wrong password came from, or why there was none.
+        /// A hint for the user, such as where a wrong password came from, or why there was none.
         note: Option<String>,
     },
 }
 
-/// Why an address did not work out.
+/// Why an attempt failed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Reason {
-    /// There is no connection.
+    /// The socket could not be connected.
     Unreachable(io::Error),
     /// The connection failed while the session was set up.
     Socket(io::Error),
-    /// TLS did not come about.
+    /// TLS could not be set up.
     Tls(TlsFailure),
     /// TLS failed, or ended, while the session was set up.
     Lost(TlsFailure),
-    /// Encryption by GSSAPI did not come about, or failed while the session was set up.
+    /// Encryption by GSSAPI could not be set up, or failed while the session was set up.
     Gss(GssFailure),
     /// `connect_timeout` has passed.
     Timeout,
     /// The server, or the conversation with it, ended the start-up.
     Protocol(ProtoError),
-    /// The session stands, but the statement that sets it up has failed.
+    /// The session was opened, but the statement that sets it up has failed.
     Setup(Box<Report>),
-    /// The server is not one of the kind that was asked for; in which way.
+    /// The server is not of the kind that was asked for, with libpq's text.
     Unfit(String),
 }
 
@@ -87,8 +87,8 @@ impl Error {
         }
     }
 
-    /// The failure of encryption that an error of a stream carries, or else what `otherwise` makes
-    /// of it.
+    /// Returns the encryption failure inside a stream's error, or else what `otherwise` makes of
+    /// that error.
     #[cold]
     pub(crate) fn of_stream(error: io::Error, otherwise: impl FnOnce(io::Error) -> Self) -> Self {
         match (TlsFailure::of(&error), GssFailure::of(&error)) {
@@ -105,7 +105,7 @@ impl Error {
 }
 
 impl Reason {
-    /// What the server's no to encryption comes to where there is no other way.
+    /// The reason when the server refuses encryption and no other method is left.
     pub(crate) fn refused(method: EncryptionMethod) -> Self {
         Self::Protocol(ProtoError::Unsupported(
             match method {
@@ -118,7 +118,7 @@ impl Reason {
         ))
     }
 
-    /// What an error of a stream is while encryption is set up.
+    /// The reason for a stream's error during the set-up of encryption.
     pub(crate) fn of_handshake(error: io::Error, method: EncryptionMethod) -> Self {
         if let Some(failure) = GssFailure::of(&error) {
             return Self::Gss(failure.clone());
@@ -255,7 +255,7 @@ fn report_text(report: &Report) -> String {
     .text(true)
 }
 
-/// The operating system's words, without the number that Rust puts behind them.
+/// The operating system's words, without the number that Rust adds to them.
 pub(crate) fn system(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error ") {

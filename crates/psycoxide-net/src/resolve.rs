@@ -14,7 +14,7 @@ use crate::socket::address::Address;
 /// The longest path that fits into a Unix socket's address with the NUL behind it.
 const MAX_SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
-/// What the resolver says of a name that it does not know.
+/// The resolver's text for a name that it does not know.
 const UNKNOWN_NAME: &str = "Name or service not known";
 
 /// The addresses of a host, or how to wait for them.
@@ -26,10 +26,10 @@ pub(crate) enum Resolved {
     Asking(Lookup),
 }
 
-/// All addresses of a host. Where a name has to be looked up that begins here.
+/// Returns all addresses of a host, or begins to look its name up.
 ///
 /// # Errors
-/// If it has no address.
+/// If the host has no address.
 pub(crate) fn resolve(host: &Host, deadline: Option<Instant>) -> Result<Resolved, FailedAttempt> {
     if host.is_local() {
         return local(host).map(|address| Resolved::Addresses(vec![address]));
@@ -76,14 +76,14 @@ fn local(host: &Host) -> Result<Address, FailedAttempt> {
     Ok(Address::Unix { path })
 }
 
-/// An address in figures, IPv6 perhaps with a zone: `fe80::1%eth0`.
+/// Parses a numeric address; an IPv6 one may have a zone: `fe80::1%eth0`.
 fn numeric(text: &str, port: u16) -> Option<SocketAddr> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Some(SocketAddr::new(address, port));
     }
     let (address, _zone) = text.split_once('%')?;
     address.parse::<std::net::Ipv6Addr>().ok()?;
-    // The resolver knows the zones' numbers; it asks nobody for an address in figures.
+    // The resolver knows the numbers of zones, and asks nobody about a numeric address.
     (text, port).to_socket_addrs().ok()?.next()
 }
 
@@ -104,7 +104,7 @@ impl Lookup {
         Ok(Lookup { name: name.to_owned(), resolver, deadline })
     }
 
-    /// What to wait for, to be readable.
+    /// The descriptor that becomes readable when the lookup is over.
     pub(crate) fn fd(&self) -> RawFd {
         self.resolver.fd()
     }
@@ -114,7 +114,7 @@ impl Lookup {
         self.deadline
     }
 
-    /// The addresses, in the resolver's order. `None` while they are not known.
+    /// The addresses, in the resolver's order; `None` while the lookup goes on.
     pub(crate) fn poll(&self) -> Option<Result<Vec<Address>, FailedAttempt>> {
         let failed = |reason: &str| Some(Err(untranslated(&self.name, reason)));
         let tcp = |address| Address::Tcp { host: self.name.clone(), address };
@@ -131,7 +131,7 @@ impl Lookup {
     }
 }
 
-/// The resolver's own words: `Name or service not known`.
+/// The resolver's own text, such as `Name or service not known`.
 fn words(error: &io::Error) -> String {
     let text = crate::error::system(error);
     text.rsplit(": ").next().unwrap_or(&text).to_owned()

@@ -24,7 +24,7 @@ use crate::socket::{Connecting, Queue, Stream, TcpOptions};
 use crate::tls::{NOT_REQUESTED, TlsSession};
 use crate::wait::{Readiness, wait};
 
-/// So many random bytes make a nonce for SCRAM, as in libpq.
+/// How many random bytes make a nonce for SCRAM, as in libpq.
 const NONCE_LENGTH: usize = 18;
 
 /// An attempt under way.
@@ -36,24 +36,25 @@ pub(super) struct Attempt {
     stage: Stage,
 }
 
-/// How to talk to a server: what is tried, and what after that.
+/// The encryption methods for a server: the one in use, and those to try after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Methods {
     now: Method,
     later: &'static [Method],
 }
 
-/// How a stream is encrypted, if it is.
+/// How a stream is encrypted; `None` means that it is not.
 type Method = Option<EncryptionMethod>;
 const CLEAR: Method = None;
 const TLS: Method = Some(EncryptionMethod::Tls);
 const GSS: Method = Some(EncryptionMethod::Gss);
 
 impl Methods {
-    /// What the options allow for this address, in libpq's order. Unix sockets are never encrypted.
+    /// The methods that the options allow for this address, in libpq's order. Unix sockets are
+    /// never encrypted.
     ///
     /// # Errors
-    /// If GSSAPI is required where there can be none.
+    /// If GSSAPI is required but impossible.
     pub(super) fn of(address: &Address, settings: &Settings) -> Result<Self, GssFailure> {
         let unfit = |text: &str| Err(GssFailure::new(text));
         let without: &[Method] = match (address, settings.encryption.mode) {
@@ -81,7 +82,7 @@ impl Methods {
         Ok(Self { now: CLEAR, later }.next().unwrap_or(Self { now: CLEAR, later: &[] }))
     }
 
-    /// What is left to be tried.
+    /// The methods without the first, if any are left.
     pub(super) fn next(self) -> Option<Self> {
         let (now, later) = self.later.split_first()?;
         Some(Self { now: *now, later })
@@ -90,7 +91,7 @@ impl Methods {
 
 #[derive(Debug)]
 enum Stage {
-    /// The server's queue is full; there is no socket until there is room.
+    /// The server's queue is full; there is no socket before there is room in it.
     Queueing(Queue),
     /// The socket is connected, or will be.
     Connecting { stream: Stream, done: bool },
@@ -98,7 +99,7 @@ enum Stage {
     Encrypting(Box<EncryptionSetup>),
     /// The session is being set up.
     Starting(Stream, Box<Engine>),
-    /// The session is set up, and the server is being asked what it is.
+    /// The session is set up, and the server is being asked what kind of server it is.
     Asking(Stream, Box<Engine>, Question),
     /// The attempt is over.
     Over,
@@ -108,7 +109,7 @@ impl Attempt {
     /// Begins to connect.
     ///
     /// # Errors
-    /// With the address, if that fails at once.
+    /// With the address, if connecting fails at once.
     pub(super) fn begin(
         address: Address,
         config: &Config,
@@ -147,7 +148,7 @@ impl Attempt {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
-    /// How far the attempt is.
+    /// The state of the attempt.
     pub(super) fn status(&self) -> ConnStatus {
         match &self.stage {
             Stage::Queueing(_) | Stage::Connecting { done: false, .. } | Stage::Over => {
@@ -170,7 +171,7 @@ impl Attempt {
         }
     }
 
-    /// Gives what the server's way to authenticate needs.
+    /// Supplies what the server's authentication method needs.
     pub(super) fn answer(&mut self, answer: Answer) -> Result<(), ProtoError> {
         match &mut self.stage {
             Stage::Starting(_, engine) => engine.answer(answer),
@@ -178,17 +179,17 @@ impl Attempt {
         }
     }
 
-    /// How to talk to the server, and what to try after that.
+    /// The methods, the one in use first.
     pub(super) fn methods(&self) -> Methods {
         self.methods
     }
 
-    /// The other ways to talk that are left.
+    /// The methods that are left.
     pub(super) fn other_methods(&self) -> Option<Methods> {
         self.methods.next()
     }
 
-    /// Ends a failed attempt, politely if the session was set up already.
+    /// Ends a failed attempt, with a goodbye if the session was set up already.
     pub(super) fn give_up(mut self) -> Address {
         if let Stage::Starting(stream, engine) | Stage::Asking(stream, engine, _) = &mut self.stage
             && engine.is_idle()
@@ -199,10 +200,10 @@ impl Attempt {
         self.address
     }
 
-    /// Goes on as far as that is possible without waiting.
+    /// Does as much as is possible without waiting.
     ///
     /// # Errors
-    /// When the attempt has failed.
+    /// If the attempt has failed.
     pub(super) fn advance(
         &mut self,
         config: &Config,
@@ -270,12 +271,13 @@ impl Attempt {
         Ok(())
     }
 
-    /// The server does not encrypt so: whether to go on in another way, over the same socket.
+    /// The server refuses this encryption: goes on with the next method over the same socket, if
+    /// there is one.
     fn refused(&mut self, config: &Config, host: usize) -> Result<(), Reason> {
         let method = self.methods.now.unwrap_or(EncryptionMethod::Tls);
         let Some(next) = self.methods.next() else { return Err(Reason::refused(method)) };
         match next.now {
-            // TLS without asking has to come first.
+            // Direct TLS must be the first thing on a connection.
             TLS if config.settings().encryption.direct => {
                 Err(Reason::Gss(GssFailure::new("server doesn't support GSSAPI encryption")))
             }
@@ -286,7 +288,7 @@ impl Attempt {
         }
     }
 
-    /// The stream is as it should be: begins the conversation.
+    /// The stream is encrypted or may stay clear: begins the conversation.
     fn begin_session(&mut self, config: &Config, host: usize) -> Result<(), Reason> {
         let stream = match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Connecting { stream, .. } => stream,
@@ -297,7 +299,7 @@ impl Attempt {
         {
             check_peer(&stream, user)?;
         }
-        // Without a secret there is nothing to prove by SCRAM, and so no nonce.
+        // Without a secret SCRAM cannot run, so no nonce is needed.
         let nonce = match config.has_secret(host) {
             true => nonce().map_err(Reason::Socket)?,
             false => String::new(),
@@ -310,7 +312,7 @@ impl Attempt {
         Ok(())
     }
 
-    /// The engine had something to tell: the end of the start-up, or the answer to a question.
+    /// Handles an event of the engine: the end of the start-up, or the answer to a question.
     fn happened(
         &mut self,
         event: Event,
@@ -376,7 +378,7 @@ impl Attempt {
     }
 }
 
-/// `sslcertmode=require`, which a connection without TLS does not meet either.
+/// Checks `sslcertmode=require`; a connection without TLS fails it too.
 fn check_identity(config: &Config, stream: &Stream) -> Result<(), Reason> {
     let mode = config.settings().encryption.certificate_mode;
     let checked = match stream.tls() {
@@ -428,7 +430,7 @@ fn nonce() -> io::Result<String> {
     Ok(STANDARD.encode(random))
 }
 
-/// A failure of the conversation as the reason of a failed attempt.
+/// Turns an error of the conversation into the reason of a failed attempt.
 fn reason(error: Error) -> Reason {
     match error {
         Error::Protocol(error) => Reason::Protocol(error),

@@ -1,5 +1,5 @@
-//! Connecting: one host after the other, and every address of each, until a server is found that
-//! lets us in and is of the kind asked for.
+//! Connecting: tries one host after the other, and every address of each, until a server of the
+//! kind asked for lets us in.
 //!
 //! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS>: "the
 //! connection parameters […] are tried in the order specified until a working one is found. […] If a
@@ -27,7 +27,7 @@ use crate::socket::Stream;
 use crate::socket::address::Address;
 use attempt::{Attempt, Methods};
 
-/// `cannot_connect_now`: the server is starting up or shutting down; another may be up.
+/// `cannot_connect_now`: the server is starting up or shutting down; another one may be up.
 const CANNOT_CONNECT_NOW: &[u8] = b"57P03";
 
 /// `invalid_password`
@@ -37,13 +37,13 @@ const INVALID_PASSWORD: &[u8] = b"28P01";
 #[derive(Debug)]
 pub(crate) struct Dial {
     config: Arc<Config>,
-    /// The hosts still to be tried, as positions in the configuration's list.
+    /// The hosts still to be tried, as indices into the configuration's list.
     hosts: VecDeque<usize>,
     /// The host being tried.
     host: usize,
     /// Its addresses still to be tried.
     addresses: VecDeque<Address>,
-    /// Its name is being looked up.
+    /// The lookup of the host's name, while it goes on.
     lookup: Option<Lookup>,
     attempt: Option<Attempt>,
     /// What the host said about where to get a bearer token.
@@ -52,16 +52,16 @@ pub(crate) struct Dial {
     wanted: TargetSession,
 }
 
-/// How far connecting came.
+/// How far connecting came. An attempt and a whole dial both say it this way.
 #[derive(Debug)]
 pub(crate) enum DialProgress {
     /// The socket has to be ready for this first.
     Wait(Interest),
-    /// There is more to do; this call has done its share.
+    /// There is more to do; this call has done its share of it.
     Yield,
     /// Authentication needs something that the caller has to get.
     Ask(Ask),
-    /// A session is set up: what came of that.
+    /// A session is set up, with the outcome of the start-up.
     Connected(Box<Connected>, Outcome),
 }
 
@@ -73,11 +73,11 @@ pub(crate) struct Connected {
     pub(crate) engine: Box<Engine>,
     /// Where the server is.
     pub(crate) address: Address,
-    /// The host in the configuration's list.
+    /// The host's index in the configuration's list.
     pub(crate) host: usize,
 }
 
-/// Where to go on after a failure.
+/// What to try after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Onward {
     NextAddress,
@@ -89,7 +89,7 @@ impl Dial {
     /// Begins with the first host that has an address, or a name that may have one.
     ///
     /// # Errors
-    /// [`Error::Connect`] if there is none, or none of them can even be tried.
+    /// [`Error::Connect`] if there is no such host, or none can even be tried.
     pub(crate) fn new(config: Arc<Config>) -> Result<Dial, Error> {
         let wanted = config.settings().target_session;
         let mut dial = Dial {
@@ -135,12 +135,12 @@ impl Dial {
         self.config.name_or_address(self.host)
     }
 
-    /// The place of that host in the configuration's list.
+    /// The index of that host in the configuration's list.
     pub(crate) fn host_index(&self) -> usize {
         self.host
     }
 
-    /// How far the attempt under way is.
+    /// The state of the attempt under way.
     pub(crate) fn status(&self) -> ConnStatus {
         self.attempt.as_ref().map_or(ConnStatus::Started, Attempt::status)
     }
@@ -150,15 +150,15 @@ impl Dial {
         self.attempt.as_ref().map(Attempt::address)
     }
 
-    /// What the host said about where to get a bearer token, if it was asked.
+    /// The host's answer to the question where to get a bearer token, if it was asked.
     pub(crate) fn discovered(&self) -> Option<&[u8]> {
         self.discovered.as_deref()
     }
 
-    /// Gives what authentication needs.
+    /// Supplies what authentication needs.
     ///
     /// # Errors
-    /// When that was not asked for.
+    /// If nothing was asked for.
     pub(crate) fn answer(&mut self, answer: Answer) -> Result<(), Error> {
         match &mut self.attempt {
             Some(attempt) => attempt.answer(answer).map_err(Error::Protocol),
@@ -166,11 +166,10 @@ impl Dial {
         }
     }
 
-    /// Goes on as far as that is possible without waiting; a failed attempt makes room for the
-    /// next.
+    /// Does as much as is possible without waiting. After a failed attempt it begins the next.
     ///
     /// # Errors
-    /// [`Error::Connect`] with what every attempt came to, when all have failed.
+    /// [`Error::Connect`] with every failed attempt, when all have failed.
     pub(crate) fn advance(&mut self) -> Result<DialProgress, Error> {
         loop {
             self.look_up()?;
@@ -192,7 +191,7 @@ impl Dial {
         }
     }
 
-    /// Looks names up as far as that is possible without waiting, and begins the attempt after that.
+    /// Looks names up as far as is possible without waiting, then begins an attempt.
     ///
     /// # Errors
     /// [`Error::Connect`] if there is no host with an address, or none can even be tried.
@@ -208,12 +207,12 @@ impl Dial {
         Ok(())
     }
 
-    /// Notes a failure, and begins the next attempt if it leaves room for one.
+    /// Notes a failure, and begins the next attempt if the failure allows one.
     fn failed(&mut self, attempt: Attempt, reason: Reason) -> Result<(), Error> {
         let reason = self.name_requirement(reason);
         let onward = onward(&reason);
         let discovered = attempt.engine().and_then(Engine::token_refusal).filter(|_| {
-            // Once: the second time something else has to happen.
+            // Only once: a second refusal is a failure.
             self.discovered.is_none()
         });
         if let Some(refusal) = discovered.filter(|refusal| refusal.asked) {
@@ -227,7 +226,7 @@ impl Dial {
         let deadline = attempt.deadline();
         let address = attempt.give_up();
         if let Reason::Setup(report) = reason {
-            // No failure to connect any more: a statement's error, with its class.
+            // This is no failure to connect any more, but a statement's error with its own class.
             return Err(Error::Protocol(ProtoError::Server(report)));
         }
         if let Some(methods) = other {
@@ -286,7 +285,7 @@ impl Dial {
         }
     }
 
-    /// Takes over the addresses of a host, or notes why it has none.
+    /// Stores the addresses of a host, or notes why it has none.
     fn found(&mut self, found: Result<Vec<Address>, FailedAttempt>) -> Result<(), Error> {
         match found {
             Ok(mut addresses) => {
@@ -300,7 +299,7 @@ impl Dial {
         Ok(())
     }
 
-    /// Begins an attempt; nothing if that fails at once, which is noted.
+    /// Begins an attempt. If it fails at once, notes the failure and returns `None`.
     fn begin(
         &mut self,
         address: Address,
@@ -320,7 +319,7 @@ impl Dial {
         }
     }
 
-    /// Puts every host back to be tried, in the order that the configuration wants.
+    /// Queues all hosts again, in the order that the configuration wants.
     fn refill(&mut self) -> Result<(), Error> {
         let mut hosts: Vec<usize> = (0..self.config.hosts().len()).collect();
         if self.config.settings().load_balance {
@@ -334,7 +333,7 @@ impl Dial {
         Error::Connect(std::mem::take(&mut self.failures))
     }
 
-    /// A method that `require_auth` does not allow, in libpq's words, which quote it.
+    /// Words a refusal by `require_auth` like libpq, which quotes the option.
     fn name_requirement(&self, reason: Reason) -> Reason {
         match reason {
             Reason::Protocol(ProtoError::Auth(AuthError::NotAllowed(why))) => {
@@ -347,8 +346,8 @@ impl Dial {
         }
     }
 
-    /// What to add to a failure that has to do with the password file, a bearer token, or the version
-    /// of the protocol.
+    /// A hint for a failure that may be due to the password file, a bearer token, or the version of
+    /// the protocol.
     fn note(&self, reason: &Reason, engine: Option<&Engine>) -> Option<String> {
         if let Some(refusal) = engine.and_then(Engine::token_refusal) {
             return Some(format!("server's answer to the token: {}", shown(&refusal.document)));
@@ -365,7 +364,7 @@ impl Dial {
                 let warnings = self.config.warnings();
                 (!warnings.is_empty()).then(|| warnings.join("\n"))
             }
-            // Before it has said anything of itself.
+            // The peer hung up before it said anything.
             Reason::Protocol(ProtoError::Terminated(None)) | Reason::Socket(_)
                 if engine.is_some_and(|engine| !engine.is_authenticated())
                     && self.config.settings().protocol_wanted > ProtocolVersion::V3_0 =>
@@ -377,11 +376,11 @@ impl Dial {
     }
 }
 
-/// What may be the matter with a peer that hangs up where it ought to negotiate.
+/// The hint about a peer that hangs up instead of negotiating.
 const NEWER_PROTOCOL: &str = "The reason may be protocol version 3.2, which was asked for: some \
      poolers and servers know only 3.0. Leave out max_protocol_version, or set it to 3.0.";
 
-/// A server's document as it can stand in an error's text.
+/// A server's document, made fit for an error's text.
 fn shown(document: &[u8]) -> String {
     const MOST: usize = 1000;
     let text = String::from_utf8_lossy(document);
@@ -393,8 +392,8 @@ fn shown(document: &[u8]) -> String {
     shown
 }
 
-/// Whether the server may answer differently with encryption, or without: if that did not come
-/// about, or it refused us before it let us in. libpq asks the same server again then, where
+/// Whether the server may answer differently with encryption or without it: if encryption failed,
+/// or the server refused us during authentication. libpq then tries the same server again, if
 /// `sslmode` is `allow` or `prefer`.
 fn may_differ(reason: &Reason, engine: Option<&Engine>) -> bool {
     match reason {
@@ -407,8 +406,8 @@ fn may_differ(reason: &Reason, engine: Option<&Engine>) -> bool {
     }
 }
 
-/// Which failures leave room for another attempt: that a server cannot be reached or is not of the
-/// kind wanted does, that it said no does not.
+/// What to try after this failure: another address or host if the server cannot be reached or is of
+/// the wrong kind, but nothing if it said no.
 fn onward(reason: &Reason) -> Onward {
     match reason {
         Reason::Unreachable(_) | Reason::Timeout => Onward::NextAddress,

@@ -12,7 +12,7 @@ pub(super) fn shuffle<T>(list: &mut [T]) -> Result<(), Error> {
     for index in (1..list.len()).rev() {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|error| Error::Io(io::Error::other(error)))?;
-        // The remainder's bias is nothing at the length of such a list.
+        // The bias of the remainder is negligible for a list this short.
         let bound = u64::try_from(index + 1).unwrap_or(u64::MAX);
         let other = usize::try_from(u64::from_ne_bytes(random) % bound).unwrap_or(index);
         list.swap(index, other);

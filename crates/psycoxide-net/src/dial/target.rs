@@ -6,10 +6,10 @@ use psycoxide_proto::{Engine, QueryResult};
 
 use crate::config::TargetSession;
 
-/// The version from which a standby takes sessions; none before has a function to ask.
+/// The first version whose standbys accept sessions; earlier ones lack the function to ask.
 const STANDBYS_SINCE: u32 = 90_000;
 
-/// A question to a server that does not say by itself what it is.
+/// A question to a server that does not report its kind by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Question {
     ReadOnly,
@@ -24,7 +24,7 @@ impl Question {
         }
     }
 
-    /// The one field of the answer, as a truth value.
+    /// The answer's only field, as a boolean.
     pub(super) fn answer(self, result: Option<&QueryResult>) -> Option<bool> {
         let rows = &result?.rows;
         let row = rows.next_row(&mut rows.start())?;
@@ -37,17 +37,17 @@ impl Question {
     }
 }
 
-/// What is known of a server.
+/// Whether a server is of the wanted kind.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Fit,
-    /// It is of the wrong kind; libpq's words for it.
+    /// The server is of the wrong kind, with libpq's text.
     Unfit(&'static str),
-    /// It has to be asked first.
+    /// The server has to be asked first.
     Ask(Question),
 }
 
-/// Judges by what the server reported of itself: from PostgreSQL 14 on all that is needed.
+/// Judges by the parameters that the server reported; from PostgreSQL 14 on they suffice.
 pub(super) fn judge(wanted: TargetSession, engine: &Engine) -> Verdict {
     let reported = |name| engine.parameter(name).map(|value| value == b"on");
     let standby = reported("in_hot_standby")
@@ -70,7 +70,7 @@ fn decide(wanted: TargetSession, standby: Option<bool>, read_only: Option<bool>)
     }
 }
 
-/// Judges by the answer to the question that `wanted` comes down to.
+/// Judges by the answer to the question that decides about `wanted`.
 pub(super) fn weigh(wanted: TargetSession, answer: bool) -> Verdict {
     match (wanted, answer) {
         (TargetSession::ReadWrite, true) => Verdict::Unfit("session is read-only"),
