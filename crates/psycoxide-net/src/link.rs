@@ -24,20 +24,20 @@ use crate::wait;
 pub struct Link {
     config: Arc<Config>,
     stage: Stage,
-    /// The host in the configuration's list that is, or was last, tried.
+    /// The index, in the configuration's list, of the host that is tried or was tried last.
     host: usize,
-    /// How the answer comes that is being read.
+    /// Decides how long to wait before the next read of a long answer.
     coalescer: ReadCoalescer,
-    /// What the server had said when the link was closed, for the driver to take.
+    /// Messages that came before the link was closed, for the driver to take.
     last_messages: AsyncMessages,
 }
 
-/// What the server says besides its answers: a shutdown announced in a warning, say.
+/// Messages that answer no request, such as the warning that announces a shutdown.
 #[derive(Debug, Default)]
 pub struct AsyncMessages {
-    /// The notices, in their order.
+    /// The notices, oldest first.
     pub notices: Vec<Report>,
-    /// The notifications, in theirs.
+    /// The notifications, oldest first.
     pub notifications: Vec<Notification>,
 }
 
@@ -69,10 +69,10 @@ impl Link {
     /// Hands over a request; [`Link::advance`] sends it.
     ///
     /// # Errors
-    /// [`Error::Protocol`] if an operation is under way, or the link is closed; if the conversation
-    /// has failed meanwhile, the link is closed then.
+    /// [`Error::Protocol`] if an operation is under way, or the link is closed. If the conversation
+    /// has failed meanwhile, this closes the link.
     pub fn start(&mut self, request: Request) -> Result<(), Error> {
-        // One answer's pace says nothing of the next one's.
+        // The next answer may come at another pace.
         self.coalescer = ReadCoalescer::default();
         let Some(engine) = self.engine_mut() else { return Err(Error::lost()) };
         let started = engine.submit(request);
@@ -82,16 +82,16 @@ impl Link {
         started.map_err(Error::from)
     }
 
-    /// Goes on as far as that is possible without waiting.
+    /// Does as much as is possible without waiting.
     ///
     /// # Errors
-    /// Any; the link is closed then.
+    /// Any error closes the link.
     pub fn advance(&mut self) -> Result<Progress, Error> {
         let advanced = match &mut self.stage {
             Stage::Up(up) => {
                 let pumped = pump::pump(&mut up.stream, &mut up.engine);
-                // What came with the answer would not make the socket readable again. Should it be
-                // bad, that is for the next operation to find out.
+                // Bytes that came with the answer will not make the socket readable again, so they
+                // are read now. If they are bad, the next operation finds out.
                 if matches!(pumped, Ok(Progress::Event(Event::Done(_)))) && up.stream.is_holding() {
                     let _ = pump::poke(&mut up.stream, &mut up.engine);
                 }
@@ -105,7 +105,7 @@ impl Link {
         advanced
     }
 
-    /// The same before the session stands.
+    /// [`Link::advance`] while the session is not set up yet.
     #[cold]
     fn advance_dialing(&mut self) -> Result<Progress, Error> {
         let Stage::Dialing(dial) = &mut self.stage else { return Err(Error::lost()) };
@@ -122,11 +122,12 @@ impl Link {
         }
     }
 
-    /// Looks names up as far as that is possible without waiting, and begins to connect to the first
-    /// host that has an address. That goes on with [`Link::advance`].
+    /// Looks host names up as far as is possible without waiting, and begins to connect to the
+    /// first host that has an address. [`Link::advance`] continues from there.
     ///
     /// # Errors
-    /// [`Error::Connect`] if there is none, or none can even be tried; the link is closed then.
+    /// [`Error::Connect`] if no host has an address, or none can even be tried; this closes the
+    /// link.
     pub fn look_up(&mut self) -> Result<(), Error> {
         let Stage::Dialing(dial) = &mut self.stage else { return Ok(()) };
         let looked_up = dial.look_up();
@@ -137,7 +138,7 @@ impl Link {
         looked_up
     }
 
-    /// How the connection is.
+    /// The state of the connection.
     pub fn status(&self) -> ConnStatus {
         match &self.stage {
             Stage::Up(_) => ConnStatus::Ok,
@@ -146,10 +147,10 @@ impl Link {
         }
     }
 
-    /// Gives what [`Event::Ask`] asked for; [`Link::advance`] goes on with it.
+    /// Supplies what [`Event::Ask`] asked for; [`Link::advance`] continues with it.
     ///
     /// # Errors
-    /// If that was not asked for.
+    /// If nothing was asked for.
     pub fn answer(&mut self, answer: Answer) -> Result<(), Error> {
         match &mut self.stage {
             Stage::Dialing(dial) => dial.answer(answer),
@@ -165,7 +166,7 @@ impl Link {
         }
     }
 
-    /// What the server said about where to get a bearer token, if it was asked.
+    /// The server's answer to the question where to get a bearer token, if it was asked.
     pub fn token_discovery(&self) -> Option<&[u8]> {
         match &self.stage {
             Stage::Dialing(dial) => dial.discovered(),
@@ -181,8 +182,9 @@ impl Link {
         }
     }
 
-    /// Gives the `length` bytes that a pipe holds as the next data of the COPY FROM under way:
-    /// [`Link::advance`] sends them. `false` if that cannot be, since the stream is encrypted, say.
+    /// Queues the `length` bytes in the pipe as the next data of the COPY FROM under way;
+    /// [`Link::advance`] sends them. Returns `false` if the stream cannot send from a pipe, for
+    /// example because it is encrypted.
     pub fn splice_copy_data(&mut self, pipe: &Arc<SplicePipe>, length: u32) -> bool {
         let Stage::Up(up) = &mut self.stage else { return false };
         let (Some(header), Ok(length)) = (up.engine.copy_header(length), usize::try_from(length))
@@ -192,10 +194,10 @@ impl Link {
         up.stream.splice(&header, pipe, length)
     }
 
-    /// Sends what the socket takes of what is to be sent; whether that was all.
+    /// Sends as much of the pending data as the socket takes. Returns whether that was all.
     ///
     /// # Errors
-    /// If the socket fails; the link is closed then.
+    /// If the socket fails; this closes the link.
     pub fn flush(&mut self) -> Result<bool, Error> {
         let Stage::Up(up) = &mut self.stage else { return Ok(true) };
         let flushed = pump::send(&mut up.stream, &mut up.engine);
@@ -205,10 +207,10 @@ impl Link {
         flushed
     }
 
-    /// Reads what the server sent of its own accord, without waiting.
+    /// Reads what the server sent of its own accord, without waiting for it.
     ///
     /// # Errors
-    /// If the server ended the session; the link is closed then.
+    /// If the server ended the session; this closes the link.
     pub fn poke(&mut self) -> Result<(), Error> {
         let Stage::Up(up) = &mut self.stage else { return Ok(()) };
         let poked = pump::poke(&mut up.stream, &mut up.engine);
@@ -218,7 +220,7 @@ impl Link {
         poked
     }
 
-    /// The engine, once there is a connection; that of the attempt under way before.
+    /// The engine of the session or, while connecting, of the attempt under way.
     pub fn engine(&self) -> Option<&Engine> {
         match &self.stage {
             Stage::Up(up) => Some(&up.engine),
@@ -227,7 +229,7 @@ impl Link {
         }
     }
 
-    /// The engine, to be worked on, once the session is set up.
+    /// The engine, mutably, once the session is set up.
     pub fn engine_mut(&mut self) -> Option<&mut Engine> {
         match &mut self.stage {
             Stage::Up(up) => Some(&mut up.engine),
@@ -244,17 +246,17 @@ impl Link {
         }
     }
 
-    /// Ends the traffic, so that whoever waits for [`Link::fd`] wakes up and finds out.
+    /// Shuts the socket down, so that whoever waits for [`Link::fd`] wakes up and finds out.
     pub fn interrupt(&self) {
         wait::wake(self.fd());
     }
 
-    /// Whether the name of a host is being looked up: what [`Link::fd`] gives is no socket then.
+    /// Whether a host name is being looked up; [`Link::fd`] is not a socket then.
     pub fn is_looking_up(&self) -> bool {
         matches!(&self.stage, Stage::Dialing(dial) if dial.is_looking_up())
     }
 
-    /// When the attempt under way has to be given up: [`Link::advance`] does that.
+    /// When [`Link::advance`] will give up the attempt under way.
     pub fn deadline(&self) -> Option<Instant> {
         match &self.stage {
             Stage::Dialing(dial) => dial.deadline(),
@@ -262,7 +264,7 @@ impl Link {
         }
     }
 
-    /// What it takes to cancel an operation from elsewhere.
+    /// A token that cancels the running operation over a connection of its own.
     pub fn cancel_token(&self) -> Option<CancelToken> {
         let Stage::Up(up) = &self.stage else { return None };
         let key = up.engine.cancel_key()?;
@@ -271,8 +273,8 @@ impl Link {
         Some(CancelToken::new(up.address.clone(), key.request_message(), secure))
     }
 
-    /// The host that is connected to, or was tried last, as libpq's `PQhost` has it: the name or
-    /// socket directory that was given, else the address.
+    /// The host of the connection, or the host tried last, like libpq's `PQhost`: the given name or
+    /// socket directory, or else the address.
     pub fn host(&self) -> Option<String> {
         let address = match &self.stage {
             Stage::Up(up) => Some(&up.address),
@@ -286,7 +288,7 @@ impl Link {
         self.config.name_or_address(self.host).map(str::to_owned)
     }
 
-    /// The address that is connected to, as libpq's `PQhostaddr` has it; none for a Unix socket.
+    /// The address of the connection, like libpq's `PQhostaddr`; `None` for a Unix socket.
     pub fn hostaddr(&self) -> Option<String> {
         match &self.up()?.address {
             Address::Tcp { address, .. } => Some(address.ip().to_string()),
@@ -294,13 +296,14 @@ impl Link {
         }
     }
 
-    /// The port that is connected to, or was tried last; for a socket the number in its name.
+    /// The port of the connection, or the port tried last; for a Unix socket, the number in its
+    /// name.
     pub fn port(&self) -> Option<u16> {
         Some(self.config.hosts().get(self.host)?.port)
     }
 
-    /// How long to let the answer gather before more of it is waited for: not at all, unless it is a
-    /// long one that comes steadily.
+    /// How long to sleep before waiting for more of the answer. `None` unless the answer is long
+    /// and comes steadily.
     pub fn read_delay(&mut self) -> Option<Duration> {
         let up = self.up()?;
         let phase = up.engine.phase();
@@ -322,8 +325,8 @@ impl Link {
             let idle = up.engine.is_idle();
             up.engine.terminate();
             let said = up.stream.say_goodbye(up.engine.out());
-            // An idle server reads that and leaves. Any other may be at work, or about to send what
-            // nobody takes: the end of the traffic tells it.
+            // An idle server reads that and leaves. A busy one may be computing, or sending data
+            // that nobody reads: the shutdown of the socket tells it.
             if !(idle && said) {
                 up.stream.shutdown();
             }
@@ -331,13 +334,13 @@ impl Link {
         self.shut();
     }
 
-    /// Closes the socket. What the server said before stays.
+    /// Closes the socket, and keeps the messages that came before.
     fn shut(&mut self) {
         self.last_messages = self.take_async_messages();
         self.stage = Stage::Closed;
     }
 
-    /// The notices and notifications that have come, also when the link is closed.
+    /// Takes the notices and notifications that have come, even after the link was closed.
     pub fn take_async_messages(&mut self) -> AsyncMessages {
         let mut messages = std::mem::take(&mut self.last_messages);
         if let Some(engine) = self.engine_mut() {
@@ -347,8 +350,8 @@ impl Link {
         messages
     }
 
-    /// Says goodbye and ends the traffic, so that whoever waits for [`Link::fd`] wakes up. The
-    /// descriptor stays open until they have: another file could get its number.
+    /// Says goodbye and shuts the socket down, so that whoever waits for [`Link::fd`] wakes up. The
+    /// descriptor stays open until then: another file could get its number.
     pub fn hang_up(&mut self) {
         if let Stage::Up(up) = &mut self.stage {
             up.engine.terminate();
@@ -357,13 +360,13 @@ impl Link {
         self.interrupt();
     }
 
-    /// Closes the descriptor and nothing else: the conversation is another process's.
+    /// Only closes the descriptor: the conversation belongs to another process.
     pub fn abandon(&mut self) {
         // Closing a socket that another process shares sends nothing.
         self.stage = Stage::Closed;
     }
 
-    /// What is known of TLS, if it is in use.
+    /// The properties of the TLS session, if there is one.
     pub fn tls(&self) -> Option<TlsInfo> {
         self.up()?.stream.tls().map(TlsSession::info)
     }

@@ -1,7 +1,7 @@
-//! Whose operation it is: one thread at a time works on a connection.
+//! Turns: one thread at a time works on a connection.
 //!
-//! A state with an owner rather than a lock with a guard: an operation may run over many calls and
-//! waits, and the owner may be asked for.
+//! A turn is a state with an owner, not a lock with a guard: an operation may span many calls and
+//! waits, and callers may ask who the owner is.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -18,19 +18,20 @@ pub enum TurnError {
 
 /// The right to run an operation.
 ///
-/// Nearly always it is free: then it costs two atomic operations to take it and give it back.
+/// It is nearly always free; then taking it and giving it back costs two atomic operations.
 #[derive(Debug, Default)]
 pub struct Turn {
     /// The number of the thread that has it.
     owner: AtomicU64,
-    /// How many threads wait: waking nobody would be a system call each time.
+    /// How many threads wait. If none does, the system call that wakes them is saved.
     waiting: AtomicUsize,
-    /// Held by who looks whether it has to wait, so that it is not woken in between.
+    /// Held by a thread between its check of the owner and its wait, so that no wake-up is lost in
+    /// between.
     gate: Mutex<()>,
     released: Condvar,
 }
 
-/// No thread's number.
+/// The owner while nobody has the turn; no thread has this number.
 const NOBODY: u64 = 0;
 
 /// The number of the calling thread, which no other thread ever has.
@@ -48,7 +49,7 @@ impl Turn {
         Self::default()
     }
 
-    /// Takes the turn if nobody has it.
+    /// Takes the turn if it is free.
     ///
     /// # Errors
     /// [`TurnError::Busy`] or [`TurnError::Reentrant`].
@@ -61,15 +62,16 @@ impl Turn {
         }
     }
 
-    /// Waits for the turn, for about as long as `patience`.
+    /// Waits for the turn, for about `patience` at most.
     ///
     /// # Errors
-    /// [`TurnError::Busy`] if it did not come, [`TurnError::Reentrant`] if the calling thread has it.
+    /// [`TurnError::Busy`] if the time is over, [`TurnError::Reentrant`] if the calling thread has
+    /// it.
     pub fn acquire(&self, patience: Duration) -> Result<(), TurnError> {
         let until = Instant::now() + patience;
         let mut gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
-        // Told before it looks, while who gives the turn back looks whom to tell after that: one of
-        // the two sees the other.
+        // The waiter counts itself before it checks the owner; the releaser clears the owner before
+        // it reads the count. So one of the two sees the other.
         self.waiting.fetch_add(1, Ordering::SeqCst);
         let taken = loop {
             let taken = self.try_acquire();
@@ -84,8 +86,8 @@ impl Turn {
         taken
     }
 
-    /// Makes it usable in a forked child, whatever threads of the parent waited for it; whether
-    /// nobody had it.
+    /// Makes the turn usable in a forked child, whatever threads of the parent waited for it.
+    /// Returns whether it was free.
     pub fn adopt(&self) -> bool {
         let free = self.is_free();
         if free {
@@ -94,7 +96,7 @@ impl Turn {
         free
     }
 
-    /// Whether nobody has it, nor was about to take it or give it back.
+    /// Whether it is free, and no thread is about to wait for it or to wake a waiter.
     pub fn is_free(&self) -> bool {
         self.owner.load(Ordering::SeqCst) == NOBODY && self.gate.try_lock().is_ok()
     }

@@ -1,11 +1,11 @@
-//! Which process we are, and how often it was forked, without asking the kernel each time.
+//! Which process this is, and how often it forked, without asking the kernel each time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A stretch of a process's life between two forks of its own.
+/// The life of a process between two of its forks.
 ///
-/// Three counts in one number: how many forks lie between the first process and this one, how many
-/// there were in it, and how many are under way.
+/// Three counts in one number: the forks between the first process and this one, the forks that
+/// this process has made, and those under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch(u64);
 
@@ -16,7 +16,7 @@ const GENERATION_SHIFT: u32 = 48;
 static NOW: AtomicU64 = AtomicU64::new(0);
 
 impl Epoch {
-    /// The present one.
+    /// The current epoch.
     #[inline]
     pub fn now() -> Self {
         Self(NOW.load(Ordering::SeqCst))
@@ -27,8 +27,8 @@ impl Epoch {
         self.0 >> GENERATION_SHIFT
     }
 
-    /// The same without the forks under way: no epoch is equal to it while there are any, nor after
-    /// them.
+    /// This epoch without the forks under way. While there are any, no current or later epoch
+    /// equals it.
     pub fn settled(self) -> Self {
         Self(self.0 - self.0 % FORK)
     }
@@ -59,15 +59,15 @@ extern "C" fn in_parent() {
 }
 
 extern "C" fn in_child() {
-    // Of all the threads there is only this one.
+    // A forked child has only this thread.
     NOW.store(Epoch::now().in_child().0, Ordering::SeqCst);
 }
 
-/// Counts the forks from now on: called once, when the module is imported.
+/// Begins to count forks. Called once, when the module is imported.
 pub fn count() {
-    // SAFETY: the handlers only change an atomic, which is allowed in a forked child. Should the
-    // registration fail for want of memory, forks go unnoticed, as with any program that does not
-    // look.
+    // SAFETY: the handlers only change an atomic, which is allowed in a forked child. If the
+    // registration fails for lack of memory, forks go unnoticed, as in any program that does not
+    // count them.
     unsafe { libc::pthread_atfork(Some(prepare), Some(in_parent), Some(in_child)) };
 }
 
@@ -88,7 +88,7 @@ mod tests {
             assert!(!all[..place].contains(epoch), "{epoch:?}");
             assert_eq!(epoch.generation() == 0, *epoch != child);
         }
-        // What is settled while a fork is under way is none of those to come.
+        // The settled epoch of a fork under way equals no later one.
         assert!([forking, twice, parent, over, child].iter().all(|at| *at != twice.settled()));
         assert_eq!((over.settled(), child.settled()), (over, child));
     }

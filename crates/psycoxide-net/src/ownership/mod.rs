@@ -1,8 +1,8 @@
-//! Which of the processes that have a session may use it: the first that does since the last fork.
+//! Which process may use a session that a fork has shared: the first one that uses it.
 //!
-//! All that a fork leaves with the session share a number, and know how it stood at the fork. Who
-//! changes it first has the session; the others see that it was changed. A process that was not forked
-//! since it last looked need not look again.
+//! All processes that a fork leaves with the session share a number, and know its value at the
+//! fork. The process that changes it first gets the session; the others see that it was changed. A
+//! process that has not forked since it last looked need not look again.
 
 mod fork;
 mod shared_number;
@@ -16,13 +16,13 @@ use shared_number::SharedNumber;
 
 pub use fork::count as count_forks;
 
-/// So often a lock is tried before it counts as one of a thread that is gone.
+/// How often a lock is tried before its holder counts as a thread that did not survive the fork.
 const TRIES: usize = 100;
 
 /// Whether this process may use a session.
 #[derive(Debug)]
 pub struct Ownership {
-    /// When it last was certain that it may.
+    /// The epoch in which this process was last certain that it may.
     since: AtomicU64,
     claim: Mutex<Claim>,
 }
@@ -30,29 +30,29 @@ pub struct Ownership {
 #[derive(Debug)]
 struct Claim {
     ticket: Option<Ticket>,
-    /// Why it may not, once that is known.
+    /// Why this process may not use the session, once that is known.
     refused: Option<Refusal>,
 }
 
-/// The number of a session as this process knows it: in its lower half the process that has the
-/// session, in the upper how often that was decided. So no value ever comes back.
+/// The number of a session as this process knows it. The lower half is the process id of the owner,
+/// the upper half counts the decisions, so no value ever comes back.
 #[derive(Debug)]
 struct Ticket {
     shared: SharedNumber,
     known: u64,
 }
 
-/// Why a process may not use a session that it has.
+/// Why a process may not use a session that it inherited or shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// A process used it first.
+    /// Another process used it first.
     Taken {
-        /// Its number.
+        /// The id of that process.
         by: u32,
     },
-    /// It was in the middle of an operation when it was forked.
+    /// The session was in the middle of an operation at the fork.
     Busy,
-    /// There is no memory that the processes share.
+    /// There is no memory that the processes could share.
     Unshared,
 }
 
@@ -79,12 +79,12 @@ impl fmt::Display for Refusal {
 
 const DECISION: u64 = 1 << 32;
 
-/// The number that a decision for this process leaves behind.
+/// The number that says that this process has the session.
 fn decided(before: u64) -> u64 {
     (before - before % DECISION).wrapping_add(DECISION) | u64::from(std::process::id())
 }
 
-/// The process that a number is about.
+/// The process id in a number.
 fn process(number: u64) -> u32 {
     u32::try_from(number % DECISION).unwrap_or_default()
 }
@@ -92,13 +92,13 @@ fn process(number: u64) -> u32 {
 impl Ticket {
     fn take() -> Option<Self> {
         let shared = SharedNumber::take()?;
-        // Whoever knows the number from another session finds it changed.
+        // Processes that know this number from an earlier session find it changed.
         let known = decided(shared.number().load(Ordering::SeqCst));
         shared.number().store(known, Ordering::SeqCst);
         Some(Self { shared, known })
     }
 
-    /// Decides for this process if nobody else was faster.
+    /// Takes the session for this process, unless another one was faster.
     fn decide(&mut self) -> Result<(), Refusal> {
         let next = decided(self.known);
         let number = self.shared.number();
@@ -120,7 +120,7 @@ impl Ticket {
 }
 
 impl Ownership {
-    /// That of a session which this process opens.
+    /// The ownership of a session that this process opens.
     pub fn new() -> Self {
         Self {
             since: AtomicU64::new(Epoch::now().settled().into()),
@@ -128,23 +128,23 @@ impl Ownership {
         }
     }
 
-    /// Whether it is certain that the session is this process's.
+    /// Whether it is certain that this process has the session.
     #[inline]
     pub fn is_certain(&self) -> bool {
         self.since() == Epoch::now()
     }
 
-    /// Whether the session comes from a parent process, and was not used by this one. What one of the
-    /// parent's threads had locked when it was forked is locked for ever, then.
+    /// Whether the session comes from a parent process, and this process has not used it. Locks
+    /// that a thread of the parent held at the fork are locked for ever then.
     pub fn is_inherited(&self) -> bool {
         self.since().generation() != Epoch::now().generation()
     }
 
-    /// Takes the session for this process. Of an inherited one `adopt` makes, if it can, one that
-    /// can be used; if not, it was busy.
+    /// Takes the session for this process. If it is inherited, `adopt` makes it usable, or returns
+    /// false because it was busy at the fork.
     ///
     /// # Errors
-    /// Why it may not have it.
+    /// Why this process may not have it.
     #[cold]
     pub fn take(&self, adopt: impl FnOnce() -> bool) -> Result<(), Refusal> {
         let inherited = self.is_inherited();
@@ -169,10 +169,10 @@ impl Ownership {
         Ok(())
     }
 
-    /// Whether this process could take the session, as far as that can be seen.
+    /// Checks whether this process could take the session, without taking it.
     ///
     /// # Errors
-    /// Why it could not.
+    /// Why it could not take it.
     #[cold]
     pub fn look(&self, adoptable: impl FnOnce() -> bool) -> Result<(), Refusal> {
         let inherited = self.is_inherited();
@@ -192,7 +192,7 @@ impl Ownership {
         self.since.load(Ordering::SeqCst).into()
     }
 
-    /// `None` if a thread had it that this process does not have.
+    /// The claim; `None` if a thread of the parent had it locked at the fork.
     fn claim(&self) -> Option<MutexGuard<'_, Claim>> {
         if !self.is_inherited() {
             return Some(self.claim.lock().unwrap_or_else(PoisonError::into_inner));
@@ -201,7 +201,7 @@ impl Ownership {
             match self.claim.try_lock() {
                 Ok(claim) => return Some(claim),
                 Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
-                // It may be another thread of this process that takes the session.
+                // Another thread of this process may be taking the session.
                 Err(TryLockError::WouldBlock) => std::thread::yield_now(),
             }
         }
@@ -222,7 +222,8 @@ mod tests {
     const TAKEN: i32 = 0;
     const REFUSED: i32 = 1;
 
-    /// What a child comes to, which may do nothing that needs another thread.
+    /// Runs `work` in a forked child, where nothing may depend on another thread. Returns its exit
+    /// code and its process id.
     fn in_child(work: impl FnOnce() -> i32) -> (i32, u32) {
         // SAFETY: the child runs code that neither panics nor waits for a lock, and ends.
         let pid = unsafe { libc::fork() };
@@ -247,7 +248,8 @@ mod tests {
         if ownership.is_certain() { Ok(()) } else { ownership.take(|| true) }
     }
 
-    /// Other tests of this process fork as well, whenever they like.
+    /// The ownership of a session that was just opened. Other tests of this process may fork at any
+    /// time.
     fn opened() -> Ownership {
         count_once();
         Ownership::new()
@@ -287,7 +289,7 @@ mod tests {
     fn each_fork_decides_anew() {
         let ownership = opened();
         let child = in_child(|| {
-            // Who has it shares it with those that it forks.
+            // A child that has the session shares it with its own children.
             let mine = may(&ownership);
             let (theirs, _) = in_child(|| code(may(&ownership)));
             let lost = may(&ownership).is_err();
@@ -308,7 +310,7 @@ mod tests {
     fn a_busy_one_stays_the_parents() {
         let ownership = opened();
         let child = || match ownership.take(|| false) {
-            // That is so from then on.
+            // The refusal is final.
             Err(Refusal::Busy) if ownership.take(|| true) == Err(Refusal::Busy) => 10,
             _ => 20,
         };

@@ -1,25 +1,25 @@
 //! Memory that a process shares with the children that it will fork: a number for each session.
 //!
-//! It has to be shared before anybody knows whether there will be a fork, so it costs next to
-//! nothing: a page for hundreds of sessions, and no lock, which a thread could hold in the moment of a
-//! fork. A child takes no numbers from the pages that it inherits, since its parent does.
+//! The memory has to be shared before anybody knows whether there will be a fork, so it costs next
+//! to nothing: one page for hundreds of sessions, and no lock, which a thread could hold at the
+//! moment of a fork. A child takes no numbers from inherited pages, because its parent still does.
 
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::{mem, ptr};
 
 use super::fork::Epoch;
 
-/// So many bytes make a page: the least that the kernel gives.
+/// The size of a page, the smallest piece of memory that the kernel maps.
 const PAGE_SIZE: usize = 4096;
 const NUMBERS: usize = PAGE_SIZE / mem::size_of::<AtomicU64>();
 const BITS: usize = 64;
 
-/// The pages of this process, and behind them those of its parents. They are kept for ever.
+/// A list of the pages of this process, followed by those of its parents. Pages are never freed.
 static PAGES: AtomicPtr<Page> = AtomicPtr::new(ptr::null_mut());
 
 #[derive(Debug)]
 struct Page {
-    /// Whose it is.
+    /// The generation of the process that made the page.
     generation: u64,
     /// A bit for each number that is in use.
     used: [AtomicU64; NUMBERS / BITS],
@@ -35,16 +35,16 @@ pub struct SharedNumber {
     place: usize,
 }
 
-// SAFETY: a page is never changed but for its atomics, and never freed; what stands behind it is only
-// followed, and was there before it.
+// SAFETY: only the atomics of a page change after it is published, and it is never freed. `next` is
+// only read, and points to a page that existed before.
 unsafe impl Sync for Page {}
 
 impl SharedNumber {
-    /// A number of one's own; nothing if there is no memory.
+    /// Takes a number that no other session has; `None` if there is no memory.
     pub fn take() -> Option<Self> {
         let generation = Epoch::now().generation();
         let mut at = PAGES.load(Ordering::Acquire).cast_const();
-        // SAFETY: what the list points to was leaked, and so is there for ever.
+        // SAFETY: the pages of the list were leaked, so they live for ever.
         while let Some(page) = unsafe { at.as_ref() }.filter(|page| page.generation == generation) {
             if let Some(shared) = page.take() {
                 return Some(shared);
@@ -62,7 +62,7 @@ impl SharedNumber {
 
 impl Drop for SharedNumber {
     fn drop(&mut self) {
-        // A child leaves to its parent what is the parent's.
+        // A child must not give back what belongs to its parent.
         if self.page.generation == Epoch::now().generation()
             && let Some(used) = self.page.used.get(self.place / BITS)
         {
@@ -72,7 +72,7 @@ impl Drop for SharedNumber {
 }
 
 impl Page {
-    /// A number that nobody uses.
+    /// Takes a number that nobody uses.
     fn take(&'static self) -> Option<SharedNumber> {
         for (word, used) in self.used.iter().enumerate() {
             let mut seen = used.load(Ordering::Relaxed);
@@ -92,7 +92,7 @@ impl Page {
         None
     }
 
-    /// One more page. Should two threads add one at a time, both are used.
+    /// Adds a page. If two threads each add one at the same time, both pages are used.
     fn add(generation: u64) -> Option<&'static Self> {
         let numbers = shared()?;
         let used = [const { AtomicU64::new(0) }; NUMBERS / BITS];
@@ -102,7 +102,7 @@ impl Page {
             // SAFETY: nobody else knows the page yet.
             unsafe { (*page).next = next };
             match PAGES.compare_exchange_weak(next, page, Ordering::AcqRel, Ordering::Acquire) {
-                // SAFETY: it was leaked above, and is changed no more.
+                // SAFETY: it was leaked above, and only its atomics change from here on.
                 Ok(_) => return unsafe { page.as_ref() },
                 Err(now) => next = now,
             }
@@ -110,11 +110,11 @@ impl Page {
     }
 }
 
-/// Numbers that forked children see change.
+/// Maps numbers that parent and children share.
 fn shared() -> Option<&'static [AtomicU64; NUMBERS]> {
     let (access, kind) =
         (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
-    // SAFETY: new memory of the kernel's choice, which is no other's.
+    // SAFETY: the kernel chooses the address of new memory, so no other memory is touched.
     let memory = unsafe { libc::mmap(ptr::null_mut(), PAGE_SIZE, access, kind, -1, 0) };
     if memory == libc::MAP_FAILED {
         return None;
@@ -141,7 +141,7 @@ mod tests {
         let places: std::collections::HashSet<_> =
             numbers.iter().map(|shared| ptr::from_ref(shared.number())).collect();
         assert_eq!(places.len(), 4 * NUMBERS);
-        // What was given back is taken again.
+        // Numbers that were given back are taken again.
         drop(numbers);
         let again: Vec<_> = (0..NUMBERS).map(|_| SharedNumber::take().unwrap()).collect();
         assert!(again.iter().any(|shared| places.contains(&ptr::from_ref(shared.number()))));

@@ -1,24 +1,24 @@
-//! How long the server of a stream may say nothing.
+//! How long the server of a replication stream may stay silent.
 //!
-//! A stream without changes is silent by nature, for ever if the server is not asked. So it is asked,
-//! and a server that is there answers.
+//! A stream without changes is silent by nature, for ever if nobody asks. So the server is asked
+//! for a reply, and a server that is alive answers.
 
 use std::time::{Duration, Instant};
 
-/// The time since the server was last heard.
+/// The time since the server last sent something.
 pub struct KeepaliveTimer {
     since: Instant,
     asked: bool,
 }
 
-/// What is to be done about it.
+/// What to do about the silence.
 #[derive(Debug, PartialEq, Eq)]
 pub enum KeepaliveAction {
-    /// Wait until then.
+    /// Wait until this time.
     Wait(Instant),
-    /// Ask the server for a sign of life, and wait until then.
+    /// Ask the server for a reply, and wait until this time.
     Ask(Instant),
-    /// There is nobody any more.
+    /// The server is gone.
     GiveUp,
 }
 
@@ -29,7 +29,8 @@ impl Default for KeepaliveTimer {
 }
 
 impl KeepaliveTimer {
-    /// What to do where the server may be silent for `timeout`. It is asked at half of that.
+    /// What to do now, if the server may be silent for `timeout`. It is asked after half of that
+    /// time.
     pub fn next(&mut self, timeout: Duration) -> KeepaliveAction {
         self.next_at(timeout, Instant::now())
     }
@@ -40,7 +41,7 @@ impl KeepaliveTimer {
             return KeepaliveAction::Wait(ask);
         }
         if !self.asked {
-            // It has the other half to answer, however late the question is.
+            // The server has the other half of the time to answer, however late the question comes.
             self.asked = true;
             self.since += now - ask;
             return KeepaliveAction::Ask(self.since + timeout);

@@ -1,4 +1,4 @@
-//! A replication stream: how far it has come, and how long its server may say nothing.
+//! A replication stream: how far it has come, and how long its server may stay silent.
 
 mod keepalive_timer;
 mod progress;

@@ -1,10 +1,10 @@
-//! How far a replication stream has come, and what the server is told of it.
+//! How far a replication stream has come, and what the server is told about it.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use psycoxide_proto::replication::StandbyStatus;
 
-/// Seconds from 1970-01-01 to 2000-01-01, where PostgreSQL's times begin.
+/// Seconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
 const EPOCH: i64 = 946_684_800;
 
 /// The state of a stream.
@@ -12,23 +12,23 @@ const EPOCH: i64 = 946_684_800;
 pub struct StreamProgress {
     /// Whether payloads are decoded to str.
     pub decode: bool,
-    /// How often the server hears of us unasked.
+    /// How often feedback is sent without a request for it.
     pub status_interval: Duration,
-    /// The end of the log on the server, as it last said.
+    /// The end of the WAL on the server, as last reported.
     pub wal_end: u64,
     /// When something was last received.
     pub last_io: SystemTime,
-    /// So many messages were received, keepalives included.
+    /// How many messages were received, keepalives included.
     pub received: u64,
     /// When feedback was last sent.
     pub last_feedback: SystemTime,
-    /// The same, for intervals; `None` before the first time.
+    /// The same on the monotonic clock, to measure intervals; `None` before the first feedback.
     fed_back: Option<Instant>,
-    /// Everything before this was received, as the user says.
+    /// The user confirms that everything before this position was received, …
     write: u64,
-    /// … is safe.
+    /// … is on disk, …
     flush: u64,
-    /// … was applied.
+    /// … and was applied.
     apply: u64,
     /// Where the last message started.
     last_data_start: u64,
@@ -57,12 +57,12 @@ impl Default for StreamProgress {
 
 impl StreamProgress {
     /// A stream that begins now. The first feedback is due at once, as with psycopg2: programs
-    /// reckon from its time how long they may wait for the next.
+    /// compute from its time how long they may wait for the next.
     pub fn begin(decode: bool, status_interval: Duration) -> Self {
         Self { decode, status_interval, last_io: SystemTime::now(), ..Self::default() }
     }
 
-    /// A message with data came.
+    /// Notes that a message with data came.
     pub fn data(&mut self, data_start: u64, wal_end: u64) {
         self.last_io = SystemTime::now();
         self.received += 1;
@@ -70,8 +70,8 @@ impl StreamProgress {
         self.wal_end = wal_end;
     }
 
-    /// A keepalive came. When everything that was received is confirmed, so is the rest of the log:
-    /// there was nothing for us in it, and a server must not keep it for ever.
+    /// Notes that a keepalive came. If everything received is confirmed, the rest of the WAL counts
+    /// as confirmed too: it held nothing for us, and the server must not keep it for ever.
     pub fn keepalive(&mut self, wal_end: u64) {
         self.last_io = SystemTime::now();
         self.received += 1;
@@ -81,7 +81,7 @@ impl StreamProgress {
         }
     }
 
-    /// The user confirms; positions only grow.
+    /// Notes what the user confirms; positions only grow.
     pub fn confirm(&mut self, write: u64, flush: u64, apply: u64) {
         self.write = self.write.max(write);
         self.flush = self.flush.max(flush);
@@ -89,17 +89,17 @@ impl StreamProgress {
         self.confirmed = self.confirmed.max(flush);
     }
 
-    /// Whether it is time to tell the server.
+    /// Whether feedback is due.
     pub fn is_due(&self) -> bool {
         self.due() <= Instant::now()
     }
 
-    /// When it will be time.
+    /// When feedback is due.
     pub fn due(&self) -> Instant {
         self.fed_back.map_or_else(Instant::now, |last| last + self.status_interval)
     }
 
-    /// What the server is told now.
+    /// The feedback to send now.
     pub fn status(&mut self, reply: bool) -> StandbyStatus {
         self.fed_back = Some(Instant::now());
         self.last_feedback = SystemTime::now();
@@ -113,13 +113,13 @@ impl StreamProgress {
     }
 }
 
-/// PostgreSQL's time of a moment: microseconds since 2000.
+/// A time as PostgreSQL counts it: microseconds since 2000.
 fn microseconds(time: SystemTime) -> i64 {
     let unix = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
     i64::try_from(unix).unwrap_or(i64::MAX).saturating_sub(EPOCH * 1_000_000)
 }
 
-/// Seconds since 1970 of one of PostgreSQL's times.
+/// Converts PostgreSQL's time into seconds since 1970.
 pub fn unix_seconds(microseconds: i64) -> f64 {
     #[allow(clippy::cast_precision_loss, reason = "a float is what Python's fromtimestamp takes")]
     let seconds = microseconds as f64 / 1e6;

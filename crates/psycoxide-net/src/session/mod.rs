@@ -1,5 +1,5 @@
-//! One conversation with a server that several threads may hold: the link, whose turn it is, and how
-//! it ended.
+//! One conversation with a server that several threads may share: the link, whose turn it is, and
+//! how it ended.
 
 mod processes;
 mod snapshot;
@@ -22,14 +22,14 @@ use crate::ownership::Ownership;
 use crate::turn::Turn;
 use crate::wait::{Readiness, wait};
 
-/// So many notifications may queue up while an operation is given up: a flood of them must not fill
-/// the memory.
+/// The most notifications that may queue up while an operation is given up: a flood of them must
+/// not fill the memory.
 const MAX_BACKLOG: usize = 100_000;
 
-/// So long a busy operation goes on before signals, and bounds on its time, are looked at.
+/// The longest time that a busy operation runs before it checks for signals and for its deadline.
 const LONGEST_UNSEEN: Duration = Duration::from_millis(100);
 
-/// The longest bound on an operation, a hundred years: the clock can be trusted to reach it.
+/// The longest time limit, a hundred years: adding it to the clock does not overflow.
 const MOST_MICROSECONDS: u128 = 100 * 365 * 86_400 * 1_000_000;
 
 /// Whether a connection is open, as `connection.closed` shows it.
@@ -47,49 +47,49 @@ pub enum Closed {
 /// Why a running operation came back.
 #[derive(Debug)]
 pub enum Stop {
-    /// It is complete ([`Event::Done`]), or waits for the caller: data of COPY, a password.
+    /// It is complete ([`Event::Done`]), or needs the caller: data of COPY, a password.
     Event(Event),
-    /// COPY FROM goes on: all data were sent, the server waits for more.
+    /// COPY FROM needs more data: all that it had were sent.
     Hungry,
-    /// There are notices or notifications to deliver before it goes on.
+    /// Notices or notifications have to be delivered before it goes on.
     Backlog,
-    /// The request offers rows: they are to be taken before it goes on.
+    /// The request offers rows, which have to be taken before it goes on.
     Rows,
-    /// A signal arrived while waiting, or may have while there was no wait; the interpreter should
-    /// look at it.
+    /// A signal arrived during the wait, or may have arrived during a long step; the interpreter
+    /// should handle it.
     Interrupted,
-    /// The bound on the wait has passed.
+    /// The deadline has passed.
     Expired,
 }
 
-/// What `poll()` is about.
+/// The state of the operation that a program drives by `poll()`.
 #[derive(Default)]
 pub enum PollState {
-    /// No operation is left to `poll()`.
+    /// There is no such operation.
     #[default]
     Idle,
-    /// An operation is under way.
+    /// The operation is under way.
     Running {
-        /// What the user was told to wait for.
+        /// What the program was told to wait for.
         wants: Interest,
     },
-    /// The operation came to its end, or to a pause; nobody has fetched that yet.
+    /// The operation has ended or paused, and nobody has fetched the result yet.
     Ended(Stop),
 }
 
-/// A link that several threads may hold.
+/// A link that several threads may share.
 pub struct Session {
     link: Arc<Mutex<Link>>,
     turn: Turn,
     closed: AtomicU8,
     poll_state: Mutex<PollState>,
-    /// Whether that is anything but idle: asked for each row that is fetched.
+    /// Whether `poll_state` is not idle. An atomic, because every fetched row checks it.
     polling: AtomicBool,
-    /// How long an operation may take, in microseconds; 0 is for ever.
+    /// How long an operation may take, in microseconds; 0 means no limit.
     timeout: AtomicU64,
-    /// Bounds the operations that somebody `poll()`s.
+    /// Enforces the time limit on operations that a program drives by `poll()`.
     watchdog: Watchdog,
-    /// Whether this process may use it.
+    /// Whether this process may use the session.
     ownership: Ownership,
 }
 
@@ -121,17 +121,17 @@ impl Session {
         self.timeout.store(u64::try_from(microseconds).unwrap_or(0), Ordering::Relaxed);
     }
 
-    /// When an operation that begins now has to be over.
+    /// The deadline of an operation that begins now.
     pub fn until(&self) -> Option<Instant> {
         self.timeout().map(|timeout| Instant::now() + timeout)
     }
 
-    /// Whose operation it is.
+    /// The turn on this session.
     pub fn turn(&self) -> &Turn {
         &self.turn
     }
 
-    /// How the session stands.
+    /// Whether the session is open, or how it was closed.
     #[inline]
     pub fn closed(&self) -> Closed {
         match self.closed.load(Ordering::Acquire) {
@@ -141,21 +141,22 @@ impl Session {
         }
     }
 
-    /// Whether the session is open and nobody has to `poll()`.
+    /// Whether the session is open and no operation waits for `poll()`.
     #[inline]
     pub fn is_at_rest(&self) -> bool {
         self.closed() == Closed::Open && !self.is_polled()
     }
 
-    /// The link, for one step. Never hold this across a wait or a call into Python. Of the process
-    /// that uses the session only: an inheritor would wait for a thread that it has not.
+    /// The link, for one step. Never hold this across a wait or a call into Python. Only for the
+    /// process that uses the session: a process that inherited it could wait for a thread that does
+    /// not exist there.
     pub fn link(&self) -> MutexGuard<'_, Link> {
         debug_assert!(!self.is_inherited(), "an inheritor may only look");
         self.link.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The link, to be looked at. `None` in a forked child if one of the parent's threads worked on
-    /// it when the child was forked: it is locked for ever, and may be half changed.
+    /// The link, for reading. `None` in a forked child if a thread of the parent worked on it at
+    /// the fork: it is locked for ever then, and may be half changed.
     pub fn look(&self) -> Option<MutexGuard<'_, Link>> {
         if !self.is_inherited() {
             return Some(self.link());
@@ -167,7 +168,7 @@ impl Session {
         }
     }
 
-    /// An operation begins that somebody `poll()`s: its time runs.
+    /// Begins an operation that a program drives by `poll()`, and starts its time limit.
     pub fn begin_polled(&self) {
         if let Some(timeout) = self.timeout() {
             self.watchdog.arm(timeout, &self.link);
@@ -175,8 +176,8 @@ impl Session {
         self.set_poll_state(PollState::Running { wants: Interest::WRITE });
     }
 
-    /// The operation that somebody `poll()`s has ended. `false`, and the link is closed, if that took
-    /// longer than it may.
+    /// Ends the time limit of an operation driven by `poll()`. Returns `false`, and closes the
+    /// link, if the limit has passed.
     pub fn end_polled(&self) -> bool {
         if self.is_inherited() {
             return true;
@@ -189,12 +190,12 @@ impl Session {
         in_time
     }
 
-    /// Gives up the operation that somebody `poll()`s if it has taken too long; whether it has.
+    /// Gives up an operation driven by `poll()` if it has taken too long. Returns whether it has.
     pub fn expire_polled(&self) -> bool {
         if self.is_inherited() || !self.watchdog.is_overdue() {
             return false;
         }
-        // Where the watchdog came first the server is told already.
+        // If the watchdog came first, it has told the server already.
         if self.watchdog.is_spent() {
             self.break_off()
         } else {
@@ -205,7 +206,7 @@ impl Session {
         true
     }
 
-    /// Notes how far an operation is that somebody `poll()`s.
+    /// Sets the state of the operation driven by `poll()`.
     pub fn set_poll_state(&self, polled: PollState) {
         if self.is_inherited() {
             return;
@@ -214,7 +215,7 @@ impl Session {
         *self.poll_state.lock().unwrap_or_else(PoisonError::into_inner) = polled;
     }
 
-    /// What became of the operation that somebody `poll()`s; it is forgotten if it has ended.
+    /// Takes the state of the operation driven by `poll()`, and leaves [`PollState::Idle`].
     pub fn take_poll_state(&self) -> PollState {
         if self.is_inherited() {
             return PollState::Idle;
@@ -224,13 +225,13 @@ impl Session {
         std::mem::take(&mut *polled)
     }
 
-    /// Whether somebody has to `poll()` before the operation under way can end.
+    /// Whether the operation under way can only end through `poll()`.
     #[inline]
     pub fn is_polled(&self) -> bool {
         self.polling.load(Ordering::Acquire)
     }
 
-    /// What the engine answers to a question, once there is one.
+    /// Calls `question` with the engine, if there is one, and returns its answer.
     pub fn ask<T>(&self, question: impl FnOnce(&Engine) -> T) -> Option<T> {
         self.look()?.engine().map(question)
     }
@@ -240,7 +241,7 @@ impl Session {
         self.look().map_or(-1, |link| link.fd())
     }
 
-    /// What it takes to cancel a running operation.
+    /// A token that cancels the running operation.
     pub fn cancel_token(&self) -> Option<CancelToken> {
         self.link().cancel_token()
     }
@@ -256,14 +257,15 @@ impl Session {
         started
     }
 
-    /// One step that never blocks.
+    /// Takes one step, which never blocks.
     pub fn advance(&self) -> Result<Progress, Error> {
         self.check_step()?;
         self.advance_link(&mut self.link())
     }
 
-    /// The same on the locked link. An error in an answer may be the server's reason for ending the
-    /// session. What came behind a good answer is the next operation's matter: this one is whole.
+    /// [`Session::advance`] on the locked link. An error in an answer may be the server's reason
+    /// for ending the session. Bytes after a good answer are for the next operation: this one is
+    /// whole.
     fn advance_link(&self, link: &mut Link) -> Result<Progress, Error> {
         let progress = link.advance();
         let over = match &progress {
@@ -277,12 +279,12 @@ impl Session {
         progress
     }
 
-    /// The operation under way offers no more rows before it is over.
+    /// Tells the operation under way to offer no more rows before it is over.
     pub fn keep_rows(&self) {
         self.with_engine(Engine::keep_rows);
     }
 
-    /// Gives rows back that were read.
+    /// Gives rows that were read back to the engine.
     pub fn give_back(&self, rows: Rows) {
         self.with_engine(|engine| engine.give_back(rows));
     }
@@ -292,8 +294,8 @@ impl Session {
         self.ask(Engine::phase) == Some(Phase::CopyBoth)
     }
 
-    /// Sends what is to be sent, waiting where it must; what comes meanwhile stays for later. What
-    /// stopped it, if there is still something to send.
+    /// Sends all pending data, waiting where it must; incoming data stay in the socket. Returns
+    /// what stopped it, if something is still unsent.
     pub fn flush(&self, until: Option<Instant>) -> Result<Option<Stop>, Error> {
         self.check_step()?;
         loop {
@@ -315,12 +317,12 @@ impl Session {
         }
     }
 
-    /// Whether what is waited for is that the caller gives more data of COPY FROM.
+    /// Whether the operation waits for the caller to supply more data of COPY FROM.
     pub fn is_hungry(&self, interest: Interest) -> bool {
         hungry(interest, self.ask(Engine::phase))
     }
 
-    /// Goes on until the operation ends or has to stop, waiting where it must.
+    /// Drives the operation until it ends or has to stop, waiting where it must.
     #[expect(clippy::disallowed_methods, reason = "the driver that waits itself")]
     pub fn drive(&self, until: Option<Instant>) -> Result<Stop, Error> {
         self.check_step()?;
@@ -341,7 +343,8 @@ impl Session {
             }
             let Some(interest) = wants else {
                 drop(link);
-                // Where there is always more to read no wait is ever interrupted.
+                // While there is always more to read, no wait gives a signal the chance to
+                // interrupt.
                 let since = *busy_since.get_or_insert_with(Instant::now);
                 if since.elapsed() >= LONGEST_UNSEEN {
                     return Ok(Stop::Interrupted);
@@ -378,8 +381,8 @@ impl Session {
         }
     }
 
-    /// Has the server cancel the operation under way, then takes the rest of its answer. `None`,
-    /// and the link is closed, if that does not end within `patience`.
+    /// Asks the server to cancel the operation under way, then reads the rest of its answer.
+    /// Returns `None`, and closes the link, if that does not end within `patience`.
     pub fn cancel_and_drain(&self, patience: Duration) -> Option<Outcome> {
         if !self.claim_to_end() {
             self.break_off();
@@ -387,8 +390,8 @@ impl Session {
         }
         let patience = self.timeout().map_or(patience, |timeout| timeout.min(patience));
         let until = Instant::now() + patience;
-        // Without a token there is no session yet that could be kept. A request that may still be on
-        // its way could hit whatever is run next.
+        // Without a token there is no session yet that could be kept. And a cancel request that may
+        // still be on its way could hit the next statement.
         let sent = self.cancel_token().map(|token| token.send(Some(patience), &mut || true));
         if !matches!(sent, Some(Ok(()))) {
             self.break_off();
@@ -397,8 +400,8 @@ impl Session {
         self.drain(until, b"canceled")
     }
 
-    /// Gives up an operation that took too long: the connection is closed, and the server is told to
-    /// stop, by a thread, since it may not be there any more.
+    /// Gives up an operation that took too long: closes the connection, and tells the server to
+    /// stop. A thread does the telling, because the server may be unreachable.
     pub fn expire(&self) {
         if !self.claim_to_end() {
             return self.break_off();
@@ -411,14 +414,14 @@ impl Session {
         }
     }
 
-    /// Takes the rest of an answer that the server has begun to end. `None`, and the link is closed,
-    /// if that does not end within `patience`.
+    /// Reads the rest of an answer that the server has begun to end. Returns `None`, and closes the
+    /// link, if that does not end within `patience`.
     pub fn finish(&self, patience: Duration) -> Option<Outcome> {
         self.drain(Instant::now() + patience, b"over")
     }
 
-    /// Takes the rest of an answer, refusing and discarding the data of COPY on the way. `None`,
-    /// and the link is closed, if it did not come to its end in time.
+    /// Reads the rest of an answer; refuses and discards the data of COPY on the way. Returns
+    /// `None`, and closes the link, if the answer did not end in time.
     fn drain(&self, until: Instant, reason: &[u8]) -> Option<Outcome> {
         let outcome = self.take_rest(until, reason);
         if outcome.is_none() {
@@ -448,8 +451,8 @@ impl Session {
                     }
                 }
                 Ok(Stop::Backlog) => {
-                    // They are kept for the program, which may be waiting for them. The engine bounds
-                    // the notices.
+                    // Notifications are kept for the program, which may be waiting for them. The
+                    // engine itself bounds the notices.
                     if self.ask(Engine::pending_notifications).unwrap_or_default() > MAX_BACKLOG {
                         return None;
                     }
@@ -464,7 +467,7 @@ impl Session {
         }
     }
 
-    /// Lets `f` work on the engine; there is one whenever an operation is under way.
+    /// Calls `f` with the engine, which exists whenever an operation is under way.
     pub fn with_engine<T>(&self, f: impl FnOnce(&mut Engine) -> T) -> T
     where
         T: NoEngine,
@@ -475,7 +478,7 @@ impl Session {
         self.link().engine_mut().map_or_else(T::no_engine, f)
     }
 
-    /// Notes that the server is gone; the first verdict stands.
+    /// Marks the session as broken, unless it was closed before.
     pub fn mark_broken(&self) {
         let _ = self.closed.compare_exchange(
             Closed::Open as u8,
@@ -497,8 +500,8 @@ impl Session {
         self.shut();
     }
 
-    /// `close()` while somebody waits for the socket in a loop of their own: they wake up, find the
-    /// session closed, and give up the operation, which closes the link.
+    /// `close()` while the program's own loop waits for the socket: the loop wakes up, finds the
+    /// session closed, and gives up the operation, which closes the link.
     pub fn hang_up(&self) {
         self.closed.store(Closed::ByUser as u8, Ordering::Release);
         if self.claim_to_end() {
@@ -520,15 +523,15 @@ impl Drop for Session {
     }
 }
 
-/// In COPY FROM there is nothing to wait for once everything is sent: the server speaks only if
-/// something is wrong.
+/// Whether COPY FROM has sent everything. There is nothing to wait for then: the server only speaks
+/// if something is wrong.
 fn hungry(interest: Interest, phase: Option<Phase>) -> bool {
     phase == Some(Phase::CopyIn) && !interest.contains(Interest::WRITE)
 }
 
-/// What [`Session::with_engine`] gives while there is no engine.
+/// The value that [`Session::with_engine`] returns if there is no engine.
 pub trait NoEngine {
-    /// The answer without an engine.
+    /// The value to return without an engine.
     fn no_engine() -> Self;
 }
 

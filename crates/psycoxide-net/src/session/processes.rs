@@ -6,25 +6,25 @@ use super::Session;
 use crate::error::Error;
 use crate::ownership::Refusal;
 
-/// What an operation ends with in a child that was forked in its middle.
+/// The error of an operation in a child that was forked in its middle.
 const FORKED: &str =
     "the process was forked in the middle of the operation, which stays the parent's";
 
 impl Session {
-    /// Has this process use the session, if it may: of those that a fork left with it the first
-    /// one does.
+    /// Claims the session for this process. Of the processes that share it after a fork, the first
+    /// to claim it may use it.
     ///
     /// # Errors
-    /// Why it may not.
+    /// Why this process may not use the session.
     #[inline]
     pub fn claim(&self) -> Result<(), Refusal> {
         if self.ownership.is_certain() { Ok(()) } else { self.ownership.take(|| self.adopt()) }
     }
 
-    /// Whether this process may still come to use the session.
+    /// Checks whether this process may use the session, without claiming it.
     ///
     /// # Errors
-    /// Why it may not.
+    /// Why this process may not use the session.
     #[inline]
     pub fn check_claim(&self) -> Result<(), Refusal> {
         if self.ownership.is_certain() {
@@ -39,17 +39,19 @@ impl Session {
         self.check_claim().err()
     }
 
-    /// Whether a parent process has left it to this one, which has not used it.
+    /// Whether this process got the session by a fork and has not used it.
     pub fn is_inherited(&self) -> bool {
         self.ownership.is_inherited()
     }
 
-    /// Claims the session to end something: what it did not begin an inheritor leaves alone.
+    /// Claims the session in order to end an operation. A process that inherited it leaves alone
+    /// what it did not begin.
     pub fn claim_to_end(&self) -> bool {
         !self.is_inherited() && self.claim().is_ok()
     }
 
-    /// Makes an inherited session usable, whose threads are gone; whether it was at rest.
+    /// Makes an inherited session usable, without the parent's threads. Returns whether it was at
+    /// rest.
     fn adopt(&self) -> bool {
         self.turn.adopt()
             && !self.is_polled()
@@ -58,12 +60,13 @@ impl Session {
             && self.watchdog.adopt()
     }
 
-    /// Refuses steps of an operation in which the process was forked: they go on in the parent.
+    /// Refuses steps of an operation during which the process was forked: the parent goes on with
+    /// it.
     pub(super) fn check_step(&self) -> Result<(), Error> {
         self.claim().map_err(|_| psycoxide_proto::Error::Misuse(FORKED).into())
     }
 
-    /// Closes the link. A conversation that is another process's is left alone.
+    /// Closes the link, but leaves alone a conversation that belongs to another process.
     pub(super) fn shut(&self) {
         if self.claim_to_end() {
             self.link().close();
@@ -72,8 +75,8 @@ impl Session {
         }
     }
 
-    /// Lets the link go. What a thread of a parent process may have been changing is never touched:
-    /// its memory stays, and the descriptor until the child ends.
+    /// Lets the link go. If a thread of the parent may have been changing it at the fork, it is
+    /// never touched: its memory leaks, and its descriptor stays open until the child ends.
     fn abandon(&self) {
         match self.look() {
             Some(mut link) => link.abandon(),

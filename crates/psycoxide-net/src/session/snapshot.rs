@@ -1,14 +1,15 @@
-//! What is noted of a session for forked children.
+//! Properties of a session, noted for forked children.
 //!
-//! A child may ask about the connections that it inherits. What one of its parent's threads had
-//! locked when it forked is locked for ever, though, and may be half changed.
+//! A child may ask about the connections that it inherits, but it cannot always look at the link:
+//! if a thread of the parent had it locked at the fork, it stays locked for ever, perhaps half
+//! changed.
 
 use std::os::fd::RawFd;
 
 use crate::link::Link;
 use crate::tls::TlsInfo;
 
-/// How a session stood when its parameters last changed.
+/// The properties of a session when its parameters last changed.
 pub struct SessionSnapshot {
     /// The descriptor of its socket.
     pub fd: RawFd,
@@ -16,9 +17,9 @@ pub struct SessionSnapshot {
     pub host: Option<String>,
     /// The port.
     pub port: Option<u16>,
-    /// What is known of TLS, if it is in use.
+    /// The properties of the TLS session, if there is one.
     pub tls: Option<TlsInfo>,
-    /// The server's process.
+    /// The process id of the server.
     pub backend_pid: i32,
     /// The server's version.
     pub server_version: u32,
@@ -30,7 +31,7 @@ pub struct SessionSnapshot {
 }
 
 impl SessionSnapshot {
-    /// How the session of a link stands, if there is one.
+    /// The properties of a link's session, if there is one.
     pub fn of(link: &Link) -> Option<Self> {
         let engine = link.engine()?;
         let parameters = engine.parameters();

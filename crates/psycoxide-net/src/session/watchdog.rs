@@ -1,15 +1,16 @@
-//! A bound on operations that others wait for: the program's own loop, or a wait callback.
+//! A time limit on operations for which the program itself waits: in its own loop, or in a wait
+//! callback.
 //!
-//! They wait for the socket, without a limit that we could set. So a thread ends the socket's
-//! traffic when the time is over, which makes the socket ready; `poll()` then says why. A session has
-//! such a thread from the first operation on that is bounded this way.
+//! The program waits for the socket, and we cannot limit its wait. So when the time is over, a
+//! thread shuts the socket down, which makes it ready; `poll()` then raises the error. A session
+//! starts this thread with its first operation that needs it.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::link::Link;
 
-/// The bound on the operation under way, of one session.
+/// The time limit on the operation under way, for one session.
 #[derive(Default)]
 pub struct Watchdog {
     shared: Arc<Shared>,
@@ -23,15 +24,15 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// When the operation under way has to be over.
+    /// The deadline of the operation under way.
     until: Option<Instant>,
-    /// How long the server may take to be told.
+    /// How long telling the server may take.
     patience: Option<Duration>,
-    /// The thread is there.
+    /// The thread runs.
     started: bool,
-    /// When the thread looks again by itself; `None` if it waits to be woken.
+    /// When the thread wakes by itself; `None` if it waits to be woken.
     wakes: Option<Instant>,
-    /// The time was over once: the socket is of no more use.
+    /// A time limit has passed: the socket is shut down.
     spent: bool,
     /// The session is gone.
     over: bool,
@@ -44,7 +45,7 @@ impl Shared {
 }
 
 impl Watchdog {
-    /// The operation that begins now may take this long.
+    /// Starts the time limit of an operation.
     pub fn arm(&self, timeout: Duration, link: &Arc<Mutex<Link>>) {
         let until = Instant::now() + timeout;
         let mut state = self.shared.state();
@@ -53,15 +54,15 @@ impl Watchdog {
         if !state.started {
             let (shared, link) = (Arc::clone(&self.shared), Arc::downgrade(link));
             let thread = std::thread::Builder::new().name("psycoxide-watch".to_owned());
-            // Without a thread `poll()` still looks at the clock.
+            // Without a thread `poll()` still checks the clock.
             state.started = thread.spawn(move || keep(&shared, &link)).is_ok();
         } else if state.wakes.is_none_or(|wakes| until < wakes) {
-            // Else it wakes in time, and finds what is due by then.
+            // Otherwise the thread wakes in time, and reads the deadline then.
             self.shared.changed.notify_one();
         }
     }
 
-    /// The operation has ended.
+    /// Ends the time limit: the operation is over.
     pub fn disarm(&self) {
         self.shared.state().until = None;
     }
@@ -72,30 +73,31 @@ impl Watchdog {
         state.spent || state.until.is_some_and(|until| until <= Instant::now())
     }
 
-    /// Whether the socket's traffic was ended, and the server told.
+    /// Whether the thread has shut the socket down and told the server.
     pub fn is_spent(&self) -> bool {
         self.shared.state().spent
     }
 
-    /// Makes it usable in a forked child, which has not the thread; whether nobody was changing it.
+    /// Makes the watchdog usable in a forked child, which lacks the thread. Returns whether nobody
+    /// was changing it at the fork.
     pub fn adopt(&self) -> bool {
         let Ok(mut state) = self.shared.state.try_lock() else { return false };
         state.started = false;
         true
     }
 
-    /// The session is gone: so is the thread, soon.
+    /// Ends the thread, because the session is gone.
     pub fn end(&self) {
         let mut state = self.shared.state();
         state.over = true;
-        // To wake is a system call, and hardly any session has the thread.
+        // Waking it costs a system call, and hardly any session has the thread.
         if state.started {
             self.shared.changed.notify_one();
         }
     }
 }
 
-/// What the thread does until the session is gone.
+/// The body of the thread.
 fn keep(shared: &Shared, link: &Weak<Mutex<Link>>) {
     let mut state = shared.state();
     while !state.over {
@@ -119,7 +121,7 @@ fn keep(shared: &Shared, link: &Weak<Mutex<Link>>) {
     }
 }
 
-/// Wakes whoever waits for the socket, and has the server stop.
+/// Wakes whoever waits for the socket, and tells the server to stop.
 fn interrupt(link: &Weak<Mutex<Link>>, patience: Option<Duration>) {
     let Some(link) = link.upgrade() else { return };
     let token = {
