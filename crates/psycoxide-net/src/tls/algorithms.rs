@@ -1,7 +1,7 @@
-//! The signatures that can be verified: ring's, and ECDSA where ring has it not.
+//! The signature algorithms that can be verified: ring's, and the ECDSA variants that ring lacks.
 //!
-//! ring knows P-256 and P-384 with the two hashes that the web uses. Authorities made with OpenSSL
-//! may as well have P-521, or SHA-512 with any curve.
+//! ring has P-256 and P-384 with the two hashes that the web uses. Authorities made with OpenSSL
+//! may also use P-521, or SHA-512 with any curve.
 
 use once_cell::race::OnceBox;
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
@@ -84,16 +84,16 @@ impl SignatureVerificationAlgorithm for Ecdsa {
     }
 }
 
-/// All of them, for chains and for handshakes.
+/// All algorithms, for chains and for handshakes.
 pub(super) fn algorithms() -> WebPkiSupportedAlgorithms {
     static ALL: OnceBox<WebPkiSupportedAlgorithms> = OnceBox::new();
     *ALL.get_or_init(|| {
         let ring = default_provider().signature_verification_algorithms;
         let own: [Algorithm; 4] = [P256_SHA512, P384_SHA512, P521_SHA384, P521_SHA512];
-        // With TLS 1.3 the scheme stands for the first; with 1.2 for the hash alone.
+        // In TLS 1.3 the scheme means the first algorithm; in 1.2 it means any with this hash.
         let by_scheme: &'static [Algorithm] = &[P521_SHA512, P384_SHA512, P256_SHA512];
         let mapping = [(SignatureScheme::ECDSA_NISTP521_SHA512, by_scheme)];
-        // Once a process: rustls wants them to live as long as it.
+        // Leaked once in a process: rustls wants them to be static.
         Box::new(WebPkiSupportedAlgorithms {
             all: [ring.all, &own].concat().leak(),
             mapping: [ring.mapping, &mapping].concat().leak(),

@@ -1,4 +1,4 @@
-//! Channel binding: what the server's certificate contributes to SCRAM-SHA-256-PLUS.
+//! Channel binding: the hash of the server's certificate for SCRAM-SHA-256-PLUS.
 
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 use x509_cert::der::asn1::{AnyRef, ObjectIdentifier};
@@ -10,11 +10,11 @@ const fn oid(text: &str) -> ObjectIdentifier {
     ObjectIdentifier::new_unwrap(text)
 }
 
-/// `id-RSASSA-PSS`, whose parameters name the hash.
+/// `id-RSASSA-PSS`; its parameters name the hash.
 const RSA_PSS: ObjectIdentifier = oid("1.2.840.113549.1.1.10");
 
-/// The hashes that algorithms are known to use, of signatures and of themselves. MD5 and SHA-1
-/// count as SHA-256: they are replaced by it.
+/// The hashes of signature algorithms and of hash algorithms. MD5 and SHA-1 are replaced by
+/// SHA-256.
 const HASHES: [(ObjectIdentifier, Hash); 16] = [
     (oid("1.2.840.113549.1.1.4"), Hash::Sha256), // md5WithRSAEncryption
     (oid("1.2.840.113549.1.1.5"), Hash::Sha256), // sha1WithRSAEncryption
@@ -42,8 +42,8 @@ enum Hash {
     Sha512,
 }
 
-/// The `tls-server-end-point` of a certificate; none if its signature uses no single hash, as
-/// Ed25519's does.
+/// The `tls-server-end-point` of a certificate; `None` if its signature algorithm has no single
+/// hash, like Ed25519.
 ///
 /// RFC 5929, section 4.1: "The hash of the TLS server's certificate […] as it appears, octet for
 /// octet, in the server's Certificate message", by the hash of the certificate's signature; "if
@@ -58,7 +58,7 @@ pub(super) fn end_point(certificate: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// The hash of a signature's AlgorithmIdentifier, without its outer header.
+/// The hash that an AlgorithmIdentifier names; `algorithm` is without its outer header.
 fn hash_of(algorithm: &[u8]) -> der::Result<Option<Hash>> {
     let mut reader = SliceReader::new(algorithm)?;
     let kind = ObjectIdentifier::decode(&mut reader)?;

@@ -1,4 +1,4 @@
-//! The buffers of a session of TLS: what arrived, what is to be sent, what is decrypted.
+//! The buffers of a TLS session: for received records, records to be sent, and decrypted data.
 
 use std::io::{self, Read};
 
@@ -8,19 +8,19 @@ use socket2::Socket;
 use super::failure::TlsFailure;
 use crate::sigpipe::send;
 
-/// Room for what arrives: several records, of at most 16 kB and a bit each. PostgreSQL's are 8 kB.
+/// Room for several incoming records, of at most 16 kB and a bit each. PostgreSQL's are 8 kB.
 const INCOMING: usize = 64 << 10;
 
-/// The room grows to this for a message of the handshake that is longer, as rustls allows.
+/// The room may grow to this for a longer handshake message, as rustls allows.
 const MOST_INCOMING: usize = 256 << 10;
 
-/// What arrived and is not decrypted: `start..end` of the buffer.
+/// Received but not decrypted: `start..end` of the buffer.
 #[derive(Default)]
 pub(super) struct Incoming {
     data: Vec<u8>,
     start: usize,
     end: usize,
-    /// There is no whole record in it.
+    /// The buffer holds no whole record.
     stalled: bool,
     /// The last read filled all its room.
     full: bool,
@@ -70,7 +70,7 @@ impl Incoming {
     }
 }
 
-/// What is encrypted and not sent: `sent..end` of the buffer.
+/// Encrypted but not sent: `sent..end` of the buffer.
 #[derive(Default)]
 pub(super) struct Outgoing {
     data: Vec<u8>,
@@ -83,7 +83,7 @@ impl Outgoing {
         self.end == 0
     }
 
-    /// Appends what `write` writes, which needs about `size` bytes.
+    /// Appends the output of `write`, which needs about `size` bytes.
     pub(super) fn append<E: NeedsRoom>(
         &mut self,
         size: usize,
@@ -101,17 +101,17 @@ impl Outgoing {
         }
     }
 
-    /// Room once made is kept, so that it is wiped once only.
+    /// Makes room for `size` more bytes. The buffer never shrinks, so that it is zeroed only once.
     fn make_room(&mut self, size: usize) {
         if self.data.len() < self.end + size {
             self.data.resize(self.end + size, 0);
         }
     }
 
-    /// Sends it all.
+    /// Sends everything.
     ///
     /// # Errors
-    /// `WouldBlock` when the socket takes no more of it.
+    /// `WouldBlock` when the socket takes no more.
     pub(super) fn flush(&mut self, socket: &Socket) -> io::Result<()> {
         while let Some(rest) = self.data.get(self.sent..self.end).filter(|rest| !rest.is_empty()) {
             match send(socket, rest) {
@@ -125,7 +125,7 @@ impl Outgoing {
     }
 }
 
-/// The errors of rustls that say how much room is missing.
+/// The errors of rustls that say how much room is needed.
 pub(super) trait NeedsRoom {
     fn room(&self) -> Option<usize>;
 }
@@ -148,7 +148,7 @@ impl NeedsRoom for EncryptError {
     }
 }
 
-/// What is decrypted and not handed over.
+/// Decrypted data that the reader has not taken yet.
 #[derive(Default)]
 pub(super) struct Held {
     bytes: Vec<u8>,
@@ -160,7 +160,8 @@ impl Held {
         self.bytes.is_empty()
     }
 
-    /// Copies `payload` to `room`, and keeps what does not fit; how much did.
+    /// Copies `payload` to `room`, and keeps the part that does not fit. Returns how many bytes
+    /// fitted.
     pub(super) fn pour(&mut self, payload: &[u8], room: &mut [u8]) -> usize {
         let fits = if self.is_empty() { payload.len().min(room.len()) } else { 0 };
         if let (Some((head, tail)), Some(room)) =
@@ -172,7 +173,7 @@ impl Held {
         fits
     }
 
-    /// Hands over what fits into `room`.
+    /// Copies as much as fits into `room`.
     pub(super) fn take(&mut self, room: &mut [u8]) -> usize {
         let rest = self.bytes.get(self.taken..).unwrap_or_default();
         let count = rest.len().min(room.len());

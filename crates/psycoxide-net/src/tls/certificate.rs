@@ -1,6 +1,6 @@
-//! A certificate, taken apart as far as its verification needs it.
+//! A certificate, parsed as far as its verification needs.
 //!
-//! Version 1 is read as well: it is what PostgreSQL's own manual makes servers' certificates with.
+//! Version 1 is read as well: the commands in PostgreSQL's own manual make such certificates.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(super) const NETSCAPE_TYPE: ObjectIdentifier =
 
 const VERSION_1: u8 = 0;
 
-/// What somebody signed: a certificate, or a list of revoked ones.
+/// A signed structure: a certificate or a revocation list.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Signed<'a> {
     /// The signed bytes themselves.
@@ -32,7 +32,7 @@ pub(super) struct Signed<'a> {
     signature: &'a [u8],
 }
 
-/// A public key: SubjectPublicKeyInfo, taken apart.
+/// A public key: the parts of SubjectPublicKeyInfo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PublicKey<'a> {
     /// The AlgorithmIdentifier, without its outer header.
@@ -57,7 +57,7 @@ pub(super) struct Certificate<'a> {
 }
 
 impl<'a> Signed<'a> {
-    /// Takes apart what every signed thing is: the body, the algorithm, the signature.
+    /// Splits a signed structure into the body, the algorithm and the signature.
     pub(super) fn read(der: &'a [u8]) -> der::Result<Self> {
         let mut reader = SliceReader::new(der)?;
         let signed = reader.sequence(|reader| {
@@ -102,7 +102,8 @@ impl<'a> Certificate<'a> {
                 None => VERSION_1,
             };
             let serial = IntRef::decode(reader)?.as_bytes();
-            // It stands in the signed part and beside the signature, and has to be the same.
+            // The algorithm stands in the signed part and beside the signature, and must be the
+            // same.
             if algorithm(reader)? != signed.algorithm {
                 return Err(ErrorKind::Failed.into());
             }
@@ -113,7 +114,7 @@ impl<'a> Certificate<'a> {
             let key = PublicKey::read(reader.tlv_bytes()?)?;
             let mut extensions = Vec::new();
             while !reader.is_finished() {
-                // Unique identifiers of issuer and subject come before them, in theory.
+                // In theory, unique identifiers of issuer and subject come before the extensions.
                 match explicit(reader, 3)? {
                     Some(list) => extensions = Extensions::from_der(list)?,
                     None => drop(reader.tlv_bytes()?),
@@ -156,7 +157,7 @@ impl<'a> Certificate<'a> {
         T::from_der(extension).map(Some)
     }
 
-    /// What is in an extension, if it is there.
+    /// The content of an extension, if it is there.
     pub(super) fn raw_extension(&self, oid: ObjectIdentifier) -> der::Result<Option<&[u8]>> {
         let mut found = self.extensions.iter().filter(|extension| extension.extn_id == oid);
         match (found.next(), found.next()) {
@@ -165,15 +166,15 @@ impl<'a> Certificate<'a> {
         }
     }
 
-    /// Whether an extension is there more than once, which RFC 5280 (section 4.2) rules out: readers
-    /// would differ in which of them counts.
+    /// Whether an extension is there more than once, which RFC 5280 (section 4.2) forbids: readers
+    /// would differ about which one counts.
     pub(super) fn repeats_extension(&self) -> bool {
         let mut all: Vec<_> = self.extensions.iter().map(|it| it.extn_id).collect();
         all.sort_unstable();
         all.windows(2).any(|pair| pair.first() == pair.last())
     }
 
-    /// The bits of Netscape's extension, the first the highest.
+    /// The bits of Netscape's extension; the first bit is the highest.
     pub(super) fn netscape_type(&self) -> der::Result<Option<u8>> {
         let Some(extension) = self.raw_extension(NETSCAPE_TYPE)? else { return Ok(None) };
         let bits = BitStringRef::from_der(extension)?;
@@ -187,7 +188,7 @@ impl<'a> Certificate<'a> {
     }
 }
 
-/// What is inside the next value if that carries this explicit tag.
+/// The content of the next value, if it has this explicit tag.
 fn explicit<'a>(reader: &mut SliceReader<'a>, number: u32) -> der::Result<Option<&'a [u8]>> {
     if reader.is_finished() {
         return Ok(None);
@@ -200,14 +201,15 @@ fn explicit<'a>(reader: &mut SliceReader<'a>, number: u32) -> der::Result<Option
     }
 }
 
-/// The Time that comes next, since 1970; earlier ones count as that.
+/// Reads a Time, as seconds since 1970; earlier times count as 1970.
 fn time(reader: &mut SliceReader<'_>) -> der::Result<Duration> {
     let tag = Tag::peek(reader)?;
     let malformed = || der::Error::from(tag.value_error());
     let text = str::from_utf8(content(reader.tlv_bytes()?)?).map_err(|_| malformed())?;
     let digits = text.strip_suffix('Z').filter(|text| text.bytes().all(|it| it.is_ascii_digit()));
     let digits = match (tag, digits) {
-        // Two figures of the year, of the fifty years before 2000 or after (RFC 5280, 4.1.2.5.1).
+        // Two digits of the year: 50 to 99 mean the 1900s, 00 to 49 the 2000s (RFC 5280,
+        // 4.1.2.5.1).
         (Tag::UtcTime, Some(digits)) if digits < "5" => format!("20{digits}"),
         (Tag::UtcTime, Some(digits)) => format!("19{digits}"),
         (Tag::GeneralizedTime, Some(digits)) => digits.to_owned(),
@@ -226,13 +228,13 @@ fn time(reader: &mut SliceReader<'_>) -> der::Result<Duration> {
     Ok(if is_early { Duration::ZERO } else { time.unix_duration() })
 }
 
-/// The AlgorithmIdentifier that comes next, without its header.
+/// Reads an AlgorithmIdentifier, without its header.
 fn algorithm<'a>(reader: &mut SliceReader<'a>) -> der::Result<&'a [u8]> {
     Tag::peek(reader)?.assert_eq(Tag::Sequence)?;
     content(reader.tlv_bytes()?)
 }
 
-/// What is behind the header of a value.
+/// The content of a value, after its header.
 pub(super) fn content(der: &[u8]) -> der::Result<&[u8]> {
     let mut reader = SliceReader::new(der)?;
     let header = x509_cert::der::Header::decode(&mut reader)?;

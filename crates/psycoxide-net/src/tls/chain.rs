@@ -1,10 +1,10 @@
-//! Whether a server's certificate leads to one that is trusted, by the rules that OpenSSL applies
-//! for libpq.
+//! Whether a chain leads from a server's certificate to a trusted one, by the rules that OpenSSL
+//! applies for libpq.
 //!
-//! They differ from those of the web, which rustls' own verifier follows: certificates of version 1
-//! are common here, and so are self-signed ones that are an authority and a server's certificate at
-//! once. On the other hand trust ends at self-signed certificates only, and those expire too. What
-//! is not understood and marked as critical is refused.
+//! They differ from the web's rules, which rustls' own verifier follows: certificates of version 1
+//! are common here, and so are self-signed ones that are an authority's and a server's certificate
+//! at once. On the other hand a chain must end at a self-signed certificate, and that can expire
+//! too. Unknown critical extensions are refused.
 
 use std::time::Duration;
 
@@ -17,21 +17,21 @@ use super::constraints;
 use super::distrust::Distrust;
 use super::revocation::RevocationLists;
 
-/// So many authorities may stand between a server's certificate and a trusted one.
+/// How many authorities may stand between a server's certificate and a trusted one.
 const MAX_LENGTH: usize = 10;
 
-/// So many signatures are looked at: a server could send many certificates of one name.
+/// How many signatures are verified at most: a server could send many certificates with one name.
 const MAX_SIGNATURES: usize = 100;
 
 /// `id-kp-serverAuth`
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 
-/// In Netscape's extension: for servers, for authorities of servers.
+/// Bits of Netscape's extension: for servers, and for authorities of servers.
 const NETSCAPE_SERVER: u8 = 0x40;
 const NETSCAPE_AUTHORITY: u8 = 0x04;
 
-/// The extensions that may be critical. Policies say what a certificate is worth to those who ask
-/// for some, which libpq does not; where to get lists of revoked certificates is up to the user.
+/// The extensions that may be critical. Policies matter only to clients that ask for one, and libpq
+/// does not; where to get revocation lists is up to the user.
 const KNOWN_EXTENSIONS: [ObjectIdentifier; 11] = [
     ObjectIdentifier::new_unwrap("2.5.29.15"), // keyUsage
     ObjectIdentifier::new_unwrap("2.5.29.17"), // subjectAltName
@@ -46,11 +46,11 @@ const KNOWN_EXTENSIONS: [ObjectIdentifier; 11] = [
     NETSCAPE_TYPE,
 ];
 
-/// What a certificate is verified against.
+/// The data to verify a certificate against.
 pub(super) struct Trust<'a> {
     /// The certificates that the user trusts.
     pub(super) roots: &'a [Certificate<'a>],
-    /// The lists of revoked certificates, if revocation is to be looked at.
+    /// The revocation lists, if revocation is to be checked.
     pub(super) lists: Option<&'a RevocationLists>,
     pub(super) algorithms: &'a WebPkiSupportedAlgorithms,
     /// Since 1970.
@@ -58,7 +58,7 @@ pub(super) struct Trust<'a> {
 }
 
 impl<'a> Trust<'a> {
-    /// Verifies a server's certificate; `sent` are the others that it sent.
+    /// Verifies a server's certificate; `sent` are the other certificates that the server sent.
     pub(super) fn verify(
         &'a self,
         leaf: &'a Certificate<'a>,
@@ -76,7 +76,7 @@ impl<'a> Trust<'a> {
         self.roots.iter().any(|root| root.der == certificate.der)
     }
 
-    /// Looks at a whole chain, the server's certificate first, whose signatures are verified.
+    /// Checks a whole chain, the server's certificate first. Its signatures are verified already.
     fn check(&self, chain: &[&Certificate<'_>]) -> Result<(), Distrust> {
         for (depth, certificate) in chain.iter().enumerate() {
             self.check_one(certificate)?;
@@ -86,14 +86,14 @@ impl<'a> Trust<'a> {
         }
         let Some(lists) = self.lists else { return Ok(()) };
         for (depth, certificate) in chain.iter().enumerate() {
-            // The last one has signed itself.
+            // The last certificate is self-signed.
             let issuer = chain.get(depth + 1).unwrap_or(certificate);
             lists.check(certificate, issuer, self.algorithms, self.now)?;
         }
         Ok(())
     }
 
-    /// What has to be right with every certificate of a chain.
+    /// Checks what every certificate of a chain must fulfil.
     fn check_one(&self, certificate: &Certificate<'_>) -> Result<(), Distrust> {
         check_extensions(certificate)?;
         let unknown = |extension: &x509_cert::ext::Extension| {
@@ -120,14 +120,14 @@ impl<'a> Trust<'a> {
 struct Search<'a> {
     trust: &'a Trust<'a>,
     sent: &'a [Certificate<'a>],
-    /// How many more signatures may be looked at.
+    /// How many more signatures may be verified.
     signatures: usize,
-    /// Why the first chain that was tried did not do.
+    /// Why the first chain that was tried failed.
     verdict: Option<Distrust>,
 }
 
 impl<'a> Search<'a> {
-    /// Leads the chain on to a trusted end, if there is a way.
+    /// Extends the chain to a trusted end, if there is one.
     fn complete(&mut self, chain: &mut Vec<&'a Certificate<'a>>) -> bool {
         let Some(last) = chain.last().copied() else { return false };
         if last.is_self_issued() && self.trust.is_root(last) {
@@ -139,7 +139,7 @@ impl<'a> Search<'a> {
         if chain.len() > MAX_LENGTH {
             return self.fail(Distrust::TooLong);
         }
-        // A trusted certificate is the better way on than one that was sent.
+        // Trusted issuers are tried before those that were sent.
         let (trust, sent) = (self.trust, self.sent);
         for issuer in trust.roots.iter().chain(sent) {
             let known = |other: &&Certificate<'_>| other.der == issuer.der;
@@ -173,15 +173,15 @@ impl<'a> Search<'a> {
         self.trust.check(chain)
     }
 
-    /// The first verdict is the one that is told.
+    /// Keeps the verdict, unless there is one already: the first one is reported.
     fn fail(&mut self, verdict: Distrust) -> bool {
         self.verdict.get_or_insert(verdict);
         false
     }
 }
 
-/// The extensions that count have to be readable, also where their place in the chain makes no use
-/// of them.
+/// The extensions that count must be readable, even if the certificate's place in the chain does
+/// not use them.
 fn check_extensions(certificate: &Certificate<'_>) -> Result<(), Distrust> {
     if certificate.repeats_extension() {
         return Err(Distrust::Unreadable);
@@ -197,7 +197,7 @@ fn check_extensions(certificate: &Certificate<'_>) -> Result<(), Distrust> {
     readable().map(drop).map_err(unreadable)
 }
 
-/// What has to be right with the server's own certificate.
+/// Checks what the server's own certificate must fulfil.
 fn check_server(leaf: &Certificate<'_>) -> Result<(), Distrust> {
     let usage = leaf.extension::<KeyUsage>().map_err(unreadable)?;
     let any = KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment | KeyUsages::KeyAgreement;
@@ -210,7 +210,8 @@ fn check_server(leaf: &Certificate<'_>) -> Result<(), Distrust> {
     }
 }
 
-/// What has to be right with a certificate that signed another; `below` are those that it leads to.
+/// Checks what a certificate that signed another must fulfil; `below` are the certificates under
+/// it.
 fn check_authority(
     certificate: &Certificate<'_>,
     below: &[&Certificate<'_>],
@@ -222,7 +223,8 @@ fn check_authority(
     match certificate.extension::<BasicConstraints>().map_err(unreadable)? {
         Some(constraints) if !constraints.ca => return Err(Distrust::NotAnAuthority),
         Some(constraints) => {
-            // The server's own certificate does not count, nor do those that only renew a key.
+            // The server's own certificate does not count, nor do certificates that only renew a
+            // key.
             let between = below.iter().skip(1).filter(|below| !below.is_self_issued()).count();
             if constraints.path_len_constraint.is_some_and(|most| between > most.into()) {
                 return Err(Distrust::PathLength);
@@ -234,8 +236,8 @@ fn check_authority(
     constraints::check(certificate, below)
 }
 
-/// Whether a certificate is an authority's without saying so as one does today; only an end of
-/// trust may be that old. Before version 3 there was no way to say it.
+/// Whether a certificate without basicConstraints is an authority's; only a trusted root may be
+/// that old. Before version 3 there was no way to say it.
 fn is_old_authority(certificate: &Certificate<'_>) -> Result<bool, Distrust> {
     let usage = certificate.extension::<KeyUsage>().map_err(unreadable)?;
     let netscape = certificate.netscape_type().map_err(unreadable)?;

@@ -1,4 +1,4 @@
-//! A client of TLS as the options want it: what it trusts, who it is, what it offers.
+//! A TLS client as the options want it: what it trusts, who it is, what it offers.
 
 use std::fs;
 use std::io;
@@ -23,21 +23,21 @@ use super::{key, pem};
 use crate::config::{CertificateMode, Encryption, Root, SslMode, SystemStore, TlsVersion};
 use crate::error::system;
 
-/// The protocol's name inside TLS.
+/// PostgreSQL's protocol name for ALPN.
 pub(super) const ALPN: &[u8] = b"postgresql";
 
-/// What to do about a root certificate that is not there.
+/// The advice about a missing root certificate.
 const ADVICE: &str = "Either provide the file, use the system's trusted roots with \
     sslrootcert=system, or change sslmode to disable server certificate verification.";
 
-/// A client, and what it will have been asked.
+/// A client's configuration, and the client's identity.
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) config: Arc<ClientConfig>,
     pub(super) identity: Arc<Identity>,
 }
 
-/// Who we are, and whether the server wanted to know.
+/// Who the client is, and whether the server wanted to know.
 #[derive(Debug)]
 pub(super) struct Identity {
     key: Option<Arc<CertifiedKey>>,
@@ -51,7 +51,7 @@ impl Identity {
         self.requested.load(Ordering::Relaxed)
     }
 
-    /// Whether it was sent one.
+    /// Whether a certificate was sent to it.
     pub(super) fn was_sent(&self) -> bool {
         self.sent.load(Ordering::Relaxed)
     }
@@ -66,7 +66,7 @@ impl ResolvesClientCert for Identity {
     }
 
     fn has_certs(&self) -> bool {
-        // Also without one it is to be known whether the server asked.
+        // Without a certificate, too, we want to know whether the server asked.
         true
     }
 }
@@ -76,7 +76,8 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::clone(PROVIDER.get_or_init(|| Box::new(Arc::new(default_provider()))))
 }
 
-/// Reads the files that the options name, in libpq's order, each time: they may have changed.
+/// Reads the files that the options name, in libpq's order. Each connection reads them again,
+/// because they may have changed.
 ///
 /// # Errors
 /// [`TlsFailure::Refused`] with libpq's text when a file is missing or unfit.
@@ -99,7 +100,7 @@ pub(super) fn client(options: &Encryption) -> Result<Client, TlsFailure> {
     // Each connection shows its certificate, as with libpq.
     config.resumption = Resumption::disabled();
     if let Some(path) = &options.key_log {
-        // libpq, too, goes on without the file.
+        // libpq, too, goes on if it cannot open the file.
         if let Ok(file) = KeyLogFile::open(path) {
             config.key_log = Arc::new(file);
         }
@@ -119,8 +120,8 @@ fn versions(options: &Encryption) -> Result<Vec<&'static SupportedProtocolVersio
     Ok(allowed)
 }
 
-/// What to verify the server's certificate against; nothing if there is no root certificate and
-/// the mode can do without.
+/// The trust anchors to verify the server's certificate against. `None` if there is no root
+/// certificate and the mode does not need one.
 fn anchors(options: &Encryption) -> Result<Option<Anchors>, String> {
     let must_verify = matches!(options.mode, SslMode::VerifyCa | SslMode::VerifyFull);
     match &options.root {
@@ -154,8 +155,8 @@ fn system_anchors(store: &SystemStore) -> Result<Anchors, String> {
     Ok(Anchors { roots, lists: None })
 }
 
-/// The lists of revoked certificates. A file that cannot be read switches the check off, as it
-/// does with libpq: "the default is to ignore" it. A folder switches it on, whatever is in it.
+/// The lists of revoked certificates. A file that cannot be read switches the check off, as it does
+/// with libpq: "the default is to ignore" it. A folder switches the check on, even an empty one.
 fn revocation(options: &Encryption, mut lists: Vec<Vec<u8>>) -> Option<RevocationLists> {
     if let Some(file) = &options.crl_file {
         let (certificates, found) = certificates_and_lists(&fs::read(file).ok()?);
@@ -175,7 +176,7 @@ fn revocation(options: &Encryption, mut lists: Vec<Vec<u8>>) -> Option<Revocatio
     Some(RevocationLists::new(lists))
 }
 
-/// The certificates and the lists of revoked ones in a PEM file.
+/// The certificates and the revocation lists in a PEM file.
 fn certificates_and_lists(contents: &[u8]) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
     let (mut certificates, mut lists) = (Vec::new(), Vec::new());
     for block in pem::blocks(contents) {

@@ -1,4 +1,4 @@
-//! Name constraints: which names an authority may give certificates to (RFC 5280, 4.2.1.10), as
+//! Name constraints: for which names an authority may issue certificates (RFC 5280, 4.2.1.10), as
 //! OpenSSL reads them.
 
 use std::mem::discriminant;
@@ -14,18 +14,18 @@ use super::general_name::GeneralName;
 /// `id-ce-nameConstraints`
 const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");
 
-/// So many pairs of a name and a subtree are looked at; OpenSSL's figure. An authority of which
-/// somebody got hold could take a lot of time otherwise.
+/// How many pairs of a name and a subtree are compared at most; OpenSSL's limit. Otherwise a stolen
+/// authority could make clients spend a lot of time.
 const MAX_COMPARED: usize = 1 << 20;
 
-/// Whether all names of the certificates below an authority are within its constraints.
+/// Checks that all names of the certificates below an authority are within its constraints.
 pub(super) fn check(
     authority: &Certificate<'_>,
     below: &[&Certificate<'_>],
 ) -> Result<(), Distrust> {
     let Some(constraints) = read(authority).map_err(unreadable)? else { return Ok(()) };
     for (depth, certificate) in below.iter().enumerate() {
-        // The self-issued ones in between only renew a key.
+        // Self-issued certificates in between only renew a key.
         if depth == 0 || !certificate.is_self_issued() {
             constraints.check(&names(certificate, depth == 0)?)?;
         }
@@ -33,7 +33,7 @@ pub(super) fn check(
     Ok(())
 }
 
-/// The constraints that a certificate holds.
+/// Reads the constraints of a certificate.
 pub(super) fn read<'c>(certificate: &'c Certificate<'_>) -> der::Result<Option<Constraints<'c>>> {
     certificate.raw_extension(NAME_CONSTRAINTS)?.map(Constraints::read).transpose()
 }
@@ -48,19 +48,19 @@ pub(super) struct Constraints<'a> {
     excluded: Vec<Subtree<'a>>,
 }
 
-/// A name that stands for all below it.
+/// A name that stands for all names below it.
 struct Subtree<'a> {
     base: Name<'a>,
-    /// Whether it is about some levels only, which RFC 5280 rules out.
+    /// Whether it covers only some levels, which RFC 5280 forbids.
     is_bounded: bool,
 }
 
 /// A name that constraints apply to.
 enum Name<'a> {
     Directory(DirectoryName<'a>),
-    /// An attribute of a directory's name that is not written as it has to be.
+    /// An e-mail attribute of a directory name with the wrong string type.
     OddEmail,
-    /// Any other. A common name is a host's.
+    /// Any other name. A common name counts as a host's.
     General(GeneralName<'a>),
 }
 
@@ -88,7 +88,7 @@ impl<'a> Constraints<'a> {
         Ok(constraints)
     }
 
-    /// Whether a certificate may have these names.
+    /// Checks whether a certificate may have these names.
     fn check(&self, names: &[Name<'_>]) -> Result<(), Distrust> {
         let count = self.permitted.len() + self.excluded.len();
         if names.len().checked_mul(count).is_none_or(|pairs| pairs > MAX_COMPARED) {
@@ -126,7 +126,7 @@ fn subtrees(list: &[u8]) -> der::Result<Vec<Subtree<'_>>> {
             let base = Name::read(GeneralName::read(tree)?)?;
             let mut is_bounded = false;
             while !tree.is_finished() {
-                // A minimum of zero is no bound, though DER leaves it out.
+                // A minimum of zero is no bound, even though DER would leave it out.
                 is_bounded |= tree.tlv_bytes()? != [0x80, 1, 0];
             }
             Ok::<_, der::Error>(Subtree { base, is_bounded })
@@ -161,7 +161,7 @@ impl Subtree<'_> {
         }
     }
 
-    /// Whether a name stands for names that are in the subtree.
+    /// Whether a wildcard name stands for names in the subtree.
     fn may_hold(&self, name: &Name<'_>) -> bool {
         let (
             Name::General(GeneralName::Dns([b'*', b'.', domain @ ..])),
@@ -170,7 +170,7 @@ impl Subtree<'_> {
         else {
             return false;
         };
-        // A wildcard stands for one label: the subtree's top may be among its names.
+        // A wildcard stands for one label, so the subtree's top may be among its names.
         let dot = base.iter().position(|byte| *byte == b'.');
         dot.and_then(|dot| base.get(dot + 1..)).is_some_and(|it| it.eq_ignore_ascii_case(domain))
     }
@@ -184,7 +184,7 @@ impl<'a> Name<'a> {
         })
     }
 
-    /// Whether a constraint on names like `base` is one on this name.
+    /// Whether a constraint with this `base` applies to this kind of name.
     fn is_of_kind(&self, base: &Name<'_>) -> bool {
         use GeneralName as General;
         match (self, base) {
@@ -200,8 +200,8 @@ impl<'a> Name<'a> {
     }
 }
 
-/// The names of a certificate. A server's common names count as a host's if they may be taken for
-/// one.
+/// The names of a certificate. A server's common names count as host names if libpq could take them
+/// for one.
 fn names<'c>(certificate: &'c Certificate<'_>, is_leaf: bool) -> Result<Vec<Name<'c>>, Distrust> {
     let subject = &certificate.subject;
     let alternative = certificate.alternative_names().map_err(unreadable)?;
@@ -224,7 +224,7 @@ fn names<'c>(certificate: &'c Certificate<'_>, is_leaf: bool) -> Result<Vec<Name
     Ok(names)
 }
 
-/// Whether a common name may be taken for a host's, as libpq takes it.
+/// Whether libpq could take a common name for a host name.
 fn may_be_host(name: &[u8]) -> bool {
     !name.iter().any(|byte| byte.is_ascii_whitespace())
 }
@@ -238,7 +238,7 @@ fn is_host_within(host: &[u8], base: &[u8]) -> bool {
         && (base.is_empty() || left.is_empty() || left.ends_with(b".") || base.starts_with(b"."))
 }
 
-/// Electronic mail's and URIs' rule: a host, or with a dot in front all below it.
+/// The rule for e-mail and URIs: the base is a host or, with a dot in front, all hosts below it.
 fn is_exactly_within(host: &[u8], base: &[u8]) -> bool {
     if base.starts_with(b".") {
         host.len() > base.len() && is_host_within(host, base)
@@ -247,18 +247,18 @@ fn is_exactly_within(host: &[u8], base: &[u8]) -> bool {
     }
 }
 
-/// The base is an address, a host, or a domain; nothing if the name is no address.
+/// The base is an address, a host, or a domain. `None` if the name is not an e-mail address.
 fn is_email_within(email: &[u8], base: &[u8]) -> Option<bool> {
     let split = |text: &[u8]| text.iter().rposition(|byte| *byte == b'@');
     let (local, host) = email.split_at_checked(split(email)?)?;
     let Some(at) = split(base) else { return Some(is_exactly_within(host.get(1..)?, base)) };
     let (base_local, base_host) = base.split_at_checked(at)?;
-    // The case of what is in front of the `@` is up to its host.
+    // The part before the `@` is case-sensitive.
     let is_same = base_local.is_empty() || local == base_local;
     Some(is_same && host.eq_ignore_ascii_case(base_host))
 }
 
-/// The host of a URI that has one; nothing for what is not plainly one.
+/// The host of a URI; `None` if it has none, or an unusual one.
 fn host_of_uri(uri: &[u8]) -> Option<&[u8]> {
     let colon = uri.iter().position(|byte| *byte == b':')?;
     let rest = uri.get(colon..)?.strip_prefix(b"://")?;
@@ -270,12 +270,12 @@ fn host_of_uri(uri: &[u8]) -> Option<&[u8]> {
     (!host.is_empty() && is_plain && parts.next().is_none()).then_some(host)
 }
 
-/// The range is an address and a mask.
+/// Whether an address is within a range, which is an address and a mask.
 fn is_address_within(address: &[u8], range: &[u8]) -> Result<bool, Distrust> {
     if !matches!(address.len(), 4 | 16) {
         return Err(Distrust::NameSyntax);
     }
-    // A range of another size is none: it could be read to exclude nothing.
+    // A range of another size is refused: it could be read to exclude nothing.
     let (8 | 32, Some((base, mask))) = (range.len(), range.split_at_checked(range.len() / 2))
     else {
         return Err(Distrust::UnknownConstraint);

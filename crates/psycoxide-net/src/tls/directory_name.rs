@@ -1,8 +1,8 @@
-//! Names of directories (X.501): who a certificate is for, and who has signed it.
+//! Directory names (X.501): of a certificate's subject and of its issuer.
 //!
-//! They are compared as OpenSSL compares them: how a text is encoded, the case of its ASCII letters
-//! and the number of its spaces make no difference (much as in RFC 5280, section 7.1). To compare
-//! their bytes would let what an authority must not name be named in other letters.
+//! They are compared as OpenSSL compares them: the encoding of a text, the case of its ASCII
+//! letters and the number of its spaces make no difference (much as in RFC 5280, section 7.1). If
+//! their bytes were compared, an authority could write an excluded name in another form.
 
 use x509_cert::der::asn1::{AnyRef, ObjectIdentifier};
 use x509_cert::der::{self, Decode, Encode, Reader, SliceReader, Tag, Tagged};
@@ -14,25 +14,25 @@ const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 /// `emailAddress` of PKCS #9
 const EMAIL_ADDRESS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1");
 
-/// A name, the parts of which lead from the root of a directory downwards.
+/// A name; its parts lead from the root of a directory downwards.
 #[derive(Clone, Debug)]
 pub(super) struct DirectoryName<'a> {
     attributes: Vec<Attribute<'a>>,
-    /// The parts one after another, every text in one form.
+    /// The parts in order, with every text in its canonical form.
     canonical: Vec<u8>,
 }
 
-/// A part of a name, or one of several that stand side by side.
+/// An attribute; most parts of a name have one, some have several.
 #[derive(Clone, Copy, Debug)]
 struct Attribute<'a> {
     kind: ObjectIdentifier,
     value: AnyRef<'a>,
 }
 
-/// An address of electronic mail that is an attribute of a name.
+/// An e-mail address that is an attribute of a name.
 pub(super) enum Email<'a> {
     Plain(&'a [u8]),
-    /// Written in another alphabet than it has to be.
+    /// The address has another string type than IA5String.
     Odd,
 }
 
@@ -52,7 +52,7 @@ impl<'a> DirectoryName<'a> {
         Ok(name)
     }
 
-    /// Takes in the attributes of a part.
+    /// Reads the attributes of a part.
     fn read_part(&mut self, set: &'a [u8]) -> der::Result<()> {
         let mut reader = SliceReader::new(set)?;
         let mut forms = Vec::new();
@@ -72,17 +72,17 @@ impl<'a> DirectoryName<'a> {
         self.attributes.is_empty()
     }
 
-    /// Whether the parts of `base` are the first of this name's.
+    /// Whether this name begins with the parts of `base`.
     pub(super) fn is_within(&self, base: &Self) -> bool {
         self.canonical.starts_with(&base.canonical)
     }
 
-    /// The common names as they are written, whatever their alphabet.
+    /// The common names as they are written, whatever their string type.
     pub(super) fn common_names(&self) -> impl Iterator<Item = &'a [u8]> {
         self.of_kind(COMMON_NAME).map(|value| value.value())
     }
 
-    /// The addresses of electronic mail.
+    /// The e-mail addresses.
     pub(super) fn emails(&self) -> impl Iterator<Item = Email<'a>> {
         self.of_kind(EMAIL_ADDRESS).map(|value| match value.tag() {
             Tag::Ia5String => Email::Plain(value.value()),
@@ -114,7 +114,7 @@ impl Attribute<'_> {
     }
 }
 
-/// What a text says; nothing if the value is none.
+/// The text of a value; `None` if the value is not a text.
 fn text(value: AnyRef<'_>) -> der::Result<Option<String>> {
     let malformed = || der::Error::from(value.tag().value_error());
     let bytes = value.value();
@@ -127,7 +127,7 @@ fn text(value: AnyRef<'_>) -> der::Result<Option<String>> {
             });
             units.collect::<Option<_>>().ok_or_else(malformed)?
         }
-        // What is not ASCII in these is taken for Latin-1.
+        // Bytes beyond ASCII are read as Latin-1 in these types.
         Tag::PrintableString | Tag::TeletexString | Tag::Ia5String | Tag::VisibleString => {
             bytes.iter().copied().map(char::from).collect()
         }
@@ -135,7 +135,7 @@ fn text(value: AnyRef<'_>) -> der::Result<Option<String>> {
     }))
 }
 
-/// A text in small ASCII letters, its words one space apart.
+/// A text in ASCII lower case, with single spaces between its words.
 fn folded(text: &str) -> String {
     let is_space = |c: char| matches!(c, ' ' | '\t'..='\r');
     let words = text.split(is_space).filter(|word| !word.is_empty());

@@ -1,4 +1,4 @@
-//! What can go wrong with TLS, in libpq's and OpenSSL's words: programs match them.
+//! The failures of TLS, in libpq's and OpenSSL's words: programs match them.
 
 use std::fmt;
 use std::io;
@@ -8,28 +8,27 @@ use rustls::{AlertDescription, Error, InvalidMessage, PeerIncompatible};
 use super::verifier;
 use crate::config::TlsVersion;
 
-/// Why TLS did not come about, or ended.
+/// Why TLS could not be set up, or ended.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum TlsFailure {
-    /// A file is missing or unfit, or what the server showed is not what was asked for; libpq's
-    /// text.
+    /// A file is missing or unfit, or the server is not what was asked for; libpq's text.
     Refused(String),
-    /// The library, or through it the server, found something wrong.
+    /// The library found an error, or the server reported one by an alert.
     Library {
-        /// What it found.
+        /// The error.
         error: Box<Error>,
-        /// What the user should know, if the versions of TLS that were offered are the reason.
+        /// A hint for the user, if the offered versions of TLS are the reason.
         hint: Option<String>,
     },
-    /// The server is gone without saying that it goes.
+    /// The server closed the connection without a closing alert.
     Eof,
-    /// The server ended the session.
+    /// The server ended the session with a closing alert.
     Closed,
 }
 
 impl TlsFailure {
-    /// No version of TLS is left to be offered.
+    /// The failure when no version of TLS is left to offer.
     pub(super) fn no_version(least: TlsVersion, most: TlsVersion) -> Self {
         Self::Refused(format!("SSL error: no protocols available\n{}", hint(least, most)))
     }
@@ -44,7 +43,7 @@ impl TlsFailure {
         }
     }
 
-    /// The failure that an error of a stream carries, if it is one of TLS.
+    /// The TLS failure inside a stream's error, if there is one.
     pub(crate) fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
@@ -99,7 +98,7 @@ fn is_about_version(error: &Error) -> bool {
     )
 }
 
-/// OpenSSL's words for what rustls found, where it has some.
+/// An error of rustls in OpenSSL's words, if OpenSSL has any for it.
 fn words(error: &Error) -> String {
     match error {
         Error::InvalidCertificate(error) => {

@@ -1,28 +1,28 @@
-//! GeneralName (RFC 5280, section 4.2.1.6): what a certificate is for, in one of many ways.
+//! GeneralName (RFC 5280, section 4.2.1.6): a name of one of many kinds.
 
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::{self, Decode, ErrorKind, Reader, SliceReader, Tag, TagNumber};
 
 use super::certificate::content;
 
-/// `id-on-SmtpUTF8Mailbox`: an address of electronic mail that is not all ASCII.
+/// `id-on-SmtpUTF8Mailbox`: an e-mail address that is not all ASCII.
 const SMTP_UTF8_MAILBOX: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.8.9");
 
 /// A name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum GeneralName<'a> {
-    /// An address of electronic mail.
+    /// An e-mail address.
     Email(&'a [u8]),
-    /// The same, beyond ASCII.
+    /// An e-mail address that is not all ASCII.
     WideEmail,
     Dns(&'a [u8]),
-    /// A directory's name, as it stands there.
+    /// A directory name, as DER.
     Directory(&'a [u8]),
     Uri(&'a [u8]),
     Ip(&'a [u8]),
-    /// A name of a kind that somebody has made up.
+    /// An `otherName`, with the identifier of its kind.
     Private(ObjectIdentifier),
-    /// A name of another of RFC 5280's kinds, by its number.
+    /// A name of another kind of RFC 5280, with the number of that kind.
     Other(u32),
 }
 

@@ -1,4 +1,4 @@
-//! What is known about an encrypted connection, in libpq's terms (`PQsslAttribute`).
+//! The properties of an encrypted connection, in libpq's terms (`PQsslAttribute`).
 
 use rustls::{CipherSuite, CommonState, ProtocolVersion};
 
@@ -11,7 +11,7 @@ pub struct TlsInfo {
     pub cipher: &'static str,
     /// How many bits the cipher's key has.
     pub key_bits: u16,
-    /// The protocol agreed on inside TLS, if the server told one.
+    /// The protocol negotiated by ALPN, if the server named one.
     pub alpn: Option<String>,
 }
 
@@ -37,7 +37,7 @@ impl TlsInfo {
         }
     }
 
-    /// The attribute of this name.
+    /// The attribute with this name.
     pub fn attribute(&self, name: &str) -> Option<String> {
         Some(match name {
             "library" => "rustls".to_owned(),
@@ -51,7 +51,7 @@ impl TlsInfo {
     }
 }
 
-/// OpenSSL's name of a suite, and the bits of its key.
+/// OpenSSL's name for a cipher suite, and the length of its key in bits.
 fn cipher(suite: CipherSuite) -> (&'static str, u16) {
     match suite {
         CipherSuite::TLS13_AES_256_GCM_SHA384 => ("TLS_AES_256_GCM_SHA384", 256),

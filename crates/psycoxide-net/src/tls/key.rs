@@ -1,4 +1,4 @@
-//! The client's private key: read from its file, decrypted, made ready to sign.
+//! The client's private key: reads its file, decrypts it, and makes it ready to sign.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -23,13 +23,15 @@ use zeroize::Zeroizing;
 use super::pem::{self, Block};
 use crate::error::system;
 
-/// So many rounds of PBKDF2 take some seconds; usual are 2048 to a million. The fuzzer has no time.
+/// The most rounds of PBKDF2; they take some seconds. Usual are 2048 to a million. The fuzzer needs
+/// a lower limit.
 const MAX_ROUNDS: u32 = if cfg!(feature = "fuzzing") { 10_000 } else { 5_000_000 };
 
-/// What scrypt may take of memory, in bytes: OpenSSL's limit, twice of what it writes itself.
+/// The most memory that scrypt may use, in bytes: OpenSSL's limit, twice what OpenSSL's own files
+/// need.
 const MAX_SCRYPT_MEMORY: u128 = if cfg!(feature = "fuzzing") { 1 << 20 } else { 32 << 20 };
 
-/// How much scrypt may mix, in bytes; some seconds' worth as well.
+/// The most bytes that scrypt may mix; that takes some seconds as well.
 const MAX_SCRYPT_WORK: u128 = if cfg!(feature = "fuzzing") { 1 << 20 } else { 1 << 30 };
 
 /// Loads the key in the file `path`.
@@ -56,8 +58,8 @@ pub(super) fn load(
     })
 }
 
-/// A key that others can read is none. One of root's may be read by a group, so that the system's
-/// certificates can be shared.
+/// Refuses a key that others can read. A group may read a key that belongs to root, so that the
+/// system's certificates can be shared.
 fn check_permissions(path: &str, metadata: &Metadata) -> Result<(), String> {
     if !metadata.is_file() {
         return Err(format!("private key file \"{path}\" is not a regular file"));
@@ -73,7 +75,7 @@ fn check_permissions(path: &str, metadata: &Metadata) -> Result<(), String> {
     Ok(())
 }
 
-/// The key in a file's contents: the first in PEM, else the whole as DER.
+/// The key in a file's contents: the first PEM block with a key, or else the whole file as DER.
 pub(super) fn read(
     contents: &[u8],
     password: Option<&Secret>,
@@ -94,7 +96,7 @@ fn from_block(
         None if block.label == "ENCRYPTED PRIVATE KEY" => decrypt(&block.der, password)?,
         None => block.der.clone(),
     };
-    // The copy that leaves is wiped by what reads it.
+    // The reader of the returned copy wipes it.
     let der = der.to_vec();
     Ok(match block.label {
         "RSA PRIVATE KEY" => PrivatePkcs1KeyDer::from(der).into(),
@@ -103,7 +105,7 @@ fn from_block(
     })
 }
 
-/// An encrypted key of PKCS #8.
+/// Decrypts a PKCS #8 key.
 fn decrypt(der: &[u8], password: Option<&Secret>) -> Result<Zeroizing<Vec<u8>>, &'static str> {
     let key = EncryptedPrivateKeyInfoRef::try_from(der).map_err(|_| "unsupported encryption")?;
     if !is_affordable(&key.encryption_algorithm) {
@@ -113,8 +115,9 @@ fn decrypt(der: &[u8], password: Option<&Secret>) -> Result<Zeroizing<Vec<u8>>, 
     Ok(Zeroizing::new(key.as_bytes().to_vec()))
 }
 
-/// Whether a password can be stretched in seconds, and in the memory that OpenSSL allows: a file
-/// must not stop the program, with costs that are too high or that scrypt does not have.
+/// Whether deriving the key takes only seconds, and only the memory that OpenSSL allows. A file
+/// must not hang or stop the program with costs that are too high, or that are not valid for
+/// scrypt.
 fn is_affordable(scheme: &EncryptionScheme) -> bool {
     let EncryptionScheme::Pbes2(parameters) = scheme else { return true };
     match &parameters.kdf {
@@ -130,8 +133,8 @@ fn is_affordable(scheme: &EncryptionScheme) -> bool {
     }
 }
 
-/// An encrypted key as OpenSSL used to write them: RFC 1421's header names the cipher, the key of
-/// which is made of the password by MD5.
+/// Decrypts a key as OpenSSL used to write them: RFC 1421's header names the cipher, and MD5 makes
+/// its key from the password.
 fn decrypt_old(
     header: &str,
     data: &[u8],

@@ -1,4 +1,4 @@
-//! `sslkeylogfile`: the keys of sessions, written down for an analyser of network traffic.
+//! `sslkeylogfile`: writes the keys of sessions down for a network analyser.
 
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
@@ -7,12 +7,12 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use rustls::KeyLog;
 
-/// A file in the format that began with NSS.
+/// A file in NSS's key log format.
 #[derive(Debug)]
 pub(super) struct KeyLogFile(File);
 
 impl KeyLogFile {
-    /// Opens the file, readable for nobody else, to write at its end.
+    /// Opens the file for appending; nobody else can read it.
     pub(super) fn open(path: &str) -> io::Result<Self> {
         OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(Self)
     }
@@ -28,7 +28,7 @@ impl KeyLog for KeyLogFile {
             }
             line.push(end);
         }
-        // One write a line, so that lines of several connections stay whole. That one is missing
+        // One write for each line, so that lines of several connections stay whole. A missing line
         // is no reason to end a connection.
         let _ = (&self.0).write_all(line.as_bytes());
     }

@@ -1,4 +1,4 @@
-//! Makes certificates of every shape, sound or not, for tests and for the fuzzer; quickly, and the
+//! Makes certificates of every shape, valid or not, for tests and for the fuzzer: quickly, and the
 //! same ones each time.
 
 use std::sync::Arc;
@@ -8,15 +8,15 @@ use rustls::crypto::ring::sign::any_eddsa_type;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::sign::SigningKey;
 
-/// Kinds of attributes of a name, without the identifier's header.
+/// The types of a name's attributes: object identifiers without their header.
 pub(super) const CN: &[u8] = &[0x55, 4, 3];
 pub(super) const O: &[u8] = &[0x55, 4, 10];
 pub(super) const EMAIL: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1];
 
-/// An attribute of a name: its kind, the tag of its text, the text.
+/// An attribute of a name: its type, the tag of its text, the text.
 pub(super) type Text<'a> = (&'a [u8], u8, &'a [u8]);
 
-/// Extensions' identifiers: id-ce with one of these numbers.
+/// The identifier of an extension: `id-ce` with this number.
 pub(super) const fn id_ce(number: u8) -> [u8; 3] {
     [0x55, 0x1d, number]
 }
@@ -29,10 +29,10 @@ const INTEGER: u8 = 2;
 const BITS: u8 = 3;
 const OCTETS: u8 = 4;
 
-/// The AlgorithmIdentifier of Ed25519, keys' and signatures'.
+/// The AlgorithmIdentifier of Ed25519, for keys and for signatures.
 const ED25519: &[u8] = &[SEQUENCE, 5, OID, 3, 0x2b, 0x65, 0x70];
 
-/// A value with its header.
+/// Encodes a value with its header.
 pub(super) fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let content = parts.concat();
     let mut der = vec![tag];
@@ -46,7 +46,7 @@ pub(super) fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     der
 }
 
-/// A name of one attribute a part.
+/// A name with one attribute in each part.
 pub(super) fn directory_name(parts: &[Text<'_>]) -> Vec<u8> {
     let part = |(kind, tag, text): &Text<'_>| {
         tlv(SET, &[&tlv(SEQUENCE, &[&tlv(OID, &[kind]), &tlv(*tag, &[text])])])
@@ -54,12 +54,12 @@ pub(super) fn directory_name(parts: &[Text<'_>]) -> Vec<u8> {
     tlv(SEQUENCE, &[&parts.iter().map(part).collect::<Vec<_>>().concat()])
 }
 
-/// A name of only a common name.
+/// A name that only has a common name.
 pub(super) fn common_name(text: &str) -> Vec<u8> {
     directory_name(&[(CN, UTF8, text.as_bytes())])
 }
 
-/// A pair of keys, the same for each seed.
+/// A key pair; the same seed gives the same pair.
 pub(super) struct Pair {
     key: Arc<dyn SigningKey>,
     /// SubjectPublicKeyInfo
@@ -80,13 +80,13 @@ impl Pair {
         signer.sign(body).expect("Ed25519 signs anything")
     }
 
-    /// Signs a certificate or a list.
+    /// Signs the body of a certificate or of a revocation list.
     fn seal(&self, body: &[u8]) -> Vec<u8> {
         tlv(SEQUENCE, &[body, ED25519, &tlv(BITS, &[&[0], &self.sign(body)])])
     }
 }
 
-/// An extension: its identifier without the header, whether it is critical, and what it holds.
+/// An extension: its identifier without the header, whether it is critical, and its value.
 #[derive(Clone)]
 pub(super) struct Extension {
     pub(super) id: Vec<u8>,
@@ -116,12 +116,12 @@ fn extensions(all: &[Extension]) -> Vec<u8> {
 /// A certificate that is not signed yet.
 #[derive(Clone)]
 pub(super) struct Draft {
-    /// The version's number less one.
+    /// The version's number minus one.
     pub(super) version: u8,
     pub(super) serial: Vec<u8>,
     pub(super) issuer: Vec<u8>,
     pub(super) subject: Vec<u8>,
-    /// Two times with their headers.
+    /// The two times, with their headers.
     pub(super) validity: Vec<u8>,
     pub(super) extensions: Vec<Extension>,
 }
@@ -148,7 +148,7 @@ impl Draft {
         self
     }
 
-    /// The certificate, for `own` key, signed by `by`.
+    /// The certificate for the key `own`, signed by `by`.
     pub(super) fn sign(&self, own: &Pair, by: &Pair) -> Vec<u8> {
         let version = match self.version {
             0 => Vec::new(),
@@ -177,7 +177,7 @@ impl Draft {
 /// A list of revoked certificates.
 pub(super) struct ListDraft {
     pub(super) issuer: Vec<u8>,
-    /// Two times with their headers: of this list and of the next.
+    /// The times of this list and of the next, with their headers.
     pub(super) updates: Vec<u8>,
     pub(super) serials: Vec<Vec<u8>>,
     pub(super) extensions: Vec<Extension>,

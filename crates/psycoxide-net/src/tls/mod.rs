@@ -1,4 +1,4 @@
-//! TLS: what is trusted, who we are, and the encrypted stream.
+//! TLS: trust, the client's identity, and the encrypted stream.
 //!
 //! <https://www.postgresql.org/docs/current/libpq-ssl.html>
 

@@ -1,6 +1,6 @@
 //! Whether a certificate is for the host that was asked for (`sslmode=verify-full`).
 //!
-//! These are libpq's rules, which the web's differ from: a common name counts when there is no
+//! These are libpq's rules. They differ from the web's: a common name counts if there is no
 //! alternative name of the host's kind, and it may be an address.
 //!
 //! <https://www.postgresql.org/docs/current/libpq-ssl.html#LIBQ-SSL-CERTIFICATES>
@@ -69,7 +69,7 @@ pub(super) fn examine(
     })
 }
 
-/// Whether a name is the host's, or a wildcard that stands for it.
+/// Whether a name equals the host's, or is a wildcard that matches it.
 fn is_name_of(name: &[u8], host: &str) -> Result<bool, String> {
     if name.contains(&0) {
         return Err("SSL certificate's name contains embedded null".to_owned());
@@ -77,7 +77,7 @@ fn is_name_of(name: &[u8], host: &str) -> Result<bool, String> {
     Ok(name.eq_ignore_ascii_case(host.as_bytes()) || is_wildcard_of(name, host.as_bytes()))
 }
 
-/// A wildcard is a `*` as the whole of the first label, and stands for one label.
+/// A wildcard is a `*` that is the whole first label; it matches one label.
 fn is_wildcard_of(name: &[u8], host: &[u8]) -> bool {
     let Some(domain) = name.strip_prefix(b"*").filter(|domain| domain.starts_with(b".")) else {
         return false;
@@ -107,12 +107,12 @@ fn shown_address(bytes: &[u8]) -> Result<String, String> {
     }
 }
 
-/// The address that a host is, if it is one and no name.
+/// The address, if the host is an address and not a name.
 fn address(host: &str) -> Option<IpAddr> {
     host.parse().ok().or_else(|| inet_aton(host).map(IpAddr::V4))
 }
 
-/// An address in one of the forms that C's function of this name takes: `127.1`, `0x7f000001`.
+/// Parses an address in a form that C's `inet_aton` accepts: `127.1`, `0x7f000001`.
 fn inet_aton(host: &str) -> Option<Ipv4Addr> {
     let numbers: Vec<u32> = host.split('.').map(number).collect::<Option<_>>()?;
     let (last, first) = numbers.split_last()?;
@@ -124,7 +124,7 @@ fn inet_aton(host: &str) -> Option<Ipv4Addr> {
     u32::try_from(first << room | u64::from(*last)).ok().map(Ipv4Addr::from)
 }
 
-/// A number as C writes it: `0x` begins a hexadecimal one, `0` an octal one.
+/// Parses a number as C does: `0x` begins a hexadecimal one, `0` an octal one.
 fn number(text: &str) -> Option<u32> {
     let (digits, radix) = match text.as_bytes() {
         [b'0', b'x' | b'X', ..] => (text.get(2..)?, 16),

@@ -1,4 +1,4 @@
-//! Where tests make certificates and keys with OpenSSL.
+//! OpenSSL's program, which makes certificates and keys for tests.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::pem;
 
-/// A folder to work in with OpenSSL's program, removed in the end.
+/// Runs `openssl` in a temporary folder, which is removed in the end.
 pub(super) struct OpenSsl(pub(super) PathBuf);
 
 impl OpenSsl {
@@ -53,7 +53,7 @@ impl OpenSsl {
         done.unwrap().status.success()
     }
 
-    /// A certificate for `name`; no extensions at all make it one of version 1.
+    /// Makes a certificate for `name`. Without extensions it is one of version 1.
     pub(super) fn leaf(&self, name: &str, authority: &str, extensions: &str) {
         self.run(&format!(
             "req -new -nodes -subj /CN={name} -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 \
@@ -62,7 +62,7 @@ impl OpenSsl {
         self.sign(name, authority, extensions);
     }
 
-    /// Another certificate for the same key.
+    /// Signs a certificate for the key of `name`. It replaces a former one.
     pub(super) fn sign(&self, name: &str, authority: &str, extensions: &str) {
         self.write("extensions", extensions);
         let with = if extensions.is_empty() { "" } else { "-extfile extensions" };

@@ -1,7 +1,8 @@
-//! PEM files: what stands between `-----BEGIN …-----` and `-----END …-----`.
+//! PEM files: the blocks between `-----BEGIN …-----` and `-----END …-----`.
 //!
-//! A reader of our own, because files with several kinds of blocks, text around them, and the
-//! headers of old encrypted keys are all in use, and what held a key has to be wiped.
+//! This is a reader of our own, because files with several kinds of blocks, text around them, and
+//! the headers of old encrypted keys are all in use, and because buffers that held a key have to be
+//! wiped.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,11 +10,11 @@ use zeroize::Zeroizing;
 
 /// One block of a PEM file.
 pub(super) struct Block<'a> {
-    /// What it says it is: `CERTIFICATE`, `PRIVATE KEY`, …
+    /// The label: `CERTIFICATE`, `PRIVATE KEY`, …
     pub(super) label: &'a str,
     /// The headers of RFC 1421, which only old encrypted keys have.
     headers: Vec<(&'a str, &'a str)>,
-    /// What it holds, decoded.
+    /// The decoded content.
     pub(super) der: Zeroizing<Vec<u8>>,
 }
 
@@ -23,9 +24,9 @@ impl Block<'_> {
     }
 }
 
-/// The blocks of a file, in their order; those that cannot be decoded are left out.
+/// The blocks of a file, in their order. Blocks that cannot be decoded are left out.
 pub(super) fn blocks(text: &[u8]) -> Vec<Block<'_>> {
-    // A certificate may be described in any alphabet around its block.
+    // Text around a block may be in any encoding.
     let lines =
         text.split(|byte| *byte == b'\n').map(|line| std::str::from_utf8(line).map(str::trim));
     let mut lines = lines.map(Result::unwrap_or_default);

@@ -1,6 +1,6 @@
-//! Lists of revoked certificates (`sslcrl`, `sslcrldir`).
+//! Certificate revocation lists, CRLs (`sslcrl`, `sslcrldir`).
 //!
-//! When there are lists, every certificate of a chain has to be covered by one that is valid now:
+//! When there are lists, every certificate of a chain must be covered by a list that is valid now:
 //! libpq sets OpenSSL's flags `CRL_CHECK` and `CRL_CHECK_ALL`.
 
 use std::time::Duration;
@@ -19,10 +19,10 @@ use super::certificate::{Certificate, Signed};
 use super::directory_name::DirectoryName;
 use super::distrust::Distrust;
 
-/// `id-ce-issuingDistributionPoint`: which certificates a list is about.
+/// `id-ce-issuingDistributionPoint`: which certificates a list covers.
 const SCOPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.28");
 
-/// Lists of revoked certificates, as they were read from files.
+/// Revocation lists, as DER.
 #[derive(Debug, Default)]
 pub(super) struct RevocationLists(Vec<Vec<u8>>);
 
@@ -31,7 +31,7 @@ impl RevocationLists {
         Self(lists)
     }
 
-    /// Whether a certificate is known not to be revoked.
+    /// Checks that a certificate is known not to be revoked.
     pub(super) fn check(
         &self,
         certificate: &Certificate<'_>,
@@ -49,8 +49,8 @@ impl RevocationLists {
                 }
                 continue;
             }
-            // The newest of them knows best: a certificate may only have been on hold. Of two that
-            // are as new one that names it is enough.
+            // The newest list knows best: a certificate may only have been on hold. Of two lists of
+            // the same age, one that names the certificate is enough.
             let written = list.tbs_cert_list.this_update.to_unix_duration();
             let is_revoked = names(&list, certificate);
             let of_now = (written, is_revoked);
@@ -63,7 +63,8 @@ impl RevocationLists {
     }
 }
 
-/// The list, if it can be read, is this issuer's and about such certificates.
+/// Parses a list; `None` if that fails, or if it is not this issuer's or does not cover the
+/// certificate.
 fn about(
     der: &[u8],
     certificate: &Certificate<'_>,
@@ -75,8 +76,8 @@ fn about(
         .then_some(list)
 }
 
-/// Whether a list that is for some certificates only is for this one; nothing if that cannot be
-/// read.
+/// Whether a list covers this certificate, since some lists cover only some; `None` if that cannot
+/// be read.
 fn covers(list: &CertificateList<Raw>, certificate: &Certificate<'_>) -> Option<bool> {
     let mut extensions = list.tbs_cert_list.crl_extensions.iter().flatten();
     let Some(scope) = extensions.find(|it| it.extn_id == SCOPE) else { return Some(true) };
@@ -100,7 +101,7 @@ fn covers(list: &CertificateList<Raw>, certificate: &Certificate<'_>) -> Option<
     Some(is_named && !kept_out)
 }
 
-/// Whether a critical extension of a list is one that [`covers`] knows all about.
+/// Whether [`covers`] fully understands a critical extension of a list.
 fn is_understood(extension: &Extension) -> bool {
     extension.extn_id == SCOPE
         && IssuingDistributionPoint::from_der(extension.extn_value.as_bytes()).is_ok_and(|scope| {
@@ -110,7 +111,7 @@ fn is_understood(extension: &Extension) -> bool {
         })
 }
 
-/// Whether a list is genuine and speaks of today.
+/// Checks that a list is genuine and valid now.
 fn check_list(
     der: &[u8],
     list: &CertificateList<Raw>,
@@ -127,7 +128,7 @@ fn check_list(
         return Err(Distrust::ListSignature);
     }
     let body = &list.tbs_cert_list;
-    // Lists of changes, of several issuers or for some reasons only say so critically.
+    // Delta lists, indirect lists and lists for some reasons only say so in a critical extension.
     let of_list = body.crl_extensions.iter().flatten();
     let entries = body.revoked_certificates.iter().flatten();
     let of_entries = entries.flat_map(|entry| entry.crl_entry_extensions.iter().flatten());

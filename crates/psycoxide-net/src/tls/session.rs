@@ -1,8 +1,8 @@
-//! A session of TLS over a socket that never waits.
+//! A TLS session over a non-blocking socket.
 //!
-//! rustls works on buffers that are ours: what arrives is decrypted where it lies and goes into the
-//! reader's room, what leaves is encrypted into one buffer and sent with one call. libpq with
-//! OpenSSL makes two system calls a record.
+//! rustls works on our buffers: incoming records are decrypted in place and copied into the
+//! reader's room; outgoing data are encrypted into one buffer and sent with one call. libpq with
+//! OpenSSL makes two system calls for each record.
 
 use std::io;
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use super::info::TlsInfo;
 use super::{binding, name};
 use crate::config::{CertificateMode, Encryption, SslMode, TlsVersion};
 
-/// So much is encrypted at once. The rest waits unencrypted until that is sent.
+/// How much is encrypted at once. The rest waits unencrypted until that is sent.
 const PORTION: usize = 64 << 10;
 
-/// A record of 16 kB needs at most so much more.
+/// How much longer a record of 16 kB is when it is encrypted, at most.
 const OVERHEAD: usize = 64;
 const RECORD: usize = 16 << 10;
 
@@ -32,9 +32,9 @@ pub(crate) struct TlsSession {
     connection: UnbufferedClientConnection,
     incoming: Incoming,
     outgoing: Outgoing,
-    /// Decrypted, but there was no room in the reader's buffer.
+    /// Decrypted, but the reader's buffer had no room for it.
     held: Held,
-    /// So many bytes of what is to be sent are in `outgoing`, encrypted.
+    /// How many bytes of the caller's data are in `outgoing`, encrypted.
     sealed: usize,
     /// The server has said that it sends no more.
     closed: bool,
@@ -44,16 +44,16 @@ pub(crate) struct TlsSession {
     offered: (TlsVersion, TlsVersion),
 }
 
-/// How far the records that have come lead.
+/// The state after the received records were read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reached {
-    /// The handshake needs more of them.
+    /// The handshake needs more records.
     Handshake,
-    /// Data can be sent; all whole records are read, or the reader has no more room.
+    /// Data can be sent. All whole records are read, or the reader has no more room.
     Open,
 }
 
-/// What is to be encrypted.
+/// What to encrypt.
 #[derive(Clone, Copy)]
 enum Write<'a> {
     Nothing,
@@ -62,7 +62,7 @@ enum Write<'a> {
 }
 
 impl TlsSession {
-    /// Begins a session with the server that is called `host`.
+    /// Begins a session with the server named `host`.
     ///
     /// # Errors
     /// If a file that the options name is unfit.
@@ -83,7 +83,7 @@ impl TlsSession {
         })
     }
 
-    /// Goes on with the handshake; what it waits for, or nothing when it is over.
+    /// Continues the handshake. Returns what it waits for, or `None` when it is over.
     ///
     /// # Errors
     /// If the socket or the handshake fails.
@@ -91,7 +91,8 @@ impl TlsSession {
         loop {
             let reached = self.process(&mut [], Write::Nothing).map(|(reached, _)| reached);
             match self.outgoing.flush(socket) {
-                // Why the handshake failed is worth more than that the server was not told.
+                // The reason of a failed handshake is worth more than an error of sending its
+                // alert.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && reached.is_ok() => {
                     return Ok(Some(Interest::WRITE));
                 }
@@ -113,10 +114,10 @@ impl TlsSession {
         }
     }
 
-    /// Looks at the server that the handshake was with.
+    /// Checks the server after the handshake.
     ///
     /// # Errors
-    /// If its name is not the one asked for, or it speaks another protocol.
+    /// If its name is not the one asked for, or it negotiated another protocol.
     pub(crate) fn check_server(&self, options: &Encryption, host: &str) -> Result<(), TlsFailure> {
         let refused = |text: &str| Err(TlsFailure::Refused(text.to_owned()));
         match self.connection.alpn_protocol() {
@@ -140,7 +141,8 @@ impl TlsSession {
         name::check(certificate, host).map_err(TlsFailure::Refused)
     }
 
-    /// `sslcertmode=require`: the server has to ask for the client's certificate and to get it.
+    /// Checks `sslcertmode=require`: the server must have asked for the client's certificate and
+    /// got it.
     pub(crate) fn check_identity(&self, mode: CertificateMode) -> Result<(), &'static str> {
         match mode {
             CertificateMode::Require if !self.identity.was_requested() => Err(NOT_REQUESTED),
@@ -151,7 +153,7 @@ impl TlsSession {
         }
     }
 
-    /// What channel binding binds to: nothing if the certificate has no usable hash.
+    /// The data for channel binding; empty if the certificate's signature has no usable hash.
     pub(crate) fn end_point(&self) -> Vec<u8> {
         self.certificate().and_then(binding::end_point).unwrap_or_default()
     }
@@ -173,18 +175,19 @@ impl TlsSession {
         }
     }
 
-    /// Whether there are data, or a failure, that the socket does not have any more.
+    /// Whether there are received data, or a failure, for which the socket will not become readable
+    /// again.
     pub(crate) fn is_holding(&self) -> bool {
         !self.held.is_empty() || self.incoming.is_unread() || self.failure.is_some()
     }
 
-    /// Whether something of the session's own waits to be sent.
+    /// Whether encrypted data wait to be sent.
     pub(crate) fn wants_write(&self) -> bool {
         !self.outgoing.is_empty()
     }
 
-    /// Sends; so many bytes are gone. After `WouldBlock` the same bytes have to be given again
-    /// (there may be more behind them): their beginning may be encrypted already.
+    /// Sends some of the bytes, and returns how many. After `WouldBlock` the caller has to pass the
+    /// same bytes again, perhaps with more after them: their beginning may be encrypted already.
     pub(crate) fn send(&mut self, socket: &Socket, bytes: &[u8]) -> io::Result<usize> {
         if self.sealed == 0 {
             self.outgoing.flush(socket)?;
@@ -198,7 +201,7 @@ impl TlsSession {
         Ok(std::mem::take(&mut self.sealed))
     }
 
-    /// Receives; 0 at the end. Where it gives less than there is room for, there is no more.
+    /// Receives data, or 0 bytes at the end. If they do not fill `space`, no more have come.
     pub(crate) fn receive(&mut self, socket: &Socket, space: &mut [u8]) -> io::Result<usize> {
         let mut filled = self.held.take(space);
         let mut drained = false;
@@ -211,7 +214,7 @@ impl TlsSession {
                 match self.process(room, Write::Nothing) {
                     Ok((_, count)) => filled += count,
                     Err(failure) => {
-                        // The server is told what is wrong with it, if it still listens.
+                        // Tells the server what is wrong, if it still listens.
                         let _ = self.outgoing.flush(socket);
                         return if filled > 0 { Ok(filled) } else { Err(failure.into()) };
                     }
@@ -236,8 +239,8 @@ impl TlsSession {
         }
     }
 
-    /// Sends last words and the news that there are no more, as far as the socket takes them now.
-    /// After `WouldBlock` the words are to begin with what was given to [`TlsSession::send`].
+    /// Sends last words and the closing alert, as far as the socket takes them without waiting.
+    /// After `WouldBlock` the words must begin with the bytes passed to [`TlsSession::send`].
     pub(crate) fn close(&mut self, socket: &Socket, words: &[u8]) {
         let mut rest = words;
         while !rest.is_empty() {
@@ -250,8 +253,8 @@ impl TlsSession {
         }
     }
 
-    /// Reads the records that have come into `room`, as far as they are whole and it lasts, then
-    /// encrypts; how many bytes were read.
+    /// Decrypts all whole records, or as many as `room` takes, then encrypts `write`. Returns the
+    /// state, and how many bytes were decrypted into `room`.
     fn process(
         &mut self,
         room: &mut [u8],
@@ -262,7 +265,7 @@ impl TlsSession {
         }
         let mut filled = 0;
         let mut failed = None;
-        // Where data are to be sent all records are read first; rustls wants it so.
+        // Before data can be encrypted, rustls wants all records to be read.
         let all = room.is_empty() || !matches!(write, Write::Nothing);
         let reached = loop {
             if !all && !self.held.is_empty() {
@@ -289,7 +292,7 @@ impl TlsSession {
                 Ok(ConnectionState::EncodeTlsData(mut message)) => {
                     self.outgoing.append(0, |space| message.encode(space)).map(|()| None)
                 }
-                // It is sent with what is encrypted next, or before anything is waited for.
+                // The bytes are sent together with the next data, or before the next wait.
                 Ok(ConnectionState::TransmitTlsData(message)) => {
                     message.done();
                     Ok(None)
@@ -323,7 +326,7 @@ impl TlsSession {
                 Ok(Some(reached)) => break reached,
                 Err(error) => failed = failed.or(Some(error)),
             }
-            // After an error there is the alert to encode that tells the server, and no more.
+            // After an error only the alert about it is still encoded.
             if failed.is_some() && !self.connection.wants_write() {
                 break Reached::Open;
             }
@@ -332,7 +335,7 @@ impl TlsSession {
         if let Some(error) = failed {
             let failure = TlsFailure::from(error);
             self.failure = Some(failure.clone());
-            // What came before it is read first.
+            // Data that came before the error are read first.
             if filled == 0 {
                 return Err(failure);
             }
@@ -341,10 +344,11 @@ impl TlsSession {
     }
 }
 
-/// What libpq says where the server did not ask for the certificate that it has to.
+/// libpq's text if the server did not ask for a certificate although it has to.
 pub(crate) const NOT_REQUESTED: &str = "server did not request an SSL certificate";
 
-/// The name as rustls wants it. Only names are sent to the server; an address stands for none.
+/// The host as rustls wants it. Only names are sent to the server; an address means that none is
+/// sent.
 fn server_name(host: &str) -> ServerName<'static> {
     let nobody = || ServerName::from(std::net::IpAddr::from([0, 0, 0, 0]));
     ServerName::try_from(host.to_owned()).unwrap_or_else(|_| nobody())

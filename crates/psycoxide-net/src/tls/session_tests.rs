@@ -1,4 +1,5 @@
-//! Whole sessions with a server in the same process, over a socket that gives and takes in pieces.
+//! Whole sessions with a server in the same process, over a socket that delivers and accepts data
+//! in pieces.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -20,7 +21,7 @@ use crate::config::{Binding, CertificateMode, Encryption, Root, SslMode, TlsVers
 
 const BOTH: [&SupportedProtocolVersion; 2] = [&version::TLS12, &version::TLS13];
 
-/// A server's certificate, and what a client is told about it.
+/// A server's configuration, and the options of a client that trusts it.
 struct Stage {
     config: ServerConfig,
     options: Encryption,
@@ -39,7 +40,7 @@ impl Stage {
             .with_no_client_auth()
             .with_single_cert(chain, PrivateKeyDer::try_from(key).unwrap())
             .unwrap();
-        // Data then come with the end of the handshake.
+        // Data then come together with the end of the handshake.
         config.send_half_rtt_data = true;
         let options = Encryption {
             mode: SslMode::VerifyFull,
@@ -87,7 +88,7 @@ struct Pair {
     ours: Socket,
     server: ServerConnection,
     theirs: UnixStream,
-    /// What the server has sent, of which so much was let through.
+    /// What the server has sent, and how much of it was let through.
     wire: Vec<u8>,
     gone: usize,
     /// What the server has read.
@@ -95,7 +96,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// The server reads at most so much of what has come, and answers.
+    /// The server reads up to `most` bytes of what has come, and answers.
     fn serve(&mut self, most: usize) -> Result<(), Error> {
         let mut space = vec![0; most];
         let mut came = match self.theirs.read(&mut space) {
@@ -120,13 +121,13 @@ impl Pair {
         }
     }
 
-    /// The server says something, in records of its own.
+    /// The server sends data, in records of their own.
     fn say(&mut self, words: &[u8]) {
         self.server.writer().write_all(words).unwrap();
         self.collect();
     }
 
-    /// Lets what the server has sent through, up to this byte of all.
+    /// Lets through what the server has sent, up to this position.
     fn let_through(&mut self, end: usize) {
         let end = end.min(self.wire.len());
         if self.gone < end {
@@ -135,7 +136,7 @@ impl Pair {
         }
     }
 
-    /// What the client can read now, in bites of this size.
+    /// What the client can read now, in pieces of this size.
     fn read(&mut self, bite: usize) -> Result<Vec<u8>, TlsFailure> {
         let mut all = Vec::new();
         let mut space = vec![0; bite];
@@ -148,8 +149,8 @@ impl Pair {
         }
     }
 
-    /// Goes through the handshake and reads so much, where what the server sends is let through as
-    /// `pace` says: up to which byte, if so many are gone.
+    /// Does the handshake and reads this much. `pace` says up to which position the server's bytes
+    /// are let through, given how many have been.
     fn meet(&mut self, expected: usize, bite: usize, pace: impl Fn(usize) -> usize) -> Vec<u8> {
         let (mut is_open, mut all) = (false, Vec::new());
         for _ in 0..1_000_000 {
@@ -182,7 +183,7 @@ impl Pair {
     }
 }
 
-/// What a server says at first, in several records; it goes out as soon as it may.
+/// The server's first data, in several records, sent as early as possible.
 fn greet(pair: &mut Pair) -> Vec<u8> {
     pair.server.writer().write_all(b"welcome").unwrap();
     pair.server.writer().write_all(&[b'.'; 300]).unwrap();
@@ -239,7 +240,7 @@ fn wherever_data_are_parted_they_are_read_in_bites_of_any_size() {
                     heard.extend(pair.read(bite).unwrap());
                 }
                 assert_eq!(heard.len(), said);
-                // The answers to the changes of keys are understood.
+                // The answers to the key updates are understood.
                 pair.serve(1 << 20).unwrap();
             }
             assert_eq!(heard, words, "{:?}: steps of {step}, bites of {bite}", only.version);
@@ -258,7 +259,7 @@ fn what_the_socket_takes_in_pieces_arrives_once() {
             pair.ours.set_send_buffer_size(1).unwrap();
             let (mut sent, mut blocked) = (0, 0);
             while sent < words.len() {
-                // The rest grows between the calls, as a program's would.
+                // The unsent rest grows between the calls, as a program's would.
                 let end = words.len().min(sent + 90_000 + blocked % 7);
                 match pair.client.send(&pair.ours, &words[sent..end]) {
                     Ok(count) => sent += count,
@@ -267,7 +268,7 @@ fn what_the_socket_takes_in_pieces_arrives_once() {
                         assert!(pair.client.wants_write());
                         blocked += 1;
                         if blocked % 50 == 0 && only.version == version::TLS13.version {
-                            // Asks for new keys while half a record is on its way.
+                            // Requests a key update while half a record is on its way.
                             pair.server.refresh_traffic_keys().unwrap();
                         }
                         pair.say(b"yes");
@@ -303,7 +304,7 @@ fn last_words_go_on_where_the_socket_took_no_more() {
         }
         assert_eq!(pair.heard.len(), words.len() + 1);
         assert_eq!(&pair.heard[..words.len()], words);
-        // That was the end, and it was said.
+        // The client's closing alert has come.
         assert_eq!(pair.server.reader().read(&mut [0]).unwrap(), 0);
     }
 }
@@ -329,7 +330,7 @@ fn what_came_before_a_bad_record_is_read_and_the_server_is_told_of_it() {
         }
         let told = pair.serve(1 << 20).unwrap_err();
         assert_eq!(told, Error::AlertReceived(AlertDescription::BadRecordMac));
-        // And is told once.
+        // The alert is sent once.
         assert_eq!(pair.theirs.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
     }
 }

@@ -1,4 +1,4 @@
-//! Certificates and keys that OpenSSL has just made, judged here.
+//! Tests with certificates and keys that OpenSSL has just made.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -28,7 +28,7 @@ fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
 }
 
-/// The verdict on the first of `sent`, at a time.
+/// The verdict on the first certificate of `sent`, at a given time.
 fn verdict_at(
     sent: &[Vec<u8>],
     roots: &[Vec<u8>],
@@ -61,7 +61,7 @@ fn what_leads_to_a_trusted_certificate_is_trusted_while_it_is_valid() {
     assert_eq!(at(now() - DAY), Err(Distrust::NotYetValid));
     assert_eq!(verdict(from_ref(&leaf), &[other]), Err(Distrust::UnknownIssuer));
     assert_eq!(verdict(from_ref(&leaf), &[]), Err(Distrust::UnknownIssuer));
-    // Trust ends at self-signed certificates.
+    // A chain must end at a self-signed certificate.
     assert_eq!(verdict(from_ref(&leaf), from_ref(&leaf)), Err(Distrust::UnknownIssuer));
     let sent = [leaf.clone(), ca];
     assert_eq!(verdict(&sent, &[]), Err(Distrust::SelfSignedInChain));
@@ -77,7 +77,7 @@ fn what_leads_to_a_trusted_certificate_is_trusted_while_it_is_valid() {
 #[test]
 fn certificates_as_the_manual_of_postgresql_makes_them_are_trusted() {
     let openssl = OpenSsl::new();
-    // Self-signed, an authority as far as it says; then a leaf without any extension.
+    // A self-signed certificate that says it is an authority's; then a leaf without any extension.
     openssl.authority("own");
     assert_eq!(verdict(&[openssl.der("own")], &[openssl.der("own")]), Ok(()));
     assert_eq!(verdict(&[openssl.der("own")], &[]), Err(Distrust::SelfSigned));
@@ -86,7 +86,7 @@ fn certificates_as_the_manual_of_postgresql_makes_them_are_trusted() {
     assert!(Certificate::read(&plain).unwrap().is_version_1());
     assert_eq!(verdict(from_ref(&plain), &[openssl.der("own")]), Ok(()));
     assert_eq!(name::check(&plain, "plain"), Ok(()));
-    // Such a leaf is no authority, whoever it signs for.
+    // A leaf of version 1 is no authority.
     openssl.leaf("below", "plain", "");
     let sent = [openssl.der("below"), plain];
     assert_eq!(verdict(&sent, &[openssl.der("own")]), Err(Distrust::NotAnAuthority));
@@ -157,8 +157,7 @@ fn every_kind_of_signature_of_today_is_verified() {
     }
 }
 
-/// OpenSSL's second level of security, which is the usual one, has the same limits; SHA-224 is
-/// not known here.
+/// OpenSSL's security level 2, its default, has the same limits. Only SHA-224 is unknown here.
 #[test]
 fn weak_signatures_are_not_trusted() {
     let openssl = OpenSsl::new();
@@ -203,7 +202,7 @@ fn a_certificate_for_another_purpose_is_no_servers() {
     }
 }
 
-/// Extensions of a server's certificate, and of an authority's.
+/// Extensions of a server's certificate, then of an authority's.
 const OF_LEAVES: &[&str] = &[
     "basicConstraints=CA:FALSE",
     "basicConstraints=critical,CA:TRUE",
@@ -320,7 +319,7 @@ fn no_certificate_is_trusted_of_which_a_byte_was_changed() {
             let read = Certificate::read(&forged);
             let trusted = read.is_ok_and(|leaf| trust.verify(&leaf, &[]).is_ok());
             assert!(!trusted, "byte {at} changed by {change:#x}");
-            // Nor does anything else that looks at it come to grief.
+            // The other readers do not panic either.
             let _ = name::check(&forged, "db");
             let _ = end_point(&forged);
         }
@@ -491,7 +490,7 @@ fn a_keys_encryption_costs_no_more_than_is_right() {
         );
         key::read(text.as_bytes(), Some(&Secret::from("sesame"))).map(drop)
     };
-    // The parameters in the file, and what to write over them: N, r and p of scrypt; PBKDF2's rounds.
+    // The parameters in the file, and their replacements: N, r and p of scrypt; PBKDF2's rounds.
     let scrypt = "-scrypt -scrypt_N 16 -scrypt_r 1 -scrypt_p 1";
     let [n, lanes]: [&[u8]; 2] = [&[2, 1, 16, 2, 1, 1, 2, 1, 1], &[2, 1, 1, 2, 1, 1, 0x30]];
     let rounds: &[u8] = &[2, 3, 1, 0, 1];

@@ -1,4 +1,4 @@
-//! rustls' questions about a server's certificate, answered by libpq's rules.
+//! Answers rustls' questions about a server's certificate by libpq's rules.
 
 use std::sync::Arc;
 
@@ -17,14 +17,14 @@ use super::revocation::RevocationLists;
 /// What the user trusts.
 #[derive(Debug)]
 pub(super) struct Anchors {
-    /// Certificates, as they stand in the file.
+    /// The trusted certificates, as DER.
     pub(super) roots: Vec<Vec<u8>>,
-    /// The lists of revoked certificates, if revocation is to be looked at.
+    /// The revocation lists, if revocation is to be checked.
     pub(super) lists: Option<RevocationLists>,
 }
 
-/// Verifies chains if there is something to trust, and the handshake's signature always. The
-/// server's name is another matter: libpq looks at it after the handshake.
+/// Verifies the chain if there are trust anchors, and always the handshake's signature. The
+/// server's name is checked after the handshake, as in libpq.
 #[derive(Debug)]
 pub(super) struct Verifier {
     pub(super) anchors: Option<Anchors>,
@@ -40,7 +40,7 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<(), Distrust> {
         let leaf = Certificate::read(leaf).map_err(|_| Distrust::Unreadable)?;
-        // What cannot be read cannot be part of a chain.
+        // A certificate that cannot be read cannot be part of a chain.
         let sent: Vec<_> = sent.iter().filter_map(|der| Certificate::read(der).ok()).collect();
         let roots = anchors.roots.iter().filter_map(|der| Certificate::read(der).ok());
         let trust = Trust {
@@ -52,7 +52,7 @@ impl Verifier {
         trust.verify(&leaf, &sent)
     }
 
-    /// rustls' own way needs a certificate of version 3.
+    /// Verifies the handshake's signature. rustls' own function needs a certificate of version 3.
     fn signature(
         &self,
         message: &[u8],
@@ -112,7 +112,7 @@ impl ServerCertVerifier for Verifier {
         if !is_for_tls13(signed.scheme) {
             return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
         }
-        // A scheme of TLS 1.3 stands for one curve, that of the first.
+        // In TLS 1.3 a scheme means one curve, that of the first algorithm.
         self.signature(message, certificate, signed, |all| all.get(..1).unwrap_or_default())
     }
 
@@ -134,7 +134,7 @@ fn is_for_tls13(scheme: SignatureScheme) -> bool {
     )
 }
 
-/// The verdict as rustls has it, so that the server is sent the alert for it.
+/// The verdict as an error of rustls, so that the server gets the right alert.
 fn refusal(why: Distrust) -> Error {
     Error::InvalidCertificate(match why {
         Distrust::Unreadable => CertificateError::BadEncoding,
@@ -146,7 +146,7 @@ fn refusal(why: Distrust) -> Error {
     })
 }
 
-/// The verdict back from rustls, in OpenSSL's words.
+/// The verdict inside an error of rustls, in OpenSSL's words.
 pub(super) fn words(error: &CertificateError) -> String {
     match error {
         CertificateError::BadEncoding => Distrust::Unreadable.to_string(),

@@ -1,4 +1,4 @@
-//! Chains: certificates that sign each other in any way, some of them tampered with.
+//! Chains: certificates that sign each other in any order, some of them tampered with.
 
 use super::super::algorithms::algorithms;
 use super::super::certificate::Certificate;
@@ -8,21 +8,21 @@ use super::super::mint::{CN, Draft, EMAIL, Extension, O, directory_name, long_va
 use super::super::revocation::RevocationLists;
 use super::{Choices, NOW, pair};
 
-/// So few that every order in which they could be tried is within the verifier's patience.
+/// The most certificates: so few that the verifier can try them in every order.
 const MOST: usize = 5;
 
-/// A certificate, and how it came about.
+/// A certificate, and how it was made.
 struct Node {
     der: Vec<u8>,
-    /// Whose the key in it is.
+    /// The number of its own key.
     key: usize,
-    /// Which key it was signed with.
+    /// The number of the key that signed it.
     signer: usize,
     is_root: bool,
     is_tampered: bool,
 }
 
-/// What is drawn of a certificate before those that sign it are known.
+/// The parts of a certificate that are chosen before its signer is known.
 struct Plan {
     draft: Draft,
     key: usize,
@@ -31,7 +31,7 @@ struct Plan {
     is_tampered: bool,
 }
 
-/// Whatever is accepted was signed, link by link, by the key of somebody up to one who is trusted.
+/// Every accepted chain must be signed, link by link, up to a trusted certificate.
 pub fn chain(input: &[u8]) {
     judge(input);
 }
@@ -71,12 +71,12 @@ pub(super) fn judge(input: &[u8]) -> bool {
     true
 }
 
-/// Whether this is trusted as it is; one that was tampered with may be the same as another.
+/// Whether this very certificate is trusted; a tampered one may equal another.
 fn is_root(nodes: &[Node], der: &[u8]) -> bool {
     nodes.iter().any(|node| node.is_root && node.der == der)
 }
 
-/// Whether signatures lead from a certificate to one that is trusted.
+/// Whether signatures lead from a certificate to a trusted one.
 fn is_signed(nodes: &[Node], at: usize, seen: &mut [bool]) -> bool {
     if is_root(nodes, &nodes[at].der) {
         return true;
@@ -125,7 +125,7 @@ fn plan(choices: &mut Choices<'_>, count: usize) -> Plan {
     Plan { draft, key, issuer, is_root: is(4), is_tampered: is(5) }
 }
 
-/// One of a few names, so that several are alike, however they are written.
+/// One of a few names, so that several are equal, in different spellings.
 fn subject(choices: &mut Choices<'_>) -> Vec<u8> {
     const UTF8: u8 = 12;
     match choices.below(8) {
@@ -150,7 +150,7 @@ fn validity(choices: &mut Choices<'_>) -> Vec<u8> {
 }
 
 fn extension(choices: &mut Choices<'_>) -> Extension {
-    // Those of RFC 5280 that are looked at, and some that are not.
+    // Extensions of RFC 5280 that are checked, and some that are ignored.
     const NUMBERS: [u8; 8] = [14, 15, 17, 19, 30, 35, 37, 99];
     let kind = choices.below(6);
     let extension = match kind {

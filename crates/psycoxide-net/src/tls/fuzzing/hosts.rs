@@ -1,12 +1,12 @@
-//! Names of hosts: a host, then the names of a certificate, one a line.
+//! Host names: a host, then the names of a certificate, one in each line.
 
 use std::net::IpAddr;
 
 use super::super::general_name::GeneralName;
 use super::super::name::examine;
 
-/// The first line is the host; the others begin with what they are: `d` for a DNS name, `i` for an
-/// address, `e` for one of mail, `c` for the common name.
+/// The first line is the host. Each other line begins with the kind of a name: `d` for a DNS name,
+/// `i` for an address, `e` for an e-mail address, `c` for the common name.
 pub fn hosts(input: &[u8]) {
     let mut lines = input.split(|byte| *byte == b'\n');
     let Ok(host) = std::str::from_utf8(lines.next().unwrap_or_default()) else { return };
@@ -27,7 +27,7 @@ pub fn hosts(input: &[u8]) {
         ),
         Err(text) => assert!(!text.is_empty()),
     }
-    // One name alone decides for itself.
+    // A single name must match by the rule.
     for name in &names {
         if !matches!(name, GeneralName::Dns(name) if name.contains(&0)) {
             assert_eq!(examine(&[*name], None, host).is_ok(), fits(name, host), "{name:?}");
@@ -35,7 +35,7 @@ pub fn hosts(input: &[u8]) {
     }
 }
 
-/// The rule, label by label.
+/// The rule for DNS names, label by label, and for addresses.
 fn fits(name: &GeneralName<'_>, host: &str) -> bool {
     match name {
         GeneralName::Dns(name) => {
@@ -53,7 +53,7 @@ fn fits(name: &GeneralName<'_>, host: &str) -> bool {
         GeneralName::Ip(bytes) => match host.parse() {
             Ok(IpAddr::V4(address)) => address.octets() == *bytes,
             Ok(IpAddr::V6(address)) => address.octets() == *bytes,
-            // C's shorter ways to write one.
+            // C's shorter forms.
             Err(_) => bytes.len() == 4 && is_address_of(host, bytes),
         },
         _ => false,
@@ -64,14 +64,14 @@ fn fits(name: &GeneralName<'_>, host: &str) -> bool {
 fn is_address_of(host: &str, address: &[u8]) -> bool {
     let Ok(text) = std::ffi::CString::new(host) else { return false };
     let mut found = libc::in_addr { s_addr: 0 };
-    // glibc takes what stands behind a space for a comment.
-    // SAFETY: the text ends in NUL, and there is room for the address.
+    // glibc takes the text after a space for a comment. SAFETY: the text ends in NUL, and there is
+    // room for the address.
     !host.contains(|c: char| c.is_ascii_whitespace())
         && unsafe { inet_aton(text.as_ptr(), &raw mut found) } == 1
         && found.s_addr.to_ne_bytes() == *address
 }
 
-// SAFETY: the C library declares the function so.
+// SAFETY: this is the C library's declaration.
 unsafe extern "C" {
     fn inet_aton(text: *const libc::c_char, address: *mut libc::in_addr) -> libc::c_int;
 }

@@ -1,5 +1,4 @@
-//! Lists of revoked certificates: of the right authority and of another, of today and of other days,
-//! tampered with or not.
+//! Revocation lists: by the right authority or another, valid now or not, tampered with or not.
 
 use super::super::algorithms::algorithms;
 use super::super::certificate::Certificate;
@@ -9,26 +8,26 @@ use super::super::mint::{Draft, Extension, ListDraft, common_name, tlv};
 use super::super::revocation::RevocationLists;
 use super::{Choices, NOW, pair};
 
-/// A server's certificate of the authority that all is about.
+/// A server's certificate by the authority under test.
 pub(super) fn leaf() -> Vec<u8> {
     Draft::new("db", "authority").sign(pair(1), pair(0))
 }
 
-/// What is known of a list.
+/// A list, and how it was made.
 struct Made {
     der: Vec<u8>,
-    /// Whether it is as the authority has made it.
+    /// Whether the authority made it, and nobody changed it.
     is_genuine: bool,
     is_current: bool,
     names_leaf: bool,
 }
 
-/// A certificate is known to be good, or to be revoked, only by the authority's own word.
+/// A certificate may count as good, or as revoked, only by the authority's own lists.
 pub fn revocation(input: &[u8]) {
     let _ = judge(input);
 }
 
-/// What the lists say of the certificate.
+/// The lists' verdict on the certificate.
 pub(super) fn judge(input: &[u8]) -> Result<(), Distrust> {
     let mut choices = Choices(input);
     let serial = vec![1 + choices.byte() % 4];
@@ -40,7 +39,7 @@ pub(super) fn judge(input: &[u8]) -> Result<(), Distrust> {
     let read = |der| Certificate::read(der).expect("it is sound");
     let (leaf, authority) = (read(&leaf), read(&authority));
     let made: Vec<_> = (0..choices.below(4)).map(|_| make(&mut choices, &serial)).collect();
-    // What is left is a list as it may come from anywhere.
+    // The rest of the input is a list of unknown origin.
     let mut all: Vec<_> = made.iter().map(|list| list.der.clone()).collect();
     all.push(choices.0.to_vec());
     let algorithms = &algorithms();

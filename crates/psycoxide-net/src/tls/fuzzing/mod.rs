@@ -1,7 +1,7 @@
-//! What the fuzzer does with certificates, lists of revoked ones, and keys.
+//! The fuzz targets for certificates, revocation lists, and keys.
 //!
-//! It stands here because all of that is private. `fuzz/` calls it, and the tests of this crate
-//! replay `fuzz/corpus` through it.
+//! They are part of this crate because the code under test is private. `fuzz/` calls them, and the
+//! tests of this crate replay `fuzz/corpus` through them.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod forest;
@@ -30,7 +30,7 @@ use super::pem::{Block, blocks};
 use super::revocation::RevocationLists;
 use super::{binding, key, name};
 
-/// What is done with an input, by its name.
+/// The name of a target, and its function.
 type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
@@ -43,19 +43,19 @@ pub const TARGETS: &[Target] = &[
     ("revocation", revocation),
 ];
 
-/// 2030, the time of all targets.
+/// The time of all targets, in 2030.
 const NOW: Duration = Duration::from_secs(1_893_456_000);
 
-/// How many pairs of keys there are.
+/// How many key pairs there are.
 const PAIRS: usize = 4;
 
-/// The pairs of keys, which take longer to make than certificates.
+/// A key pair. They are made once, because that takes longer than making certificates.
 fn pair(number: usize) -> &'static Pair {
     static ALL: OnceLock<Vec<Pair>> = OnceLock::new();
     &ALL.get_or_init(|| (1..).take(PAIRS).map(Pair::new).collect())[number % PAIRS]
 }
 
-/// An input as a row of choices; zero when it has ended.
+/// An input as a sequence of choices; zeros after its end.
 struct Choices<'a>(&'a [u8]);
 
 impl<'a> Choices<'a> {
@@ -63,31 +63,31 @@ impl<'a> Choices<'a> {
         self.bytes(1).first().copied().unwrap_or_default()
     }
 
-    /// A number below this.
+    /// A number below `end`.
     fn below(&mut self, end: usize) -> usize {
         usize::from(self.byte()) % end
     }
 
-    /// A place among so many, which may be more than a byte can say.
+    /// A position below `among`, which may be larger than a byte.
     fn place(&mut self, among: usize) -> usize {
         (self.below(0x100) << 8 | self.below(0x100)) % among.max(1)
     }
 
-    /// So many bytes, or what there is.
+    /// The next `count` bytes, or as many as there are.
     fn bytes(&mut self, count: usize) -> &'a [u8] {
         let (bytes, rest) = self.0.split_at(count.min(self.0.len()));
         self.0 = rest;
         bytes
     }
 
-    /// Changes one bit of this.
+    /// Flips one bit.
     fn tamper(&mut self, der: &mut [u8]) {
         let place = self.place(der.len());
         der[place] ^= 1 << self.below(8);
     }
 }
 
-/// A certificate, as a server sends it: whatever looks at one does, and it ends where it ends.
+/// A certificate, as a server may send it, goes through all its readers, and nothing may follow it.
 pub fn certificate(input: &[u8]) {
     for host in ["db.example.org", "10.0.0.1", "::1", ""] {
         let _ = name::check(input, host);
@@ -104,7 +104,7 @@ pub fn certificate(input: &[u8]) {
     assert!(trust(&[], None).verify(&read, roots).is_err(), "nothing is trusted");
     let verdict = trust(roots, None).verify(&read, &[]);
     assert!(verdict.is_err() || (read.is_self_issued() && read.not_after >= NOW));
-    // Its key verifies nothing, but its name may be that of a chain's authority.
+    // Its name may equal that of the leaf's authority, but its key has signed nothing.
     let leaf = lists::leaf();
     let leaf = Certificate::read(&leaf).expect("it is sound");
     assert!(trust(roots, None).verify(&leaf, &[]).is_err());
@@ -112,7 +112,7 @@ pub fn certificate(input: &[u8]) {
     assert!(lists.check(&read, &read, algorithms, NOW).is_err(), "it is no list");
 }
 
-/// A PEM file: what is found in it, written again, is found again.
+/// A PEM file: the blocks that are found in it, written again, are found again.
 pub fn pem(input: &[u8]) {
     use base64::Engine as _;
     let found = blocks(input);

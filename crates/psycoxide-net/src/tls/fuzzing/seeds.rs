@@ -1,4 +1,5 @@
-//! What the corpus begins with. `cargo test -p psycoxide-net -- --ignored the_corpus` writes it.
+//! The first inputs of the corpus. `cargo test -p psycoxide-net -- --ignored the_corpus` writes
+//! them.
 
 use std::fs;
 
@@ -13,7 +14,7 @@ fn the_corpus_is_begun() {
         fs::create_dir_all(corpus(target)).unwrap();
         fs::write(corpus(target).join(name), input).unwrap();
     };
-    // Every fifth: a few dozen, of all kinds.
+    // Every fifth chain: a few dozen, of all kinds.
     for (number, (_, chain)) in vectors::chains().iter().enumerate().filter(|(at, _)| at % 5 == 0) {
         write("certificate", &format!("server-{number}"), &chain[0]);
         if number % 2 == 0 {
@@ -40,9 +41,9 @@ fn the_corpus_is_begun() {
     );
 }
 
-/// How many certificates, then for each: flags, the subject, how many extensions, the extensions,
-/// the key, the issuer. Where flags ask for it, a length of path and a validity come before the
-/// extensions.
+/// The number of certificates, then for each: flags, the subject, the number of extensions, the
+/// extensions, the key, the issuer. If the flags say so, a path length and a validity come before
+/// the extensions.
 const FORESTS: &[(&str, &[u8])] = &[
     ("two", &[1, 0, 3, 0, 1, 1, 0x12, 0, 0, 0, 1, 0, 90, 1]),
     ("three", &[2, 0, 3, 0, 2, 1, 2, 2, 0, 1, 2, 0x12, 0, 0, 0, 2, 1, 4, 7]),
@@ -67,8 +68,8 @@ const HOSTS: &[(&str, &str)] = &[
     ("zero", "db\nddb\0.example.org"),
 ];
 
-/// The serial number, how many lists, then for each: flags, how many numbers, the numbers, how many
-/// extensions, the extensions. What is left is a list itself.
+/// The serial number, the number of lists, then for each: flags, the number of serial numbers,
+/// these, the number of extensions, the extensions. The rest of the input is a list itself.
 const LISTS: &[(&str, &[u8])] = &[
     ("good", &[0, 1, 0, 1, 1, 0]),
     ("revoked", &[0, 1, 0, 2, 1, 0, 0]),
@@ -81,7 +82,7 @@ const LISTS: &[(&str, &[u8])] = &[
     ("users-only", &[0, 1, 0, 0, 1, 2, 5, 0x30, 3, 0x81, 1, 0xff, 1]),
 ];
 
-/// Keys in every format, which OpenSSL makes; a password is `sesame`.
+/// Keys in every format, made by OpenSSL; the password is `sesame`.
 fn keys() -> Vec<(String, Vec<u8>)> {
     let openssl = OpenSsl::new();
     openssl.run("ecparam -name prime256v1 -genkey -noout -out sec1");

@@ -1,4 +1,4 @@
-//! Replays the fuzzer's corpus, and what is left of it when the end is cut off.
+//! Replays the fuzzer's corpus, whole and cut off at many places.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ pub(super) fn corpus(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(name)
 }
 
-/// The inputs reach what they are for: the targets look closest at what is accepted.
+/// The inputs reach the code they are for: the targets check accepted input most closely.
 #[test]
 fn the_corpus_has_what_is_trusted_and_what_is_not() {
     let input = |target, name: &str| fs::read(corpus(target).join(name)).unwrap();
@@ -49,7 +49,7 @@ fn nothing_that_was_found_comes_back() {
             let path = entry.unwrap().path();
             println!("{}", path.display());
             let input = fs::read(path).unwrap();
-            // Every place to cut at would take minutes for the larger ones.
+            // Cutting the larger inputs at every place would take minutes.
             let step = input.len() / 50 + 1;
             for end in (0..input.len()).step_by(step).chain([input.len()]) {
                 target(&input[..end]);

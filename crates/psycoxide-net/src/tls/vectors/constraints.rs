@@ -30,7 +30,7 @@ pub(super) fn directory(parts: &[(&[u8], u8, &[u8])]) -> Vec<u8> {
     tlv(0xa4, &[&directory_name(parts)])
 }
 
-/// `otherName` with an identifier of one's own.
+/// `otherName` with a private identifier.
 fn private(last: u8) -> Vec<u8> {
     tlv(0xa0, &[&tlv(6, &[&[0x2a, 3, last]]), &tlv(0xa0, &[&tlv(UTF8, &[b"x"])])])
 }
@@ -45,8 +45,8 @@ fn registered() -> Vec<u8> {
     tlv(0x88, &[&[0x2a, 3]])
 }
 
-/// Chains under an authority with constraints: what is permitted, what is excluded, the
-/// server's certificate, the verdict.
+/// Chains under an authority with constraints: the permitted and the excluded names, the server's
+/// certificate, the verdict.
 fn constrained(
     what: &'static str,
     permitted: &[Vec<u8>],

@@ -1,4 +1,4 @@
-//! What stands in each certificate of a chain.
+//! Chains about single fields of their certificates.
 
 use super::super::mint::{CN, SEQUENCE, UTF8, directory_name};
 use super::*;
@@ -14,7 +14,7 @@ pub(super) fn cases() -> Vec<Case> {
     [authorities(), servers(), serials_and_times(), issuers()].into_iter().flatten().collect()
 }
 
-/// A bit string of named bits: how many are unused, and the bits.
+/// A bit string of named bits: the number of unused bits, and the bits.
 fn bits(unused: u8, bits: &[u8]) -> Vec<u8> {
     tlv(3, &[&[unused], bits])
 }
@@ -27,7 +27,7 @@ fn usage((unused, usage): (u8, &[u8])) -> Extension {
     Extension::new(KEY_USAGE, bits(unused, usage)).critical()
 }
 
-/// Purposes of PKIX, by their numbers.
+/// PKIX purposes, by their numbers.
 fn purposes(numbers: &[u8]) -> Extension {
     let oids = numbers.iter().map(|number| tlv(6, &[&[0x2b, 6, 1, 5, 5, 7, 3, *number]]));
     Extension::new(PURPOSES, tlv(SEQUENCE, &[&oids.collect::<Vec<_>>().concat()]))
@@ -38,7 +38,7 @@ fn key_of(identifier: &[u8]) -> Extension {
     Extension::new(SUBJECT_KEY, tlv(4, &[identifier]))
 }
 
-/// `authorityKeyIdentifier`. Without both OpenSSL takes what is issued to its issuer for
+/// `authorityKeyIdentifier`. Without both identifiers OpenSSL takes a self-issued certificate for
 /// self-signed.
 fn signed_by(identifier: &[u8]) -> Extension {
     Extension::new(AUTHORITY_KEY, tlv(SEQUENCE, &[&tlv(0x80, &[identifier])]))

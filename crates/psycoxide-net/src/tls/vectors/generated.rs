@@ -1,14 +1,14 @@
-//! Constraints and names put together at random, of which OpenSSL has to think the same.
+//! Random constraints and names, judged here and by OpenSSL.
 
 use super::super::mint::value::name_constraints;
 use super::super::mint::{CN, EMAIL, O, UTF8, directory_name};
 use super::constraints::{NAME_CONSTRAINTS, directory, email, ip, uri};
 use super::*;
 
-/// So many chains, each of which is a run of a program.
+/// How many chains are tried; each of them runs a program.
 const COUNT: usize = 300;
 
-/// xorshift64*: the same in every run.
+/// xorshift64*: the same numbers in every run.
 struct Random(u64);
 
 impl Random {
@@ -19,13 +19,13 @@ impl Random {
         (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % end
     }
 
-    /// Up to so many of these.
+    /// Up to this many of these.
     fn some(&mut self, of: &[Vec<u8>], most: usize) -> Vec<Vec<u8>> {
         (0..self.below(most + 1)).map(|_| of[self.below(of.len())].clone()).collect()
     }
 }
 
-/// Without those that OpenSSL is known to judge otherwise.
+/// Without the names that OpenSSL is known to judge differently.
 fn names() -> Vec<Vec<u8>> {
     let unit = |text: &[u8]| directory(&[(O, UTF8, text)]);
     vec![

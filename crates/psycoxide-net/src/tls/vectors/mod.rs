@@ -1,7 +1,6 @@
-//! What a chain has to be like, one rule a row, each row judged here and by OpenSSL's program.
+//! The rules for chains, one in each row. Each row is judged here and by OpenSSL's program.
 //!
-//! The rows are those that RFC 5280 gives rise to; whose rules count is in the records of decisions
-//! (number 6).
+//! The rows follow RFC 5280. Decision 6 says whose rules count.
 
 mod constraints;
 mod fields;
@@ -18,19 +17,19 @@ use super::mint::value::{basic_constraints, general_names};
 use super::mint::{Draft, Extension, Pair, tlv};
 use super::openssl::OpenSsl;
 
-/// 2030, when all that is not meant to be invalid is valid.
+/// The time of all verdicts, in 2030. A certificate is valid then unless its row says otherwise.
 const NOW: Duration = Duration::from_secs(1_893_456_000);
 
 const ALTERNATIVE_NAMES: u8 = 17;
 const BASIC_CONSTRAINTS: u8 = 19;
 
-/// A chain, and what becomes of it.
+/// A chain, and the verdict on it.
 struct Case {
     what: &'static str,
-    /// The server's certificate first, and the end of trust last, which is not sent.
+    /// The server's certificate first, the trusted root last; the root is not sent.
     chain: Vec<Vec<u8>>,
     ours: Result<(), Distrust>,
-    /// Why OpenSSL's verdict is another, where it is.
+    /// Why OpenSSL's verdict differs, if it does.
     differs: Option<&'static str>,
 }
 
@@ -40,7 +39,7 @@ impl Case {
     }
 }
 
-/// A chain of these certificates, whose keys are made here: the server's first, the root last.
+/// A chain of these certificates, with keys made here: the server's first, the root last.
 fn case(what: &'static str, drafts: &[Draft], ours: Result<(), Distrust>) -> Case {
     let keys: Vec<_> = (1..).take(drafts.len()).map(Pair::new).collect();
     let signed = drafts
@@ -82,7 +81,7 @@ fn all() -> Vec<Case> {
     [fields::cases(), constraints::cases()].into_iter().flatten().collect()
 }
 
-/// All chains, by what they are about.
+/// All chains, grouped by their subject.
 pub(super) fn chains() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     all().into_iter().map(|case| (case.what, case.chain)).collect()
 }
@@ -99,7 +98,7 @@ fn verdict(chain: &[Vec<u8>]) -> Result<(), Distrust> {
     }
 }
 
-/// What OpenSSL says.
+/// OpenSSL's verdict.
 fn theirs(openssl: &OpenSsl, chain: &[Vec<u8>]) -> bool {
     let pem = |der: &Vec<u8>| {
         use base64::Engine as _;
