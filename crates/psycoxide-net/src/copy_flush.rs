@@ -1,28 +1,28 @@
-//! How long data of a COPY FROM gather before they are sent.
+//! When the buffered data of a COPY FROM are sent.
 //!
-//! A file may give a line or a few bytes at a time. A system call and a wait for each cost many times
-//! what the data do, so what comes close together is sent together, as libpq does with less than 8 kB.
-//! What comes slowly is sent as it comes: the server is to find out that a row is bad before a slow
-//! source has ended.
+//! A file may yield a line or a few bytes at a time. A system call and a wait for each would cost
+//! many times what the data do, so data that come close together are sent together, as libpq does
+//! below 8 kB. Data that come slowly are sent as they come, so that the server can reject a bad row
+//! before a slow source has ended.
 
 use std::time::{Duration, Instant};
 
-/// So much is sent at once.
+/// Buffered data of this size are sent at once.
 const ENOUGH: usize = 64 << 10;
-/// Data that come so long after others were sent are sent as well, however few.
+/// Data that come this long after the last were sent are sent too, however few they are.
 const APART: Duration = Duration::from_millis(50);
 
-/// When data were sent last.
+/// Decides when to flush, by the time when data were sent last.
 #[derive(Debug)]
 pub struct CopyFlushPolicy(Instant);
 
 impl CopyFlushPolicy {
-    /// At the beginning of a COPY.
+    /// The policy at the beginning of a COPY.
     pub fn begin(now: Instant) -> Self {
         Self(now)
     }
 
-    /// Whether it is time to send the bytes that wait.
+    /// Whether it is time to send the `waiting` bytes.
     pub fn is_due(&mut self, waiting: usize, now: Instant) -> bool {
         let due = waiting >= ENOUGH || now.saturating_duration_since(self.0) >= APART;
         if due {
@@ -36,8 +36,7 @@ impl CopyFlushPolicy {
 mod tests {
     use super::*;
 
-    /// How many of `reads` of seven bytes each, this far apart, are sent by themselves or end what is
-    /// sent together.
+    /// How many flushes `reads` of seven bytes each cause, this far apart.
     fn sent(reads: u32, apart: Duration) -> usize {
         let begun = Instant::now();
         let mut flush_policy = CopyFlushPolicy::begin(begun);

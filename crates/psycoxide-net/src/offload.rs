@@ -1,34 +1,35 @@
-//! Work that the system can only do by blocking, done where nobody is held up.
+//! Work that the system can only do by blocking, done by a thread.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 
-/// Work that a thread does.
+/// Work that runs in a thread of its own.
 ///
-/// What blocks in the system can be neither interrupted nor bounded, so the thread is left to itself
-/// when nobody wants to know any more.
+/// A blocking call can be neither interrupted nor bounded, so the thread is left to itself when
+/// nobody wants the result any more.
 #[derive(Debug)]
 pub(crate) struct Offload<T> {
     result: Receiver<T>,
-    /// Its other end is closed when the work is over, which makes this one readable.
+    /// The reading end of the wake-up pipe. The thread closes the other end when the work is over,
+    /// which makes this one readable.
     wake_reader: UnixStream,
 }
 
-/// How far the work is.
+/// The state of the work.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Offloaded<T> {
-    /// It goes on.
+    /// The thread is still at work.
     Working,
-    /// What came of it.
+    /// The result.
     Done(T),
     /// The thread ended without a result.
     Lost,
 }
 
 impl<T: Send + 'static> Offload<T> {
-    /// Begins with the work, in a thread of this name.
+    /// Begins the work, in a thread of this name.
     ///
     /// # Errors
     /// If there are no more threads or descriptors.
@@ -37,7 +38,8 @@ impl<T: Send + 'static> Offload<T> {
         let (wake_reader, wake_writer) = UnixStream::pair()?;
         std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             let _ = sender.send(work());
-            // The result, or its absence, must be there before the reader wakes.
+            // First the channel, then the wake-up: whoever wakes finds the result, or that there is
+            // none.
             drop(sender);
             drop(wake_writer);
         })?;
@@ -46,12 +48,12 @@ impl<T: Send + 'static> Offload<T> {
 }
 
 impl<T> Offload<T> {
-    /// What to wait for, to be readable.
+    /// The descriptor that becomes readable when the work is over.
     pub(crate) fn fd(&self) -> RawFd {
         self.wake_reader.as_raw_fd()
     }
 
-    /// What came of it, told once.
+    /// The result; it can be taken once.
     pub(crate) fn poll(&self) -> Offloaded<T> {
         match self.result.try_recv() {
             Ok(result) => Offloaded::Done(result),

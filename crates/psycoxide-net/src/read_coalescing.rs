@@ -1,21 +1,22 @@
-//! How long to let an answer gather in the socket before it is read.
+//! Read coalescing: how long to let an answer gather in the socket before it is read.
 //!
 //! A server sends a long answer in portions of 8 kB. A client that keeps up with it is woken for
-//! each of them, and being woken costs more than reading: so, once an answer is known to be long and
-//! to come steadily, it is read when there is more of it. As network cards do with their interrupts.
+//! each portion, and waking up costs more than reading. So once an answer is known to be long and
+//! to come steadily, the client sleeps a little and reads several portions at once, like the
+//! interrupt coalescing of network cards.
 
 use std::time::{Duration, Instant};
 
-/// So much is to be there when it is read: well below what a socket holds, so that the server need
-/// not wait.
+/// How many bytes a read should find: well below what a socket holds, so that the server need not
+/// wait.
 const TARGET: u64 = 64 << 10;
-/// After so many reads in a row an answer is a long one.
+/// How many steady reads in a row make an answer a long one.
 const STEADY_READS: u32 = 16;
-/// So far apart reads are of an answer that comes steadily.
+/// The longest gap between two reads of an answer that comes steadily.
 const MAX_GAP: Duration = Duration::from_millis(4);
-/// The longest rest: what comes last may be seen so much later.
+/// The longest delay; the last bytes may be seen this much later.
 const MAX_DELAY: Duration = Duration::from_millis(1);
-/// Less than that is no rest: setting the clock costs as much.
+/// The shortest delay worth it: setting the timer costs as much.
 const MIN_DELAY: Duration = Duration::from_micros(100);
 
 /// The reads of an answer so far.
@@ -26,8 +27,8 @@ pub(crate) struct ReadCoalescer {
 }
 
 impl ReadCoalescer {
-    /// How long to rest before the next read, if at all, now that there is nothing more to read and
-    /// `received` bytes have come since the beginning.
+    /// How long to sleep before the next read, if at all. Called when the socket is empty, with the
+    /// number of bytes received since the session began.
     pub(crate) fn delay(&mut self, now: Instant, received: u64) -> Option<Duration> {
         let (then, before) = self.last.replace((now, received))?;
         let passed = now.saturating_duration_since(then);
@@ -42,7 +43,7 @@ impl ReadCoalescer {
         }
         let nanoseconds = u64::try_from(passed.as_nanos()).ok()?;
         let delay = Duration::from_nanos(nanoseconds.saturating_mul(TARGET) / came);
-        // Too fast to need one, or too slow for one to help.
+        // Outside this range the answer is too fast to need a delay, or too slow for one to help.
         (MIN_DELAY..=MAX_GAP).contains(&delay).then(|| delay.min(MAX_DELAY))
     }
 }
@@ -51,7 +52,7 @@ impl ReadCoalescer {
 mod tests {
     use super::*;
 
-    /// The rests of an answer of which `came` bytes come every `apart`.
+    /// The delays for an answer of which `came` bytes come every `apart`.
     fn delays(apart: Duration, came: u64, reads: u32) -> Vec<Option<Duration>> {
         let (mut coalescer, begun) = (ReadCoalescer::default(), Instant::now());
         (0..reads).map(|n| coalescer.delay(begun + apart * n, came * u64::from(n))).collect()

@@ -4,20 +4,20 @@ use std::io;
 
 use socket2::Socket;
 
-/// Says so of one call, where the system can.
+/// The flag for a single call, where the system has one.
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
-/// Elsewhere the socket itself is told so when it is made.
+/// Elsewhere it is an option of the socket, set when the socket is made.
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
 const SEND_FLAGS: libc::c_int = 0;
 
-/// Sends what the socket takes.
+/// Sends as much as the socket takes.
 pub(crate) fn send(socket: &Socket, bytes: &[u8]) -> io::Result<usize> {
     socket.send_with_flags(bytes, SEND_FLAGS)
 }
 
-/// Runs `send`, which has no flag against the signal, with that signal blocked in this thread; if it
-/// was sent, it is taken away.
+/// Runs `send`, a system call without such a flag, with SIGPIPE blocked in this thread. If the call
+/// raised the signal, it is consumed.
 #[cfg(target_os = "linux")]
 pub(crate) fn without_sigpipe<T>(
     send: impl FnOnce() -> rustix::io::Result<T>,

@@ -1,4 +1,4 @@
-//! Waiting for a socket, and only here: poll(2).
+//! Waiting for a socket by poll(2): the only wait for one in a caller's thread.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -9,7 +9,7 @@ use psycoxide_proto::Interest;
 /// What ended a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// The socket is ready for (some of) what was waited for, or has failed.
+    /// The socket is ready for at least one of the interests, or has failed.
     Ready,
     /// The deadline has passed.
     Expired,
@@ -18,7 +18,7 @@ pub enum Readiness {
 /// Waits until `fd` is ready for `interest`, or until `deadline`.
 ///
 /// # Errors
-/// `Interrupted` when a signal arrived: the caller looks at it and calls again. `InvalidInput` if
+/// `Interrupted` when a signal arrived: the caller handles it and calls again. `InvalidInput` if
 /// the descriptor is not open.
 pub fn wait(fd: RawFd, interest: Interest, deadline: Option<Instant>) -> io::Result<Readiness> {
     let mut events = 0;
@@ -44,9 +44,10 @@ pub fn wait(fd: RawFd, interest: Interest, deadline: Option<Instant>) -> io::Res
     }
 }
 
-/// Ends the traffic of the socket `fd`, which makes it ready for whatever is waited for.
+/// Shuts the socket `fd` down, which makes it ready for reading and writing.
 pub(crate) fn wake(fd: RawFd) {
-    // SAFETY: shutdown(2) takes any number as a descriptor, and refuses what is no socket of ours.
+    // SAFETY: shutdown(2) takes any number as a descriptor, and fails if it is not one of our
+    // sockets.
     unsafe { libc::shutdown(fd, libc::SHUT_RDWR) };
 }
 

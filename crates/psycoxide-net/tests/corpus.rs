@@ -1,5 +1,4 @@
-//! Replays the fuzzer's corpus, and what is left of it when the end is cut off, through the fuzz
-//! targets for connection strings.
+//! Replays the fuzzer's corpus, whole and cut off, through the fuzz targets for connection strings.
 
 #[path = "../../../fuzz/src/config.rs"]
 mod config;

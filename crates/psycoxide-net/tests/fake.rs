@@ -1,4 +1,4 @@
-//! Links to a server that misbehaves: a listener that plays a few bytes.
+//! Links to a server that misbehaves: a listener that sends a few scripted bytes.
 #![allow(clippy::disallowed_methods)]
 
 mod common;
@@ -291,7 +291,7 @@ fn last_words_are_heard_when_sending_fails() {
     let mut link = connect(&fake.dsn()).unwrap();
     fake.player.join().unwrap();
     std::thread::sleep(Duration::from_millis(50));
-    // Too large to be taken in one piece: the second send meets the closed socket.
+    // Too large for one call of send(2): the second call meets the closed socket.
     let sql = format!("select '{}'", "x".repeat(30_000_000));
     let report = match query(&mut link, &sql) {
         Ok(outcome) => outcome.error,

@@ -10,7 +10,7 @@ use common::{connect, drive, query, refusal, texts, value};
 use psycoxide_net::{Config, Error, Progress};
 use psycoxide_proto::{Error as ProtoError, Event, Request};
 
-/// The server's DSN; without one the test says so and passes over.
+/// The server's DSN; without one the test says so and is skipped.
 macro_rules! server {
     () => {
         match std::env::var("PSYCOXIDE_TEST_DSN") {
@@ -37,7 +37,7 @@ fn has_role(dsn: &str, role: &str) -> bool {
     found
 }
 
-/// How errors name the server, whose host is to be an address.
+/// How errors name the server; its host must be an address.
 fn place(dsn: &str) -> String {
     format!("connection to server at \"{}\", port {}", option(dsn, "host"), option(dsn, "port"))
 }
@@ -114,7 +114,7 @@ fn a_unix_socket_is_as_good() {
     assert_eq!(link.hostaddr(), None);
     let error = refusal(&format!("{dsn} host='{directory}' requirepeer=nobody-of-this-name"));
     assert!(error.contains("requirepeer specifies \"nobody-of-this-name\", but actual"), "{error}");
-    // The server accepts from its queue in its own time: a burst must not fail.
+    // The server accepts connections at its own pace: a burst must not fail.
     let links: Vec<_> = (0..20).map(|_| connect(&format!("{dsn} host='{directory}'"))).collect();
     assert!(links.iter().all(Result::is_ok));
 }
@@ -193,11 +193,11 @@ fn the_next_host_is_tried() {
     let lines: Vec<_> = error.lines().collect();
     assert_eq!(lines.len(), 3, "{error}");
     assert!(lines[0].contains(&dead.to_string()) && lines[2].contains("no_such_database"));
-    // Who refuses a password has answered: the same server is not asked again.
+    // A server that refuses a password has answered: it is not asked again.
     let two = format!("{dsn} host={host},{host} port={port},{port} password=wrong");
     let error = refusal(&format!("{two} sslmode=disable"));
     assert_eq!(error.lines().count(), 1, "{error}");
-    // Unless it may answer differently without encryption.
+    // Except when it may answer differently without encryption.
     let error = refusal(&format!("{two} sslmode=allow"));
     assert_eq!(error.lines().count(), 2, "{error}");
 }
@@ -247,7 +247,7 @@ fn what_was_asked_for_reaches_the_session() {
     assert_eq!(value(&mut link, "show statement_timeout"), "4321ms");
     let mut link = connect(&format!("{dsn} options='-c datestyle=German'")).unwrap();
     assert!(value(&mut link, "show datestyle").starts_with("ISO"), "dates are read in that style");
-    // An old server answers that it speaks 3.0, a new one agrees.
+    // An old server answers with 3.0, a new one agrees.
     let mut link = connect(&format!("{dsn} max_protocol_version=latest")).unwrap();
     assert_eq!(value(&mut link, "select 1"), "1");
 }
@@ -301,7 +301,8 @@ fn another_thread_cancels() {
     assert!(start.elapsed() < Duration::from_secs(5));
     canceller.join().unwrap().unwrap();
     assert_eq!(value(&mut link, "select 1"), "1");
-    // A request that the server took note of before it answered hits no later statement.
+    // A cancel request that the server handled before it closed the connection hits no later
+    // statement.
     let token = link.cancel_token().unwrap();
     for _ in 0..20 {
         token.send(Some(Duration::from_secs(5)), &mut || true).unwrap();
@@ -336,7 +337,7 @@ fn the_servers_reason_for_leaving_is_kept() {
     let mut admin = connect(&dsn).unwrap();
     let mut victim = connect(&dsn).unwrap();
     let pid = value(&mut victim, "select pg_backend_pid()");
-    // Idle: found by the next statement.
+    // The link is idle: the next statement finds the end.
     query(&mut admin, &format!("select pg_terminate_backend({pid})")).unwrap();
     std::thread::sleep(Duration::from_millis(200));
     let reason = match query(&mut victim, "select 1") {
@@ -346,7 +347,7 @@ fn the_servers_reason_for_leaving_is_kept() {
     };
     assert_eq!(reason.unwrap().field(b'C'), Some(&b"57P01"[..]));
     assert!(query(&mut victim, "select 1").is_err());
-    // Idle: found by looking.
+    // The link is idle: a look finds the end.
     let mut victim = connect(&dsn).unwrap();
     let pid = value(&mut victim, "select pg_backend_pid()");
     query(&mut admin, &format!("select pg_terminate_backend({pid})")).unwrap();
@@ -394,8 +395,8 @@ fn copy_goes_both_ways() {
 
 #[test]
 fn reading_goes_on_while_writing() {
-    // The server sends more notices than the sockets hold, before it has read the request that
-    // follows them; both would wait for ever if sending came first.
+    // The server sends more notices than the sockets hold before it reads the next request; if the
+    // client only sent, both would wait for ever.
     let mut link = connect(&server!()).unwrap();
     let noise =
         "do $$ begin for i in 1..20000 loop raise notice '%', repeat('x', 200); end loop; end $$";

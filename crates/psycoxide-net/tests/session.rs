@@ -12,7 +12,7 @@ use psycoxide_proto::{Engine, Event, Outcome, Request};
 /// No operation of these tests takes this long.
 const BOUND: Duration = Duration::from_secs(30);
 
-/// A session that is connected; without a server the test says so and passes over.
+/// A connected session; without a server the test says so and is skipped.
 macro_rules! session {
     () => {
         match std::env::var("PSYCOXIDE_TEST_DSN") {

@@ -1,5 +1,5 @@
-//! What the integration tests share: driving a link to the end of an operation, with a bound, so
-//! that a test which would hang fails instead.
+//! Shared by the integration tests: drives a link to the end of an operation, with a time limit, so
+//! that a test fails instead of hanging.
 #![allow(dead_code)]
 
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub fn connect(dsn: &str) -> Result<Link, Error> {
     Ok(link)
 }
 
-/// The text of a failure to connect.
+/// The text of the error when connecting fails.
 pub fn refusal(dsn: &str) -> String {
     match connect(dsn) {
         Ok(_) => panic!("{dsn} was let in"),
@@ -32,7 +32,7 @@ pub fn refusal(dsn: &str) -> String {
     }
 }
 
-/// Advances until the operation ends or pauses, waiting where that is asked for.
+/// Advances until the operation ends or pauses, waiting where it must.
 pub fn drive(link: &mut Link) -> Result<Progress, Error> {
     let bound = Instant::now() + BOUND;
     loop {
@@ -76,7 +76,7 @@ pub fn texts(outcome: &Outcome) -> Vec<Vec<Option<String>>> {
     texts
 }
 
-/// The only field of the only row.
+/// The only field of the only row of a result.
 pub fn value(link: &mut Link, sql: &str) -> String {
     let rows = texts(&query(link, sql).expect(sql));
     match rows.as_slice() {
