@@ -36,11 +36,11 @@ pub fn is_plain(text: &[u8]) -> bool {
 /// Whether a text is one statement with the same reply by the simple and by the extended query
 /// protocol.
 ///
-/// A SELECT has, and a WITH that writes nothing. An INSERT, UPDATE, DELETE or MERGE may not: if a
-/// rule of the table adds a SELECT, the simple protocol sends its rows, and the extended one drops
-/// them ("There is no provision for Describe to send a RowDescription message when this portal
-/// execution strategy is in effect", says the server's source). Neither has FETCH from a binary
-/// cursor. <https://www.postgresql.org/docs/current/sql-createrule.html>
+/// A SELECT qualifies, and so does a WITH that writes nothing. An INSERT, UPDATE, DELETE or MERGE may
+/// not: if a rule of the table adds a SELECT, the simple protocol sends its rows, and the extended
+/// one drops them ("There is no provision for Describe to send a RowDescription message when this
+/// portal execution strategy is in effect", says the server's source). A FETCH from a binary cursor
+/// does not qualify either. <https://www.postgresql.org/docs/current/sql-createrule.html>
 pub fn is_protocol_independent(text: &[u8]) -> bool {
     let reads = begins_with(text, &READING)
         || begins_with(text, &[b"with"]) && !WRITING.iter().any(|word| holds(text, word));

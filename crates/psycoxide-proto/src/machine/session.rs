@@ -62,9 +62,9 @@ enum PeerKind {
 }
 
 impl PeerKind {
-    /// An empty parameter counts as not reported: PostgreSQL's are never empty. PGlite's are, as it
-    /// has no single session to report: it relays the messages of several clients one by one, and
-    /// only a simple query is one message.
+    /// An empty parameter counts as not reported: PostgreSQL's are never empty. PGlite reports an
+    /// empty `session_authorization`. It takes the messages of several clients in turns, and only a
+    /// simple query is a single message.
     fn of(parameters: &ServerParameters) -> PeerKind {
         let reported = |name: &str| parameters.get(name).is_some_and(|text| !text.is_empty());
         if !REPORTED_BY_POSTGRESQL.into_iter().all(reported) {

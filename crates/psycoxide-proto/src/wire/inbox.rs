@@ -19,8 +19,8 @@ const MEDIUM: usize = 256 << 10;
 const LARGE: usize = 1 << 20;
 /// A result larger than this continues in large buffers, however slowly it arrives.
 const MANY: usize = 4 * LARGE;
-/// If less room than this is left, the unread tail is moved, as a short read is not worth a system
-/// call.
+/// If less room than this is left and the unread tail is short, the tail is moved, as a short read
+/// is not worth a system call.
 const ROOM: usize = 4 << 10;
 /// Fewer bytes of rows than this are copied at the end of a result, and the buffer stays.
 const COPIED: usize = 16 << 10;

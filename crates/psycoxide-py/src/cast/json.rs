@@ -3,7 +3,7 @@
 //! Text that `psycoxide_sql` finds unusual goes to Python's default decoder, and so does everything
 //! once a program has replaced that: values and errors are always those of Python.
 
-use psycoxide_sql::text::json::{Build, Stop, Text, read};
+use psycoxide_sql::text::json::{Build, ReadError, Text, read};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -21,8 +21,8 @@ pub fn json(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
         let mut objects = Objects { py: context.py, keys: &context.fetch.keys };
         match read(text, &mut objects) {
             Ok(value) => return Ok(Value::from(value)),
-            Err(Stop::Failed(raised)) => return Err(raised),
-            Err(Stop::Unusual) => {}
+            Err(ReadError::Failed(raised)) => return Err(raised),
+            Err(ReadError::Unusual) => {}
         }
     }
     loads(context, text)

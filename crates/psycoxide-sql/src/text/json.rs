@@ -1,7 +1,7 @@
 //! Reads JSON into values of the caller's choice.
 //!
 //! It reads what a server usually writes. Everything else (a lone surrogate, an integer beyond 64
-//! bits, nesting over a hundred levels, text that is not JSON) gives [`Stop::Unusual`]: the caller
+//! bits, nesting over a hundred levels, text that is not JSON) gives [`ReadError::Unusual`]: the caller
 //! knows what its users expect of it.
 
 use super::number;
@@ -68,14 +68,14 @@ pub enum Text<'a> {
 
 /// Why reading ended early.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Stop<E> {
+pub enum ReadError<E> {
     /// The input is none of the usual JSON.
     Unusual,
     /// A value could not be built.
     Failed(E),
 }
 
-impl<E> From<E> for Stop<E> {
+impl<E> From<E> for ReadError<E> {
     fn from(error: E) -> Self {
         Self::Failed(error)
     }
@@ -84,14 +84,14 @@ impl<E> From<E> for Stop<E> {
 /// Reads the single value that `text` contains.
 ///
 /// # Errors
-/// [`Stop::Unusual`] if a more general reader should try; [`Stop::Failed`] if a value could not be
+/// [`ReadError::Unusual`] if a more general reader should try; [`ReadError::Failed`] if a value could not be
 /// built.
-pub fn read<B: Build>(text: &[u8], build: &mut B) -> Result<B::Value, Stop<B::Error>> {
+pub fn read<B: Build>(text: &[u8], build: &mut B) -> Result<B::Value, ReadError<B::Error>> {
     let mut parser = Parser { rest: text, build };
     parser.space();
     let value = parser.value(MAX_DEPTH)?;
     parser.space();
-    if parser.rest.is_empty() { Ok(value) } else { Err(Stop::Unusual) }
+    if parser.rest.is_empty() { Ok(value) } else { Err(ReadError::Unusual) }
 }
 
 struct Parser<'a, 'b, B> {
@@ -101,7 +101,7 @@ struct Parser<'a, 'b, B> {
 
 impl<'a, B: Build> Parser<'a, '_, B> {
     /// Reads a value with up to `depth` levels.
-    fn value(&mut self, depth: usize) -> Result<B::Value, Stop<B::Error>> {
+    fn value(&mut self, depth: usize) -> Result<B::Value, ReadError<B::Error>> {
         let rest = self.rest;
         match rest {
             [b'"', body @ ..] => {
@@ -111,28 +111,28 @@ impl<'a, B: Build> Parser<'a, '_, B> {
             [b'-' | b'0'..=b'9', ..] => self.number(),
             [b'{', rest @ ..] => {
                 self.rest = rest;
-                self.object(depth.checked_sub(1).ok_or(Stop::Unusual)?)
+                self.object(depth.checked_sub(1).ok_or(ReadError::Unusual)?)
             }
             [b'[', rest @ ..] => {
                 self.rest = rest;
-                self.list(depth.checked_sub(1).ok_or(Stop::Unusual)?)
+                self.list(depth.checked_sub(1).ok_or(ReadError::Unusual)?)
             }
             [b'n', ..] if self.took(b"null") => Ok(self.build.null()?),
             [b't', ..] if self.took(b"true") => Ok(self.build.boolean(true)?),
             [b'f', ..] if self.took(b"false") => Ok(self.build.boolean(false)?),
-            _ => Err(Stop::Unusual),
+            _ => Err(ReadError::Unusual),
         }
     }
 
     /// Reads an object after its `{`.
-    fn object(&mut self, depth: usize) -> Result<B::Value, Stop<B::Error>> {
+    fn object(&mut self, depth: usize) -> Result<B::Value, ReadError<B::Error>> {
         let mut object = self.build.object()?;
         self.space();
         if self.took(b"}") {
             return Ok(self.build.end_object(object));
         }
         loop {
-            let [b'"', body @ ..] = self.rest else { return Err(Stop::Unusual) };
+            let [b'"', body @ ..] = self.rest else { return Err(ReadError::Unusual) };
             let text = self.quoted(body)?;
             let key = self.build.key(text)?;
             self.space();
@@ -150,7 +150,7 @@ impl<'a, B: Build> Parser<'a, '_, B> {
     }
 
     /// Reads a list after its `[`.
-    fn list(&mut self, depth: usize) -> Result<B::Value, Stop<B::Error>> {
+    fn list(&mut self, depth: usize) -> Result<B::Value, ReadError<B::Error>> {
         let mut list = self.build.list()?;
         self.space();
         if self.took(b"]") {
@@ -168,42 +168,44 @@ impl<'a, B: Build> Parser<'a, '_, B> {
         }
     }
 
-    fn number(&mut self) -> Result<B::Value, Stop<B::Error>> {
+    fn number(&mut self) -> Result<B::Value, ReadError<B::Error>> {
         let text = self.rest;
-        let (end, is_float) = number_end(text).ok_or(Stop::Unusual)?;
-        let (text, rest) = text.split_at_checked(end).ok_or(Stop::Unusual)?;
+        let (end, is_float) = number_end(text).ok_or(ReadError::Unusual)?;
+        let (text, rest) = text.split_at_checked(end).ok_or(ReadError::Unusual)?;
         self.rest = rest;
         if is_float {
-            let value = number::float(text).ok_or(Stop::Unusual)?;
+            let value = number::float(text).ok_or(ReadError::Unusual)?;
             return Ok(self.build.float(value)?);
         }
-        let value = number::integer(text).ok_or(Stop::Unusual)?;
+        let value = number::integer(text).ok_or(ReadError::Unusual)?;
         Ok(self.build.integer(value)?)
     }
 
     /// Takes a string off the front; `body` begins after its opening quote.
-    fn quoted(&mut self, body: &'a [u8]) -> Result<Text<'a>, Stop<B::Error>> {
+    fn quoted(&mut self, body: &'a [u8]) -> Result<Text<'a>, ReadError<B::Error>> {
         let mut seen = 0;
         for (at, byte) in body.iter().enumerate() {
             match byte {
                 b'"' => {
-                    let (text, rest) = body.split_at_checked(at).ok_or(Stop::Unusual)?;
+                    let (text, rest) = body.split_at_checked(at).ok_or(ReadError::Unusual)?;
                     self.rest = rest.get(1..).unwrap_or_default();
                     if seen < 0x80 {
                         return Ok(Text::Ascii(text));
                     }
-                    return std::str::from_utf8(text).map(Text::Plain).map_err(|_| Stop::Unusual);
+                    return std::str::from_utf8(text)
+                        .map(Text::Plain)
+                        .map_err(|_| ReadError::Unusual);
                 }
                 b'\\' => {
-                    let (text, rest) = escaped(body, at).ok_or(Stop::Unusual)?;
+                    let (text, rest) = escaped(body, at).ok_or(ReadError::Unusual)?;
                     self.rest = rest;
                     return Ok(Text::Unescaped(text));
                 }
-                0x00..0x20 => return Err(Stop::Unusual),
+                0x00..0x20 => return Err(ReadError::Unusual),
                 byte => seen |= byte,
             }
         }
-        Err(Stop::Unusual)
+        Err(ReadError::Unusual)
     }
 
     #[inline]
@@ -225,8 +227,8 @@ impl<'a, B: Build> Parser<'a, '_, B> {
     }
 
     #[inline]
-    fn expect(&mut self, expected: u8) -> Result<(), Stop<B::Error>> {
-        if self.took(&[expected]) { Ok(()) } else { Err(Stop::Unusual) }
+    fn expect(&mut self, expected: u8) -> Result<(), ReadError<B::Error>> {
+        if self.took(&[expected]) { Ok(()) } else { Err(ReadError::Unusual) }
     }
 }
 

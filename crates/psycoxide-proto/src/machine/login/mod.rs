@@ -47,7 +47,7 @@ pub(crate) struct Login {
 enum LoginStage {
     /// The server has not asked for anything.
     Fresh,
-    /// The password was sent, in clear or hashed. The server will ask for nothing more.
+    /// The password was sent, in clear or hashed; nothing else may be asked for.
     PasswordSent,
     /// SCRAM is under way, or over.
     Scram(Box<Exchange>),

@@ -240,9 +240,9 @@ fn an_error_of_the_builder_ends_the_reading() {
         fn end_object(&mut self, (): ()) {}
     }
     let stop = |text: &str| read(text.as_bytes(), &mut Refusing).unwrap_err();
-    assert_eq!(stop("[true, 1, null, ]"), Stop::Failed("no null"));
-    assert_eq!(stop("{\"a\": 1"), Stop::Failed("no members"));
-    assert_eq!(stop("{\"a\" 1"), Stop::Unusual);
+    assert_eq!(stop("[true, 1, null, ]"), ReadError::Failed("no null"));
+    assert_eq!(stop("{\"a\": 1"), ReadError::Failed("no members"));
+    assert_eq!(stop("{\"a\" 1"), ReadError::Unusual);
 }
 
 #[test]
