@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_without_room_is_told_when_it_has() {
+    fn a_cancel_request_waits_for_room_in_the_queue() {
         let server = FullServer::start();
         let token = token(&server);
         let sender = std::thread::spawn(move || token.send(None, &mut || true));
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_to_tell_a_server_without_room_is_bounded() {
+    fn the_wait_for_room_is_bounded() {
         let server = FullServer::start();
         let error = token(&server).send(Some(Duration::from_millis(20)), &mut || true);
         assert!(error.unwrap_err().to_string().ends_with("failed: timeout expired"));

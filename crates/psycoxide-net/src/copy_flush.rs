@@ -8,9 +8,9 @@
 use std::time::{Duration, Instant};
 
 /// Buffered data of this size are sent at once.
-const ENOUGH: usize = 64 << 10;
+const FLUSH_SIZE: usize = 64 << 10;
 /// Data that come this long after the last were sent are sent too, however few they are.
-const APART: Duration = Duration::from_millis(50);
+const FLUSH_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Decides when to flush, by the time when data were sent last.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl CopyFlushPolicy {
 
     /// Whether it is time to send the `waiting` bytes.
     pub fn is_due(&mut self, waiting: usize, now: Instant) -> bool {
-        let due = waiting >= ENOUGH || now.saturating_duration_since(self.0) >= APART;
+        let due = waiting >= FLUSH_SIZE || now.saturating_duration_since(self.0) >= FLUSH_INTERVAL;
         if due {
             self.0 = now;
         }
@@ -54,18 +54,18 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_fast_is_sent_together_and_what_comes_slowly_at_once() {
-        assert_eq!(sent(100_000, Duration::ZERO), 100_000 * 7 / ENOUGH);
+    fn fast_data_are_sent_together_and_slow_data_at_once() {
+        assert_eq!(sent(100_000, Duration::ZERO), 100_000 * 7 / FLUSH_SIZE);
         assert_eq!(sent(1000, Duration::from_millis(1)), 1000 / 50);
         assert_eq!(sent(100, Duration::from_millis(50)), 100);
         assert_eq!(sent(100, Duration::from_secs(3600)), 100);
     }
 
     #[test]
-    fn much_is_sent_at_once() {
+    fn a_full_buffer_is_sent_at_once() {
         let now = Instant::now();
         let mut flush_policy = CopyFlushPolicy::begin(now);
-        assert!(!flush_policy.is_due(ENOUGH - 1, now));
-        assert!(flush_policy.is_due(ENOUGH, now));
+        assert!(!flush_policy.is_due(FLUSH_SIZE - 1, now));
+        assert!(flush_policy.is_due(FLUSH_SIZE, now));
     }
 }

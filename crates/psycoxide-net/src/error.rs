@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn the_question_is_only_asked_of_who_does_not_answer() {
+    fn the_question_is_only_asked_about_an_unreachable_server() {
         assert_eq!(
             tcp(Reason::Timeout).to_string(),
             "connection to server at \"127.0.0.1\", port 1 failed: timeout expired"

@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_said_last_is_read_when_it_takes_no_more() {
+    fn the_servers_last_words_are_read_when_it_takes_no_more() {
         let (mut engine, mut stream, mut server) = session();
         server.write_all(FAREWELL).unwrap();
         drop(server);

@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_long_answer_that_comes_steadily_is_let_gather() {
+    fn only_long_answers_that_come_steadily_are_delayed() {
         let apart = Duration::from_micros(50);
         let found = delays(apart, 8 << 10, 20);
         assert!(found.iter().take(16).all(Option::is_none), "{found:?}");
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn no_rest_is_longer_than_a_millisecond_and_a_pause_ends_them() {
+    fn no_delay_is_longer_than_a_millisecond_and_a_pause_ends_them() {
         let apart = Duration::from_micros(300);
         assert_eq!(delays(apart, 8 << 10, 17).last(), Some(&Some(MAX_DELAY)));
         let (mut coalescer, mut now, mut received) = (ReadCoalescer::default(), Instant::now(), 0);

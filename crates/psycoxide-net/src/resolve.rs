@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_need_no_resolver() {
+    fn numeric_addresses_need_no_resolver() {
         let addresses = at_once(&host("127.0.0.1", None));
         assert_eq!(addresses[0].to_string(), "at \"127.0.0.1\", port 5432");
         let addresses = at_once(&host("::1", None));
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_an_address_is_told() {
+    fn invalid_addresses_are_reported() {
         assert_eq!(
             text(&host("", Some("999.1.1.1"))),
             "could not parse network address \"999.1.1.1\": Name or service not known"

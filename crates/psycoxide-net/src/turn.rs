@@ -121,7 +121,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
 
     #[test]
-    fn one_at_a_time() {
+    fn one_thread_at_a_time_has_the_turn() {
         let turn = Arc::new(Turn::new());
         let inside = Arc::new(AtomicUsize::new(0));
         let threads: Vec<_> = (0..8)
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_free_one_is_adopted() {
+    fn only_a_free_turn_is_adopted() {
         let turn = Turn::new();
         turn.waiting.store(3, Ordering::SeqCst);
         turn.acquire(LONG).unwrap();
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_himself() {
+    fn no_thread_waits_for_itself() {
         let turn = Turn::new();
         turn.acquire(LONG).unwrap();
         assert_eq!(turn.acquire(LONG), Err(TurnError::Reentrant));

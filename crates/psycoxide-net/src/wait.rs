@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_can_be_woken() {
+    fn a_waiting_thread_can_be_woken() {
         let (_here, there) = UnixStream::pair().unwrap();
         let fd = there.as_raw_fd();
         let waker = std::thread::spawn(move || {

@@ -80,7 +80,7 @@ fn a_session_that_the_server_ends_is_broken() {
 }
 
 #[test]
-fn what_is_cancelled_is_drained_and_the_session_goes_on() {
+fn a_cancelled_operation_is_drained_and_the_session_goes_on() {
     let session = session!();
     session.start(Request::query(b"select pg_sleep(60)".to_vec())).unwrap();
     let soon = Instant::now() + Duration::from_millis(100);
@@ -92,7 +92,7 @@ fn what_is_cancelled_is_drained_and_the_session_goes_on() {
 }
 
 #[test]
-fn what_takes_too_long_closes_the_session() {
+fn an_operation_that_takes_too_long_closes_the_session() {
     let session = session!();
     session.set_timeout(Some(Duration::from_millis(100)));
     session.start(Request::query(b"select pg_sleep(60)".to_vec())).unwrap();
@@ -102,7 +102,7 @@ fn what_takes_too_long_closes_the_session() {
 }
 
 #[test]
-fn an_operation_that_others_wait_for_is_ended_by_the_watch() {
+fn a_polled_operation_is_ended_by_the_watchdog() {
     let session = session!();
     session.set_timeout(Some(Duration::from_millis(100)));
     session.start(Request::query(b"select pg_sleep(60)".to_vec())).unwrap();
@@ -132,7 +132,7 @@ fn copy_from_is_hungry_until_it_is_ended() {
 }
 
 #[test]
-fn an_answer_that_is_given_up_is_taken_with_its_copies() {
+fn an_abandoned_answer_is_drained_with_its_copies() {
     let session = session!();
     query(&session, "create temp table t (x int)").unwrap();
     let sql = "copy t from stdin; copy (select generate_series(1, 100000)) to stdout";

@@ -382,11 +382,11 @@ const NEWER_PROTOCOL: &str = "The reason may be protocol version 3.2, which was 
 
 /// A server's document, made fit for an error's text.
 fn shown(document: &[u8]) -> String {
-    const MOST: usize = 1000;
+    const MAX_SHOWN: usize = 1000;
     let text = String::from_utf8_lossy(document);
     let mut shown: String =
-        text.chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.chars().nth(MOST).is_some() {
+        text.chars().take(MAX_SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(MAX_SHOWN).is_some() {
         shown.push('…');
     }
     shown
@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_without_room_is_waited_for_elsewhere() {
+    fn dialing_waits_for_room_without_blocking() {
         let server = FullServer::start();
         let mut dial = dial(&server, "");
         for _ in 0..3 {
@@ -459,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_without_room_counts_for_connect_timeout() {
+    fn the_wait_for_room_counts_for_connect_timeout() {
         let server = FullServer::start();
         let mut dial = dial(&server, "connect_timeout=1");
         let error = loop {

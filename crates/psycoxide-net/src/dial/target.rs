@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_does_not_report_is_asked() {
+    fn the_server_is_asked_what_it_does_not_report() {
         assert_eq!(decide(ReadWrite, None, Some(false)), Verdict::Ask(Question::ReadOnly));
         assert_eq!(decide(ReadOnly, Some(false), None), Verdict::Ask(Question::ReadOnly));
         assert_eq!(decide(Primary, None, None), Verdict::Ask(Question::Standby));
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn no_answer_is_no_answer() {
+    fn a_missing_answer_decides_nothing() {
         assert_eq!(Question::Standby.answer(None), None);
         assert_eq!(Question::Standby.answer(Some(&QueryResult::default())), None);
     }

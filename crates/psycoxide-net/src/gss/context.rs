@@ -29,7 +29,7 @@ const ERRORS: u32 = 0xffff_0000;
 const MAJOR_CODE: c_int = 1;
 const MINOR_CODE: c_int = 2;
 /// How many lines of an error are shown at most.
-const MOST_LINES: usize = 8;
+const MAX_LINES: usize = 8;
 
 /// The client's context with a server.
 pub(super) struct Context {
@@ -262,7 +262,7 @@ fn failure(library: &Library, prefix: &str, major: u32, minor: u32) -> GssFailur
 
 fn describe(library: &Library, status: u32, kind: c_int, text: &mut String) {
     let mut more = 0;
-    for _ in 0..MOST_LINES {
+    for _ in 0..MAX_LINES {
         let (mut minor, mut line) = (0, Buffer::empty());
         // SAFETY: the pointers are to local variables; a null mechanism means the default.
         let major = unsafe {

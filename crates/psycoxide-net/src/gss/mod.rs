@@ -16,7 +16,7 @@ pub(crate) use session::GssSession;
 const ENVIRONMENT: [&str; 3] = ["KRB5CCNAME", "KRB5_CONFIG", "KRB5_CLIENT_KTNAME"];
 /// The configuration file, and the settings in it, or in included files, that say the same.
 const CONFIGURATION: &str = "/etc/krb5.conf";
-const ELSEWHERE: [&str; 3] = ["default_ccache_name", "default_client_keytab_name", "include"];
+const SETTINGS: [&str; 3] = ["default_ccache_name", "default_client_keytab_name", "include"];
 
 /// Whether there are tickets, or credentials to get one with.
 pub(crate) fn has_credentials() -> bool {
@@ -34,7 +34,7 @@ fn may_have_credentials() -> bool {
     ];
     let configured = || {
         let text = std::fs::read_to_string(CONFIGURATION).unwrap_or_default();
-        ELSEWHERE.iter().any(|name| text.contains(name))
+        SETTINGS.iter().any(|name| text.contains(name))
     };
     ENVIRONMENT.iter().any(|name| std::env::var_os(name).is_some())
         || files.iter().any(|path| Path::new(path).exists())

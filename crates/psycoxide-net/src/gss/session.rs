@@ -14,9 +14,9 @@ use crate::config::Gss;
 use crate::sigpipe::send;
 
 /// The longest token, its length included (`PQ_GSS_AUTH_BUFFER_SIZE`): tickets can be large.
-const MOST_TOKEN: usize = 64 << 10;
+const MAX_TOKEN: usize = 64 << 10;
 /// The longest message, its length included (`PQ_GSS_MAX_PACKET_SIZE`): the server takes no longer.
-const MOST_MESSAGE: usize = 16 << 10;
+const MAX_MESSAGE: usize = 16 << 10;
 const LENGTH: usize = 4;
 
 /// How much is read at once: several messages, or a whole token.
@@ -86,7 +86,7 @@ impl GssSession {
                 Ok(()) => {}
             }
             if self.context.is_complete() {
-                self.limit = self.context.limit(MOST_MESSAGE - LENGTH)?;
+                self.limit = self.context.limit(MAX_MESSAGE - LENGTH)?;
                 return Ok(None);
             }
             if !self.begun {
@@ -95,7 +95,7 @@ impl GssSession {
                 append(&mut self.outgoing, &token);
                 continue;
             }
-            if let Some(size) = self.announced(MOST_TOKEN)? {
+            if let Some(size) = self.announced(MAX_TOKEN)? {
                 let theirs = self.incoming.get(self.start + LENGTH..self.start + LENGTH + size);
                 let token = self.context.step(theirs.unwrap_or_default())?;
                 self.start += LENGTH + size;
@@ -118,7 +118,7 @@ impl GssSession {
     /// Whether there are received data, or an error, for which the socket will not become readable
     /// again.
     pub(crate) fn is_holding(&self) -> bool {
-        !self.held.is_empty() || matches!(self.announced(MOST_MESSAGE), Ok(Some(_)) | Err(_))
+        !self.held.is_empty() || matches!(self.announced(MAX_MESSAGE), Ok(Some(_)) | Err(_))
     }
 
     /// Whether sealed data wait to be sent.
@@ -179,7 +179,7 @@ impl GssSession {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
-        let opened = match self.announced(MOST_MESSAGE) {
+        let opened = match self.announced(MAX_MESSAGE) {
             Ok(None) => return Ok(None),
             Ok(Some(size)) => {
                 let from = self.start + LENGTH;
@@ -215,11 +215,11 @@ impl GssSession {
     fn seal(&mut self, data: &[u8]) -> Result<(), GssFailure> {
         for part in data.chunks(self.limit.max(1)) {
             let sealed = self.context.seal(part)?;
-            if sealed.len() > MOST_MESSAGE - LENGTH {
+            if sealed.len() > MAX_MESSAGE - LENGTH {
                 return Err(GssFailure::new(format!(
                     "client tried to send oversize GSSAPI packet ({} > {})",
                     sealed.len(),
-                    MOST_MESSAGE - LENGTH
+                    MAX_MESSAGE - LENGTH
                 )));
             }
             append(&mut self.outgoing, &sealed);

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_epoch_is_like_another() {
+    fn epochs_are_unique() {
         let first = Epoch(0);
         let forking = Epoch(first.0 + UNDER_WAY);
         let twice = Epoch(forking.0 + UNDER_WAY);

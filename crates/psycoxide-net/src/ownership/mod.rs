@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_is_first_has_it() {
+    fn the_first_child_to_use_a_session_has_it() {
         let ownership = opened();
         let (code, child) = in_child(|| code(may(&ownership).and_then(|()| may(&ownership))));
         assert_eq!(code, TAKEN);
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_does_not_use_it_leaves_it() {
+    fn a_child_that_does_not_use_a_session_leaves_it_to_the_parent() {
         let ownership = opened();
         assert_eq!(in_child(|| code(ownership.look(|| true))).0, TAKEN);
         assert_eq!(ownership.look(|| true), Ok(()));
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_children_one_has_it() {
+    fn only_one_of_several_children_has_the_session() {
         let ownership = opened();
         let codes: Vec<i32> = (0..3).map(|_| in_child(|| code(may(&ownership))).0).collect();
         assert_eq!(codes, [TAKEN, REFUSED, REFUSED]);
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_one_stays_the_parents() {
+    fn a_busy_session_stays_the_parents() {
         let ownership = opened();
         let child = || match ownership.take(|| false) {
             // The refusal is final.
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_of_one_process_take_it_together() {
+    fn threads_of_one_process_share_the_session() {
         let ownership = opened();
         assert_eq!(in_child(|| TAKEN).0, TAKEN);
         std::thread::scope(|scope| {

@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_given_up_who_was_not_asked() {
+    fn the_server_is_not_given_up_before_it_was_asked() {
         let mut timer = KeepaliveTimer::default();
         let since = timer.since;
         assert_eq!(

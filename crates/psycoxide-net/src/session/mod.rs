@@ -27,10 +27,10 @@ use crate::wait::{Readiness, wait};
 const MAX_BACKLOG: usize = 100_000;
 
 /// The longest time that a busy operation runs before it checks for signals and for its deadline.
-const LONGEST_UNSEEN: Duration = Duration::from_millis(100);
+const MAX_UNCHECKED: Duration = Duration::from_millis(100);
 
 /// The longest time limit, a hundred years: adding it to the clock does not overflow.
-const MOST_MICROSECONDS: u128 = 100 * 365 * 86_400 * 1_000_000;
+const MAX_MICROSECONDS: u128 = 100 * 365 * 86_400 * 1_000_000;
 
 /// Whether a connection is open, as `connection.closed` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +117,7 @@ impl Session {
     /// Sets how long an operation may take, from the next one on.
     pub fn set_timeout(&self, timeout: Option<Duration>) {
         let microseconds =
-            timeout.map_or(0, |timeout| timeout.as_micros().clamp(1, MOST_MICROSECONDS));
+            timeout.map_or(0, |timeout| timeout.as_micros().clamp(1, MAX_MICROSECONDS));
         self.timeout.store(u64::try_from(microseconds).unwrap_or(0), Ordering::Relaxed);
     }
 
@@ -346,7 +346,7 @@ impl Session {
                 // While there is always more to read, no wait gives a signal the chance to
                 // interrupt.
                 let since = *busy_since.get_or_insert_with(Instant::now);
-                if since.elapsed() >= LONGEST_UNSEEN {
+                if since.elapsed() >= MAX_UNCHECKED {
                     return Ok(Stop::Interrupted);
                 }
                 continue;

@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn no_program_that_is_run_inherits_it() {
+    fn child_programs_do_not_inherit_the_socket() {
         let (_listener, address) = listener();
         let stream = connect(&address, &TcpOptions::default());
         // SAFETY: the stream keeps the descriptor open for the time of the borrow.

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn who_queues_is_let_in_when_there_is_room() {
+    fn a_queued_connection_is_made_when_there_is_room() {
         let server = FullServer::start();
         let queue = queue(&server, Duration::from_secs(600));
         assert!(queue.poll().unwrap().is_none());
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_queues_for_ever() {
+    fn queueing_has_a_time_limit() {
         let server = FullServer::start();
         let queue = queue(&server, Duration::from_millis(20));
         assert_eq!(readiness(&queue, None), Readiness::Ready);
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_goes_is_not_queued_for() {
+    fn queueing_ends_when_the_server_goes() {
         let server = FullServer::start();
         let queue = queue(&server, Duration::from_secs(600));
         drop(server);

@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 use socket2::Socket;
 
 /// The most data in a message: the server holds a whole message in its memory.
-pub(super) const PART: usize = 256 << 10;
+pub(super) const MAX_PART: usize = 256 << 10;
 
 /// The pipe. It must be empty before it is filled again.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ mod system {
 
     use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
-    use super::{File, PART, Socket, SplicePipe, io};
+    use super::{File, MAX_PART, Socket, SplicePipe, io};
 
     impl SplicePipe {
         /// Makes an empty pipe.
@@ -36,7 +36,7 @@ mod system {
         pub fn new() -> io::Result<Self> {
             let (exit, entry) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
             // There is a limit for all pipes of a user; a shorter one will do.
-            let _ = fcntl_setpipe_size(&entry, PART);
+            let _ = fcntl_setpipe_size(&entry, MAX_PART);
             Ok(Self { entry, exit })
         }
 
@@ -49,7 +49,7 @@ mod system {
             let mut at = offset;
             let flags = SpliceFlags::NONBLOCK;
             loop {
-                match splice(file.as_fd(), Some(&mut at), &self.entry, None, PART, flags) {
+                match splice(file.as_fd(), Some(&mut at), &self.entry, None, MAX_PART, flags) {
                     Err(rustix::io::Errno::INTR) => {}
                     Ok(count) => return u32::try_from(count).map_err(io::Error::other),
                     Err(error) => return Err(error.into()),

@@ -12,7 +12,7 @@ use crate::sigpipe::send;
 const INCOMING: usize = 64 << 10;
 
 /// The room may grow to this for a longer handshake message, as rustls allows.
-const MOST_INCOMING: usize = 256 << 10;
+const MAX_INCOMING: usize = 256 << 10;
 
 /// Received but not decrypted: `start..end` of the buffer.
 #[derive(Default)]
@@ -56,7 +56,7 @@ impl Incoming {
         if self.data.is_empty() {
             self.data = vec![0; INCOMING];
         } else if tail == self.data.len() {
-            if tail >= MOST_INCOMING {
+            if tail >= MAX_INCOMING {
                 return Err(TlsFailure::from(rustls::Error::PeerSentOversizedRecord).into());
             }
             self.data.resize(tail * 2, 0);

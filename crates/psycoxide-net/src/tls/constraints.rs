@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_names_are_compared_and_no_more() {
+    fn the_number_of_compared_names_is_limited() {
         let dns = || Name::General(GeneralName::Dns(b"db"));
         let trees =
             |count| (0..count).map(|_| Subtree { base: dns(), is_bounded: false }).collect();

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_are_none_are_refused() {
+    fn invalid_texts_are_refused() {
         for (tag, text) in [(UTF8, &b"\xff"[..]), (BMP, b"abc"), (BMP, b"\xd8\0")] {
             assert!(DirectoryName::read(&directory_name(&[(O, tag, text)])).is_err());
         }

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_common_name_counts_where_no_name_of_that_kind_is() {
+    fn the_common_name_counts_without_an_alternative_name_of_that_kind() {
         let ip = GeneralName::Ip(&[127, 0, 0, 1]);
         assert!(fits(&[], Some("db"), "db"));
         assert!(fits(&[GeneralName::Email(b"me@db")], Some("db"), "db"));

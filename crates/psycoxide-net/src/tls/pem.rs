@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_base64_is_no_block() {
+    fn blocks_that_are_not_base64_are_left_out() {
         assert!(blocks(b"-----BEGIN A-----\n!\n-----END A-----\n").is_empty());
         assert!(blocks(b"-----BEGIN A-----\nAQID").len() <= 1);
     }

@@ -191,7 +191,7 @@ fn greet(pair: &mut Pair) -> Vec<u8> {
 }
 
 #[test]
-fn wherever_the_bytes_of_a_handshake_are_parted_it_comes_about() {
+fn a_handshake_succeeds_however_its_bytes_are_split() {
     let stage = Stage::new();
     for only in BOTH {
         let mut length = None;
@@ -214,7 +214,7 @@ fn wherever_the_bytes_of_a_handshake_are_parted_it_comes_about() {
 }
 
 #[test]
-fn wherever_data_are_parted_they_are_read_in_bites_of_any_size() {
+fn data_are_read_whole_however_they_are_split() {
     let stage = Stage::new();
     let words: Vec<u8> = (0..60_000_u32).map(|i| (i % 251) as u8).collect();
     for only in BOTH {
@@ -249,7 +249,7 @@ fn wherever_data_are_parted_they_are_read_in_bites_of_any_size() {
 }
 
 #[test]
-fn what_the_socket_takes_in_pieces_arrives_once() {
+fn data_sent_in_pieces_arrive_once() {
     let stage = Stage::new();
     let words: Vec<u8> = (0..400_000_u32).map(|i| (i % 241) as u8).collect();
     for only in BOTH {
@@ -288,7 +288,7 @@ fn what_the_socket_takes_in_pieces_arrives_once() {
 }
 
 #[test]
-fn last_words_go_on_where_the_socket_took_no_more() {
+fn last_words_continue_an_interrupted_send() {
     let stage = Stage::new();
     let words: Vec<u8> = (0..100_000_u32).map(|i| (i % 239) as u8).collect();
     for only in BOTH {
@@ -310,7 +310,7 @@ fn last_words_go_on_where_the_socket_took_no_more() {
 }
 
 #[test]
-fn what_came_before_a_bad_record_is_read_and_the_server_is_told_of_it() {
+fn data_before_a_bad_record_are_read_and_the_server_gets_an_alert() {
     let stage = Stage::new();
     for only in BOTH {
         let mut pair = stage.raise(only);

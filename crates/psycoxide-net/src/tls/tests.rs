@@ -49,7 +49,7 @@ fn verdict(sent: &[Vec<u8>], roots: &[Vec<u8>]) -> Result<(), Distrust> {
 }
 
 #[test]
-fn what_leads_to_a_trusted_certificate_is_trusted_while_it_is_valid() {
+fn a_valid_chain_to_a_trusted_certificate_is_trusted() {
     let openssl = OpenSsl::new();
     openssl.authority("ca");
     openssl.authority("other");
@@ -93,7 +93,7 @@ fn certificates_as_the_manual_of_postgresql_makes_them_are_trusted() {
 }
 
 #[test]
-fn authorities_in_between_have_to_be_some() {
+fn intermediates_have_to_be_authorities() {
     let openssl = OpenSsl::new();
     openssl.authority("root");
     let root = [openssl.der("root")];
@@ -186,7 +186,7 @@ fn weak_signatures_are_not_trusted() {
 }
 
 #[test]
-fn a_certificate_for_another_purpose_is_no_servers() {
+fn a_certificate_for_another_purpose_is_refused() {
     let openssl = OpenSsl::new();
     openssl.authority("ca");
     let ca = [openssl.der("ca")];
@@ -303,7 +303,7 @@ fn verdicts_are_those_of_openssl() {
 }
 
 #[test]
-fn no_certificate_is_trusted_of_which_a_byte_was_changed() {
+fn a_certificate_with_a_changed_byte_is_not_trusted() {
     let openssl = OpenSsl::new();
     openssl.authority("ca");
     openssl.leaf("db", "ca", "basicConstraints=CA:FALSE\nsubjectAltName=DNS:db,IP:10.0.0.1");
@@ -329,7 +329,7 @@ fn no_certificate_is_trusted_of_which_a_byte_was_changed() {
 }
 
 #[test]
-fn revoked_certificates_are_refused_and_so_is_doubt() {
+fn revoked_and_doubtful_certificates_are_refused() {
     let openssl = OpenSsl::new();
     openssl.authority("ca");
     openssl.leaf("good", "ca", "basicConstraints=CA:FALSE");
@@ -479,7 +479,7 @@ fn encrypted_keys_need_their_password() {
 }
 
 #[test]
-fn a_keys_encryption_costs_no_more_than_is_right() {
+fn the_cost_of_a_keys_encryption_is_limited() {
     let openssl = OpenSsl::new();
     openssl.run("genpkey -algorithm ed25519 -out ed.key");
     let seal = "pkcs8 -topk8 -in ed.key -passout pass:sesame -outform der -out sealed";

@@ -9,7 +9,7 @@ use super::super::revocation::RevocationLists;
 use super::{Choices, NOW, pair};
 
 /// The most certificates: so few that the verifier can try them in every order.
-const MOST: usize = 5;
+const MAX_CERTIFICATES: usize = 5;
 
 /// A certificate, and how it was made.
 struct Node {
@@ -89,7 +89,7 @@ fn is_signed(nodes: &[Node], at: usize, seen: &mut [bool]) -> bool {
 }
 
 fn grow(choices: &mut Choices<'_>) -> Vec<Node> {
-    let count = 1 + choices.below(MOST);
+    let count = 1 + choices.below(MAX_CERTIFICATES);
     let plans: Vec<_> = (0..count).map(|_| plan(choices, count)).collect();
     let mut nodes = Vec::new();
     for plan in &plans {

@@ -121,7 +121,7 @@ fn theirs(openssl: &OpenSsl, chain: &[Vec<u8>]) -> bool {
 }
 
 #[test]
-fn every_rule_holds_and_is_openssls_where_it_is_not_said_to_differ() {
+fn every_rule_holds_and_openssl_agrees_unless_noted() {
     let openssl = OpenSsl::new();
     let mut wrong = Vec::new();
     for Case { what, chain, ours, differs } in all() {
