@@ -203,7 +203,7 @@ fn the_next_host_is_tried() {
 }
 
 #[test]
-fn one_of_the_kind_asked_for_is_found() {
+fn a_server_of_the_wanted_kind_is_found() {
     let dsn = server!();
     for kind in ["any", "primary", "prefer-standby", "read-write"] {
         let mut link = connect(&format!("{dsn} target_session_attrs={kind}")).unwrap();
@@ -235,7 +235,7 @@ fn a_silent_server_is_given_up() {
 }
 
 #[test]
-fn what_was_asked_for_reaches_the_session() {
+fn options_reach_the_session() {
     let dsn = server!();
     let mut link = connect(&format!(
         "{dsn} application_name='it\\'s' client_encoding=LATIN1 \
@@ -395,11 +395,18 @@ fn copy_goes_both_ways() {
 
 #[test]
 fn reading_goes_on_while_writing() {
-    // The server sends more notices than the sockets hold before it reads the next request; if the
-    // client only sent, both would wait for ever.
+    // For each row of the COPY the server sends a notice before it reads the next row. The sockets
+    // hold neither all rows nor all notices: if the client only sent, both would wait for ever.
     let mut link = connect(&server!()).unwrap();
-    let noise =
-        "do $$ begin for i in 1..20000 loop raise notice '%', repeat('x', 200); end loop; end $$";
-    let sql = format!("{noise}; select length('{}')", "x".repeat(10_000_000));
-    assert_eq!(value(&mut link, &sql), "10000000");
+    let table = "create temp table t (x text); create function pg_temp.shout() returns trigger as \
+         $$ begin raise notice '%', new.x; return new; end $$ language plpgsql; \
+         create trigger shout before insert on t for each row execute function pg_temp.shout()";
+    assert!(query(&mut link, table).unwrap().error.is_none());
+    link.start(Request::query(b"copy t from stdin".to_vec())).unwrap();
+    assert!(matches!(drive(&mut link).unwrap(), Progress::Event(Event::CopyIn(_))));
+    let rows = format!("{}\n", "x".repeat(500)).repeat(60_000);
+    link.engine_mut().unwrap().copy_chunk(rows.as_bytes()).unwrap();
+    link.engine_mut().unwrap().copy_done().unwrap();
+    assert!(matches!(drive(&mut link).unwrap(), Progress::Event(Event::Done(_))));
+    assert_eq!(value(&mut link, "select count(*) from t"), "60000");
 }
