@@ -41,7 +41,7 @@ impl DateTime {
         self.wrapped.get_or_none(py)
     }
 
-    /// What it is written as.
+    /// The built-in adapter of its kind.
     pub fn native(&self, py: Python<'_>) -> Native {
         match *self.kind.lock(py) {
             0 => Native::Time,
