@@ -51,6 +51,7 @@ pub use ownership::{Refusal, count_forks};
 pub use psycoxide_proto::Interest;
 pub use session::{Closed, NoEngine, PollState, Session, SessionSnapshot, Stop};
 pub use socket::address::Address;
+pub use socket::lent_message::{Body, Lent};
 pub use socket::splice_pipe::SplicePipe;
 #[cfg(feature = "fuzzing")]
 pub use tls::fuzzing;

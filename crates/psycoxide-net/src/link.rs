@@ -15,7 +15,7 @@ use crate::pump;
 pub use crate::pump::Progress;
 use crate::read_coalescing::ReadCoalescer;
 use crate::socket::address::Address;
-use crate::socket::splice_pipe::SplicePipe;
+use crate::socket::lent_message::Body;
 use crate::tls::{TlsInfo, TlsSession};
 use crate::wait;
 
@@ -182,16 +182,16 @@ impl Link {
         }
     }
 
-    /// Queues the `length` bytes in the pipe as the next data of the COPY FROM under way;
-    /// [`Link::advance`] sends them. Returns `false` if the stream cannot send from a pipe, for
+    /// Queues `length` bytes, where they lie, as the next data of the COPY FROM under way;
+    /// [`Link::advance`] sends them. Returns `false` if the stream cannot send them from there, for
     /// example because it is encrypted.
-    pub fn splice_copy_data(&mut self, pipe: &Arc<SplicePipe>, length: u32) -> bool {
+    pub fn lend_copy_data(&mut self, body: Body, length: u32) -> bool {
         let Stage::Up(up) = &mut self.stage else { return false };
         let (Some(header), Ok(length)) = (up.engine.copy_header(length), usize::try_from(length))
         else {
             return false;
         };
-        up.stream.splice(&header, pipe, length)
+        up.stream.lend(&header, body, length)
     }
 
     /// Sends as much of the pending data as the socket takes. Returns whether that was all.

@@ -127,7 +127,7 @@ fn failure(stream: &Stream, error: &ProtoError) -> Error {
 fn flush(stream: &mut Stream, engine: &mut Engine) -> Result<bool, Error> {
     let mut sent = false;
     loop {
-        let step = match stream.send_spliced() {
+        let step = match stream.send_lent() {
             Ok(false) if engine.out().is_empty() => break,
             Ok(false) => stream.send(engine.out()),
             Ok(true) => Ok(0),

@@ -3,14 +3,13 @@
 pub mod address;
 #[cfg(test)]
 pub(crate) mod full;
+pub mod lent_message;
 mod queue;
 pub mod splice_pipe;
-mod spliced_message;
 
 use std::io::{self, Read};
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::Arc;
 use std::time::Duration;
 
 use psycoxide_proto::Interest;
@@ -22,9 +21,8 @@ use crate::gss::GssSession;
 use crate::sigpipe::send;
 use crate::tls::TlsSession;
 use address::Address;
+use lent_message::{Body, LentMessage};
 pub(crate) use queue::Queue;
-use splice_pipe::SplicePipe;
-use spliced_message::SplicedMessage;
 
 /// The options for TCP sockets.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,7 +40,7 @@ pub struct Stream {
     transport: Transport,
     received: u64,
     /// Is sent before anything else.
-    spliced: Option<SplicedMessage>,
+    lent: Option<LentMessage>,
     /// The last read emptied the socket, and nobody has waited since.
     pub(crate) drained: bool,
 }
@@ -56,7 +54,7 @@ enum Transport {
 
 impl From<Socket> for Stream {
     fn from(socket: Socket) -> Self {
-        Self { socket, transport: Transport::Clear, received: 0, spliced: None, drained: false }
+        Self { socket, transport: Transport::Clear, received: 0, lent: None, drained: false }
     }
 }
 
@@ -164,22 +162,22 @@ impl Stream {
         }
     }
 
-    /// Queues a header and the bytes in a pipe, to be sent before anything else. Returns whether
-    /// the stream can do that.
-    pub(crate) fn splice(&mut self, header: &[u8], pipe: &Arc<SplicePipe>, length: usize) -> bool {
-        if !matches!(self.transport, Transport::Clear) || self.spliced.is_some() {
+    /// Queues a header and its data, where they lie, to be sent before anything else. Returns
+    /// whether the stream can do that.
+    pub(crate) fn lend(&mut self, header: &[u8], body: Body, length: usize) -> bool {
+        if !matches!(self.transport, Transport::Clear) || self.lent.is_some() {
             return false;
         }
-        self.spliced = Some(SplicedMessage::new(header, Arc::clone(pipe), length));
+        self.lent = Some(LentMessage::new(header, body, length));
         true
     }
 
-    /// Sends as much of the queued header and pipe as the socket takes. Returns whether there was
+    /// Sends as much of the queued header and data as the socket takes. Returns whether there was
     /// any.
-    pub(crate) fn send_spliced(&mut self) -> io::Result<bool> {
-        let Some(spliced) = &mut self.spliced else { return Ok(false) };
-        if spliced.send(&self.socket)? {
-            self.spliced = None;
+    pub(crate) fn send_lent(&mut self) -> io::Result<bool> {
+        let Some(lent) = &mut self.lent else { return Ok(false) };
+        if lent.send(&self.socket)? {
+            self.lent = None;
         }
         Ok(true)
     }
@@ -217,7 +215,7 @@ impl Stream {
             Transport::Tls(session) => session.wants_write(),
             Transport::Gss(session) => session.wants_write(),
         };
-        if wants_write || self.spliced.is_some() { Interest::WRITE } else { Interest::NONE }
+        if wants_write || self.lent.is_some() { Interest::WRITE } else { Interest::NONE }
     }
 
     /// Sends last words as far as is possible without waiting. Returns whether all of them were

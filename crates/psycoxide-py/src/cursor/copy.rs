@@ -62,6 +62,14 @@ fn shorter() -> PyErr {
     PyOSError::new_err("the file became shorter while it was sent")
 }
 
+/// What came of sending a file from where its content lies.
+enum Fed {
+    /// The server ended the COPY.
+    Outcome(Outcome),
+    /// It is sent as far as that can be; `whole` if nothing is left to be read for certain.
+    Sent { whole: bool },
+}
+
 struct Copy<'a, 'py> {
     connection: &'a Bound<'py, Connection>,
     operation: Operation<'a, 'py>,
@@ -74,11 +82,13 @@ impl<'py> Copy<'_, 'py> {
     fn feed(&self, size: usize) -> PyResult<Outcome> {
         let py = self.file.py();
         let read = method(self.file, "read")?;
+        let mut ended = false;
         let size = if size == DEFAULT_SIZE {
-            if let Some(mut source) = Source::of(self.file)?
-                && let Some(outcome) = self.feed_source(&mut source)?
-            {
-                return Ok(outcome);
+            if let Some(mut source) = Source::of(self.file, &self.context)? {
+                match self.feed_source(&mut source)? {
+                    Fed::Outcome(outcome) => return Ok(outcome),
+                    Fed::Sent { whole } => ended = whole,
+                }
             }
             READ
         } else {
@@ -87,7 +97,9 @@ impl<'py> Copy<'_, 'py> {
         let size = PyInt::new(py, size);
         let mut flush_policy = CopyFlushPolicy::begin(Instant::now());
         loop {
-            let fed = match read.call1((&size,)).and_then(|chunk| self.give(&chunk)) {
+            let chunk =
+                if ended { Ok(PyBytes::new(py, b"").into_any()) } else { read.call1((&size,)) };
+            let fed = match chunk.and_then(|chunk| self.give(&chunk)) {
                 Ok(fed) => fed.map_err(|error| error::from_proto(&error))?,
                 Err(raised) => return Err(self.fail(py, raised)),
             };
@@ -104,13 +116,14 @@ impl<'py> Copy<'_, 'py> {
         }
     }
 
-    /// Has the kernel send a file as it lies, as long as that can be: what is left is to be read. The
-    /// outcome, if the server ended the COPY.
-    fn feed_source(&self, source: &mut Source<'_, 'py>) -> PyResult<Option<Outcome>> {
+    /// Sends what a file holds from where it lies, as long as that can be: what is left is to be read.
+    fn feed_source(&self, source: &mut Source<'_, 'py>) -> PyResult<Fed> {
         let (py, session) = (self.file.py(), self.operation.session());
-        while let Some((pipe, length)) = source.next() {
-            if !session.link().splice_copy_data(pipe, length) {
-                break;
+        while let Some((body, length)) = source.next() {
+            if !session.link().lend_copy_data(body.clone(), length) {
+                let Some(part) = body.bytes(length) else { break };
+                let given = session.with_engine(|engine: &mut Engine| engine.copy_chunk(part));
+                given.map_err(|error| error::from_proto(&error))?;
             }
             source.sent(length);
             let stop = match self.operation.resume() {
@@ -128,9 +141,9 @@ impl<'py> Copy<'_, 'py> {
                         self.chain(py, &raised, Some(outcome));
                         return Err(raised);
                     }
-                    return Ok(Some(outcome));
+                    return Ok(Fed::Outcome(outcome));
                 }
-                Stop::Event(event) => return self.operation.refuse(&event).map(Some),
+                Stop::Event(event) => return self.operation.refuse(&event).map(Fed::Outcome),
                 _ => {}
             }
         }
@@ -139,7 +152,7 @@ impl<'py> Copy<'_, 'py> {
             return Err(self.fail(py, shorter()));
         }
         match source.settle() {
-            Ok(()) => Ok(None),
+            Ok(whole) => Ok(Fed::Sent { whole }),
             Err(raised) => Err(self.fail(py, raised)),
         }
     }

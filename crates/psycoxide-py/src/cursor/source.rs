@@ -1,44 +1,121 @@
-//! Files whose content the kernel can send itself, as nobody can tell whether they are read.
+//! Files whose content can be sent from where it lies, as nobody can tell whether they are read.
 
 use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use psycoxide_net::SplicePipe;
+use psycoxide_net::{Body, Lent, SplicePipe};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBytes, PyDict, PyString};
 
-use crate::imports::{BUFFERED_RANDOM, BUFFERED_READER, FILE_IO};
+use crate::encoding::{Encoded, QuoteContext};
+use crate::imports::{BUFFERED_RANDOM, BUFFERED_READER, BYTES_IO, FILE_IO, STRING_IO};
 
-/// A regular file behind one of Python's own objects for binary files, from where that would read.
+/// Shorter content is read, and sent in one piece with what follows.
+const SHORT: usize = 64 << 10;
+
+/// A longer text is read in parts. Python makes the whole of it anew if it was given to `StringIO()`
+/// rather than written, which costs more the longer it is.
+const LONG_TEXT: u64 = 2 << 20;
+
+/// One of Python's own file objects, from where reading would go on.
 pub(super) struct Source<'a, 'py> {
     object: &'a Bound<'py, PyAny>,
-    file: File,
-    pipe: Arc<SplicePipe>,
+    content: Content,
     offset: u64,
 }
 
-impl<'a, 'py> Source<'a, 'py> {
-    /// `None` for anything but that: what it gives may be another thing than what lies in the file.
-    pub(super) fn of(object: &'a Bound<'py, PyAny>) -> PyResult<Option<Self>> {
-        if !cfg!(target_os = "linux") {
-            return Ok(None);
-        }
-        let py = object.py();
-        let class = object.get_type();
-        let raw = if class.is(BUFFERED_READER.bind(py)?) || class.is(BUFFERED_RANDOM.bind(py)?) {
-            object.getattr("raw")?
-        } else {
-            object.clone()
-        };
-        if !raw.get_type().is(FILE_IO.bind(py)?) || is_patched(object)? || is_patched(&raw)? {
-            return Ok(None);
-        }
-        Ok(Self::open(object).ok().flatten())
+enum Content {
+    File {
+        file: File,
+        pipe: Arc<SplicePipe>,
+    },
+    Memory(Lent),
+    /// Encoded, and the number of its characters.
+    Text(Lent, u64),
+}
+
+/// The memory of a `bytes` or an ASCII `str`, which never changes.
+struct Held {
+    _owner: Py<PyAny>,
+    bytes: *const [u8],
+}
+
+// SAFETY: nobody writes to the bytes, and the owner is only dropped, which any thread may do.
+unsafe impl Send for Held {}
+// SAFETY: as above.
+unsafe impl Sync for Held {}
+
+impl Held {
+    fn bytes(bytes: Bound<'_, PyBytes>) -> Lent {
+        let memory: *const [u8] = bytes.as_bytes();
+        Arc::new(Self { bytes: memory, _owner: bytes.into_any().unbind() })
     }
 
-    /// What fails here fails again when the file is read, and is raised then.
-    fn open(object: &'a Bound<'py, PyAny>) -> PyResult<Option<Self>> {
+    fn text(text: &Bound<'_, PyString>, context: &QuoteContext) -> PyResult<Lent> {
+        Ok(match context.encode(text)? {
+            Encoded::Bytes(bytes) => Self::bytes(bytes),
+            Encoded::Text(same) => {
+                Arc::new(Self { bytes: same.as_bytes(), _owner: text.as_any().clone().unbind() })
+            }
+        })
+    }
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        // SAFETY: the owner keeps them.
+        unsafe { &*self.bytes }
+    }
+}
+
+impl<'a, 'py> Source<'a, 'py> {
+    /// `None` for anything but that: what it gives may be another thing than what lies in it. What
+    /// fails here fails again when it is read, and is raised then.
+    pub(super) fn of(
+        object: &'a Bound<'py, PyAny>,
+        context: &QuoteContext,
+    ) -> PyResult<Option<Self>> {
+        let py = object.py();
+        let class = object.get_type();
+        let opened = if class.is(BYTES_IO.bind(py)?) && !is_patched(object)? {
+            Self::open_bytes(object)
+        } else if class.is(STRING_IO.bind(py)?) && !is_patched(object)? {
+            Self::open_text(object, context)
+        } else if cfg!(target_os = "linux") && is_file(object)? {
+            Self::open_file(object)
+        } else {
+            return Ok(None);
+        };
+        Ok(opened.ok().flatten())
+    }
+
+    /// Without a copy: it makes one itself before it is written to again.
+    fn open_bytes(object: &'a Bound<'py, PyAny>) -> PyResult<Option<Self>> {
+        let offset: u64 = object.call_method0("tell")?.extract()?;
+        let value = object.call_method0("getvalue")?.cast_into::<PyBytes>()?;
+        let start = usize::try_from(offset)?;
+        if value.as_bytes().len().saturating_sub(start) <= SHORT {
+            return Ok(None);
+        }
+        Ok(Some(Self { object, content: Content::Memory(Held::bytes(value)), offset }))
+    }
+
+    /// What was written is a `str` already unless it is read in parts: then four bytes for each
+    /// character are made of it first.
+    fn open_text(object: &'a Bound<'py, PyAny>, context: &QuoteContext) -> PyResult<Option<Self>> {
+        let offset: u64 = object.call_method0("tell")?.extract()?;
+        let end: u64 = object.call_method1("seek", (0, 2))?.extract()?;
+        object.call_method1("seek", (offset,))?;
+        if offset != 0 || end > LONG_TEXT || usize::try_from(end)? <= SHORT {
+            return Ok(None);
+        }
+        let value = object.call_method0("getvalue")?.cast_into::<PyString>()?;
+        Ok(Some(Self { object, content: Content::Text(Held::text(&value, context)?, end), offset }))
+    }
+
+    /// A regular file.
+    fn open_file(object: &'a Bound<'py, PyAny>) -> PyResult<Option<Self>> {
         if !object.call_method0("readable")?.is_truthy()? {
             return Ok(None);
         }
@@ -57,15 +134,24 @@ impl<'a, 'py> Source<'a, 'py> {
             return Ok(None);
         }
         let pipe = Arc::new(SplicePipe::new()?);
-        Ok(Some(Self { object, file, pipe, offset }))
+        Ok(Some(Self { object, content: Content::File { file, pipe }, offset }))
     }
 
-    /// The next part, in the pipe that it goes through, and its length; none at the end, and where the
-    /// rest has to be read. That may wait for the disk.
-    pub(super) fn next(&self) -> Option<(&Arc<SplicePipe>, u32)> {
-        let (file, pipe, offset) = (&self.file, &self.pipe, self.offset);
-        let filled = self.object.py().detach(|| pipe.fill(file, offset));
-        filled.ok().filter(|length| *length > 0).map(|length| (&self.pipe, length))
+    /// The next part, where it lies, and its length; none at the end, and where the rest has to be
+    /// read. That may wait for the disk.
+    pub(super) fn next(&self) -> Option<(Body, u32)> {
+        let (body, length) = match &self.content {
+            Content::File { file, pipe } => {
+                let offset = self.offset;
+                let filled = self.object.py().detach(|| pipe.fill(file, offset));
+                (Body::Pipe(Arc::clone(pipe)), filled.ok()?)
+            }
+            Content::Memory(memory) | Content::Text(memory, _) => {
+                let from = usize::try_from(self.offset).ok()?;
+                (Body::Memory(Arc::clone(memory), from), Body::part(memory, from))
+            }
+        };
+        (length > 0).then_some((body, length))
     }
 
     /// So much of it is sent.
@@ -76,13 +162,34 @@ impl<'a, 'py> Source<'a, 'py> {
     /// Whether the file is shorter now than what was sent of it. Of what was on its way when that
     /// happened zeros may have been sent: the pages are the file's own.
     pub(super) fn became_shorter(&self) -> bool {
-        self.file.metadata().is_ok_and(|metadata| metadata.len() < self.offset)
+        let Content::File { file, .. } = &self.content else { return false };
+        file.metadata().is_ok_and(|metadata| metadata.len() < self.offset)
     }
 
-    /// Moves the file object to where reading would have brought it.
-    pub(super) fn settle(&self) -> PyResult<()> {
-        self.object.call_method1("seek", (self.offset,)).map(drop)
+    /// Moves the file object to where reading would have brought it; whether that is its end for
+    /// certain. A text is as if it was read at once.
+    pub(super) fn settle(&self) -> PyResult<bool> {
+        let Content::Text(_, end) = self.content else {
+            return self.object.call_method1("seek", (self.offset,)).map(|_| false);
+        };
+        let last: u64 = self.object.call_method1("seek", (0, 2))?.extract()?;
+        if last != end {
+            self.object.call_method1("seek", (end,))?;
+        }
+        Ok(last == end)
     }
+}
+
+/// Whether it is a file of the system, or may be one, behind Python's own objects for binary files.
+fn is_file(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = object.py();
+    let class = object.get_type();
+    let raw = if class.is(BUFFERED_READER.bind(py)?) || class.is(BUFFERED_RANDOM.bind(py)?) {
+        object.getattr("raw")?
+    } else {
+        object.clone()
+    };
+    Ok(raw.get_type().is(FILE_IO.bind(py)?) && !is_patched(object)? && !is_patched(&raw)?)
 }
 
 /// Whether somebody put a method of their own on the object.

@@ -1,32 +1,63 @@
-//! A message whose data lie in a pipe: the kernel sends them after the header, without a copy in
-//! between.
+//! A message whose data are sent from where they lie, without a copy by this process.
 
 use std::io;
 use std::sync::Arc;
 
 use socket2::Socket;
 
-use super::splice_pipe::SplicePipe;
+use super::splice_pipe::{MAX_PART, SplicePipe};
 use crate::sigpipe::send;
 
 /// How much is read at a time if the kernel cannot send from the pipe itself.
 const BLOCK: usize = 64 << 10;
 
+/// Memory that lasts as long as this is held, and whose bytes never change.
+pub type Lent = Arc<dyn AsRef<[u8]> + Send + Sync>;
+
+/// Where the data of a message lie.
+#[derive(Clone)]
+pub enum Body {
+    /// In a pipe, from which the kernel sends them itself.
+    Pipe(Arc<SplicePipe>),
+    /// In memory, from this byte on.
+    Memory(Lent, usize),
+}
+
+impl Body {
+    /// Returns up to `most` of the bytes if they lie in memory.
+    pub fn bytes(&self, most: u32) -> Option<&[u8]> {
+        let Self::Memory(memory, from) = self else { return None };
+        let data = (**memory).as_ref().get(*from..)?;
+        Some(usize::try_from(most).ok().and_then(|most| data.get(..most)).unwrap_or(data))
+    }
+
+    /// Returns how many bytes of `memory` go into a message that begins at byte `from`: 0 at its end.
+    pub fn part(memory: &Lent, from: usize) -> u32 {
+        let left = (**memory).as_ref().len().saturating_sub(from);
+        u32::try_from(left.min(MAX_PART)).unwrap_or_default()
+    }
+}
+
 /// A message under way. Its header has promised how many bytes follow.
-#[derive(Debug)]
-pub(super) struct SplicedMessage {
-    pipe: Arc<SplicePipe>,
-    /// How many bytes of the pipe are still to be sent.
+pub(super) struct LentMessage {
+    body: Body,
+    /// How many bytes of the data are still to be sent.
     left: usize,
-    /// Bytes to be sent before the pipe's: the header, and what had to be read from the pipe.
+    /// Bytes to be sent before the data: the header, and what had to be read from the pipe.
     bytes: Vec<u8>,
     /// Whether the kernel may send from the pipe.
     direct: bool,
 }
 
-impl SplicedMessage {
-    pub(super) fn new(header: &[u8], pipe: Arc<SplicePipe>, length: usize) -> Self {
-        Self { pipe, left: length, bytes: header.to_vec(), direct: true }
+impl std::fmt::Debug for LentMessage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LentMessage").field("left", &self.left).finish_non_exhaustive()
+    }
+}
+
+impl LentMessage {
+    pub(super) fn new(header: &[u8], body: Body, length: usize) -> Self {
+        Self { body, left: length, bytes: header.to_vec(), direct: true }
     }
 
     /// Sends as much as the socket takes. Returns whether that was all.
@@ -39,36 +70,40 @@ impl SplicedMessage {
             if self.left == 0 {
                 return Ok(true);
             }
-            if !self.direct {
-                self.read()?;
-                continue;
-            }
-            match self.pipe.drain(socket, self.left) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(count) => self.left -= count.min(self.left),
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock
-                    | io::ErrorKind::Interrupted
-                    | io::ErrorKind::BrokenPipe
-                    | io::ErrorKind::ConnectionReset => return Err(error),
-                    // The socket does not support splice(2).
-                    _ => self.direct = false,
+            let sent = match &mut self.body {
+                Body::Memory(memory, from) => {
+                    let data = (**memory).as_ref().get(*from..).unwrap_or_default();
+                    let count = send(socket, data.get(..self.left).unwrap_or(data))?;
+                    *from += count;
+                    count
+                }
+                Body::Pipe(pipe) if self.direct => match pipe.drain(socket, self.left) {
+                    Ok(count) => count,
+                    Err(error) => match error.kind() {
+                        io::ErrorKind::WouldBlock
+                        | io::ErrorKind::Interrupted
+                        | io::ErrorKind::BrokenPipe
+                        | io::ErrorKind::ConnectionReset => return Err(error),
+                        // The socket does not support splice(2).
+                        _ => {
+                            self.direct = false;
+                            continue;
+                        }
+                    },
                 },
+                Body::Pipe(pipe) => {
+                    let mut block = vec![0; self.left.min(BLOCK)];
+                    let count = pipe.read(&mut block)?;
+                    block.truncate(count);
+                    self.bytes = block;
+                    count
+                }
+            };
+            if sent == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
             }
+            self.left -= sent.min(self.left);
         }
-    }
-
-    /// Reads the next block from the pipe.
-    fn read(&mut self) -> io::Result<()> {
-        let mut block = vec![0; self.left.min(BLOCK)];
-        let count = self.pipe.read(&mut block)?;
-        if count == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        block.truncate(count);
-        self.bytes = block;
-        self.left -= count.min(self.left);
-        Ok(())
     }
 }
 
@@ -112,10 +147,10 @@ mod tests {
                 break;
             }
             offset += u64::from(count);
-            let mut spliced = SplicedMessage::new(b"", Arc::clone(&pipe), count as usize);
-            spliced.direct = direct;
+            let mut message = LentMessage::new(b"", Body::Pipe(Arc::clone(&pipe)), count as usize);
+            message.direct = direct;
             loop {
-                match spliced.send(&socket) {
+                match message.send(&socket) {
                     Ok(done) => {
                         assert!(done);
                         break;
@@ -173,6 +208,37 @@ mod tests {
     }
 
     #[test]
+    fn memory_is_sent_whole_in_parts_from_where_it_is_to_begin() {
+        let content = content();
+        let memory: Lent = Arc::new(content.clone());
+        for start in [0, 1, MAX_PART, content.len() - 1, content.len(), content.len() + 1] {
+            let (ours, mut theirs) = UnixStream::pair().unwrap();
+            ours.set_nonblocking(true).unwrap();
+            let reader = std::thread::spawn(move || {
+                let mut found = Vec::new();
+                theirs.read_to_end(&mut found).unwrap();
+                found
+            });
+            let (socket, mut from, mut expected) = (Socket::from(ours), start, Vec::new());
+            while let length @ 1.. = Body::part(&memory, from) as usize {
+                let body = Body::Memory(Arc::clone(&memory), from);
+                let mut message = LentMessage::new(b"head", body, length);
+                while !message.send(&socket).unwrap_or_else(|error| {
+                    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                    std::thread::yield_now();
+                    false
+                }) {}
+                expected.extend_from_slice(b"head");
+                expected.extend_from_slice(&content[from..from + length]);
+                from += length;
+            }
+            drop(socket);
+            assert!(reader.join().unwrap() == expected, "{start}");
+            assert_eq!(from, start.max(content.len()));
+        }
+    }
+
+    #[test]
     fn a_file_of_sysfs_ends_before_its_size() {
         // Only where this file exists.
         let Ok(expected) = std::fs::read("/sys/kernel/mm/transparent_hugepage/enabled") else {
@@ -189,10 +255,10 @@ mod tests {
         drop(theirs);
         let pipe = Arc::new(SplicePipe::new().unwrap());
         let count = pipe.fill(&file(b"abcdef"), 0).unwrap();
-        let mut spliced = SplicedMessage::new(b"", pipe, count as usize);
-        // SAFETY: restores a signal's default action; the process belongs to the tests.
+        let mut message = LentMessage::new(b"", Body::Pipe(pipe), count as usize);
+        // SAFETY: the default of a signal; this process is the test's own.
         unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
-        let error = spliced.send(&Socket::from(ours)).unwrap_err();
+        let error = message.send(&Socket::from(ours)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     }
 }
