@@ -62,29 +62,16 @@ pub enum Stop {
     Expired,
 }
 
-/// The state of the operation that a program drives by `poll()`.
-#[derive(Default)]
-pub enum PollState {
-    /// There is no such operation.
-    #[default]
-    Idle,
-    /// The operation is under way.
-    Running {
-        /// What the program was told to wait for.
-        wants: Interest,
-    },
-    /// The operation has ended or paused, and nobody has fetched the result yet.
-    Ended(Stop),
-}
-
 /// A link that several threads may share.
 pub struct Session {
     link: Arc<Mutex<Link>>,
     turn: Turn,
     closed: AtomicU8,
-    poll_state: Mutex<PollState>,
-    /// Whether `poll_state` is not idle. An atomic, because every fetched row checks it.
-    polling: AtomicBool,
+    /// Whether an operation is under way that the program drives by `poll()`. An atomic, because
+    /// every fetched row checks it.
+    polled: AtomicBool,
+    /// The stop that such an operation came to, until it is taken.
+    stopped: Mutex<Option<Stop>>,
     /// How long an operation may take, in microseconds; 0 means no limit.
     timeout: AtomicU64,
     /// Enforces the time limit on operations that a program drives by `poll()`.
@@ -100,8 +87,8 @@ impl Session {
             link: Arc::new(Mutex::new(link)),
             turn: Turn::new(),
             closed: AtomicU8::new(Closed::Open as u8),
-            poll_state: Mutex::default(),
-            polling: AtomicBool::new(false),
+            polled: AtomicBool::new(false),
+            stopped: Mutex::default(),
             timeout: AtomicU64::new(0),
             watchdog: Watchdog::default(),
             ownership: Ownership::new(),
@@ -173,7 +160,7 @@ impl Session {
         if let Some(timeout) = self.timeout() {
             self.watchdog.arm(timeout, &self.link);
         }
-        self.set_poll_state(PollState::Running { wants: Interest::WRITE });
+        self.set_polled(true);
     }
 
     /// Ends the time limit of an operation driven by `poll()`. Returns `false`, and closes the
@@ -201,34 +188,41 @@ impl Session {
         } else {
             self.expire()
         }
-        self.set_poll_state(PollState::Idle);
+        self.set_polled(false);
         self.watchdog.disarm();
         true
     }
 
-    /// Sets the state of the operation driven by `poll()`.
-    pub fn set_poll_state(&self, polled: PollState) {
+    /// Notes whether an operation is under way that the program drives by `poll()`.
+    pub fn set_polled(&self, polled: bool) {
         if self.is_inherited() {
             return;
         }
-        self.polling.store(!matches!(polled, PollState::Idle), Ordering::Release);
-        *self.poll_state.lock().unwrap_or_else(PoisonError::into_inner) = polled;
+        self.polled.store(polled, Ordering::Release);
+        if !polled {
+            drop(self.take_stop());
+        }
     }
 
-    /// Takes the state of the operation driven by `poll()`, and leaves [`PollState::Idle`].
-    pub fn take_poll_state(&self) -> PollState {
-        if self.is_inherited() {
-            return PollState::Idle;
+    /// Keeps the stop that an operation came to, for the caller that goes on with it.
+    pub fn keep_stop(&self, stop: Stop) {
+        if !self.is_inherited() {
+            *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(stop);
         }
-        let mut polled = self.poll_state.lock().unwrap_or_else(PoisonError::into_inner);
-        self.polling.store(false, Ordering::Release);
-        std::mem::take(&mut *polled)
+    }
+
+    /// Takes the stop that an operation came to, if there is one.
+    pub fn take_stop(&self) -> Option<Stop> {
+        if self.is_inherited() {
+            return None;
+        }
+        self.stopped.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Whether the operation under way can only end through `poll()`.
     #[inline]
     pub fn is_polled(&self) -> bool {
-        self.polling.load(Ordering::Acquire)
+        self.polled.load(Ordering::Acquire)
     }
 
     /// Calls `question` with the engine, if there is one, and returns its answer.
@@ -515,8 +509,8 @@ impl Drop for Session {
         let inherited = self.is_inherited();
         self.shut();
         if inherited {
-            let polled = self.poll_state.get_mut().unwrap_or_else(PoisonError::into_inner);
-            std::mem::forget(std::mem::take(polled));
+            let stopped = self.stopped.get_mut().unwrap_or_else(PoisonError::into_inner);
+            std::mem::forget(stopped.take());
         } else {
             self.watchdog.end();
         }

@@ -55,7 +55,7 @@ impl Session {
     fn adopt(&self) -> bool {
         self.turn.adopt()
             && !self.is_polled()
-            && self.poll_state.try_lock().is_ok()
+            && self.stopped.try_lock().is_ok()
             && self.look().is_some()
             && self.watchdog.adopt()
     }

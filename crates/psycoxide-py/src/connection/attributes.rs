@@ -10,7 +10,7 @@ use pyo3::types::{PyCapsule, PyDict};
 
 use super::Connection;
 use super::info::ConnectionInfo;
-use crate::driver::Operation;
+use crate::driver::TurnGuard;
 
 impl Connection {
     /// The object that notices are appended to.
@@ -48,9 +48,9 @@ impl Connection {
         if session.closed() == Closed::ByUser {
             return Ok(());
         }
-        if session.claim_to_end() && session.closed() == Closed::Open && !this.is_async(slf.py()) {
+        if session.claim_to_end() && session.closed() == Closed::Open && !this.is_polled(slf.py()) {
             // Another thread's statement may end first.
-            let turn = Operation::connecting(slf, session);
+            let turn = TurnGuard::take_any(slf, session);
             // Else it is this thread's own, of another greenlet that waits in the wait callback.
             if turn.is_err() && session.is_polled() {
                 session.hang_up();
@@ -61,8 +61,7 @@ impl Connection {
         } else {
             session.close();
         }
-        let landing = this.objects(slf.py()).landing.take();
-        drop(landing);
+        drop(this.take_running(slf.py()));
         Ok(())
     }
 

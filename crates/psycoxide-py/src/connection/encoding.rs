@@ -3,8 +3,9 @@
 use pyo3::prelude::*;
 
 use super::Connection;
+use super::commands::Commands;
 use super::state::AskedEncoding;
-use crate::driver::{Operation, refresh};
+use crate::driver::{TurnGuard, refresh};
 use crate::encoding::ClientEncoding;
 
 #[pymethods]
@@ -36,10 +37,10 @@ impl Connection {
         }
         let literal = this.quote_context(slf.py()).literal(wanted.as_bytes())?;
         let sql = [b"SET client_encoding TO ".as_slice(), &literal].concat();
-        let operation = Operation::begin(slf)?;
-        Self::end_in(slf, &operation, "ROLLBACK")?;
-        Self::execute_plain(slf, &operation, sql)?;
-        let session = operation.session();
+        let turn = TurnGuard::take(slf)?;
+        let rollback = this.state(slf.py()).end("ROLLBACK");
+        turn.run(rollback.into_iter().chain([sql]).collect::<Commands>())?;
+        let session = turn.session();
         let reported =
             session.ask(|engine| engine.parameter("client_encoding").map(<[u8]>::to_vec));
         let mut state = this.state(slf.py());

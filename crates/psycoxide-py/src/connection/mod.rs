@@ -5,6 +5,8 @@
 
 mod adapters;
 mod attributes;
+mod commands;
+mod connecting;
 mod credentials;
 mod dsn;
 mod encoding;
@@ -27,10 +29,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
 pub use dsn::make_dsn;
-pub use state::{State, Status};
+pub use state::{State, Status, Waiter};
 
 use crate::adapt::AdaptContext;
-use crate::driver::{Landing, green};
+use crate::driver::{green, polled::PolledOperation};
 use crate::encoding::{QuoteContext, SessionQuoting};
 use crate::error;
 use crate::guarded::{Guard, Guarded};
@@ -61,8 +63,8 @@ struct Objects {
     notices: Py<PyAny>,
     notifies: Py<PyAny>,
     cursor_factory: Py<PyAny>,
-    /// Where the outcome of the operation goes that an asynchronous connection is running.
-    landing: Option<Box<dyn Landing>>,
+    /// The operation that somebody polls.
+    running: Option<PolledOperation>,
     /// What gives passwords and tokens, until the session stands.
     credentials: Option<Py<PyAny>>,
 }
@@ -73,7 +75,7 @@ impl Objects {
             notices: py.None(),
             notifies: py.None(),
             cursor_factory: py.None(),
-            landing: None,
+            running: None,
             credentials: None,
         }
     }
@@ -212,12 +214,17 @@ impl Connection {
         self.string_types.bind(py)
     }
 
-    /// Whether the connection was opened with `async=1`.
+    /// Whether psycopg2's rules for connections with `async=1` hold.
     pub fn is_async(&self, py: Python<'_>) -> bool {
         self.state(py).asynchronous
     }
 
-    /// Refuses what an asynchronous connection cannot do.
+    /// Whether the program waits for answers, by `poll()`.
+    pub fn is_polled(&self, py: Python<'_>) -> bool {
+        self.state(py).waiter == Waiter::Program
+    }
+
+    /// Refuses what an asynchronous connection may not do.
     pub fn refuse_async(&self, py: Python<'_>, what: &str) -> PyResult<()> {
         if self.is_async(py) {
             return Err(error::programming(format!("{what} cannot be used in asynchronous mode")));
@@ -274,8 +281,8 @@ impl Connection {
             visit.call(&objects.notices)?;
             visit.call(&objects.notifies)?;
             visit.call(&objects.cursor_factory)?;
-            if let Some(landing) = &objects.landing {
-                landing.traverse(&visit)?;
+            if let Some(running) = &objects.running {
+                running.operation.traverse(&visit)?;
             }
             visit.call(&objects.credentials)?;
         }

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use psycoxide_net::{Config, Interest, Link, OnDemand, Session, Stop, wait};
-use psycoxide_proto::Event;
+use psycoxide_net::{Config, Link, OnDemand, Session};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
+use super::connecting::Connecting;
 use super::dsn::{dsn_text, hide_password, make_dsn};
-use super::{Connection, Status, credentials};
-use crate::driver::{Operation, refresh};
+use super::{Connection, Status, Waiter, credentials};
+use crate::driver::{OperationContext, TurnGuard, blocking, polled, refresh};
 use crate::error;
 use crate::imports::{CONNECT, Lazy, MAKE_DSN};
 
@@ -74,7 +74,11 @@ impl Connection {
         };
         // Python is asked for a token in any case: where there is no callable it knows a flow.
         let on_demand = OnDemand { password, token: true };
-        this.state(slf.py()).asynchronous = asynchronous;
+        {
+            let mut state = this.state(slf.py());
+            state.asynchronous = asynchronous;
+            state.waiter = if asynchronous { Waiter::Program } else { Waiter::Call };
+        }
         let config = Config::shared(dsn, on_demand)
             .map_err(|error| error::operational(format!("{error}\n")))?;
         this.objects(slf.py()).credentials = given.map(Bound::unbind);
@@ -92,24 +96,9 @@ impl Connection {
         let session = this.session.get_or_init(|| Session::new(link));
         session.set_timeout(timeout);
         if asynchronous {
-            session.begin_polled();
-            return Ok(());
+            return polled::launch(OperationContext { connection: slf, session }, Connecting);
         }
-        let operation = Operation::connecting(slf, session)?;
-        let opened = loop {
-            match operation.resume() {
-                Ok(Stop::Event(Event::Done(_))) => return this.connected(slf.py()),
-                Ok(Stop::Event(Event::Ask(ask))) => {
-                    if let Err(raised) = credentials::give(slf, session, ask) {
-                        break Err(raised);
-                    }
-                }
-                Ok(_) => break Err(error::operational("the server began a COPY while connecting")),
-                Err(raised) => break Err(raised),
-            }
-        };
-        session.break_off();
-        opened
+        TurnGuard::take_any(slf, session)?.run(Connecting)
     }
 
     /// The session is set up: statements can run.
@@ -143,17 +132,11 @@ fn look_up(py: Python<'_>, link: &mut Link, timeout: Option<Duration>) -> PyResu
     let until = timeout.map(|timeout| Instant::now() + timeout);
     while link.is_looking_up() {
         let deadline = [link.deadline(), until].into_iter().flatten().min();
-        let fd = link.fd();
         if until.is_some_and(|until| until <= Instant::now()) {
             return Err(error::timed_out());
         }
-        match py.detach(|| wait(fd, Interest::READ, deadline)) {
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => py.check_signals()?,
-            Err(error) => return Err(error::operational(format!("{error}\n"))),
-            Ok(_) => {
-                link.look_up().map_err(|error| error::connecting(&error))?;
-            }
-        }
+        blocking::wait_readable(py, link.fd(), deadline)?;
+        link.look_up().map_err(|error| error::connecting(&error))?;
     }
     Ok(())
 }

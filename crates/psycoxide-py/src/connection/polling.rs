@@ -1,48 +1,23 @@
 //! Asynchronous use: `poll()`, `fileno()`, and what goes with them.
 
-use psycoxide_net::{Closed, Interest, PollState, Session, Stop};
-use psycoxide_proto::{Engine, Event, Outcome};
+use psycoxide_net::{Closed, Session};
 use pyo3::prelude::*;
 
-use super::{Connection, Status, credentials};
-use crate::driver::polled::{self, POLL_OK, POLL_WRITE};
-use crate::driver::{Landing, Operation, copy_refusal, deliver};
+use super::{Connection, Status};
+use crate::driver::polled::{self, POLL_OK, POLL_WRITE, PolledOperation};
+use crate::driver::{TurnGuard, deliver};
 use crate::error;
 
 impl Connection {
-    /// Notes where the outcome of the operation goes that `poll()` is about.
-    pub fn set_landing(&self, py: Python<'_>, landing: Box<dyn Landing>) {
-        let old = self.objects(py).landing.replace(landing);
+    /// Keeps the operation that `poll()` goes on with.
+    pub fn set_running(&self, py: Python<'_>, running: PolledOperation) {
+        let old = self.objects(py).running.replace(running);
         drop(old);
     }
 
-    /// The operation that somebody polled has ended.
-    fn finish_polled(&self, py: Python<'_>, outcome: Outcome) -> PyResult<()> {
-        let landing = self.objects(py).landing.take();
-        let Some(landing) = landing else {
-            // The connection itself is what has been waited for.
-            if let Some(report) = outcome.error {
-                return Err(self.reported(py, &report, None, None));
-            }
-            return self.connected(py);
-        };
-        let refused = self.state(py).refused_copy.take();
-        landing.land(py, outcome, refused)
-    }
-
-    /// A COPY came up in a polled operation: it is refused, and its end waited for.
-    fn refuse_polled_copy(&self, py: Python<'_>, session: &Session, event: &Event) -> PyResult<()> {
-        if let Some(text) = copy_refusal(event) {
-            self.state(py).refused_copy = Some(text);
-        }
-        if matches!(event, Event::CopyIn(_) | Event::CopyBoth(_)) {
-            let reason = b"COPY cannot be used in asynchronous mode";
-            session
-                .with_engine(|engine: &mut Engine| engine.copy_fail(reason))
-                .map_err(|error| error::from_proto(&error))?;
-        }
-        session.set_poll_state(PollState::Running { wants: Interest::READ });
-        Ok(())
+    /// The operation that `poll()` goes on with.
+    pub fn take_running(&self, py: Python<'_>) -> Option<PolledOperation> {
+        self.objects(py).running.take()
     }
 
     /// What `poll()` answers without going on: when it is called for the first time, as psycopg2's,
@@ -60,61 +35,6 @@ impl Connection {
                 Some(Err(error::operational(text)))
             }
             _ => None,
-        }
-    }
-
-    fn poll_running(slf: &Bound<'_, Self>, session: &Session) -> PyResult<i32> {
-        let py = slf.py();
-        loop {
-            if session.expire_polled() {
-                return Err(error::timed_out());
-            }
-            let polled = py.detach(|| polled::poll(session));
-            let delivered = deliver(slf, session);
-            if polled.is_ok() {
-                delivered.inspect_err(|_| session.set_poll_state(PollState::Idle))?;
-            }
-            let connecting = slf.get().state(py).is_connecting();
-            match polled {
-                // The watch ended what this step was about.
-                Err(_) if session.expire_polled() => return Err(error::timed_out()),
-                Ok(Some(number)) => return Ok(number),
-                Err(error) if connecting => return Err(error::connecting(&error)),
-                Err(error) => return Err(error::from_net(&error)),
-                Ok(None) => {}
-            }
-            if !slf.get().is_async(slf.py()) {
-                // A blocking call is behind the wait callback: it takes what came of it.
-                return Ok(POLL_OK);
-            }
-            match session.take_poll_state() {
-                PollState::Ended(Stop::Event(Event::Done(outcome))) => {
-                    if !session.end_polled() {
-                        return Err(error::timed_out());
-                    }
-                    slf.get().finish_polled(py, outcome)?;
-                    return Ok(POLL_OK);
-                }
-                PollState::Ended(Stop::Event(Event::CopyBoth(_)))
-                    if slf.get().state(slf.py()).replication =>
-                {
-                    // The stream has begun: its cursor reads it.
-                    if !session.end_polled() {
-                        return Err(error::timed_out());
-                    }
-                    let landing = slf.get().objects(slf.py()).landing.take();
-                    drop(landing);
-                    return Ok(POLL_OK);
-                }
-                PollState::Ended(Stop::Event(Event::Ask(ask))) => {
-                    credentials::give(slf, session, ask).inspect_err(|_| session.break_off())?;
-                    session.set_poll_state(PollState::Running { wants: Interest::WRITE });
-                }
-                PollState::Ended(Stop::Event(event)) => {
-                    slf.get().refuse_polled_copy(slf.py(), session, &event)?
-                }
-                _ => return Ok(POLL_OK),
-            }
         }
     }
 }
@@ -136,17 +56,17 @@ impl Connection {
         }
         // The end of an operation is told even if it was the end of the session as well.
         if session.is_polled() && session.closed() != Closed::ByUser {
-            let polled = Self::poll_running(slf, session);
+            let polled = polled::poll(slf, session);
             return polled.inspect_err(|raised| this.note_error(raised, slf.py()));
         }
         let session = this.open_session()?;
         if session.is_streaming() {
             return Ok(POLL_OK);
         }
-        let operation = Operation::begin(slf)?;
+        let turn = TurnGuard::take(slf)?;
         let checked = session.link().poke();
         let delivered = deliver(slf, session);
-        drop(operation);
+        drop(turn);
         match checked {
             Ok(()) => delivered.map(|()| POLL_OK),
             Err(error) => {
@@ -167,7 +87,7 @@ impl Connection {
     /// the connection is not asynchronous.
     fn isexecuting(&self, py: Python<'_>) -> bool {
         let polled = self.session.get().is_some_and(Session::is_polled);
-        self.state(py).is_connecting() || polled && self.is_async(py)
+        self.state(py).is_connecting() || polled && self.is_polled(py)
     }
 
     /// cancel() -- Ask the server to cancel the running statement.

@@ -35,6 +35,16 @@ impl Status {
     }
 }
 
+/// Who waits for the answers to what a program runs on a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Waiter {
+    /// The call itself, or the wait callback within it.
+    #[default]
+    Call,
+    /// The program, which calls `poll()`.
+    Program,
+}
+
 /// The driver's view of a session.
 #[derive(Default)]
 pub struct State {
@@ -46,7 +56,10 @@ pub struct State {
     pub autocommit: bool,
     /// A replication session: no transaction is ever begun.
     pub replication: bool,
-    /// Opened with `async=1`.
+    /// Who waits for answers.
+    pub waiter: Waiter,
+    /// Opened with `async=1`: psycopg2's rules for such a connection hold, under which there are no
+    /// transactions, named cursors, COPY, large objects and the like.
     pub asynchronous: bool,
     /// Inside `with connection:`.
     pub entered: bool,
@@ -61,8 +74,6 @@ pub struct State {
     pub asked_encoding: Option<AskedEncoding>,
     /// Which version of the session's parameters the encoding and the quoting were made from.
     pub parameters_version: Option<u64>,
-    /// A polled query turned out to be a COPY, which is refused in these words.
-    pub refused_copy: Option<String>,
     /// What forked children are told.
     pub snapshot: Option<Box<SessionSnapshot>>,
     /// The server's version and the protocol's, which are told after the end as well.
@@ -81,9 +92,9 @@ pub struct AskedEncoding {
 }
 
 impl State {
-    /// Whether an asynchronous connection is still being made, or did not come about.
+    /// Whether a connection that somebody polls is still being made, or did not come about.
     pub fn is_connecting(&self) -> bool {
-        self.asynchronous && matches!(self.status, Status::Setup | Status::Connecting)
+        self.waiter == Waiter::Program && matches!(self.status, Status::Setup | Status::Connecting)
     }
 
     /// Whether the driver is to send a `BEGIN` before the next statement.
@@ -100,6 +111,16 @@ impl State {
         }
         self.status = Status::Begin;
         (request.begin(self.characteristics.begin().as_bytes()), true)
+    }
+
+    /// The statement that ends the transaction, if there is one: whatever comes of it, the
+    /// transaction is over.
+    pub fn end(&mut self, command: &str) -> Option<Vec<u8>> {
+        if self.status != Status::Begin {
+            return None;
+        }
+        self.transaction_ended();
+        Some(command.as_bytes().to_vec())
     }
 
     /// The transaction is over, one way or the other.

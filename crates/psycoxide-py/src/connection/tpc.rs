@@ -3,8 +3,9 @@
 use psycoxide_sql::command::tpc;
 use pyo3::prelude::*;
 
+use super::commands::Commands;
 use super::{Connection, Status};
-use crate::driver::Operation;
+use crate::driver::TurnGuard;
 use crate::error;
 use crate::xid::Xid;
 
@@ -21,8 +22,7 @@ impl Connection {
 
     fn tpc_command(slf: &Bound<'_, Self>, write: fn(&[u8]) -> Vec<u8>, xid: &str) -> PyResult<()> {
         let literal = slf.get().quote_context(slf.py()).literal(xid.as_bytes())?;
-        let operation = Operation::begin(slf)?;
-        Self::execute_plain(slf, &operation, write(&literal))
+        TurnGuard::take(slf)?.run(Commands::one(write(&literal)))
     }
 
     /// `tpc_commit()` and `tpc_rollback()`.
@@ -104,8 +104,7 @@ impl Connection {
         if autocommit {
             return Err(error::programming("tpc_begin can't be called in autocommit mode"));
         }
-        let operation = Operation::begin(slf)?;
-        Self::execute_plain(slf, &operation, begin.into_bytes())?;
+        TurnGuard::take(slf)?.run(Commands::one(begin.into_bytes()))?;
         let mut state = this.state(slf.py());
         state.status = Status::Begin;
         state.tpc = Some(xid);

@@ -1,14 +1,14 @@
 //! Transactions: their begin and end, and how they are begun.
 
 use psycoxide_net::Session;
-use psycoxide_proto::Request;
 use psycoxide_sql::command::begin::{IsolationLevel, SessionDefault};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PyString};
 
+use super::commands::Commands;
 use super::{Connection, Status};
-use crate::driver::Operation;
+use crate::driver::TurnGuard;
 use crate::error;
 use crate::text::text;
 
@@ -78,39 +78,9 @@ impl Connection {
         if slf.get().state(slf.py()).status != Status::Begin {
             return Ok(());
         }
-        let operation = Operation::begin(slf)?;
-        Self::end_in(slf, &operation, command)
-    }
-
-    /// The same within an operation.
-    pub fn end_in(
-        slf: &Bound<'_, Self>,
-        operation: &Operation<'_, '_>,
-        command: &str,
-    ) -> PyResult<()> {
-        let this = slf.get();
-        {
-            let mut state = this.state(slf.py());
-            if state.status != Status::Begin {
-                return Ok(());
-            }
-            // Whatever comes of it, the transaction is over.
-            state.transaction_ended();
-        }
-        Self::execute_plain(slf, operation, command.as_bytes().to_vec())
-    }
-
-    /// Runs a statement of the driver's own, without a transaction around it.
-    pub fn execute_plain(
-        slf: &Bound<'_, Self>,
-        operation: &Operation<'_, '_>,
-        sql: Vec<u8>,
-    ) -> PyResult<()> {
-        let outcome = operation.complete(Request::query(sql))?;
-        match outcome.error {
-            Some(report) => Err(slf.get().reported(slf.py(), &report, None, None)),
-            None => Ok(()),
-        }
+        let turn = TurnGuard::take(slf)?;
+        let command = slf.get().state(slf.py()).end(command);
+        turn.run(command.into_iter().collect::<Commands>())
     }
 
     /// Refuses what must not happen in a transaction.
@@ -146,7 +116,7 @@ impl Connection {
                 "the 'deferrable' setting is only available from PostgreSQL 9.1",
             ));
         }
-        let operation = Operation::begin(slf)?;
+        let turn = TurnGuard::take(slf)?;
         let (mut new, was_autocommit) = {
             let state = this.state(slf.py());
             (state.characteristics, state.autocommit)
@@ -186,9 +156,7 @@ impl Connection {
         if said[2] || before.deferrable != after.deferrable {
             commands.push(SessionDefault::Deferrable(after.deferrable));
         }
-        for command in commands {
-            Self::execute_plain(slf, &operation, command.set().into_bytes())?;
-        }
+        turn.run(commands.iter().map(|command| command.set().into_bytes()).collect::<Commands>())?;
         let mut state = this.state(slf.py());
         state.characteristics = new;
         state.autocommit = will_autocommit;
@@ -395,9 +363,10 @@ impl Connection {
         this.refuse_blank(error::operational)?;
         this.open_session()?;
         this.refuse_async(slf.py(), "reset")?;
-        let operation = Operation::begin(slf)?;
-        Self::end_in(slf, &operation, "ABORT")?;
-        Self::execute_plain(slf, &operation, b"DISCARD ALL".to_vec())?;
+        let turn = TurnGuard::take(slf)?;
+        let abort = this.state(slf.py()).end("ABORT");
+        let discard = b"DISCARD ALL".to_vec();
+        turn.run(abort.into_iter().chain([discard]).collect::<Commands>())?;
         let mut state = this.state(slf.py());
         state.mark += 1;
         state.autocommit = false;

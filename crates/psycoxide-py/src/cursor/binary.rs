@@ -7,61 +7,16 @@
 
 use std::sync::atomic::Ordering;
 
-use psycoxide_net::Stop;
-use psycoxide_proto::{Event, Extended, Outcome, Request};
 use psycoxide_sql::statement;
 use pyo3::prelude::*;
 
 use super::Cursor;
-use crate::cast::CastPlan;
-use crate::connection::Connection;
-use crate::driver::Operation;
 use crate::error;
-
-/// How a statement is to be run.
-pub(super) enum Chosen {
-    /// With this request; a transaction is open by now if there is to be one.
-    Run(Request),
-    /// Not at all: the server refused to describe it, and this is what it said.
-    Refused(Outcome),
-}
 
 impl Cursor {
     /// Whether this statement's columns are to come in binary where they can.
     pub(super) fn prefers_binary(&self, sql: &[u8]) -> bool {
         self.binary.load(Ordering::Acquire) && statement::is_single(sql)
-    }
-
-    /// Has a statement described, in a transaction if there is to be one, and answers how to run it.
-    pub(super) fn choose_formats(
-        slf: &Bound<'_, Self>,
-        connection: &Bound<'_, Connection>,
-        operation: &Operation<'_, '_>,
-        sql: Vec<u8>,
-    ) -> PyResult<Chosen> {
-        let describe = Request::prepare(Vec::new(), sql.clone(), Vec::new());
-        let Stop::Event(Event::Done(outcome)) = operation.run_in_transaction(describe, None)?
-        else {
-            return Err(error::internal("a COPY that was not asked for"));
-        };
-        if outcome.error.is_some() {
-            return Ok(Chosen::Refused(outcome));
-        }
-        let columns = outcome.result.and_then(|result| result.columns);
-        let result_formats = match columns {
-            Some(columns) => {
-                let (py, utc) = (slf.py(), connection.get().is_in_utc(slf.py()));
-                CastPlan::formats(&slf.get().registries(py)?, &columns, utc)?
-            }
-            None => Vec::new(),
-        };
-        if result_formats.iter().all(|format| *format == 0) {
-            return Ok(Chosen::Run(Request::query(sql)));
-        }
-        // Parsed again: between two transactions a pooler may change the server's process.
-        let request =
-            Extended { sql: Some(sql), result_formats, closes: true, ..Extended::default() };
-        Ok(Chosen::Run(Request::extended(request)))
     }
 }
 

@@ -1,23 +1,18 @@
 //! Running statements.
 
-use psycoxide_net::Stop;
-use psycoxide_proto::{Event, Outcome, Request};
+use psycoxide_proto::Request;
 use psycoxide_sql::statement::is_protocol_independent;
 use pyo3::exceptions::PyValueError;
-use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::Cursor;
-use super::binary::Chosen;
-use super::eager::EagerSink;
 use super::many::Total;
 use super::query::QueryText;
+use super::statement::{ForCursor, Statement};
 use crate::connection::Connection;
-use crate::driver::polled;
-use crate::driver::{Landing, Operation, copy_refusal, deliver};
+use crate::driver::{Operation, OperationContext, TurnGuard, polled};
 use crate::error;
-use crate::row::LONG_FIELD;
 use crate::text::text;
 
 impl Cursor {
@@ -55,48 +50,20 @@ impl Cursor {
         }
         connection.get().refuse_prepared(slf.py(), "execute")?;
         this.note_query(py, &sql);
-        if connection.get().is_async(slf.py()) {
-            return Self::run_async(slf, connection, sql);
+        if connection.get().is_polled(py) {
+            let statement = Statement::new(ForCursor::polled(slf)?, Request::query(sql));
+            return Self::start_polled(slf, connection, statement);
         }
-        let operation = Operation::begin_as(connection, what)?;
-        let mut sink = EagerSink::new(slf);
-        let request = match this.prefers_binary(&sql) {
-            true => match Self::choose_formats(slf, connection, &operation, sql)? {
-                Chosen::Run(request) => request,
-                Chosen::Refused(outcome) => return Self::take_outcome(slf, outcome),
-            },
+        let turn = TurnGuard::take_as(connection, what)?;
+        let cursor = ForCursor::called(slf);
+        turn.run(if this.prefers_binary(&sql) {
+            Statement::in_binary(cursor, sql)
+        } else if connection.get().state(py).begins() && is_protocol_independent(&sql) {
             // Only where a BEGIN is due does it matter which of the two it is.
-            false if connection.get().state(py).begins() && is_protocol_independent(&sql) => {
-                Request::statement(sql)
-            }
-            false => Request::query(sql),
-        };
-        let stop = operation.run_in_transaction(request.offering(LONG_FIELD), Some(&mut sink))?;
-        match Self::ended(&operation, stop)? {
-            Ok(outcome) => Self::take_rows(slf, outcome, sink.rows),
-            Err(refusal) => {
-                this.reset(py);
-                Err(error::programming(refusal))
-            }
-        }
-    }
-
-    /// The outcome of a statement; or, if it was a COPY, the words in which that was refused.
-    pub(super) fn ended(
-        operation: &Operation<'_, '_>,
-        stop: Stop,
-    ) -> PyResult<Result<Outcome, String>> {
-        match stop {
-            Stop::Event(Event::Done(outcome)) => Ok(Ok(outcome)),
-            Stop::Event(event) => {
-                operation.refuse(&event)?;
-                match copy_refusal(&event) {
-                    Some(text) => Ok(Err(text)),
-                    None => Err(error::internal("data of a COPY that was not begun")),
-                }
-            }
-            _ => Err(error::internal("a COPY went on before it began")),
-        }
+            Statement::new(cursor, Request::statement(sql))
+        } else {
+            Statement::new(cursor, Request::query(sql))
+        })
     }
 
     /// `executemany()`, a round trip an item: the sum of the row counts, -1 if one is not known.
@@ -114,10 +81,11 @@ impl Cursor {
         Ok(total.rowcount())
     }
 
-    fn run_async(
+    /// Begins an operation that somebody polls.
+    pub fn start_polled(
         slf: &Bound<'_, Self>,
         connection: &Bound<'_, Connection>,
-        sql: Vec<u8>,
+        operation: impl Operation<Output = ()> + 'static,
     ) -> PyResult<()> {
         let session = connection.get().open_session()?;
         if session.is_polled() {
@@ -126,32 +94,7 @@ impl Cursor {
             ));
         }
         slf.get().reset(slf.py());
-        session.start(Request::query(sql)).map_err(|error| error::from_net(&error))?;
-        session.begin_polled();
-        connection.get().set_landing(slf.py(), Box::new(PolledStatement::of(slf)?));
-        // Send what can be sent now; the answer is for poll().
-        let sent = slf.py().detach(|| polled::poll(session));
-        let delivered = deliver(connection, session);
-        sent.map_err(|error| error::from_net(&error))?;
-        delivered
-    }
-
-    /// Runs the statement that begins a replication stream, up to its beginning.
-    pub fn start_stream(slf: &Bound<'_, Self>, sql: Vec<u8>) -> PyResult<()> {
-        let connection = slf.get().open_connection(slf.py())?;
-        if connection.get().is_async(slf.py()) {
-            return Self::run_async(slf, connection, sql);
-        }
-        let operation = Operation::begin(connection)?;
-        match operation.run(Request::query(sql))? {
-            Stop::Event(Event::CopyBoth(_)) => Ok(()),
-            Stop::Event(Event::Done(outcome)) => Self::take_outcome(slf, outcome),
-            Stop::Event(event) => {
-                operation.refuse(&event)?;
-                Err(error::programming("the command did not start a replication stream"))
-            }
-            _ => Err(error::internal("a COPY went on before it began")),
-        }
+        polled::start(OperationContext { connection, session }, operation)
     }
 
     /// Notes what is sent, for `cursor.query`.
@@ -174,35 +117,9 @@ impl Cursor {
     }
 }
 
-/// A statement of an asynchronous cursor: its result is for the cursor, if that is still there.
-struct PolledStatement(Py<PyWeakrefReference>);
-
-impl PolledStatement {
-    fn of(cursor: &Bound<'_, Cursor>) -> PyResult<Self> {
-        Ok(Self(PyWeakrefReference::new(cursor)?.unbind()))
-    }
-}
-
-impl Landing for PolledStatement {
-    fn land(&self, py: Python<'_>, outcome: Outcome, refused: Option<String>) -> PyResult<()> {
-        let Some(cursor) = self.0.bind(py).upgrade() else {
-            return Err(error::interface("the asynchronous cursor has disappeared"));
-        };
-        let taken = Cursor::take_outcome(cursor.cast::<Cursor>()?, outcome);
-        match refused {
-            Some(text) => Err(error::programming(text)),
-            None => taken,
-        }
-    }
-
-    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.0)
-    }
-}
-
 /// Refuses `method` while the answer to an asynchronous query is awaited.
 fn refuse_polled(py: Python<'_>, connection: &Connection, method: &str) -> PyResult<()> {
-    if connection.is_async(py) && connection.open_session()?.is_polled() {
+    if connection.is_polled(py) && connection.open_session()?.is_polled() {
         return Err(error::programming(format!(
             "{method} cannot be used while an asynchronous query is underway"
         )));

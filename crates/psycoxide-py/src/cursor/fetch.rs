@@ -269,7 +269,7 @@ impl Cursor {
     fn check_fetch_closely(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
         let session = this.readable_session(slf.py())?;
-        if session.is_polled() && this.connection(slf.py())?.get().is_async(slf.py()) {
+        if session.is_polled() && this.connection(slf.py())?.get().is_polled(slf.py()) {
             return Err(error::programming("no results to fetch"));
         }
         Ok(())

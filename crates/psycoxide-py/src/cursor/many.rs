@@ -8,8 +8,7 @@
 
 use std::sync::Arc;
 
-use psycoxide_net::Stop;
-use psycoxide_proto::{Batch, Event, Request, TransactionStatus};
+use psycoxide_proto::{Batch, Request, TransactionStatus};
 use psycoxide_sql::statement;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
@@ -17,8 +16,7 @@ use pyo3::types::{PyBytes, PyList, PyTuple};
 use super::Cursor;
 use crate::adapt;
 use crate::connection::Connection;
-use crate::driver::Operation;
-use crate::error;
+use crate::driver::{Exchange, TurnGuard};
 
 /// So many statements are sent together at most.
 const MOST_STATEMENTS: usize = 1000;
@@ -129,14 +127,14 @@ impl Cursor {
         }
         let connection = this.open_connection(py)?;
         connection.get().refuse_prepared(slf.py(), "execute")?;
-        let operation = Operation::begin_as(connection, "executemany")?;
+        let turn = TurnGuard::take_as(connection, "executemany")?;
         let begins = connection.get().state(slf.py()).begins();
-        let together = operation.session().ask(|engine| {
+        let together = turn.session().ask(|engine| {
             let inside = engine.transaction_status() == TransactionStatus::InTransaction;
             engine.pipelines() && (begins || inside)
         });
         if together != Some(true) {
-            drop(operation);
+            drop(turn);
             for sql in batch.iter() {
                 Self::run(slf, sql.to_vec(), "executemany")?;
                 total.add(this.state(slf.py()).fetched.rowcount);
@@ -144,15 +142,10 @@ impl Cursor {
             return Ok(());
         }
         let request = Request::batch(Arc::clone(batch));
-        let outcome = match operation.run_in_transaction(request, None) {
-            Ok(Stop::Event(Event::Done(outcome))) => outcome,
-            Ok(_) => return Err(error::internal("a COPY that was not asked for")),
-            Err(raised) => {
-                this.note_query(py, batch.iter().next_back().unwrap_or_default());
-                return Err(raised);
-            }
-        };
-        drop(operation);
+        let outcome = turn.run(Exchange::in_transaction(request)).inspect_err(|_| {
+            this.note_query(py, batch.iter().next_back().unwrap_or_default());
+        })?;
+        drop(turn);
         let done = outcome.batch;
         let last = if outcome.error.is_some() { done.statements } else { batch.len() - 1 };
         this.note_query(py, batch.iter().nth(last).unwrap_or_default());

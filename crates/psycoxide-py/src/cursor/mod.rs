@@ -7,9 +7,9 @@ mod attributes;
 mod binary;
 mod column;
 mod copy;
-mod eager;
 mod execute;
 mod fetch;
+mod file_copy;
 mod making;
 mod many;
 mod named;
@@ -19,6 +19,7 @@ mod query;
 mod result;
 mod scroll;
 mod source;
+mod statement;
 mod tpc_recover;
 mod typecast;
 
@@ -37,6 +38,7 @@ use crate::guarded::{Guard, Guarded};
 use crate::row::{RowClass, RowKeys};
 use named::Named;
 use result::Fetched;
+pub use statement::ForCursor;
 
 /// cursor(conn, name=None) -> new cursor
 ///

@@ -5,8 +5,9 @@ use psycoxide_sql::command::named::{self, Declaration};
 use pyo3::prelude::*;
 
 use super::Cursor;
+use super::statement::{ForCursor, Statement};
 use crate::connection::Connection;
-use crate::driver::Operation;
+use crate::driver::TurnGuard;
 use crate::error;
 
 /// What a cursor knows of its counterpart on the server.
@@ -81,15 +82,8 @@ impl Cursor {
         let connection = this.open_connection(slf.py())?;
         let withhold = this.state(slf.py()).named.declaration.withhold;
         connection.get().refuse_prepared(slf.py(), "fetch")?;
-        let operation = Operation::begin(connection)?;
-        let stop = match withhold {
-            true => operation.run(request)?,
-            false => operation.run_in_transaction(request, None)?,
-        };
-        match Self::ended(&operation, stop)? {
-            Ok(outcome) => Self::take_outcome(slf, outcome),
-            Err(_) => Err(error::internal("the server answered FETCH with a COPY")),
-        }
+        let statement = Statement::about_named(ForCursor::called(slf), request, !withhold);
+        TurnGuard::take(connection)?.run(statement)
     }
 
     /// Fetches the next rows, all that remain when there is no count; a negative one goes back, and

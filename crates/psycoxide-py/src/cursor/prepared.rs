@@ -6,8 +6,7 @@
 
 use std::collections::VecDeque;
 
-use psycoxide_net::Stop;
-use psycoxide_proto::{Event, Repeat, Request, TransactionStatus};
+use psycoxide_proto::{Repeat, Request, TransactionStatus};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
@@ -15,7 +14,7 @@ use super::Cursor;
 use super::many::Total;
 use crate::adapt;
 use crate::connection::Connection;
-use crate::driver::Operation;
+use crate::driver::{Exchange, Launched, TurnGuard};
 use crate::encoding::QuoteContext;
 use crate::error;
 
@@ -49,7 +48,7 @@ struct Window<'py> {
 
 /// Rows that are sent, and not answered yet. Nothing else can be done on the connection meanwhile.
 struct Flight<'a, 'py> {
-    operation: Operation<'a, 'py>,
+    launched: Launched<'a, 'py, Exchange>,
     connection: &'a Bound<'py, Connection>,
     rows: Vec<Bound<'py, PyAny>>,
 }
@@ -115,12 +114,10 @@ impl Cursor {
     fn parameter_types(slf: &Bound<'_, Self>, statement: &Statement) -> PyResult<Vec<u32>> {
         let request = Request::prepare(Vec::new(), statement.numbered.clone(), Vec::new());
         let connection = slf.get().open_connection(slf.py())?;
-        let operation = Self::begin_prepared(connection)?;
+        let turn = Self::take_turn(connection)?;
         slf.get().note_query(slf.py(), &statement.numbered);
-        let Stop::Event(Event::Done(outcome)) = operation.run_in_transaction(request, None)? else {
-            return Err(error::internal("a COPY that was not asked for"));
-        };
-        drop(operation);
+        let outcome = turn.run(Exchange::in_transaction(request))?;
+        drop(turn);
         match outcome.result {
             Some(result) if outcome.error.is_none() => Ok(result.parameter_types),
             _ => {
@@ -171,10 +168,10 @@ impl Cursor {
     ) -> PyResult<Flight<'a, 'py>> {
         let py = slf.py();
         let connection = slf.get().open_connection(py)?;
-        let operation = Self::begin_prepared(connection)?;
+        let turn = Self::take_turn(connection)?;
         slf.get().note_query(py, &statement.numbered);
-        operation.launch_in_transaction(Request::repeat(repeat))?;
-        Ok(Flight { operation, connection, rows })
+        let launched = turn.launch(Exchange::in_transaction(Request::repeat(repeat)))?;
+        Ok(Flight { launched, connection, rows })
     }
 
     /// Waits for the answer to rows that were sent.
@@ -184,12 +181,9 @@ impl Cursor {
         flight: Option<Flight<'_, 'py>>,
         total: &mut Total,
     ) -> PyResult<()> {
-        let Some(Flight { operation, connection, rows }) = flight else { return Ok(()) };
+        let Some(Flight { launched, connection, rows }) = flight else { return Ok(()) };
         let (py, this) = (slf.py(), slf.get());
-        let Stop::Event(Event::Done(outcome)) = operation.land()? else {
-            return Err(error::internal("a COPY that was not asked for"));
-        };
-        drop(operation);
+        let outcome = launched.land()?;
         let done = outcome.batch;
         if let Some(report) = &outcome.error
             && report.field(b'P').is_none()
@@ -210,12 +204,10 @@ impl Cursor {
     }
 
     /// Takes the turn on a connection that is, or will be, in a transaction.
-    fn begin_prepared<'a, 'py>(
-        connection: &'a Bound<'py, Connection>,
-    ) -> PyResult<Operation<'a, 'py>> {
+    fn take_turn<'a, 'py>(connection: &'a Bound<'py, Connection>) -> PyResult<TurnGuard<'a, 'py>> {
         connection.get().refuse_prepared(connection.py(), "execute")?;
-        let operation = Operation::begin_as(connection, "executemany")?;
-        let status = operation.session().ask(|engine| engine.transaction_status());
+        let turn = TurnGuard::take_as(connection, "executemany")?;
+        let status = turn.session().ask(|engine| engine.transaction_status());
         let begins = connection.get().state(connection.py()).begins();
         if !begins && matches!(status, Some(TransactionStatus::Idle)) {
             return Err(error::programming(
@@ -223,6 +215,6 @@ impl Cursor {
                  with execute(\"BEGIN\"), or leave prepare out",
             ));
         }
-        Ok(operation)
+        Ok(turn)
     }
 }

@@ -19,8 +19,8 @@ const SHORT: usize = 64 << 10;
 const LONG_TEXT: u64 = 2 << 20;
 
 /// One of Python's own file objects, from where reading would go on.
-pub(super) struct Source<'a, 'py> {
-    object: &'a Bound<'py, PyAny>,
+pub(super) struct Source {
+    object: Py<PyAny>,
     content: Content,
     offset: u64,
 }
@@ -69,13 +69,10 @@ impl AsRef<[u8]> for Held {
     }
 }
 
-impl<'a, 'py> Source<'a, 'py> {
+impl Source {
     /// `None` for anything but that: what it gives may be another thing than what lies in it. What
     /// fails here fails again when it is read, and is raised then.
-    pub(super) fn of(
-        object: &'a Bound<'py, PyAny>,
-        context: &QuoteContext,
-    ) -> PyResult<Option<Self>> {
+    pub(super) fn of(object: &Bound<'_, PyAny>, context: &QuoteContext) -> PyResult<Option<Self>> {
         let py = object.py();
         let class = object.get_type();
         let opened = if class.is(BYTES_IO.bind(py)?) && !is_patched(object)? {
@@ -90,20 +87,24 @@ impl<'a, 'py> Source<'a, 'py> {
         Ok(opened.ok().flatten())
     }
 
+    fn new(object: &Bound<'_, PyAny>, content: Content, offset: u64) -> Self {
+        Self { object: object.clone().unbind(), content, offset }
+    }
+
     /// Without a copy: it makes one itself before it is written to again.
-    fn open_bytes(object: &'a Bound<'py, PyAny>) -> PyResult<Option<Self>> {
+    fn open_bytes(object: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
         let offset: u64 = object.call_method0("tell")?.extract()?;
         let value = object.call_method0("getvalue")?.cast_into::<PyBytes>()?;
         let start = usize::try_from(offset)?;
         if value.as_bytes().len().saturating_sub(start) <= SHORT {
             return Ok(None);
         }
-        Ok(Some(Self { object, content: Content::Memory(Held::bytes(value)), offset }))
+        Ok(Some(Self::new(object, Content::Memory(Held::bytes(value)), offset)))
     }
 
     /// What was written is a `str` already unless it is read in parts: then four bytes for each
     /// character are made of it first.
-    fn open_text(object: &'a Bound<'py, PyAny>, context: &QuoteContext) -> PyResult<Option<Self>> {
+    fn open_text(object: &Bound<'_, PyAny>, context: &QuoteContext) -> PyResult<Option<Self>> {
         let offset: u64 = object.call_method0("tell")?.extract()?;
         let end: u64 = object.call_method1("seek", (0, 2))?.extract()?;
         object.call_method1("seek", (offset,))?;
@@ -111,11 +112,11 @@ impl<'a, 'py> Source<'a, 'py> {
             return Ok(None);
         }
         let value = object.call_method0("getvalue")?.cast_into::<PyString>()?;
-        Ok(Some(Self { object, content: Content::Text(Held::text(&value, context)?, end), offset }))
+        Ok(Some(Self::new(object, Content::Text(Held::text(&value, context)?, end), offset)))
     }
 
     /// A regular file.
-    fn open_file(object: &'a Bound<'py, PyAny>) -> PyResult<Option<Self>> {
+    fn open_file(object: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
         if !object.call_method0("readable")?.is_truthy()? {
             return Ok(None);
         }
@@ -134,16 +135,16 @@ impl<'a, 'py> Source<'a, 'py> {
             return Ok(None);
         }
         let pipe = Arc::new(SplicePipe::new()?);
-        Ok(Some(Self { object, content: Content::File { file, pipe }, offset }))
+        Ok(Some(Self::new(object, Content::File { file, pipe }, offset)))
     }
 
     /// The next part, where it lies, and its length; none at the end, and where the rest has to be
     /// read. That may wait for the disk.
-    pub(super) fn next(&self) -> Option<(Body, u32)> {
+    pub(super) fn next(&self, py: Python<'_>) -> Option<(Body, u32)> {
         let (body, length) = match &self.content {
             Content::File { file, pipe } => {
                 let offset = self.offset;
-                let filled = self.object.py().detach(|| pipe.fill(file, offset));
+                let filled = py.detach(|| pipe.fill(file, offset));
                 (Body::Pipe(Arc::clone(pipe)), filled.ok()?)
             }
             Content::Memory(memory) | Content::Text(memory, _) => {
@@ -168,13 +169,14 @@ impl<'a, 'py> Source<'a, 'py> {
 
     /// Moves the file object to where reading would have brought it; whether that is its end for
     /// certain. A text is as if it was read at once.
-    pub(super) fn settle(&self) -> PyResult<bool> {
+    pub(super) fn settle(&self, py: Python<'_>) -> PyResult<bool> {
+        let object = self.object.bind(py);
         let Content::Text(_, end) = self.content else {
-            return self.object.call_method1("seek", (self.offset,)).map(|_| false);
+            return object.call_method1("seek", (self.offset,)).map(|_| false);
         };
-        let last: u64 = self.object.call_method1("seek", (0, 2))?.extract()?;
+        let last: u64 = object.call_method1("seek", (0, 2))?.extract()?;
         if last != end {
-            self.object.call_method1("seek", (end,))?;
+            object.call_method1("seek", (end,))?;
         }
         Ok(last == end)
     }

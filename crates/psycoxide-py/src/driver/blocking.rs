@@ -1,16 +1,21 @@
 //! The driver waits itself, with the interpreter released.
 
+use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
-use psycoxide_net::{Session, Stop};
+use psycoxide_net::{Interest, Session, Stop, wait};
+use psycoxide_proto::Outcome;
 use pyo3::prelude::*;
 
-use super::{RowSink, deliver};
+use super::{OperationContext, RowSink, deliver};
 use crate::connection::Connection;
 use crate::error;
 
 /// After Ctrl-C, so long may the server take to give up the query before the connection is closed.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long the server may take to end an operation that the program has given up.
+const LONG_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs to the end of the operation under way, or to its next pause.
 ///
@@ -33,7 +38,7 @@ pub fn drive(
             Ok(Stop::Expired) => {}
             Ok(stop @ (Stop::Interrupted | Stop::Rows)) => {
                 if matches!(stop, Stop::Rows)
-                    && !sink.as_deref_mut().is_some_and(|sink| offer(session, sink))
+                    && !sink.as_deref_mut().is_some_and(|sink| offer(py, session, sink))
                 {
                     session.keep_rows();
                 }
@@ -52,16 +57,32 @@ pub fn drive(
 }
 
 /// Offers the rows that the session has. False if it is to keep those that follow.
-fn offer(session: &Session, sink: &mut dyn RowSink) -> bool {
+fn offer(py: Python<'_>, session: &Session, sink: &mut dyn RowSink) -> bool {
     let Some((columns, rows)) = session.with_engine(|engine| engine.take_rows()) else {
         return true;
     };
-    let read = sink.take(&columns, rows);
+    let read = sink.take(py, &columns, rows);
     let goes_on = read.is_some();
     if let Some(rows) = read {
         session.give_back(rows);
     }
     goes_on
+}
+
+/// Has the server cancel the operation under way, and takes the rest of its answer. `None`, and the
+/// connection is closed, if that does not come in time.
+pub fn give_up(context: OperationContext<'_, '_>) -> Option<Outcome> {
+    context.py().detach(|| context.session.cancel_and_drain(LONG_PATIENCE))
+}
+
+/// Waits until a socket can be read, or until a time has come, or a signal arrives, whose handler may
+/// raise.
+pub fn wait_readable(py: Python<'_>, fd: RawFd, until: Option<Instant>) -> PyResult<()> {
+    match py.detach(|| wait(fd, Interest::READ, until)) {
+        Err(error) if error.kind() == std::io::ErrorKind::Interrupted => py.check_signals(),
+        Err(error) => Err(error::operational(format!("{error}\n"))),
+        Ok(_) => Ok(()),
+    }
 }
 
 /// Sends what is to be sent of a stream, whose answers are for later.

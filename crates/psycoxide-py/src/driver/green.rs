@@ -1,6 +1,6 @@
 //! A wait callback waits: coroutine libraries such as gevent and eventlet.
 
-use psycoxide_net::{Closed, PollState, Session, Stop};
+use psycoxide_net::{Closed, Session, Stop};
 use pyo3::prelude::*;
 
 use super::blocking;
@@ -30,25 +30,24 @@ pub fn drive(
     session.begin_polled();
     let waited = callback.bind(py).call1((connection,));
     let in_time = session.end_polled();
+    let stopped = session.take_stop();
+    session.set_polled(false);
     if let Err(raised) = waited {
-        session.set_poll_state(PollState::Idle);
         session.break_off();
         return Err(raised);
     }
     if !in_time {
-        session.set_poll_state(PollState::Idle);
         return Err(error::timed_out());
     }
     if session.closed() == Closed::ByUser {
         // While it was waited for: there is no answer to come.
-        session.set_poll_state(PollState::Idle);
         session.break_off();
         connection.get().open_session()?;
     }
-    match session.take_poll_state() {
-        PollState::Ended(stop) => Ok(stop),
+    match stopped {
+        Some(stop) => Ok(stop),
         // The callback came back too early.
-        _ => blocking::drive(connection, session, None),
+        None => blocking::drive(connection, session, None),
     }
 }
 

@@ -1,9 +1,14 @@
-//! The user waits and calls `poll()`: the one place where an interest becomes psycopg2's numbers.
+//! The program waits, and calls `poll()`: the one place where an interest becomes psycopg2's
+//! numbers.
 
-use psycoxide_net::{Error, Interest, Progress};
-use psycoxide_proto::Engine;
+use psycoxide_net::{Error, Interest, Progress, Session, Stop};
+use psycoxide_proto::{Engine, Event};
+use pyo3::prelude::*;
 
-use psycoxide_net::{PollState, Session, Stop};
+use super::operation::{Operation, OperationContext, Running, Step};
+use super::{blocking, deliver};
+use crate::connection::Connection;
+use crate::error;
 
 /// `extensions.POLL_OK`
 pub const POLL_OK: i32 = 0;
@@ -12,34 +17,123 @@ pub const POLL_READ: i32 = 1;
 /// `extensions.POLL_WRITE`
 pub const POLL_WRITE: i32 = 2;
 
-/// Moves the operation on as far as it goes without waiting. `None` when it has ended or paused;
-/// else what to wait for.
+/// An operation that `poll()` goes on with.
+pub type PolledOperation = Box<Running<dyn Operation<Output = ()>>>;
+
+/// Begins an operation; all that it does is for `poll()`.
+pub fn launch(
+    context: OperationContext<'_, '_>,
+    operation: impl Operation<Output = ()> + 'static,
+) -> PyResult<()> {
+    let mut running = Box::new(Running::new(operation));
+    if let Step::Wait = running.launch(context)? {
+        context.session.begin_polled();
+        context.connection.get().set_running(context.py(), running);
+    }
+    Ok(())
+}
+
+/// Begins an operation, and sends what the socket takes; the answer is for `poll()`.
+pub fn start(
+    context: OperationContext<'_, '_>,
+    operation: impl Operation<Output = ()> + 'static,
+) -> PyResult<()> {
+    let OperationContext { connection, session } = context;
+    launch(context, operation)?;
+    let sent = context.py().detach(|| advance(session));
+    let delivered = deliver(connection, session);
+    match sent.map_err(|error| error::from_net(&error))? {
+        Advanced::Wait(_) => {}
+        Advanced::Stop(stop) => session.keep_stop(stop),
+    }
+    delivered
+}
+
+/// Goes on with what somebody polls, as far as that needs no wait.
+pub fn poll(connection: &Bound<'_, Connection>, session: &Session) -> PyResult<i32> {
+    let (py, this) = (connection.py(), connection.get());
+    let context = OperationContext { connection, session };
+    loop {
+        if session.expire_polled() {
+            return Err(error::timed_out());
+        }
+        let advanced = py.detach(|| advance(session));
+        let delivered = deliver(connection, session);
+        if advanced.is_ok() {
+            delivered.inspect_err(|_| session.set_polled(false))?;
+        }
+        let stop = match advanced {
+            Ok(Advanced::Wait(number)) => return Ok(number),
+            Ok(Advanced::Stop(stop)) => Ok(stop),
+            // The watch ended what this step was about.
+            Err(_) if session.expire_polled() => return Err(error::timed_out()),
+            Err(error) if this.state(py).is_connecting() => Err(error::connecting(&error)),
+            Err(error) => Err(error::from_net(&error)),
+        };
+        if !this.is_polled(py) {
+            // A call is behind the wait callback: it takes what came of it.
+            session.keep_stop(stop?);
+            return Ok(POLL_OK);
+        }
+        let Some(mut running) = this.take_running(py) else {
+            session.set_polled(false);
+            return stop.map(|_| POLL_OK);
+        };
+        let ended = matches!(stop, Ok(Stop::Event(Event::Done(_))));
+        session.set_polled(false);
+        if ended && !session.end_polled() {
+            return Err(error::timed_out());
+        }
+        match running.land(context, stop)? {
+            Step::Wait => {
+                this.set_running(py, running);
+                if ended {
+                    session.begin_polled();
+                } else {
+                    session.set_polled(true);
+                }
+            }
+            Step::GiveUp(raised) => {
+                let outcome = blocking::give_up(context);
+                return Err(running.operation.failed(context, raised, outcome));
+            }
+            Step::Done(()) if ended || session.end_polled() => return Ok(POLL_OK),
+            Step::Done(()) => return Err(error::timed_out()),
+        }
+    }
+}
+
+/// How far an operation came without a wait.
+enum Advanced {
+    /// What to wait for, as psycopg2's number.
+    Wait(i32),
+    /// The session stopped.
+    Stop(Stop),
+}
+
+/// Moves the operation on as far as it goes without waiting.
 ///
 /// psycopg2's constants cannot say "either": while sending, the answer is `POLL_WRITE`.
-pub fn poll(session: &Session) -> Result<Option<i32>, Error> {
+fn advance(session: &Session) -> Result<Advanced, Error> {
+    if let Some(stop) = session.take_stop() {
+        return Ok(Advanced::Stop(stop));
+    }
     loop {
         match session.advance() {
-            Ok(Progress::Event(event)) => {
-                session.set_poll_state(PollState::Ended(Stop::Event(event)));
-                return Ok(None);
-            }
+            Ok(Progress::Event(event)) => return Ok(Advanced::Stop(Stop::Event(event))),
             Ok(Progress::Yield) => {
                 if session.ask(Engine::backlog).unwrap_or_default() > 0 {
                     // Let the caller deliver them. What is left to be read may not be in the socket
                     // any more, with TLS; it can be written to in any case.
-                    return Ok(Some(POLL_WRITE));
+                    return Ok(Advanced::Wait(POLL_WRITE));
                 }
             }
             Ok(Progress::Wait(interest)) if session.is_hungry(interest) => {
-                session.set_poll_state(PollState::Ended(Stop::Hungry));
-                return Ok(None);
+                return Ok(Advanced::Stop(Stop::Hungry));
             }
-            Ok(Progress::Wait(interest)) => {
-                session.set_poll_state(PollState::Running { wants: interest });
-                return Ok(Some(number(interest)));
-            }
+            Ok(Progress::Wait(interest)) => return Ok(Advanced::Wait(number(interest))),
             Err(error) => {
-                session.set_poll_state(PollState::Idle);
+                session.set_polled(false);
                 return Err(error);
             }
         }

@@ -3,11 +3,12 @@
 //! <https://www.postgresql.org/docs/current/lo-interfaces.html>. Their oids are the same in every
 //! PostgreSQL.
 
+use psycoxide_net::Stop;
 use psycoxide_proto::Request;
 use pyo3::prelude::*;
 
 use crate::connection::Connection;
-use crate::driver::Operation;
+use crate::driver::{Next, Operation, OperationContext, TurnGuard, unasked_copy};
 use crate::error;
 
 /// A function of `pg_proc`.
@@ -25,47 +26,95 @@ pub enum Function {
     Truncate = 3172,
 }
 
-/// Calls a function with arguments in binary; the answer is its result in binary.
-///
-/// # Errors
-/// `OperationalError` with the server's words, as psycopg2 gives.
-pub fn call(
-    connection: &Bound<'_, Connection>,
-    function: Function,
-    arguments: Vec<Vec<u8>>,
-) -> PyResult<Vec<u8>> {
-    let operation = Operation::begin(connection)?;
-    let request = Request::function(function as u32, arguments);
-    let outcome = operation.complete_in_transaction(request)?;
-    if let Some(report) = outcome.error {
-        let py = connection.py();
-        let context = connection.get().quote_context(py);
-        let text = error::report_text(py, &report, None, true, &context);
-        return Err(error::operational(text.to_string_lossy()));
+impl Function {
+    /// The request that calls the function, with arguments in binary.
+    pub fn request(self, arguments: Vec<Vec<u8>>) -> Request {
+        Request::function(self as u32, arguments)
     }
-    Ok(outcome.result.and_then(|result| result.function_value).flatten().unwrap_or_default())
 }
 
-/// The same for a function that gives an `int4`.
+/// What follows the result of a call.
+pub enum Then<T> {
+    Call(Request),
+    Done(T),
+}
+
+/// Calls of functions, one after another: `follow` gets each result, in binary, and says what comes
+/// next.
+pub struct Calls<F> {
+    first: Option<Request>,
+    follow: F,
+    refused: Option<String>,
+}
+
+impl<F> Calls<F> {
+    pub fn new(first: Request, follow: F) -> Self {
+        Self { first: Some(first), follow, refused: None }
+    }
+}
+
+impl<T, F> Operation for Calls<F>
+where
+    F: FnMut(Vec<u8>) -> PyResult<Then<T>> + Send + Sync,
+{
+    type Output = T;
+
+    fn launch(&mut self, _context: OperationContext<'_, '_>) -> PyResult<Next<T>> {
+        let twice = || error::internal("a call that was launched twice");
+        self.first.take().map(Next::SendInTransaction).ok_or_else(twice)
+    }
+
+    /// # Errors
+    /// `OperationalError` with the server's words, as psycopg2 gives.
+    fn land(&mut self, context: OperationContext<'_, '_>, stop: Stop) -> PyResult<Next<T>> {
+        let Some(outcome) = context.outcome(stop, &mut self.refused)? else {
+            return Ok(Next::Resume);
+        };
+        if self.refused.is_some() {
+            return Err(unasked_copy());
+        }
+        if let Some(report) = outcome.error {
+            let quoting = context.connection.get().quote_context(context.py());
+            let text = error::report_text(context.py(), &report, None, true, &quoting);
+            return Err(error::operational(text.to_string_lossy()));
+        }
+        let value = outcome.result.and_then(|result| result.function_value).flatten();
+        Ok(match (self.follow)(value.unwrap_or_default())? {
+            Then::Call(request) => Next::SendInTransaction(request),
+            Then::Done(output) => Next::Done(output),
+        })
+    }
+}
+
+/// Calls a function that returns an `int4`.
 pub fn call_int4(
     connection: &Bound<'_, Connection>,
     function: Function,
     arguments: Vec<Vec<u8>>,
 ) -> PyResult<i32> {
-    let value = call(connection, function, arguments)?;
-    value.try_into().map(i32::from_be_bytes).map_err(|_| unexpected(function))
+    call(connection, function, arguments).map(i32::from_be_bytes)
 }
 
-/// The same for a function that gives an `int8`.
+/// Calls a function that returns an `int8`.
 pub fn call_int8(
     connection: &Bound<'_, Connection>,
     function: Function,
     arguments: Vec<Vec<u8>>,
 ) -> PyResult<i64> {
-    let value = call(connection, function, arguments)?;
-    value.try_into().map(i64::from_be_bytes).map_err(|_| unexpected(function))
+    call(connection, function, arguments).map(i64::from_be_bytes)
 }
 
-fn unexpected(function: Function) -> PyErr {
-    error::operational(format!("unexpected answer of the server's function {}", function as u32))
+fn call<const N: usize>(
+    connection: &Bound<'_, Connection>,
+    function: Function,
+    arguments: Vec<Vec<u8>>,
+) -> PyResult<[u8; N]> {
+    let done = |value: Vec<u8>| {
+        let value = value.try_into().map_err(|_| {
+            let number = function as u32;
+            error::operational(format!("unexpected answer of the server's function {number}"))
+        })?;
+        Ok(Then::Done(value))
+    };
+    TurnGuard::take(connection)?.run(Calls::new(function.request(arguments), done))
 }

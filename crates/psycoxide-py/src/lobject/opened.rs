@@ -2,9 +2,10 @@
 
 use pyo3::prelude::*;
 
-use super::function::{Function, call, call_int4, call_int8};
+use super::function::{Calls, Function, Then, call_int4, call_int8};
 use super::mode::{Mode, READ_AND_WRITE};
 use crate::connection::Connection;
+use crate::driver::TurnGuard;
 use crate::error;
 use crate::guarded::Guarded;
 
@@ -87,34 +88,44 @@ impl Opened {
         Ok((connection, descriptor))
     }
 
+    /// Reads up to `size` bytes, or all that follow if it is negative.
     pub fn read_bytes(&self, py: Python<'_>, size: i64) -> PyResult<Vec<u8>> {
         let (connection, descriptor) = self.usable(py)?;
         let mut left = usize::try_from(size).unwrap_or(usize::MAX);
+        if left == 0 {
+            return Ok(Vec::new());
+        }
+        let request = |length: usize| {
+            let length = i32::try_from(length).unwrap_or(i32::MAX);
+            Function::Read.request(vec![int4(descriptor), int4(length)])
+        };
+        let first = request(left.min(CHUNK));
         let mut bytes = Vec::new();
-        while left > 0 {
+        let follow = |chunk: Vec<u8>| {
             let wanted = left.min(CHUNK);
-            let length = i32::try_from(wanted).unwrap_or(i32::MAX);
-            let arguments = vec![int4(descriptor), int4(length)];
-            let chunk = call(connection, Function::Read, arguments)?;
             if chunk.len() > wanted {
                 return Err(error::operational("the server gave more than was asked for"));
             }
             bytes.extend_from_slice(&chunk);
-            if chunk.len() < wanted {
-                break;
-            }
-            left -= wanted;
-        }
-        Ok(bytes)
+            left -= chunk.len();
+            Ok(match chunk.len() < wanted || left == 0 {
+                true => Then::Done(std::mem::take(&mut bytes)),
+                false => Then::Call(request(left.min(CHUNK))),
+            })
+        };
+        TurnGuard::take(connection)?.run(Calls::new(first, follow))
     }
 
+    /// Writes all of `data`; returns its length.
     pub fn write_bytes(&self, py: Python<'_>, data: &[u8]) -> PyResult<usize> {
         let (connection, descriptor) = self.usable(py)?;
-        for chunk in data.chunks(CHUNK) {
-            let arguments = vec![int4(descriptor), chunk.to_vec()];
-            call_int4(connection, Function::Write, arguments)?;
-        }
-        Ok(data.len())
+        let mut chunks = data
+            .chunks(CHUNK)
+            .map(|chunk| Function::Write.request(vec![int4(descriptor), chunk.to_vec()]));
+        let Some(first) = chunks.next() else { return Ok(0) };
+        let follow =
+            |_written: Vec<u8>| Ok(chunks.next().map_or(Then::Done(data.len()), Then::Call));
+        TurnGuard::take(connection)?.run(Calls::new(first, follow))
     }
 
     /// Closes it; after its transaction there is nothing left to close.

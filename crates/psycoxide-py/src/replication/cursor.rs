@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use psycoxide_net::replication::{KeepaliveAction, KeepaliveTimer, StreamProgress};
-use psycoxide_net::{Interest, Progress, Session, wait};
+use psycoxide_net::{Progress, Session};
 use psycoxide_proto::replication::ServerMessage;
 use psycoxide_proto::{Engine, Event};
 use pyo3::exceptions::PyTypeError;
@@ -11,9 +11,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyType};
 
 use super::message::{ReplicationMessage, local_time};
+use super::start::StartStream;
 use crate::connection::Connection;
-use crate::cursor::Cursor;
-use crate::driver::{Operation, blocking, deliver};
+use crate::cursor::{Cursor, ForCursor};
+use crate::driver::{TurnGuard, blocking, deliver};
 use crate::error;
 use crate::guarded::{Guard, Guarded};
 
@@ -160,7 +161,13 @@ impl ReplicationCursor {
         let connection = Self::connection(slf)?;
         connection.get().open_session()?;
         let sql = Cursor::query_text(cursor, command, connection)?;
-        Cursor::start_stream(cursor, sql)?;
+        if connection.get().is_polled(slf.py()) {
+            let start = StartStream::new(ForCursor::polled(cursor)?, sql);
+            Cursor::start_polled(cursor, connection, start)?;
+        } else {
+            let start = StartStream::new(ForCursor::called(cursor), sql);
+            TurnGuard::take(connection)?.run(start)?;
+        }
         let mut progress = slf.get().progress(slf.py());
         *progress = StreamProgress::begin(decode, status_interval);
         Ok(())
@@ -171,8 +178,8 @@ impl ReplicationCursor {
     /// Never waits. Raises DatabaseError if replication is not started, and the server's errors.
     fn read_message(slf: &Bound<'_, Self>) -> PyResult<Option<ReplicationMessage>> {
         let connection = Self::connection(slf)?;
-        let operation = Operation::begin(connection)?;
-        let session = operation.session();
+        let turn = TurnGuard::take(connection)?;
+        let session = turn.session();
         if !session.is_streaming() {
             return Err(error::database("no COPY in progress\n"));
         }
@@ -245,15 +252,7 @@ impl ReplicationCursor {
                 }
                 None => due,
             };
-            let fd = session.fd();
-            let waited = py.detach(|| wait(fd, Interest::READ, Some(until)));
-            match waited {
-                Ok(_) => {}
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
-                    py.check_signals()?;
-                }
-                Err(error) => return Err(error::operational(error.to_string())),
-            }
+            blocking::wait_readable(py, session.fd(), Some(until))?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 mod connection;
 mod cursor;
 mod message;
+mod start;
 
 use pyo3::prelude::*;
 

@@ -1,0 +1,357 @@
+//! COPY between a table and a file object, as an operation.
+//!
+//! The file is called only at pauses, with no lock held. What it raises ends the COPY; the
+//! server's answer is taken before the user hears of it, so the connection stays usable.
+
+use std::time::Instant;
+
+use psycoxide_net::{Body, CopyFlushPolicy, Stop};
+use psycoxide_proto::{Engine, Error, Event, Outcome, Request, Tag};
+use pyo3::exceptions::{PyOSError, PyTypeError};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use super::Cursor;
+use super::source::Source;
+use super::statement::ForCursor;
+use crate::driver::{Next, Operation, OperationContext};
+use crate::encoding::{Encoded, QuoteContext};
+use crate::error;
+use crate::imports;
+
+/// The default of psycopg2's `size`.
+pub(super) const DEFAULT_SIZE: usize = 8192;
+
+/// How much is read from a file at a time when the caller does not choose: small reads cost a
+/// system call and a message each.
+const READ: usize = 64 * 1024;
+
+/// Runs a COPY statement over a file.
+pub(super) struct FileCopy {
+    cursor: ForCursor,
+    file: Py<PyAny>,
+    /// How much to read at a time.
+    size: usize,
+    quoting: QuoteContext,
+    stage: Stage,
+    /// Why the server's COPY was refused.
+    refused: Option<String>,
+}
+
+/// How far a COPY came.
+enum Stage {
+    /// Nothing was sent.
+    First(Request),
+    /// The server has not said yet which way it goes.
+    Asked,
+    /// The file's content is sent from where it lies, as long as that can be.
+    Sending(Source, Feed),
+    /// The file is read.
+    Feeding(Feed),
+    /// The file is written, by its method, which takes str or bytes.
+    Writing { write: Py<PyAny>, text: bool },
+    /// The file raised: the COPY is ended, its outcome is still to come.
+    Failed(PyErr),
+}
+
+/// How the file is read.
+struct Feed {
+    read: Py<PyAny>,
+    flush_policy: CopyFlushPolicy,
+}
+
+impl FileCopy {
+    pub fn new(
+        cursor: ForCursor,
+        file: &Bound<'_, PyAny>,
+        size: usize,
+        sql: Vec<u8>,
+        quoting: QuoteContext,
+    ) -> Self {
+        let (file, stage) = (file.clone().unbind(), Stage::First(Request::query(sql)));
+        Self { cursor, file, size, quoting, stage, refused: None }
+    }
+
+    /// The server waits for data.
+    fn begin_feeding(&mut self, context: OperationContext<'_, '_>) -> PyResult<Next<()>> {
+        let file = self.file.bind(context.py()).clone();
+        let mut begin = || {
+            let read = method(&file, "read")?.unbind();
+            let feed = Feed { read, flush_policy: CopyFlushPolicy::begin(Instant::now()) };
+            if self.size != DEFAULT_SIZE {
+                return Ok(Stage::Feeding(feed));
+            }
+            self.size = READ;
+            Ok(match Source::of(&file, &self.quoting)? {
+                Some(source) => Stage::Sending(source, feed),
+                None => Stage::Feeding(feed),
+            })
+        };
+        match begin() {
+            Ok(stage) => self.feed(context, stage),
+            Err(raised) => self.end_feeding(context, raised),
+        }
+    }
+
+    /// Gives the engine what there is to send next.
+    fn feed(&mut self, context: OperationContext<'_, '_>, stage: Stage) -> PyResult<Next<()>> {
+        let py = context.py();
+        let feed = match stage {
+            Stage::Sending(mut source, feed) => {
+                if let Some((body, length)) = source.next(py)
+                    && lend(context, &body, length)?
+                {
+                    source.sent(length);
+                    self.stage = Stage::Sending(source, feed);
+                    return Ok(Next::Resume);
+                }
+                let settled = source.settle(py);
+                if source.became_shorter() {
+                    return self.end_feeding(context, shorter());
+                }
+                match settled {
+                    // What is left is to be read.
+                    Ok(false) => feed,
+                    Ok(true) => {
+                        let done = context.session.with_engine(Engine::copy_done);
+                        done.map_err(|error| error::from_proto(&error))?;
+                        self.stage = Stage::Feeding(feed);
+                        return Ok(Next::Resume);
+                    }
+                    Err(raised) => return self.end_feeding(context, raised),
+                }
+            }
+            Stage::Feeding(feed) => feed,
+            _ => return Err(error::internal("data were asked for that are not to be sent")),
+        };
+        self.read(context, feed)
+    }
+
+    /// Reads the file until there is enough to send.
+    fn read(&mut self, context: OperationContext<'_, '_>, mut feed: Feed) -> PyResult<Next<()>> {
+        let read = feed.read.bind(context.py()).clone();
+        loop {
+            let given = read.call1((self.size,)).and_then(|chunk| self.give(context, &chunk));
+            let given = match given {
+                Ok(given) => given.map_err(|error| error::from_proto(&error))?,
+                Err(raised) => return self.end_feeding(context, raised),
+            };
+            if given.is_none_or(|waiting| feed.flush_policy.is_due(waiting, Instant::now())) {
+                self.stage = Stage::Feeding(feed);
+                return Ok(Next::Resume);
+            }
+        }
+    }
+
+    /// Hands over what the file gave, to be sent in the client encoding. Returns how much waits for
+    /// that, or nothing at the end of the file. The inner error is the conversation's.
+    fn give(
+        &self,
+        context: OperationContext<'_, '_>,
+        chunk: &Bound<'_, PyAny>,
+    ) -> PyResult<Result<Option<usize>, Error>> {
+        let encoded;
+        let bytes = if let Ok(bytes) = chunk.cast::<PyBytes>() {
+            bytes.as_bytes()
+        } else if let Ok(text) = chunk.cast::<PyString>() {
+            encoded = self.quoting.encode(text)?;
+            encoded.as_bytes()
+        } else {
+            return Err(PyTypeError::new_err(format!(
+                "read() must return bytes or str: got {}",
+                chunk.get_type().name()?
+            )));
+        };
+        Ok(context.session.with_engine(|engine: &mut Engine| {
+            if bytes.is_empty() {
+                return engine.copy_done().map(|()| None);
+            }
+            engine.copy_chunk(bytes)?;
+            Ok(Some(engine.out().len()))
+        }))
+    }
+
+    /// Ends a COPY FROM because the file failed.
+    fn end_feeding(
+        &mut self,
+        context: OperationContext<'_, '_>,
+        raised: PyErr,
+    ) -> PyResult<Next<()>> {
+        let py = context.py();
+        let value = raised.value(py);
+        let class = raised.get_type(py).name().map_or_else(|_| String::new(), |n| n.to_string());
+        let reason = PyString::new(py, &format!("error in .read() call: {class} {value}"));
+        let reason = self.quoting.encode(&reason);
+        let reason = reason.as_ref().map_or(b"error in .read() call".as_slice(), Encoded::as_bytes);
+        if let Err(error) = context.session.with_engine(|engine| engine.copy_fail(reason)) {
+            chain(py, &raised, error::from_proto(&error));
+            return Err(raised);
+        }
+        self.stage = Stage::Failed(raised);
+        Ok(Next::Resume)
+    }
+
+    /// The server sends data.
+    fn begin_writing(&mut self, context: OperationContext<'_, '_>) -> PyResult<Next<()>> {
+        let file = self.file.bind(context.py());
+        let begun = method(file, "write").and_then(|write| Ok((write, is_text(file)?)));
+        match begun {
+            Ok((write, text)) => {
+                self.stage = Stage::Writing { write: write.unbind(), text };
+                Ok(Next::Resume)
+            }
+            Err(raised) => Ok(Next::GiveUp(raised)),
+        }
+    }
+
+    fn write(&self, context: OperationContext<'_, '_>, data: &[u8]) -> PyResult<()> {
+        let py = context.py();
+        let Stage::Writing { write, text } = &self.stage else { return Ok(()) };
+        let data = match text {
+            true => self.quoting.decode(py, data)?.into_any(),
+            false => PyBytes::new(py, data).into_any(),
+        };
+        write.bind(py).call1((data,)).map(drop)
+    }
+
+    /// The COPY is over.
+    fn end(&mut self, context: OperationContext<'_, '_>, outcome: Outcome) -> PyResult<Next<()>> {
+        let py = context.py();
+        if let Some(text) = self.refused.take() {
+            return Err(error::programming(text));
+        }
+        match std::mem::replace(&mut self.stage, Stage::Asked) {
+            Stage::Failed(raised) => {
+                chain_outcome(context, &raised, Some(outcome));
+                return Err(raised);
+            }
+            // The server ended it.
+            Stage::Sending(source, _) => {
+                source.settle(py)?;
+                if source.became_shorter() {
+                    let raised = shorter();
+                    chain_outcome(context, &raised, Some(outcome));
+                    return Err(raised);
+                }
+            }
+            _ => {}
+        }
+        let cursor = self.cursor.get(py)?;
+        Cursor::take_outcome(&cursor, outcome)?;
+        // psycopg2 has no status message after a COPY.
+        cursor.get().state(py).fetched.statusmessage = Some(Tag::new());
+        Ok(Next::Done(()))
+    }
+}
+
+impl Operation for FileCopy {
+    type Output = ();
+
+    fn launch(&mut self, _context: OperationContext<'_, '_>) -> PyResult<Next<()>> {
+        match std::mem::replace(&mut self.stage, Stage::Asked) {
+            Stage::First(request) => Ok(Next::SendInTransaction(request)),
+            _ => Err(error::internal("a COPY that was launched twice")),
+        }
+    }
+
+    fn land(&mut self, context: OperationContext<'_, '_>, stop: Stop) -> PyResult<Next<()>> {
+        match (stop, &self.stage) {
+            (Stop::Event(Event::Done(outcome)), _) => self.end(context, outcome),
+            (_, Stage::Failed(_)) => {
+                context.session.break_off();
+                match std::mem::replace(&mut self.stage, Stage::Asked) {
+                    Stage::Failed(raised) => Err(raised),
+                    _ => Ok(Next::Resume),
+                }
+            }
+            (Stop::Event(Event::CopyIn(_)), Stage::Asked) => self.begin_feeding(context),
+            (Stop::Event(Event::CopyOut(_)), Stage::Asked) => self.begin_writing(context),
+            (Stop::Event(Event::CopyData(data)), Stage::Writing { .. }) => {
+                Ok(self.write(context, &data).map_or_else(Next::GiveUp, |()| Next::Resume))
+            }
+            (Stop::Hungry, _) => {
+                let stage = std::mem::replace(&mut self.stage, Stage::Asked);
+                self.feed(context, stage)
+            }
+            (stop @ Stop::Event(_), _) => {
+                context.outcome(stop, &mut self.refused).map(|_| Next::Resume)
+            }
+            _ => Ok(Next::Resume),
+        }
+    }
+
+    fn failed(
+        &mut self,
+        context: OperationContext<'_, '_>,
+        raised: PyErr,
+        outcome: Option<Outcome>,
+    ) -> PyErr {
+        let py = context.py();
+        match std::mem::replace(&mut self.stage, Stage::Asked) {
+            // The conversation failed after the file had.
+            Stage::Failed(first) => {
+                chain(py, &first, raised);
+                return first;
+            }
+            Stage::Sending(source, _) => drop(source.settle(py)),
+            _ => {}
+        }
+        chain_outcome(context, &raised, outcome);
+        raised
+    }
+
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.cursor.traverse(visit)?;
+        visit.call(&self.file)
+    }
+}
+
+/// Sends data of a COPY from where they lie, or else a copy of them; false if they are to be read.
+fn lend(context: OperationContext<'_, '_>, body: &Body, length: u32) -> PyResult<bool> {
+    if context.session.link().lend_copy_data(body.clone(), length) {
+        return Ok(true);
+    }
+    let Some(part) = body.bytes(length) else { return Ok(false) };
+    let given = context.session.with_engine(|engine: &mut Engine| engine.copy_chunk(part));
+    given.map(|()| true).map_err(|error| error::from_proto(&error))
+}
+
+/// Whether a file takes and gives str rather than bytes.
+fn is_text(file: &Bound<'_, PyAny>) -> PyResult<bool> {
+    file.is_instance(imports::TEXT_IO_BASE.bind(file.py())?)
+}
+
+/// The method of a file that the COPY needs.
+pub(super) fn method<'py>(file: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    match file.getattr(name) {
+        Ok(method) if method.is_callable() => Ok(method),
+        _ => Err(PyTypeError::new_err(format!("argument 1 must have a .{name}() method"))),
+    }
+}
+
+fn shorter() -> PyErr {
+    PyOSError::new_err("the file became shorter while it was sent")
+}
+
+/// Makes `answer` the cause of `raised`; what `raised` was already chained to comes first.
+fn chain(py: Python<'_>, raised: &PyErr, answer: PyErr) {
+    let mut last = raised.clone_ref(py);
+    let mut seen = vec![last.value(py).as_ptr()];
+    while let Some(earlier) = last.cause(py).or_else(|| last.context(py)) {
+        if seen.contains(&earlier.value(py).as_ptr()) {
+            return;
+        }
+        seen.push(earlier.value(py).as_ptr());
+        last = earlier;
+    }
+    last.set_cause(py, Some(answer));
+}
+
+/// Makes the error with which the COPY ended, if it did, the cause of what the file raised.
+fn chain_outcome(context: OperationContext<'_, '_>, raised: &PyErr, outcome: Option<Outcome>) {
+    if let Some(report) = outcome.and_then(|outcome| outcome.error) {
+        let py = context.py();
+        chain(py, raised, context.connection.get().reported(py, &report, None, None));
+    }
+}

@@ -1,0 +1,185 @@
+//! A statement of a cursor, as an operation.
+
+use psycoxide_net::Stop;
+use psycoxide_proto::{Columns, Extended, Outcome, Request, Rows};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
+
+use super::Cursor;
+use crate::cast::CastPlan;
+use crate::driver::{Next, Operation, OperationContext, RowSink};
+use crate::error;
+use crate::row::{EagerRows, LONG_FIELD};
+
+/// The cursor that an operation is for.
+pub enum ForCursor {
+    /// A call on the cursor waits.
+    Called(Py<Cursor>),
+    /// Somebody polls the connection: the cursor may be gone by the end.
+    Polled(Py<PyWeakrefReference>),
+}
+
+impl ForCursor {
+    pub fn called(cursor: &Bound<'_, Cursor>) -> Self {
+        Self::Called(cursor.clone().unbind())
+    }
+
+    pub fn polled(cursor: &Bound<'_, Cursor>) -> PyResult<Self> {
+        Ok(Self::Polled(PyWeakrefReference::new(cursor)?.unbind()))
+    }
+
+    /// The cursor.
+    ///
+    /// # Errors
+    /// `InterfaceError` if it is gone.
+    pub fn get<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Cursor>> {
+        match self {
+            Self::Called(cursor) => Ok(cursor.bind(py).clone()),
+            Self::Polled(cursor) => match cursor.bind(py).upgrade() {
+                Some(cursor) => Ok(cursor.cast_into::<Cursor>()?),
+                None => Err(error::interface("the asynchronous cursor has disappeared")),
+            },
+        }
+    }
+
+    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self {
+            Self::Called(cursor) => visit.call(cursor),
+            Self::Polled(cursor) => visit.call(cursor),
+        }
+    }
+}
+
+/// Runs a statement, and gives the cursor what came of it.
+pub(super) struct Statement {
+    sink: EagerSink,
+    stage: Stage,
+    in_transaction: bool,
+    /// Why the server's COPY was refused.
+    refused: Option<String>,
+}
+
+/// How far a statement came.
+enum Stage {
+    /// Nothing was sent.
+    First(Request),
+    /// The statement is described, to learn which columns can come in binary.
+    Describing(Vec<u8>),
+    /// The statement runs.
+    Running,
+}
+
+impl Statement {
+    /// Runs `request` in a transaction, which begins if there is none and the connection is to have
+    /// one. Long rows become objects while they arrive.
+    pub fn new(cursor: ForCursor, request: Request) -> Self {
+        let sink = EagerSink { cursor, rows: None };
+        let stage = Stage::First(request.offering(LONG_FIELD));
+        Self { sink, stage, in_transaction: true, refused: None }
+    }
+
+    /// The same for a statement whose columns are to come in binary where they can.
+    pub fn in_binary(cursor: ForCursor, sql: Vec<u8>) -> Self {
+        let sink = EagerSink { cursor, rows: None };
+        Self { sink, stage: Stage::Describing(sql), in_transaction: true, refused: None }
+    }
+
+    /// Runs a command about a cursor of the server, in a transaction or not.
+    pub fn about_named(cursor: ForCursor, request: Request, in_transaction: bool) -> Self {
+        let sink = EagerSink { cursor, rows: None };
+        Self { sink, stage: Stage::First(request), in_transaction, refused: None }
+    }
+
+    fn send<T>(&self, request: Request) -> Next<T> {
+        match self.in_transaction {
+            true => Next::SendInTransaction(request),
+            false => Next::Send(request),
+        }
+    }
+}
+
+impl Operation for Statement {
+    type Output = ();
+
+    fn launch(&mut self, _context: OperationContext<'_, '_>) -> PyResult<Next<()>> {
+        let request = match std::mem::replace(&mut self.stage, Stage::Running) {
+            Stage::Describing(sql) => {
+                let describe = Request::prepare(Vec::new(), sql.clone(), Vec::new());
+                self.stage = Stage::Describing(sql);
+                describe
+            }
+            Stage::First(request) => request,
+            Stage::Running => return Err(error::internal("a statement that was launched twice")),
+        };
+        Ok(self.send(request))
+    }
+
+    fn land(&mut self, context: OperationContext<'_, '_>, stop: Stop) -> PyResult<Next<()>> {
+        let Some(outcome) = context.outcome(stop, &mut self.refused)? else {
+            return Ok(Next::Resume);
+        };
+        let cursor = self.sink.cursor.get(context.py())?;
+        if let Some(text) = self.refused.take() {
+            cursor.get().reset(context.py());
+            return Err(error::programming(text));
+        }
+        match std::mem::replace(&mut self.stage, Stage::Running) {
+            Stage::Describing(sql) if outcome.error.is_none() => {
+                let request = choose_formats(context, &cursor, sql, outcome)?;
+                Ok(self.send(request.offering(LONG_FIELD)))
+            }
+            _ => Cursor::take_rows(&cursor, outcome, self.sink.rows.take()).map(Next::Done),
+        }
+    }
+
+    fn sink(&mut self) -> Option<&mut dyn RowSink> {
+        Some(&mut self.sink)
+    }
+
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.sink.cursor.traverse(visit)
+    }
+}
+
+/// How to run a statement, by its description, so that columns come in binary where they can.
+fn choose_formats(
+    context: OperationContext<'_, '_>,
+    cursor: &Bound<'_, Cursor>,
+    sql: Vec<u8>,
+    described: Outcome,
+) -> PyResult<Request> {
+    let py = context.py();
+    let columns = described.result.and_then(|result| result.columns);
+    let result_formats = match columns {
+        Some(columns) => {
+            let utc = context.connection.get().is_in_utc(py);
+            CastPlan::formats(&cursor.get().registries(py)?, &columns, utc)?
+        }
+        None => Vec::new(),
+    };
+    if result_formats.iter().all(|format| *format == 0) {
+        return Ok(Request::query(sql));
+    }
+    // Parsed again: between two transactions a pooler may change the server's process.
+    let request = Extended { sql: Some(sql), result_formats, closes: true, ..Extended::default() };
+    Ok(Request::extended(request))
+}
+
+/// Takes rows for a cursor while they arrive.
+struct EagerSink {
+    cursor: ForCursor,
+    /// What was taken; nothing, nearly always.
+    rows: Option<Box<EagerRows>>,
+}
+
+impl RowSink for EagerSink {
+    fn take(&mut self, py: Python<'_>, columns: &Columns, rows: Rows) -> Option<Rows> {
+        let cursor = self.cursor.get(py).ok()?;
+        let fetch = Cursor::fetch_context(&cursor);
+        self.rows.get_or_insert_default().take(&fetch, columns, rows, || {
+            let this = cursor.get();
+            CastPlan::resolve(&this.registries(py)?, this.text_decoder(py)?, columns)
+        })
+    }
+}

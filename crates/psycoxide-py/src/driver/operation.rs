@@ -1,0 +1,252 @@
+//! Operations as values: what each kind of operation sends, and what it makes of the answers.
+//!
+//! An operation never waits. A driver asks it what to do first (`launch`), waits until the session
+//! stops, and asks what follows (`land`), up to its output. So an operation is written once for all
+//! drivers, and a driver knows nothing of COPY, large objects or two-phase commit.
+
+use psycoxide_net::{Session, Stop};
+use psycoxide_proto::{Columns, Engine, Event, Outcome, Request, Rows};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+
+use crate::connection::Connection;
+use crate::error;
+
+/// What an operation does next.
+pub enum Next<T> {
+    /// Sends a request.
+    Send(Request),
+    /// Sends a request in a transaction: a BEGIN is put in front if the connection has to begin one.
+    SendInTransaction(Request),
+    /// Goes on after a pause, with what it gave the engine meanwhile.
+    Resume,
+    /// Is given up because of this exception: the server is told to cancel, and the rest of its
+    /// answer is taken. [`Operation::failed`] hears of it.
+    GiveUp(PyErr),
+    /// Is complete.
+    Done(T),
+}
+
+/// An operation on a connection.
+///
+/// One that holds no borrowed references can be kept from one call to the next, and be driven by
+/// `poll()`.
+pub trait Operation: Send + Sync {
+    /// What the operation comes to.
+    type Output;
+
+    /// Says what comes first.
+    fn launch(&mut self, context: OperationContext<'_, '_>) -> PyResult<Next<Self::Output>>;
+
+    /// Says what follows a stop of the session: the end of a request, or a pause.
+    fn land(
+        &mut self,
+        context: OperationContext<'_, '_>,
+        stop: Stop,
+    ) -> PyResult<Next<Self::Output>>;
+
+    /// Hears that the conversation failed, or that the operation was given up: then `outcome` is the
+    /// rest of the answer, if it came in time. Returns the exception to raise.
+    fn failed(
+        &mut self,
+        _context: OperationContext<'_, '_>,
+        raised: PyErr,
+        _outcome: Option<Outcome>,
+    ) -> PyErr {
+        raised
+    }
+
+    /// Where rows go while they arrive, if the request offers them and the driver can hand them over.
+    fn sink(&mut self) -> Option<&mut dyn RowSink> {
+        None
+    }
+
+    /// Shows the garbage collector what the operation holds.
+    fn traverse(&self, _visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        Ok(())
+    }
+}
+
+/// Takes the rows of a result that is still arriving.
+pub trait RowSink {
+    /// Takes the next rows. Returns rows that have been read, for their memory to be used again;
+    /// nothing if those that follow are to stay with the result.
+    fn take(&mut self, py: Python<'_>, columns: &Columns, rows: Rows) -> Option<Rows>;
+}
+
+/// The connection that an operation is on.
+#[derive(Clone, Copy)]
+pub struct OperationContext<'a, 'py> {
+    /// The connection.
+    pub connection: &'a Bound<'py, Connection>,
+    /// Its session.
+    pub session: &'a Session,
+}
+
+impl<'py> OperationContext<'_, 'py> {
+    /// The interpreter.
+    pub fn py(&self) -> Python<'py> {
+        self.connection.py()
+    }
+
+    /// Takes the outcome of a request that is no COPY; `None` if it goes on.
+    ///
+    /// A COPY that comes up is refused with an error of ours, its data are thrown away, and
+    /// `refused` tells the user why.
+    pub fn outcome(&self, stop: Stop, refused: &mut Option<String>) -> PyResult<Option<Outcome>> {
+        let event = match stop {
+            Stop::Event(Event::Done(outcome)) => return Ok(Some(outcome)),
+            Stop::Event(event) => event,
+            _ => return Err(error::internal("a COPY went on before it began")),
+        };
+        if let Some(text) = copy_refusal(&event) {
+            refused.get_or_insert(text);
+        }
+        if matches!(event, Event::CopyIn(_) | Event::CopyBoth(_)) {
+            let reason: &[u8] = match self.connection.get().is_polled(self.py()) {
+                true => b"COPY cannot be used in asynchronous mode",
+                false => b"COPY was not asked for by a copy_*() method",
+            };
+            self.session
+                .with_engine(|engine: &mut Engine| engine.copy_fail(reason))
+                .map_err(|error| error::from_proto(&error))?;
+        }
+        Ok(None)
+    }
+
+    fn start(&self, request: Request) -> PyResult<()> {
+        let started = self.session.start(request);
+        if started.is_err() && self.session.is_streaming() {
+            return Err(error::operational("PQexec not allowed during COPY BOTH\n"));
+        }
+        self.connection.get().state(self.py()).error_message = None;
+        started.map_err(|error| error::from_net(&error))
+    }
+}
+
+/// What `execute()` says of a COPY; `None` if the event is not its beginning.
+fn copy_refusal(event: &Event) -> Option<String> {
+    let (direction, method) = match event {
+        Event::CopyIn(_) => ("FROM", "copy_from"),
+        Event::CopyOut(_) => ("TO", "copy_to"),
+        Event::CopyBoth(_) => ("BOTH", "start_replication"),
+        _ => return None,
+    };
+    Some(format!("can't execute COPY {direction}: use the {method}() method instead"))
+}
+
+/// What a driver does next.
+pub enum Step<T> {
+    /// Waits for the session's next stop.
+    Wait,
+    /// Has the server cancel the operation, and takes the rest of its answer.
+    GiveUp(PyErr),
+    /// Gives the operation's output to who asked for it.
+    Done(T),
+}
+
+/// An operation under way: what every driver needs to know of it.
+pub struct Running<O: Operation + ?Sized> {
+    /// A BEGIN went with the request that has not ended yet.
+    begun: bool,
+    pub operation: O,
+}
+
+impl<O: Operation> Running<O> {
+    /// An operation that is to be launched.
+    pub fn new(operation: O) -> Self {
+        Self { begun: false, operation }
+    }
+}
+
+impl<O: Operation + ?Sized> Running<O> {
+    /// Begins the operation.
+    pub fn launch(&mut self, context: OperationContext<'_, '_>) -> PyResult<Step<O::Output>> {
+        let next = self.operation.launch(context)?;
+        self.follow(context, next)
+    }
+
+    /// Goes on after a stop.
+    pub fn land(
+        &mut self,
+        context: OperationContext<'_, '_>,
+        stop: PyResult<Stop>,
+    ) -> PyResult<Step<O::Output>> {
+        if matches!(stop, Err(_) | Ok(Stop::Event(Event::Done(_)))) {
+            self.forget_failed_begin(context);
+        }
+        let next = match stop {
+            Ok(stop) => self.operation.land(context, stop)?,
+            Err(raised) => return Err(self.operation.failed(context, raised, None)),
+        };
+        self.follow(context, next)
+    }
+
+    fn follow(
+        &mut self,
+        context: OperationContext<'_, '_>,
+        next: Next<O::Output>,
+    ) -> PyResult<Step<O::Output>> {
+        let started = match next {
+            Next::Send(request) => context.start(request),
+            // The one place where a BEGIN is put in front.
+            Next::SendInTransaction(request) => {
+                let connection = context.connection.get();
+                let (request, begun) = connection.state(context.py()).begin(request);
+                self.begun = begun;
+                context.start(request)
+            }
+            Next::Resume => Ok(()),
+            Next::GiveUp(raised) => return Ok(Step::GiveUp(raised)),
+            Next::Done(output) => return Ok(Step::Done(output)),
+        };
+        match started {
+            Ok(()) => Ok(Step::Wait),
+            Err(raised) => {
+                self.forget_failed_begin(context);
+                Err(self.operation.failed(context, raised, None))
+            }
+        }
+    }
+
+    fn forget_failed_begin(&mut self, context: OperationContext<'_, '_>) {
+        if std::mem::take(&mut self.begun) {
+            context.connection.get().forget_failed_begin(context.py());
+        }
+    }
+}
+
+/// A request that is no COPY, and its outcome.
+pub struct Exchange {
+    first: Option<Next<Outcome>>,
+    refused: Option<String>,
+}
+
+impl Exchange {
+    /// Runs a request in a transaction, which begins if there is none and the connection is to have
+    /// one.
+    pub fn in_transaction(request: Request) -> Self {
+        Self { first: Some(Next::SendInTransaction(request)), refused: None }
+    }
+}
+
+impl Operation for Exchange {
+    type Output = Outcome;
+
+    fn launch(&mut self, _context: OperationContext<'_, '_>) -> PyResult<Next<Outcome>> {
+        self.first.take().ok_or_else(|| error::internal("an operation that was launched twice"))
+    }
+
+    fn land(&mut self, context: OperationContext<'_, '_>, stop: Stop) -> PyResult<Next<Outcome>> {
+        match context.outcome(stop, &mut self.refused)? {
+            None => Ok(Next::Resume),
+            Some(_) if self.refused.is_some() => Err(unasked_copy()),
+            Some(outcome) => Ok(Next::Done(outcome)),
+        }
+    }
+}
+
+/// The server began a COPY where the driver had not asked for one.
+pub fn unasked_copy() -> PyErr {
+    error::internal("the server began a COPY that was not asked for")
+}

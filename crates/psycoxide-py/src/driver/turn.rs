@@ -1,0 +1,161 @@
+//! Operations that a call runs to their end, in the turn of its thread.
+
+use std::time::Duration;
+
+use psycoxide_net::{Session, Stop, TurnError};
+use pyo3::prelude::*;
+
+use super::operation::{Operation, OperationContext, RowSink, Running, Step};
+use super::{blocking, deliver, green};
+use crate::connection::Connection;
+use crate::error;
+
+/// What psycopg2 says of an operation in the middle of another.
+const UNDERWAY: &str = "a single async query can be executed on the same connection";
+
+/// How long the turn is waited for before signals are looked at.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// One thread's turn on a connection. Given back when dropped.
+pub struct TurnGuard<'a, 'py> {
+    context: OperationContext<'a, 'py>,
+}
+
+impl<'a, 'py> TurnGuard<'a, 'py> {
+    /// Waits until it is this thread's turn on an open connection.
+    ///
+    /// # Errors
+    /// `InterfaceError` if the connection is closed, `ProgrammingError` if this very thread is in
+    /// the middle of an operation on it (another greenlet's, or a callback of its own).
+    pub fn take(connection: &'a Bound<'py, Connection>) -> PyResult<Self> {
+        Self::take_open(connection, connection.get().open_session()?, || UNDERWAY.into())
+    }
+
+    /// The same for a method of the cursor that runs a statement, whose refusal names it. The
+    /// connection has just been found open.
+    pub fn take_as(connection: &'a Bound<'py, Connection>, what: &str) -> PyResult<Self> {
+        Self::take_open(connection, connection.get().session()?, || {
+            format!("{what} cannot be used while an asynchronous query is underway")
+        })
+    }
+
+    fn take_open(
+        connection: &'a Bound<'py, Connection>,
+        session: &'a Session,
+        refusal: impl FnOnce() -> String,
+    ) -> PyResult<Self> {
+        let (turn, waited) = Self::acquire(connection, session, refusal)?;
+        if waited {
+            // It may have been closed meanwhile.
+            connection.get().open_session()?;
+        }
+        Ok(turn)
+    }
+
+    /// The same for a connection that is still being made, or is about to end.
+    pub fn take_any(
+        connection: &'a Bound<'py, Connection>,
+        session: &'a Session,
+    ) -> PyResult<Self> {
+        Self::acquire(connection, session, || UNDERWAY.into()).map(|(turn, _)| turn)
+    }
+
+    /// Waits for the turn, and for signals, whose handlers may raise. Also returns whether another
+    /// thread had it.
+    fn acquire(
+        connection: &'a Bound<'py, Connection>,
+        session: &'a Session,
+        refusal: impl FnOnce() -> String,
+    ) -> PyResult<(Self, bool)> {
+        let py = connection.py();
+        let mut waited = false;
+        let mut taken = session.turn().try_acquire();
+        while taken == Err(TurnError::Busy) {
+            waited = true;
+            py.check_signals()?;
+            taken = py.detach(|| session.turn().acquire(GLANCE));
+        }
+        taken.map_err(|_| error::programming(refusal()))?;
+        Ok((Self { context: OperationContext { connection, session } }, waited))
+    }
+
+    /// The session that the turn is on.
+    pub fn session(&self) -> &'a Session {
+        self.context.session
+    }
+
+    /// Runs an operation to its end.
+    pub fn run<O: Operation>(&self, operation: O) -> PyResult<O::Output> {
+        let mut running = Running::new(operation);
+        let step = running.launch(self.context)?;
+        self.finish(&mut running, step)
+    }
+
+    /// Begins an operation and sends what the socket takes of its first request, without a wait.
+    pub fn launch<O: Operation>(self, operation: O) -> PyResult<Launched<'a, 'py, O>> {
+        let mut running = Running::new(operation);
+        let step = running.launch(self.context)?;
+        // Should that fail, whoever waits for the answer finds out.
+        let session = self.session();
+        self.context.py().detach(|| drop(session.link().flush()));
+        Ok(Launched { turn: self, running, step })
+    }
+
+    fn finish<O: Operation>(
+        &self,
+        running: &mut Running<O>,
+        mut step: Step<O::Output>,
+    ) -> PyResult<O::Output> {
+        loop {
+            step = match step {
+                Step::Done(output) => return Ok(output),
+                Step::Wait => {
+                    let stop = self.wait(running.operation.sink());
+                    running.land(self.context, stop)?
+                }
+                Step::GiveUp(raised) => {
+                    let outcome = blocking::give_up(self.context);
+                    return Err(running.operation.failed(self.context, raised, outcome));
+                }
+            }
+        }
+    }
+
+    /// Waits for the session's next stop; or has the wait callback do that.
+    fn wait(&self, sink: Option<&mut dyn RowSink>) -> PyResult<Stop> {
+        let OperationContext { connection, session } = self.context;
+        let this = connection.get();
+        let stop = match green::callback(connection.py()) {
+            Some(callback) if !this.is_polled(connection.py()) => {
+                green::drive(connection, session, &callback)
+            }
+            _ => blocking::drive(connection, session, sink),
+        };
+        let delivered = deliver(connection, session);
+        let stop = stop.and_then(|stop| delivered.map(|()| stop));
+        stop.inspect_err(|raised| this.note_error(raised, connection.py()))
+    }
+}
+
+impl Drop for TurnGuard<'_, '_> {
+    fn drop(&mut self) {
+        // A child that was forked in its middle has no turn: it stays the parent's.
+        if !self.session().is_inherited() {
+            self.session().turn().release();
+        }
+    }
+}
+
+/// An operation whose first request was sent, and whose answer is for later.
+pub struct Launched<'a, 'py, O: Operation> {
+    turn: TurnGuard<'a, 'py>,
+    running: Running<O>,
+    step: Step<O::Output>,
+}
+
+impl<O: Operation> Launched<'_, '_, O> {
+    /// Waits for the end of the operation.
+    pub fn land(mut self) -> PyResult<O::Output> {
+        self.turn.finish(&mut self.running, self.step)
+    }
+}
