@@ -26,7 +26,7 @@ impl Connection {
         let this = slf.get();
         this.usable_session()?;
         this.refuse_async(slf.py(), "set_client_encoding")?;
-        this.refuse_prepared(slf.py(), "set_client_encoding")?;
+        this.refuse_tpc_prepared(slf.py(), "set_client_encoding")?;
         let wanted = psycoxide_sql::encoding::clean_name(encoding);
         if this.state(slf.py()).encoding == wanted {
             return Ok(());

@@ -243,7 +243,7 @@ impl Connection {
     }
 
     /// Refuses what cannot be done between `tpc_prepare()` and its end.
-    pub fn refuse_prepared(&self, py: Python<'_>, what: &str) -> PyResult<()> {
+    pub fn refuse_tpc_prepared(&self, py: Python<'_>, what: &str) -> PyResult<()> {
         if self.state(py).status == Status::Prepared {
             return Err(error::programming(format!(
                 "{what} cannot be used with a prepared two-phase transaction"

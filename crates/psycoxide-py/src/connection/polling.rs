@@ -103,7 +103,7 @@ impl Connection {
         if this.state(slf.py()).is_connecting() {
             return Err(error::operational("asynchronous connection attempt underway"));
         }
-        this.refuse_prepared(slf.py(), "cancel")?;
+        this.refuse_tpc_prepared(slf.py(), "cancel")?;
         let Some(token) = session.cancel_token() else {
             return Err(error::operational("the server gave no key to cancel with"));
         };

@@ -51,7 +51,7 @@ pub struct State {
     /// What the driver did last.
     pub status: Status,
     /// Grows when a transaction ends: a named cursor made before is gone.
-    pub mark: u64,
+    pub transaction_number: u64,
     /// No `BEGIN` is sent on the user's behalf.
     pub autocommit: bool,
     /// A replication session: no transaction is ever begun.
@@ -126,6 +126,6 @@ impl State {
     /// The transaction is over, one way or the other.
     pub fn transaction_ended(&mut self) {
         self.status = Status::Ready;
-        self.mark += 1;
+        self.transaction_number += 1;
     }
 }

@@ -121,7 +121,7 @@ impl Connection {
         this.refuse_blank(error::programming)?;
         this.open_session()?;
         this.refuse_async(slf.py(), "tpc_prepare")?;
-        this.refuse_prepared(slf.py(), "tpc_prepare")?;
+        this.refuse_tpc_prepared(slf.py(), "tpc_prepare")?;
         let Some(xid) = this.state(slf.py()).tpc.clone() else {
             return Err(error::programming(
                 "prepare must be called inside a two-phase transaction",

@@ -89,7 +89,7 @@ impl Connection {
             self.usable_session()?;
         }
         self.refuse_async(py, what)?;
-        self.refuse_prepared(py, what)?;
+        self.refuse_tpc_prepared(py, what)?;
         if self.state(py).status != Status::Ready {
             return Err(error::programming(format!("{what} cannot be used inside a transaction")));
         }
@@ -368,7 +368,7 @@ impl Connection {
         let discard = b"DISCARD ALL".to_vec();
         turn.run(abort.into_iter().chain([discard]).collect::<Commands>())?;
         let mut state = this.state(slf.py());
-        state.mark += 1;
+        state.transaction_number += 1;
         state.autocommit = false;
         state.characteristics = Default::default();
         state.status = Status::Ready;

@@ -196,7 +196,7 @@ impl Cursor {
     #[setter]
     fn set_tzinfo_factory(&self, py: Python<'_>, value: Py<PyAny>) {
         let old = self.objects(py).tzinfo_factory.replace(value);
-        let ahead = self.state(py).fetched.settle();
+        let ahead = self.state(py).fetched.undo_read_ahead();
         drop((old, ahead));
     }
 

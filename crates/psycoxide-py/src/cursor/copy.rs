@@ -37,7 +37,7 @@ impl Cursor {
     fn check_copy<'py>(slf: &Bound<'py, Self>, method: &str) -> PyResult<Bound<'py, Connection>> {
         let connection = slf.get().open_connection(slf.py())?;
         connection.get().refuse_async(slf.py(), method)?;
-        connection.get().refuse_prepared(slf.py(), method)?;
+        connection.get().refuse_tpc_prepared(slf.py(), method)?;
         Ok(connection.clone())
     }
 }

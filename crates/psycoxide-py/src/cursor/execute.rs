@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::Cursor;
-use super::many::Total;
+use super::executemany::RowCountSum;
 use super::query::QueryText;
 use super::statement::{ForCursor, Statement};
 use crate::connection::Connection;
@@ -48,7 +48,7 @@ impl Cursor {
         if memchr::memchr(0, &sql).is_some() {
             return Err(PyValueError::new_err("a query cannot contain NUL (0x00) characters"));
         }
-        connection.get().refuse_prepared(slf.py(), "execute")?;
+        connection.get().refuse_tpc_prepared(slf.py(), "execute")?;
         this.note_query(py, &sql);
         if connection.get().is_polled(py) {
             let statement = Statement::new(ForCursor::polled(slf)?, Request::query(sql));
@@ -67,12 +67,12 @@ impl Cursor {
     }
 
     /// `executemany()`, a round trip an item: the sum of the row counts, -1 if one is not known.
-    fn run_singly(
+    fn run_one_by_one(
         slf: &Bound<'_, Self>,
         query: &Bound<'_, PyAny>,
         vars_list: &Bound<'_, PyAny>,
     ) -> PyResult<i64> {
-        let mut total = Total::default();
+        let mut total = RowCountSum::default();
         for vars in vars_list.try_iter()? {
             let sql = Self::merge_to_run(slf, query, Some(&vars?))?;
             Self::run(slf, sql, "executemany")?;
@@ -188,15 +188,15 @@ impl Cursor {
         let total = if prepare {
             Self::run_prepared(slf, query, vars_list)?
         } else {
-            match Self::run_together(slf, query, vars_list)? {
+            match Self::run_in_batches(slf, query, vars_list)? {
                 Some(total) => total,
-                None => Self::run_singly(slf, query, vars_list)?,
+                None => Self::run_one_by_one(slf, query, vars_list)?,
             }
         };
         let tuples = {
             let mut state = this.state(slf.py());
             state.fetched.rowcount = total;
-            (state.fetched.settle(), state.fetched.tuples.take())
+            (state.fetched.undo_read_ahead(), state.fetched.tuples.take())
         };
         let description = this.objects(slf.py()).description.take();
         drop((tuples, description));

@@ -15,16 +15,16 @@ use crate::error;
 use crate::row::{self, RowMaker, RowType, collector};
 
 /// Rows of so many bytes are made before what they were made of is freed.
-const FREED: usize = 1 << 20;
+const FREE_AFTER: usize = 1 << 20;
 
 /// What the client has of a result.
-enum Next<'py> {
+enum NextRow<'py> {
     Row(Bound<'py, PyAny>),
     End,
     NoResult,
 }
 
-impl<'py> Next<'py> {
+impl<'py> NextRow<'py> {
     /// The same with the row changed.
     fn map(
         self,
@@ -47,7 +47,7 @@ impl Cursor {
     fn tuples(&self, py: Python<'_>) -> PyResult<(Arc<Tuples>, Place)> {
         let mut state = self.state(py);
         let fetched = &mut state.fetched;
-        let ahead = fetched.settle();
+        let ahead = fetched.undo_read_ahead();
         fetched.free_read();
         let found = fetched.tuples.clone().map(|tuples| (tuples, fetched.place));
         drop(state);
@@ -58,7 +58,7 @@ impl Cursor {
     /// The next row that the client has.
     #[inline(always)]
     fn next_row<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        match Self::next_ahead(slf) {
+        match Self::next_read_ahead(slf) {
             None => Self::next_to_make(slf),
             row => Ok(row),
         }
@@ -67,24 +67,24 @@ impl Cursor {
     #[inline(never)]
     fn next_to_make<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         match Self::next_of_result(slf)? {
-            Next::Row(row) => Ok(Some(row)),
-            Next::End => Ok(None),
-            Next::NoResult => Err(nothing_to_fetch()),
+            NextRow::Row(row) => Ok(Some(row)),
+            NextRow::End => Ok(None),
+            NextRow::NoResult => Err(nothing_to_fetch()),
         }
     }
 
     /// The next row, if it is made and is to stay a tuple.
     #[inline(always)]
-    fn next_ahead<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, PyAny>> {
+    fn next_read_ahead<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, PyAny>> {
         let this = slf.get();
         if this.makes_rows.load(Ordering::Acquire) {
             return None;
         }
-        let row = this.state(slf.py()).fetched.next_ahead()?;
+        let row = this.state(slf.py()).fetched.next_read_ahead()?;
         Some(row.into_bound(slf.py()))
     }
 
-    fn next_of_result<'py>(slf: &Bound<'py, Self>) -> PyResult<Next<'py>> {
+    fn next_of_result<'py>(slf: &Bound<'py, Self>) -> PyResult<NextRow<'py>> {
         if slf.get().makes_rows.load(Ordering::Acquire) {
             return Self::next_converted(slf);
         }
@@ -92,19 +92,19 @@ impl Cursor {
     }
 
     /// The next row, if rows are to be something else than tuples.
-    fn next_converted<'py>(slf: &Bound<'py, Self>) -> PyResult<Next<'py>> {
+    fn next_converted<'py>(slf: &Bound<'py, Self>) -> PyResult<NextRow<'py>> {
         let left = slf.get().state(slf.py()).fetched.left();
         match left {
-            None => return Ok(Next::NoResult),
-            Some(0) => return Ok(Next::End),
+            None => return Ok(NextRow::NoResult),
+            Some(0) => return Ok(NextRow::End),
             Some(_) => {}
         }
         let row_type = Self::next_row_type(slf)?;
         let row = match row_type.factory() {
             None => {
-                let ahead = slf.get().state(slf.py()).fetched.next_ahead();
+                let ahead = slf.get().state(slf.py()).fetched.next_read_ahead();
                 match ahead {
-                    Some(row) => Next::Row(row.into_bound(slf.py())),
+                    Some(row) => NextRow::Row(row.into_bound(slf.py())),
                     None => Self::make_next(slf)?,
                 }
             }
@@ -143,19 +143,19 @@ impl Cursor {
 
     /// The next row that is not made yet, as a tuple.
     #[inline(never)]
-    fn make_next<'py>(slf: &Bound<'py, Self>) -> PyResult<Next<'py>> {
+    fn make_next<'py>(slf: &Bound<'py, Self>) -> PyResult<NextRow<'py>> {
         let mut state = slf.get().state(slf.py());
         state.fetched.free_read();
-        if let Some((tuples, most)) = state.fetched.worth_making() {
+        if let Some((tuples, most)) = state.fetched.worth_reading_ahead() {
             let start = state.fetched.place;
             drop(state);
-            if let Some(row) = Self::make_ahead(slf, &tuples, start, most) {
-                return Ok(Next::Row(row));
+            if let Some(row) = Self::read_ahead(slf, &tuples, start, most) {
+                return Ok(NextRow::Row(row));
             }
             // Another thread may have made some.
-            let made = slf.get().state(slf.py()).fetched.next_ahead();
+            let made = slf.get().state(slf.py()).fetched.next_read_ahead();
             if let Some(row) = made {
-                return Ok(Next::Row(row.into_bound(slf.py())));
+                return Ok(NextRow::Row(row.into_bound(slf.py())));
             }
         } else {
             drop(state);
@@ -168,28 +168,28 @@ impl Cursor {
         slf: &Bound<'py, Self>,
         fetch: &FetchContext<'_, 'py>,
         factory: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Next<'py>> {
+    ) -> PyResult<NextRow<'py>> {
         let this = slf.get();
         let mut state = this.state(slf.py());
         if !state.fetched.ahead.is_empty() {
-            let ahead = state.fetched.settle();
+            let ahead = state.fetched.undo_read_ahead();
             drop(state);
             drop(ahead);
             state = this.state(slf.py());
         }
         state.fetched.free_read();
         let start = state.fetched.place;
-        let Some(tuples) = state.fetched.tuples.clone() else { return Ok(Next::NoResult) };
+        let Some(tuples) = state.fetched.tuples.clone() else { return Ok(NextRow::NoResult) };
         drop(state);
         let mut next = start;
-        let Some(source) = tuples.next_row(&mut next) else { return Ok(Next::End) };
+        let Some(source) = tuples.next_row(&mut next) else { return Ok(NextRow::End) };
         let built = row::build_row(fetch, &source, &tuples.plan, factory);
         // A row that cannot be decoded is passed over: the next fetch goes on behind it.
         if !this.state(slf.py()).fetched.pass(&tuples, start, next) {
             // From where Python code has moved the cursor, by one row: as psycopg2 does.
             this.skip_row(slf.py());
         }
-        built.map(Next::Row)
+        built.map(NextRow::Row)
     }
 
     /// The next `count` rows that the client has, or as many as there are.
@@ -212,7 +212,7 @@ impl Cursor {
         while rows.len() < count {
             let row_type = Self::next_row_type(slf)?;
             let row = Self::make_one(slf, &fetch, row_type.factory())?;
-            let Next::Row(row) = row.map(|row| row_type.convert(row))? else { break };
+            let NextRow::Row(row) = row.map(|row| row_type.convert(row))? else { break };
             rows.append(row)?;
         }
         Ok(rows)
@@ -246,7 +246,7 @@ impl Cursor {
         if !tuples.plan.is_native(fetch) {
             return Ok(None);
         }
-        let most = if tuples.freed.is_some() { tuples.within(FREED) } else { usize::MAX };
+        let most = if tuples.freed.is_some() { tuples.rows_within(FREE_AFTER) } else { usize::MAX };
         let mut reading = tuples.read(place);
         let built = row::build_rows(fetch, count.min(most), &mut reading, &tuples.plan);
         this.state(slf.py()).fetched.reach(&tuples, reading.place());
@@ -329,11 +329,11 @@ impl Cursor {
         if this.name().is_none() {
             return Self::next_row(slf);
         }
-        this.check_mark(slf.py(), this.connection(slf.py())?.get())?;
-        if let Some(row) = Self::next_ahead(slf) {
+        this.check_transaction(slf.py(), this.connection(slf.py())?.get())?;
+        if let Some(row) = Self::next_read_ahead(slf) {
             return Ok(Some(row));
         }
-        if let Next::Row(row) = Self::next_of_result(slf)? {
+        if let NextRow::Row(row) = Self::next_of_result(slf)? {
             return Ok(Some(row));
         }
         // Nothing has been fetched yet, or all of that has been read.

@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
 use super::Cursor;
-use super::source::Source;
+use super::direct_file::DirectFile;
 use super::statement::ForCursor;
 use crate::driver::{Next, Operation, OperationContext};
 use crate::encoding::{Encoded, QuoteContext};
@@ -46,7 +46,7 @@ enum Stage {
     /// The server has not said yet which way it goes.
     Asked,
     /// The file's content is sent from where it lies, as long as that can be.
-    Sending(Source, Feed),
+    Sending(DirectFile, Feed),
     /// The file is read.
     Feeding(Feed),
     /// The file is written, by its method, which takes str or bytes.
@@ -83,8 +83,8 @@ impl FileCopy {
                 return Ok(Stage::Feeding(feed));
             }
             self.size = READ;
-            Ok(match Source::of(&file, &self.quoting)? {
-                Some(source) => Stage::Sending(source, feed),
+            Ok(match DirectFile::of(&file, &self.quoting)? {
+                Some(direct) => Stage::Sending(direct, feed),
                 None => Stage::Feeding(feed),
             })
         };
@@ -98,17 +98,17 @@ impl FileCopy {
     fn feed(&mut self, context: OperationContext<'_, '_>, stage: Stage) -> PyResult<Next<()>> {
         let py = context.py();
         let feed = match stage {
-            Stage::Sending(mut source, feed) => {
-                if let Some((body, length)) = source.next(py)
+            Stage::Sending(mut direct, feed) => {
+                if let Some((body, length)) = direct.next(py)
                     && lend(context, &body, length)?
                 {
-                    source.sent(length);
-                    self.stage = Stage::Sending(source, feed);
+                    direct.sent(length);
+                    self.stage = Stage::Sending(direct, feed);
                     return Ok(Next::Resume);
                 }
-                let settled = source.settle(py);
-                if source.became_shorter() {
-                    return self.end_feeding(context, shorter());
+                let settled = direct.sync_position(py);
+                if direct.became_shorter() {
+                    return self.end_feeding(context, became_shorter());
                 }
                 match settled {
                     // What is left is to be read.
@@ -227,10 +227,10 @@ impl FileCopy {
                 return Err(raised);
             }
             // The server ended it.
-            Stage::Sending(source, _) => {
-                source.settle(py)?;
-                if source.became_shorter() {
-                    let raised = shorter();
+            Stage::Sending(direct, _) => {
+                direct.sync_position(py)?;
+                if direct.became_shorter() {
+                    let raised = became_shorter();
                     chain_outcome(context, &raised, Some(outcome));
                     return Err(raised);
                 }
@@ -294,7 +294,7 @@ impl Operation for FileCopy {
                 chain(py, &first, raised);
                 return first;
             }
-            Stage::Sending(source, _) => drop(source.settle(py)),
+            Stage::Sending(direct, _) => drop(direct.sync_position(py)),
             _ => {}
         }
         chain_outcome(context, &raised, outcome);
@@ -330,7 +330,7 @@ pub(super) fn method<'py>(file: &Bound<'py, PyAny>, name: &str) -> PyResult<Boun
     }
 }
 
-fn shorter() -> PyErr {
+fn became_shorter() -> PyErr {
     PyOSError::new_err("the file became shorter while it was sent")
 }
 

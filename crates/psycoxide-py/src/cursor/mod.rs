@@ -2,23 +2,23 @@
 //!
 //! The class itself stands here; its methods stand with the subject they are about.
 
-mod ahead;
 mod attributes;
-mod binary;
+mod binary_results;
 mod column;
 mod copy;
+mod direct_file;
 mod execute;
+mod executemany;
+mod executemany_prepared;
+mod factory;
 mod fetch;
 mod file_copy;
-mod making;
-mod many;
 mod named;
 mod place;
-mod prepared;
 mod query;
+mod read_ahead;
 mod result;
 mod scroll;
-mod source;
 mod statement;
 mod tpc_recover;
 mod typecast;
@@ -213,7 +213,8 @@ impl Cursor {
         if let Some(name) = name.filter(|name| !name.is_none()) {
             let _ = this.name.set(name.cast::<PyString>()?.clone().unbind());
         }
-        this.state(slf.py()).named.mark = connection.get().state(slf.py()).mark;
+        this.state(slf.py()).named.transaction_number =
+            connection.get().state(slf.py()).transaction_number;
         Ok(())
     }
 

@@ -17,8 +17,8 @@ pub struct Named {
     pub declaration: Declaration,
     /// It was declared by `execute()`.
     pub executed: bool,
-    /// The connection's mark at that time: another one means that the transaction is over.
-    pub mark: u64,
+    /// The connection's number at that time: another one means that the transaction is over.
+    pub transaction_number: u64,
     /// It was declared here, and has not moved since: it stands before the first row.
     pub at_start: bool,
 }
@@ -34,9 +34,15 @@ impl Cursor {
     }
 
     /// Refuses a cursor whose transaction is over.
-    pub(super) fn check_mark(&self, py: Python<'_>, connection: &Connection) -> PyResult<()> {
+    pub(super) fn check_transaction(
+        &self,
+        py: Python<'_>,
+        connection: &Connection,
+    ) -> PyResult<()> {
         let named = self.state(py).named;
-        if !named.declaration.withhold && named.mark != connection.state(py).mark {
+        if !named.declaration.withhold
+            && named.transaction_number != connection.state(py).transaction_number
+        {
             return Err(error::programming("named cursor isn't valid anymore"));
         }
         Ok(())
@@ -64,11 +70,11 @@ impl Cursor {
             return Err(error::programming("can't execute an empty query"));
         }
         let name = this.quoted_name(slf.py(), connection.get())?;
-        let mark = connection.get().state(slf.py()).mark;
+        let transaction_number = connection.get().state(slf.py()).transaction_number;
         Self::run(slf, named.declaration.declare(&name, &sql), "execute")?;
         let mut state = this.state(slf.py());
         state.named.executed = true;
-        state.named.mark = mark;
+        state.named.transaction_number = transaction_number;
         state.named.at_start = true;
         state.fetched.rowcount = -1;
         Ok(())
@@ -81,7 +87,7 @@ impl Cursor {
         let this = slf.get();
         let connection = this.open_connection(slf.py())?;
         let withhold = this.state(slf.py()).named.declaration.withhold;
-        connection.get().refuse_prepared(slf.py(), "fetch")?;
+        connection.get().refuse_tpc_prepared(slf.py(), "fetch")?;
         let statement = Statement::about_named(ForCursor::called(slf), request, !withhold);
         TurnGuard::take(connection)?.run(statement)
     }
@@ -91,7 +97,7 @@ impl Cursor {
     pub(super) fn fetch_named(slf: &Bound<'_, Self>, count: Option<i64>) -> PyResult<()> {
         let this = slf.get();
         let connection = this.open_connection(slf.py())?;
-        this.check_mark(slf.py(), connection.get())?;
+        this.check_transaction(slf.py(), connection.get())?;
         if connection.get().outside_transactions(slf.py())
             && !this.state(slf.py()).named.declaration.withhold
         {
@@ -113,7 +119,7 @@ impl Cursor {
     pub(super) fn scroll_named(slf: &Bound<'_, Self>, count: i64, absolute: bool) -> PyResult<()> {
         let this = slf.get();
         let connection = this.open_connection(slf.py())?;
-        this.check_mark(slf.py(), connection.get())?;
+        this.check_transaction(slf.py(), connection.get())?;
         let name = this.quoted_name(slf.py(), connection.get())?;
         Self::run_named(slf, Request::query(named::scroll(&name, count, absolute)))?;
         let mut state = this.state(slf.py());
@@ -134,7 +140,7 @@ impl Cursor {
         if status == Some(psycoxide_proto::TransactionStatus::InError) {
             return Ok(());
         }
-        this.check_mark(slf.py(), connection.get())?;
+        this.check_transaction(slf.py(), connection.get())?;
         let named = this.state(slf.py()).named;
         if !named.executed {
             // Never declared here: there may be one to close, left by a function.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use psycoxide_proto::Position;
 
-use super::ahead::Ahead;
+use super::read_ahead::ReadAhead;
 use super::result::{Fetched, Tuples};
 
 /// Which row is next.
@@ -19,7 +19,7 @@ pub struct Place {
 impl Fetched {
     /// Whether the result is this one.
     #[inline]
-    pub fn is_at(&self, tuples: &Arc<Tuples>) -> bool {
+    pub fn holds(&self, tuples: &Arc<Tuples>) -> bool {
         self.tuples.as_ref().is_some_and(|now| Arc::ptr_eq(now, tuples))
     }
 
@@ -42,7 +42,7 @@ impl Fetched {
     pub fn go_to(&mut self, place: Place) {
         self.place = place;
         self.last = place;
-        self.since = place.row;
+        self.sequential_since = place.row;
     }
 
     /// The place of a row. It is reached from the row read last if that is near, and else looked
@@ -60,7 +60,7 @@ impl Fetched {
 
     /// Goes to a place in this result, unless the cursor has another one by now.
     pub fn reach(&mut self, tuples: &Arc<Tuples>, place: Place) {
-        if self.is_at(tuples) {
+        if self.holds(tuples) {
             self.go_to(place);
         }
     }
@@ -69,7 +69,7 @@ impl Fetched {
     /// has moved the cursor meanwhile.
     #[inline]
     pub fn pass(&mut self, tuples: &Arc<Tuples>, start: Place, next: Place) -> bool {
-        let stayed = self.place == start && self.ahead.is_empty() && self.is_at(tuples);
+        let stayed = self.place == start && self.ahead.is_empty() && self.holds(tuples);
         if stayed {
             self.last = start;
             self.place = next;
@@ -79,8 +79,8 @@ impl Fetched {
 
     /// Goes on by one row. What is returned is to be dropped without the lock.
     #[must_use]
-    pub fn skip(&mut self) -> Ahead {
-        let ahead = self.settle();
+    pub fn skip(&mut self) -> ReadAhead {
+        let ahead = self.undo_read_ahead();
         if let Some(tuples) = &self.tuples
             && self.place.row < tuples.len()
         {

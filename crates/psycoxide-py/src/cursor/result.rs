@@ -7,9 +7,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::Cursor;
-use super::ahead::Ahead;
 use super::column::Column;
 use super::place::Place;
+use super::read_ahead::ReadAhead;
 use crate::cast::CastPlan;
 use crate::error;
 use crate::row::{EagerRows, StoredRow, StoredRows};
@@ -40,16 +40,16 @@ impl Tuples {
 
     /// How many rows there are.
     pub fn len(&self) -> usize {
-        self.first() + self.result.rows.len()
+        self.rows_before_raw() + self.result.rows.len()
     }
 
     /// How many rows at the start are not raw: they are eager, or freed.
-    pub fn first(&self) -> usize {
+    pub fn rows_before_raw(&self) -> usize {
         self.eager.as_ref().map_or(0, |eager| eager.len()) + self.freed.unwrap_or(0)
     }
 
     /// How many rows of average size take this many bytes.
-    pub fn within(&self, bytes: usize) -> usize {
+    pub fn rows_within(&self, bytes: usize) -> usize {
         let rows = &self.result.rows;
         (bytes.saturating_mul(rows.len()) / rows.memory().max(1)).max(1)
     }
@@ -65,12 +65,12 @@ impl Tuples {
     /// The rows from a place on.
     pub fn read(&self, place: Place) -> Reading<'_> {
         let raw = self.result.rows.iter_from(place.position);
-        Reading { tuples: self, row: place.row, first: self.first(), raw }
+        Reading { tuples: self, row: place.row, rows_before_raw: self.rows_before_raw(), raw }
     }
 
     /// The place of a row counted from 0.
     pub fn seek(&self, row: usize) -> Place {
-        Place { row, position: self.result.rows.seek(row.saturating_sub(self.first())) }
+        Place { row, position: self.result.rows.seek(row.saturating_sub(self.rows_before_raw())) }
     }
 }
 
@@ -79,7 +79,7 @@ pub struct Reading<'a> {
     tuples: &'a Tuples,
     row: usize,
     /// How many rows are not raw.
-    first: usize,
+    rows_before_raw: usize,
     raw: RowIter<'a>,
 }
 
@@ -91,7 +91,7 @@ impl<'a> Reading<'a> {
 
     /// The next row, if it is eager.
     #[inline(never)]
-    fn next_of_first(&mut self) -> Option<StoredRow<'a>> {
+    fn next_eager(&mut self) -> Option<StoredRow<'a>> {
         let tuples = self.tuples;
         let eager = tuples.eager.as_ref()?;
         Some(StoredRow::Eager(eager.row(self.row, tuples.plan.decoders().len())))
@@ -103,8 +103,8 @@ impl<'a> Iterator for Reading<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<StoredRow<'a>> {
-        let source = if self.row < self.first {
-            self.next_of_first()?
+        let source = if self.row < self.rows_before_raw {
+            self.next_eager()?
         } else {
             StoredRow::Raw(self.raw.next()?)
         };
@@ -116,7 +116,7 @@ impl<'a> Iterator for Reading<'a> {
 impl<'a> StoredRows<'a> for Reading<'a> {
     #[inline]
     fn next_raw(&mut self) -> Option<Row<'a>> {
-        if self.row < self.first {
+        if self.row < self.rows_before_raw {
             return None;
         }
         let row = self.raw.next()?;
@@ -130,14 +130,14 @@ pub struct Fetched {
     /// The rows, if the statement gave any kind of table.
     pub tuples: Option<Arc<Tuples>>,
     /// Which row is next; its number is `cursor.rownumber`. While rows are read ahead, its position
-    /// is behind the last of them: [`Fetched::settle`] takes it back.
+    /// is behind the last of them: [`Fetched::undo_read_ahead`] takes it back.
     pub place: Place,
     /// The place of the row that was made last, or of the first of those that were made together.
     pub last: Place,
     /// The number of the row since which rows are taken one by one, in order.
-    pub since: usize,
+    pub sequential_since: usize,
     /// The next rows, if they were read ahead.
-    pub ahead: Ahead,
+    pub ahead: ReadAhead,
     /// `cursor.rowcount`
     pub rowcount: i64,
     /// `cursor.statusmessage`: the command tag, as it came.
@@ -152,8 +152,8 @@ impl Default for Fetched {
             tuples: None,
             place: Place::default(),
             last: Place::default(),
-            since: 0,
-            ahead: Ahead::default(),
+            sequential_since: 0,
+            ahead: ReadAhead::default(),
             rowcount: -1,
             statusmessage: None,
             lastrowid: 0,
@@ -164,7 +164,7 @@ impl Default for Fetched {
 impl Fetched {
     /// Forgets everything. What is returned is to be dropped without the lock.
     #[must_use]
-    fn clear(&mut self) -> (Option<Arc<Tuples>>, Ahead) {
+    fn clear(&mut self) -> (Option<Arc<Tuples>>, ReadAhead) {
         self.go_to(Place::default());
         self.rowcount = -1;
         self.statusmessage = None;

@@ -29,7 +29,7 @@ impl Cursor {
             return Self::scroll_named(slf, value, absolute);
         }
         let mut state = this.state(slf.py());
-        let ahead = state.fetched.settle();
+        let ahead = state.fetched.undo_read_ahead();
         let moved = state.fetched.move_to(value, absolute);
         drop(state);
         // Dropped after the lock: a row's destructor may come back here.

@@ -20,7 +20,7 @@ impl Connection {
         this.refuse_blank(error::not_supported)?;
         this.open_session()?;
         this.refuse_async(slf.py(), "tpc_recover")?;
-        this.refuse_prepared(slf.py(), "tpc_recover")?;
+        this.refuse_tpc_prepared(slf.py(), "tpc_recover")?;
         let was_ready = this.state(slf.py()).status == Status::Ready;
         let class = py.get_type::<Cursor>();
         let cursor = class.call1((slf,))?;

@@ -14,7 +14,7 @@ use crate::error;
 const UNDERWAY: &str = "a single async query can be executed on the same connection";
 
 /// How long the turn is waited for before signals are looked at.
-const GLANCE: Duration = Duration::from_millis(100);
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// One thread's turn on a connection. Given back when dropped.
 pub struct TurnGuard<'a, 'py> {
@@ -73,7 +73,7 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
         while taken == Err(TurnError::Busy) {
             waited = true;
             py.check_signals()?;
-            taken = py.detach(|| session.turn().acquire(GLANCE));
+            taken = py.detach(|| session.turn().acquire(SIGNAL_INTERVAL));
         }
         taken.map_err(|_| error::programming(refusal()))?;
         Ok((Self { context: OperationContext { connection, session } }, waited))

@@ -16,7 +16,7 @@ use crate::error;
 use crate::guarded::Guarded;
 use function::{Function, call_int4, call_int8};
 use mode::Mode;
-use opened::{Opened, check, int4};
+use opened::{Opened, check_allowed, int4};
 
 /// lobject(conn, oid=0, mode='r', new_oid=0, new_file=None) -> large object
 ///
@@ -38,12 +38,12 @@ impl LargeObject {
 /// The whole content of a file that is to become a large object.
 fn read_file(py: Python<'_>, path: &str) -> PyResult<Vec<u8>> {
     py.detach(|| std::fs::read(path)).map_err(|error| {
-        error::operational(format!("could not open file \"{path}\": {}\n", plain(&error)))
+        error::operational(format!("could not open file \"{path}\": {}\n", error_text(&error)))
     })
 }
 
 /// An I/O error without Rust's "(os error N)".
-fn plain(error: &std::io::Error) -> String {
+fn error_text(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }
@@ -72,7 +72,7 @@ impl LargeObject {
         }
         let mode = Mode::parse(mode.unwrap_or_default())?;
         conn.get().open_session()?;
-        check(py, conn.get())?;
+        check_allowed(py, conn.get())?;
         let content = new_file.map(|path| read_file(py, path)).transpose()?;
         let opened = Opened::open(conn, oid, mode, new_oid, content)?;
         let _ = self.opened.set(opened);
@@ -148,7 +148,7 @@ impl LargeObject {
         let opened = self.opened()?;
         let connection = opened.connection.bind(py);
         connection.get().open_session()?;
-        check(py, connection.get())?;
+        check_allowed(py, connection.get())?;
         let arguments = vec![
             opened.oid.to_be_bytes().to_vec(),
             int4(Mode { read: true, write: false, text: false }.flags()),
@@ -158,13 +158,16 @@ impl LargeObject {
             connection: opened.connection.clone_ref(py),
             oid: opened.oid,
             mode: opened.mode,
-            mark: connection.get().state(py).mark,
+            transaction_number: connection.get().state(py).transaction_number,
             descriptor: Guarded::new(Some(descriptor)),
         };
         let bytes = whole.read_bytes(py, -1)?;
         call_int4(connection, Function::Close, vec![int4(descriptor)])?;
         py.detach(|| std::fs::write(filename, bytes)).map_err(|error| {
-            error::operational(format!("could not create file \"{filename}\": {}\n", plain(&error)))
+            error::operational(format!(
+                "could not create file \"{filename}\": {}\n",
+                error_text(&error)
+            ))
         })
     }
 
@@ -174,7 +177,7 @@ impl LargeObject {
         opened.close(py)?;
         let connection = opened.connection.bind(py);
         connection.get().open_session()?;
-        check(py, connection.get())?;
+        check_allowed(py, connection.get())?;
         call_int4(connection, Function::Unlink, vec![opened.oid.to_be_bytes().to_vec()]).map(drop)
     }
 
@@ -247,7 +250,7 @@ impl Connection {
         let py = slf.py();
         slf.get().refuse_blank(error::operational)?;
         slf.get().open_session()?;
-        check(py, slf.get())?;
+        check_allowed(py, slf.get())?;
         let factory = match lobject_factory.filter(|factory| !factory.is_none()) {
             Some(factory) => factory,
             None => py.get_type::<LargeObject>().into_any(),

@@ -17,8 +17,8 @@ pub struct Opened {
     pub connection: Py<Connection>,
     pub oid: u32,
     pub mode: Mode,
-    /// The connection's mark when it was opened: another one means that the transaction is over.
-    pub mark: u64,
+    /// The connection's number when it was opened: another one means that the transaction is over.
+    pub transaction_number: u64,
     /// The server's descriptor; `None` once closed.
     pub descriptor: Guarded<Option<i32>>,
 }
@@ -53,7 +53,7 @@ impl Opened {
             connection: conn.clone().unbind(),
             oid,
             mode,
-            mark: conn.get().state(py).mark,
+            transaction_number: conn.get().state(py).transaction_number,
             descriptor: Guarded::new(descriptor),
         };
         if let Some(content) = content {
@@ -81,8 +81,8 @@ impl Opened {
             let closed = || error::interface("lobject already closed");
             return Err(connection.get().refusal().unwrap_or_else(closed));
         }
-        check(py, connection.get())?;
-        if connection.get().state(py).mark != self.mark {
+        check_allowed(py, connection.get())?;
+        if connection.get().state(py).transaction_number != self.transaction_number {
             return Err(error::programming("lobject isn't valid anymore"));
         }
         Ok((connection, descriptor))
@@ -132,7 +132,9 @@ impl Opened {
     pub fn close(&self, py: Python<'_>) -> PyResult<()> {
         let connection = self.connection.bind(py);
         let this = connection.get();
-        if this.session_to_end().is_none() || this.state(py).mark != self.mark {
+        if this.session_to_end().is_none()
+            || this.state(py).transaction_number != self.transaction_number
+        {
             return Ok(());
         }
         let taken = self.descriptor.lock(py).take();
@@ -146,9 +148,9 @@ impl Opened {
 }
 
 /// Refuses connections and moments that large objects cannot live in.
-pub fn check(py: Python<'_>, connection: &Connection) -> PyResult<()> {
+pub fn check_allowed(py: Python<'_>, connection: &Connection) -> PyResult<()> {
     connection.refuse_async(py, "lobject")?;
-    connection.refuse_prepared(py, "lobject")?;
+    connection.refuse_tpc_prepared(py, "lobject")?;
     if connection.outside_transactions(py) {
         return Err(error::programming("can't use a lobject outside of transactions"));
     }

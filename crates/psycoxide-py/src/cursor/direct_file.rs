@@ -12,14 +12,14 @@ use crate::encoding::{Encoded, QuoteContext};
 use crate::imports::{BUFFERED_RANDOM, BUFFERED_READER, BYTES_IO, FILE_IO, STRING_IO};
 
 /// Shorter content is read, and sent in one piece with what follows.
-const SHORT: usize = 64 << 10;
+const MIN_LENGTH: usize = 64 << 10;
 
 /// A longer text is read in parts. Python makes the whole of it anew if it was given to `StringIO()`
 /// rather than written, which costs more the longer it is.
-const LONG_TEXT: u64 = 2 << 20;
+const MAX_TEXT: u64 = 2 << 20;
 
 /// One of Python's own file objects, from where reading would go on.
-pub(super) struct Source {
+pub(super) struct DirectFile {
     object: Py<PyAny>,
     content: Content,
     offset: u64,
@@ -36,17 +36,17 @@ enum Content {
 }
 
 /// The memory of a `bytes` or an ASCII `str`, which never changes.
-struct Held {
+struct ObjectBytes {
     _owner: Py<PyAny>,
     bytes: *const [u8],
 }
 
 // SAFETY: nobody writes to the bytes, and the owner is only dropped, which any thread may do.
-unsafe impl Send for Held {}
+unsafe impl Send for ObjectBytes {}
 // SAFETY: as above.
-unsafe impl Sync for Held {}
+unsafe impl Sync for ObjectBytes {}
 
-impl Held {
+impl ObjectBytes {
     fn bytes(bytes: Bound<'_, PyBytes>) -> Lent {
         let memory: *const [u8] = bytes.as_bytes();
         Arc::new(Self { bytes: memory, _owner: bytes.into_any().unbind() })
@@ -62,14 +62,14 @@ impl Held {
     }
 }
 
-impl AsRef<[u8]> for Held {
+impl AsRef<[u8]> for ObjectBytes {
     fn as_ref(&self) -> &[u8] {
         // SAFETY: the owner keeps them.
         unsafe { &*self.bytes }
     }
 }
 
-impl Source {
+impl DirectFile {
     /// `None` for anything but that: what it gives may be another thing than what lies in it. What
     /// fails here fails again when it is read, and is raised then.
     pub(super) fn of(object: &Bound<'_, PyAny>, context: &QuoteContext) -> PyResult<Option<Self>> {
@@ -96,10 +96,10 @@ impl Source {
         let offset: u64 = object.call_method0("tell")?.extract()?;
         let value = object.call_method0("getvalue")?.cast_into::<PyBytes>()?;
         let start = usize::try_from(offset)?;
-        if value.as_bytes().len().saturating_sub(start) <= SHORT {
+        if value.as_bytes().len().saturating_sub(start) <= MIN_LENGTH {
             return Ok(None);
         }
-        Ok(Some(Self::new(object, Content::Memory(Held::bytes(value)), offset)))
+        Ok(Some(Self::new(object, Content::Memory(ObjectBytes::bytes(value)), offset)))
     }
 
     /// What was written is a `str` already unless it is read in parts: then four bytes for each
@@ -108,11 +108,11 @@ impl Source {
         let offset: u64 = object.call_method0("tell")?.extract()?;
         let end: u64 = object.call_method1("seek", (0, 2))?.extract()?;
         object.call_method1("seek", (offset,))?;
-        if offset != 0 || end > LONG_TEXT || usize::try_from(end)? <= SHORT {
+        if offset != 0 || end > MAX_TEXT || usize::try_from(end)? <= MIN_LENGTH {
             return Ok(None);
         }
         let value = object.call_method0("getvalue")?.cast_into::<PyString>()?;
-        Ok(Some(Self::new(object, Content::Text(Held::text(&value, context)?, end), offset)))
+        Ok(Some(Self::new(object, Content::Text(ObjectBytes::text(&value, context)?, end), offset)))
     }
 
     /// A regular file.
@@ -169,7 +169,7 @@ impl Source {
 
     /// Moves the file object to where reading would have brought it; whether that is its end for
     /// certain. A text is as if it was read at once.
-    pub(super) fn settle(&self, py: Python<'_>) -> PyResult<bool> {
+    pub(super) fn sync_position(&self, py: Python<'_>) -> PyResult<bool> {
         let object = self.object.bind(py);
         let Content::Text(_, end) = self.content else {
             return object.call_method1("seek", (self.offset,)).map(|_| false);

@@ -19,19 +19,19 @@ use crate::connection::Connection;
 use crate::driver::{Exchange, TurnGuard};
 
 /// So many statements are sent together at most.
-const MOST_STATEMENTS: usize = 1000;
+const MAX_STATEMENTS: usize = 1000;
 
 /// So many bytes of statements, or a little more, are sent together.
-const MOST_BYTES: usize = 128 << 10;
+const MAX_BYTES: usize = 128 << 10;
 
 /// The sum of row counts, of which one may be unknown.
 #[derive(Default)]
-pub(super) struct Total {
+pub(super) struct RowCountSum {
     rows: i64,
     unknown: bool,
 }
 
-impl Total {
+impl RowCountSum {
     pub(super) fn add(&mut self, rowcount: i64) {
         self.unknown |= rowcount < 0;
         self.rows = self.rows.saturating_add(rowcount);
@@ -53,7 +53,7 @@ fn item<'py>(items: &Bound<'py, PyAny>, index: usize) -> Option<Bound<'py, PyAny
 
 impl Cursor {
     /// `executemany()` in batches, if that makes no difference: the sum of the row counts.
-    pub(super) fn run_together(
+    pub(super) fn run_in_batches(
         slf: &Bound<'_, Self>,
         query: &Bound<'_, PyAny>,
         items: &Bound<'_, PyAny>,
@@ -68,11 +68,11 @@ impl Cursor {
         if !statement::is_plain(&text) {
             return Ok(None);
         }
-        let mut total = Total::default();
+        let mut total = RowCountSum::default();
         let mut index = 0;
         // The first statement of a connection shows whether others may go together.
         let mut most = match connection.get().open_session()?.ask(|engine| engine.pipelines()) {
-            Some(true) => MOST_STATEMENTS,
+            Some(true) => MAX_STATEMENTS,
             _ => 1,
         };
         // The memory of one batch serves for the next.
@@ -84,7 +84,7 @@ impl Cursor {
             let batch = Arc::make_mut(&mut shared);
             batch.clear();
             let mut other = None;
-            while batch.len() < most && batch.size() < MOST_BYTES {
+            while batch.len() < most && batch.size() < MAX_BYTES {
                 let Some(vars) = item(items, index) else { break };
                 index += 1;
                 if let Err(raised) = merger.merge(&vars, batch.text()) {
@@ -100,7 +100,7 @@ impl Cursor {
                     break;
                 }
             }
-            most = MOST_STATEMENTS;
+            most = MAX_STATEMENTS;
             let finished = batch.is_empty() && other.is_none();
             // What stands before comes first, and may fail.
             Self::run_batch(slf, &shared, &mut total)?;
@@ -120,13 +120,17 @@ impl Cursor {
     }
 
     /// Runs the statements of a batch, together if the peer can and is in a transaction or will be.
-    fn run_batch(slf: &Bound<'_, Self>, batch: &Arc<Batch>, total: &mut Total) -> PyResult<()> {
+    fn run_batch(
+        slf: &Bound<'_, Self>,
+        batch: &Arc<Batch>,
+        total: &mut RowCountSum,
+    ) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         if batch.is_empty() {
             return Ok(());
         }
         let connection = this.open_connection(py)?;
-        connection.get().refuse_prepared(slf.py(), "execute")?;
+        connection.get().refuse_tpc_prepared(slf.py(), "execute")?;
         let turn = TurnGuard::take_as(connection, "executemany")?;
         let begins = connection.get().state(slf.py()).begins();
         let together = turn.session().ask(|engine| {

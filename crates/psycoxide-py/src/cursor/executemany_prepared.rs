@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
 use super::Cursor;
-use super::many::Total;
+use super::executemany::RowCountSum;
 use crate::adapt;
 use crate::connection::Connection;
 use crate::driver::{Exchange, Launched, TurnGuard};
@@ -22,13 +22,13 @@ use crate::error;
 const FIRST_ROWS: usize = 250;
 
 /// So many rows are sent together at most: each time twice as many as before, up to that.
-const MOST_ROWS: usize = 4000;
+const MAX_ROWS: usize = 4000;
 
 /// So many bytes of rows, or a little more, are sent together.
-const MOST_BYTES: usize = 512 << 10;
+const MAX_BYTES: usize = 512 << 10;
 
 /// The statement, in both its forms.
-struct Statement {
+struct PreparedInsert {
     /// With `%s`, in the session's encoding.
     template: Vec<u8>,
     /// With `$1` and so on.
@@ -38,7 +38,7 @@ struct Statement {
 }
 
 /// Rows to be sent together.
-struct Window<'py> {
+struct RowsToSend<'py> {
     repeat: Repeat,
     /// What they were made of, to name the one that fails.
     rows: Vec<Bound<'py, PyAny>>,
@@ -47,7 +47,7 @@ struct Window<'py> {
 }
 
 /// Rows that are sent, and not answered yet. Nothing else can be done on the connection meanwhile.
-struct Flight<'a, 'py> {
+struct RowsInFlight<'a, 'py> {
     launched: Launched<'a, 'py, Exchange>,
     connection: &'a Bound<'py, Connection>,
     rows: Vec<Bound<'py, PyAny>>,
@@ -68,16 +68,16 @@ impl Cursor {
         let template = Self::query_text(slf, query, connection)?;
         let context = connection.get().quote_context(slf.py());
         let numbered = adapt::numbered(py, &template, &context)?;
-        let statement = Statement { template, numbered, context };
+        let statement = PreparedInsert { template, numbered, context };
         let ready =
             items.is_exact_instance_of::<PyList>() || items.is_exact_instance_of::<PyTuple>();
         let mut items = items.try_iter()?;
-        let (mut waiting, mut types, mut total) = (VecDeque::new(), None, Total::default());
-        let (mut end, mut flight) = (None, None);
+        let (mut waiting, mut types, mut total) = (VecDeque::new(), None, RowCountSum::default());
+        let (mut end, mut in_flight) = (None, None);
         let mut most = FIRST_ROWS;
         loop {
             if !ready {
-                Self::land(slf, &statement, flight.take(), &mut total)?;
+                Self::land(slf, &statement, in_flight.take(), &mut total)?;
             }
             while end.is_none() && waiting.len() < most {
                 match items.next() {
@@ -87,23 +87,23 @@ impl Cursor {
                 }
             }
             if waiting.is_empty() {
-                Self::land(slf, &statement, flight.take(), &mut total)?;
+                Self::land(slf, &statement, in_flight.take(), &mut total)?;
                 return end.unwrap_or(Ok(())).map(|()| total.rowcount());
             }
             let types = match &types {
                 Some(types) => types,
                 None => types.insert(Self::parameter_types(slf, &statement)?),
             };
-            most = MOST_ROWS.min(most * 2);
-            let window = Self::window(slf, &statement, types, &mut waiting);
-            Self::land(slf, &statement, flight.take(), &mut total)?;
-            let Window { repeat, rows, failed } = window?;
+            most = MAX_ROWS.min(most * 2);
+            let written = Self::write_rows(slf, &statement, types, &mut waiting);
+            Self::land(slf, &statement, in_flight.take(), &mut total)?;
+            let RowsToSend { repeat, rows, failed } = written?;
             if !repeat.is_empty() {
-                flight = Some(Self::launch(slf, &statement, repeat, rows)?);
+                in_flight = Some(Self::launch(slf, &statement, repeat, rows)?);
             }
             if let Some(raised) = failed {
                 // What stands before comes first, and may fail.
-                Self::land(slf, &statement, flight.take(), &mut total)?;
+                Self::land(slf, &statement, in_flight.take(), &mut total)?;
                 slf.get().forget_query(py);
                 return Err(raised);
             }
@@ -111,7 +111,7 @@ impl Cursor {
     }
 
     /// The types that the server takes the parameters for. The transaction is open then.
-    fn parameter_types(slf: &Bound<'_, Self>, statement: &Statement) -> PyResult<Vec<u32>> {
+    fn parameter_types(slf: &Bound<'_, Self>, statement: &PreparedInsert) -> PyResult<Vec<u32>> {
         let request = Request::prepare(Vec::new(), statement.numbered.clone(), Vec::new());
         let connection = slf.get().open_connection(slf.py())?;
         let turn = Self::take_turn(connection)?;
@@ -128,12 +128,12 @@ impl Cursor {
     }
 
     /// Writes the first of the items, as many as are sent together.
-    fn window<'py>(
+    fn write_rows<'py>(
         slf: &Bound<'py, Self>,
-        statement: &Statement,
+        statement: &PreparedInsert,
         types: &[u32],
         waiting: &mut VecDeque<Bound<'py, PyAny>>,
-    ) -> PyResult<Window<'py>> {
+    ) -> PyResult<RowsToSend<'py>> {
         let py = slf.py();
         let connection = slf.get().open_connection(py)?;
         let context = Connection::adapt_context(connection);
@@ -146,7 +146,7 @@ impl Cursor {
         let mut binder = adapt::Binder::new(py, &statement.template, &context, binary)?;
         let mut repeat = Repeat::new(statement.numbered.clone(), types.to_vec());
         let (mut rows, mut failed) = (Vec::new(), None);
-        while repeat.size() < MOST_BYTES
+        while repeat.size() < MAX_BYTES
             && let Some(vars) = waiting.pop_front()
         {
             if let Err(raised) = binder.row(&vars, types, &mut repeat) {
@@ -156,32 +156,32 @@ impl Cursor {
             }
             rows.push(vars);
         }
-        Ok(Window { repeat, rows, failed })
+        Ok(RowsToSend { repeat, rows, failed })
     }
 
     /// Sends rows, as far as that needs no wait.
     fn launch<'a, 'py>(
         slf: &'a Bound<'py, Self>,
-        statement: &Statement,
+        statement: &PreparedInsert,
         repeat: Repeat,
         rows: Vec<Bound<'py, PyAny>>,
-    ) -> PyResult<Flight<'a, 'py>> {
+    ) -> PyResult<RowsInFlight<'a, 'py>> {
         let py = slf.py();
         let connection = slf.get().open_connection(py)?;
         let turn = Self::take_turn(connection)?;
         slf.get().note_query(py, &statement.numbered);
         let launched = turn.launch(Exchange::in_transaction(Request::repeat(repeat)))?;
-        Ok(Flight { launched, connection, rows })
+        Ok(RowsInFlight { launched, connection, rows })
     }
 
     /// Waits for the answer to rows that were sent.
     fn land<'py>(
         slf: &Bound<'py, Self>,
-        statement: &Statement,
-        flight: Option<Flight<'_, 'py>>,
-        total: &mut Total,
+        statement: &PreparedInsert,
+        in_flight: Option<RowsInFlight<'_, 'py>>,
+        total: &mut RowCountSum,
     ) -> PyResult<()> {
-        let Some(Flight { launched, connection, rows }) = flight else { return Ok(()) };
+        let Some(RowsInFlight { launched, connection, rows }) = in_flight else { return Ok(()) };
         let (py, this) = (slf.py(), slf.get());
         let outcome = launched.land()?;
         let done = outcome.batch;
@@ -205,7 +205,7 @@ impl Cursor {
 
     /// Takes the turn on a connection that is, or will be, in a transaction.
     fn take_turn<'a, 'py>(connection: &'a Bound<'py, Connection>) -> PyResult<TurnGuard<'a, 'py>> {
-        connection.get().refuse_prepared(connection.py(), "execute")?;
+        connection.get().refuse_tpc_prepared(connection.py(), "execute")?;
         let turn = TurnGuard::take_as(connection, "executemany")?;
         let status = turn.session().ask(|engine| engine.transaction_status());
         let begins = connection.get().state(connection.py()).begins();

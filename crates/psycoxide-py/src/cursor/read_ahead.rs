@@ -16,13 +16,13 @@ use super::result::{Fetched, Tuples};
 use crate::row;
 
 /// The most rows that are made at a time: their objects stay in the fastest cache.
-const MOST: usize = 32;
+const MAX_ROWS: usize = 32;
 
 /// Rows that were made and not handed out yet.
 #[derive(Default)]
-pub struct Ahead(IntoIter<Py<PyAny>>);
+pub struct ReadAhead(IntoIter<Py<PyAny>>);
 
-impl Ahead {
+impl ReadAhead {
     /// Whether no row is left.
     pub fn is_empty(&self) -> bool {
         self.0.len() == 0
@@ -32,7 +32,7 @@ impl Ahead {
 impl Fetched {
     /// The next row, if it was read ahead.
     #[inline]
-    pub fn next_ahead(&mut self) -> Option<Py<PyAny>> {
+    pub fn next_read_ahead(&mut self) -> Option<Py<PyAny>> {
         let row = self.ahead.0.next()?;
         self.place.row += 1;
         Some(row)
@@ -42,17 +42,17 @@ impl Fetched {
     /// single `fetchone()` makes one row, and rows made in vain are never the larger part, whatever
     /// comes between.
     #[inline]
-    pub fn worth_making(&self) -> Option<(Arc<Tuples>, usize)> {
-        let most = self.place.row.saturating_sub(self.since).min(MOST);
+    pub fn worth_reading_ahead(&self) -> Option<(Arc<Tuples>, usize)> {
+        let most = self.place.row.saturating_sub(self.sequential_since).min(MAX_ROWS);
         let tuples =
             self.tuples.as_ref().filter(|tuples| most > 1 && tuples.plan.may_be_native())?;
-        (self.place.row >= tuples.first()).then(|| (Arc::clone(tuples), most))
+        (self.place.row >= tuples.rows_before_raw()).then(|| (Arc::clone(tuples), most))
     }
 
     /// Forgets the rows that were read ahead, and moves the place back to the next row. What is
     /// returned is to be dropped without the lock.
     #[must_use]
-    pub fn settle(&mut self) -> Ahead {
+    pub fn undo_read_ahead(&mut self) -> ReadAhead {
         let ahead = std::mem::take(&mut self.ahead);
         if !ahead.is_empty()
             && let Some(tuples) = &self.tuples
@@ -70,7 +70,7 @@ impl Fetched {
 impl Cursor {
     /// Reads up to `most` rows of this result ahead, from `start` on, and returns the first. `None`
     /// if programs could see that, or if another thread moved the cursor meanwhile.
-    pub(super) fn make_ahead<'py>(
+    pub(super) fn read_ahead<'py>(
         slf: &Bound<'py, Self>,
         tuples: &Arc<Tuples>,
         start: Place,
@@ -88,13 +88,13 @@ impl Cursor {
         let first = rows.next()?.into_bound(slf.py());
         let mut state = slf.get().state(slf.py());
         let fetched = &mut state.fetched;
-        if !fetched.is_at(tuples) || fetched.place != start {
+        if !fetched.holds(tuples) || fetched.place != start {
             drop(state);
             return None;
         }
         fetched.place = Place { row: start.row + 1, position };
         fetched.last = start;
-        let old = std::mem::replace(&mut fetched.ahead, Ahead(rows));
+        let old = std::mem::replace(&mut fetched.ahead, ReadAhead(rows));
         drop(state);
         drop(old);
         Some(first)
