@@ -1,4 +1,4 @@
-//! The driver waits itself, with the interpreter released.
+//! The driver that waits itself, with the GIL released.
 
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
@@ -11,19 +11,19 @@ use super::{OperationContext, RowSink, deliver};
 use crate::connection::Connection;
 use crate::error;
 
-/// After Ctrl-C, so long may the server take to give up the query before the connection is closed.
+/// How long the server may take to cancel the query after Ctrl-C before the connection is closed.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long the server may take to end an operation that the program has given up.
+/// How long the server may take to cancel an operation that the program has given up.
 const LONG_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Runs to the end of the operation under way, or to its next pause.
+/// Waits until the operation under way ends or pauses.
 ///
 /// When a signal's handler raises (Ctrl-C), the query is cancelled on the server and the rest of
-/// its answer taken, so that the connection stays usable; then the handler's exception goes on.
-/// When the connection's `operation_timeout` has passed, it is closed.
+/// its reply is read, so that the connection stays usable; then the handler's exception is raised.
+/// When the connection's `operation_timeout` has passed, the connection is closed.
 ///
-/// Rows that the request offers go to `sink` as they come.
+/// Rows that the request offers go to `sink` as they arrive.
 pub fn drive(
     connection: &Bound<'_, Connection>,
     session: &Session,
@@ -56,7 +56,8 @@ pub fn drive(
     }
 }
 
-/// Offers the rows that the session has. False if it is to keep those that follow.
+/// Offers the rows that have arrived to `sink`. Returns false if the session is to keep the
+/// following rows.
 fn offer(py: Python<'_>, session: &Session, sink: &mut dyn RowSink) -> bool {
     let Some((columns, rows)) = session.with_engine(|engine| engine.take_rows()) else {
         return true;
@@ -69,13 +70,13 @@ fn offer(py: Python<'_>, session: &Session, sink: &mut dyn RowSink) -> bool {
     goes_on
 }
 
-/// Has the server cancel the operation under way, and takes the rest of its answer. `None`, and the
-/// connection is closed, if that does not come in time.
+/// Cancels the operation under way on the server, and reads the rest of its reply. If the reply
+/// does not end in time, the connection is closed and `None` returned.
 pub fn give_up(context: OperationContext<'_, '_>) -> Option<Outcome> {
     context.py().detach(|| context.session.cancel_and_drain(LONG_PATIENCE))
 }
 
-/// Waits until a socket can be read, or until a time has come, or a signal arrives, whose handler may
+/// Waits until a socket is readable, a deadline passes, or a signal arrives, whose handler may
 /// raise.
 pub fn wait_readable(py: Python<'_>, fd: RawFd, until: Option<Instant>) -> PyResult<()> {
     match py.detach(|| wait(fd, Interest::READ, until)) {
@@ -85,7 +86,7 @@ pub fn wait_readable(py: Python<'_>, fd: RawFd, until: Option<Instant>) -> PyRes
     }
 }
 
-/// Sends what is to be sent of a stream, whose answers are for later.
+/// Sends the data of a stream that are still in the buffer, without reading a reply.
 pub fn flush(py: Python<'_>, session: &Session) -> PyResult<()> {
     let until = session.until();
     loop {

@@ -1,5 +1,5 @@
-//! What the server says besides its answers reaches the program: notices, notifications, and
-//! parameters that changed.
+//! Delivers to the program what the server sends beside its replies: notices, notifications, and
+//! changed parameters.
 
 use psycoxide_net::{AsyncMessages, Session, SessionSnapshot};
 use psycoxide_proto::{Notification, Report};
@@ -12,20 +12,21 @@ use crate::encoding::{ClientEncoding, QuoteContext};
 use crate::error::report_text;
 use crate::notify::Notify;
 
-/// So many notices a list keeps (psycopg2's `CONN_NOTICES_LIMIT`); any other object is given all.
+/// How many notices a list keeps (psycopg2's `CONN_NOTICES_LIMIT`). Any other object is given all
+/// of them.
 const MAX_NOTICES: usize = 50;
 
-/// Appends what arrived to `connection.notices` and `connection.notifies`, and notes changed
-/// parameters. What their `append` raises is ignored, as in psycopg2: it is not the statement's
-/// fault.
+/// Appends what has arrived to `connection.notices` and `connection.notifies`, and takes over
+/// changed parameters. Exceptions of their `append` are ignored, as in psycopg2: the statement is
+/// not to blame.
 ///
 /// # Errors
-/// `OperationalError`, and the connection is closed, if Python has no codec for the client encoding:
-/// text could be neither quoted nor read, and going on would be guessing.
+/// `OperationalError`, and the connection is closed, if Python has no codec for the client
+/// encoding: text could be neither quoted nor decoded, and going on would be guessing.
 pub fn deliver(connection: &Bound<'_, Connection>, session: &Session) -> PyResult<()> {
     let py = connection.py();
     let (version, backlog) = {
-        // A child that was forked in the middle of an operation leaves the news to its parent.
+        // A child that was forked in the middle of an operation leaves the messages to its parent.
         let Some(link) = session.look().filter(|_| !session.is_inherited()) else {
             return Ok(());
         };
@@ -47,7 +48,7 @@ pub fn deliver(connection: &Bound<'_, Connection>, session: &Session) -> PyResul
     refreshed
 }
 
-/// Hands over the notices and notifications that have come.
+/// Appends the notices and notifications that have arrived.
 #[inline(never)]
 fn deliver_async_messages(connection: &Bound<'_, Connection>, session: &Session) {
     let py = connection.py();
@@ -63,7 +64,7 @@ fn deliver_async_messages(connection: &Bound<'_, Connection>, session: &Session)
     }
 }
 
-/// Takes over the parameters that the quoting and the encoding follow, if any changed.
+/// Takes over the parameters that decide quoting and encoding, if any has changed.
 ///
 /// # Errors
 /// `OperationalError` if Python has no codec for the client encoding.
@@ -104,7 +105,7 @@ fn append_notices(
     context: &QuoteContext,
 ) -> PyResult<()> {
     let list = target.cast::<PyList>();
-    // Of a list that nobody watches only the end is ever seen.
+    // Only the last notices stay in a plain list: skip those that would be removed again.
     let unseen = match list {
         Ok(list) if list.is_exact_instance_of::<PyList>() => {
             notices.len().saturating_sub(MAX_NOTICES)
@@ -124,7 +125,8 @@ fn append_notices(
     Ok(())
 }
 
-/// Many in a row come from one session over one channel: these share their objects.
+/// Consecutive notifications often come from one session over one channel: these share their
+/// objects.
 fn append_notifications(
     target: &Bound<'_, PyAny>,
     notifications: &[Notification],

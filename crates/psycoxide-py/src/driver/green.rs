@@ -1,4 +1,5 @@
-//! A wait callback waits: coroutine libraries such as gevent and eventlet.
+//! The driver whose waiting is done by a wait callback, for coroutine libraries such as gevent and
+//! eventlet.
 
 use psycoxide_net::{Closed, Session, Stop};
 use pyo3::prelude::*;
@@ -10,23 +11,23 @@ use crate::guarded::Guarded;
 
 static CALLBACK: Guarded<Option<Py<PyAny>>> = Guarded::new(None);
 
-/// The wait callback in force, if there is one.
+/// The wait callback, if one is set.
 pub fn callback(py: Python<'_>) -> Option<Py<PyAny>> {
     let callback = CALLBACK.lock(py);
     callback.as_ref().map(|callback| callback.clone_ref(py))
 }
 
-/// Lets the callback wait until the operation ends or pauses. No lock is held meanwhile.
+/// Calls the callback, which returns when the operation has ended or paused. No lock is held
+/// meanwhile.
 ///
-/// An exception of the callback leaves the conversation at an unknown place: the connection is
-/// closed, as psycopg2 does.
+/// An exception of the callback leaves the conversation at an unknown point, so the connection is
+/// closed, as in psycopg2.
 pub fn drive(
     connection: &Bound<'_, Connection>,
     session: &Session,
     callback: &Py<PyAny>,
 ) -> PyResult<Stop> {
     let py = connection.py();
-    // Often the answer is there, or the request can be sent, at once; and psycopg2 sends first.
     session.begin_polled();
     let waited = callback.bind(py).call1((connection,));
     let in_time = session.end_polled();
@@ -40,13 +41,13 @@ pub fn drive(
         return Err(error::timed_out());
     }
     if session.closed() == Closed::ByUser {
-        // While it was waited for: there is no answer to come.
+        // The program closed the connection during the wait: no reply will come.
         session.break_off();
         connection.get().open_session()?;
     }
     match stopped {
         Some(stop) => Ok(stop),
-        // The callback came back too early.
+        // The callback returned too early.
         None => blocking::drive(connection, session, None),
     }
 }

@@ -1,9 +1,9 @@
 //! Who waits while an operation runs.
 //!
-//! An [`Operation`] is a value that says what is sent and what follows the answers. Its drivers are
-//! the files of this room, one for each way of waiting: [`blocking`] waits itself, [`green`] has the
-//! wait callback do it, and both run within one call, in the [`TurnGuard`] of its thread; [`polled`]
-//! goes on whenever the program calls `poll()`.
+//! An [`Operation`] is a value that says what is sent first and what follows each reply. The
+//! drivers are the files of this room, one for each way of waiting: [`blocking`] waits itself,
+//! [`green`] lets the wait callback do it, and both run within one call, in the [`TurnGuard`] of
+//! its thread; [`polled`] goes on whenever the program calls `poll()`.
 
 pub mod blocking;
 mod deliver;

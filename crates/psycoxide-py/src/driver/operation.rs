@@ -1,8 +1,9 @@
-//! Operations as values: what each kind of operation sends, and what it makes of the answers.
+//! Operations as values: what each kind of operation sends, and what it does with the replies.
 //!
 //! An operation never waits. A driver asks it what to do first (`launch`), waits until the session
-//! stops, and asks what follows (`land`), up to its output. So an operation is written once for all
-//! drivers, and a driver knows nothing of COPY, large objects or two-phase commit.
+//! stops, and asks what follows (`land`), until the operation has its output. So an operation is
+//! written once for all drivers, and no driver needs to know COPY, large objects or two-phase
+//! commit.
 
 use psycoxide_net::{Session, Stop};
 use psycoxide_proto::{Columns, Engine, Event, Outcome, Request, Rows};
@@ -14,39 +15,38 @@ use crate::error;
 
 /// What an operation does next.
 pub enum Next<T> {
-    /// Sends a request.
+    /// Send a request.
     Send(Request),
-    /// Sends a request in a transaction: a BEGIN is put in front if the connection has to begin one.
+    /// Send a request in a transaction: a BEGIN is put in front if the connection has to begin one.
     SendInTransaction(Request),
-    /// Goes on after a pause, with what it gave the engine meanwhile.
+    /// Go on after a pause, with what the operation has given the engine.
     Resume,
-    /// Is given up because of this exception: the server is told to cancel, and the rest of its
-    /// answer is taken. [`Operation::failed`] hears of it.
+    /// Give up because of this exception: the server is told to cancel, and the rest of its reply
+    /// is read. Then [`Operation::failed`] is called.
     GiveUp(PyErr),
-    /// Is complete.
+    /// The operation is complete.
     Done(T),
 }
 
 /// An operation on a connection.
 ///
-/// One that holds no borrowed references can be kept from one call to the next, and be driven by
-/// `poll()`.
+/// If it holds no borrowed references, it can be kept between calls and be driven by `poll()`.
 pub trait Operation: Send + Sync {
-    /// What the operation comes to.
+    /// The result of the operation.
     type Output;
 
-    /// Says what comes first.
+    /// Returns what comes first.
     fn launch(&mut self, context: OperationContext<'_, '_>) -> PyResult<Next<Self::Output>>;
 
-    /// Says what follows a stop of the session: the end of a request, or a pause.
+    /// Returns what follows a stop of the session: the end of a request, or a pause.
     fn land(
         &mut self,
         context: OperationContext<'_, '_>,
         stop: Stop,
     ) -> PyResult<Next<Self::Output>>;
 
-    /// Hears that the conversation failed, or that the operation was given up: then `outcome` is the
-    /// rest of the answer, if it came in time. Returns the exception to raise.
+    /// Called when the conversation failed, or the operation was given up: then `outcome` is the
+    /// end of the reply, if it came in time. Returns the exception to raise.
     fn failed(
         &mut self,
         _context: OperationContext<'_, '_>,
@@ -56,7 +56,8 @@ pub trait Operation: Send + Sync {
         raised
     }
 
-    /// Where rows go while they arrive, if the request offers them and the driver can hand them over.
+    /// The receiver of rows while they arrive, if the request offers them; not every driver
+    /// delivers them.
     fn sink(&mut self) -> Option<&mut dyn RowSink> {
         None
     }
@@ -67,10 +68,10 @@ pub trait Operation: Send + Sync {
     }
 }
 
-/// Takes the rows of a result that is still arriving.
+/// Receives the rows of a result that is still arriving.
 pub trait RowSink {
-    /// Takes the next rows. Returns rows that have been read, for their memory to be used again;
-    /// nothing if those that follow are to stay with the result.
+    /// Takes the next rows. Returns rows that have been read, so that their memory is used again,
+    /// or `None` if the following rows are to stay in the result.
     fn take(&mut self, py: Python<'_>, columns: &Columns, rows: Rows) -> Option<Rows>;
 }
 
@@ -89,10 +90,10 @@ impl<'py> OperationContext<'_, 'py> {
         self.connection.py()
     }
 
-    /// Takes the outcome of a request that is no COPY; `None` if it goes on.
+    /// Returns the outcome of a request that is no COPY; `None` if the request goes on.
     ///
-    /// A COPY that comes up is refused with an error of ours, its data are thrown away, and
-    /// `refused` tells the user why.
+    /// If the server begins a COPY, the driver makes it fail and discards its data, and `refused`
+    /// gets the message for the user.
     pub fn outcome(&self, stop: Stop, refused: &mut Option<String>) -> PyResult<Option<Outcome>> {
         let event = match stop {
             Stop::Event(Event::Done(outcome)) => return Ok(Some(outcome)),
@@ -124,7 +125,7 @@ impl<'py> OperationContext<'_, 'py> {
     }
 }
 
-/// What `execute()` says of a COPY; `None` if the event is not its beginning.
+/// The message of `execute()` about a COPY; `None` if the event is not a COPY's beginning.
 fn copy_refusal(event: &Event) -> Option<String> {
     let (direction, method) = match event {
         Event::CopyIn(_) => ("FROM", "copy_from"),
@@ -137,23 +138,23 @@ fn copy_refusal(event: &Event) -> Option<String> {
 
 /// What a driver does next.
 pub enum Step<T> {
-    /// Waits for the session's next stop.
+    /// Wait for the session's next stop.
     Wait,
-    /// Has the server cancel the operation, and takes the rest of its answer.
+    /// Cancel the operation on the server, and read the rest of its reply.
     GiveUp(PyErr),
-    /// Gives the operation's output to who asked for it.
+    /// Return the operation's output.
     Done(T),
 }
 
-/// An operation under way: what every driver needs to know of it.
+/// An operation under way, with the state that every driver needs.
 pub struct Running<O: Operation + ?Sized> {
-    /// A BEGIN went with the request that has not ended yet.
+    /// A BEGIN was sent with the request that has not ended yet.
     begun: bool,
     pub operation: O,
 }
 
 impl<O: Operation> Running<O> {
-    /// An operation that is to be launched.
+    /// An operation before its launch.
     pub fn new(operation: O) -> Self {
         Self { begun: false, operation }
     }
@@ -166,7 +167,7 @@ impl<O: Operation + ?Sized> Running<O> {
         self.follow(context, next)
     }
 
-    /// Goes on after a stop.
+    /// Goes on after a stop of the session.
     pub fn land(
         &mut self,
         context: OperationContext<'_, '_>,
@@ -189,7 +190,7 @@ impl<O: Operation + ?Sized> Running<O> {
     ) -> PyResult<Step<O::Output>> {
         let started = match next {
             Next::Send(request) => context.start(request),
-            // The one place where a BEGIN is put in front.
+            // The only place where a BEGIN is put in front of a request.
             Next::SendInTransaction(request) => {
                 let connection = context.connection.get();
                 let (request, begun) = connection.state(context.py()).begin(request);
@@ -216,15 +217,14 @@ impl<O: Operation + ?Sized> Running<O> {
     }
 }
 
-/// A request that is no COPY, and its outcome.
+/// Sends one request, which must not begin a COPY, and returns its outcome.
 pub struct Exchange {
     first: Option<Next<Outcome>>,
     refused: Option<String>,
 }
 
 impl Exchange {
-    /// Runs a request in a transaction, which begins if there is none and the connection is to have
-    /// one.
+    /// The request in a transaction: one begins if there is none, outside autocommit mode.
     pub fn in_transaction(request: Request) -> Self {
         Self { first: Some(Next::SendInTransaction(request)), refused: None }
     }
@@ -246,7 +246,7 @@ impl Operation for Exchange {
     }
 }
 
-/// The server began a COPY where the driver had not asked for one.
+/// The error for a COPY that the server began unasked.
 pub fn unasked_copy() -> PyErr {
     error::internal("the server began a COPY that was not asked for")
 }

@@ -1,5 +1,5 @@
-//! The program waits, and calls `poll()`: the one place where an interest becomes psycopg2's
-//! numbers.
+//! The driver whose waiting is done by the program, which calls `poll()`. Only here does an
+//! interest become one of psycopg2's numbers.
 
 use psycoxide_net::{Error, Interest, Progress, Session, Stop};
 use psycoxide_proto::{Engine, Event};
@@ -17,10 +17,10 @@ pub const POLL_READ: i32 = 1;
 /// `extensions.POLL_WRITE`
 pub const POLL_WRITE: i32 = 2;
 
-/// An operation that `poll()` goes on with.
+/// An operation that `poll()` drives.
 pub type PolledOperation = Box<Running<dyn Operation<Output = ()>>>;
 
-/// Begins an operation; all that it does is for `poll()`.
+/// Begins an operation; everything else, sending included, is left to `poll()`.
 pub fn launch(
     context: OperationContext<'_, '_>,
     operation: impl Operation<Output = ()> + 'static,
@@ -33,7 +33,8 @@ pub fn launch(
     Ok(())
 }
 
-/// Begins an operation, and sends what the socket takes; the answer is for `poll()`.
+/// Begins an operation, and sends what the socket takes without a wait; the reply is left to
+/// `poll()`.
 pub fn start(
     context: OperationContext<'_, '_>,
     operation: impl Operation<Output = ()> + 'static,
@@ -49,7 +50,8 @@ pub fn start(
     delivered
 }
 
-/// Goes on with what somebody polls, as far as that needs no wait.
+/// Goes on with the polled operation as far as that is possible without a wait. Returns what to
+/// wait for.
 pub fn poll(connection: &Bound<'_, Connection>, session: &Session) -> PyResult<i32> {
     let (py, this) = (connection.py(), connection.get());
     let context = OperationContext { connection, session };
@@ -65,13 +67,13 @@ pub fn poll(connection: &Bound<'_, Connection>, session: &Session) -> PyResult<i
         let stop = match advanced {
             Ok(Advanced::Wait(number)) => return Ok(number),
             Ok(Advanced::Stop(stop)) => Ok(stop),
-            // The watch ended what this step was about.
+            // The watch for `operation_timeout` shut the connection down in the middle of the step.
             Err(_) if session.expire_polled() => return Err(error::timed_out()),
             Err(error) if this.state(py).is_connecting() => Err(error::connecting(&error)),
             Err(error) => Err(error::from_net(&error)),
         };
         if !this.is_polled(py) {
-            // A call is behind the wait callback: it takes what came of it.
+            // A wait callback polls: the call behind it takes the stop.
             session.keep_stop(stop?);
             return Ok(POLL_OK);
         }
@@ -103,7 +105,7 @@ pub fn poll(connection: &Bound<'_, Connection>, session: &Session) -> PyResult<i
     }
 }
 
-/// How far an operation came without a wait.
+/// How far the session came without a wait.
 enum Advanced {
     /// What to wait for, as psycopg2's number.
     Wait(i32),
@@ -111,9 +113,10 @@ enum Advanced {
     Stop(Stop),
 }
 
-/// Moves the operation on as far as it goes without waiting.
+/// Moves the session on as far as that is possible without a wait.
 ///
-/// psycopg2's constants cannot say "either": while sending, the answer is `POLL_WRITE`.
+/// psycopg2's constants cannot say "either": while there is something to send, `POLL_WRITE` is
+/// returned.
 fn advance(session: &Session) -> Result<Advanced, Error> {
     if let Some(stop) = session.take_stop() {
         return Ok(Advanced::Stop(stop));
@@ -123,8 +126,9 @@ fn advance(session: &Session) -> Result<Advanced, Error> {
             Ok(Progress::Event(event)) => return Ok(Advanced::Stop(Stop::Event(event))),
             Ok(Progress::Yield) => {
                 if session.ask(Engine::backlog).unwrap_or_default() > 0 {
-                    // Let the caller deliver them. What is left to be read may not be in the socket
-                    // any more, with TLS; it can be written to in any case.
+                    // Let the caller deliver the messages and poll again. With TLS the rest of the
+                    // data may have left the socket already, so that it would not become readable;
+                    // it is writable in any case.
                     return Ok(Advanced::Wait(POLL_WRITE));
                 }
             }

@@ -1,4 +1,4 @@
-//! Operations that a call runs to their end, in the turn of its thread.
+//! Operations that a call runs to their end: it holds the turn of its thread on the connection.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use super::{blocking, deliver, green};
 use crate::connection::Connection;
 use crate::error;
 
-/// What psycopg2 says of an operation in the middle of another.
+/// psycopg2's message about an operation in the middle of another.
 const UNDERWAY: &str = "a single async query can be executed on the same connection";
 
-/// How long the turn is waited for before signals are looked at.
+/// How long to wait for the turn before signals are checked again.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// One thread's turn on a connection. Given back when dropped.
+/// The turn of one thread on a connection. Released when dropped.
 pub struct TurnGuard<'a, 'py> {
     context: OperationContext<'a, 'py>,
 }
@@ -25,14 +25,14 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
     /// Waits until it is this thread's turn on an open connection.
     ///
     /// # Errors
-    /// `InterfaceError` if the connection is closed, `ProgrammingError` if this very thread is in
-    /// the middle of an operation on it (another greenlet's, or a callback of its own).
+    /// `InterfaceError` if the connection is closed, `ProgrammingError` if this thread is in the
+    /// middle of an operation on it (of another greenlet, or of code that called back).
     pub fn take(connection: &'a Bound<'py, Connection>) -> PyResult<Self> {
         Self::take_open(connection, connection.get().open_session()?, || UNDERWAY.into())
     }
 
-    /// The same for a method of the cursor that runs a statement, whose refusal names it. The
-    /// connection has just been found open.
+    /// The same for a cursor's method that runs a statement: the error names the method. The caller
+    /// has just checked that the connection is open.
     pub fn take_as(connection: &'a Bound<'py, Connection>, what: &str) -> PyResult<Self> {
         Self::take_open(connection, connection.get().session()?, || {
             format!("{what} cannot be used while an asynchronous query is underway")
@@ -46,13 +46,13 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
     ) -> PyResult<Self> {
         let (turn, waited) = Self::acquire(connection, session, refusal)?;
         if waited {
-            // It may have been closed meanwhile.
+            // The other thread may have closed it.
             connection.get().open_session()?;
         }
         Ok(turn)
     }
 
-    /// The same for a connection that is still being made, or is about to end.
+    /// The same for a connection that is still being opened, or is about to be closed.
     pub fn take_any(
         connection: &'a Bound<'py, Connection>,
         session: &'a Session,
@@ -60,8 +60,8 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
         Self::acquire(connection, session, || UNDERWAY.into()).map(|(turn, _)| turn)
     }
 
-    /// Waits for the turn, and for signals, whose handlers may raise. Also returns whether another
-    /// thread had it.
+    /// Waits for the turn, and checks signals, whose handlers may raise. Also returns whether
+    /// another thread had the turn.
     fn acquire(
         connection: &'a Bound<'py, Connection>,
         session: &'a Session,
@@ -91,11 +91,11 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
         self.finish(&mut running, step)
     }
 
-    /// Begins an operation and sends what the socket takes of its first request, without a wait.
+    /// Begins an operation, and sends what the socket takes of its first request without a wait.
     pub fn launch<O: Operation>(self, operation: O) -> PyResult<Launched<'a, 'py, O>> {
         let mut running = Running::new(operation);
         let step = running.launch(self.context)?;
-        // Should that fail, whoever waits for the answer finds out.
+        // If this fails, the error comes up again when the reply is waited for.
         let session = self.session();
         self.context.py().detach(|| drop(session.link().flush()));
         Ok(Launched { turn: self, running, step })
@@ -121,7 +121,7 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
         }
     }
 
-    /// Waits for the session's next stop; or has the wait callback do that.
+    /// Waits for the session's next stop, or lets the wait callback do that.
     fn wait(&self, sink: Option<&mut dyn RowSink>) -> PyResult<Stop> {
         let OperationContext { connection, session } = self.context;
         let this = connection.get();
@@ -139,14 +139,15 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
 
 impl Drop for TurnGuard<'_, '_> {
     fn drop(&mut self) {
-        // A child that was forked in its middle has no turn: it stays the parent's.
+        // A child that was forked in the middle of a turn does not have it: the turn stays with its
+        // parent.
         if !self.session().is_inherited() {
             self.session().turn().release();
         }
     }
 }
 
-/// An operation whose first request was sent, and whose answer is for later.
+/// An operation whose first request was sent; its reply is read by `land()`.
 pub struct Launched<'a, 'py, O: Operation> {
     turn: TurnGuard<'a, 'py>,
     running: Running<O>,

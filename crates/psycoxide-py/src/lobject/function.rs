@@ -1,7 +1,7 @@
-//! The server's functions for large objects, called by the protocol's FunctionCall.
+//! The server's functions for large objects, called by the protocol's FunctionCall message.
 //!
 //! <https://www.postgresql.org/docs/current/lo-interfaces.html>. Their oids are the same in every
-//! PostgreSQL.
+//! version of PostgreSQL.
 
 use psycoxide_net::Stop;
 use psycoxide_proto::Request;
@@ -39,8 +39,8 @@ pub enum Then<T> {
     Done(T),
 }
 
-/// Calls of functions, one after another: `follow` gets each result, in binary, and says what comes
-/// next.
+/// Calls of functions, one after another: `follow` gets the result of each, in binary, and returns
+/// what comes next.
 pub struct Calls<F> {
     first: Option<Request>,
     follow: F,
@@ -65,7 +65,7 @@ where
     }
 
     /// # Errors
-    /// `OperationalError` with the server's words, as psycopg2 gives.
+    /// `OperationalError` with the server's message, as in psycopg2.
     fn land(&mut self, context: OperationContext<'_, '_>, stop: Stop) -> PyResult<Next<T>> {
         let Some(outcome) = context.outcome(stop, &mut self.refused)? else {
             return Ok(Next::Resume);

@@ -23,8 +23,8 @@ use opened::{Opened, check_allowed, int4};
 /// A large object, open on the server until its transaction ends. Made by `connection.lobject()`.
 #[pyclass(name = "lobject", module = "psycoxide.extensions", subclass, weakref, frozen)]
 pub struct LargeObject {
-    /// The object that `__init__` opened: it does so once, because the descriptor belongs to a
-    /// transaction.
+    /// The object that `__init__` opened. It can do so only once, because the descriptor belongs to
+    /// a transaction.
     opened: OnceLock<Opened>,
 }
 

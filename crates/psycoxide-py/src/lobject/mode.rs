@@ -44,7 +44,7 @@ impl Mode {
         Self { read: false, write: true, ..self }
     }
 
-    /// Whether the object is opened at all.
+    /// Whether the object is opened: not in the mode `n`.
     pub fn opens(self) -> bool {
         self.read || self.write
     }

@@ -1,4 +1,4 @@
-//! An object that is open on the server.
+//! A large object that is open on the server.
 
 use pyo3::prelude::*;
 
@@ -9,15 +9,16 @@ use crate::driver::TurnGuard;
 use crate::error;
 use crate::guarded::Guarded;
 
-/// How much is moved in one call: the server and the client hold a chunk whole in memory.
+/// The most bytes that one call transfers: client and server hold a chunk in memory as a whole.
 const CHUNK: usize = 1 << 20;
 
-/// An object of the server, and how it was opened.
+/// A large object, and how it was opened.
 pub struct Opened {
     pub connection: Py<Connection>,
     pub oid: u32,
     pub mode: Mode,
-    /// The connection's number when it was opened: another one means that the transaction is over.
+    /// The connection's `transaction_number` when it was opened: once that is another, the
+    /// transaction is over.
     pub transaction_number: u64,
     /// The server's descriptor; `None` once closed.
     pub descriptor: Guarded<Option<i32>>,
@@ -36,7 +37,7 @@ impl Opened {
         let (mut oid, mut mode) = (oid, mode);
         if oid == 0 {
             mode = mode.created();
-            // The function that libpq calls: the server's messages name it.
+            // The same functions that libpq calls: error messages of the server name them.
             let created = match new_oid {
                 0 => call_int4(conn, Function::Creat, vec![int4(READ_AND_WRITE)]),
                 oid => call_int4(conn, Function::Create, vec![oid.to_be_bytes().to_vec()]),
@@ -88,7 +89,7 @@ impl Opened {
         Ok((connection, descriptor))
     }
 
-    /// Reads up to `size` bytes, or all that follow if it is negative.
+    /// Reads up to `size` bytes, or to the end if it is negative.
     pub fn read_bytes(&self, py: Python<'_>, size: i64) -> PyResult<Vec<u8>> {
         let (connection, descriptor) = self.usable(py)?;
         let mut left = usize::try_from(size).unwrap_or(usize::MAX);
@@ -128,7 +129,7 @@ impl Opened {
         TurnGuard::take(connection)?.run(Calls::new(first, follow))
     }
 
-    /// Closes it; after its transaction there is nothing left to close.
+    /// Closes the object; after its transaction nothing is left to close.
     pub fn close(&self, py: Python<'_>) -> PyResult<()> {
         let connection = self.connection.bind(py);
         let this = connection.get();
@@ -147,7 +148,7 @@ impl Opened {
     }
 }
 
-/// Refuses connections and moments that large objects cannot live in.
+/// Refuses connections on which large objects cannot be used, or not now.
 pub fn check_allowed(py: Python<'_>, connection: &Connection) -> PyResult<()> {
     connection.refuse_async(py, "lobject")?;
     connection.refuse_tpc_prepared(py, "lobject")?;

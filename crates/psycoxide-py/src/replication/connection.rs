@@ -46,7 +46,8 @@ impl ReplicationConnection {
             Some(REPLICATION_LOGICAL) => options.set_item("replication", "database")?,
             Some(REPLICATION_PHYSICAL) => {
                 options.set_item("replication", "true")?;
-                // A physical walsender belongs to no database; this name is for lines of .pgpass.
+                // A physical walsender belongs to no database; lines of .pgpass are looked up by
+                // this name.
                 options.set_item("dbname", "replication")?;
             }
             _ => {

@@ -18,7 +18,7 @@ use crate::driver::{TurnGuard, blocking, deliver};
 use crate::error;
 use crate::guarded::{Guard, Guarded};
 
-/// So long may the server take from the end of a stream to the end of its answer.
+/// How long the server may take from the end of a stream to the end of its reply.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// ReplicationCursor(conn, name=None) -> new cursor
@@ -36,7 +36,7 @@ impl ReplicationCursor {
         slf.as_super().get().connection(slf.py())
     }
 
-    /// What can be read from the stream without waiting.
+    /// The next message, if it can be read without waiting.
     fn read(slf: &Bound<'_, Self>, session: &Session) -> PyResult<Option<ReplicationMessage>> {
         let py = slf.py();
         let connection = Self::connection(slf)?;
@@ -56,7 +56,7 @@ impl ReplicationCursor {
                 Ok(Progress::Event(_) | Progress::Yield) => {}
                 Ok(Progress::Wait(_)) if session.is_streaming() => return Ok(None),
                 Ok(Progress::Wait(_)) => {
-                    // The server has ended the stream: the rest of its answer is on its way.
+                    // The server has ended the stream: the rest of its reply is on its way.
                     let outcome = py.detach(|| session.finish(PATIENCE)).ok_or_else(|| {
                         error::operational("the server did not come to the end of the stream\n")
                     })?;
@@ -68,7 +68,7 @@ impl ReplicationCursor {
         }
     }
 
-    /// A message for the user; `None` if it was between the server and us.
+    /// A message for the user; `None` if it was for the driver.
     fn message(
         slf: &Bound<'_, Self>,
         session: &Session,
@@ -109,7 +109,8 @@ impl ReplicationCursor {
         }
     }
 
-    /// Tells the server how far we are.
+    /// Puts the positions reached so far into the send buffer, and asks for a reply if `reply` is
+    /// true.
     fn feed_back(&self, py: Python<'_>, session: &Session, reply: bool) -> PyResult<()> {
         let payload = self.progress(py).status(reply).payload();
         session
@@ -210,7 +211,7 @@ impl ReplicationCursor {
         let connection = Self::connection(slf)?;
         let session = connection.get().open_session()?;
         connection.get().refuse_async(slf.py(), "consume_stream")?;
-        // The callback cannot be told to come back when feedback is due.
+        // A wait callback cannot be told to return when feedback is due.
         connection.get().refuse_green(py, "consume_stream")?;
         if let Some(seconds) = keepalive_interval {
             slf.get().progress(slf.py()).status_interval = interval("keepalive_interval", seconds)?;

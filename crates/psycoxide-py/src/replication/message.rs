@@ -110,7 +110,7 @@ impl ReplicationMessage {
     }
 }
 
-/// A moment as a naive `datetime` in local time.
+/// A Unix time as a naive `datetime` in local time.
 pub fn local_time(py: Python<'_>, seconds: f64) -> PyResult<Py<PyAny>> {
     Ok(imports::DATETIME.bind(py)?.call_method1("fromtimestamp", (seconds,))?.unbind())
 }

@@ -9,7 +9,7 @@ use crate::cursor::{Cursor, ForCursor};
 use crate::driver::{Next, Operation, OperationContext};
 use crate::error;
 
-/// Runs the statement that begins a stream, up to its beginning.
+/// Runs the command that begins a stream, and ends when the stream has begun.
 pub struct StartStream {
     cursor: ForCursor,
     sql: Vec<u8>,
