@@ -10,9 +10,9 @@ use crate::backend::session::{
 };
 use crate::error::{Error, Violation};
 use crate::frontend::{copy, extended, query, startup as first};
-use crate::machine::event::{Answer, Event, Outcome, TokenRefusal};
+use crate::machine::event::{Answer, Event, Outcome};
 use crate::machine::in_flight::{BeginForm, InFlight};
-use crate::machine::login::Login;
+use crate::machine::login::{Login, LoginOutcome};
 use crate::machine::outcome::OutcomeBuilder;
 use crate::machine::request::Request;
 use crate::machine::session::SessionState;
@@ -60,9 +60,8 @@ pub(crate) struct Conversation {
     /// Present until the server has let us in.
     login: Option<Box<Login>>,
     authenticated: bool,
-    password_used: bool,
-    password_needed: bool,
-    token_refusal: Option<TokenRefusal>,
+    /// What became of the password and the token, once the login is over.
+    login_outcome: LoginOutcome,
     /// DateStyle is still to be checked.
     setup: bool,
     /// The current request is the session's set-up, not the driver's.
@@ -133,9 +132,7 @@ impl Conversation {
             setup: startup.session_setup,
             login: Some(Box::new(Login::new(startup))),
             authenticated: false,
-            password_used: false,
-            password_needed: false,
-            token_refusal: None,
+            login_outcome: LoginOutcome::default(),
             internal: false,
             offering: None,
             in_flight: InFlight::default(),
@@ -290,12 +287,9 @@ impl Conversation {
             return Err(Error::Misuse("authentication is over"));
         };
         let answered = login.step(request, &mut self.out);
-        self.password_used = login.password_used;
-        self.password_needed = login.password_needed;
-        self.token_refusal = login.token_refusal.take();
         self.event = login.asks().map(Event::Ask);
         if answered? {
-            self.login = None;
+            self.end_login();
             self.authenticated = true;
             self.phase = Phase::Start;
         }
@@ -310,10 +304,7 @@ impl Conversation {
         let Some(login) = self.login.as_mut().filter(|login| login.is_asking()) else {
             return Err(Error::Misuse("nothing was asked for"));
         };
-        let answered = login.answer(answer, &mut self.out);
-        self.password_used = login.password_used;
-        self.password_needed = login.password_needed;
-        if let Err(error) = answered {
+        if let Err(error) = login.answer(answer, &mut self.out) {
             self.fail(error);
         }
         Ok(())
@@ -324,8 +315,16 @@ impl Conversation {
         self.login.as_ref().is_some_and(|login| login.is_asking())
     }
 
-    pub(crate) fn token_refusal(&self) -> Option<&TokenRefusal> {
-        self.token_refusal.as_ref()
+    /// Forgets the secrets, and keeps what became of them.
+    fn end_login(&mut self) {
+        if let Some(login) = self.login.take() {
+            self.login_outcome = login.outcome;
+        }
+    }
+
+    /// What has become of the password and the token so far.
+    pub(crate) fn login_outcome(&self) -> &LoginOutcome {
+        self.login.as_ref().map_or(&self.login_outcome, |login| &login.outcome)
     }
 
     /// Whether the password is still being stretched.
@@ -517,7 +516,7 @@ impl Conversation {
         if self.failure.is_none() && self.phase != Phase::Closed {
             self.failure = Some(error);
             self.phase = Phase::Failed;
-            self.login = None;
+            self.end_login();
             self.out.clear();
         }
     }
@@ -531,20 +530,12 @@ impl Conversation {
                 Ok(())
             });
             self.phase = Phase::Closed;
-            self.login = None;
+            self.end_login();
             self.event = None;
         }
     }
 
     pub(crate) fn is_authenticated(&self) -> bool {
         self.authenticated
-    }
-
-    pub(crate) fn password_used(&self) -> bool {
-        self.password_used
-    }
-
-    pub(crate) fn password_needed(&self) -> bool {
-        self.password_needed
     }
 }

@@ -88,7 +88,7 @@ impl Engine {
 
     /// How the server refused a bearer token, if it did.
     pub fn token_refusal(&self) -> Option<&TokenRefusal> {
-        self.talk.token_refusal()
+        self.talk.login_outcome().token_refusal.as_ref()
     }
 
     /// Whether several statements may go before one Sync ([`Request::batch`]). That needs a peer
@@ -127,13 +127,13 @@ impl Engine {
 
     /// Whether the server asked for the password and got it (libpq's `PQconnectionUsedPassword`).
     pub fn password_used(&self) -> bool {
-        self.talk.password_used()
+        self.talk.login_outcome().password_used
     }
 
     /// Whether the server asked for a password and there was none (libpq's
     /// `PQconnectionNeedsPassword`).
     pub fn password_needed(&self) -> bool {
-        self.talk.password_needed()
+        self.talk.login_outcome().password_needed
     }
 
     /// Why the engine failed, if it has. Poll the events that came before it first.

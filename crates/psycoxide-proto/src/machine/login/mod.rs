@@ -38,8 +38,17 @@ pub(crate) struct Login {
     pending: Option<Pending>,
     /// The question to the driver, until it is asked.
     ask: Option<Ask>,
+    pub(crate) outcome: LoginOutcome,
+}
+
+/// What became of the password and the token.
+#[derive(Debug, Default)]
+pub(crate) struct LoginOutcome {
+    /// The server asked for the password and got it.
     pub(crate) password_used: bool,
+    /// The server asked for a password and there was none.
     pub(crate) password_needed: bool,
+    /// How the server refused a bearer token in its last message.
     pub(crate) token_refusal: Option<TokenRefusal>,
 }
 
@@ -91,9 +100,7 @@ impl Login {
             stage: LoginStage::Fresh,
             pending: None,
             ask: None,
-            password_used: false,
-            password_needed: false,
-            token_refusal: None,
+            outcome: LoginOutcome::default(),
         }
     }
 
@@ -103,6 +110,7 @@ impl Login {
         request: Authentication<'_>,
         out: &mut Outbox,
     ) -> Result<bool, Error> {
+        self.outcome.token_refusal = None;
         match request {
             Authentication::Ok => {
                 self.check_ok()?;
@@ -248,10 +256,10 @@ impl Login {
                 self.ask = Some(Ask::Password);
                 return Ok(());
             }
-            self.password_needed = true;
+            self.outcome.password_needed = true;
             return Err(AuthError::PasswordMissing.into());
         };
-        self.password_used = true;
+        self.outcome.password_used = true;
         match what {
             PasswordUse::Clear => {
                 self.stage = LoginStage::PasswordSent;

@@ -87,7 +87,8 @@ impl Login {
     pub(super) fn sasl_continue(&mut self, message: &[u8], out: &mut Outbox) -> Result<(), Error> {
         if let LoginStage::Bearer { token, refused: false } = self.stage {
             // OAUTHBEARER's only second message is the reason of a refusal.
-            self.token_refusal = Some(TokenRefusal { document: message.to_vec(), asked: !token });
+            self.outcome.token_refusal =
+                Some(TokenRefusal { document: message.to_vec(), asked: !token });
             self.stage = LoginStage::Bearer { token, refused: true };
             return out
                 .append(|out| send::sasl_response(out, bearer::DISMISSAL))

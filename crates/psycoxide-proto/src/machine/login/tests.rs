@@ -37,7 +37,7 @@ fn a_password_is_sent_as_asked() {
     let mut clear = login(|_| {});
     assert_eq!(clear.step(Authentication::CleartextPassword, &mut out), Ok(false));
     assert_eq!(out.pending(), b"p\0\0\0\x0dtesterpw\0");
-    assert!(clear.password_used);
+    assert!(clear.outcome.password_used);
     assert_eq!(clear.step(Authentication::Ok, &mut out), Ok(true));
 
     let mut out = Outbox::default();
@@ -54,7 +54,7 @@ fn an_empty_password_counts_as_missing() {
         {
             let mut login = login(|startup| startup.password = password.clone());
             assert_eq!(fails(&mut login, request), AuthError::PasswordMissing.into());
-            assert!(login.password_needed && !login.password_used);
+            assert!(login.outcome.password_needed && !login.outcome.password_used);
         }
     }
 }
@@ -175,7 +175,7 @@ fn a_password_is_asked_for_when_it_is_wanted() {
         let answer = Answer::Password(Some(Secret::from("testerpw")));
         login.answer(answer, &mut out).unwrap();
         assert_eq!(out.pending(), sent);
-        assert!(!login.is_asking() && login.password_used);
+        assert!(!login.is_asking() && login.outcome.password_used);
     }
     let mut nothing = login(|startup| {
         startup.password = None;
@@ -223,7 +223,7 @@ fn a_bearer_token_is_sent_and_its_refusal_kept() {
     login.step(Authentication::SaslContinue(b"{}"), &mut out).unwrap();
     assert_eq!(out.pending(), b"p\0\0\0\x05\x01");
     let refusal = TokenRefusal { document: b"{}".to_vec(), asked: false };
-    assert_eq!(login.token_refusal, Some(refusal));
+    assert_eq!(login.outcome.token_refusal, Some(refusal));
     assert!(login.step(Authentication::Ok, &mut out).is_err());
 }
 
@@ -235,5 +235,5 @@ fn nobody_gets_in_without_a_token() {
     login.answer(Answer::BearerToken(None), &mut out).unwrap();
     assert!(login.step(Authentication::Ok, &mut out).is_err());
     login.step(Authentication::SaslContinue(b"{}"), &mut out).unwrap();
-    assert!(login.token_refusal.is_some_and(|refusal| refusal.asked));
+    assert!(login.outcome.token_refusal.is_some_and(|refusal| refusal.asked));
 }
