@@ -1,7 +1,6 @@
 //! Connection strings: written again as keywords and values, and read again, they give the same.
 
-use psycoxide_net::Config;
-use psycoxide_net::config::Surroundings;
+use psycoxide_net::{Config, ConnInfo, Environment, OnDemand};
 
 /// A target's name and function.
 type Target = (&'static str, fn(&[u8]));
@@ -11,17 +10,18 @@ pub const TARGETS: &[Target] = &[("dsn", dsn), ("uri", uri)];
 
 pub fn dsn(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
-    let pairs = match Config::parse_dsn(text) {
-        Ok(pairs) => pairs,
+    let read = match ConnInfo::parse(text) {
+        Ok(read) => read,
         Err(error) => {
             assert!(error.is_syntax() && !error.to_string().is_empty());
             return;
         }
     };
-    assert_eq!(Config::parse_dsn(&written(&pairs)).as_ref(), Ok(&pairs));
-    if !pairs.iter().any(|(name, _)| reads_files(name)) {
-        let nothing = Surroundings { variable: &|_| None, user: &|| Ok("somebody".to_owned()) };
-        if let Ok(config) = Config::parse_in(text, &nothing) {
+    let again = ConnInfo::parse(written(&read)).unwrap();
+    assert!(pairs(&again).eq(pairs(&read)));
+    if !pairs(&read).any(|(name, _)| reads_files(name)) {
+        let nothing = std::iter::empty().collect::<Environment>();
+        if let Ok(config) = Config::of(read, &nothing, OnDemand::default()) {
             assert!(!config.hosts().is_empty());
         }
     }
@@ -36,9 +36,13 @@ fn reads_files(name: &str) -> bool {
     name.starts_with("ssl") || matches!(name, "service" | "passfile")
 }
 
-fn written(pairs: &[(String, String)]) -> String {
+fn pairs(read: &ConnInfo) -> impl Iterator<Item = (&str, &str)> {
+    read.options().map(|(keyword, value)| (keyword.name, value))
+}
+
+fn written(read: &ConnInfo) -> String {
     let quoted = |value: &str| value.replace('\\', "\\\\").replace('\'', "\\'");
     let pairs: Vec<_> =
-        pairs.iter().map(|(name, value)| format!("{name}='{}'", quoted(value))).collect();
+        pairs(read).map(|(name, value)| format!("{name}='{}'", quoted(value))).collect();
     pairs.join(" ")
 }

@@ -111,6 +111,45 @@ def test_subclass_and_factories(dsn):
     conn.close()
 
 
+def test_a_factory_gets_a_plain_string_and_may_use_another(connect, dsn):
+    """What connect() has read of its string counts for that string alone."""
+    seen = []
+
+    class Renamed(extensions.connection):
+        def __init__(self, dsn, async_=0):
+            seen.append((type(dsn), async_))
+            super().__init__(extensions.make_dsn(dsn, application_name="renamed"), async_)
+
+    class After(extensions.connection):
+        def __init__(self, dsn):
+            other = extensions.make_dsn(dsn, application_name="other")
+            self.other = extensions.connection(other)
+            super().__init__(dsn)
+
+    conn = connect(dsn, application_name="named", connection_factory=Renamed)
+    assert conn.info.parameter_status("application_name") == "renamed"
+    assert seen == [(str, 0)]
+    conn = connect(dsn, application_name="named", connection_factory=After)
+    assert conn.info.parameter_status("application_name") == "named"
+    assert conn.other.info.parameter_status("application_name") == "other"
+    conn.other.close()
+
+
+def test_an_init_put_in_the_place_of_the_class_own_is_called(connect, dsn, monkeypatch):
+    calls = []
+    own = extensions.connection.__init__
+
+    def init(self, *args):
+        calls.append(args)
+        own(self, *args)
+
+    monkeypatch.setattr(extensions.connection, "__init__", init)
+    conn = connect("", **extensions.parse_dsn(dsn))
+    assert conn.status == extensions.STATUS_READY
+    [[given]] = calls
+    assert type(given) is str and extensions.parse_dsn(given) == extensions.parse_dsn(dsn)
+
+
 def test_plain_connections_take_no_attributes(conn):
     with pytest.raises(AttributeError):
         conn.something = 1
@@ -318,6 +357,27 @@ def test_control_c_while_connecting(run_python, silent):
         str(silent),
     )
     assert done.stdout == "True\n"
+
+
+def test_other_threads_run_while_the_configuration_is_read(run_python, tmp_path):
+    """The service file is a pipe, so reading it waits for the thread that writes."""
+    done = run_python(
+        """
+        import os, sys, threading, psycoxide
+        pipe = sys.argv[1]
+        os.mkfifo(pipe)
+        def write():
+            with open(pipe, "w") as file:
+                file.write("[one]\\nhost=/nowhere\\nport=4321\\n")
+        threading.Timer(0.05, write).start()
+        try:
+            psycoxide.connect(service="one", servicefile=pipe)
+        except psycoxide.OperationalError as error:
+            print(str(error).splitlines()[0])
+        """,
+        str(tmp_path / "pipe"),
+    )
+    assert '"/nowhere/.s.PGSQL.4321" failed' in done.stdout, done.stderr
 
 
 def test_what_changes_between_two_connections_counts(connect, dsn, monkeypatch, tmp_path):

@@ -8,7 +8,7 @@
 use super::error::Error;
 use super::values::Values;
 
-/// Reads the options of a keyword/value string into `values`.
+/// Parses a keyword/value string into `values`.
 pub(super) fn parse(text: &str, values: &mut Values) -> Result<(), Error> {
     let mut rest = text;
     loop {
@@ -31,7 +31,7 @@ pub(super) fn parse(text: &str, values: &mut Values) -> Result<(), Error> {
     }
 }
 
-/// A name and the equal sign after it.
+/// Parses a name and the equal sign after it.
 fn name<'a>(rest: &mut &'a str) -> Result<&'a str, Error> {
     let name = until(rest, |byte| byte == b'=' || is_blank(byte));
     skip_blanks(rest);
@@ -39,7 +39,7 @@ fn name<'a>(rest: &mut &'a str) -> Result<&'a str, Error> {
     Ok(name)
 }
 
-/// A value up to where it ends. A backslash makes the next character an ordinary one.
+/// Parses a value. A backslash removes the special meaning of the next character.
 fn value(rest: &mut &str, ends: impl Fn(u8) -> bool) -> String {
     let mut value = until(rest, |byte| byte == b'\\' || ends(byte)).to_owned();
     while let Some(escaped) = rest.strip_prefix('\\') {
@@ -55,8 +55,8 @@ fn skip_blanks(rest: &mut &str) {
     until(rest, |byte| !is_blank(byte));
 }
 
-/// Takes the text before the first of these bytes. Either they or all others are ASCII, so that it
-/// ends with a character.
+/// Parses the text before the first byte for which `ends` is true. `ends` must be true only for
+/// ASCII bytes, or for all others, so that the text ends at a character's boundary.
 fn until<'a>(rest: &mut &'a str, ends: impl Fn(u8) -> bool) -> &'a str {
     let end = rest.bytes().position(ends).unwrap_or(rest.len());
     let (text, after) = rest.split_at_checked(end).unwrap_or((*rest, ""));

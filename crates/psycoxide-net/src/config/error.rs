@@ -1,42 +1,42 @@
-//! What can be wrong with a configuration.
+//! Errors of configuration.
 
 use std::fmt;
 
 use super::secret::{HIDDEN, may_be_in, may_be_in_uri};
 
-/// Why a configuration was refused. The texts are libpq's.
+/// The reason why a configuration was refused. The texts are libpq's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
     /// There is no option of this name.
     UnknownOption(String),
-    /// A word of a keyword/value string is not followed by `=`.
+    /// A word of a keyword/value string has no `=` after it.
     MissingEquals(String),
-    /// A quoted value does not end.
+    /// A quoted value has no closing quote.
     UnterminatedQuote,
-    /// The URI cannot be read.
+    /// The URI is malformed.
     Uri {
         /// What is wrong with it.
         what: String,
-        /// The part that is wrong, or all of it.
+        /// The part that is wrong, or the whole URI.
         part: String,
     },
-    /// Text with a NUL, which would end it early on its way to the server.
+    /// A text has a NUL in it, where the server would take it to end.
     Nul,
-    /// The service asked for is in no service file.
+    /// No service file has the service of this name.
     ServiceNotFound(String),
-    /// There is no service file of this name.
+    /// The service file of this name does not exist.
     NoServiceFile(String),
-    /// The service file itself is wrong.
+    /// A service file is malformed.
     ServiceFile {
         /// What is wrong with it.
         what: String,
-        /// Its name.
+        /// The file's name.
         file: String,
         /// The number of the line.
         line: usize,
     },
-    /// An option's value is none of those it may have.
+    /// An option has a value that it cannot have.
     Value {
         /// The option.
         keyword: &'static str,
@@ -50,17 +50,17 @@ pub enum Error {
         /// Its value.
         value: String,
     },
-    /// What is to be a port is no number of one.
+    /// A port is out of range.
     Port(String),
-    /// Values that contradict each other; in which way.
+    /// Options contradict each other; the text says how.
     Conflict(String),
-    /// No user was named, and the operating system knows no name for this user id.
+    /// No user was given, and the operating system has no name for this user id.
     NoLocalUser(u32),
 }
 
 impl Error {
-    /// Whether the connection string itself is at fault (its grammar, or an option of no known
-    /// name), rather than a value or something that it refers to.
+    /// Whether the connection string itself is wrong (its grammar, or an unknown option), and not a
+    /// value or a file that it refers to.
     pub fn is_syntax(&self) -> bool {
         matches!(
             self,
@@ -72,17 +72,17 @@ impl Error {
         )
     }
 
-    /// The error as it may be shown of a connection string that could not be read.
+    /// The error of a malformed connection string, without parts that may be secret.
     pub(super) fn of_unread(self, dsn: &str) -> Self {
         if may_be_in(dsn) { self.hidden() } else { self }
     }
 
-    /// The error as it may be shown of what a connection string says: it may say something else than
-    /// was meant.
+    /// The error of a connection string's options, without parts that may be secret: a string with
+    /// a password may have been split in the wrong places.
     pub(super) fn of_read(self, dsn: &str) -> Self {
         let hides = match &self {
             Error::Integer { keyword: "port", value } | Error::Port(value) => {
-                // Keywords may have been merged into what was a URI.
+                // The string may be a URI into which keywords were merged.
                 may_be_in(value) || may_be_in_uri(dsn) || dsn.contains('@')
             }
             Error::Value { value, .. } | Error::Integer { value, .. } => may_be_in(value),
@@ -94,7 +94,7 @@ impl Error {
         if hides { self.hidden() } else { self }
     }
 
-    /// Without any text of the user's.
+    /// The error without any text that the user gave.
     fn hidden(self) -> Self {
         let hidden = HIDDEN.to_owned();
         match self {
@@ -134,7 +134,7 @@ impl fmt::Display for Error {
             Error::Nul => f.write_str("connection options cannot contain NUL characters"),
             Error::ServiceNotFound(name) => write!(f, "definition of service \"{name}\" not found"),
             Error::Value { keyword, value } => match *keyword {
-                // libpq quotes the name of these two only.
+                // libpq quotes the names of these two options only.
                 "ssl_min_protocol_version" | "ssl_max_protocol_version" => {
                     write!(f, "invalid \"{keyword}\" value: \"{value}\"")
                 }

@@ -1,15 +1,16 @@
-//! Which servers to try: the lists of `host`, `hostaddr` and `port`, matched up.
+//! The servers to try: the lists `host`, `hostaddr` and `port`, combined.
 //!
 //! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS>
 
 use super::error::Error;
+use super::keywords::key;
 use super::values::Values;
 
-/// Where the server's Unix socket is, unless a host is named.
+/// The directory of the server's Unix socket, if no host is given.
 pub(crate) const DEFAULT_SOCKET_DIRECTORY: &str = "/var/run/postgresql";
 
-/// The directory that a server built from source uses; tried after [`DEFAULT_SOCKET_DIRECTORY`]
-/// when no host is named and there is no socket there.
+/// The directory that a server built from source uses. It is tried if no host is given and
+/// [`DEFAULT_SOCKET_DIRECTORY`] has no socket.
 pub(crate) const FALLBACK_SOCKET_DIRECTORY: &str = "/tmp";
 
 const DEFAULT_PORT: u16 = 5432;
@@ -17,24 +18,24 @@ const DEFAULT_PORT: u16 = 5432;
 /// One server to try.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
-    /// The name, or the directory of the Unix socket, as given; empty when only an address is.
+    /// The name, or the directory of the Unix socket, as given; empty if only an address was given.
     pub name: String,
-    /// The address, when `hostaddr` gives one.
+    /// The address from `hostaddr`, if there is one.
     pub address: Option<String>,
-    /// The port, which is part of a Unix socket's name too.
+    /// The port, which is also part of a Unix socket's name.
     pub port: u16,
-    /// Whether no host was given at all, so that the default place was taken.
+    /// Whether no host was given, so that this is the default.
     pub is_default: bool,
 }
 
 impl Host {
-    /// Whether it is reached through a Unix socket.
+    /// Whether this is a Unix socket.
     pub fn is_local(&self) -> bool {
         self.address.is_none() && is_socket_path(&self.name)
     }
 }
 
-/// The file that a server's Unix socket is (an abstract one begins with `@`).
+/// The path of a server's Unix socket (an abstract one begins with `@`).
 pub(crate) fn socket_path(directory: &str, port: u16) -> String {
     format!("{directory}/.s.PGSQL.{port}")
 }
@@ -46,9 +47,9 @@ pub(crate) fn is_socket_path(host: &str) -> bool {
 
 /// The servers to try, in the order given.
 pub(super) fn list(values: &Values) -> Result<Vec<Host>, Error> {
-    let names = elements(values.filled("host"));
-    let addresses = elements(values.filled("hostaddr"));
-    let ports = elements(values.filled("port"));
+    let names = elements(values.filled(key!("host")));
+    let addresses = elements(values.filled(key!("hostaddr")));
+    let ports = elements(values.filled(key!("port")));
     let count = if addresses.is_empty() { names.len().max(1) } else { addresses.len() };
     if !names.is_empty() && names.len() != count {
         return Err(Error::Conflict(format!(
@@ -77,7 +78,7 @@ pub(super) fn list(values: &Values) -> Result<Vec<Host>, Error> {
         .collect()
 }
 
-/// The elements of a comma-separated list; none if it is absent or empty.
+/// The elements of a comma-separated list, which may be absent or empty.
 fn elements(list: Option<&str>) -> Vec<&str> {
     list.map(|list| list.split(',').collect()).unwrap_or_default()
 }

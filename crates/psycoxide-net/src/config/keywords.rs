@@ -1,4 +1,4 @@
-//! The options of a connection: every one of libpq 19, and what we add to them.
+//! The options of a connection: all of libpq 19's, and our own.
 //!
 //! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS>
 
@@ -7,9 +7,9 @@
 pub struct Keyword {
     /// Its name in connection strings and service files.
     pub name: &'static str,
-    /// The environment variable that stands for it.
+    /// The environment variable that sets it, if any.
     pub env: Option<&'static str>,
-    /// Its value when nothing gives one.
+    /// Its value if nothing sets it.
     pub default: Option<&'static str>,
     /// Whether its value must not be shown.
     pub secret: bool,
@@ -29,7 +29,7 @@ const fn secret(name: &'static str, env: Option<&'static str>) -> Keyword {
 
 /// Every option, in the order in which libpq lists them (`PQconndefaults`), our own last.
 ///
-/// `user` and `dbname` have defaults that are found out at run time.
+/// The defaults of `user` and `dbname` are only known at run time.
 #[rustfmt::skip]
 pub static KEYWORDS: &[Keyword] = &[
     option("service", Some("PGSERVICE"), None),
@@ -87,19 +87,61 @@ pub static KEYWORDS: &[Keyword] = &[
     option("operation_timeout", None, None),
 ];
 
-/// Whether an option's value must not be shown.
-pub fn is_secret(name: &str) -> bool {
-    KEYWORDS.iter().any(|keyword| keyword.name == name && keyword.secret)
-}
-
 /// Whether there is an option of this name.
 pub fn is_option(name: &str) -> bool {
-    position(name).is_some() || name == "requiressl"
+    Key::named(name).is_some() || name == "requiressl"
 }
 
-/// Where an option stands in [`KEYWORDS`].
-pub(super) fn position(name: &str) -> Option<usize> {
-    KEYWORDS.iter().position(|keyword| keyword.name == name)
+/// An option that exists: its position in [`KEYWORDS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Key(pub(super) usize);
+
+/// The [`Key`] of a name, looked up at compile time, as each connect needs dozens. An unknown name
+/// does not compile.
+macro_rules! key {
+    ($name:literal) => {
+        const { $crate::config::keywords::Key::of($name) }
+    };
+}
+pub(crate) use key;
+
+impl Key {
+    /// For `key!`.
+    #[expect(clippy::indexing_slicing, reason = "runs at compile time")]
+    pub(crate) const fn of(name: &str) -> Key {
+        let mut position = 0;
+        while !same(KEYWORDS[position].name.as_bytes(), name.as_bytes()) {
+            position += 1;
+        }
+        Key(position)
+    }
+
+    /// Looks an option up by its name.
+    pub(super) fn named(name: &str) -> Option<Key> {
+        KEYWORDS.iter().position(|keyword| keyword.name == name).map(Key)
+    }
+
+    /// Looks an option up by its environment variable.
+    pub(super) fn of_variable(name: &str) -> Option<Key> {
+        KEYWORDS.iter().position(|keyword| keyword.env == Some(name)).map(Key)
+    }
+
+    /// The options that have a default, and the default.
+    pub(super) fn defaults() -> impl Iterator<Item = (Key, &'static str)> {
+        KEYWORDS.iter().enumerate().filter_map(|(at, keyword)| Some((Key(at), keyword.default?)))
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        KEYWORDS.get(self.0).map_or("", |keyword| keyword.name)
+    }
+}
+
+const fn same(one: &[u8], other: &[u8]) -> bool {
+    match (one, other) {
+        ([], []) => true,
+        ([a, one @ ..], [b, other @ ..]) => *a == *b && same(one, other),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -109,9 +151,10 @@ mod tests {
     #[test]
     fn names_are_unique() {
         for (index, keyword) in KEYWORDS.iter().enumerate() {
-            assert_eq!(position(keyword.name), Some(index), "{}", keyword.name);
+            assert_eq!(Key::named(keyword.name), Some(Key(index)), "{}", keyword.name);
         }
-        assert_eq!(position("tty"), None);
+        assert_eq!(Key::named("tty"), None);
+        assert_eq!(key!("host").name(), "host");
     }
 
     #[test]

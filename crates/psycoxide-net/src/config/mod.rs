@@ -1,15 +1,15 @@
-//! Configuration: where to connect to and how, from all the places that say so.
+//! Configuration: where to connect to, and how.
 //!
-//! What is given explicitly comes before what a service file says, that before the environment,
-//! and that before the defaults, as in libpq.
+//! As in libpq, the connection string overrides the service file, that the environment, and that
+//! the defaults.
 
+mod conn_info;
 mod dsn;
 mod encryption;
 mod env;
 mod error;
 mod hosts;
 mod keywords;
-mod last;
 mod passfile;
 mod secret;
 mod service;
@@ -26,20 +26,22 @@ use once_cell::race::OnceBox;
 use psycoxide_proto::{ChannelBinding, KeyCache, Secret, Startup};
 use zeroize::Zeroizing;
 
+pub use conn_info::ConnInfo;
 pub(crate) use encryption::{
     Binding, CertificateMode, Encryption, Root, SslMode, SystemStore, TlsVersion,
 };
-pub use env::Surroundings;
+pub use env::Environment;
 pub(crate) use env::user_name_of;
 pub use error::Error;
 pub use hosts::Host;
 pub(crate) use hosts::{FALLBACK_SOCKET_DIRECTORY, socket_path};
-pub use keywords::{KEYWORDS, Keyword, is_option, is_secret};
+pub use keywords::{KEYWORDS, Keyword, is_option};
+use keywords::{Key, key};
 pub(crate) use secret::shown_host;
 pub(crate) use settings::{Gss, GssMode, Keepalive, Settings, TargetSession};
 use values::Values;
 
-/// Everything that is needed to connect, checked.
+/// All options that are needed to connect, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
     values: Values,
@@ -51,108 +53,104 @@ pub struct Config {
     on_demand: OnDemand,
 }
 
-/// What the caller gives when a server asks for it.
+/// The secrets that the caller supplies when a server asks for them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OnDemand {
-    /// The password; that of the options, the environment and the password file does not count then.
+    /// The password: those in options, the environment and the password file are not used then.
     pub password: bool,
-    /// A bearer token of OAuth.
+    /// An OAuth bearer token.
     pub token: bool,
 }
 
-/// Which password goes to which host.
+/// The passwords of the hosts.
 #[derive(Clone, Debug)]
 enum Passwords {
-    /// The same one to each host, or none.
+    /// The same for each host, or none.
     Given(Option<Secret>),
-    /// The password file's, by the host's position.
+    /// Those in the password file, by the host's position.
     File(Vec<Option<Secret>>),
 }
 
 impl Config {
-    /// Reads a connection string (keyword/value or URI) and completes it from the service file, the
-    /// environment of the process, the password file and the defaults.
+    /// Parses a connection string (keyword/value or URI), and completes it from the service file,
+    /// the environment of the process, the password file and the defaults.
     ///
     /// # Errors
-    /// When the string cannot be read or an option has no acceptable value.
+    /// If the string is malformed or an option's value is refused.
     pub fn parse(dsn: &str) -> Result<Config, Error> {
-        Config::parse_with(dsn, OnDemand::default())
+        let environment = std::env::vars_os().collect();
+        let mut config = Config::of(ConnInfo::parse(dsn)?, &environment, OnDemand::default())?;
+        config.find_system_store();
+        Ok(config)
     }
 
-    /// The same for a caller that gives some things when a server asks for them.
+    /// Completes a connection string's options. This reads files and looks accounts up, which may
+    /// be slow. It does not read the process's environment, so the caller has to call
+    /// [`Config::find_system_store`] afterwards, which does.
     ///
     /// # Errors
-    /// When the string cannot be read or an option has no acceptable value.
-    pub fn parse_with(dsn: &str, on_demand: OnDemand) -> Result<Config, Error> {
-        Surroundings::of_process(|surroundings| {
-            let mut config = Config::parse_in(dsn, surroundings)?;
-            if on_demand.password {
-                config.passwords = Passwords::Given(None);
-                config.values.unset("password");
-            }
-            config.on_demand = on_demand;
-            Ok(config)
-        })
+    /// If an option's value is refused.
+    pub fn of(
+        given: ConnInfo,
+        environment: &Environment,
+        on_demand: OnDemand,
+    ) -> Result<Config, Error> {
+        let dsn = given.text;
+        let completed = Config::completed(given.values, environment, on_demand);
+        completed.map_err(|error| error.of_read(&dsn))
     }
 
-    /// The same in given surroundings.
-    ///
-    /// # Errors
-    /// When the string cannot be read or an option has no acceptable value.
-    pub fn parse_in(dsn: &str, surroundings: &Surroundings<'_>) -> Result<Config, Error> {
-        Config::of_values(explicit(dsn)?, surroundings).map_err(|error| error.of_read(dsn))
-    }
-
-    fn of_values(mut values: Values, surroundings: &Surroundings<'_>) -> Result<Config, Error> {
-        service::apply(&mut values, surroundings)?;
-        complete(&mut values, surroundings)?;
+    fn completed(
+        mut values: Values,
+        environment: &Environment,
+        on_demand: OnDemand,
+    ) -> Result<Config, Error> {
+        service::apply(&mut values, environment)?;
+        complete(&mut values, environment)?;
         let hosts = hosts::list(&values)?;
+        let home = environment.home();
         let mut warnings = Vec::new();
-        let passwords = passwords(&mut values, &hosts, surroundings, &mut warnings)?;
-        let settings = Settings::read(&values, surroundings)?;
-        let session_parameters = session_parameters(surroundings);
-        Ok(Config {
-            values,
-            hosts,
-            settings,
-            passwords,
-            session_parameters,
-            warnings,
-            on_demand: OnDemand::default(),
-        })
+        let mut passwords = passwords(&mut values, &hosts, home.as_deref(), &mut warnings);
+        // Unix sockets need no files of certificates.
+        let home = home.filter(|_| !hosts.iter().all(Host::is_local));
+        let settings = Settings::read(&values, environment, home.as_deref())?;
+        if on_demand.password {
+            passwords = Passwords::Given(None);
+            values.unset(key!("password"));
+        }
+        let session_parameters = session_parameters(environment);
+        Ok(Config { values, hosts, settings, passwords, session_parameters, warnings, on_demand })
     }
 
-    /// The options that a connection string gives, in the order of [`KEYWORDS`], and nothing else.
-    ///
-    /// # Errors
-    /// When the string cannot be read; all of these answer `true` to [`Error::is_syntax`].
-    pub fn parse_dsn(dsn: &str) -> Result<Vec<(String, String)>, Error> {
-        Ok(explicit(dsn)?.pairs())
+    /// Finds the certificates that the operating system trusts, if they are used. This is a step of
+    /// its own because it uses a library that reads the environment.
+    pub fn find_system_store(&mut self) {
+        self.settings.encryption.root.find();
     }
 
-    /// The options in effect, as libpq's `PQconninfo` gives them. The password is among them; the
-    /// service and its file are not, since what they stand for is (libpq 17).
-    pub fn parameters(&self) -> Vec<(String, String)> {
+    /// The options in effect, as libpq's `PQconninfo` returns them. The password is among them. The
+    /// service and its file are not (as in libpq 17), as the service's options are.
+    pub fn parameters(&self) -> impl Iterator<Item = (&'static Keyword, &str)> {
         let stands_for_others = |name: &str| matches!(name, "service" | "servicefile");
-        self.values.pairs().into_iter().filter(|(name, _)| !stands_for_others(name)).collect()
+        self.values.pairs().filter(move |(keyword, _)| !stands_for_others(keyword.name))
     }
 
-    /// The value in effect of an option, if it has one.
+    /// An option's value in effect, if it has one.
     pub fn get(&self, keyword: &str) -> Option<&str> {
-        self.values.get(keyword)
+        self.values.get(Key::named(keyword)?)
     }
 
     /// The role to log in as.
     pub fn user(&self) -> &str {
-        self.values.get("user").unwrap_or_default()
+        self.values.get(key!("user")).unwrap_or_default()
     }
 
-    /// How long connecting to each address may take; for ever if there is no bound.
+    /// The time that connecting to each address may take, if it is limited.
     pub fn connect_timeout(&self) -> Option<Duration> {
         self.settings.connect_timeout
     }
 
-    /// How long an operation may take; for ever if there is no bound.
+    /// The time that an operation may take, if it is limited.
     pub fn operation_timeout(&self) -> Option<Duration> {
         self.settings.operation_timeout
     }
@@ -162,31 +160,31 @@ impl Config {
         &self.hosts
     }
 
-    /// The name that a host was given by, which its certificate has to have; empty if there is only
-    /// an address.
+    /// The host's name as it was given, which its certificate must have; empty if only an address
+    /// was given.
     pub(crate) fn host_name(&self, host: usize) -> &str {
         self.hosts.get(host).map_or("", |host| &host.name)
     }
 
-    /// The host's name or else its address, which is libpq's `PQhost` before there is a connection:
-    /// what its service is called in Kerberos.
+    /// The host's name, else its address (libpq's `PQhost` before there is a connection): the host
+    /// in the name of the Kerberos service.
     pub(crate) fn name_or_address(&self, host: usize) -> Option<&str> {
         let host = self.hosts.get(host)?;
         let name = Some(host.name.as_str()).filter(|name| !name.is_empty());
         name.or(host.address.as_deref())
     }
 
-    /// What a user should know: a password file that is ignored because others can read it.
+    /// Warnings for the user: a password file is ignored because others can read it.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
     /// Whether this is a replication connection.
     pub fn is_replication(&self) -> bool {
-        self.values.filled("replication").is_some()
+        self.values.filled(key!("replication")).is_some()
     }
 
-    /// The password for a host, as libpq's `PQpass` gives it after connecting.
+    /// The password for a host, as libpq's `PQpass` returns it after connecting.
     pub fn password(&self, host: usize) -> Option<&Secret> {
         match &self.passwords {
             Passwords::Given(password) => password.as_ref(),
@@ -194,7 +192,8 @@ impl Config {
         }
     }
 
-    /// Whether there is, or will be, anything that authentication by SCRAM could begin with.
+    /// Whether SCRAM is possible: there is a password or there are keys, or the caller supplies
+    /// one.
     pub(crate) fn has_secret(&self, host: usize) -> bool {
         let keys = self.settings.scram_keys.is_some();
         keys || self.on_demand.password || self.password(host).is_some()
@@ -209,17 +208,19 @@ impl Config {
         &self.settings
     }
 
-    /// The password file that the password for this host came from.
+    /// The password file that has the password for this host.
     pub(crate) fn password_file(&self, host: usize) -> Option<&str> {
         match self.passwords {
-            Passwords::File(_) if self.password(host).is_some() => self.values.get("passfile"),
+            Passwords::File(_) if self.password(host).is_some() => {
+                self.values.get(key!("passfile"))
+            }
             _ => None,
         }
     }
 
-    /// How the conversation with a host begins. The order of the parameters is libpq's.
+    /// The startup message for a host, and how to log in. The order of the parameters is libpq's.
     ///
-    /// `end_point` is what TLS offers for channel binding, if TLS is in use; it may be empty.
+    /// `end_point` is TLS's data for channel binding, if TLS is in use; it may be empty.
     pub(crate) fn startup(
         &self,
         host: usize,
@@ -232,17 +233,15 @@ impl Config {
                 startup.parameters.push((name.into(), value.into()));
             }
         };
-        for (name, keyword) in
-            [("database", "dbname"), ("replication", "replication"), ("options", "options")]
-        {
-            add(name, self.values.filled(keyword));
-        }
-        let application = self.values.filled("application_name");
+        add("database", self.values.filled(key!("dbname")));
+        add("replication", self.values.filled(key!("replication")));
+        add("options", self.values.filled(key!("options")));
+        let application = self.values.filled(key!("application_name"));
         add(
             "application_name",
-            application.or_else(|| self.values.filled("fallback_application_name")),
+            application.or_else(|| self.values.filled(key!("fallback_application_name"))),
         );
-        add("client_encoding", self.values.filled("client_encoding"));
+        add("client_encoding", self.values.filled(key!("client_encoding")));
         for (name, value) in &self.session_parameters {
             add(name, Some(value));
         }
@@ -263,83 +262,62 @@ impl Config {
     }
 }
 
-/// The options that a connection string gives.
-fn explicit(dsn: &str) -> Result<Values, Error> {
-    if dsn.contains('\0') {
-        return Err(Error::Nul);
+/// Sets options without a value from the environment, else to their default.
+fn complete(values: &mut Values, environment: &Environment) -> Result<(), Error> {
+    for (key, value) in environment.options() {
+        values.put_default(key, value.to_owned());
     }
-    let mut values = Values::new();
-    let read = match uri::strip_designator(dsn) {
-        Some(_) => uri::parse(dsn, &mut values),
-        None => dsn::parse(dsn, &mut values),
-    };
-    read.map_err(|error| error.of_unread(dsn))?;
-    Ok(values)
-}
-
-/// Gives options that have no value the one of the environment, else their default.
-fn complete(values: &mut Values, surroundings: &Surroundings<'_>) -> Result<(), Error> {
-    for keyword in KEYWORDS {
-        if values.get(keyword.name).is_some() {
-            continue;
-        }
-        if let Some(value) = keyword.env.and_then(|name| surroundings.get(name)) {
-            values.set(keyword.name, value)?;
-        } else if keyword.name == "sslmode" {
-            values.set("sslmode", default_sslmode(values, surroundings).to_owned())?;
-        } else if let Some(default) = keyword.default {
-            values.set(keyword.name, default.to_owned())?;
-        }
+    values.put_default(key!("sslmode"), default_sslmode(values, environment));
+    for (key, default) in Key::defaults() {
+        values.put_default(key, default);
     }
-    if values.filled("user").is_none() {
-        values.set("user", surroundings.user_name()?)?;
+    if values.filled(key!("user")).is_none() {
+        values.put(key!("user"), environment.user_name()?);
     }
-    if values.filled("dbname").is_none() {
-        let user = values.get("user").unwrap_or_default().to_owned();
-        values.set("dbname", user)?;
+    if values.filled(key!("dbname")).is_none() {
+        let user = values.get(key!("user")).unwrap_or_default().to_owned();
+        values.put(key!("dbname"), user);
     }
-    if values.get("client_encoding") == Some("auto") {
-        values.set("client_encoding", surroundings.locale_encoding().to_owned())?;
+    if values.get(key!("client_encoding")) == Some("auto") {
+        values.put(key!("client_encoding"), environment.locale_encoding());
     }
     Ok(())
 }
 
-/// `PGREQUIRESSL` is the environment's way of old to ask for encryption, and trusting the system's
-/// root certificates makes no sense without full verification.
-fn default_sslmode(values: &Values, surroundings: &Surroundings<'_>) -> &'static str {
-    let root = values
-        .get("sslrootcert")
-        .map_or_else(|| surroundings.get("PGSSLROOTCERT"), |value| Some(value.to_owned()));
-    if surroundings.get("PGREQUIRESSL").is_some_and(|value| value.starts_with('1')) {
+/// The default of `sslmode`. `PGREQUIRESSL` is an old variable that asks for encryption; trust in
+/// the system's root certificates makes no sense without full verification.
+fn default_sslmode(values: &Values, environment: &Environment) -> &'static str {
+    if environment.get("PGREQUIRESSL").is_some_and(|value| value.starts_with('1')) {
         "require"
-    } else if root.as_deref() == Some("system") {
+    } else if values.get(key!("sslrootcert")) == Some("system") {
         "verify-full"
     } else {
         "prefer"
     }
 }
 
-/// The password given, else those of the password file.
+/// The password in the options, else those in the password file.
 fn passwords(
     values: &mut Values,
     hosts: &[Host],
-    surroundings: &Surroundings<'_>,
+    home: Option<&str>,
     warnings: &mut Vec<String>,
-) -> Result<Passwords, Error> {
+) -> Passwords {
     // "[…] an empty password is taken for none."
-    if let Some(password) = values.filled("password") {
-        return Ok(Passwords::Given(Some(Secret::from(password))));
+    if let Some(password) = values.filled(key!("password")) {
+        return Passwords::Given(Some(Secret::from(password)));
     }
-    if values.filled("passfile").is_none() {
-        let Some(home) = surroundings.home() else { return Ok(Passwords::Given(None)) };
-        values.set("passfile", home.join(".pgpass").to_string_lossy().into_owned())?;
+    if values.filled(key!("passfile")).is_none() {
+        let Some(home) = home else { return Passwords::Given(None) };
+        values.put(key!("passfile"), [home, "/.pgpass"].concat());
     }
-    let contents = match passfile::load(Path::new(values.get("passfile").unwrap_or_default())) {
+    let contents = match passfile::load(Path::new(values.get(key!("passfile")).unwrap_or_default()))
+    {
         Ok(Some(contents)) => contents,
-        Ok(None) => return Ok(Passwords::Given(None)),
+        Ok(None) => return Passwords::Given(None),
         Err(warning) => {
             warnings.push(warning);
-            return Ok(Passwords::Given(None));
+            return Passwords::Given(None);
         }
     };
     let find = |host: &Host| {
@@ -347,30 +325,30 @@ fn passwords(
         let target = passfile::Target {
             host: name.unwrap_or_default(),
             port: &host.port.to_string(),
-            database: values.get("dbname").unwrap_or_default(),
-            user: values.get("user").unwrap_or_default(),
+            database: values.get(key!("dbname")).unwrap_or_default(),
+            user: values.get(key!("user")).unwrap_or_default(),
         };
         passfile::find(&contents, &target).filter(|password| !password.is_empty())
     };
-    Ok(Passwords::File(hosts.iter().map(find).collect()))
+    Passwords::File(hosts.iter().map(find).collect())
 }
 
-/// The session's parameters that have environment variables but no option.
+/// The session's parameters that have an environment variable but no option.
 ///
 /// <https://www.postgresql.org/docs/current/libpq-envars.html>: "The following environment
 /// variables can be used to specify default behavior for each PostgreSQL session."
-fn session_parameters(surroundings: &Surroundings<'_>) -> Vec<(&'static str, String)> {
+fn session_parameters(environment: &Environment) -> Vec<(&'static str, String)> {
     [("PGDATESTYLE", "datestyle"), ("PGTZ", "timezone"), ("PGGEQO", "geqo")]
         .into_iter()
         .filter_map(|(variable, parameter)| {
-            let value = surroundings.get(variable)?;
-            (!value.eq_ignore_ascii_case("default")).then_some((parameter, value))
+            let value = environment.get(variable)?;
+            (!value.eq_ignore_ascii_case("default")).then(|| (parameter, value.to_owned()))
         })
         .collect()
 }
 
-/// The SCRAM keys of this process: connections to the same role stretch its password once. Without
-/// randomness for the secret none are kept.
+/// The SCRAM keys of this process: connections as the same role derive the keys from its password
+/// once. If the system has no randomness for the cache's secret, no keys are kept.
 fn scram_keys() -> KeyCache {
     static KEYS: OnceBox<KeyCache> = OnceBox::new();
     let new = || {

@@ -12,19 +12,19 @@ use zeroize::Zeroizing;
 
 use super::hosts::{DEFAULT_SOCKET_DIRECTORY, is_socket_path};
 
-/// What a password is looked up for.
+/// The connection for which a password is looked up.
 pub(super) struct Target<'a> {
-    /// The host as given, else its address, else nothing.
+    /// The host's name, else its address, else empty.
     pub(super) host: &'a str,
     pub(super) port: &'a str,
     pub(super) database: &'a str,
     pub(super) user: &'a str,
 }
 
-/// The lines of a password file, if it is there and nobody else can read it.
+/// The contents of a password file; `None` if it does not exist.
 ///
 /// # Errors
-/// A text that says why an existing file is ignored.
+/// The reason, for the user, why an existing file is ignored: others can read it, or it is no file.
 pub(super) fn load(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
     let Ok(mut file) = File::open(path) else { return Ok(None) };
     let Ok(metadata) = file.metadata() else { return Ok(None) };
@@ -44,7 +44,7 @@ pub(super) fn load(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
     }
 }
 
-/// The password of the first line that fits.
+/// The password in the first line that matches.
 pub(super) fn find(contents: &[u8], target: &Target<'_>) -> Option<Secret> {
     // "The host name localhost is also searched for when the connection is a Unix-domain socket
     // connection and the host parameter is the default socket directory."
@@ -66,7 +66,7 @@ pub(super) fn find(contents: &[u8], target: &Target<'_>) -> Option<Secret> {
     })
 }
 
-/// What follows the first field of `line`, if that field fits `wanted`.
+/// The rest of `line` after its first field, if that field matches `wanted`.
 ///
 /// "Each of the first four fields can be a literal value, or *, which matches anything. […] If an
 /// entry needs to contain : or \, escape this character with \."
@@ -88,8 +88,8 @@ fn field<'a>(line: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
     }
 }
 
-/// A field without its escapes: a backslash stands for the byte after it. Like every field, the
-/// password ends at a colon that has none.
+/// The first field of `text`, without its backslashes: each stands for the byte after it. Like
+/// every field, the password ends at a colon without a backslash.
 fn unescape(text: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     let mut bytes = text.iter();

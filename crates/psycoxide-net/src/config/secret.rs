@@ -1,23 +1,23 @@
-//! Where an error may show a part of a connection string.
+//! Which errors may show a part of a connection string.
 //!
-//! What cannot be read as it was meant may be a part of a password: `password=two words`. So nothing
-//! of a string that may hold one is shown, in whatever form.
+//! A part that makes no sense may belong to a password: `password=two words`. So errors show no
+//! part of a string that may have a password in it, in any form.
 
-/// What stands in an error's text instead.
+/// The text that errors have in place of a hidden part.
 pub(super) const HIDDEN: &str = "***";
 
-/// What is in the names of the options that are secret, and in what they are called elsewhere.
+/// Parts of the names of secret options, and of the names that other software has for them.
 const MARKS: [&str; 6] = ["pass", "pwd", "secret", "key", "token", "credential"];
 
-/// Whether a password or the like may be in a text: there is the name of one, perhaps with other
-/// letters in it encoded, or what a URI has it between.
+/// Whether a text may have a password or another secret in it: it has the name of one, perhaps
+/// percent-encoded, or looks like a URI with a password.
 pub(super) fn may_be_in(text: &str) -> bool {
     let lower = decoded(text).to_ascii_lowercase();
     MARKS.iter().any(|mark| lower.contains(mark)) || may_be_in_uri(text)
 }
 
-/// The same for what a URI of any scheme has before its path: `user:password@`, or what was to be
-/// that: a password with a `/` or without an `@` is taken for a port.
+/// Whether a text may be a URI, of any scheme, with a password before its path: `user:password@`. A
+/// password with a `/` in it, or without an `@` after it, looks like a port.
 pub(super) fn may_be_in_uri(text: &str) -> bool {
     let Some((_, rest)) = text.split_once("://") else { return false };
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
@@ -26,10 +26,10 @@ pub(super) fn may_be_in_uri(text: &str) -> bool {
     credentials || decoded(authority).split(',').any(|host| !has_plain_port(host))
 }
 
-/// Whether nothing but a number follows the colon of `host:port`, if there is one.
+/// Whether `host` has no port, or one that is a number.
 fn has_plain_port(host: &str) -> bool {
     let behind = match host.strip_prefix('[') {
-        // Of an address in brackets the colons are its own.
+        // The colons in brackets belong to the address.
         Some(address) => address.split_once(']').map_or("", |(_, behind)| behind),
         None => host,
     };
@@ -37,7 +37,7 @@ fn has_plain_port(host: &str) -> bool {
     port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A host's name as an error may show it: an `@` in it was in a password.
+/// A host's name, as errors show it: text before an `@` in it may belong to a password.
 pub(crate) fn shown_host(name: &str) -> String {
     match name.rsplit_once('@') {
         Some((_, host)) => format!("{HIDDEN}@{host}"),
@@ -45,7 +45,7 @@ pub(crate) fn shown_host(name: &str) -> String {
     }
 }
 
-/// Takes percent-encoding away, as far as there is any.
+/// Decodes percent-encoding; malformed parts stay as they are.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_known_by_its_name_or_its_place() {
+    fn a_secret_is_known_by_its_name_or_its_position() {
         for text in [
             "password=two words",
             "PassWord = x",

@@ -4,19 +4,19 @@
 
 use std::path::{Path, PathBuf};
 
-use super::env::Surroundings;
+use super::env::Environment;
 use super::error::Error;
+use super::keywords::key;
 use super::values::Values;
 
-/// Fills in the options of the service that `values` or `PGSERVICE` names, if any does. Options
-/// that have a value keep it.
-pub(super) fn apply(values: &mut Values, surroundings: &Surroundings<'_>) -> Result<(), Error> {
-    let Some(service) =
-        values.get("service").map(str::to_owned).or_else(|| surroundings.get("PGSERVICE"))
-    else {
+/// Adds the options of the service in `values` or `PGSERVICE`, if there is one. Options that have a
+/// value keep it.
+pub(super) fn apply(values: &mut Values, environment: &Environment) -> Result<(), Error> {
+    let Some(service) = values.get(key!("service")).or_else(|| environment.get("PGSERVICE")) else {
         return Ok(());
     };
-    for (file, must_exist) in files(values, surroundings) {
+    let service = service.to_owned();
+    for (file, must_exist) in files(values, environment) {
         let text = match std::fs::read(&file) {
             Ok(bytes) => bytes,
             Err(_) if !must_exist => continue,
@@ -31,20 +31,20 @@ pub(super) fn apply(values: &mut Values, surroundings: &Surroundings<'_>) -> Res
     Err(Error::ServiceNotFound(service))
 }
 
-/// Where services are looked for, the user's own file first, and whether the file must exist.
-fn files(values: &Values, surroundings: &Surroundings<'_>) -> Vec<(PathBuf, bool)> {
-    let given = values.get("servicefile").map(str::to_owned);
-    let own = match given.or_else(|| surroundings.get("PGSERVICEFILE")) {
+/// The service files, the user's own first, and whether each must exist.
+fn files(values: &Values, environment: &Environment) -> Vec<(PathBuf, bool)> {
+    let given = values.get(key!("servicefile"));
+    let own = match given.or_else(|| environment.get("PGSERVICEFILE")) {
         Some(file) => Some((PathBuf::from(file), true)),
-        None => surroundings.home().map(|home| (home.join(".pg_service.conf"), false)),
+        None => environment.home().map(|home| ((home + "/.pg_service.conf").into(), false)),
     };
-    let shared = (surroundings.system_configuration().join("pg_service.conf"), false);
+    let shared = (environment.system_configuration().join("pg_service.conf"), false);
     own.into_iter().chain([shared]).collect()
 }
 
-/// Takes the options of `[service]` over. Gives whether the file has that section.
+/// Adds the options in the section `[service]`. Returns whether the file has that section.
 ///
-/// The section ends at the next header; a name's first value in it counts.
+/// The section ends at the next header. If it has an option twice, the first value counts.
 fn read(text: &str, service: &str, file: &Path, values: &mut Values) -> Result<bool, Error> {
     let at = |line: usize, what: &str| Error::ServiceFile {
         what: what.to_owned(),
@@ -69,6 +69,9 @@ fn read(text: &str, service: &str, file: &Path, values: &mut Values) -> Result<b
         }
         let syntax = || at(number, "syntax error");
         let (name, value) = line.split_once('=').ok_or_else(syntax)?;
+        if value.contains('\0') {
+            return Err(syntax());
+        }
         match name {
             "service" => return Err(at(number, "nested service specifications not supported")),
             "servicefile" => {
@@ -85,11 +88,11 @@ fn read(text: &str, service: &str, file: &Path, values: &mut Values) -> Result<b
 mod tests {
     use super::*;
 
-    fn read_service(text: &str, service: &str) -> Result<Option<Vec<(String, String)>>, String> {
+    fn read_service(text: &str, service: &str) -> Result<Option<Values>, String> {
         let mut values = Values::new();
         values.set("user", "explicit".into()).unwrap();
         match read(text, service, Path::new("/svc"), &mut values) {
-            Ok(true) => Ok(Some(values.pairs())),
+            Ok(true) => Ok(Some(values)),
             Ok(false) => Ok(None),
             Err(error) => Err(error.to_string()),
         }
@@ -101,14 +104,13 @@ mod tests {
 
     #[test]
     fn the_first_section_of_the_name_counts() {
-        let pairs = read_service(FILE, "a").unwrap().unwrap();
-        let pairs: Vec<_> = pairs.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        let values = read_service(FILE, "a").unwrap().unwrap();
         assert_eq!(
-            pairs,
+            values.pairs().map(|(keyword, value)| (keyword.name, value)).collect::<Vec<_>>(),
             [("user", "explicit"), ("password", "a b=c"), ("host", "h"), ("port", "1")]
         );
         assert_eq!(read_service(FILE, "nope"), Ok(None));
-        assert_eq!(read_service(FILE, "empty").unwrap().unwrap().len(), 1);
+        assert_eq!(read_service(FILE, "empty").unwrap().unwrap().pairs().count(), 1);
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! The options whose values have a meaning here, read and checked.
+//! The options that this crate acts on, as values of the right types.
 //!
-//! Options of authentication that cannot be met are refused: none is ignored.
+//! A demand on authentication that cannot be met is an error: none is ignored.
 
 use std::time::Duration;
 
@@ -10,35 +10,36 @@ use psycoxide_proto::{AuthMethods, ProtocolVersion, Secret};
 use zeroize::Zeroizing;
 
 use super::encryption::Encryption;
-use super::env::Surroundings;
+use super::env::Environment;
 use super::error::Error;
+use super::keywords::{Key, key};
 use super::values::Values;
 
-/// What the options say, in the types that the rest of the crate works with.
+/// The options, in the types that the rest of the crate works with.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// How long an attempt to connect may take; for ever if there is none.
+    /// The time that an attempt to connect may take, if it is limited.
     pub(crate) connect_timeout: Option<Duration>,
-    /// How long an operation may take, connecting included; for ever if there is none.
+    /// The time that an operation may take, connecting included, if it is limited.
     pub(crate) operation_timeout: Option<Duration>,
     pub(crate) keepalive: Option<Keepalive>,
-    /// How long sent data may stay unacknowledged.
+    /// The time that sent data may stay unacknowledged.
     pub(crate) tcp_user_timeout: Option<Duration>,
     pub(crate) target_session: TargetSession,
-    /// Whether hosts and addresses are tried in random order.
+    /// Whether to try hosts and addresses in random order.
     pub(crate) load_balance: bool,
     pub(crate) protocol_wanted: ProtocolVersion,
     pub(crate) protocol_least: ProtocolVersion,
     pub(crate) allowed_auth: AuthMethods,
     pub(crate) encryption: Encryption,
     pub(crate) gss: Gss,
-    /// SCRAM's keys for the client and for the server, instead of a password.
+    /// SCRAM's client key and server key, instead of a password.
     pub(crate) scram_keys: Option<(Secret, Secret)>,
     /// The operating system user that the server behind a Unix socket must run as.
     pub(crate) require_peer: Option<String>,
 }
 
-/// TCP keepalives; what is absent is the operating system's choice.
+/// TCP keepalives; the operating system has defaults for absent values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Keepalive {
     pub(crate) idle: Option<Duration>,
@@ -46,17 +47,19 @@ pub(crate) struct Keepalive {
     pub(crate) count: Option<u32>,
 }
 
-/// So many bytes are a key of SCRAM-SHA-256.
+/// The length of a SCRAM-SHA-256 key in bytes.
 const SCRAM_KEY: usize = 32;
 
-/// What the options say of encryption by GSSAPI.
+/// The options of GSSAPI encryption.
 #[derive(Clone, Debug)]
 pub(crate) struct Gss {
     pub(crate) mode: GssMode,
-    /// The server's name in Kerberos, before the host's.
+    /// The service part of the server's Kerberos name, before the host.
     pub(crate) service: String,
-    /// Whether the server may act on the user's behalf elsewhere.
+    /// Whether the server may act on the user's behalf (delegation).
     pub(crate) delegate: bool,
+    /// Whether the environment says where tickets are, or how to get one.
+    pub(crate) names_tickets: bool,
 }
 
 /// `gssencmode`
@@ -67,7 +70,7 @@ pub(crate) enum GssMode {
     Require,
 }
 
-/// What a server must be to be taken (`target_session_attrs`).
+/// The kind of server to accept (`target_session_attrs`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TargetSession {
     Any,
@@ -81,34 +84,50 @@ pub(crate) enum TargetSession {
 impl Settings {
     pub(super) fn read(
         values: &Values,
-        surroundings: &Surroundings<'_>,
+        environment: &Environment,
+        home: Option<&str>,
     ) -> Result<Settings, Error> {
-        let allowed_auth = require_auth(values.filled("require_auth").unwrap_or(""))?;
-        let encryption = Encryption::read(values, surroundings)?;
+        let allowed_auth = require_auth(values.filled(key!("require_auth")).unwrap_or(""))?;
+        let encryption = Encryption::read(values, home)?;
         let (protocol_least, protocol_wanted) = protocol_versions(values)?;
         Ok(Settings {
-            connect_timeout: positive(values, "connect_timeout")?.map(seconds),
-            operation_timeout: fraction(values, "operation_timeout")?,
+            connect_timeout: positive(values, key!("connect_timeout"))?.map(seconds),
+            operation_timeout: fraction(values, key!("operation_timeout"))?,
             keepalive: keepalive(values)?,
-            tcp_user_timeout: positive(values, "tcp_user_timeout")?
+            tcp_user_timeout: positive(values, key!("tcp_user_timeout"))?
                 .map(|number| Duration::from_millis(number.into())),
-            target_session: target_session(values)?,
-            load_balance: one_of(values, "load_balance_hosts", &["disable", "random"])? == "random",
+            target_session: word(
+                values,
+                key!("target_session_attrs"),
+                &[
+                    ("any", TargetSession::Any),
+                    ("read-write", TargetSession::ReadWrite),
+                    ("read-only", TargetSession::ReadOnly),
+                    ("primary", TargetSession::Primary),
+                    ("standby", TargetSession::Standby),
+                    ("prefer-standby", TargetSession::PreferStandby),
+                ],
+            )?,
+            load_balance: word(
+                values,
+                key!("load_balance_hosts"),
+                &[("disable", false), ("random", true)],
+            )?,
             protocol_wanted,
             protocol_least,
             allowed_auth,
             encryption,
             scram_keys: scram_keys(values)?,
-            gss: gss(values)?,
-            require_peer: values.filled("requirepeer").map(str::to_owned),
+            gss: gss(values, environment)?,
+            require_peer: values.filled(key!("requirepeer")).map(str::to_owned),
         })
     }
 }
 
-/// `scram_client_key` and `scram_server_key`, in base64.
+/// Reads `scram_client_key` and `scram_server_key`, which are base64.
 fn scram_keys(values: &Values) -> Result<Option<(Secret, Secret)>, Error> {
-    let key = |keyword, side| {
-        let Some(text) = values.filled(keyword) else { return Ok(None) };
+    let decoded = |key, side| {
+        let Some(text) = values.filled(key) else { return Ok(None) };
         let key = Zeroizing::new(
             STANDARD
                 .decode(text)
@@ -119,40 +138,48 @@ fn scram_keys(values: &Values) -> Result<Option<(Secret, Secret)>, Error> {
             length => Err(Error::Conflict(format!("invalid SCRAM {side} key length: {length}"))),
         }
     };
-    match (key("scram_client_key", "client")?, key("scram_server_key", "server")?) {
+    match (
+        decoded(key!("scram_client_key"), "client")?,
+        decoded(key!("scram_server_key"), "server")?,
+    ) {
         (Some(client), Some(server)) => Ok(Some((client, server))),
         (None, None) => Ok(None),
-        // libpq takes one of them, and fails when it needs the other.
+        // libpq accepts one of them, and fails when it needs the other.
         _ => Err(Error::Conflict(
             "scram_client_key and scram_server_key have to be given together".to_owned(),
         )),
     }
 }
 
-fn gss(values: &Values) -> Result<Gss, Error> {
-    let mode = match one_of(values, "gssencmode", &["disable", "prefer", "require"])? {
-        "disable" => GssMode::Disable,
-        "require" => GssMode::Require,
-        _ => GssMode::Prefer,
-    };
+fn gss(values: &Values, environment: &Environment) -> Result<Gss, Error> {
+    let mode = word(
+        values,
+        key!("gssencmode"),
+        &[
+            ("disable", GssMode::Disable),
+            ("prefer", GssMode::Prefer),
+            ("require", GssMode::Require),
+        ],
+    )?;
     Ok(Gss {
         mode,
-        service: values.filled("krbsrvname").unwrap_or_default().to_owned(),
-        delegate: values.get("gssdelegation") == Some("1"),
+        service: values.filled(key!("krbsrvname")).unwrap_or_default().to_owned(),
+        delegate: values.get(key!("gssdelegation")) == Some("1"),
+        names_tickets: environment.names_tickets(),
     })
 }
 
-/// The least and the wanted version of the protocol.
+/// The lowest version of the protocol to accept, and the one to ask for.
 fn protocol_versions(values: &Values) -> Result<(ProtocolVersion, ProtocolVersion), Error> {
-    let version = |keyword| match values.get(keyword) {
+    let version = |key: Key| match values.get(key) {
         None => Ok(None),
         Some("3.0") => Ok(Some(ProtocolVersion::V3_0)),
         Some("3.2" | "latest") => Ok(Some(ProtocolVersion::V3_2)),
-        Some(value) => Err(Error::Value { keyword, value: value.to_owned() }),
+        Some(value) => Err(Error::Value { keyword: key.name(), value: value.to_owned() }),
     };
-    let least = version("min_protocol_version")?.unwrap_or(ProtocolVersion::V3_0);
-    // Not the latest by default, as servers and poolers exist that do not negotiate.
-    let wanted = version("max_protocol_version")?.unwrap_or(least);
+    let least = version(key!("min_protocol_version"))?.unwrap_or(ProtocolVersion::V3_0);
+    // The default is not the latest, as some servers and poolers do not negotiate.
+    let wanted = version(key!("max_protocol_version"))?.unwrap_or(least);
     if least > wanted {
         return Err(Error::Conflict(
             "\"min_protocol_version\" is greater than \"max_protocol_version\"".to_owned(),
@@ -210,64 +237,43 @@ fn require_auth(text: &str) -> Result<AuthMethods, Error> {
     Ok(if negative { AuthMethods::ALL - named } else { named })
 }
 
-fn target_session(values: &Values) -> Result<TargetSession, Error> {
-    let known = [
-        ("any", TargetSession::Any),
-        ("read-write", TargetSession::ReadWrite),
-        ("read-only", TargetSession::ReadOnly),
-        ("primary", TargetSession::Primary),
-        ("standby", TargetSession::Standby),
-        ("prefer-standby", TargetSession::PreferStandby),
-    ];
-    let value = values.get("target_session_attrs").unwrap_or("any");
-    known
-        .iter()
-        .find(|(name, _)| *name == value)
-        .map(|(_, target)| *target)
-        .ok_or_else(|| Error::Value { keyword: "target_session_attrs", value: value.to_owned() })
-}
-
 fn keepalive(values: &Values) -> Result<Option<Keepalive>, Error> {
     let settings = Keepalive {
-        idle: positive(values, "keepalives_idle")?.map(seconds),
-        interval: positive(values, "keepalives_interval")?.map(seconds),
-        count: positive(values, "keepalives_count")?,
+        idle: positive(values, key!("keepalives_idle"))?.map(seconds),
+        interval: positive(values, key!("keepalives_interval"))?.map(seconds),
+        count: positive(values, key!("keepalives_count"))?,
     };
-    match values.get("keepalives").map(|value| integer("keepalives", value)).transpose()? {
+    match values.get(key!("keepalives")).map(|value| integer("keepalives", value)).transpose()? {
         Some(0) => Ok(None),
         _ => Ok(Some(settings)),
     }
 }
 
-/// The value of an option that is one of some words.
-pub(super) fn one_of<'a>(
-    values: &'a Values,
-    keyword: &'static str,
-    words: &[&str],
-) -> Result<&'a str, Error> {
-    match values.get(keyword) {
-        Some(value) if words.contains(&value) => Ok(value),
-        value => Err(Error::Value { keyword, value: value.unwrap_or_default().to_owned() }),
-    }
+/// The meaning of an option whose value is one of these words.
+pub(super) fn word<T: Copy>(values: &Values, key: Key, words: &[(&str, T)]) -> Result<T, Error> {
+    let value = values.get(key).unwrap_or_default();
+    let meaning = words.iter().find(|(name, _)| *name == value).map(|(_, meaning)| *meaning);
+    meaning.ok_or_else(|| Error::Value { keyword: key.name(), value: value.to_owned() })
 }
 
-/// The value of an option that is a number; zero and less stand for none.
-fn positive(values: &Values, keyword: &'static str) -> Result<Option<u32>, Error> {
-    let Some(value) = values.get(keyword) else { return Ok(None) };
-    let number = u32::try_from(integer(keyword, value)?).unwrap_or(0);
+/// The value of an option that is a positive integer; `None` for zero and less.
+fn positive(values: &Values, key: Key) -> Result<Option<u32>, Error> {
+    let Some(value) = values.get(key) else { return Ok(None) };
+    let number = u32::try_from(integer(key.name(), value)?).unwrap_or(0);
     Ok(Some(number).filter(|number| *number > 0))
 }
 
-/// The value of an option that is a number of seconds, perhaps with a fraction; zero stands for none.
-fn fraction(values: &Values, keyword: &'static str) -> Result<Option<Duration>, Error> {
-    let Some(value) = values.filled(keyword) else { return Ok(None) };
+/// The value of an option in seconds, perhaps with a fraction; `None` for zero.
+fn fraction(values: &Values, key: Key) -> Result<Option<Duration>, Error> {
+    let Some(value) = values.filled(key) else { return Ok(None) };
     let seconds =
         value.trim().parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    let duration = seconds.ok_or_else(|| Error::Value { keyword, value: value.to_owned() })?;
+    let duration =
+        seconds.ok_or_else(|| Error::Value { keyword: key.name(), value: value.to_owned() })?;
     Ok(Some(duration).filter(|duration| !duration.is_zero()))
 }
 
-/// A 32-bit integer as C's `strtol` reads it, with nothing but blanks around it.
+/// Parses a 32-bit integer as C's `strtol` does, with only blanks around it.
 pub(super) fn integer(keyword: &'static str, value: &str) -> Result<i32, Error> {
     value
         .trim_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r'])

@@ -1,4 +1,4 @@
-//! Tests of the whole of configuration, in made-up surroundings.
+//! Tests of configuration as a whole, with environments of their own.
 
 use psycoxide_proto::{AuthMethods, ProtocolVersion};
 
@@ -6,13 +6,17 @@ use super::vectors::VECTORS;
 use super::*;
 
 fn config(dsn: &str, environment: &[(&str, &str)]) -> Result<Config, Error> {
-    let variable = |name: &str| {
-        let given = environment.iter().find(|(variable, _)| *variable == name);
-        let home = (name == "HOME").then_some("/nonexistent");
-        given.map(|(_, value)| *value).or(home).map(str::to_owned)
-    };
-    let surroundings = Surroundings { variable: &variable, user: &|| Ok("osuser".to_owned()) };
-    Config::parse_in(dsn, &surroundings)
+    let given = environment.iter().chain(&[("HOME", "/nonexistent")]);
+    let mut environment: Environment =
+        given.map(|(name, value)| (name.into(), value.into())).collect();
+    environment.user = 0;
+    Config::of(ConnInfo::parse(dsn)?, &environment, OnDemand::default())
+}
+
+fn named<'a>(
+    options: impl Iterator<Item = (&'static Keyword, &'a str)>,
+) -> Vec<(&'static str, &'a str)> {
+    options.map(|(keyword, value)| (keyword.name, value)).collect()
 }
 
 fn refusal(dsn: &str) -> String {
@@ -22,44 +26,42 @@ fn refusal(dsn: &str) -> String {
 #[test]
 fn strings_are_read_as_libpq_reads_them() {
     for (dsn, answer) in VECTORS {
-        let read = Config::parse_dsn(dsn);
-        match (&read, answer) {
-            (Ok(pairs), Ok(expected)) => {
-                let pairs: Vec<_> = pairs.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-                assert_eq!(&pairs, expected, "{dsn:?}");
+        match (ConnInfo::parse(*dsn), answer) {
+            (Ok(read), Ok(expected)) => {
+                assert_eq!(&named(read.options()), expected, "{dsn:?}");
+                assert_eq!(read.text(), *dsn);
             }
             (Err(error), Err(expected)) => {
                 assert_eq!(&error.to_string(), expected, "{dsn:?}");
                 assert!(error.is_syntax(), "{dsn:?}");
             }
-            _ => panic!("{dsn:?} gives {read:?} and not {answer:?}"),
+            (read, _) => panic!("{dsn:?} gives {:?} and not {answer:?}", read.err()),
         }
     }
 }
 
 #[test]
 fn a_uri_of_another_scheme_is_not_shown() {
-    let error = Config::parse_dsn("mysql://me:hush@host/db").unwrap_err();
-    assert_eq!(error, Error::MissingEquals("***".into()));
+    let error = ConnInfo::parse("mysql://me:hush@host/db").err();
+    assert_eq!(error, Some(Error::MissingEquals("***".into())));
 }
 
 #[test]
 fn nul_is_refused() {
-    assert_eq!(Config::parse_dsn("host=a\0user=b"), Err(Error::Nul));
-    assert_eq!(Config::parse_dsn("postgresql://a\0b"), Err(Error::Nul));
+    assert_eq!(ConnInfo::parse("host=a\0user=b").err(), Some(Error::Nul));
+    assert_eq!(ConnInfo::parse("postgresql://a\0b").err(), Some(Error::Nul));
 }
 
 #[test]
 fn defaults_are_those_of_libpq() {
-    let parameters = config("host=127.0.0.1 password=x", &[]).unwrap().parameters();
-    let parameters: Vec<_> = parameters.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let read = config("host=127.0.0.1 password=x", &[]).unwrap();
     assert_eq!(
-        parameters,
+        named(read.parameters()),
         [
-            ("user", "osuser"),
+            ("user", "root"),
             ("password", "x"),
             ("channel_binding", "prefer"),
-            ("dbname", "osuser"),
+            ("dbname", "root"),
             ("host", "127.0.0.1"),
             ("port", "5432"),
             ("options", ""),
@@ -108,7 +110,7 @@ fn explicit_beats_service_beats_environment() {
     assert_eq!(error.to_string(), format!("service file \"{file}\" not found"));
 }
 
-/// What libpq 19 answers.
+/// The errors of libpq 19.
 #[test]
 fn the_option_servicefile_beats_the_environment() {
     let folder = std::env::temp_dir().join(format!("psycoxide-servicefile-{}", std::process::id()));
@@ -128,18 +130,18 @@ fn the_option_servicefile_beats_the_environment() {
         (format!("postgresql:///?service=s&servicefile={a}"), "of_a"),
         ("service=s".to_owned(), "of_b"),
         (format!("service=shared servicefile={a}"), "of_all"),
-        // Without a service it is not read.
+        // The file is not read if no service is given.
         ("servicefile=/nowhere".to_owned(), "u"),
     ] {
         let read = config(&dsn, &environment).unwrap();
         assert_eq!(read.get("dbname"), Some(dbname), "{dsn}");
-        assert!(!read.parameters().iter().any(|(name, _)| name.starts_with("service")));
+        assert!(!read.parameters().any(|(keyword, _)| keyword.name.starts_with("service")));
     }
     for (dsn, error) in [
         (format!("service=only_b servicefile={a}"), "definition of service \"only_b\" not found"),
         ("service=s servicefile=/nowhere".to_owned(), "service file \"/nowhere\" not found"),
         ("service=s servicefile=''".to_owned(), "service file \"\" not found"),
-        // What was to be a password may have got there.
+        // It may be a part of a password.
         ("service=s servicefile='/x password=hush'".to_owned(), "service file \"***\" not found"),
     ] {
         assert_eq!(config(&dsn, &environment).unwrap_err().to_string(), error, "{dsn}");
@@ -277,7 +279,7 @@ fn the_options_of_tls_are_read() {
     let read = |dsn: &str, environment: &[(&str, &str)]| {
         config(dsn, environment).unwrap().settings().encryption.clone()
     };
-    let tls = read("", &[("HOME", "/home/me")]);
+    let tls = read("host=h", &[("HOME", "/home/me")]);
     assert_eq!((tls.mode, tls.direct), (SslMode::Prefer, false));
     assert_eq!(tls.root, Root::File("/home/me/.postgresql/root.crt".to_owned()));
     assert_eq!(tls.crl_file.as_deref(), Some("/home/me/.postgresql/root.crl"));
@@ -323,14 +325,6 @@ fn settings_are_read() {
         settings("target_session_attrs=prefer-standby").target_session,
         TargetSession::PreferStandby
     );
-}
-
-#[test]
-fn a_user_without_a_name_is_told() {
-    let surroundings = Surroundings { variable: &|_| None, user: &|| Err(4242) };
-    let error = Config::parse_in("", &surroundings).unwrap_err();
-    assert_eq!(error.to_string(), "local user with ID 4242 does not exist");
-    assert!(Config::parse_in("user=x", &surroundings).is_ok());
 }
 
 #[test]

@@ -2,18 +2,18 @@
 //!
 //! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS>
 //!
-//! Texts of errors are libpq's.
+//! The texts of errors are libpq's.
 
 use super::error::Error;
 use super::secret::{self, HIDDEN};
 use super::values::Values;
 
-/// What follows the designator, when `text` is a connection URI.
+/// The rest of a connection URI after its scheme; `None` if `text` is no such URI.
 pub(super) fn strip_designator(text: &str) -> Option<&str> {
     text.strip_prefix("postgresql://").or_else(|| text.strip_prefix("postgres://"))
 }
 
-/// Reads the options of a connection URI into `values`. Does nothing if `uri` is none.
+/// Parses a connection URI into `values`. Does nothing if `uri` is no such URI.
 pub(super) fn parse(uri: &str, values: &mut Values) -> Result<(), Error> {
     let Some(rest) = strip_designator(uri) else { return Ok(()) };
     let rest = credentials(rest, values)?;
@@ -22,7 +22,7 @@ pub(super) fn parse(uri: &str, values: &mut Values) -> Result<(), Error> {
         Some((path, query)) => (path, Some(query)),
         None => (rest, None),
     };
-    // An empty name is not set, so that PGDATABASE keeps its say.
+    // An empty name counts as none: PGDATABASE may give one.
     let dbname = path.strip_prefix('/').unwrap_or(path);
     if !dbname.is_empty() {
         values.set("dbname", decode(dbname)?)?;
@@ -30,7 +30,7 @@ pub(super) fn parse(uri: &str, values: &mut Values) -> Result<(), Error> {
     query.map_or(Ok(()), |query| parameters(query, values))
 }
 
-/// `user:password@`, if it is there. Gives what follows.
+/// Parses `user:password@`, if present. Returns the rest.
 fn credentials<'a>(rest: &'a str, values: &mut Values) -> Result<&'a str, Error> {
     let Some((before, after)) = rest.split_once('@').filter(|(before, _)| !before.contains('/'))
     else {
@@ -46,7 +46,7 @@ fn credentials<'a>(rest: &'a str, values: &mut Values) -> Result<&'a str, Error>
     Ok(after)
 }
 
-/// `host:port,host:port`. Gives what follows: nothing, `/dbname…` or `?parameters`.
+/// Parses `host:port,host:port`. Returns the rest: nothing, `/dbname…` or `?parameters`.
 fn hosts<'a>(uri: &str, mut rest: &'a str, values: &mut Values) -> Result<&'a str, Error> {
     let (mut hosts, mut ports) = (String::new(), String::new());
     loop {
@@ -77,7 +77,7 @@ fn hosts<'a>(uri: &str, mut rest: &'a str, values: &mut Values) -> Result<&'a st
     Ok(rest)
 }
 
-/// An IPv6 address up to its closing bracket.
+/// Parses an IPv6 address and its closing bracket. Returns the address and the rest.
 fn bracketed<'a>(uri: &str, inside: &'a str) -> Result<(&'a str, &'a str), Error> {
     let fault = |what: String| Err(Error::Uri { what, part: uri.to_owned() });
     let Some((host, after)) = inside.split_once(']') else {
@@ -102,9 +102,9 @@ fn bracketed<'a>(uri: &str, inside: &'a str) -> Result<(&'a str, &'a str), Error
     }
 }
 
-/// `name=value&name=value`.
+/// Parses `name=value&name=value`.
 fn parameters(query: &str, values: &mut Values) -> Result<(), Error> {
-    // A `&` at the end is allowed, an empty parameter elsewhere is not.
+    // A `&` may end the query; an empty parameter elsewhere is an error.
     let query = query.strip_suffix('&').filter(|rest| !rest.is_empty()).unwrap_or(query);
     if query.is_empty() {
         return Ok(());
@@ -134,7 +134,7 @@ fn parameters(query: &str, values: &mut Values) -> Result<(), Error> {
     Ok(())
 }
 
-/// The text before the first of `ends`, and the rest from there on.
+/// Splits a text before the first character in `ends`.
 fn cut<'a>(text: &'a str, ends: &[char]) -> (&'a str, &'a str) {
     text.split_at(text.find(ends).unwrap_or(text.len()))
 }
@@ -143,7 +143,7 @@ fn fault(what: &str, part: &str) -> Error {
     Error::Uri { what: what.to_owned(), part: part.to_owned() }
 }
 
-/// Takes percent-encoding away.
+/// Decodes percent-encoding.
 fn decode(token: &str) -> Result<String, Error> {
     let invalid = || fault("invalid percent-encoded token", token);
     let mut decoded = Vec::with_capacity(token.len());

@@ -1,83 +1,85 @@
-//! The values given to options, by one source or by all of them.
+//! The values of options, from one source or from all of them.
+
+use std::borrow::Cow;
 
 use zeroize::Zeroize;
 
 use super::error::Error;
-use super::keywords::{self, KEYWORDS};
+use super::keywords::{KEYWORDS, Key, Keyword};
 
 /// One optional value for each of [`KEYWORDS`].
 ///
-/// Values of secret options are zeroed when they go, and `Debug` does not show them.
+/// Values of secret options are overwritten with zeros when they are dropped; `Debug` hides them.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Values(Vec<Option<String>>);
+pub(crate) struct Values(Vec<Option<Cow<'static, str>>>);
 
 impl Values {
     pub(super) fn new() -> Values {
-        Values(vec![None; KEYWORDS.len()])
+        Values(KEYWORDS.iter().map(|_| None).collect())
     }
 
     /// Stores a value for the option `name`; a later one replaces an earlier one.
     ///
-    /// `requiressl`, an option of old, is still taken as the `sslmode` it stands for.
+    /// The old option `requiressl` sets `sslmode`.
     pub(super) fn set(&mut self, name: &str, value: String) -> Result<(), Error> {
         let (name, value) = match name {
             "requiressl" if value.starts_with('1') => ("sslmode", "require".to_owned()),
             "requiressl" => ("sslmode", "prefer".to_owned()),
             _ => (name, value),
         };
-        self.put(name, value)
+        self.put(known(name)?, value);
+        Ok(())
     }
 
-    /// Stores a value under the option's own name.
-    fn put(&mut self, name: &str, value: String) -> Result<(), Error> {
-        if value.contains('\0') || name.contains('\0') {
-            return Err(Error::Nul);
-        }
-        let position = keywords::position(name);
-        match position.and_then(|position| self.0.get_mut(position)) {
-            Some(slot) => {
-                if let Some(old) = slot.as_mut() {
-                    old.zeroize();
-                }
-                *slot = Some(value);
-                Ok(())
-            }
-            None => Err(Error::UnknownOption(name.to_owned())),
-        }
-    }
-
-    /// Stores a value unless there is one, under the option's own name.
+    /// Stores a value for the option `name`, unless it has one.
     pub(super) fn set_default(&mut self, name: &str, value: String) -> Result<(), Error> {
-        if self.get(name).is_some() { Ok(()) } else { self.put(name, value) }
+        self.put_default(known(name)?, value);
+        Ok(())
     }
 
-    /// Takes the value of an option away.
-    pub(super) fn unset(&mut self, name: &str) {
-        let slot = keywords::position(name).and_then(|position| self.0.get_mut(position));
-        if let Some(old) = slot.and_then(Option::as_mut) {
-            old.zeroize();
+    /// Stores a value; a later one replaces an earlier one.
+    pub(super) fn put(&mut self, key: Key, value: impl Into<Cow<'static, str>>) {
+        self.unset(key);
+        self.put_default(key, value);
+    }
+
+    /// Stores a value, unless the option has one.
+    pub(super) fn put_default(&mut self, key: Key, value: impl Into<Cow<'static, str>>) {
+        if let Some(slot @ None) = self.0.get_mut(key.0) {
+            *slot = Some(value.into());
         }
-        if let Some(slot) = keywords::position(name).and_then(|position| self.0.get_mut(position)) {
-            *slot = None;
-        }
+    }
+
+    /// Removes the value of an option.
+    pub(super) fn unset(&mut self, key: Key) {
+        self.0.get_mut(key.0).map(wipe);
     }
 
     /// The value of an option, if it has one.
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(keywords::position(name)?)?.as_deref()
+    pub(crate) fn get(&self, key: Key) -> Option<&str> {
+        self.0.get(key.0)?.as_deref()
     }
 
-    /// The value of an option, unless it is absent or empty.
-    pub(crate) fn filled(&self, name: &str) -> Option<&str> {
-        self.get(name).filter(|value| !value.is_empty())
+    /// The value of an option, if it has one that is not empty.
+    pub(crate) fn filled(&self, key: Key) -> Option<&str> {
+        self.get(key).filter(|value| !value.is_empty())
     }
 
-    /// The options that have a value, in the order of [`KEYWORDS`].
-    pub(super) fn pairs(&self) -> Vec<(String, String)> {
-        let given = |(keyword, value): (&keywords::Keyword, &Option<String>)| {
-            value.as_ref().map(|value| (keyword.name.to_owned(), value.clone()))
-        };
-        KEYWORDS.iter().zip(&self.0).filter_map(given).collect()
+    /// The options that have a value, with the value, in the order of [`KEYWORDS`].
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&'static Keyword, &str)> {
+        let both = KEYWORDS.iter().zip(&self.0);
+        both.filter_map(|(keyword, value)| Some((keyword, value.as_deref()?)))
+    }
+}
+
+fn known(name: &str) -> Result<Key, Error> {
+    Key::named(name).ok_or_else(|| Error::UnknownOption(name.to_owned()))
+}
+
+/// Removes a value, and overwrites its memory with zeros.
+fn wipe(slot: &mut Option<Cow<'static, str>>) {
+    if let Some(Cow::Owned(mut value)) = slot.take() {
+        value.zeroize();
     }
 }
 
@@ -85,7 +87,7 @@ impl Drop for Values {
     fn drop(&mut self) {
         for (keyword, value) in KEYWORDS.iter().zip(&mut self.0) {
             if keyword.secret {
-                value.zeroize();
+                wipe(value);
             }
         }
     }
@@ -107,6 +109,7 @@ impl std::fmt::Debug for Values {
 
 #[cfg(test)]
 mod tests {
+    use super::super::keywords::key;
     use super::*;
 
     #[test]
@@ -115,9 +118,8 @@ mod tests {
         values.set("host", "a".into()).unwrap();
         values.set("host", "b".into()).unwrap();
         values.set_default("host", "c".into()).unwrap();
-        assert_eq!(values.get("host"), Some("b"));
+        assert_eq!(values.get(key!("host")), Some("b"));
         assert_eq!(values.set("tty", "x".into()), Err(Error::UnknownOption("tty".into())));
-        assert_eq!(values.set("host", "a\0b".into()), Err(Error::Nul));
     }
 
     #[test]

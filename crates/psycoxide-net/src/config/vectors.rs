@@ -1,7 +1,7 @@
-//! What libpq's `PQconninfoParse` answers to many connection strings (libpq 17; 18 and 19 for the
-//! options that are new there): the options given, in the order of its table, or its error.
+//! What libpq's `PQconninfoParse` returns for many connection strings (libpq 17; 18 and 19 for
+//! their new options): the options in the string, in the order of its table, or an error.
 //!
-//! libpq 18 refuses blanks inside a URI, which 17 takes as they are; here they are taken.
+//! libpq 18 refuses blanks inside a URI; 17 accepts them, as psycoxide does.
 
 /// The options given, or the error's text.
 type Answer = Result<&'static [(&'static str, &'static str)], &'static str>;

@@ -70,11 +70,11 @@ impl Methods {
                 );
             }
             (Address::Unix { .. }, _) | (_, GssMode::Disable) => without,
-            (_, GssMode::Prefer) if gss::has_credentials() => {
+            (_, GssMode::Prefer) if gss::has_credentials(&settings.gss) => {
                 return Ok(Self { now: GSS, later: without });
             }
             (_, GssMode::Prefer) => without,
-            (_, GssMode::Require) if gss::has_credentials() => &[GSS],
+            (_, GssMode::Require) if gss::has_credentials(&settings.gss) => &[GSS],
             (_, GssMode::Require) => {
                 return unfit("GSSAPI encryption required but no credential cache");
             }

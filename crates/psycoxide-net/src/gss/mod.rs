@@ -9,18 +9,20 @@ mod session;
 
 use std::path::Path;
 
+use crate::config::Gss;
+
 pub use failure::GssFailure;
 pub(crate) use session::GssSession;
 
-/// The environment variables that say where tickets are, or how to get one.
-const ENVIRONMENT: [&str; 3] = ["KRB5CCNAME", "KRB5_CONFIG", "KRB5_CLIENT_KTNAME"];
-/// The configuration file, and the settings in it, or in included files, that say the same.
+/// The configuration file, and the settings in it, or in included files, that say where tickets are,
+/// or how to get one. The environment may say so as well ([`Gss::names_tickets`]).
 const CONFIGURATION: &str = "/etc/krb5.conf";
 const SETTINGS: [&str; 3] = ["default_ccache_name", "default_client_keytab_name", "include"];
 
 /// Whether there are tickets, or credentials to get one with.
-pub(crate) fn has_credentials() -> bool {
-    may_have_credentials() && library::library().is_ok_and(context::has_credentials)
+pub(crate) fn has_credentials(options: &Gss) -> bool {
+    (options.names_tickets || may_have_credentials())
+        && library::library().is_ok_and(context::has_credentials)
 }
 
 /// A quick check: without any of these there is no ticket. Asking the library would cost each
@@ -36,7 +38,5 @@ fn may_have_credentials() -> bool {
         let text = std::fs::read_to_string(CONFIGURATION).unwrap_or_default();
         SETTINGS.iter().any(|name| text.contains(name))
     };
-    ENVIRONMENT.iter().any(|name| std::env::var_os(name).is_some())
-        || files.iter().any(|path| Path::new(path).exists())
-        || configured()
+    files.iter().any(|path| Path::new(path).exists()) || configured()
 }

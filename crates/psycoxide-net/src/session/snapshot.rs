@@ -27,14 +27,19 @@ pub struct SessionSnapshot {
     pub protocol: u16,
     /// Whether the server asked for the password and got it.
     pub password_used: bool,
-    parameters: Vec<(Box<str>, Box<[u8]>)>,
+    /// Names and values, each ended by a NUL: none holds one.
+    parameters: Vec<u8>,
 }
 
 impl SessionSnapshot {
     /// The properties of a link's session, if there is one.
     pub fn of(link: &Link) -> Option<Self> {
         let engine = link.engine()?;
-        let parameters = engine.parameters();
+        let mut parameters = Vec::with_capacity(512);
+        for text in engine.parameters().flat_map(|(name, value)| [name, value]) {
+            parameters.extend_from_slice(text);
+            parameters.push(0);
+        }
         Some(Self {
             fd: link.fd(),
             host: link.host(),
@@ -44,14 +49,14 @@ impl SessionSnapshot {
             server_version: engine.server_version(),
             protocol: engine.protocol_version().major,
             password_used: engine.password_used(),
-            parameters: parameters
-                .map(|(name, value)| (String::from_utf8_lossy(name).into(), value.into()))
-                .collect(),
+            parameters,
         })
     }
 
     /// A parameter's value, as the server reported it.
     pub fn parameter(&self, name: &str) -> Option<&[u8]> {
-        self.parameters.iter().find(|(known, _)| **known == *name).map(|(_, value)| &**value)
+        let mut texts = self.parameters.split(|byte| *byte == 0);
+        let mut pairs = std::iter::from_fn(|| Some((texts.next()?, texts.next()?)));
+        pairs.find_map(|(known, value)| (known == name.as_bytes()).then_some(value))
     }
 }

@@ -1,7 +1,9 @@
 //! Connection strings: read, merged with keywords, and shown without their passwords.
 
-use psycoxide_net::Config;
-use psycoxide_net::config::{is_option, is_secret};
+use std::cell::RefCell;
+
+use psycoxide_net::ConnInfo;
+use psycoxide_net::config::{Error as ConfigError, is_option};
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -11,8 +13,40 @@ use crate::error;
 use crate::imports::PARSE_DSN;
 use crate::text;
 
+thread_local! {
+    /// The string that `connect()` is calling a factory with, and what it has read of it.
+    static READ: RefCell<Option<(Py<PyAny>, ConnInfo)>> = const { RefCell::new(None) };
+}
+
+/// Calls a factory, for which [`read`] returns what was read of its argument, if it was.
+///
+/// A factory gets the string alone, as psycopg2's do, so that this cannot be an argument.
+pub(super) fn with_read<T>(
+    dsn: &Bound<'_, PyAny>,
+    read: Option<ConnInfo>,
+    call: impl FnOnce() -> T,
+) -> T {
+    let handed = read.map(|read| (dsn.clone().unbind(), read));
+    drop(READ.replace(handed));
+    let made = call();
+    drop(READ.take());
+    made
+}
+
+/// The options in the connection string that a connection is made with.
+///
+/// # Errors
+/// `TypeError` if it is no str or bytes.
+pub(super) fn read(dsn: &Bound<'_, PyAny>) -> PyResult<Result<ConnInfo, ConfigError>> {
+    match READ.take() {
+        // The same object, so the same text: both types are immutable.
+        Some((handed, read)) if handed.is(dsn) => Ok(Ok(read)),
+        _ => Ok(ConnInfo::parse(dsn_text(dsn)?)),
+    }
+}
+
 /// The text of a connection string, a str or bytes.
-pub(super) fn dsn_text(dsn: &Bound<'_, PyAny>) -> PyResult<String> {
+fn dsn_text(dsn: &Bound<'_, PyAny>) -> PyResult<String> {
     match text::optional(dsn)? {
         Some(text) => Ok(text),
         None => Err(PyTypeError::new_err(format!(
@@ -23,19 +57,13 @@ pub(super) fn dsn_text(dsn: &Bound<'_, PyAny>) -> PyResult<String> {
 }
 
 /// The connection string with `xxx` for its password; unchanged if it has none.
-pub(super) fn hide_password(dsn: &str) -> String {
-    if Config::is_known(dsn) {
-        return dsn.to_owned();
+pub(super) fn hide_password(read: &ConnInfo) -> String {
+    if !read.options().any(|(keyword, _)| keyword.secret) {
+        return read.text().to_owned();
     }
-    let Ok(options) = Config::parse_dsn(dsn) else {
-        return String::new();
-    };
-    if !options.iter().any(|(name, _)| is_secret(name)) {
-        return dsn.to_owned();
-    }
-    let mut shown = String::with_capacity(dsn.len());
-    for (name, value) in &options {
-        append(&mut shown, name, if is_secret(name) { "xxx" } else { value });
+    let mut shown = String::with_capacity(read.text().len());
+    for (keyword, value) in read.options() {
+        append(&mut shown, keyword.name, if keyword.secret { "xxx" } else { value });
     }
     shown
 }
@@ -79,14 +107,14 @@ fn is_space(character: char) -> bool {
 #[pyfunction]
 fn parse_dsn<'py>(py: Python<'py>, dsn: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
-    for (name, value) in parsed(&dsn_text(dsn)?)? {
-        dict.set_item(name, value)?;
+    for (keyword, value) in parsed(dsn_text(dsn)?)?.options() {
+        dict.set_item(keyword.name, value)?;
     }
     Ok(dict)
 }
 
-fn parsed(dsn: &str) -> PyResult<Vec<(String, String)>> {
-    Config::parse_dsn(dsn).map_err(|error| error::programming(format!("invalid dsn: {error}\n")))
+fn parsed(dsn: String) -> PyResult<ConnInfo> {
+    ConnInfo::parse(dsn).map_err(|error| error::programming(format!("invalid dsn: {error}\n")))
 }
 
 /// make_dsn(dsn=None, **kwargs) -> str
@@ -105,6 +133,16 @@ pub fn make_dsn<'py>(
     dsn: Option<Bound<'py, PyAny>>,
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    merge(py, dsn, kwargs).map(|(dsn, _)| dsn)
+}
+
+/// What `make_dsn` does; also returns what was read of the result, unless the program has a
+/// `parse_dsn` of its own.
+pub(super) fn merge<'py>(
+    py: Python<'py>,
+    dsn: Option<Bound<'py, PyAny>>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<(Bound<'py, PyAny>, Option<ConnInfo>)> {
     let mut given = Given::default();
     given.options.reserve(kwargs.map_or(0, |kwargs| kwargs.len()));
     let mut database = None;
@@ -127,33 +165,32 @@ pub fn make_dsn<'py>(
     let mut merged = String::with_capacity(128);
     if let Some(dsn) = dsn {
         let text = dsn_text(&dsn)?;
-        let replaced = PARSE_DSN.replaced(py)?;
-        if given.options.is_empty() && Config::is_known(&text) && replaced.is_none() {
-            return Ok(dsn);
-        }
-        let options = match replaced {
-            Some(replaced) => options_of(&replaced.call1((&dsn,))?)?,
-            None => parsed(&text)?,
+        let (read, theirs) = match PARSE_DSN.replaced(py)? {
+            Some(replaced) => (None, options_of(&replaced.call1((&dsn,))?)?),
+            None => (Some(parsed(text)?), Vec::new()),
         };
         if given.options.is_empty() {
-            return Ok(dsn);
+            return Ok((dsn, read));
         }
-        for (keyword, value) in options {
-            match given.take(&keyword)? {
-                Some(value) => append(&mut merged, &keyword, value.str()?.to_str()?),
-                None => append(&mut merged, &keyword, &value),
+        let theirs = theirs.iter().map(|(name, value)| (&**name, &**value));
+        let ours = read.iter().flat_map(ConnInfo::options);
+        for (keyword, value) in ours.map(|(keyword, value)| (keyword.name, value)).chain(theirs) {
+            match given.take(keyword)? {
+                Some(value) => append(&mut merged, keyword, value.str()?.to_str()?),
+                None => append(&mut merged, keyword, value),
             }
         }
     }
     for (keyword, value) in &given.options {
         append(&mut merged, keyword.to_str()?, value.str()?.to_str()?);
     }
+    let text = PyString::new(py, &merged).into_any();
     if let Some(replaced) = PARSE_DSN.replaced(py)? {
-        replaced.call1((&merged,))?;
-    } else if !Config::is_known(&merged) {
-        parsed(&merged).map_err(|raised| given.unknown_option().unwrap_or(raised))?;
+        replaced.call1((&text,))?;
+        return Ok((text, None));
     }
-    Ok(PyString::new(py, &merged).into_any())
+    let read = parsed(merged).map_err(|raised| given.unknown_option().unwrap_or(raised))?;
+    Ok((text, Some(read)))
 }
 
 /// The options in what a program's own `parse_dsn` gives.

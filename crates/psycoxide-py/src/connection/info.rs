@@ -161,9 +161,9 @@ impl Connection {
     fn dsn_parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         if let Some(config) = self.config.get() {
-            for (name, value) in config.parameters() {
-                if !psycoxide_net::config::is_secret(&name) {
-                    dict.set_item(name, value)?;
+            for (keyword, value) in config.parameters() {
+                if !keyword.secret {
+                    dict.set_item(keyword.name, value)?;
                 }
             }
         }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use psycoxide_net::{Config, Link, OnDemand, Session};
+use psycoxide_net::config::Error as ConfigError;
+use psycoxide_net::{Config, ConnInfo, Environment, Link, OnDemand, Session};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
 use super::connecting::Connecting;
-use super::dsn::{dsn_text, hide_password, make_dsn};
+use super::dsn::{hide_password, merge, read, with_read};
 use super::{Connection, Status, Waiter, credentials};
 use crate::driver::{OperationContext, TurnGuard, blocking, polled, refresh};
 use crate::error;
@@ -43,16 +44,16 @@ impl Connection {
         if this.session.get().is_some() {
             return Err(error::programming("the connection is already initialised"));
         }
-        let text = dsn_text(dsn)?;
+        let read = read(dsn)?;
         let given = credentials::carried_by(given)?;
-        let _ = this.dsn.set(hide_password(&text));
+        let _ = this.dsn.set(read.as_ref().map(hide_password).unwrap_or_default());
         {
             let (notices, notifies) = (PyList::empty(slf.py()), PyList::empty(slf.py()));
             let mut objects = this.objects(slf.py());
             objects.notices = notices.into_any().unbind();
             objects.notifies = notifies.into_any().unbind();
         }
-        let opened = Self::open(slf, &text, given, asynchronous);
+        let opened = Self::open(slf, read, given, asynchronous);
         opened.inspect_err(|raised| this.note_error(raised, slf.py()))
     }
 
@@ -63,7 +64,7 @@ impl Connection {
 
     fn open(
         slf: &Bound<'_, Self>,
-        dsn: &str,
+        read: Result<ConnInfo, ConfigError>,
         given: Option<Bound<'_, PyAny>>,
         asynchronous: bool,
     ) -> PyResult<()> {
@@ -79,8 +80,15 @@ impl Connection {
             state.asynchronous = asynchronous;
             state.waiter = if asynchronous { Waiter::Program } else { Waiter::Call };
         }
-        let config = Config::shared(dsn, on_demand)
-            .map_err(|error| error::operational(format!("{error}\n")))?;
+        // SAFETY: the GIL is held, under which Python changes the environment. C code that changes it
+        // without the GIL races with any reader.
+        let environment = unsafe { Environment::of_process() };
+        // Without the GIL, as this reads files and looks accounts up.
+        let config =
+            slf.py().detach(|| read.and_then(|read| Config::of(read, &environment, on_demand)));
+        let mut config = config.map_err(|error| error::operational(format!("{error}\n")))?;
+        config.find_system_store();
+        let config = Arc::new(config);
         this.objects(slf.py()).credentials = given.map(Bound::unbind);
         let _ = this.config.set(Arc::clone(&config));
         let timeout = config.operation_timeout();
@@ -121,8 +129,7 @@ impl Connection {
 
     /// The bound on everything that needs another connection to the same server.
     pub fn connect_timeout(&self) -> Option<Duration> {
-        let seconds: i64 = self.config.get()?.get("connect_timeout")?.trim().parse().ok()?;
-        u64::try_from(seconds).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs)
+        self.config.get()?.connect_timeout()
     }
 }
 
@@ -205,23 +212,24 @@ fn connect<'py>(
         let secrets = [intern!(py, "password"), intern!(py, "oauth_token")];
         on_demand = moved(kwargs, secrets, PyAnyMethods::is_callable)?;
     }
-    let mut dsn = match MAKE_DSN.replaced(py)? {
-        Some(replaced) => replaced.call((dsn,), kwargs)?,
-        None => make_dsn(py, dsn, kwargs)?,
+    let (mut dsn, read) = match MAKE_DSN.replaced(py)? {
+        Some(replaced) => (replaced.call((dsn,), kwargs)?, None),
+        None => merge(py, dsn, kwargs)?,
     };
     if let Some(on_demand) = on_demand {
         let credentials = credentials::CREDENTIALS.bind(py)?.call((), Some(&on_demand))?;
         dsn = CREDENTIAL_DSN.bind(py)?.call_method1("carrying", (dsn, credentials))?;
     }
-    let connection = match (CONNECT.replaced(py)?, asynchronous) {
-        (None, None) => _connect(py, &dsn, connection_factory, 0, 0)?,
+    let replaced = CONNECT.replaced(py)?;
+    let connection = with_read(&dsn, read, || match (replaced, asynchronous) {
+        (None, None) => _connect(py, &dsn, connection_factory, 0, 0),
         (replaced, options) => {
             let options = options.unwrap_or_else(|| PyDict::new(py));
             options.set_item("connection_factory", connection_factory)?;
             let connect = replaced.unwrap_or(OWN_CONNECT.bind(py)?.clone());
-            connect.call((dsn,), Some(&options))?
+            connect.call((&dsn,), Some(&options))
         }
-    };
+    })?;
     if let Some(cursor_factory) = cursor_factory {
         connection.setattr(intern!(py, "cursor_factory"), cursor_factory)?;
     }
