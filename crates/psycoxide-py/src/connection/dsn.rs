@@ -1,4 +1,4 @@
-//! Connection strings: read, merged with keywords, and shown without their passwords.
+//! Connection strings: parsing, merging with keyword arguments, hiding passwords.
 
 use std::cell::RefCell;
 
@@ -14,13 +14,13 @@ use crate::imports::PARSE_DSN;
 use crate::text;
 
 thread_local! {
-    /// The string that `connect()` is calling a factory with, and what it has read of it.
+    /// The string that `connect()` is calling a factory with, and its options.
     static READ: RefCell<Option<(Py<PyAny>, ConnInfo)>> = const { RefCell::new(None) };
 }
 
-/// Calls a factory, for which [`read`] returns what was read of its argument, if it was.
+/// Calls a factory, during which [`read`] does not parse `dsn` again.
 ///
-/// A factory gets the string alone, as psycopg2's do, so that this cannot be an argument.
+/// The options are no argument, as a factory is called with the string alone, as in psycopg2.
 pub(super) fn with_read<T>(
     dsn: &Bound<'_, PyAny>,
     read: Option<ConnInfo>,
@@ -56,7 +56,7 @@ fn dsn_text(dsn: &Bound<'_, PyAny>) -> PyResult<String> {
     }
 }
 
-/// The connection string with `xxx` for its password; unchanged if it has none.
+/// The connection string with `xxx` in place of secrets; unchanged if it has none.
 pub(super) fn hide_password(read: &ConnInfo) -> String {
     if !read.options().any(|(keyword, _)| keyword.secret) {
         return read.text().to_owned();
@@ -68,7 +68,7 @@ pub(super) fn hide_password(read: &ConnInfo) -> String {
     shown
 }
 
-/// Appends an option to a connection string, its value quoted if need be.
+/// Appends an option to a connection string, its value quoted if necessary.
 fn append(dsn: &mut String, keyword: &str, value: &str) {
     if !dsn.is_empty() {
         dsn.push(' ');
@@ -136,7 +136,7 @@ pub fn make_dsn<'py>(
     merge(py, dsn, kwargs).map(|(dsn, _)| dsn)
 }
 
-/// What `make_dsn` does; also returns what was read of the result, unless the program has a
+/// Does the work of `make_dsn`. Also returns the options in the result, unless the program has a
 /// `parse_dsn` of its own.
 pub(super) fn merge<'py>(
     py: Python<'py>,
@@ -193,14 +193,14 @@ pub(super) fn merge<'py>(
     Ok((text, Some(read)))
 }
 
-/// The options in what a program's own `parse_dsn` gives.
+/// The options that a program's own `parse_dsn` returned.
 fn options_of(parsed: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
     let text = |value: Bound<'_, PyAny>| PyResult::Ok(value.str()?.to_str()?.to_owned());
     let items = parsed.cast::<PyDict>()?.iter();
     items.map(|(name, value)| Ok((text(name)?, text(value)?))).collect()
 }
 
-/// The keywords that a call gives, and their values, in order.
+/// The keyword arguments of a call, in order.
 #[derive(Default)]
 struct Given<'py> {
     options: Vec<(Bound<'py, PyString>, Bound<'py, PyAny>)>,
@@ -208,7 +208,7 @@ struct Given<'py> {
 }
 
 impl<'py> Given<'py> {
-    /// Adds a keyword; one that is None counts as not given.
+    /// Adds a keyword argument; None counts as absent.
     fn add(&mut self, keyword: Bound<'py, PyString>, value: Bound<'py, PyAny>) -> PyResult<()> {
         self.names_dbname |= keyword.to_str()? == "dbname";
         if !value.is_none() {
@@ -217,8 +217,8 @@ impl<'py> Given<'py> {
         Ok(())
     }
 
-    /// The error that a keyword is no option, which may be named: it is no part of a password, as a
-    /// word of a connection string may be.
+    /// The error for a keyword argument that is no option. It may show the name, which is no part
+    /// of a password, unlike a word in a connection string.
     fn unknown_option(&self) -> Option<PyErr> {
         let is_word = |name: &&str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         let mut names = self.options.iter().filter_map(|(keyword, _)| keyword.to_str().ok());
@@ -227,7 +227,7 @@ impl<'py> Given<'py> {
         Some(error::programming(text))
     }
 
-    /// Takes the value of a keyword out.
+    /// Removes a keyword argument, and returns its value.
     fn take(&mut self, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
         for (position, (keyword, _)) in self.options.iter().enumerate() {
             if keyword.to_str()? == name {

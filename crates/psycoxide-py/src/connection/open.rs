@@ -18,8 +18,8 @@ use crate::imports::{CONNECT, Lazy, MAKE_DSN};
 
 #[pymethods]
 impl Connection {
-    /// Opens the connection. Overridden by subclasses, so it is here that it happens, as in
-    /// psycopg2.
+    /// Opens the connection: here and not in `__new__`, as in psycopg2, so that subclasses can
+    /// override it.
     #[pyo3(signature = (dsn, r#async=0, async_=0))]
     fn __init__(
         slf: &Bound<'_, Self>,
@@ -32,8 +32,8 @@ impl Connection {
 }
 
 impl Connection {
-    /// What `__init__` does, for subclasses in Rust as well. `given` is the connection string that
-    /// the factory was called with, which may carry credentials.
+    /// Does the work of `__init__`, also for subclasses in Rust. `given` is the connection string
+    /// that the factory was called with, which may carry credentials; `dsn` may have more options.
     pub fn initialise(
         slf: &Bound<'_, Self>,
         dsn: &Bound<'_, PyAny>,
@@ -57,7 +57,7 @@ impl Connection {
         opened.inspect_err(|raised| this.note_error(raised, slf.py()))
     }
 
-    /// No transaction is ever begun: a replication session has none.
+    /// Makes this a connection that begins no transactions: a replication session has none.
     pub fn never_begins(&self, py: Python<'_>) {
         self.state(py).replication = true;
     }
@@ -73,15 +73,15 @@ impl Connection {
             Some(given) => given.getattr("gives_password")?.is_truthy()?,
             None => false,
         };
-        // Python is asked for a token in any case: where there is no callable it knows a flow.
+        // Python supplies a token in any case: without a callable it runs the device flow.
         let on_demand = OnDemand { password, token: true };
         {
             let mut state = this.state(slf.py());
             state.asynchronous = asynchronous;
             state.waiter = if asynchronous { Waiter::Program } else { Waiter::Call };
         }
-        // SAFETY: the GIL is held, under which Python changes the environment. C code that changes it
-        // without the GIL races with any reader.
+        // SAFETY: the GIL is held, under which Python changes the environment. C code that changes
+        // it without the GIL races with any reader.
         let environment = unsafe { Environment::of_process() };
         // Without the GIL, as this reads files and looks accounts up.
         let config =
@@ -92,7 +92,7 @@ impl Connection {
         this.objects(slf.py()).credentials = given.map(Bound::unbind);
         let _ = this.config.set(Arc::clone(&config));
         let timeout = config.operation_timeout();
-        // A Unix socket is connected at once, or not at all.
+        // Connecting to a Unix socket never waits, so the GIL is kept.
         let dialed = match config.is_local() {
             true => Link::dial(config),
             false => slf.py().detach(|| Link::dial(config)),
@@ -109,11 +109,11 @@ impl Connection {
         TurnGuard::take_any(slf, session)?.run(Connecting)
     }
 
-    /// The session is set up: statements can run.
+    /// Finishes connecting: the session is set up, and statements can run.
     pub fn connected(&self, py: Python<'_>) -> PyResult<()> {
         let session = self.session()?;
         if session.ask(|engine| engine.parameter("client_encoding").is_none()) == Some(true) {
-            // psycopg2's own words. To guess would be to garble text.
+            // The text is psycopg2's. A guessed encoding would garble texts.
             session.break_off();
             return Err(error::operational("server didn't return client encoding"));
         }
@@ -127,14 +127,14 @@ impl Connection {
         Ok(())
     }
 
-    /// The bound on everything that needs another connection to the same server.
+    /// The time that other connections to the same server may take, if it is limited.
     pub fn connect_timeout(&self) -> Option<Duration> {
         self.config.get()?.connect_timeout()
     }
 }
 
-/// Waits until the names of hosts are looked up, which libpq does before it first returns: what
-/// `fileno()` gives is a socket from the start.
+/// Waits until the names of hosts are looked up. libpq does so before it first returns, so that
+/// `fileno()` returns a socket from the start.
 fn look_up(py: Python<'_>, link: &mut Link, timeout: Option<Duration>) -> PyResult<()> {
     let until = timeout.map(|timeout| Instant::now() + timeout);
     while link.is_looking_up() {
@@ -167,7 +167,7 @@ fn _connect<'py>(
     };
     match r#async.max(async_) {
         0 => factory.call1((dsn,)),
-        // By position: subclasses call the parameter `async_` or `async`, as they like.
+        // By position, as subclasses name the parameter `async_` or `async`.
         asynchronous => factory.call1((dsn, asynchronous)),
     }
 }
@@ -239,7 +239,8 @@ fn connect<'py>(
 static OWN_CONNECT: Lazy = Lazy::new("psycoxide._psycopg", "_connect");
 static CREDENTIAL_DSN: Lazy = Lazy::new("psycoxide._credentials", "CredentialDSN");
 
-/// Moves the entries with these names, of those that `fit`, into a dict of their own.
+/// Moves the entries that have one of these names, and a value that `fit` accepts, into a dict of
+/// their own.
 fn moved<'py>(
     kwargs: &Bound<'py, PyDict>,
     names: [&Bound<'py, PyString>; 2],
