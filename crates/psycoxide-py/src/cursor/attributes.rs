@@ -173,7 +173,7 @@ impl Cursor {
 
     #[setter]
     fn set_withhold(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        // `False` itself changes nothing; what merely counts as false is refused, as in psycopg2.
+        // `False` itself changes nothing; other false values are refused, as in psycopg2.
         let unchanged = value.cast::<PyBool>().is_ok_and(|value| !value.is_true());
         if self.name().is_none() && !unchanged {
             return Err(error::programming("trying to set .withhold on unnamed cursor"));

@@ -1,9 +1,9 @@
 //! Statements whose results come in the types' binary formats, for a cursor that prefers them.
 //!
-//! Which columns can come in binary is known only when the server has told their types: such a
-//! statement is described first, and run in a second round trip by the extended query protocol.
-//! Its text has the parameters merged in, as always. What gives no rows, or only columns that come
-//! in text anyway, and what that protocol would not take, is run as without all this.
+//! Which columns can come in binary is known only after the server has told their types. So a
+//! statement is described first, and run in a second round trip by the extended query protocol. Its
+//! text has the parameters merged in, as always. A statement that returns no rows, has only columns
+//! that come in text, or cannot be run by that protocol, is run as on any other cursor.
 
 use std::sync::atomic::Ordering;
 

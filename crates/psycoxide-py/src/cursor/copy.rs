@@ -33,7 +33,7 @@ impl Cursor {
         turn.run(FileCopy::new(ForCursor::called(slf), file, size, sql, quoting))
     }
 
-    /// What every kind of COPY has to check first.
+    /// The checks that every kind of COPY begins with.
     fn check_copy<'py>(slf: &Bound<'py, Self>, method: &str) -> PyResult<Bound<'py, Connection>> {
         let connection = slf.get().open_connection(slf.py())?;
         connection.get().refuse_async(slf.py(), method)?;
@@ -42,7 +42,7 @@ impl Cursor {
     }
 }
 
-/// The parts of a `copy_from` or `copy_to`, quoted.
+/// The quoted parts of the statement of `copy_from()` or `copy_to()`.
 struct Quoted {
     name: Vec<u8>,
     columns: Vec<Vec<u8>>,

@@ -1,4 +1,5 @@
-//! Files whose content can be sent from where it lies, as nobody can tell whether they are read.
+//! File objects whose content COPY FROM sends from where it lies: no program can tell that `read()`
+//! was not called.
 
 use std::fs::File;
 use std::os::fd::BorrowedFd;
@@ -11,14 +12,14 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 use crate::encoding::{Encoded, QuoteContext};
 use crate::imports::{BUFFERED_RANDOM, BUFFERED_READER, BYTES_IO, FILE_IO, STRING_IO};
 
-/// Shorter content is read, and sent in one piece with what follows.
+/// Content up to this length is read, and sent in one piece with what follows.
 const MIN_LENGTH: usize = 64 << 10;
 
-/// A longer text is read in parts. Python makes the whole of it anew if it was given to `StringIO()`
-/// rather than written, which costs more the longer it is.
+/// A longer text is read in parts: if it was passed to `StringIO()` rather than written,
+/// `getvalue()` makes a copy of it, which costs more the longer the text is.
 const MAX_TEXT: u64 = 2 << 20;
 
-/// One of Python's own file objects, from where reading would go on.
+/// One of Python's own file objects, and the offset of what is sent next.
 pub(super) struct DirectFile {
     object: Py<PyAny>,
     content: Content,
@@ -31,11 +32,12 @@ enum Content {
         pipe: Arc<SplicePipe>,
     },
     Memory(Lent),
-    /// Encoded, and the number of its characters.
+    /// The encoded text, and its length in characters.
     Text(Lent, u64),
 }
 
-/// The memory of a `bytes` or an ASCII `str`, which never changes.
+/// The memory of a `bytes` or an ASCII `str`, which never changes, and the object, which keeps it
+/// alive.
 struct ObjectBytes {
     _owner: Py<PyAny>,
     bytes: *const [u8],
@@ -64,14 +66,14 @@ impl ObjectBytes {
 
 impl AsRef<[u8]> for ObjectBytes {
     fn as_ref(&self) -> &[u8] {
-        // SAFETY: the owner keeps them.
+        // SAFETY: the owner keeps the bytes alive.
         unsafe { &*self.bytes }
     }
 }
 
 impl DirectFile {
-    /// `None` for anything but that: what it gives may be another thing than what lies in it. What
-    /// fails here fails again when it is read, and is raised then.
+    /// Returns `None` for any other object, since its `read()` may return something else than what
+    /// it holds. An error here is ignored: it occurs again, and is raised, when the file is read.
     pub(super) fn of(object: &Bound<'_, PyAny>, context: &QuoteContext) -> PyResult<Option<Self>> {
         let py = object.py();
         let class = object.get_type();
@@ -91,7 +93,8 @@ impl DirectFile {
         Self { object: object.clone().unbind(), content, offset }
     }
 
-    /// Without a copy: it makes one itself before it is written to again.
+    /// Takes the bytes of a `BytesIO` without a copy: it makes one itself before it is written to
+    /// again.
     fn open_bytes(object: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
         let offset: u64 = object.call_method0("tell")?.extract()?;
         let value = object.call_method0("getvalue")?.cast_into::<PyBytes>()?;
@@ -102,8 +105,8 @@ impl DirectFile {
         Ok(Some(Self::new(object, Content::Memory(ObjectBytes::bytes(value)), offset)))
     }
 
-    /// What was written is a `str` already unless it is read in parts: then four bytes for each
-    /// character are made of it first.
+    /// Takes the text of a `StringIO`. What was written to it is a `str` already, unless it is read
+    /// in parts: then Python first makes four bytes of each character.
     fn open_text(object: &Bound<'_, PyAny>, context: &QuoteContext) -> PyResult<Option<Self>> {
         let offset: u64 = object.call_method0("tell")?.extract()?;
         let end: u64 = object.call_method1("seek", (0, 2))?.extract()?;
@@ -120,15 +123,15 @@ impl DirectFile {
         if !object.call_method0("readable")?.is_truthy()? {
             return Ok(None);
         }
-        // What was written through it and is not in the file yet.
+        // Writes what the object still has in its buffer.
         object.call_method0("flush")?;
         let offset: u64 = object.call_method0("tell")?.extract()?;
         let fd: i32 = object.call_method0("fileno")?.extract()?;
         if fd < 0 {
             return Ok(None);
         }
-        // SAFETY: the file object, which was just asked, has it open; nothing of Python runs before
-        // it is duplicated.
+        // SAFETY: the file object has just returned the descriptor, so it is open; no Python code
+        // runs before it is duplicated.
         let file = File::from(unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned()?);
         let metadata = file.metadata()?;
         if !metadata.is_file() || metadata.len() <= offset {
@@ -138,8 +141,8 @@ impl DirectFile {
         Ok(Some(Self::new(object, Content::File { file, pipe }, offset)))
     }
 
-    /// The next part, where it lies, and its length; none at the end, and where the rest has to be
-    /// read. That may wait for the disk.
+    /// The next part, as memory or in a pipe, and its length; `None` at the end, or if the rest has
+    /// to be read. May wait for the disk.
     pub(super) fn next(&self, py: Python<'_>) -> Option<(Body, u32)> {
         let (body, length) = match &self.content {
             Content::File { file, pipe } => {
@@ -155,20 +158,20 @@ impl DirectFile {
         (length > 0).then_some((body, length))
     }
 
-    /// So much of it is sent.
+    /// Moves the offset on by what was sent.
     pub(super) fn sent(&mut self, length: u32) {
         self.offset += u64::from(length);
     }
 
-    /// Whether the file is shorter now than what was sent of it. Of what was on its way when that
-    /// happened zeros may have been sent: the pages are the file's own.
+    /// Whether the file has become shorter than what was sent of it. If it was cut while data were
+    /// on their way, zeros may have been sent: the pages in the pipe are those of the file.
     pub(super) fn became_shorter(&self) -> bool {
         let Content::File { file, .. } = &self.content else { return false };
         file.metadata().is_ok_and(|metadata| metadata.len() < self.offset)
     }
 
-    /// Moves the file object to where reading would have brought it; whether that is its end for
-    /// certain. A text is as if it was read at once.
+    /// Moves the file object to the position that reading would have reached. Returns whether that
+    /// is certainly its end. A text counts as read in one piece.
     pub(super) fn sync_position(&self, py: Python<'_>) -> PyResult<bool> {
         let object = self.object.bind(py);
         let Content::Text(_, end) = self.content else {
@@ -182,7 +185,7 @@ impl DirectFile {
     }
 }
 
-/// Whether it is a file of the system, or may be one, behind Python's own objects for binary files.
+/// Whether the object is a `FileIO`, or one of Python's own buffers over one.
 fn is_file(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = object.py();
     let class = object.get_type();
@@ -194,7 +197,7 @@ fn is_file(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(raw.get_type().is(FILE_IO.bind(py)?) && !is_patched(object)? && !is_patched(&raw)?)
 }
 
-/// Whether somebody put a method of their own on the object.
+/// Whether a program has given the object attributes of its own, such as another `read`.
 fn is_patched(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     let own = object.getattr("__dict__")?;
     let own = own.cast::<PyDict>()?;

@@ -26,7 +26,7 @@ impl Cursor {
         text.merge(&context, vars)
     }
 
-    /// The same for a query that is run next. If its parameters do not fit, `cursor.query` is None.
+    /// The same for a query that is run next: if merging fails, `cursor.query` becomes None.
     fn merge_to_run(
         slf: &Bound<'_, Self>,
         query: &Bound<'_, PyAny>,
@@ -36,7 +36,7 @@ impl Cursor {
         text.merge(&context, vars).inspect_err(|_| slf.get().forget_query(slf.py()))
     }
 
-    /// Runs `sql`, which may not contain a NUL: the server would read only what is before it.
+    /// Runs `sql`, which may not contain a NUL: the server would read only what comes before it.
     pub(super) fn run(slf: &Bound<'_, Self>, sql: Vec<u8>, what: &str) -> PyResult<()> {
         let this = slf.get();
         let py = slf.py();
@@ -59,14 +59,15 @@ impl Cursor {
         turn.run(if this.prefers_binary(&sql) {
             Statement::in_binary(cursor, sql)
         } else if connection.get().state(py).begins() && is_protocol_independent(&sql) {
-            // Only where a BEGIN is due does it matter which of the two it is.
+            // The difference matters only if a BEGIN goes first.
             Statement::new(cursor, Request::statement(sql))
         } else {
             Statement::new(cursor, Request::query(sql))
         })
     }
 
-    /// `executemany()`, a round trip an item: the sum of the row counts, -1 if one is not known.
+    /// `executemany()` with a round trip for each item. Returns the sum of the row counts, -1 if
+    /// one is unknown.
     fn run_one_by_one(
         slf: &Bound<'_, Self>,
         query: &Bound<'_, PyAny>,
@@ -81,7 +82,7 @@ impl Cursor {
         Ok(total.rowcount())
     }
 
-    /// Begins an operation that somebody polls.
+    /// Begins an operation that `poll()` drives.
     pub fn start_polled(
         slf: &Bound<'_, Self>,
         connection: &Bound<'_, Connection>,
@@ -97,27 +98,27 @@ impl Cursor {
         polled::start(OperationContext { connection, session }, operation)
     }
 
-    /// Notes what is sent, for `cursor.query`.
+    /// Keeps the statement that is sent, for `cursor.query`.
     pub(super) fn note_query(&self, py: Python<'_>, sql: &[u8]) {
         let query = PyBytes::new(py, sql).into_any().unbind();
         let old = std::mem::replace(&mut self.objects(py).query, query);
         drop(old);
     }
 
-    /// `cursor.query` is None.
+    /// Sets `cursor.query` to None.
     pub(super) fn forget_query(&self, py: Python<'_>) {
         let old = std::mem::replace(&mut self.objects(py).query, py.None());
         drop(old);
     }
 
-    /// The query as it was last sent.
+    /// The last statement as it was sent.
     pub(super) fn query_bytes(&self, py: Python<'_>) -> Option<Py<PyBytes>> {
         let query = self.objects(py).query.clone_ref(py).into_bound(py);
         query.cast_into::<PyBytes>().ok().map(Bound::unbind)
     }
 }
 
-/// Refuses `method` while the answer to an asynchronous query is awaited.
+/// Refuses `method` while an asynchronous query is under way.
 fn refuse_polled(py: Python<'_>, connection: &Connection, method: &str) -> PyResult<()> {
     if connection.is_polled(py) && connection.open_session()?.is_polled() {
         return Err(error::programming(format!(
@@ -127,8 +128,8 @@ fn refuse_polled(py: Python<'_>, connection: &Connection, method: &str) -> PyRes
     Ok(())
 }
 
-// None of these has a signature that could be inspected, as none of psycopg2's has: polars and others
-// pass the parameters by position to what has none, and by names of their own else.
+// As in psycopg2, none of these methods has a signature that can be inspected. Without one, polars
+// and others pass the parameters by position; with one, by names that they choose.
 #[pymethods]
 impl Cursor {
     /// execute(query, vars=None) -- Run a statement, or several with `;` between them.
@@ -249,7 +250,7 @@ impl Cursor {
                 let context = connection.get().quote_context(slf.py());
                 let quoted = context.identifier(&name)?;
                 let quoted = context.decode(py, &quoted)?.to_str()?.to_owned();
-                // A placeholder's sign in a name is not a placeholder.
+                // A `%` in a name does not begin a placeholder.
                 names.push(format!("{}:=%s", quoted.replace('%', "%%")));
             }
             let sql = format!("SELECT * FROM {procname}({})", names.join(","));

@@ -1,10 +1,9 @@
-//! `executemany()` with hundreds of statements a round trip.
+//! `executemany()` with hundreds of statements per round trip.
 //!
-//! What a program can see is that of a loop over `execute()`: each statement is parsed, planned and
-//! run by itself, one after another, and after the first error the server skips the rest. So this
-//! is only done where that holds: in a transaction, for statements that cannot end it, over items
-//! whose iteration runs no code of the program's, with a peer that is known to keep count of what a
-//! server skips.
+//! To the program it looks like a loop over `execute()`: the server parses, plans and runs one
+//! statement after another, and after the first error it skips the rest. So it is done only where
+//! that holds: in a transaction, for statements that cannot end it, over items whose iteration runs
+//! no Python code, and with a peer that is known to count correctly what a server skips.
 
 use std::sync::Arc;
 
@@ -18,13 +17,13 @@ use crate::adapt;
 use crate::connection::Connection;
 use crate::driver::{Exchange, TurnGuard};
 
-/// So many statements are sent together at most.
+/// The most statements that are sent together.
 const MAX_STATEMENTS: usize = 1000;
 
-/// So many bytes of statements, or a little more, are sent together.
+/// A batch ends with the statement that brings it to this many bytes.
 const MAX_BYTES: usize = 128 << 10;
 
-/// The sum of row counts, of which one may be unknown.
+/// The sum of row counts, any of which may be unknown.
 #[derive(Default)]
 pub(super) struct RowCountSum {
     rows: i64,
@@ -37,13 +36,14 @@ impl RowCountSum {
         self.rows = self.rows.saturating_add(rowcount);
     }
 
-    /// The sum as `cursor.rowcount` has it.
+    /// The sum for `cursor.rowcount`: -1 if a count was unknown.
     pub(super) fn rowcount(&self) -> i64 {
         if self.unknown { -1 } else { self.rows }
     }
 }
 
-/// An item of an exact list or tuple; a list may change while it is gone through.
+/// An item of an exact list or tuple, `None` past its end; a list may change while it is iterated
+/// over.
 fn item<'py>(items: &Bound<'py, PyAny>, index: usize) -> Option<Bound<'py, PyAny>> {
     match items.cast_exact::<PyTuple>() {
         Ok(tuple) => tuple.get_item(index).ok(),
@@ -52,7 +52,8 @@ fn item<'py>(items: &Bound<'py, PyAny>, index: usize) -> Option<Bound<'py, PyAny
 }
 
 impl Cursor {
-    /// `executemany()` in batches, if that makes no difference: the sum of the row counts.
+    /// `executemany()` in batches. Returns the sum of the row counts, or `None`, with nothing done,
+    /// if the program could notice the difference.
     pub(super) fn run_in_batches(
         slf: &Bound<'_, Self>,
         query: &Bound<'_, PyAny>,
@@ -63,22 +64,24 @@ impl Cursor {
         }
         let py = slf.py();
         let connection = slf.get().open_connection(py)?;
-        // A query to be refused is refused at the first item, and not if there is none.
+        // A loop would raise an error of the query at the first item, and none if there are no
+        // items.
         let Ok(text) = Self::query_text(slf, query, connection) else { return Ok(None) };
         if !statement::is_plain(&text) {
             return Ok(None);
         }
         let mut total = RowCountSum::default();
         let mut index = 0;
-        // The first statement of a connection shows whether others may go together.
+        // The first statement of a connection shows whether others can share a round trip.
         let mut most = match connection.get().open_session()?.ask(|engine| engine.pipelines()) {
             Some(true) => MAX_STATEMENTS,
             _ => 1,
         };
-        // The memory of one batch serves for the next.
+        // Each batch reuses the memory of the last one.
         let mut shared = Arc::<Batch>::default();
         loop {
-            // All of it anew: while a batch ran, the session and the adapters may have changed.
+            // Made anew for each batch: while the last one ran, the session and the adapters may
+            // have changed.
             let context = Connection::adapt_context(connection);
             let mut merger = adapt::Merger::new(py, &text, &context)?;
             let batch = Arc::make_mut(&mut shared);
@@ -91,8 +94,8 @@ impl Cursor {
                     other = Some(Err(raised));
                     break;
                 }
-                // An adapter that writes what it likes may have begun another statement, or named a
-                // parameter of the server's kind.
+                // Raw SQL of an adapter may begin another statement, or contain a server-side
+                // parameter (`$1`).
                 let alone =
                     merger.wrote_raw_sql() && memchr::memchr2(b';', b'$', batch.rest()).is_some();
                 if alone || !batch.end_statement() {
@@ -102,7 +105,7 @@ impl Cursor {
             }
             most = MAX_STATEMENTS;
             let finished = batch.is_empty() && other.is_none();
-            // What stands before comes first, and may fail.
+            // The statements before it come first, and may fail.
             Self::run_batch(slf, &shared, &mut total)?;
             match other {
                 Some(Ok(sql)) => {
@@ -119,7 +122,8 @@ impl Cursor {
         }
     }
 
-    /// Runs the statements of a batch, together if the peer can and is in a transaction or will be.
+    /// Runs the statements of a batch: in one round trip, if the peer can and they are in a
+    /// transaction.
     fn run_batch(
         slf: &Bound<'_, Self>,
         batch: &Arc<Batch>,

@@ -1,8 +1,9 @@
 //! `executemany(prepare=True)`: a plain INSERT, parsed once and bound to each row.
 //!
-//! The server parses and plans the statement once for hundreds of rows, and values travel as they
-//! are, without quotes. It cannot be the default: what the server logs, where errors point, and which
-//! type a value has before the column's are not as with `execute()`.
+//! The server parses and plans the statement once for hundreds of rows, and values are sent as they
+//! are, without quotes. It cannot be the default: the server's log, the positions in errors, and
+//! the types that values have before they are converted to those of the columns differ from those
+//! of `execute()`.
 
 use std::collections::VecDeque;
 
@@ -18,35 +19,36 @@ use crate::driver::{Exchange, Launched, TurnGuard};
 use crate::encoding::QuoteContext;
 use crate::error;
 
-/// So many rows are sent together at first: the server has something to do soon.
+/// How many rows are sent together at first: few, so that the server can begin soon.
 const FIRST_ROWS: usize = 250;
 
-/// So many rows are sent together at most: each time twice as many as before, up to that.
+/// The most rows that are sent together: their number doubles from one time to the next, up to
+/// this.
 const MAX_ROWS: usize = 4000;
 
-/// So many bytes of rows, or a little more, are sent together.
+/// Rows are sent as soon as they have this many bytes.
 const MAX_BYTES: usize = 512 << 10;
 
-/// The statement, in both its forms.
+/// The statement in its two forms.
 struct PreparedInsert {
-    /// With `%s`, in the session's encoding.
+    /// With `%s`, in the client encoding.
     template: Vec<u8>,
     /// With `$1` and so on.
     numbered: Vec<u8>,
-    /// How the session quotes when it is begun.
+    /// How the session quoted when `executemany()` began.
     context: QuoteContext,
 }
 
 /// Rows to be sent together.
 struct RowsToSend<'py> {
     repeat: Repeat,
-    /// What they were made of, to name the one that fails.
+    /// The items that the rows were made of, to show the one that fails.
     rows: Vec<Bound<'py, PyAny>>,
-    /// Why the next item could not be one of them.
+    /// The exception for the next item, if no row could be made of it.
     failed: Option<PyErr>,
 }
 
-/// Rows that are sent, and not answered yet. Nothing else can be done on the connection meanwhile.
+/// Rows that were sent and not answered yet. Nothing else can be done on the connection meanwhile.
 struct RowsInFlight<'a, 'py> {
     launched: Launched<'a, 'py, Exchange>,
     connection: &'a Bound<'py, Connection>,
@@ -54,10 +56,11 @@ struct RowsInFlight<'a, 'py> {
 }
 
 impl Cursor {
-    /// `executemany()` of a prepared statement: the sum of the row counts.
+    /// `executemany()` of a prepared statement. Returns the sum of the row counts.
     ///
-    /// The next rows are written while the server is busy with those before. Items that code of the
-    /// program's makes are asked for only between: it may use the connection.
+    /// The next rows are written while the server works on the last ones. But an iterator that runs
+    /// Python code is asked for items only when no rows are on their way: that code may use the
+    /// connection.
     pub(super) fn run_prepared(
         slf: &Bound<'_, Self>,
         query: &Bound<'_, PyAny>,
@@ -102,7 +105,7 @@ impl Cursor {
                 in_flight = Some(Self::launch(slf, &statement, repeat, rows)?);
             }
             if let Some(raised) = failed {
-                // What stands before comes first, and may fail.
+                // The rows before it come first, and may fail.
                 Self::land(slf, &statement, in_flight.take(), &mut total)?;
                 slf.get().forget_query(py);
                 return Err(raised);
@@ -110,7 +113,8 @@ impl Cursor {
         }
     }
 
-    /// The types that the server takes the parameters for. The transaction is open then.
+    /// Has the server parse the statement, and returns the types of its parameters. A transaction
+    /// begins if there is none.
     fn parameter_types(slf: &Bound<'_, Self>, statement: &PreparedInsert) -> PyResult<Vec<u32>> {
         let request = Request::prepare(Vec::new(), statement.numbered.clone(), Vec::new());
         let connection = slf.get().open_connection(slf.py())?;
@@ -127,7 +131,7 @@ impl Cursor {
         }
     }
 
-    /// Writes the first of the items, as many as are sent together.
+    /// Writes waiting items as rows, as many as are sent together.
     fn write_rows<'py>(
         slf: &Bound<'py, Self>,
         statement: &PreparedInsert,
@@ -159,7 +163,7 @@ impl Cursor {
         Ok(RowsToSend { repeat, rows, failed })
     }
 
-    /// Sends rows, as far as that needs no wait.
+    /// Sends rows, as far as that is possible without a wait.
     fn launch<'a, 'py>(
         slf: &'a Bound<'py, Self>,
         statement: &PreparedInsert,
@@ -174,7 +178,7 @@ impl Cursor {
         Ok(RowsInFlight { launched, connection, rows })
     }
 
-    /// Waits for the answer to rows that were sent.
+    /// Waits for the reply to rows that were sent.
     fn land<'py>(
         slf: &Bound<'py, Self>,
         statement: &PreparedInsert,
@@ -195,7 +199,7 @@ impl Cursor {
                 &Connection::adapt_context(connection).with_quoting(statement.context),
             )
         {
-            // The error is about this row.
+            // The error is about this row: `cursor.query` shows it.
             this.note_query(py, &sql);
         }
         let affected = i64::try_from(done.affected).unwrap_or(i64::MAX);
@@ -203,7 +207,7 @@ impl Cursor {
         Self::take_outcome(slf, outcome)
     }
 
-    /// Takes the turn on a connection that is, or will be, in a transaction.
+    /// Takes the turn. Fails outside a transaction, unless one is about to begin.
     fn take_turn<'a, 'py>(connection: &'a Bound<'py, Connection>) -> PyResult<TurnGuard<'a, 'py>> {
         connection.get().refuse_tpc_prepared(connection.py(), "execute")?;
         let turn = TurnGuard::take_as(connection, "executemany")?;

@@ -14,10 +14,10 @@ use crate::cast::FetchContext;
 use crate::error;
 use crate::row::{self, RowMaker, RowType, collector};
 
-/// Rows of so many bytes are made before what they were made of is freed.
+/// On a `forward_only` cursor, about how many bytes of raw rows are decoded before they are freed.
 const FREE_AFTER: usize = 1 << 20;
 
-/// What the client has of a result.
+/// The next of the rows that the client holds.
 enum NextRow<'py> {
     Row(Bound<'py, PyAny>),
     End,
@@ -25,7 +25,7 @@ enum NextRow<'py> {
 }
 
 impl<'py> NextRow<'py> {
-    /// The same with the row changed.
+    /// Changes the row, if there is one.
     fn map(
         self,
         change: impl FnOnce(Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
@@ -42,8 +42,7 @@ fn nothing_to_fetch() -> PyErr {
 }
 
 impl Cursor {
-    /// The result and the place in it, with no rows made ahead; refuses to fetch where there is
-    /// nothing that could be fetched.
+    /// The result and the place in it, with no rows read ahead. Fails if there is no result.
     fn tuples(&self, py: Python<'_>) -> PyResult<(Arc<Tuples>, Place)> {
         let mut state = self.state(py);
         let fetched = &mut state.fetched;
@@ -55,7 +54,7 @@ impl Cursor {
         found.ok_or_else(nothing_to_fetch)
     }
 
-    /// The next row that the client has.
+    /// The next row that the client holds; `None` after the last one.
     #[inline(always)]
     fn next_row<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         match Self::next_read_ahead(slf) {
@@ -73,7 +72,7 @@ impl Cursor {
         }
     }
 
-    /// The next row, if it is made and is to stay a tuple.
+    /// The next row, if it was read ahead and is to stay a tuple.
     #[inline(always)]
     fn next_read_ahead<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, PyAny>> {
         let this = slf.get();
@@ -91,7 +90,7 @@ impl Cursor {
         Self::make_next(slf)
     }
 
-    /// The next row, if rows are to be something else than tuples.
+    /// The next row, if rows are to be something other than tuples.
     fn next_converted<'py>(slf: &Bound<'py, Self>) -> PyResult<NextRow<'py>> {
         let left = slf.get().state(slf.py()).fetched.left();
         match left {
@@ -113,7 +112,7 @@ impl Cursor {
         row.map(|row| row_type.convert(row))
     }
 
-    /// What the next row is to be. A row that fails already here is passed over as well.
+    /// The type of the next row. If it cannot be made, the row is skipped.
     fn next_row_type<'py>(slf: &Bound<'py, Self>) -> PyResult<RowType<'py>> {
         let (py, this) = (slf.py(), slf.get());
         if !this.makes_rows.load(Ordering::Acquire) {
@@ -134,14 +133,14 @@ impl Cursor {
         row_type.inspect_err(|_| this.skip_row(py))
     }
 
-    /// Goes on by one row.
+    /// Skips one row.
     #[cold]
     fn skip_row(&self, py: Python<'_>) {
         let ahead = self.state(py).fetched.skip();
         drop(ahead);
     }
 
-    /// The next row that is not made yet, as a tuple.
+    /// Makes the next row, a tuple, and reads others ahead if that is worth it.
     #[inline(never)]
     fn make_next<'py>(slf: &Bound<'py, Self>) -> PyResult<NextRow<'py>> {
         let mut state = slf.get().state(slf.py());
@@ -152,7 +151,7 @@ impl Cursor {
             if let Some(row) = Self::read_ahead(slf, &tuples, start, most) {
                 return Ok(NextRow::Row(row));
             }
-            // Another thread may have made some.
+            // Another thread may have read some ahead.
             let made = slf.get().state(slf.py()).fetched.next_read_ahead();
             if let Some(row) = made {
                 return Ok(NextRow::Row(row.into_bound(slf.py())));
@@ -163,7 +162,7 @@ impl Cursor {
         Self::make_one(slf, &Self::fetch_context(slf), None)
     }
 
-    /// The next row by itself: a tuple, or what `factory` makes.
+    /// Makes the next row alone: a tuple, or what `factory` returns.
     fn make_one<'py>(
         slf: &Bound<'py, Self>,
         fetch: &FetchContext<'_, 'py>,
@@ -184,15 +183,15 @@ impl Cursor {
         let mut next = start;
         let Some(source) = tuples.next_row(&mut next) else { return Ok(NextRow::End) };
         let built = row::build_row(fetch, &source, &tuples.plan, factory);
-        // A row that cannot be decoded is passed over: the next fetch goes on behind it.
+        // A row that cannot be decoded is skipped: the next fetch returns the one after it.
         if !this.state(slf.py()).fetched.pass(&tuples, start, next) {
-            // From where Python code has moved the cursor, by one row: as psycopg2 does.
+            // Python code has moved the cursor: it goes on by one row from there, as in psycopg2.
             this.skip_row(slf.py());
         }
         built.map(NextRow::Row)
     }
 
-    /// The next `count` rows that the client has, or as many as there are.
+    /// The next `count` rows that the client holds, or as many as there are.
     fn next_rows<'py>(slf: &Bound<'py, Self>, count: usize) -> PyResult<Bound<'py, PyList>> {
         let (tuples, place) = slf.get().tuples(slf.py())?;
         let count = count.min(tuples.len().saturating_sub(place.row));
@@ -218,8 +217,8 @@ impl Cursor {
         Ok(rows)
     }
 
-    /// The same as tuples, unless Python code runs while they are made: that may do anything with
-    /// the cursor between them.
+    /// The same as tuples; `None` if Python code runs while they are made, which may do anything
+    /// with the cursor between two of them.
     fn rows_at_once<'py>(
         slf: &Bound<'py, Self>,
         fetch: &FetchContext<'_, 'py>,
@@ -235,7 +234,7 @@ impl Cursor {
         Ok(Some(rows))
     }
 
-    /// As many of them as are made before what they were made of is freed.
+    /// The first of them: on a `forward_only` cursor as many as are decoded before they are freed.
     fn portion<'py>(
         slf: &Bound<'py, Self>,
         fetch: &FetchContext<'_, 'py>,
@@ -253,11 +252,11 @@ impl Cursor {
         built.map(Some)
     }
 
-    /// What every kind of fetch has to check first.
+    /// The checks that every kind of fetch begins with.
     #[inline]
     fn check_fetch(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
-        // Asked for each row: no error is thought of before there is one.
+        // This runs for each row, so an error is made only when it is needed.
         let session = this.connection.get().and_then(|connection| connection.get().any_session());
         if session.is_some_and(Session::is_at_rest) && !this.closed.load(Ordering::Acquire) {
             return Ok(());
@@ -336,7 +335,7 @@ impl Cursor {
         if let NextRow::Row(row) = Self::next_of_result(slf)? {
             return Ok(Some(row));
         }
-        // Nothing has been fetched yet, or all of that has been read.
+        // No row was fetched from the server yet, or all of them have been read.
         let itersize = this.state(slf.py()).itersize;
         Self::fetch_named(slf, Some(itersize))?;
         if itersize == 0 { Ok(None) } else { Self::next_row(slf) }

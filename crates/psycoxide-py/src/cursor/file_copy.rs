@@ -1,7 +1,8 @@
 //! COPY between a table and a file object, as an operation.
 //!
-//! The file is called only at pauses, with no lock held. What it raises ends the COPY; the
-//! server's answer is taken before the user hears of it, so the connection stays usable.
+//! The file's methods are called only at pauses, with no lock held. If they raise, the COPY is made
+//! to fail, and the exception is raised after the server's reply was read, so the connection stays
+//! usable.
 
 use std::time::Instant;
 
@@ -41,17 +42,17 @@ pub(super) struct FileCopy {
 
 /// How far a COPY came.
 enum Stage {
-    /// Nothing was sent.
+    /// Nothing was sent yet.
     First(Request),
-    /// The server has not said yet which way it goes.
+    /// The statement was sent; the server has not said yet in which direction it copies.
     Asked,
-    /// The file's content is sent from where it lies, as long as that can be.
+    /// The content of the file is sent from where it lies, as far as that is possible.
     Sending(DirectFile, Feed),
-    /// The file is read.
+    /// The file is read, by its method.
     Feeding(Feed),
-    /// The file is written, by its method, which takes str or bytes.
+    /// The file is written, by its method; `text` says whether that takes str.
     Writing { write: Py<PyAny>, text: bool },
-    /// The file raised: the COPY is ended, its outcome is still to come.
+    /// The file raised an exception: the COPY was made to fail, and its outcome is still to come.
     Failed(PyErr),
 }
 
@@ -73,7 +74,7 @@ impl FileCopy {
         Self { cursor, file, size, quoting, stage, refused: None }
     }
 
-    /// The server waits for data.
+    /// Begins to send, as the server waits for data.
     fn begin_feeding(&mut self, context: OperationContext<'_, '_>) -> PyResult<Next<()>> {
         let file = self.file.bind(context.py()).clone();
         let mut begin = || {
@@ -94,7 +95,7 @@ impl FileCopy {
         }
     }
 
-    /// Gives the engine what there is to send next.
+    /// Gives the engine the next data.
     fn feed(&mut self, context: OperationContext<'_, '_>, stage: Stage) -> PyResult<Next<()>> {
         let py = context.py();
         let feed = match stage {
@@ -111,7 +112,7 @@ impl FileCopy {
                     return self.end_feeding(context, became_shorter());
                 }
                 match settled {
-                    // What is left is to be read.
+                    // The rest has to be read.
                     Ok(false) => feed,
                     Ok(true) => {
                         let done = context.session.with_engine(Engine::copy_done);
@@ -144,8 +145,8 @@ impl FileCopy {
         }
     }
 
-    /// Hands over what the file gave, to be sent in the client encoding. Returns how much waits for
-    /// that, or nothing at the end of the file. The inner error is the conversation's.
+    /// Gives the engine what `read()` returned, in the client encoding. Returns how many bytes wait
+    /// to be sent, or `None` at the end of the file. The inner error is the conversation's.
     fn give(
         &self,
         context: OperationContext<'_, '_>,
@@ -172,7 +173,7 @@ impl FileCopy {
         }))
     }
 
-    /// Ends a COPY FROM because the file failed.
+    /// Makes a COPY FROM fail because the file did.
     fn end_feeding(
         &mut self,
         context: OperationContext<'_, '_>,
@@ -192,7 +193,7 @@ impl FileCopy {
         Ok(Next::Resume)
     }
 
-    /// The server sends data.
+    /// Begins to write, as the server sends data.
     fn begin_writing(&mut self, context: OperationContext<'_, '_>) -> PyResult<Next<()>> {
         let file = self.file.bind(context.py());
         let begun = method(file, "write").and_then(|write| Ok((write, is_text(file)?)));
@@ -215,7 +216,7 @@ impl FileCopy {
         write.bind(py).call1((data,)).map(drop)
     }
 
-    /// The COPY is over.
+    /// Ends the operation with the outcome of the COPY.
     fn end(&mut self, context: OperationContext<'_, '_>, outcome: Outcome) -> PyResult<Next<()>> {
         let py = context.py();
         if let Some(text) = self.refused.take() {
@@ -226,7 +227,7 @@ impl FileCopy {
                 chain_outcome(context, &raised, Some(outcome));
                 return Err(raised);
             }
-            // The server ended it.
+            // The server ended the COPY before everything was sent.
             Stage::Sending(direct, _) => {
                 direct.sync_position(py)?;
                 if direct.became_shorter() {
@@ -307,7 +308,8 @@ impl Operation for FileCopy {
     }
 }
 
-/// Sends data of a COPY from where they lie, or else a copy of them; false if they are to be read.
+/// Sends data from where they lie, or else a copy of them. Returns false if they have to be read
+/// from the file.
 fn lend(context: OperationContext<'_, '_>, body: &Body, length: u32) -> PyResult<bool> {
     if context.session.link().lend_copy_data(body.clone(), length) {
         return Ok(true);
@@ -317,7 +319,7 @@ fn lend(context: OperationContext<'_, '_>, body: &Body, length: u32) -> PyResult
     given.map(|()| true).map_err(|error| error::from_proto(&error))
 }
 
-/// Whether a file takes and gives str rather than bytes.
+/// Whether a file reads and writes str rather than bytes.
 fn is_text(file: &Bound<'_, PyAny>) -> PyResult<bool> {
     file.is_instance(imports::TEXT_IO_BASE.bind(file.py())?)
 }
@@ -334,7 +336,8 @@ fn became_shorter() -> PyErr {
     PyOSError::new_err("the file became shorter while it was sent")
 }
 
-/// Makes `answer` the cause of `raised`; what `raised` was already chained to comes first.
+/// Makes `answer` the cause of `raised`, or of the last exception that `raised` is chained to
+/// already.
 fn chain(py: Python<'_>, raised: &PyErr, answer: PyErr) {
     let mut last = raised.clone_ref(py);
     let mut seen = vec![last.value(py).as_ptr()];
@@ -348,7 +351,7 @@ fn chain(py: Python<'_>, raised: &PyErr, answer: PyErr) {
     last.set_cause(py, Some(answer));
 }
 
-/// Makes the error with which the COPY ended, if it did, the cause of what the file raised.
+/// Makes the server's error, if the COPY ended with one, the cause of the file's exception.
 fn chain_outcome(context: OperationContext<'_, '_>, raised: &PyErr, outcome: Option<Outcome>) {
     if let Some(report) = outcome.and_then(|outcome| outcome.error) {
         let py = context.py();

@@ -1,6 +1,6 @@
 //! The `cursor` class.
 //!
-//! The class itself stands here; its methods stand with the subject they are about.
+//! The class itself is here; its methods are in the files of their subjects.
 
 mod attributes;
 mod binary_results;
@@ -50,15 +50,15 @@ pub struct Cursor {
     name: OnceLock<Py<PyString>>,
     state: Guarded<State>,
     closed: AtomicBool,
-    /// Whether rows are made by the row factory: asked for each row.
+    /// Whether rows are made by the row factory. An atomic, as it is read for each row.
     makes_rows: AtomicBool,
-    /// Whether columns are to come in binary: asked for each statement.
+    /// Whether columns are to come in binary. An atomic, as it is read for each statement.
     binary: AtomicBool,
     objects: Guarded<Objects>,
     string_types: OnceLock<Py<PyDict>>,
 }
 
-/// What a cursor holds that is not Python's.
+/// The part of a cursor that holds no Python objects of its user.
 struct State {
     arraysize: i64,
     itersize: i64,
@@ -69,12 +69,12 @@ struct State {
 
 /// The Python objects that a cursor holds and its user may replace.
 struct Objects {
-    /// What the program has set; `datetime.timezone` if it has not.
+    /// As the program has set it; otherwise `datetime.timezone` is used.
     tzinfo_factory: Option<Py<PyAny>>,
     row_factory: Py<PyAny>,
-    /// The row factory, if it is a class whose rows need not be made by calling it.
+    /// The row factory, if it is a class whose rows can be made without calling it.
     row_class: Option<Arc<RowClass>>,
-    /// The keys of the last row that has some.
+    /// The keys of the last row that had any.
     row_keys: Option<Arc<RowKeys>>,
     query: Py<PyAny>,
     description: Option<Py<PyAny>>,
@@ -122,8 +122,8 @@ impl Cursor {
             .ok_or_else(|| error::interface("the cursor was not initialised: call its __init__"))
     }
 
-    /// The session, if neither it nor the cursor is closed: what it takes to read rows that are
-    /// there already, which a forked child may do.
+    /// The session, if neither it nor the cursor is closed: enough for reading rows that were
+    /// fetched already, which a forked child may do.
     #[inline]
     fn readable_session<'a>(&'a self, py: Python<'a>) -> PyResult<&'a Session> {
         match self.connection(py)?.get().unclosed_session() {
@@ -152,7 +152,7 @@ impl Cursor {
         self.string_types.get().map(|types| types.bind(py))
     }
 
-    /// What makes the `tzinfo` of aware datetimes, if the program has set that.
+    /// The factory of `tzinfo` objects, if the program has set one.
     fn tzinfo_factory(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.objects(py).tzinfo_factory.as_ref().map(|factory| factory.clone_ref(py))
     }
@@ -167,12 +167,12 @@ impl Cursor {
         self.objects(py).row_factory.clone_ref(py)
     }
 
-    /// Held for a moment, never across a call into Python.
+    /// Locks the state. Held for a moment, never across a call into Python.
     fn state<'a>(&'a self, py: Python<'a>) -> Guard<'a, State> {
         self.state.lock(py)
     }
 
-    /// Likewise.
+    /// Locks the objects, likewise.
     fn objects<'a>(&'a self, py: Python<'a>) -> Guard<'a, Objects> {
         self.objects.lock(py)
     }

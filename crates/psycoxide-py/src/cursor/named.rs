@@ -17,9 +17,10 @@ pub struct Named {
     pub declaration: Declaration,
     /// It was declared by `execute()`.
     pub executed: bool,
-    /// The connection's number at that time: another one means that the transaction is over.
+    /// The connection's `transaction_number` at that time: once that is another, the transaction is
+    /// over.
     pub transaction_number: u64,
-    /// It was declared here, and has not moved since: it stands before the first row.
+    /// It was declared here and has not moved since: it is before the first row.
     pub at_start: bool,
 }
 
@@ -80,7 +81,7 @@ impl Cursor {
         Ok(())
     }
 
-    /// Runs a command about the server's cursor; whatever the client had of it is forgotten.
+    /// Runs a command about the server's cursor. Rows that the client holds are dropped.
     ///
     /// A cursor `WITH HOLD` lives outside transactions and does not begin one.
     fn run_named(slf: &Bound<'_, Self>, request: Request) -> PyResult<()> {
@@ -92,8 +93,8 @@ impl Cursor {
         TurnGuard::take(connection)?.run(statement)
     }
 
-    /// Fetches the next rows, all that remain when there is no count; a negative one goes back, and
-    /// for none nothing is sent.
+    /// Fetches the next `count` rows, all remaining rows if it is `None`; a negative count moves
+    /// backwards, and for 0 only a cursor before its first row sends anything.
     pub(super) fn fetch_named(slf: &Bound<'_, Self>, count: Option<i64>) -> PyResult<()> {
         let this = slf.get();
         let connection = this.open_connection(slf.py())?;
@@ -103,13 +104,12 @@ impl Cursor {
         {
             return Err(error::programming("can't use a named cursor outside of transactions"));
         }
-        // FETCH 0 gives the row again that the cursor stands on, or fails where it cannot go back.
-        // Before the first row there is none, and programs ask in this way for the description.
+        // FETCH 0 returns the current row again, or fails if the cursor cannot move backwards.
+        // Before the first row there is none, and programs ask for the description in this way.
         if count == Some(0) && !this.state(slf.py()).named.at_start {
             return Ok(());
         }
         let name = this.quoted_name(slf.py(), connection.get())?;
-        // Before the next FETCH its rows are read, mostly: the memory serves again.
         Self::run_named(slf, Request::query(named::fetch(&name, count)))?;
         this.state(slf.py()).named.at_start &= count == Some(0);
         Ok(())
@@ -124,18 +124,19 @@ impl Cursor {
         Self::run_named(slf, Request::query(named::scroll(&name, count, absolute)))?;
         let mut state = this.state(slf.py());
         state.named.at_start = false;
-        // How far it moved is no number of rows.
+        // The distance that it moved is not a number of rows.
         state.fetched.rowcount = -1;
         Ok(())
     }
 
-    /// `close()` of a named cursor: closes the server's, where that can be and matters.
+    /// `close()` of a named cursor: closes the server's, if that is possible and needed.
     pub(super) fn close_named(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
         let py = slf.py();
         let connection = this.connection(py)?;
         let Some(session) = connection.get().session_to_end() else { return Ok(()) };
-        // In a failed transaction the server refuses, and closes the cursor at its end anyway.
+        // In a failed transaction the server refuses, and closes the cursor anyway when the
+        // transaction ends.
         let status = session.ask(|engine| engine.transaction_status());
         if status == Some(psycoxide_proto::TransactionStatus::InError) {
             return Ok(());
@@ -143,7 +144,7 @@ impl Cursor {
         this.check_transaction(slf.py(), connection.get())?;
         let named = this.state(slf.py()).named;
         if !named.executed {
-            // Never declared here: there may be one to close, left by a function.
+            // It was not declared here, but a function may have left one of this name.
             if connection.get().outside_transactions(slf.py()) && !named.declaration.withhold {
                 return Ok(());
             }

@@ -28,8 +28,8 @@ impl Fetched {
         self.tuples.as_ref().map(|tuples| tuples.len().saturating_sub(self.place.row))
     }
 
-    /// Frees the raw rows that were read, if the result is to be read forwards only: whole buffers, as
-    /// long as nobody else reads it.
+    /// Frees raw rows that were read, if the result can only be read forwards: whole buffers, while
+    /// nobody else reads the result.
     pub fn free_read(&mut self) {
         if let Some(tuples) = self.tuples.as_mut().filter(|tuples| tuples.freed.is_some())
             && let Some(Tuples { freed: Some(freed), result, .. }) = Arc::get_mut(tuples)
@@ -38,15 +38,14 @@ impl Fetched {
         }
     }
 
-    /// Goes to a place. No row may be read ahead.
+    /// Goes to a place. There must be no rows read ahead.
     pub fn go_to(&mut self, place: Place) {
         self.place = place;
         self.last = place;
         self.sequential_since = place.row;
     }
 
-    /// The place of a row. It is reached from the row read last if that is near, and else looked
-    /// up.
+    /// The place of a row: counted on from the last row read if that is near, otherwise looked up.
     pub fn seek(&self, tuples: &Tuples, row: usize) -> Place {
         /// Looking a place up takes about as long as walking over this many rows.
         const NEAR: usize = 64;
@@ -77,7 +76,7 @@ impl Fetched {
         stayed
     }
 
-    /// Goes on by one row. What is returned is to be dropped without the lock.
+    /// Skips one row. The returned rows are to be dropped without the lock.
     #[must_use]
     pub fn skip(&mut self) -> ReadAhead {
         let ahead = self.undo_read_ahead();

@@ -11,7 +11,7 @@ use crate::encoding::Encoded;
 use crate::error;
 use crate::imports;
 
-/// A query's text in the session's encoding, borrowed where it need not be made.
+/// A query's text in the client encoding, borrowed if no conversion is needed.
 pub(super) enum QueryText<'a, 'py> {
     Str(Encoded<'a, 'py>),
     Bytes(&'a [u8]),

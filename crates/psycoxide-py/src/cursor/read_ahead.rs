@@ -38,9 +38,9 @@ impl Fetched {
         Some(row)
     }
 
-    /// How many rows to read ahead: as many as were taken one by one so far, up to a limit. So a
-    /// single `fetchone()` makes one row, and rows made in vain are never the larger part, whatever
-    /// comes between.
+    /// How many rows to read ahead: as many as have been fetched one by one so far, up to a limit.
+    /// So a single `fetchone()` makes one row, and rows made in vain never outnumber those that
+    /// were used.
     #[inline]
     pub fn worth_reading_ahead(&self) -> Option<(Arc<Tuples>, usize)> {
         let most = self.place.row.saturating_sub(self.sequential_since).min(MAX_ROWS);
@@ -49,8 +49,8 @@ impl Fetched {
         (self.place.row >= tuples.rows_before_raw()).then(|| (Arc::clone(tuples), most))
     }
 
-    /// Forgets the rows that were read ahead, and moves the place back to the next row. What is
-    /// returned is to be dropped without the lock.
+    /// Discards the rows that were read ahead, and moves back to the first of them. The returned
+    /// rows are to be dropped without the lock.
     #[must_use]
     pub fn undo_read_ahead(&mut self) -> ReadAhead {
         let ahead = std::mem::take(&mut self.ahead);

@@ -27,7 +27,7 @@ pub struct Tuples {
 }
 
 impl Tuples {
-    /// Shares the result, in the memory of the last one if nobody reads that any more.
+    /// Puts the result behind an `Arc`: the last one, if nobody reads that any more.
     fn shared(self, last: Option<Arc<Self>>) -> Arc<Self> {
         if let Some(mut last) = last
             && let Some(place) = Arc::get_mut(&mut last)
@@ -78,7 +78,7 @@ impl Tuples {
 pub struct Reading<'a> {
     tuples: &'a Tuples,
     row: usize,
-    /// How many rows are not raw.
+    /// How many rows come before the raw ones.
     rows_before_raw: usize,
     raw: RowIter<'a>,
 }
@@ -127,7 +127,7 @@ impl<'a> StoredRows<'a> for Reading<'a> {
 
 /// The state of a cursor after a statement.
 pub struct Fetched {
-    /// The rows, if the statement gave any kind of table.
+    /// The rows, if the statement returned any kind of table.
     pub tuples: Option<Arc<Tuples>>,
     /// Which row is next; its number is `cursor.rownumber`. While rows are read ahead, its position
     /// is behind the last of them: [`Fetched::undo_read_ahead`] takes it back.
@@ -162,7 +162,7 @@ impl Default for Fetched {
 }
 
 impl Fetched {
-    /// Forgets everything. What is returned is to be dropped without the lock.
+    /// Forgets everything. The returned rows are to be dropped without the lock.
     #[must_use]
     fn clear(&mut self) -> (Option<Arc<Tuples>>, ReadAhead) {
         self.go_to(Place::default());
@@ -179,8 +179,8 @@ impl Cursor {
         drop(self.forget(py));
     }
 
-    /// The same; returns the result, for its memory to be used again. The raw rows of a named
-    /// cursor go back to the session, so that its next rows arrive where the last ones were.
+    /// The same; returns the result, whose memory can be used again. The raw rows of a named cursor
+    /// go back to the session, so that its next rows arrive where the last ones were.
     fn forget(&self, py: Python<'_>) -> Option<Arc<Tuples>> {
         let (tuples, ahead) = self.state(py).fetched.clear();
         let description = self.objects(py).description.take();
@@ -259,7 +259,7 @@ impl Cursor {
         };
         let mut state = this.state(slf.py());
         let fetched = &mut state.fetched;
-        // Forgotten already, unless the look-up of a caster ran a statement on this cursor.
+        // Empty by now, unless looking up a caster ran a statement on this cursor.
         let old = fetched.clear();
         fetched.tuples = tuples;
         fetched.rowcount = rowcount;

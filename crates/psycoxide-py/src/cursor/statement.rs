@@ -14,9 +14,9 @@ use crate::row::{EagerRows, LONG_FIELD};
 
 /// The cursor that an operation is for.
 pub enum ForCursor {
-    /// A call on the cursor waits.
+    /// A method of the cursor waits.
     Called(Py<Cursor>),
-    /// Somebody polls the connection: the cursor may be gone by the end.
+    /// The program polls the connection: the cursor may be gone before the end.
     Polled(Py<PyWeakrefReference>),
 }
 
@@ -51,7 +51,7 @@ impl ForCursor {
     }
 }
 
-/// Runs a statement, and gives the cursor what came of it.
+/// Runs a statement, and gives its outcome to the cursor.
 pub(super) struct Statement {
     sink: EagerSink,
     stage: Stage,
@@ -62,7 +62,7 @@ pub(super) struct Statement {
 
 /// How far a statement came.
 enum Stage {
-    /// Nothing was sent.
+    /// Nothing was sent yet.
     First(Request),
     /// The statement is described, to learn which columns can come in binary.
     Describing(Vec<u8>),
@@ -71,15 +71,15 @@ enum Stage {
 }
 
 impl Statement {
-    /// Runs `request` in a transaction, which begins if there is none and the connection is to have
-    /// one. Long rows become objects while they arrive.
+    /// Runs `request` in a transaction: one begins if there is none, outside autocommit mode. Rows
+    /// with long fields become objects while they arrive.
     pub fn new(cursor: ForCursor, request: Request) -> Self {
         let sink = EagerSink { cursor, rows: None };
         let stage = Stage::First(request.offering(LONG_FIELD));
         Self { sink, stage, in_transaction: true, refused: None }
     }
 
-    /// The same for a statement whose columns are to come in binary where they can.
+    /// The same for a statement whose columns are to come in binary if they can.
     pub fn in_binary(cursor: ForCursor, sql: Vec<u8>) -> Self {
         let sink = EagerSink { cursor, rows: None };
         Self { sink, stage: Stage::Describing(sql), in_transaction: true, refused: None }
@@ -142,7 +142,7 @@ impl Operation for Statement {
     }
 }
 
-/// How to run a statement, by its description, so that columns come in binary where they can.
+/// The request that runs a described statement, with binary columns where that is possible.
 fn choose_formats(
     context: OperationContext<'_, '_>,
     cursor: &Bound<'_, Cursor>,
@@ -166,10 +166,10 @@ fn choose_formats(
     Ok(Request::extended(request))
 }
 
-/// Takes rows for a cursor while they arrive.
+/// Decodes rows for a cursor while they arrive.
 struct EagerSink {
     cursor: ForCursor,
-    /// What was taken; nothing, nearly always.
+    /// The rows so far; nearly always there are none.
     rows: Option<Box<EagerRows>>,
 }
 

@@ -27,7 +27,7 @@ impl Cursor {
         FetchContext::new(slf.as_any(), tzinfo_factory)
     }
 
-    /// The registries that count for this cursor.
+    /// The registries in which this cursor looks up typecasters.
     pub(super) fn registries<'py>(&self, py: Python<'py>) -> PyResult<Registries<'py>> {
         let connection = self.connection(py)?.get();
         Ok(Registries::new(py, [self.registered_types(py), Some(connection.string_types(py))]))
