@@ -1,6 +1,6 @@
-//! What adapters take from a connection: `prepare()`.
+//! `prepare()` of the adapters, which takes the quoting rules from a connection.
 //!
-//! The adapters themselves know no connection, only what is handed to them here.
+//! The adapters' own files do not know connections, only the values that are passed to them here.
 
 use pyo3::prelude::*;
 

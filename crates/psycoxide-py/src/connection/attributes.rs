@@ -1,4 +1,4 @@
-//! What can be read from a connection, what of it can be replaced, and its end.
+//! The attributes of a connection, and `close()`.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -25,7 +25,7 @@ impl Connection {
 }
 
 impl Connection {
-    /// The `repr()` of an object of this class of psycopg2's.
+    /// The text for `repr()`, with psycopg2's name of the class.
     pub fn describe(slf: &Bound<'_, Self>, class: &str) -> String {
         let dsn = slf.get().dsn.get().map_or("<uninitialised>", String::as_str);
         let closed = slf.get().closed();
@@ -49,9 +49,9 @@ impl Connection {
             return Ok(());
         }
         if session.claim_to_end() && session.closed() == Closed::Open && !this.is_polled(slf.py()) {
-            // Another thread's statement may end first.
+            // A statement of another thread may end first.
             let turn = TurnGuard::take_any(slf, session);
-            // Else it is this thread's own, of another greenlet that waits in the wait callback.
+            // If there is no turn, this thread has it: for another greenlet, in the wait callback.
             if turn.is_err() && session.is_polled() {
                 session.hang_up();
             } else {
@@ -70,7 +70,7 @@ impl Connection {
     #[getter]
     fn closed(&self) -> i32 {
         let closed = match self.session.get() {
-            // Where another process has it there is nothing to be had any more.
+            // Another process uses the session: it is lost to this one.
             Some(session) if session.refusal().is_some() && session.closed() == Closed::Open => {
                 Closed::Broken
             }

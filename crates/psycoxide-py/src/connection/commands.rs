@@ -1,4 +1,4 @@
-//! Statements of the driver's own.
+//! Statements that the driver sends for its own purposes.
 
 use std::collections::VecDeque;
 
@@ -8,8 +8,8 @@ use pyo3::prelude::*;
 
 use crate::driver::{Next, Operation, OperationContext, unasked_copy};
 
-/// Runs statements that return no rows, one after another, without a transaction around them, up to
-/// the first that fails.
+/// Runs statements that return no rows, one after another, outside transactions, and stops at the
+/// first error.
 #[derive(Default)]
 pub struct Commands {
     commands: VecDeque<Vec<u8>>,

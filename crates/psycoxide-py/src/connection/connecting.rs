@@ -8,7 +8,7 @@ use super::credentials;
 use crate::driver::{Next, Operation, OperationContext};
 use crate::error;
 
-/// What the session does by itself from its first byte on. It asks for what only Python can give.
+/// Connecting. The session does it by itself, but asks for what only Python can give.
 pub struct Connecting;
 
 impl Operation for Connecting {

@@ -31,7 +31,8 @@ impl Connection {
         if this.state(slf.py()).encoding == wanted {
             return Ok(());
         }
-        // Before anything is sent: a session in an encoding that Python has no codec for is lost.
+        // Before anything is sent: without a codec in Python for its encoding, the session would be
+        // lost.
         if psycoxide_sql::encoding::by_name(&wanted).is_some() {
             ClientEncoding::lookup(slf.py(), &wanted)?;
         }

@@ -13,8 +13,8 @@ impl Connection {
         self.state(py).error_message = Some(raised.value(py).to_string());
     }
 
-    /// The exception for the server's report about `query`, which `cursor` executed. Its text is
-    /// kept.
+    /// The exception for the server's error report about `query`, which `cursor` executed. Its text
+    /// is kept for `info.error_message`.
     #[cold]
     pub fn reported(
         &self,

@@ -282,7 +282,7 @@ impl ConnectionInfo {
         let connection = self.connection.get();
         let message = connection.state(py).error_message.clone();
         let closed = connection.session.get().map(|session| session.closed() == Closed::ByUser);
-        // psycopg2's text where it has no connection to ask.
+        // The text of psycopg2 if it has no connection to ask.
         let nobody = || "connection pointer is NULL\n".to_owned();
         match closed {
             Some(true) => Some(nobody()),

@@ -1,7 +1,7 @@
 //! The `connection` class.
 //!
-//! The class itself and what belongs to any of its methods stand here; the methods stand with the
-//! subject they are about.
+//! The class itself, and what several of its methods need, is here; the methods are in the files of
+//! their subjects.
 
 mod adapters;
 mod attributes;
@@ -46,11 +46,11 @@ pub struct Connection {
     session: OnceLock<Session>,
     /// The connection string with its password hidden.
     dsn: OnceLock<String>,
-    /// Every option in force.
+    /// All options in effect.
     config: OnceLock<Arc<Config>>,
-    /// `close()` was called, and `__init__` never.
+    /// `close()` was called, but never `__init__`.
     closed_blank: AtomicBool,
-    /// How text is quoted for the session, as of now.
+    /// How text is quoted for the session at present.
     quoting: SessionQuoting,
     state: Guarded<State>,
     objects: Guarded<Objects>,
@@ -63,9 +63,9 @@ struct Objects {
     notices: Py<PyAny>,
     notifies: Py<PyAny>,
     cursor_factory: Py<PyAny>,
-    /// The operation that somebody polls.
+    /// The operation that `poll()` drives.
     running: Option<PolledOperation>,
-    /// What gives passwords and tokens, until the session stands.
+    /// The supplier of passwords and tokens, until the connection is open.
     credentials: Option<Py<PyAny>>,
 }
 
@@ -100,7 +100,7 @@ impl Connection {
         }
     }
 
-    /// The session, or the error that there is none (any more).
+    /// The session, or an error if there is none, or none any more.
     #[inline]
     pub fn session(&self) -> PyResult<&Session> {
         self.any_session().ok_or_else(|| {
@@ -108,43 +108,47 @@ impl Connection {
         })
     }
 
-    /// Whether `__init__` never ran. Programs make such an instance to stand for a connection, with
-    /// the methods of their own: what psycopg2's do on it without harm, ours do.
+    /// Whether `__init__` never ran. Some programs use such an instance, with methods of their own,
+    /// in place of a connection: what works on it in psycopg2 works here.
     pub fn is_blank(&self) -> bool {
         self.dsn.get().is_none() && !self.closed_blank.load(Ordering::Acquire)
     }
 
-    /// Refuses an instance whose `__init__` never ran, as psycopg2 does with this class of exception.
+    /// Refuses an instance whose `__init__` never ran, with the class of exception that psycopg2
+    /// raises there.
     pub fn refuse_blank(&self, exception: fn(String) -> PyErr) -> PyResult<()> {
         if self.is_blank() { Err(exception(NOT_INITIALISED.to_owned())) } else { Ok(()) }
     }
 
-    /// The session, however it stands.
+    /// The session, in whatever state.
     #[inline]
     pub fn any_session(&self) -> Option<&Session> {
         self.session.get()
     }
 
-    /// The session, if it is open and this process may use it: no other one may from then on.
+    /// The session, if it is open and this process may use it; from then on, no other process may.
     pub fn open_session(&self) -> PyResult<&Session> {
         let session = self.unclosed_session().map_err(|closed| self.refusal().unwrap_or(closed))?;
         self.claim()?;
         Ok(session)
     }
 
-    /// The session, if it is open and this process may come to use it: for what sends nothing.
+    /// The session, if it is open and this process may still claim it: for methods that send
+    /// nothing.
     pub fn usable_session(&self) -> PyResult<&Session> {
         let session = self.unclosed_session().map_err(|closed| self.refusal().unwrap_or(closed))?;
         session.check_claim().map_err(refused)?;
         Ok(session)
     }
 
-    /// The session, if there is something that this process may end in it.
+    /// The session, if this process may end something in it: a forked child may not, before it has
+    /// used the session itself.
     pub fn session_to_end(&self) -> Option<&Session> {
         self.unclosed_session().ok().filter(|session| session.claim_to_end())
     }
 
-    /// The session, if it is not closed; any process that has it may look at it.
+    /// The session, if it is not closed. A forked child that has not claimed it may look at it,
+    /// too.
     #[inline]
     pub fn unclosed_session(&self) -> PyResult<&Session> {
         let session = self.session()?;
@@ -154,21 +158,22 @@ impl Connection {
         Ok(session)
     }
 
-    /// Has this process use the session, if there is one. Of those that a fork left with it one may:
-    /// two on one conversation would read each other's answers.
+    /// Claims the session, if there is one, for this process. Of the processes that share it after
+    /// a fork only one may use it: two would read each other's replies.
     pub fn claim(&self) -> PyResult<()> {
         self.session.get().map_or(Ok(()), |session| session.claim().map_err(refused))
     }
 
-    /// The error that another process has the session, if one has; not once it was closed here.
+    /// The error that another process uses the session, if one does; `None` once the connection was
+    /// closed here.
     pub fn refusal(&self) -> Option<PyErr> {
         let session = self.session.get().filter(|session| session.closed() != Closed::ByUser)?;
         session.refusal().map(refused)
     }
 
-    /// After a request that began with BEGIN: there is no transaction if that failed, or the
-    /// connection is gone. What the server says of its state does not count: a peer that knows no
-    /// transactions may say nothing of them.
+    /// Called after a request with a BEGIN: if that failed, or the connection is gone, there is no
+    /// transaction. The transaction status that the server reports does not decide: some poolers
+    /// report none.
     pub fn forget_failed_begin(&self, py: Python<'_>) {
         let begun = self.session.get().and_then(|session| session.ask(Engine::has_begun));
         if begun != Some(true) {
@@ -179,13 +184,13 @@ impl Connection {
         }
     }
 
-    /// Whether the next statement will run without a transaction around it.
+    /// Whether the next statement runs outside a transaction.
     pub fn outside_transactions(&self, py: Python<'_>) -> bool {
         let state = self.state(py);
         state.autocommit && !state.entered
     }
 
-    /// What the driver knows of the session. Held for a moment, never across a call into Python.
+    /// Locks the state of the driver. Held for a moment, never across a call into Python.
     pub fn state<'a>(&'a self, py: Python<'a>) -> Guard<'a, State> {
         self.state.lock(py)
     }
@@ -194,17 +199,17 @@ impl Connection {
         self.objects.lock(py)
     }
 
-    /// How text is to be quoted for this session, as of now.
+    /// A snapshot of how text is quoted for this session.
     pub fn quote_context(&self, py: Python<'_>) -> QuoteContext {
         self.quoting.now(py)
     }
 
-    /// The same, for adapters that quote later.
+    /// How text is quoted for this session, for adapters that quote later.
     pub fn session_quoting(&self) -> &SessionQuoting {
         &self.quoting
     }
 
-    /// For whom this connection's values are written, as of now.
+    /// The context in which values for this connection are adapted: a snapshot.
     pub fn adapt_context<'a, 'py>(slf: &'a Bound<'py, Self>) -> AdaptContext<'a, 'py> {
         AdaptContext::new(slf.as_any(), &slf.get().quoting)
     }
@@ -219,12 +224,12 @@ impl Connection {
         self.state(py).asynchronous
     }
 
-    /// Whether the program waits for answers, by `poll()`.
+    /// Whether the program waits for replies, by `poll()`.
     pub fn is_polled(&self, py: Python<'_>) -> bool {
         self.state(py).waiter == Waiter::Program
     }
 
-    /// Refuses what an asynchronous connection may not do.
+    /// Refuses a method on an asynchronous connection.
     pub fn refuse_async(&self, py: Python<'_>, what: &str) -> PyResult<()> {
         if self.is_async(py) {
             return Err(error::programming(format!("{what} cannot be used in asynchronous mode")));
@@ -232,7 +237,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Refuses what a wait callback cannot wait for.
+    /// Refuses a method whose waiting a wait callback cannot do.
     pub fn refuse_green(&self, py: Python<'_>, what: &str) -> PyResult<()> {
         if green::callback(py).is_some() {
             return Err(error::programming(format!(
@@ -242,7 +247,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Refuses what cannot be done between `tpc_prepare()` and its end.
+    /// Refuses a method between `tpc_prepare()` and the end of that transaction.
     pub fn refuse_tpc_prepared(&self, py: Python<'_>, what: &str) -> PyResult<()> {
         if self.state(py).status == Status::Prepared {
             return Err(error::programming(format!(
@@ -252,7 +257,7 @@ impl Connection {
         Ok(())
     }
 
-    /// The class of `cursor()` when the call names none.
+    /// The factory that `cursor()` uses when the call names none.
     pub fn cursor_factory(&self, py: Python<'_>) -> Py<PyAny> {
         self.objects(py).cursor_factory.clone_ref(py)
     }

@@ -9,19 +9,19 @@ use crate::driver::{TurnGuard, deliver};
 use crate::error;
 
 impl Connection {
-    /// Keeps the operation that `poll()` goes on with.
+    /// Keeps the operation that `poll()` drives.
     pub fn set_running(&self, py: Python<'_>, running: PolledOperation) {
         let old = self.objects(py).running.replace(running);
         drop(old);
     }
 
-    /// The operation that `poll()` goes on with.
+    /// Takes the operation that `poll()` drives.
     pub fn take_running(&self, py: Python<'_>) -> Option<PolledOperation> {
         self.objects(py).running.take()
     }
 
-    /// What `poll()` answers without going on: when it is called for the first time, as psycopg2's,
-    /// and when connecting has failed.
+    /// The result of `poll()` if it does nothing: at the first call, as in psycopg2, and after
+    /// connecting has failed.
     fn poll_connecting(&self, py: Python<'_>, session: &Session) -> Option<PyResult<i32>> {
         let mut state = self.state(py);
         match (session.closed(), state.is_connecting()) {
@@ -54,7 +54,7 @@ impl Connection {
         if let Some(polled) = this.poll_connecting(slf.py(), session) {
             return polled;
         }
-        // The end of an operation is told even if it was the end of the session as well.
+        // The end of an operation is reported even if the session ended with it.
         if session.is_polled() && session.closed() != Closed::ByUser {
             let polled = polled::poll(slf, session);
             return polled.inspect_err(|raised| this.note_error(raised, slf.py()));

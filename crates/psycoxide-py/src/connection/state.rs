@@ -1,4 +1,4 @@
-//! What the driver knows of a session: its transaction, as far as the driver drives it.
+//! What the driver knows about a session, first of all the transaction that it has begun.
 
 use psycoxide_net::SessionSnapshot;
 use psycoxide_proto::Request;
@@ -9,14 +9,14 @@ use crate::cast::PlanCache;
 /// `connection.status`: what the *driver* did, not what the server says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Status {
-    /// Nothing is ready: the connection is being made. An asynchronous one was not polled yet.
+    /// The connection is being opened. An asynchronous one was not polled yet.
     #[default]
     Setup,
-    /// No transaction was begun.
+    /// The driver has begun no transaction.
     Ready,
-    /// The driver began a transaction.
+    /// The driver has begun a transaction.
     Begin,
-    /// An asynchronous connection is under way.
+    /// An asynchronous connection is being opened, and was polled.
     Connecting,
     /// `tpc_prepare()` was called.
     Prepared,
@@ -35,7 +35,7 @@ impl Status {
     }
 }
 
-/// Who waits for the answers to what a program runs on a connection.
+/// Who waits for the replies to what a program runs on a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Waiter {
     /// The call itself, or the wait callback within it.
@@ -48,39 +48,40 @@ pub enum Waiter {
 /// The driver's view of a session.
 #[derive(Default)]
 pub struct State {
-    /// What the driver did last.
+    /// The driver's status.
     pub status: Status,
-    /// Grows when a transaction ends: a named cursor made before is gone.
+    /// Counts the transactions that have ended: a named cursor or large object with another number
+    /// is gone.
     pub transaction_number: u64,
     /// No `BEGIN` is sent on the user's behalf.
     pub autocommit: bool,
     /// A replication session: no transaction is ever begun.
     pub replication: bool,
-    /// Who waits for answers.
+    /// Who waits for replies.
     pub waiter: Waiter,
-    /// Opened with `async=1`: psycopg2's rules for such a connection hold, under which there are no
-    /// transactions, named cursors, COPY, large objects and the like.
+    /// Opened with `async=1`: psycopg2's rules hold, which forbid transactions, named cursors,
+    /// COPY, large objects and the like.
     pub asynchronous: bool,
     /// Inside `with connection:`.
     pub entered: bool,
     /// How transactions begin.
     pub characteristics: Characteristics,
-    /// The identifier of the two-phase transaction under way, as the server knows it.
+    /// The identifier of the current two-phase transaction, as the server knows it.
     pub tpc: Option<String>,
-    /// The client encoding as PostgreSQL names it, cleaned.
+    /// The client encoding: PostgreSQL's name without punctuation.
     pub encoding: String,
-    /// The name under which the program asked for the encoding, as long as the server reports the
-    /// encoding that it named: a codec may belong to the one name (cp950) and not to the other.
+    /// The name by which the program set the encoding, while the server still reports that
+    /// encoding. It decides the codec: cp950 for WIN950, which the server reports as BIG5.
     pub asked_encoding: Option<AskedEncoding>,
-    /// Which version of the session's parameters the encoding and the quoting were made from.
+    /// The version of the session's parameters that encoding and quoting were derived from.
     pub parameters_version: Option<u64>,
-    /// What forked children are told.
+    /// What forked children can read.
     pub snapshot: Option<Box<SessionSnapshot>>,
-    /// The server's version and the protocol's, which are told after the end as well.
+    /// The versions of the server and the protocol, which can be read after the end as well.
     pub versions: (i64, i32),
-    /// How the columns of the last results became objects.
+    /// How to decode the columns of the last results.
     pub plans: PlanCache,
-    /// What went wrong last, as `info.error_message` shows it.
+    /// The text of the last error, for `info.error_message`.
     pub error_message: Option<String>,
 }
 
@@ -92,19 +93,19 @@ pub struct AskedEncoding {
 }
 
 impl State {
-    /// Whether a connection that somebody polls is still being made, or did not come about.
+    /// Whether a polled connection is still being opened, or could not be opened.
     pub fn is_connecting(&self) -> bool {
         self.waiter == Waiter::Program && matches!(self.status, Status::Setup | Status::Connecting)
     }
 
-    /// Whether the driver is to send a `BEGIN` before the next statement.
+    /// Whether the driver has to send a `BEGIN` before the next statement.
     pub fn begins(&self) -> bool {
         let wanted = !self.asynchronous && !self.replication && (!self.autocommit || self.entered);
         wanted && self.status == Status::Ready
     }
 
-    /// Puts the `BEGIN` in front of a request, if there has to be one, and notes that; whether there
-    /// is one.
+    /// Puts a `BEGIN` in front of a request, and notes that, if one has to be sent. Returns whether
+    /// it did.
     pub fn begin(&mut self, request: Request) -> (Request, bool) {
         if !self.begins() {
             return (request, false);
@@ -113,8 +114,8 @@ impl State {
         (request.begin(self.characteristics.begin().as_bytes()), true)
     }
 
-    /// The statement that ends the transaction, if there is one: whatever comes of it, the
-    /// transaction is over.
+    /// The statement that ends the transaction, if there is one. The transaction counts as over,
+    /// whether the statement succeeds or not.
     pub fn end(&mut self, command: &str) -> Option<Vec<u8>> {
         if self.status != Status::Begin {
             return None;
@@ -123,7 +124,7 @@ impl State {
         Some(command.as_bytes().to_vec())
     }
 
-    /// The transaction is over, one way or the other.
+    /// Notes that the transaction is over.
     pub fn transaction_ended(&mut self) {
         self.status = Status::Ready;
         self.transaction_number += 1;

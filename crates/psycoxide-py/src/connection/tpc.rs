@@ -10,7 +10,7 @@ use crate::error;
 use crate::xid::Xid;
 
 impl Connection {
-    /// Refuses what would end a two-phase transaction in the wrong way.
+    /// Refuses a method that would end a two-phase transaction in the wrong way.
     pub fn refuse_tpc(&self, py: Python<'_>, what: &str) -> PyResult<()> {
         if self.state(py).tpc.is_some() {
             return Err(error::programming(format!(
@@ -42,7 +42,7 @@ impl Connection {
             (state.status, state.tpc.clone())
         };
         if let Some(xid) = xid.filter(|xid| !xid.is_none()) {
-            // A transaction that was prepared earlier, perhaps by somebody else.
+            // A transaction that was prepared earlier, perhaps by another program.
             if status != Status::Ready {
                 return Err(error::programming(
                     "tpc_commit/tpc_rollback with a xid must be called outside a transaction",

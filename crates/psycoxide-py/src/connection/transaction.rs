@@ -1,4 +1,4 @@
-//! Transactions: their begin and end, and how they are begun.
+//! Transactions: how they begin and end.
 
 use psycoxide_net::Session;
 use psycoxide_sql::command::begin::{IsolationLevel, SessionDefault};
@@ -15,7 +15,7 @@ use crate::text::text;
 /// The version from which transactions can be deferrable.
 const DEFERRABLE_SINCE: i64 = 90_100;
 
-/// A parameter of `set_session()` that may be left as it is.
+/// An argument of `set_session()`, which may be left out.
 enum Setting<T> {
     Keep,
     Set(Option<T>),
@@ -83,7 +83,7 @@ impl Connection {
         turn.run(command.into_iter().collect::<Commands>())
     }
 
-    /// Refuses what must not happen in a transaction.
+    /// Refuses a method within a transaction.
     fn require_ready(&self, py: Python<'_>, what: &str) -> PyResult<()> {
         if !self.is_blank() {
             self.usable_session()?;
@@ -96,10 +96,10 @@ impl Connection {
         Ok(())
     }
 
-    /// Changes how transactions begin, and whether they do.
+    /// Changes how transactions begin, and whether the driver begins them.
     ///
     /// In autocommit mode there is no `BEGIN` to carry the characteristics, so the session's
-    /// defaults are set; they are given back when autocommit ends.
+    /// defaults are set; they are reset when autocommit ends.
     fn change_session(
         slf: &Bound<'_, Self>,
         level: Setting<IsolationLevel>,
@@ -122,7 +122,8 @@ impl Connection {
             (state.characteristics, state.autocommit)
         };
         let old = new;
-        // In autocommit mode what is set is sent, changed or not: SQL may have changed it meanwhile.
+        // In autocommit mode everything that is set is sent, even if unchanged: SQL may have
+        // changed it.
         let said = [
             matches!(level, Setting::Set(_)),
             matches!(readonly, Setting::Set(_)),
@@ -228,7 +229,7 @@ impl Connection {
             if this.session.get().is_some_and(Session::is_inherited) {
                 return Ok(());
             }
-            // The user's exception matters more than one of a connection that is gone.
+            // The program's exception matters more than an error of a lost connection.
             return match slf.call_method0("rollback") {
                 Err(raised) if this.open_session().is_ok() => Err(raised),
                 _ => Ok(()),
@@ -340,7 +341,7 @@ impl Connection {
         let (level, autocommit) = match level.filter(|level| !level.is_none()) {
             None => (Setting::Set(None), false),
             Some(level) if level.is_instance_of::<PyInt>() => match level.extract::<i64>()? {
-                // The level is kept for when autocommit ends.
+                // The level is kept for the end of autocommit mode.
                 0 => (Setting::Keep, true),
                 number @ 1..=4 => (Setting::Set(IsolationLevel::from_number(number)), false),
                 _ => {
