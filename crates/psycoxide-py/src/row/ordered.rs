@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use pyo3::ffi::{self, Py_ssize_t, PyObject, PyTypeObject};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyType};
+use pyo3::types::{PyDict, PyList, PyType};
 
 use crate::once::Once;
 
@@ -67,6 +67,19 @@ pub fn fill(
     template: &Bound<'_, PyDict>,
     values: impl Iterator<Item = (*mut PyObject, *mut PyObject)>,
 ) -> PyResult<()> {
+    if nodes_may_be_late(row.py())? {
+        fill_late(row, template, values)
+    } else {
+        fill_now(row, values)
+    }
+}
+
+/// The same, without nodes.
+fn fill_late(
+    row: &Bound<'_, PyAny>,
+    template: &Bound<'_, PyDict>,
+    values: impl Iterator<Item = (*mut PyObject, *mut PyObject)>,
+) -> PyResult<()> {
     let py = row.py();
     let row = row.as_ptr();
     // SAFETY: the row is an empty instance of the class, the template is a dict, and keys and
@@ -84,6 +97,91 @@ pub fn fill(
         }
     }
     Ok(())
+}
+
+/// The same, as `OrderedDict` does it.
+fn fill_now(
+    row: &Bound<'_, PyAny>,
+    values: impl Iterator<Item = (*mut PyObject, *mut PyObject)>,
+) -> PyResult<()> {
+    for (name, value) in values {
+        // SAFETY: the row is an instance of the class, keys and values are valid objects.
+        let status = unsafe {
+            let assign = (*(*base()).tp_as_mapping).mp_ass_subscript;
+            assign.map_or(-1, |assign| assign(row.as_ptr(), name, value))
+        };
+        if status != 0 {
+            return Err(PyErr::fetch(row.py()));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the nodes may be made late in the running Python. That is tested at the first use, on
+/// rows made both ways.
+fn nodes_may_be_late(py: Python<'_>) -> PyResult<bool> {
+    static MAY_BE_LATE: Once<bool> = Once::new();
+    MAY_BE_LATE.get_or_make(py, || Ok(are_same(py).unwrap_or(false))).copied()
+}
+
+type Operation = for<'py> fn(&Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>;
+
+/// Operations that read or change the order, of every kind.
+const OPERATIONS: [Operation; 12] = [
+    list,
+    |row| list(&row.call_method0("__reversed__")?),
+    |row| row.call_method1("move_to_end", ("b",)),
+    |row| row.call_method1("move_to_end", ("c", false)),
+    |row| row.call_method1("pop", ("a",)),
+    |row| row.call_method1("popitem", (false,)),
+    |row| row.set_item("new", 4).map(|()| row.clone()),
+    |row| row.del_item("b").map(|()| row.clone()),
+    |row| row.call_method0("clear"),
+    |row| row.call_method0("copy"),
+    |row| Ok(row.repr()?.into_any()),
+    // What pickle asks for.
+    |row| list(&row.call_method1("__reduce_ex__", (2,))?.get_item(4)?),
+];
+
+fn list<'py>(items: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let found = items.try_iter()?.collect::<PyResult<Vec<_>>>()?;
+    Ok(PyList::new(items.py(), found)?.into_any())
+}
+
+/// Whether rows without nodes are as `OrderedDict`s are, whatever is done with them.
+fn are_same(py: Python<'_>) -> PyResult<bool> {
+    let content = PyDict::new(py);
+    for (key, value) in [("b", 1), ("a", 2), ("c", 3)] {
+        content.set_item(key, value)?;
+    }
+    let pairs = content.items();
+    let late = || {
+        let row = ordered_row(py)?.call0()?;
+        let values = content.iter().map(|(key, value)| (key.as_ptr(), value.as_ptr()));
+        fill_late(&row, &content, values).map(|()| row)
+    };
+    // SAFETY: it is a type, and lives for ever.
+    let usual = unsafe { Bound::from_borrowed_ptr(py, base().cast()) };
+    let usual = || usual.call1((&pairs,));
+    for operation in OPERATIONS {
+        if outcome(&late()?, operation)? != outcome(&usual()?, operation)? {
+            return Ok(false);
+        }
+    }
+    let (other, reversed) = (late()?, late()?);
+    reversed.call_method1("move_to_end", ("b",))?;
+    Ok(late()?.eq(usual()?)?
+        && usual()?.eq(late()?)?
+        && late()?.eq(other)?
+        && late()?.ne(reversed)?)
+}
+
+/// What an operation returns and leaves, without the names of classes.
+fn outcome(row: &Bound<'_, PyAny>, operation: Operation) -> PyResult<String> {
+    let class = row.get_type().name()?.to_string();
+    let returned = operation(row)?.str()?.to_string().replace(&class, "");
+    let (items, reversed) = (row.call_method0("items")?, row.call_method0("__reversed__")?);
+    Ok(format!("{returned} {} {} {}", list(&items)?, list(&reversed)?, row.len()?))
 }
 
 /// Makes the nodes of a row, if they are missing. False with an exception set.
