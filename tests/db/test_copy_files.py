@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import tempfile
 import threading
+import time
 
 import pytest
 from fixtures.connections import waiting
@@ -243,6 +245,47 @@ def test_a_file_that_becomes_shorter_than_what_was_sent(held, dsn, even):
     assert held.connection.closed == 0
     held.execute("select bool_and(b = repeat('x', 53)) from held")
     assert held.fetchone()[0] is not False
+
+
+@pytest.mark.parametrize("autocommit", [False, True])
+def test_a_file_that_becomes_shorter_when_all_was_sent(held, dsn, even, autocommit):
+    # The second message waits in the socket while the server is busy with the first.
+    held.connection.autocommit = autocommit
+    os.truncate(even, (320 << 10))
+    thread = during_the_first_row(held, dsn, lambda: (time.sleep(0.3), os.truncate(even, 270_000)))
+    with open(even, "rb") as file:
+        if held.connection.info.ssl_in_use:
+            held.copy_from(file, "held")
+            assert held.rowcount == (320 << 10) // 64
+        else:
+            with pytest.raises(OSError, match="became shorter"):
+                held.copy_from(file, "held")
+            held.connection.rollback()
+    thread.join()
+    held.execute("select bool_and(b = repeat('x', 53)) from held")
+    assert held.fetchone()[0] is not False
+
+
+def test_a_binary_file_that_becomes_shorter_when_all_was_sent(held, dsn, tmp_path):
+    """Zeros would be a part of a value there. What was sent is right, or its end is missing."""
+    held.execute("alter table held alter b type bytea using null")
+    path, value = tmp_path / "binary", b"x" * 100_000
+    with open(path, "wb") as file:
+        file.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
+        for n in range(3):
+            file.write(struct.pack("!hiii", 2, 4, n, len(value)) + value)
+        file.write(struct.pack("!h", -1))
+    thread = during_the_first_row(held, dsn, lambda: (time.sleep(0.3), os.truncate(path, 280_000)))
+    with open(path, "rb") as file:
+        try:
+            held.copy_expert("copy held from stdin (format binary)", file)
+        except errors.BadCopyFileFormat:
+            held.connection.rollback()
+            thread.join()
+            return
+    thread.join()
+    held.execute("select a, b = %s from held order by a", (value,))
+    assert held.fetchall() == [(n, True) for n in range(3)]
 
 
 def test_a_file_that_becomes_shorter_by_what_was_not_sent(held, dsn, even):

@@ -74,14 +74,21 @@ impl AsRef<[u8]> for ObjectBytes {
 impl DirectFile {
     /// Returns `None` for any other object, since its `read()` may return something else than what
     /// it holds. An error here is ignored: it occurs again, and is raised, when the file is read.
-    pub(super) fn of(object: &Bound<'_, PyAny>, context: &QuoteContext) -> PyResult<Option<Self>> {
+    ///
+    /// In the binary format zeros are values, and a file that becomes shorter on its way may show
+    /// some: so `binary` data are read from files of the system. In text the server refuses them.
+    pub(super) fn of(
+        object: &Bound<'_, PyAny>,
+        context: &QuoteContext,
+        binary: bool,
+    ) -> PyResult<Option<Self>> {
         let py = object.py();
         let class = object.get_type();
         let opened = if class.is(BYTES_IO.bind(py)?) && !is_patched(object)? {
             Self::open_bytes(object)
         } else if class.is(STRING_IO.bind(py)?) && !is_patched(object)? {
             Self::open_text(object, context)
-        } else if cfg!(target_os = "linux") && is_file(object)? {
+        } else if cfg!(target_os = "linux") && !binary && is_file(object)? {
             Self::open_file(object)
         } else {
             return Ok(None);

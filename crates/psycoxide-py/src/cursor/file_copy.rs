@@ -60,6 +60,8 @@ enum Stage {
 struct Feed {
     read: Py<PyAny>,
     flush_policy: CopyFlushPolicy,
+    /// What was sent from where it lies, before the file was read.
+    sent: Option<DirectFile>,
 }
 
 impl FileCopy {
@@ -75,16 +77,21 @@ impl FileCopy {
     }
 
     /// Begins to send, as the server waits for data.
-    fn begin_feeding(&mut self, context: OperationContext<'_, '_>) -> PyResult<Next<()>> {
+    fn begin_feeding(
+        &mut self,
+        context: OperationContext<'_, '_>,
+        binary: bool,
+    ) -> PyResult<Next<()>> {
         let file = self.file.bind(context.py()).clone();
         let mut begin = || {
             let read = method(&file, "read")?.unbind();
-            let feed = Feed { read, flush_policy: CopyFlushPolicy::begin(Instant::now()) };
+            let flush_policy = CopyFlushPolicy::begin(Instant::now());
+            let feed = Feed { read, flush_policy, sent: None };
             if self.size != DEFAULT_SIZE {
                 return Ok(Stage::Feeding(feed));
             }
             self.size = READ;
-            Ok(match DirectFile::of(&file, &self.quoting)? {
+            Ok(match DirectFile::of(&file, &self.quoting, binary)? {
                 Some(direct) => Stage::Sending(direct, feed),
                 None => Stage::Feeding(feed),
             })
@@ -99,7 +106,7 @@ impl FileCopy {
     fn feed(&mut self, context: OperationContext<'_, '_>, stage: Stage) -> PyResult<Next<()>> {
         let py = context.py();
         let feed = match stage {
-            Stage::Sending(mut direct, feed) => {
+            Stage::Sending(mut direct, mut feed) => {
                 if let Some((body, length)) = direct.next(py)
                     && lend(context, &body, length)?
                 {
@@ -111,6 +118,7 @@ impl FileCopy {
                 if direct.became_shorter() {
                     return self.end_feeding(context, became_shorter());
                 }
+                feed.sent = Some(direct);
                 match settled {
                     // The rest has to be read.
                     Ok(false) => feed,
@@ -224,17 +232,18 @@ impl FileCopy {
         }
         match std::mem::replace(&mut self.stage, Stage::Asked) {
             Stage::Failed(raised) => {
-                chain_outcome(context, &raised, Some(outcome));
+                chain_outcome(context, &raised, Some(&outcome));
                 return Err(raised);
             }
             // The server ended the COPY before everything was sent.
             Stage::Sending(direct, _) => {
                 direct.sync_position(py)?;
-                if direct.became_shorter() {
-                    let raised = became_shorter();
-                    chain_outcome(context, &raised, Some(outcome));
-                    return Err(raised);
-                }
+                refuse_shorter(context, &direct, &outcome)?;
+            }
+            // The file may have become shorter after the last of it was sent and before the server
+            // received it.
+            Stage::Feeding(Feed { sent: Some(direct), .. }) => {
+                refuse_shorter(context, &direct, &outcome)?;
             }
             _ => {}
         }
@@ -266,7 +275,9 @@ impl Operation for FileCopy {
                     _ => Ok(Next::Resume),
                 }
             }
-            (Stop::Event(Event::CopyIn(_)), Stage::Asked) => self.begin_feeding(context),
+            (Stop::Event(Event::CopyIn(format)), Stage::Asked) => {
+                self.begin_feeding(context, format.binary)
+            }
             (Stop::Event(Event::CopyOut(_)), Stage::Asked) => self.begin_writing(context),
             (Stop::Event(Event::CopyData(data)), Stage::Writing { .. }) => {
                 Ok(self.write(context, &data).map_or_else(Next::GiveUp, |()| Next::Resume))
@@ -298,7 +309,7 @@ impl Operation for FileCopy {
             Stage::Sending(direct, _) => drop(direct.sync_position(py)),
             _ => {}
         }
-        chain_outcome(context, &raised, outcome);
+        chain_outcome(context, &raised, outcome.as_ref());
         raised
     }
 
@@ -332,6 +343,20 @@ pub(super) fn method<'py>(file: &Bound<'py, PyAny>, name: &str) -> PyResult<Boun
     }
 }
 
+/// Fails if the file is shorter now than what was sent of it.
+fn refuse_shorter(
+    context: OperationContext<'_, '_>,
+    direct: &DirectFile,
+    outcome: &Outcome,
+) -> PyResult<()> {
+    if !direct.became_shorter() {
+        return Ok(());
+    }
+    let raised = became_shorter();
+    chain_outcome(context, &raised, Some(outcome));
+    Err(raised)
+}
+
 fn became_shorter() -> PyErr {
     PyOSError::new_err("the file became shorter while it was sent")
 }
@@ -352,9 +377,9 @@ fn chain(py: Python<'_>, raised: &PyErr, answer: PyErr) {
 }
 
 /// Makes the server's error, if the COPY ended with one, the cause of the file's exception.
-fn chain_outcome(context: OperationContext<'_, '_>, raised: &PyErr, outcome: Option<Outcome>) {
-    if let Some(report) = outcome.and_then(|outcome| outcome.error) {
+fn chain_outcome(context: OperationContext<'_, '_>, raised: &PyErr, outcome: Option<&Outcome>) {
+    if let Some(report) = outcome.and_then(|outcome| outcome.error.as_ref()) {
         let py = context.py();
-        chain(py, raised, context.connection.get().reported(py, &report, None, None));
+        chain(py, raised, context.connection.get().reported(py, report, None, None));
     }
 }
