@@ -206,7 +206,7 @@ impl Connection {
         Self::describe(slf, "connection")
     }
 
-    /// psycopg2's, whatever `__repr__` a subclass has.
+    /// The text of psycopg2, even if a subclass has a `__repr__` of its own.
     fn __str__(slf: &Bound<'_, Self>) -> String {
         Self::__repr__(slf)
     }

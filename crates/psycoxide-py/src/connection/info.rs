@@ -82,7 +82,7 @@ impl Connection {
         self.is_open() || self.session.get().is_some_and(failed)
     }
 
-    /// Whether an asynchronous connection is being made.
+    /// Whether an asynchronous connection is being opened.
     fn is_being_made(&self, py: Python<'_>) -> bool {
         self.is_open() && self.state(py).is_connecting()
     }
@@ -173,8 +173,8 @@ impl Connection {
 
 #[pymethods]
 impl ConnectionInfo {
-    /// One before its `__init__`, which subclasses may call with what they like: of a connection
-    /// that never was.
+    /// An instance before its `__init__`, of a connection that never was. Subclasses may pass any
+    /// arguments.
     #[new]
     #[classmethod]
     #[pyo3(signature = (*_args, **_kwargs))]

@@ -266,7 +266,7 @@ impl Cursor {
         format!("<cursor object at {:p}; closed: {closed}>", slf.as_ptr())
     }
 
-    /// psycopg2's, whatever `__repr__` a subclass has.
+    /// The text of psycopg2, even if a subclass has a `__repr__` of its own.
     fn __str__(slf: &Bound<'_, Self>) -> String {
         Self::__repr__(slf)
     }

@@ -125,7 +125,7 @@ impl Column {
 
 #[pymethods]
 impl Column {
-    /// One before its `__init__`, which subclasses may call with what they like.
+    /// An instance before its `__init__`. Subclasses may pass any arguments.
     #[new]
     #[classmethod]
     #[pyo3(signature = (*_args, **_kwargs))]
@@ -230,7 +230,8 @@ impl Column {
         self.fields().into_iter().try_for_each(|field| visit.call(field))
     }
 
-    /// Unlike a tuple a column can be filled again, and so with what leads back to it.
+    /// Drops the fields. Unlike a tuple, a column can be filled again, also with objects that refer
+    /// to it.
     fn __clear__(&mut self, py: Python<'_>) {
         for field in self.fields_mut() {
             *field = py.None();

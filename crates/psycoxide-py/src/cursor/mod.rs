@@ -237,7 +237,7 @@ impl Cursor {
         Ok(())
     }
 
-    /// Lets go of what may lead back to the cursor: its row factory may be a method of its own.
+    /// Drops the objects that may refer to the cursor: the row factory may be a method of its own.
     fn __clear__(&self, py: Python<'_>) {
         self.reset(py);
         let old = std::mem::replace(&mut *self.objects(py), Objects::empty(py));

@@ -64,8 +64,8 @@ impl Fetched {
         }
     }
 
-    /// Goes on to `next`, after the row at `start` was made. False if a typecaster or a row factory
-    /// has moved the cursor meanwhile.
+    /// Goes on to `next`, after the row at `start` was made. Returns false if a typecaster or a row
+    /// factory has moved the cursor meanwhile.
     #[inline]
     pub fn pass(&mut self, tuples: &Arc<Tuples>, start: Place, next: Place) -> bool {
         let stayed = self.place == start && self.ahead.is_empty() && self.holds(tuples);

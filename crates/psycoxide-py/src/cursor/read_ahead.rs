@@ -1,9 +1,9 @@
 //! Read-ahead: rows made a few at a time for callers that fetch one at a time.
 //!
 //! The cost of a single row (locks, the context of its decoders) is paid once for all of them.
-//! Programs cannot see the difference: no user code runs while the rows are made, and whatever
-//! would change them (another `tzinfo_factory`, another place in the result) has them made anew.
-//! They are tuples; each is converted to the type of the cursor's rows when it is handed out.
+//! Programs cannot see the difference: no user code runs while the rows are made, and anything that
+//! would change them (another `tzinfo_factory`, another place in the result) discards them. They
+//! are tuples; each is converted to the type of the cursor's rows when it is fetched.
 
 use std::sync::Arc;
 use std::vec::IntoIter;
@@ -18,7 +18,7 @@ use crate::row;
 /// The most rows that are made at a time: their objects stay in the fastest cache.
 const MAX_ROWS: usize = 32;
 
-/// Rows that were made and not handed out yet.
+/// Rows that were made and not fetched yet.
 #[derive(Default)]
 pub struct ReadAhead(IntoIter<Py<PyAny>>);
 

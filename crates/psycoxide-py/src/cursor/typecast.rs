@@ -1,4 +1,4 @@
-//! What decoding needs of a cursor, and calls of typecasters outside a fetch.
+//! What decoding needs from a cursor, and calls of typecasters outside a fetch.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ fn tzinfo_factory<'py>(cursor: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> 
 }
 
 impl Cursor {
-    /// What the fields of a fetch share.
+    /// The context that the fields of a fetch share.
     pub(super) fn fetch_context<'a, 'py>(slf: &'a Bound<'py, Self>) -> FetchContext<'a, 'py> {
         FetchContext::new(slf.as_any(), tzinfo_factory)
     }
@@ -99,7 +99,8 @@ impl Cursor {
 
 #[pymethods]
 impl Caster {
-    /// Anything may be given as the cursor; what is none counts as one on which nothing was set.
+    /// Any object may be passed as the cursor: one that is none counts as a cursor without
+    /// settings.
     #[pyo3(signature = (*args))]
     fn __call__<'py>(
         slf: &Bound<'py, Self>,

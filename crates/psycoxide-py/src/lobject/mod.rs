@@ -50,7 +50,7 @@ fn error_text(error: &std::io::Error) -> String {
 
 #[pymethods]
 impl LargeObject {
-    /// One before its `__init__`, which subclasses may call with what they like.
+    /// An instance before its `__init__`. Subclasses may pass any arguments.
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
     fn blank(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
@@ -217,7 +217,7 @@ impl LargeObject {
         format!("<lobject object at {:p}; closed: {closed}>", slf.as_ptr())
     }
 
-    /// psycopg2's, whatever `__repr__` a subclass has.
+    /// The text of psycopg2, even if a subclass has a `__repr__` of its own.
     fn __str__(slf: &Bound<'_, Self>) -> String {
         Self::__repr__(slf)
     }

@@ -312,7 +312,7 @@ impl ReplicationCursor {
         ))
     }
 
-    /// psycopg2's, whatever `__repr__` a subclass has.
+    /// The text of psycopg2, even if a subclass has a `__repr__` of its own.
     fn __str__(slf: &Bound<'_, Self>) -> PyResult<String> {
         Self::__repr__(slf)
     }

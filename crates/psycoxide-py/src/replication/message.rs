@@ -47,7 +47,7 @@ impl ReplicationMessage {
 
 #[pymethods]
 impl ReplicationMessage {
-    /// One before its `__init__`, which subclasses may call with what they like.
+    /// An instance before its `__init__`. Subclasses may pass any arguments.
     #[new]
     #[classmethod]
     #[pyo3(signature = (*_args, **_kwargs))]
@@ -100,7 +100,7 @@ impl ReplicationMessage {
         ))
     }
 
-    /// psycopg2's, whatever `__repr__` a subclass has.
+    /// The text of psycopg2, even if a subclass has a `__repr__` of its own.
     fn __str__(slf: &Bound<'_, Self>) -> PyResult<String> {
         Self::__repr__(slf)
     }
