@@ -243,7 +243,10 @@ impl Session {
     /// Hands a request to the engine; nothing is sent yet.
     pub fn start(&self, request: Request) -> Result<(), Error> {
         self.check_step()?;
-        let mut link = self.link();
+        self.start_on(&mut self.link(), request)
+    }
+
+    fn start_on(&self, link: &mut Link, request: Request) -> Result<(), Error> {
         let started = link.start(request);
         if started.is_err() && link.engine().is_none() {
             self.mark_broken();
@@ -316,13 +319,28 @@ impl Session {
         hungry(interest, self.ask(Engine::phase))
     }
 
+    /// Hands a request to the engine, and drives it as [`Session::drive`] does.
+    pub fn run(&self, request: Request, until: Option<Instant>) -> Result<Stop, Error> {
+        self.check_step()?;
+        let mut link = self.link();
+        self.start_on(&mut link, request)?;
+        self.drive_on(link, until)
+    }
+
     /// Drives the operation until it ends or has to stop, waiting where it must.
-    #[expect(clippy::disallowed_methods, reason = "the driver that waits itself")]
     pub fn drive(&self, until: Option<Instant>) -> Result<Stop, Error> {
         self.check_step()?;
+        self.drive_on(self.link(), until)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the driver that waits itself")]
+    fn drive_on<'a>(
+        &'a self,
+        mut link: MutexGuard<'a, Link>,
+        until: Option<Instant>,
+    ) -> Result<Stop, Error> {
         let mut busy_since = None;
         loop {
-            let mut link = self.link();
             let wants = match self.advance_link(&mut link)? {
                 Progress::Event(event) => return Ok(Stop::Event(event)),
                 Progress::Wait(interest) => Some(interest),
@@ -343,6 +361,7 @@ impl Session {
                 if since.elapsed() >= MAX_UNCHECKED {
                     return Ok(Stop::Interrupted);
                 }
+                link = self.link();
                 continue;
             };
             if hungry(interest, engine.map(Engine::phase)) {
@@ -353,6 +372,7 @@ impl Session {
             drop(link);
             if let Some(delay) = delay {
                 std::thread::sleep(delay);
+                link = self.link();
                 continue;
             }
             let deadline = match (deadline, until) {
@@ -372,6 +392,7 @@ impl Session {
             if until.is_some_and(|until| Instant::now() >= until) {
                 return Ok(Stop::Expired);
             }
+            link = self.link();
         }
     }
 

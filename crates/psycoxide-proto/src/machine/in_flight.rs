@@ -2,7 +2,7 @@
 
 use crate::frontend::extended::{self, ObjectKind};
 use crate::frontend::query;
-use crate::machine::request::{Extended, Request, RequestKind};
+use crate::machine::request::{Extended, Prepare, Request, RequestKind};
 use crate::machine::transitions::Phase;
 use crate::wire::outbox::{Outbox, append_to};
 use crate::wire::writer::Refused;
@@ -116,7 +116,8 @@ impl InFlight {
                 Phase::Function
             }
             RequestKind::Extended(extended) => with_parameters(out, &extended)?,
-            RequestKind::Prepare { name, sql, types } => {
+            RequestKind::Prepare(prepare) => {
+                let Prepare { name, sql, types } = *prepare;
                 extended::parse(out, &name, &sql, &types)?;
                 extended::describe(out, ObjectKind::Statement, &name)?;
                 extended::sync(out);
@@ -251,7 +252,7 @@ impl RequestKind {
             | RequestKind::Batch(_)
             | RequestKind::Repeat(_)
             | RequestKind::Extended(_)
-            | RequestKind::Prepare { .. }
+            | RequestKind::Prepare(_)
             | RequestKind::Close { .. } => true,
             RequestKind::Query(_) | RequestKind::Script(_) | RequestKind::Function { .. } => false,
         }

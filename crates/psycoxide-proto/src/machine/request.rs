@@ -33,9 +33,17 @@ pub(crate) enum RequestKind {
     /// Parse / Bind / Describe / Execute / Sync.
     Extended(Box<Extended>),
     /// Parse / Describe / Sync of a named statement.
-    Prepare { name: Vec<u8>, sql: Vec<u8>, types: Vec<u32> },
+    Prepare(Box<Prepare>),
     /// Close / Sync of a named statement.
     Close { name: Vec<u8> },
+}
+
+/// A statement to prepare.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Prepare {
+    pub(crate) name: Vec<u8>,
+    pub(crate) sql: Vec<u8>,
+    pub(crate) types: Vec<u32>,
 }
 
 /// A statement with separate parameters, by the extended query protocol.
@@ -109,7 +117,7 @@ impl Request {
 
     /// Prepares a named statement. The result has its columns and its parameters' types.
     pub fn prepare(name: Vec<u8>, sql: Vec<u8>, types: Vec<u32>) -> Request {
-        Request::of(RequestKind::Prepare { name, sql, types })
+        Request::of(RequestKind::Prepare(Box::new(Prepare { name, sql, types })))
     }
 
     /// Deallocates a named prepared statement. It is no error if there is none.

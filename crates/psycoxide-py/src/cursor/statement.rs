@@ -102,6 +102,7 @@ impl Statement {
 impl Operation for Statement {
     type Output = ();
 
+    #[inline]
     fn launch(&mut self, _context: OperationContext<'_, '_>) -> PyResult<Next<()>> {
         let request = match std::mem::replace(&mut self.stage, Stage::Running) {
             Stage::Describing(sql) => {
@@ -115,6 +116,7 @@ impl Operation for Statement {
         Ok(self.send(request))
     }
 
+    #[inline]
     fn land(&mut self, context: OperationContext<'_, '_>, stop: Stop) -> PyResult<Next<()>> {
         let Some(outcome) = context.outcome(stop, &mut self.refused)? else {
             return Ok(Next::Resume);

@@ -3,8 +3,8 @@
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
-use psycoxide_net::{Interest, Session, Stop, wait};
-use psycoxide_proto::Outcome;
+use psycoxide_net::{Error, Interest, Session, Stop, wait};
+use psycoxide_proto::{Outcome, Request};
 use pyo3::prelude::*;
 
 use super::{OperationContext, RowSink, deliver};
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the server may take to cancel an operation that the program has given up.
 const LONG_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Waits until the operation under way ends or pauses.
+/// Sends a request, if there is one, and waits until the operation ends or pauses.
 ///
 /// When a signal's handler raises (Ctrl-C), the query is cancelled on the server and the rest of
 /// its reply is read, so that the connection stays usable; then the handler's exception is raised.
@@ -27,12 +27,19 @@ const LONG_PATIENCE: Duration = Duration::from_secs(30);
 pub fn drive(
     connection: &Bound<'_, Connection>,
     session: &Session,
+    mut request: Option<Request>,
     mut sink: Option<&mut dyn RowSink>,
 ) -> PyResult<Stop> {
     let py = connection.py();
     let until = session.until();
     loop {
-        match py.detach(|| session.drive(until)) {
+        let request = request.take();
+        let is_first = request.is_some();
+        let driven = py.detach(|| match request {
+            Some(request) => session.run(request, until),
+            None => session.drive(until),
+        });
+        match driven {
             Ok(stop @ (Stop::Event(_) | Stop::Hungry)) => return Ok(stop),
             Ok(Stop::Backlog) => deliver(connection, session)?,
             Ok(Stop::Expired) => {}
@@ -47,12 +54,22 @@ pub fn drive(
                     return Err(raised);
                 }
             }
+            Err(error) if is_first => return Err(not_sent(session, &error)),
             Err(error) => return Err(error::from_net(&error)),
         }
         if until.is_some_and(|until| until <= Instant::now()) {
             session.expire();
             return Err(error::timed_out());
         }
+    }
+}
+
+/// The exception for a request that failed; perhaps it could not even be sent.
+#[cold]
+pub fn not_sent(session: &Session, error: &Error) -> PyErr {
+    match session.is_streaming() {
+        true => error::operational("PQexec not allowed during COPY BOTH\n"),
+        false => error::from_net(error),
     }
 }
 

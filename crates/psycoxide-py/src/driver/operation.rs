@@ -10,6 +10,7 @@ use psycoxide_proto::{Columns, Engine, Event, Outcome, Request, Rows};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
+use super::blocking;
 use crate::connection::Connection;
 use crate::error;
 
@@ -94,6 +95,7 @@ impl<'py> OperationContext<'_, 'py> {
     ///
     /// If the server begins a COPY, the driver makes it fail and discards its data, and `refused`
     /// gets the message for the user.
+    #[inline]
     pub fn outcome(&self, stop: Stop, refused: &mut Option<String>) -> PyResult<Option<Outcome>> {
         let event = match stop {
             Stop::Event(Event::Done(outcome)) => return Ok(Some(outcome)),
@@ -115,13 +117,10 @@ impl<'py> OperationContext<'_, 'py> {
         Ok(None)
     }
 
-    fn start(&self, request: Request) -> PyResult<()> {
+    /// Hands a request to the session.
+    pub fn start(&self, request: Request) -> PyResult<()> {
         let started = self.session.start(request);
-        if started.is_err() && self.session.is_streaming() {
-            return Err(error::operational("PQexec not allowed during COPY BOTH\n"));
-        }
-        self.connection.get().state(self.py()).error_message = None;
-        started.map_err(|error| error::from_net(&error))
+        started.map_err(|error| blocking::not_sent(self.session, &error))
     }
 }
 
@@ -138,8 +137,8 @@ fn copy_refusal(event: &Event) -> Option<String> {
 
 /// What a driver does next.
 pub enum Step<T> {
-    /// Wait for the session's next stop.
-    Wait,
+    /// Send a request, if there is one, and wait for the session's next stop.
+    Wait(Option<Request>),
     /// Cancel the operation on the server, and read the rest of its reply.
     GiveUp(PyErr),
     /// Return the operation's output.
@@ -162,12 +161,14 @@ impl<O: Operation> Running<O> {
 
 impl<O: Operation + ?Sized> Running<O> {
     /// Begins the operation.
+    #[inline(always)]
     pub fn launch(&mut self, context: OperationContext<'_, '_>) -> PyResult<Step<O::Output>> {
         let next = self.operation.launch(context)?;
         self.follow(context, next)
     }
 
     /// Goes on after a stop of the session.
+    #[inline(always)]
     pub fn land(
         &mut self,
         context: OperationContext<'_, '_>,
@@ -183,31 +184,37 @@ impl<O: Operation + ?Sized> Running<O> {
         self.follow(context, next)
     }
 
+    #[inline(always)]
     fn follow(
         &mut self,
         context: OperationContext<'_, '_>,
         next: Next<O::Output>,
     ) -> PyResult<Step<O::Output>> {
-        let started = match next {
-            Next::Send(request) => context.start(request),
+        Ok(match next {
+            Next::Send(request) => {
+                context.connection.get().state(context.py()).error_message = None;
+                Step::Wait(Some(request))
+            }
             // The only place where a BEGIN is put in front of a request.
             Next::SendInTransaction(request) => {
-                let connection = context.connection.get();
-                let (request, begun) = connection.state(context.py()).begin(request);
+                let mut state = context.connection.get().state(context.py());
+                state.error_message = None;
+                let (request, begun) = state.begin(request);
                 self.begun = begun;
-                context.start(request)
+                Step::Wait(Some(request))
             }
-            Next::Resume => Ok(()),
-            Next::GiveUp(raised) => return Ok(Step::GiveUp(raised)),
-            Next::Done(output) => return Ok(Step::Done(output)),
-        };
-        match started {
-            Ok(()) => Ok(Step::Wait),
-            Err(raised) => {
-                self.forget_failed_begin(context);
-                Err(self.operation.failed(context, raised, None))
-            }
-        }
+            Next::Resume => Step::Wait(None),
+            Next::GiveUp(raised) => Step::GiveUp(raised),
+            Next::Done(output) => Step::Done(output),
+        })
+    }
+
+    /// Hands a request to the session, for a driver that waits later.
+    pub fn start(&mut self, context: OperationContext<'_, '_>, request: Request) -> PyResult<()> {
+        context.start(request).map_err(|raised| {
+            self.forget_failed_begin(context);
+            self.operation.failed(context, raised, None)
+        })
     }
 
     fn forget_failed_begin(&mut self, context: OperationContext<'_, '_>) {

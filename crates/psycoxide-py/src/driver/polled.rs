@@ -26,7 +26,10 @@ pub fn launch(
     operation: impl Operation<Output = ()> + 'static,
 ) -> PyResult<()> {
     let mut running = Box::new(Running::new(operation));
-    if let Step::Wait = running.launch(context)? {
+    if let Step::Wait(request) = running.launch(context)? {
+        if let Some(request) = request {
+            running.start(context, request)?;
+        }
         context.session.begin_polled();
         context.connection.get().set_running(context.py(), running);
     }
@@ -87,7 +90,10 @@ pub fn poll(connection: &Bound<'_, Connection>, session: &Session) -> PyResult<i
             return Err(error::timed_out());
         }
         match running.land(context, stop)? {
-            Step::Wait => {
+            Step::Wait(request) => {
+                if let Some(request) = request {
+                    running.start(context, request)?;
+                }
                 this.set_running(py, running);
                 if ended {
                     session.begin_polled();

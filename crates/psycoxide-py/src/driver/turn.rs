@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use psycoxide_net::{Session, Stop, TurnError};
+use psycoxide_proto::Request;
 use pyo3::prelude::*;
 
 use super::operation::{Operation, OperationContext, RowSink, Running, Step};
@@ -94,7 +95,11 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
     /// Begins an operation, and sends what the socket takes of its first request without a wait.
     pub fn launch<O: Operation>(self, operation: O) -> PyResult<Launched<'a, 'py, O>> {
         let mut running = Running::new(operation);
-        let step = running.launch(self.context)?;
+        let mut step = running.launch(self.context)?;
+        if let Step::Wait(Some(request)) = step {
+            running.start(self.context, request)?;
+            step = Step::Wait(None);
+        }
         // If this fails, the error comes up again when the reply is waited for.
         let session = self.session();
         self.context.py().detach(|| drop(session.link().flush()));
@@ -109,8 +114,8 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
         loop {
             step = match step {
                 Step::Done(output) => return Ok(output),
-                Step::Wait => {
-                    let stop = self.wait(running.operation.sink());
+                Step::Wait(request) => {
+                    let stop = self.wait(request, running.operation.sink());
                     running.land(self.context, stop)?
                 }
                 Step::GiveUp(raised) => {
@@ -121,15 +126,17 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
         }
     }
 
-    /// Waits for the session's next stop, or lets the wait callback do that.
-    fn wait(&self, sink: Option<&mut dyn RowSink>) -> PyResult<Stop> {
+    /// Sends a request, if there is one, and waits for the session's next stop, or lets the wait
+    /// callback do that.
+    fn wait(&self, request: Option<Request>, sink: Option<&mut dyn RowSink>) -> PyResult<Stop> {
         let OperationContext { connection, session } = self.context;
         let this = connection.get();
         let stop = match green::callback(connection.py()) {
             Some(callback) if !this.is_polled(connection.py()) => {
-                green::drive(connection, session, &callback)
+                let started = request.map_or(Ok(()), |request| self.context.start(request));
+                started.and_then(|()| green::drive(connection, session, &callback))
             }
-            _ => blocking::drive(connection, session, sink),
+            _ => blocking::drive(connection, session, request, sink),
         };
         let delivered = deliver(connection, session);
         let stop = stop.and_then(|stop| delivered.map(|()| stop));
