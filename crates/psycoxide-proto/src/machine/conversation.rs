@@ -1,10 +1,10 @@
 //! One conversation without its inbox: what each action of the table does.
 
 use crate::backend::auth::Authentication;
-use crate::backend::command::{command_complete, empty, function_call_response};
 use crate::backend::copy::CopyFormat;
 use crate::backend::report::Report;
-use crate::backend::rows::parameter_description;
+use crate::backend::results::parameter_description;
+use crate::backend::results::{command_complete, empty, function_call_response};
 use crate::backend::session::{
     CancelKey, NegotiateProtocolVersion, Notification, parameter_status, ready_for_query,
 };

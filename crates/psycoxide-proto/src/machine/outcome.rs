@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::backend::command::write_command_complete;
 use crate::backend::report::Report;
-use crate::backend::rows::row_description;
+use crate::backend::results::{row_description, write_command_complete};
 use crate::machine::event::{Outcome, Tally};
 use crate::result::columns::Columns;
 use crate::result::rows::Rows;

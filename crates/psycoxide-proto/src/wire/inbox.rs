@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::deframe::{self, Header};
-use crate::backend::rows::check_row;
+use crate::backend::results::check_row;
 use crate::error::Violation;
 use crate::machine::transitions::Message;
 use crate::result::rows::{Block, Rows, Runs};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use psycoxide_proto::{Outcome, QueryResult, ResultKind, Row, RowIter, Tag};
+use psycoxide_proto::{Columns, Outcome, QueryResult, ResultKind, Row, RowIter, Tag};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -10,7 +10,7 @@ use super::Cursor;
 use super::column::Column;
 use super::place::Place;
 use super::read_ahead::ReadAhead;
-use crate::cast::CastPlan;
+use crate::cast::{CachedPlan, CastPlan};
 use crate::error;
 use crate::row::{EagerRows, StoredRow, StoredRows};
 
@@ -268,6 +268,27 @@ impl Cursor {
         drop(state);
         drop(old);
         Ok(())
+    }
+
+    /// The plan for a result with these columns: the connection's cached one, if it would be the
+    /// same now.
+    fn plan(&self, py: Python<'_>, columns: &Arc<Columns>) -> PyResult<Arc<CastPlan>> {
+        let connection = self.connection(py)?.get();
+        let (registries, encoding) = (self.registries(py)?, self.text_decoder(py)?);
+        if !registries.is_global() {
+            return Ok(Arc::new(CastPlan::resolve(&registries, encoding, columns)?));
+        }
+        let cached = connection.state(py).plans.take(columns);
+        let (plan, cached) =
+            match cached.as_ref().map(|cached| cached.plan(py, &encoding)).transpose()? {
+                Some(Some(plan)) => (plan, cached),
+                _ => CachedPlan::resolve(&registries, encoding, columns)?,
+            };
+        if let Some(cached) = cached {
+            let dropped = connection.state(py).plans.keep(cached);
+            drop(dropped);
+        }
+        Ok(plan)
     }
 
     /// `cursor.description`, made when it is first asked for.

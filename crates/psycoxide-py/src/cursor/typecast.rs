@@ -1,15 +1,12 @@
 //! What decoding needs from a cursor, and calls of typecasters outside a fetch.
 
-use std::sync::Arc;
-
-use psycoxide_proto::Columns;
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
 use super::Cursor;
-use crate::cast::{CachedPlan, CastPlan, Caster, FetchContext, Registries, decode_object};
+use crate::cast::{Caster, FetchContext, Registries, decode_object};
 use crate::encoding::TextDecoder;
 
 /// The `tzinfo_factory` of a cursor, if the program has set one, or of anything else that has one.
@@ -36,27 +33,6 @@ impl Cursor {
     /// How values become text: the client encoding that the connection has now.
     pub(super) fn text_decoder(&self, py: Python<'_>) -> PyResult<TextDecoder> {
         Ok(self.connection(py)?.get().quote_context(py).encoding().decoder())
-    }
-
-    /// The plan for a result with these columns: the connection's cached one, if it would be the
-    /// same now.
-    pub(super) fn plan(&self, py: Python<'_>, columns: &Arc<Columns>) -> PyResult<Arc<CastPlan>> {
-        let connection = self.connection(py)?.get();
-        let (registries, encoding) = (self.registries(py)?, self.text_decoder(py)?);
-        if !registries.is_global() {
-            return Ok(Arc::new(CastPlan::resolve(&registries, encoding, columns)?));
-        }
-        let cached = connection.state(py).plans.take(columns);
-        let (plan, cached) =
-            match cached.as_ref().map(|cached| cached.plan(py, &encoding)).transpose()? {
-                Some(Some(plan)) => (plan, cached),
-                _ => CachedPlan::resolve(&registries, encoding, columns)?,
-            };
-        if let Some(cached) = cached {
-            let dropped = connection.state(py).plans.keep(cached);
-            drop(dropped);
-        }
-        Ok(plan)
     }
 }
 
