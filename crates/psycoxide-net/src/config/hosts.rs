@@ -63,16 +63,13 @@ pub(super) fn list(values: &Values) -> Result<Vec<Host>, Error> {
             ports.len()
         )));
     }
-    let at = |list: &[&str], index: usize| list.get(index).copied().unwrap_or("").to_owned();
     (0..count)
         .map(|index| {
-            let (mut name, address) = (at(&names, index), at(&addresses, index));
+            let (name, address) = (at(&names, index), at(&addresses, index));
             let is_default = name.is_empty() && address.is_empty();
-            if is_default {
-                DEFAULT_SOCKET_DIRECTORY.clone_into(&mut name);
-            }
-            let port = port(&at(&ports, if ports.len() == 1 { 0 } else { index }))?;
-            let address = Some(address).filter(|address| !address.is_empty());
+            let name = if is_default { DEFAULT_SOCKET_DIRECTORY } else { name }.to_owned();
+            let port = port(at(&ports, if ports.len() == 1 { 0 } else { index }))?;
+            let address = Some(address).filter(|address| !address.is_empty()).map(str::to_owned);
             Ok(Host { name, address, port, is_default })
         })
         .collect()
@@ -81,6 +78,10 @@ pub(super) fn list(values: &Values) -> Result<Vec<Host>, Error> {
 /// The elements of a comma-separated list, which may be absent or empty.
 fn elements(list: Option<&str>) -> Vec<&str> {
     list.map(|list| list.split(',').collect()).unwrap_or_default()
+}
+
+fn at<'a>(list: &[&'a str], index: usize) -> &'a str {
+    list.get(index).copied().unwrap_or_default()
 }
 
 fn port(text: &str) -> Result<u16, Error> {
