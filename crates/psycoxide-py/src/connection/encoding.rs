@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 
 use super::Connection;
-use super::commands::Commands;
+use super::commands::commands;
 use super::state::AskedEncoding;
 use crate::driver::{TurnGuard, refresh};
 use crate::encoding::ClientEncoding;
@@ -40,7 +40,7 @@ impl Connection {
         let sql = [b"SET client_encoding TO ".as_slice(), &literal].concat();
         let turn = TurnGuard::take(slf)?;
         let rollback = this.state(slf.py()).end("ROLLBACK");
-        turn.run(rollback.into_iter().chain([sql]).collect::<Commands>())?;
+        turn.run(commands(rollback.into_iter().chain([sql])))?;
         let session = turn.session();
         let reported =
             session.ask(|engine| engine.parameter("client_encoding").map(<[u8]>::to_vec));

@@ -3,7 +3,7 @@
 use psycoxide_sql::command::tpc;
 use pyo3::prelude::*;
 
-use super::commands::Commands;
+use super::commands::command;
 use super::{Connection, Status};
 use crate::driver::TurnGuard;
 use crate::error;
@@ -22,7 +22,7 @@ impl Connection {
 
     fn tpc_command(slf: &Bound<'_, Self>, write: fn(&[u8]) -> Vec<u8>, xid: &str) -> PyResult<()> {
         let literal = slf.get().quote_context(slf.py()).literal(xid.as_bytes())?;
-        TurnGuard::take(slf)?.run(Commands::one(write(&literal)))
+        TurnGuard::take(slf)?.run(command(write(&literal)))
     }
 
     /// `tpc_commit()` and `tpc_rollback()`.
@@ -104,7 +104,7 @@ impl Connection {
         if autocommit {
             return Err(error::programming("tpc_begin can't be called in autocommit mode"));
         }
-        TurnGuard::take(slf)?.run(Commands::one(begin.into_bytes()))?;
+        TurnGuard::take(slf)?.run(command(begin.into_bytes()))?;
         let mut state = this.state(slf.py());
         state.status = Status::Begin;
         state.tpc = Some(xid);

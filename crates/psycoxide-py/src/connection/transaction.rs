@@ -6,7 +6,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PyString};
 
-use super::commands::Commands;
+use super::commands::commands;
 use super::{Connection, Status};
 use crate::driver::TurnGuard;
 use crate::error;
@@ -80,7 +80,7 @@ impl Connection {
         }
         let turn = TurnGuard::take(slf)?;
         let command = slf.get().state(slf.py()).end(command);
-        turn.run(command.into_iter().collect::<Commands>())
+        turn.run(commands(command))
     }
 
     /// Refuses a method within a transaction.
@@ -147,17 +147,17 @@ impl Connection {
             (true, true) => (old, new),
             (true, false) => (old, nothing),
         };
-        let mut commands = Vec::new();
+        let mut settings = Vec::new();
         if said[0] || before.isolation != after.isolation {
-            commands.push(SessionDefault::Isolation(after.isolation));
+            settings.push(SessionDefault::Isolation(after.isolation));
         }
         if said[1] || before.readonly != after.readonly {
-            commands.push(SessionDefault::ReadOnly(after.readonly));
+            settings.push(SessionDefault::ReadOnly(after.readonly));
         }
         if said[2] || before.deferrable != after.deferrable {
-            commands.push(SessionDefault::Deferrable(after.deferrable));
+            settings.push(SessionDefault::Deferrable(after.deferrable));
         }
-        turn.run(commands.iter().map(|command| command.set().into_bytes()).collect::<Commands>())?;
+        turn.run(commands(settings.into_iter().map(|setting| setting.set().into_bytes())))?;
         let mut state = this.state(slf.py());
         state.characteristics = new;
         state.autocommit = will_autocommit;
@@ -367,7 +367,7 @@ impl Connection {
         let turn = TurnGuard::take(slf)?;
         let abort = this.state(slf.py()).end("ABORT");
         let discard = b"DISCARD ALL".to_vec();
-        turn.run(abort.into_iter().chain([discard]).collect::<Commands>())?;
+        turn.run(commands(abort.into_iter().chain([discard])))?;
         let mut state = this.state(slf.py());
         state.transaction_number += 1;
         state.autocommit = false;

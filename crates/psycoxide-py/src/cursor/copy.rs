@@ -10,7 +10,6 @@ use super::file_copy::{FileCopy, method};
 use super::statement::ForCursor;
 use crate::connection::Connection;
 use crate::driver::TurnGuard;
-use crate::encoding::QuoteContext;
 
 impl Cursor {
     /// Runs a COPY statement over a file.
@@ -40,48 +39,32 @@ impl Cursor {
         connection.get().refuse_tpc_prepared(slf.py(), method)?;
         Ok(connection.clone())
     }
-}
 
-/// The quoted parts of the statement of `copy_from()` or `copy_to()`.
-struct Quoted {
-    name: Vec<u8>,
-    columns: Vec<Vec<u8>>,
-    separator: Vec<u8>,
-    null: Vec<u8>,
-}
-
-impl Quoted {
-    fn new(
+    /// The checks of `copy_from()` and `copy_to()`, and their table and options, quoted.
+    fn quote_copy(
+        slf: &Bound<'_, Self>,
+        method: &str,
         table: &Bound<'_, PyString>,
         columns: Option<&Bound<'_, PyAny>>,
-        separator: &Bound<'_, PyString>,
-        null: &Bound<'_, PyString>,
-        context: &QuoteContext,
-    ) -> PyResult<Self> {
-        let literal =
-            |text: &Bound<'_, PyString>| context.literal(context.encode(text)?.as_bytes());
-        let mut quoted = Self {
+        [separator, null]: [Option<Bound<'_, PyString>>; 2],
+    ) -> PyResult<Table> {
+        let context = Self::check_copy(slf, method)?.get().quote_context(slf.py());
+        let literal = |text: Option<Bound<'_, PyString>>, default: &str| {
+            let text = text.unwrap_or_else(|| PyString::new(slf.py(), default));
+            context.literal(context.encode(&text)?.as_bytes())
+        };
+        let mut quoted = Table {
             name: context.identifier(table)?,
             columns: Vec::new(),
-            separator: literal(separator)?,
-            null: literal(null)?,
+            separator: literal(separator, "\t")?,
+            null: literal(null, "\\N")?,
         };
         if let Some(columns) = columns.filter(|columns| !columns.is_none()) {
             for column in columns.try_iter()? {
-                let column = column?;
-                quoted.columns.push(context.identifier(column.cast::<PyString>()?)?);
+                quoted.columns.push(context.identifier(column?.cast::<PyString>()?)?);
             }
         }
         Ok(quoted)
-    }
-
-    fn table(&self) -> Table<'_> {
-        Table {
-            name: &self.name,
-            columns: &self.columns,
-            separator: &self.separator,
-            null: &self.null,
-        }
     }
 }
 
@@ -106,14 +89,9 @@ impl Cursor {
         columns: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<()> {
         method(file, "read")?;
-        let connection = Self::check_copy(slf, "copy_from")?;
-        let py = slf.py();
-        let sep = sep.unwrap_or_else(|| PyString::new(py, "\t"));
-        let null = null.unwrap_or_else(|| PyString::new(py, "\\N"));
-        let context = connection.get().quote_context(slf.py());
-        let quoted = Quoted::new(table, columns, &sep, &null, &context)?;
+        let table = Self::quote_copy(slf, "copy_from", table, columns, [sep, null])?;
         let size = usize::try_from(size).unwrap_or_default();
-        Self::copy(slf, quoted.table().copy_from(), file, size)
+        Self::copy(slf, table.copy_from(), file, size)
     }
 
     /// copy_to(file, table, sep='\t', null='\\N', columns=None) -- Write a table to a file in
@@ -131,13 +109,8 @@ impl Cursor {
         columns: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<()> {
         method(file, "write")?;
-        let connection = Self::check_copy(slf, "copy_to")?;
-        let py = slf.py();
-        let sep = sep.unwrap_or_else(|| PyString::new(py, "\t"));
-        let null = null.unwrap_or_else(|| PyString::new(py, "\\N"));
-        let context = connection.get().quote_context(slf.py());
-        let quoted = Quoted::new(table, columns, &sep, &null, &context)?;
-        Self::copy(slf, quoted.table().copy_to(), file, 0)
+        let table = Self::quote_copy(slf, "copy_to", table, columns, [sep, null])?;
+        Self::copy(slf, table.copy_to(), file, 0)
     }
 
     /// copy_expert(sql, file, size=8192) -- Run any COPY statement over a file.

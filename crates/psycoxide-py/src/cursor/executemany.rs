@@ -15,7 +15,7 @@ use pyo3::types::{PyBytes, PyList, PyTuple};
 use super::Cursor;
 use crate::adapt;
 use crate::connection::Connection;
-use crate::driver::{Exchange, TurnGuard};
+use crate::driver::{OneRequest, TurnGuard};
 
 /// The most statements that are sent together.
 const MAX_STATEMENTS: usize = 1000;
@@ -150,7 +150,7 @@ impl Cursor {
             return Ok(());
         }
         let request = Request::batch(Arc::clone(batch));
-        let outcome = turn.run(Exchange::in_transaction(request)).inspect_err(|_| {
+        let outcome = turn.run(OneRequest::in_transaction(request)).inspect_err(|_| {
             this.note_query(py, batch.iter().next_back().unwrap_or_default());
         })?;
         drop(turn);

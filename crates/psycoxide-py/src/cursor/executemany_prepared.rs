@@ -15,7 +15,7 @@ use super::Cursor;
 use super::executemany::RowCountSum;
 use crate::adapt;
 use crate::connection::Connection;
-use crate::driver::{Exchange, Launched, TurnGuard};
+use crate::driver::{Launched, OneRequest, TurnGuard};
 use crate::encoding::QuoteContext;
 use crate::error;
 
@@ -50,7 +50,7 @@ struct RowsToSend<'py> {
 
 /// Rows that were sent and not answered yet. Nothing else can be done on the connection meanwhile.
 struct RowsInFlight<'a, 'py> {
-    launched: Launched<'a, 'py, Exchange>,
+    launched: Launched<'a, 'py, OneRequest>,
     connection: &'a Bound<'py, Connection>,
     rows: Vec<Bound<'py, PyAny>>,
 }
@@ -120,7 +120,7 @@ impl Cursor {
         let connection = slf.get().open_connection(slf.py())?;
         let turn = Self::take_turn(connection)?;
         slf.get().note_query(slf.py(), &statement.numbered);
-        let outcome = turn.run(Exchange::in_transaction(request))?;
+        let outcome = turn.run(OneRequest::in_transaction(request))?;
         drop(turn);
         match outcome.result {
             Some(result) if outcome.error.is_none() => Ok(result.parameter_types),
@@ -174,7 +174,7 @@ impl Cursor {
         let connection = slf.get().open_connection(py)?;
         let turn = Self::take_turn(connection)?;
         slf.get().note_query(py, &statement.numbered);
-        let launched = turn.launch(Exchange::in_transaction(Request::repeat(repeat)))?;
+        let launched = turn.launch(OneRequest::in_transaction(Request::repeat(repeat)))?;
         Ok(RowsInFlight { launched, connection, rows })
     }
 

@@ -7,11 +7,13 @@
 
 pub mod blocking;
 mod deliver;
+mod exchange;
 pub mod green;
 mod operation;
 pub mod polled;
 mod turn;
 
 pub use deliver::{deliver, refresh};
-pub use operation::{Exchange, Next, Operation, OperationContext, RowSink, unasked_copy};
+pub use exchange::{Exchange, OneRequest};
+pub use operation::{Next, Operation, OperationContext, RowSink};
 pub use turn::{Launched, TurnGuard};

@@ -223,37 +223,3 @@ impl<O: Operation + ?Sized> Running<O> {
         }
     }
 }
-
-/// Sends one request, which must not begin a COPY, and returns its outcome.
-pub struct Exchange {
-    first: Option<Next<Outcome>>,
-    refused: Option<String>,
-}
-
-impl Exchange {
-    /// The request in a transaction: one begins if there is none, outside autocommit mode.
-    pub fn in_transaction(request: Request) -> Self {
-        Self { first: Some(Next::SendInTransaction(request)), refused: None }
-    }
-}
-
-impl Operation for Exchange {
-    type Output = Outcome;
-
-    fn launch(&mut self, _context: OperationContext<'_, '_>) -> PyResult<Next<Outcome>> {
-        self.first.take().ok_or_else(|| error::internal("an operation that was launched twice"))
-    }
-
-    fn land(&mut self, context: OperationContext<'_, '_>, stop: Stop) -> PyResult<Next<Outcome>> {
-        match context.outcome(stop, &mut self.refused)? {
-            None => Ok(Next::Resume),
-            Some(_) if self.refused.is_some() => Err(unasked_copy()),
-            Some(outcome) => Ok(Next::Done(outcome)),
-        }
-    }
-}
-
-/// The error for a COPY that the server began unasked.
-pub fn unasked_copy() -> PyErr {
-    error::internal("the server began a COPY that was not asked for")
-}

@@ -3,12 +3,11 @@
 //! <https://www.postgresql.org/docs/current/lo-interfaces.html>. Their oids are the same in every
 //! version of PostgreSQL.
 
-use psycoxide_net::Stop;
 use psycoxide_proto::Request;
 use pyo3::prelude::*;
 
 use crate::connection::Connection;
-use crate::driver::{Next, Operation, OperationContext, TurnGuard, unasked_copy};
+use crate::driver::{Exchange, Next, Operation, TurnGuard};
 use crate::error;
 
 /// A function of `pg_proc`.
@@ -33,57 +32,24 @@ impl Function {
     }
 }
 
-/// What follows the result of a call.
-pub enum Then<T> {
-    Call(Request),
-    Done(T),
-}
-
-/// Calls of functions, one after another: `follow` gets the result of each, in binary, and returns
-/// what comes next.
-pub struct Calls<F> {
-    first: Option<Request>,
-    follow: F,
-    refused: Option<String>,
-}
-
-impl<F> Calls<F> {
-    pub fn new(first: Request, follow: F) -> Self {
-        Self { first: Some(first), follow, refused: None }
-    }
-}
-
-impl<T, F> Operation for Calls<F>
-where
-    F: FnMut(Vec<u8>) -> PyResult<Then<T>> + Send + Sync,
-{
-    type Output = T;
-
-    fn launch(&mut self, _context: OperationContext<'_, '_>) -> PyResult<Next<T>> {
-        let twice = || error::internal("a call that was launched twice");
-        self.first.take().map(Next::SendInTransaction).ok_or_else(twice)
-    }
-
-    /// # Errors
-    /// `OperationalError` with the server's message, as in psycopg2.
-    fn land(&mut self, context: OperationContext<'_, '_>, stop: Stop) -> PyResult<Next<T>> {
-        let Some(outcome) = context.outcome(stop, &mut self.refused)? else {
-            return Ok(Next::Resume);
-        };
-        if self.refused.is_some() {
-            return Err(unasked_copy());
-        }
+/// Calls functions, one after another: `follow` gets the result of each, in binary, and returns what
+/// comes next.
+///
+/// # Errors
+/// `OperationalError` with the server's message, as in psycopg2.
+pub fn calls<T: Send + Sync>(
+    first: Request,
+    mut follow: impl FnMut(Vec<u8>) -> PyResult<Next<T>> + Send + Sync,
+) -> impl Operation<Output = T> {
+    Exchange::new(Next::SendInTransaction(first), move |context, outcome| {
         if let Some(report) = outcome.error {
             let quoting = context.connection.get().quote_context(context.py());
             let text = error::report_text(context.py(), &report, None, true, &quoting);
             return Err(error::operational(text.to_string_lossy()));
         }
         let value = outcome.result.and_then(|result| result.function_value).flatten();
-        Ok(match (self.follow)(value.unwrap_or_default())? {
-            Then::Call(request) => Next::SendInTransaction(request),
-            Then::Done(output) => Next::Done(output),
-        })
-    }
+        follow(value.unwrap_or_default())
+    })
 }
 
 /// Calls a function that returns an `int4`.
@@ -114,7 +80,7 @@ fn call<const N: usize>(
             let number = function as u32;
             error::operational(format!("unexpected answer of the server's function {number}"))
         })?;
-        Ok(Then::Done(value))
+        Ok(Next::Done(value))
     };
-    TurnGuard::take(connection)?.run(Calls::new(function.request(arguments), done))
+    TurnGuard::take(connection)?.run(calls(function.request(arguments), done))
 }

@@ -2,10 +2,10 @@
 
 use pyo3::prelude::*;
 
-use super::function::{Calls, Function, Then, call_int4, call_int8};
+use super::function::{Function, call_int4, call_int8, calls};
 use super::mode::{Mode, READ_AND_WRITE};
 use crate::connection::Connection;
-use crate::driver::TurnGuard;
+use crate::driver::{Next, TurnGuard};
 use crate::error;
 use crate::guarded::Guarded;
 
@@ -110,11 +110,11 @@ impl Opened {
             bytes.extend_from_slice(&chunk);
             left -= chunk.len();
             Ok(match chunk.len() < wanted || left == 0 {
-                true => Then::Done(std::mem::take(&mut bytes)),
-                false => Then::Call(request(left.min(CHUNK))),
+                true => Next::Done(std::mem::take(&mut bytes)),
+                false => Next::SendInTransaction(request(left.min(CHUNK))),
             })
         };
-        TurnGuard::take(connection)?.run(Calls::new(first, follow))
+        TurnGuard::take(connection)?.run(calls(first, follow))
     }
 
     /// Writes all of `data`; returns its length.
@@ -125,8 +125,8 @@ impl Opened {
             .map(|chunk| Function::Write.request(vec![int4(descriptor), chunk.to_vec()]));
         let Some(first) = chunks.next() else { return Ok(0) };
         let follow =
-            |_written: Vec<u8>| Ok(chunks.next().map_or(Then::Done(data.len()), Then::Call));
-        TurnGuard::take(connection)?.run(Calls::new(first, follow))
+            |_written| Ok(chunks.next().map_or(Next::Done(data.len()), Next::SendInTransaction));
+        TurnGuard::take(connection)?.run(calls(first, follow))
     }
 
     /// Closes the object; after its transaction nothing is left to close.
