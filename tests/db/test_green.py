@@ -284,6 +284,22 @@ def test_notifications(green):
     """)
 
 
+def test_poll_again_after_the_end(green):
+    green("""
+        def careful(conn):
+            callback(conn)
+            assert conn.poll() == extensions.POLL_OK
+
+        extensions.set_wait_callback(careful)
+        conn = connect()
+        cur = conn.cursor()
+        cur.execute("select 1")
+        assert cur.fetchall() == [(1,)]
+        conn.commit()
+        assert usable(conn)
+    """)
+
+
 def test_errors_and_transactions(green):
     green("""
         conn = connect()
