@@ -48,7 +48,7 @@ impl Connection {
         if session.closed() == Closed::ByUser {
             return Ok(());
         }
-        if session.claim_to_end() && session.closed() == Closed::Open && !this.is_polled(slf.py()) {
+        if session.claim_to_end() && session.closed() == Closed::Open && !this.uses_poll(slf.py()) {
             // A statement of another thread may end first.
             let turn = TurnGuard::take_any(slf, session);
             // If there is no turn, this thread has it: for another greenlet, in the wait callback.

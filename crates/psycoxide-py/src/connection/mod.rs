@@ -225,7 +225,7 @@ impl Connection {
     }
 
     /// Whether the program waits for replies, by `poll()`.
-    pub fn is_polled(&self, py: Python<'_>) -> bool {
+    pub fn uses_poll(&self, py: Python<'_>) -> bool {
         self.state(py).waiter == Waiter::Program
     }
 

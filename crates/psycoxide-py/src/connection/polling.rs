@@ -87,7 +87,7 @@ impl Connection {
     /// the connection is not asynchronous.
     fn isexecuting(&self, py: Python<'_>) -> bool {
         let polled = self.session.get().is_some_and(Session::is_polled);
-        self.state(py).is_connecting() || polled && self.is_polled(py)
+        self.state(py).is_connecting() || polled && self.uses_poll(py)
     }
 
     /// cancel() -- Ask the server to cancel the running statement.

@@ -50,7 +50,7 @@ impl Cursor {
         }
         connection.get().refuse_tpc_prepared(slf.py(), "execute")?;
         this.note_query(py, &sql);
-        if connection.get().is_polled(py) {
+        if connection.get().uses_poll(py) {
             let statement = Statement::new(ForCursor::polled(slf)?, Request::query(sql));
             return Self::start_polled(slf, connection, statement);
         }
@@ -120,7 +120,7 @@ impl Cursor {
 
 /// Refuses `method` while an asynchronous query is under way.
 fn refuse_polled(py: Python<'_>, connection: &Connection, method: &str) -> PyResult<()> {
-    if connection.is_polled(py) && connection.open_session()?.is_polled() {
+    if connection.uses_poll(py) && connection.open_session()?.is_polled() {
         return Err(error::programming(format!(
             "{method} cannot be used while an asynchronous query is underway"
         )));

@@ -268,7 +268,7 @@ impl Cursor {
     fn check_fetch_closely(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
         let session = this.readable_session(slf.py())?;
-        if session.is_polled() && this.connection(slf.py())?.get().is_polled(slf.py()) {
+        if session.is_polled() && this.connection(slf.py())?.get().uses_poll(slf.py()) {
             return Err(error::programming("no results to fetch"));
         }
         Ok(())

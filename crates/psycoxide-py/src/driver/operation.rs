@@ -106,7 +106,7 @@ impl<'py> OperationContext<'_, 'py> {
             refused.get_or_insert(text);
         }
         if matches!(event, Event::CopyIn(_) | Event::CopyBoth(_)) {
-            let reason: &[u8] = match self.connection.get().is_polled(self.py()) {
+            let reason: &[u8] = match self.connection.get().uses_poll(self.py()) {
                 true => b"COPY cannot be used in asynchronous mode",
                 false => b"COPY was not asked for by a copy_*() method",
             };

@@ -26,13 +26,16 @@ pub fn launch(
     operation: impl Operation<Output = ()> + 'static,
 ) -> PyResult<()> {
     let mut running = Box::new(Running::new(operation));
-    if let Step::Wait(request) = running.launch(context)? {
-        if let Some(request) = request {
-            running.start(context, request)?;
-        }
-        context.session.begin_polled();
-        context.connection.get().set_running(context.py(), running);
+    let request = match running.launch(context)? {
+        Step::Wait(request) => request,
+        Step::GiveUp(raised) => return Err(raised),
+        Step::Done(()) => return Ok(()),
+    };
+    if let Some(request) = request {
+        running.start(context, request)?;
     }
+    context.session.begin_polled();
+    context.connection.get().set_running(context.py(), running);
     Ok(())
 }
 
@@ -75,7 +78,7 @@ pub fn poll(connection: &Bound<'_, Connection>, session: &Session) -> PyResult<i
             Err(error) if this.state(py).is_connecting() => Err(error::connecting(&error)),
             Err(error) => Err(error::from_net(&error)),
         };
-        if !this.is_polled(py) {
+        if !this.uses_poll(py) {
             // A wait callback polls: the call behind it takes the stop.
             session.keep_stop(stop?);
             return Ok(POLL_OK);

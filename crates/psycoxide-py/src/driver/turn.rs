@@ -132,7 +132,7 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
         let OperationContext { connection, session } = self.context;
         let this = connection.get();
         let stop = match green::callback(connection.py()) {
-            Some(callback) if !this.is_polled(connection.py()) => {
+            Some(callback) if !this.uses_poll(connection.py()) => {
                 let started = request.map_or(Ok(()), |request| self.context.start(request));
                 started.and_then(|()| green::drive(connection, session, &callback))
             }

@@ -162,7 +162,7 @@ impl ReplicationCursor {
         let connection = Self::connection(slf)?;
         connection.get().open_session()?;
         let sql = Cursor::query_text(cursor, command, connection)?;
-        if connection.get().is_polled(slf.py()) {
+        if connection.get().uses_poll(slf.py()) {
             let start = StartStream::new(ForCursor::polled(cursor)?, sql);
             Cursor::start_polled(cursor, connection, start)?;
         } else {
