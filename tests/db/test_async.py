@@ -64,6 +64,21 @@ def test_query(aconn):
     assert len(cur.fetchall()) == 100000
 
 
+# Rows of long fields, which arrive over a second or so.
+SLOW_ROWS = "select repeat('x', 4000), pg_sleep(0.002) from generate_series(1, 300)"
+
+
+def test_poll_does_not_wait_for_long_rows(aconn):
+    cur = aconn.cursor()
+    cur.execute(SLOW_ROWS)
+    polls = 0
+    while aconn.poll() != extensions.POLL_OK:
+        polls += 1
+        select.select([aconn], [], [], 10)
+    assert polls > 20
+    assert len(cur.fetchall()) == 300
+
+
 def test_many_at_once(dsn):
     conns = [psycoxide.connect(dsn, async_=1) for _ in range(5)]
     for conn in conns:
@@ -164,6 +179,25 @@ def test_wait_callback(green, dsn):
         cur.execute("selecte")
     conn.rollback()
     assert len(green) > 4
+    conn.close()
+
+
+def test_the_callback_waits_for_long_rows(green, dsn):
+    waits = 0
+
+    def counting(conn):
+        nonlocal waits
+        while (state := conn.poll()) != extensions.POLL_OK:
+            waits += 1
+            lists = ([conn], []) if state == extensions.POLL_READ else ([], [conn])
+            select.select(*lists, [], 10)
+
+    extensions.set_wait_callback(counting)
+    with psycoxide.connect(dsn) as conn, conn.cursor() as cur:
+        waits = 0
+        cur.execute(SLOW_ROWS)
+        assert waits > 20
+        assert len(cur.fetchall()) == 300
     conn.close()
 
 

@@ -134,6 +134,8 @@ fn advance(session: &Session) -> Result<Advanced, Error> {
         match session.advance() {
             Ok(Progress::Event(event)) => return Ok(Advanced::Stop(Stop::Event(event))),
             Ok(Progress::Yield) => {
+                // Nobody takes the rows that are offered here: they stay with the result.
+                session.keep_rows();
                 if session.ask(Engine::backlog).unwrap_or_default() > 0 {
                     // Let the caller deliver the messages and poll again. With TLS the rest of the
                     // data may have left the socket already, so that it would not become readable;
