@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -160,10 +161,15 @@ def section(found: Sequence[Row], before: str) -> str:
         (FAULTS, [(row.key, row.faults) for row in every]),
         (GAINS, [(row.key, row.gains) for row in every]),
     ):
-        items = [f"* *{key}*: {text}" for key, text in notes if text]
+        items = [wrapped(f"* *{key}*: {text}") for key, text in notes if text]
         if items:
             lines += ["", title, "", *items]
     return "\n".join(lines) + "\n"
+
+
+def wrapped(item: str) -> str:
+    """An item of a list in lines of the page's width."""
+    return textwrap.fill(item, 100, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def line(cells: Iterable[str]) -> str:
@@ -175,7 +181,7 @@ def read(text: str) -> list[Row]:
     notes: dict[str, dict[str, str]] = {FAULTS: {}, GAINS: {}}
     title = ""
     found = []
-    for each in text.splitlines():
+    for each in re.sub(r"\n  (?=\S)", " ", text).splitlines():
         if each in notes:
             title = each
         elif match := re.fullmatch(r"\* \*(.+?)\*: (.+)", each):

@@ -73,6 +73,14 @@ def test_faults_and_gains_are_named():
     assert f"{table.GAINS}\n\n* *Odyssey of sid, session*: other: hangs\n" in text
 
 
+def test_long_items_are_wrapped_and_read_again():
+    many = {f"a scenario with the number {number}": ("fails", "fails") for number in range(9)}
+    text = section(**many)
+    assert max(len(each) for each in text.splitlines() if not each.startswith("|")) <= 100
+    assert "\n  " in text
+    assert table.section([], text) == text
+
+
 def test_a_row_that_was_not_run_stays():
     text = section(one=("fails", "fails"), other=("hangs", "works"))
     assert table.section([], text) == text
