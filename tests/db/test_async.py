@@ -113,6 +113,7 @@ def test_refusals(aconn):
     cur.execute("copy (select 1) to stdout")
     with pytest.raises(psycoxide.ProgrammingError, match="COPY TO"):
         wait_select(aconn)
+    assert cur.statusmessage == ""
     cur.execute("select 2")
     wait_select(aconn)
     assert cur.fetchone() == (2,)

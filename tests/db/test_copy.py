@@ -75,6 +75,36 @@ def test_read_raises(cur, conn):
     assert cur.fetchone() == (1,)
 
 
+@pytest.mark.parametrize("text", ["x" * 40_000, "é" * 40_000, "before\0after", "\0", ""])
+def test_what_read_raises_may_say_anything(cur, conn, text):
+    class Broken:
+        def read(self, size=-1):
+            raise ValueError(text)
+
+    with pytest.raises(ValueError) as caught:
+        cur.copy_from(Broken(), "cargo")
+    assert caught.value.args == (text,)
+    assert isinstance(caught.value.__cause__, psycoxide.errors.QueryCanceled)
+    conn.rollback()
+    cur.execute("select 1")
+    assert cur.fetchone() == (1,)
+
+
+@pytest.mark.parametrize("size", [-1, -5, 1, 8192, 8193])
+def test_the_size_is_what_read_gets(cur, size):
+    asked = []
+
+    class Asking(io.StringIO):
+        def read(self, size=-1):
+            asked.append(size)
+            return super().read(size)
+
+    cur.copy_from(Asking("1\tone\n2\ttwo\n"), "cargo", size=size)
+    assert cur.rowcount == 2
+    # The default is ours to choose.
+    assert set(asked) == ({size} if size != 8192 else {65536})
+
+
 @pytest.mark.parametrize("rows", [10, 1000000])
 def test_write_raises(cur, conn, rows):
     with pytest.raises(ZeroDivisionError, match=r"^broken write$") as caught:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import os
 import select
 import socket
@@ -390,6 +391,39 @@ def test_asynchronously(connect, dsn, slot, numbers, admin, wait_for):
     assert len(read_to_commit(cur)) == 3
     with pytest.raises(psycoxide.ProgrammingError, match="cannot be used in asynchronous mode"):
         cur.consume_stream(lambda message: None)
+
+
+@pytest.mark.usefixtures("decoding_plugin")
+@pytest.mark.parametrize(
+    ("method", "asynchronous"), [("execute", 0), ("execute", 1), ("copy_expert", 0)]
+)
+def test_a_statement_of_the_program_starts_it(
+    connect, dsn, slot, numbers, admin, wait_for, method, asynchronous
+):
+    conn = connect(dsn, connection_factory=LogicalReplicationConnection, async_=asynchronous)
+    if asynchronous:
+        wait_for(conn)
+    cur = conn.cursor()
+    cur.create_replication_slot(slot, output_plugin="test_decoding")
+    if asynchronous:
+        wait_for(conn)
+    sql = f"START_REPLICATION SLOT {slot} LOGICAL 0/0"
+    if method == "execute":
+        cur.execute(sql)
+    else:
+        cur.copy_expert(sql, io.BytesIO())
+    if asynchronous:
+        wait_for(conn)
+    admin.execute(f"insert into {numbers} values (7)")
+    seen = b""
+    until = time.monotonic() + 20
+    while f"{numbers}: INSERT".encode() not in seen:
+        assert time.monotonic() < until, seen
+        if message := cur.read_message():
+            seen += message.payload
+        else:
+            select.select([conn], [], [], 0.1)
+    assert conn.closed == 0
 
 
 @pytest.mark.usefixtures("decoding_plugin")

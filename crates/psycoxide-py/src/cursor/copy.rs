@@ -17,7 +17,7 @@ impl Cursor {
         slf: &Bound<'_, Self>,
         sql: Vec<u8>,
         file: &Bound<'_, PyAny>,
-        size: usize,
+        size: i64,
     ) -> PyResult<()> {
         let this = slf.get();
         let py = slf.py();
@@ -90,7 +90,6 @@ impl Cursor {
     ) -> PyResult<()> {
         method(file, "read")?;
         let table = Self::quote_copy(slf, "copy_from", table, columns, [sep, null])?;
-        let size = usize::try_from(size).unwrap_or_default();
         Self::copy(slf, table.copy_from(), file, size)
     }
 
@@ -133,7 +132,6 @@ impl Cursor {
             ));
         }
         let sql = Self::query_text(slf, sql, &connection)?;
-        let size = usize::try_from(size).unwrap_or_default();
         Self::copy(slf, sql, file, size)
     }
 }

@@ -22,21 +22,25 @@ use crate::error;
 use crate::imports;
 
 /// The default of psycopg2's `size`.
-pub(super) const DEFAULT_SIZE: usize = 8192;
+pub(super) const DEFAULT_SIZE: i64 = 8192;
 
 /// How much is read from a file at a time when the caller does not choose: small reads cost a
 /// system call and a message each.
-const READ: usize = 64 * 1024;
+const READ: i64 = 64 * 1024;
+
+/// The longest text of an exception, in characters, that the server is told: it takes no message
+/// above some ten thousand bytes there.
+const MAX_REASON: usize = 500;
 
 /// Runs a COPY statement over a file.
 pub(super) struct FileCopy {
     cursor: ForCursor,
     file: Py<PyAny>,
     /// How much to read at a time.
-    size: usize,
+    size: i64,
     quoting: QuoteContext,
     stage: Stage,
-    /// Why the server's COPY was refused.
+    /// Why a second COPY in the same text was refused.
     refused: Option<String>,
 }
 
@@ -68,7 +72,7 @@ impl FileCopy {
     pub fn new(
         cursor: ForCursor,
         file: &Bound<'_, PyAny>,
-        size: usize,
+        size: i64,
         sql: Vec<u8>,
         quoting: QuoteContext,
     ) -> Self {
@@ -190,7 +194,9 @@ impl FileCopy {
         let py = context.py();
         let value = raised.value(py);
         let class = raised.get_type(py).name().map_or_else(|_| String::new(), |n| n.to_string());
-        let reason = PyString::new(py, &format!("error in .read() call: {class} {value}"));
+        let reason = format!("error in .read() call: {class} {value}");
+        let reason: String = reason.chars().take_while(|c| *c != '\0').take(MAX_REASON).collect();
+        let reason = PyString::new(py, &reason);
         let reason = self.quoting.encode(&reason);
         let reason = reason.as_ref().map_or(b"error in .read() call".as_slice(), Encoded::as_bytes);
         if let Err(error) = context.session.with_engine(|engine| engine.copy_fail(reason)) {
@@ -227,9 +233,6 @@ impl FileCopy {
     /// Ends the operation with the outcome of the COPY.
     fn end(&mut self, context: OperationContext<'_, '_>, outcome: Outcome) -> PyResult<Next<()>> {
         let py = context.py();
-        if let Some(text) = self.refused.take() {
-            return Err(error::programming(text));
-        }
         match std::mem::replace(&mut self.stage, Stage::Asked) {
             Stage::Failed(raised) => {
                 chain_outcome(context, &raised, Some(&outcome));
@@ -279,7 +282,15 @@ impl Operation for FileCopy {
                 self.begin_feeding(context, format.binary)
             }
             (Stop::Event(Event::CopyOut(_)), Stage::Asked) => self.begin_writing(context),
-            (Stop::Event(Event::CopyData(data)), Stage::Writing { .. }) => {
+            // A replication cursor reads the stream that has begun.
+            (Stop::Event(Event::CopyBoth(_)), _)
+                if context.connection.get().state(context.py()).replication =>
+            {
+                Ok(Next::Done(()))
+            }
+            (Stop::Event(Event::CopyData(data)), Stage::Writing { .. })
+                if self.refused.is_none() =>
+            {
                 Ok(self.write(context, &data).map_or_else(Next::GiveUp, |()| Next::Resume))
             }
             (Stop::Hungry, _) => {

@@ -1,7 +1,7 @@
 //! A statement of a cursor, as an operation.
 
 use psycoxide_net::Stop;
-use psycoxide_proto::{Columns, Extended, Outcome, Request, Rows};
+use psycoxide_proto::{Columns, Event, Extended, Outcome, Request, Rows, Tag};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
@@ -118,12 +118,19 @@ impl Operation for Statement {
 
     #[inline]
     fn land(&mut self, context: OperationContext<'_, '_>, stop: Stop) -> PyResult<Next<()>> {
+        if matches!(stop, Stop::Event(Event::CopyBoth(_)))
+            && context.connection.get().state(context.py()).replication
+        {
+            // The stream has begun: a replication cursor reads it.
+            return Ok(Next::Done(()));
+        }
         let Some(outcome) = context.outcome(stop, &mut self.refused)? else {
             return Ok(Next::Resume);
         };
         let cursor = self.sink.cursor.get(context.py())?;
         if let Some(text) = self.refused.take() {
             cursor.get().reset(context.py());
+            cursor.get().state(context.py()).fetched.statusmessage = Some(Tag::new());
             return Err(error::programming(text));
         }
         match std::mem::replace(&mut self.stage, Stage::Running) {

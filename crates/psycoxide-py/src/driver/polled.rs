@@ -71,7 +71,12 @@ pub fn poll(connection: &Bound<'_, Connection>, session: &Session) -> PyResult<i
             delivered.inspect_err(|_| session.set_polled(false))?;
         }
         let stop = match advanced {
-            Ok(Advanced::Wait(number)) => return Ok(number),
+            Ok(Advanced::Wait(number)) => match session.take_stop() {
+                // What was delivered has polled as well, and has come further.
+                Some(stop) => Ok(stop),
+                None if !session.is_polled() => return Ok(POLL_OK),
+                None => return Ok(number),
+            },
             Ok(Advanced::Stop(stop)) => Ok(stop),
             // The watch for `operation_timeout` shut the connection down in the middle of the step.
             Err(_) if session.expire_polled() => return Err(error::timed_out()),
