@@ -56,7 +56,7 @@ impl Notify {
 
 #[pymethods]
 impl Notify {
-    /// One before its `__init__`, which subclasses may call with what they like.
+    /// An instance before its `__init__`. Subclasses may pass any arguments.
     #[new]
     #[classmethod]
     #[pyo3(signature = (*_args, **_kwargs))]

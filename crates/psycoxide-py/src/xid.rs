@@ -122,7 +122,7 @@ fn check(name: &str, value: &str) -> PyResult<()> {
 
 #[pymethods]
 impl Xid {
-    /// One before its `__init__`, which subclasses may call with what they like.
+    /// An instance before its `__init__`. Subclasses may pass any arguments.
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
     fn blank(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {

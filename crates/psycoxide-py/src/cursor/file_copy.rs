@@ -252,7 +252,7 @@ impl FileCopy {
         }
         let cursor = self.cursor.get(py)?;
         Cursor::take_outcome(&cursor, outcome)?;
-        // psycopg2 has no status message after a COPY.
+        // psycopg2's status message after a COPY is empty.
         cursor.get().state(py).fetched.statusmessage = Some(Tag::new());
         Ok(Next::Done(()))
     }
