@@ -151,11 +151,12 @@ lint-python: $(STAMPS)/dev $(STAMPS)/native
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy python/psycoxide
-	$(BIN)/mypy tools/*.py tools/clients/*.py tools/pooling/*.py
+	$(BIN)/mypy tools/*.py tools/clients/*.py tools/pooling/*.py tools/twins/*.py
 	cd benches && ../$(BIN)/mypy --config-file ../pyproject.toml .
 	$(PY) -m mypy.stubtest psycoxide._psycopg --allowlist tools/stubtest_allowlist.txt \
 		--ignore-unused-allowlist
 	$(PY) tools/generate_sqlstate.py --check
+	$(PY) tools/generate_sync.py --check
 	$(PY) tools/generate_api.py --check
 
 test-rust: $(STAMPS)/system-tests $(STAMPS)/dev
