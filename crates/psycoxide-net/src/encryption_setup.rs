@@ -64,10 +64,6 @@ impl EncryptionSetup {
         self.stream
     }
 
-    pub(crate) fn stream(&self) -> &Stream {
-        &self.stream
-    }
-
     /// Does as much as is possible without waiting.
     ///
     /// # Errors

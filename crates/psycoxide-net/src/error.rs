@@ -214,6 +214,19 @@ impl std::error::Error for Error {
     }
 }
 
+impl From<Error> for Reason {
+    /// The reason of an attempt that failed by an error of its conversation.
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Protocol(error) => Self::Protocol(error),
+            Error::Tls(failure) => Self::Lost(failure),
+            Error::Gss(failure) => Self::Gss(failure),
+            Error::Send(error) | Error::Receive(error) | Error::Io(error) => Self::Socket(error),
+            _ => Self::Timeout,
+        }
+    }
+}
+
 impl From<config::Error> for Error {
     fn from(error: config::Error) -> Self {
         Self::Config(error)

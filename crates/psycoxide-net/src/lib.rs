@@ -40,7 +40,7 @@ mod tls;
 mod turn;
 mod wait;
 
-pub use cancel::CancelToken;
+pub use cancel::{CancelProgress, CancelToken, Cancelling};
 pub use config::{Config, ConnInfo, Environment, OnDemand};
 pub use conn_status::ConnStatus;
 pub use copy_flush::CopyFlushPolicy;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use psycoxide_proto::{Answer, Engine, Error as ProtoError, Event, Interest, Request};
+use psycoxide_proto::{Answer, Engine, Error as ProtoError, Event, Request};
 
 use super::target::{self, Question, Verdict};
 use super::{Connected, DialProgress};
@@ -20,9 +20,8 @@ use crate::error::{Error, Reason};
 use crate::gss::{self, GssFailure};
 use crate::pump::{self, Progress};
 use crate::socket::address::Address;
-use crate::socket::{Connecting, Queue, Stream, TcpOptions};
+use crate::socket::{Connecting, Stream, TcpOptions};
 use crate::tls::{NOT_REQUESTED, TlsSession};
-use crate::wait::{Readiness, wait};
 
 /// How many random bytes make a nonce for SCRAM, as in libpq.
 const NONCE_LENGTH: usize = 18;
@@ -91,10 +90,8 @@ impl Methods {
 
 #[derive(Debug)]
 enum Stage {
-    /// The server's queue is full; there is no socket before there is room in it.
-    Queueing(Queue),
-    /// The socket is connected, or will be.
-    Connecting { stream: Stream, done: bool },
+    /// The socket is being connected.
+    Connecting(Connecting),
     /// Encryption is being set up.
     Encrypting(Box<EncryptionSetup>),
     /// The session is being set up.
@@ -119,19 +116,20 @@ impl Attempt {
         let settings = config.settings();
         let options =
             TcpOptions { keepalive: settings.keepalive, user_timeout: settings.tcp_user_timeout };
-        let stage = match Stream::connect(&address, &options) {
-            Ok(Connecting::Done(stream)) => Stage::Connecting { stream, done: true },
-            Ok(Connecting::Begun(stream)) => Stage::Connecting { stream, done: false },
-            Ok(Connecting::Queued(queue)) => Stage::Queueing(queue),
-            Err(error) => return Err((address, error)),
-        };
-        Ok(Attempt { address, deadline, methods, stage })
+        match Stream::connect(&address, &options) {
+            Ok(connecting) => {
+                Ok(Attempt { address, deadline, methods, stage: Stage::Connecting(connecting) })
+            }
+            Err(error) => Err((address, error)),
+        }
     }
 
     pub(super) fn fd(&self) -> RawFd {
         match &self.stage {
-            Stage::Queueing(queue) => queue.fd(),
-            _ => self.stream().map_or(-1, AsRawFd::as_raw_fd),
+            Stage::Connecting(connecting) => connecting.fd(),
+            Stage::Encrypting(setup) => setup.as_raw_fd(),
+            Stage::Starting(stream, _) | Stage::Asking(stream, ..) => stream.as_raw_fd(),
+            Stage::Over => -1,
         }
     }
 
@@ -151,10 +149,8 @@ impl Attempt {
     /// The state of the attempt.
     pub(super) fn status(&self) -> ConnStatus {
         match &self.stage {
-            Stage::Queueing(_) | Stage::Connecting { done: false, .. } | Stage::Over => {
-                ConnStatus::Started
-            }
-            Stage::Connecting { done: true, .. } => ConnStatus::Made,
+            Stage::Connecting(Connecting::Done(_)) => ConnStatus::Made,
+            Stage::Connecting(_) | Stage::Over => ConnStatus::Started,
             Stage::Encrypting(_) if self.methods.now == GSS => ConnStatus::GssStartup,
             Stage::Encrypting(_) => ConnStatus::SslStartup,
             Stage::Starting(_, engine) if engine.is_authenticated() => ConnStatus::AuthOk,
@@ -212,20 +208,9 @@ impl Attempt {
     ) -> Result<DialProgress, Reason> {
         loop {
             let event = match &mut self.stage {
-                Stage::Queueing(queue) => {
-                    let Some(stream) = queue.poll().map_err(Reason::Unreachable)? else {
-                        return Ok(DialProgress::Wait(Interest::READ));
-                    };
-                    self.stage = Stage::Connecting { stream, done: true };
-                    continue;
-                }
-                Stage::Connecting { stream, done } => {
-                    // A Unix socket is connected at once.
-                    if !*done {
-                        if !is_writable(stream).map_err(Reason::Unreachable)? {
-                            return Ok(DialProgress::Wait(Interest::WRITE));
-                        }
-                        stream.connected().map_err(Reason::Unreachable)?;
+                Stage::Connecting(connecting) => {
+                    if let Some(interest) = connecting.advance().map_err(Reason::Unreachable)? {
+                        return Ok(DialProgress::Wait(interest));
                     }
                     self.connected(config, host)?;
                     continue;
@@ -241,13 +226,13 @@ impl Attempt {
                     continue;
                 }
                 Stage::Starting(stream, engine) | Stage::Asking(stream, engine, _) => {
-                    match pump::pump(stream, engine).map_err(reason)? {
+                    match pump::pump(stream, engine).map_err(Reason::from)? {
                         Progress::Event(event) => event,
                         Progress::Wait(interest) => return Ok(DialProgress::Wait(interest)),
                         Progress::Yield => return Ok(DialProgress::Yield),
                     }
                 }
-                Stage::Over => return Err(reason(Error::lost())),
+                Stage::Over => return Err(Error::lost().into()),
             };
             if let Some(progress) = self.happened(event, config, host, wanted)? {
                 return Ok(progress);
@@ -258,14 +243,7 @@ impl Attempt {
     /// The socket is connected: begins encryption, or the conversation.
     fn connected(&mut self, config: &Config, host: usize) -> Result<(), Reason> {
         let Some(method) = self.methods.now else { return self.begin_session(config, host) };
-        let stream = match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Connecting { stream, .. } => stream,
-            Stage::Encrypting(setup) => setup.into_stream(),
-            stage => {
-                self.stage = stage;
-                return Ok(());
-            }
-        };
+        let Some(stream) = self.take_stream() else { return Ok(()) };
         let setup = EncryptionSetup::new(stream, method, config, host)?;
         self.stage = Stage::Encrypting(Box::new(setup));
         Ok(())
@@ -290,11 +268,7 @@ impl Attempt {
 
     /// The stream is encrypted or may stay clear: begins the conversation.
     fn begin_session(&mut self, config: &Config, host: usize) -> Result<(), Reason> {
-        let stream = match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Connecting { stream, .. } => stream,
-            Stage::Encrypting(setup) => setup.into_stream(),
-            _ => return Ok(()),
-        };
+        let Some(stream) = self.take_stream() else { return Ok(()) };
         if let (Address::Unix { .. }, Some(user)) = (&self.address, &config.settings().require_peer)
         {
             check_peer(&stream, user)?;
@@ -352,7 +326,7 @@ impl Attempt {
                     let connected = Connected { stream, engine, address, host };
                     Ok(Some(DialProgress::Connected(Box::new(connected), outcome)))
                 }
-                _ => Err(reason(Error::lost())),
+                _ => Err(Error::lost().into()),
             },
         }
     }
@@ -367,13 +341,12 @@ impl Attempt {
         Ok(())
     }
 
-    fn stream(&self) -> Option<&Stream> {
-        match &self.stage {
-            Stage::Connecting { stream, .. }
-            | Stage::Starting(stream, _)
-            | Stage::Asking(stream, ..) => Some(stream),
-            Stage::Encrypting(setup) => Some(setup.stream()),
-            Stage::Queueing(_) | Stage::Over => None,
+    /// Takes the connected stream before the conversation over it has begun.
+    fn take_stream(&mut self) -> Option<Stream> {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Connecting(connecting) => connecting.into_stream(),
+            Stage::Encrypting(setup) => Some(setup.into_stream()),
+            _ => None,
         }
     }
 }
@@ -387,14 +360,6 @@ fn check_identity(config: &Config, stream: &Stream) -> Result<(), Reason> {
         None => Ok(()),
     };
     checked.map_err(|text| Reason::Protocol(ProtoError::Unsupported(text.to_owned())))
-}
-
-fn is_writable(stream: &Stream) -> io::Result<bool> {
-    match wait(stream.as_raw_fd(), Interest::WRITE, Some(Instant::now())) {
-        Ok(readiness) => Ok(readiness == Readiness::Ready),
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
-        Err(error) => Err(error),
-    }
 }
 
 /// `requirepeer`: "the client checks at the beginning of the connection that the server process is
@@ -428,15 +393,4 @@ fn nonce() -> io::Result<String> {
     let mut random = [0; NONCE_LENGTH];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
     Ok(STANDARD.encode(random))
-}
-
-/// Turns an error of the conversation into the reason of a failed attempt.
-fn reason(error: Error) -> Reason {
-    match error {
-        Error::Protocol(error) => Reason::Protocol(error),
-        Error::Tls(failure) => Reason::Lost(failure),
-        Error::Gss(failure) => Reason::Gss(failure),
-        Error::Send(error) | Error::Receive(error) | Error::Io(error) => Reason::Socket(error),
-        _ => Reason::Timeout,
-    }
 }

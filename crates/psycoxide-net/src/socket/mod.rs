@@ -1,6 +1,7 @@
 //! The byte stream to a server.
 
 pub mod address;
+mod connecting;
 #[cfg(test)]
 pub(crate) mod full;
 pub mod lent_message;
@@ -21,8 +22,9 @@ use crate::gss::GssSession;
 use crate::sigpipe::send;
 use crate::tls::TlsSession;
 use address::Address;
+pub(crate) use connecting::Connecting;
 use lent_message::{Body, LentMessage};
-pub(crate) use queue::Queue;
+use queue::Queue;
 
 /// The options for TCP sockets.
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,17 +58,6 @@ impl From<Socket> for Stream {
     fn from(socket: Socket) -> Self {
         Self { socket, transport: Transport::Clear, received: 0, lent: None, drained: false }
     }
-}
-
-/// The result of beginning to connect.
-#[derive(Debug)]
-pub(crate) enum Connecting {
-    /// The socket is connected.
-    Done(Stream),
-    /// The socket becomes writable when the result is known.
-    Begun(Stream),
-    /// The server has no room in its queue.
-    Queued(Queue),
 }
 
 impl Stream {

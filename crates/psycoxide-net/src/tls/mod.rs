@@ -36,4 +36,6 @@ mod verifier;
 
 pub use failure::TlsFailure;
 pub use info::TlsInfo;
+#[cfg(test)]
+pub(crate) use openssl::OpenSsl;
 pub(crate) use session::{NOT_REQUESTED, TlsSession};

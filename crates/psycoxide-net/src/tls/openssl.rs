@@ -3,15 +3,23 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, SupportedProtocolVersion, version};
 
 use super::pem;
 
+/// The versions that the tests' servers speak.
+pub(super) const BOTH: [&SupportedProtocolVersion; 2] = [&version::TLS12, &version::TLS13];
+
 /// Runs `openssl` in a temporary folder, which is removed in the end.
-pub(super) struct OpenSsl(pub(super) PathBuf);
+pub(crate) struct OpenSsl(pub(super) PathBuf);
 
 impl OpenSsl {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("psycoxide-tls-{}-{number}", std::process::id());
@@ -20,7 +28,7 @@ impl OpenSsl {
         Self(folder)
     }
 
-    pub(super) fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.0.join(name).to_string_lossy().into_owned()
     }
 
@@ -39,7 +47,7 @@ impl OpenSsl {
         done.stdout
     }
 
-    pub(super) fn authority(&self, name: &str) {
+    pub(crate) fn authority(&self, name: &str) {
         self.run(&format!(
             "req -x509 -nodes -days 30 -subj /CN={name} -newkey ec -pkeyopt \
              ec_paramgen_curve:prime256v1 -keyout {name}.key -out {name}.crt"
@@ -75,6 +83,18 @@ impl OpenSsl {
     pub(super) fn der(&self, name: &str) -> Vec<u8> {
         let text = fs::read(self.0.join(format!("{name}.crt"))).unwrap();
         pem::blocks(&text)[0].der.to_vec()
+    }
+
+    /// The configuration of a server that shows the certificate `name`.
+    pub(crate) fn server(&self, name: &str) -> ServerConfig {
+        let key = fs::read(self.0.join(format!("{name}.key"))).unwrap();
+        let key = PrivateKeyDer::try_from(pem::blocks(&key)[0].der.to_vec()).unwrap();
+        ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_protocol_versions(&BOTH)
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![CertificateDer::from(self.der(name))], key)
+            .unwrap()
     }
 }
 

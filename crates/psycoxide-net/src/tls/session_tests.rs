@@ -1,25 +1,20 @@
 //! Whole sessions with a server in the same process, over a socket that delivers and accepts data
 //! in pieces.
 
-use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use psycoxide_proto::Interest;
-use rustls::crypto::ring::default_provider;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{
     AlertDescription, Error, ServerConfig, ServerConnection, SupportedProtocolVersion, version,
 };
 use socket2::Socket;
 
 use super::failure::TlsFailure;
-use super::openssl::OpenSsl;
+use super::openssl::{BOTH, OpenSsl};
 use super::session::TlsSession;
 use crate::config::{Binding, CertificateMode, Encryption, Root, SslMode, TlsVersion};
-
-const BOTH: [&SupportedProtocolVersion; 2] = [&version::TLS12, &version::TLS13];
 
 /// A server's configuration, and the options of a client that trusts it.
 struct Stage {
@@ -32,14 +27,7 @@ impl Stage {
     fn new() -> Self {
         let openssl = OpenSsl::new();
         openssl.authority("db");
-        let key = super::pem::blocks(&fs::read(openssl.path("db.key")).unwrap())[0].der.to_vec();
-        let chain = vec![CertificateDer::from(openssl.der("db"))];
-        let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_protocol_versions(&BOTH)
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(chain, PrivateKeyDer::try_from(key).unwrap())
-            .unwrap();
+        let mut config = openssl.server("db");
         // Data then come together with the end of the handshake.
         config.send_half_rtt_data = true;
         let options = Encryption {
