@@ -48,7 +48,9 @@ fn look(engine: &mut Engine) {
     let error = engine.error().cloned();
     let _ = (engine.phase(), engine.interest(), engine.backlog(), engine.transaction_status());
     let _ = (engine.parameter("client_encoding"), engine.cancel_key(), engine.password_needed());
+    assert!(!engine.is_idle() || engine.accepts_pipelined() && engine.requests_in_flight() == 0);
     if error.is_some() {
+        assert!(!engine.accepts_pipelined());
         assert!(engine.submit(request(0, b"")).is_err());
         assert_eq!(engine.error().cloned(), error);
     }
@@ -62,12 +64,13 @@ fn take<'a>(input: &mut &'a [u8], length: usize) -> &'a [u8] {
 
 fn request(kind: usize, text: &[u8]) -> Request {
     let sql = text.to_vec();
-    match kind % 6 {
+    let request = match kind % 6 {
         0 => Request::query(sql),
         1 => Request::query(sql).begin(b"BEGIN"),
         2 => Request::script(vec![sql.clone(), sql]),
         3 => Request::function(952, vec![sql]),
         4 => Request::prepare(b"s".to_vec(), sql, vec![]),
         _ => Request::close_statement(sql),
-    }
+    };
+    if kind < 8 { request } else { request.pipelined() }
 }

@@ -17,6 +17,12 @@ pub const USER: &str = "tester";
 /// The number of requests in one conversation.
 const REQUESTS: usize = 16;
 
+/// The most requests in flight in a conversation with pipelined requests.
+const AHEAD: usize = 3;
+
+/// From this choice of the first request on, the requests are pipelined.
+const PIPELINED: u8 = 0x38;
+
 /// Up to this many slices of a password's stretching are done: more would only be slow.
 const SLICES: usize = 4;
 
@@ -150,11 +156,24 @@ impl Player {
         player
     }
 
-    /// Makes the next request, if the engine is idle.
+    /// Makes the next request, if the engine is idle; or several that are pipelined.
     fn ask(&mut self) {
-        if self.requests < REQUESTS && self.engine.is_idle() {
-            let index = usize::from(self.choice & 0x3f) + self.requests;
-            assert_eq!(self.engine.submit(request(index)), Ok(()));
+        let first = self.choice & 0x3f;
+        while self.requests < REQUESTS {
+            let request = request(usize::from(first) + self.requests);
+            let engine = &mut self.engine;
+            let request = if first < PIPELINED {
+                if !engine.is_idle() {
+                    return;
+                }
+                request
+            } else {
+                if !engine.accepts_pipelined() || engine.requests_in_flight() >= AHEAD {
+                    return;
+                }
+                request.pipelined()
+            };
+            assert_eq!(engine.submit(request), Ok(()));
             self.requests += 1;
         }
     }
@@ -229,6 +248,7 @@ impl Player {
             assert!(self.results.error.is_some(), "a conversation that was cut off has failed");
             assert_eq!(self.engine.poll_event(), None);
             assert!(self.engine.space().is_empty());
+            assert_eq!(self.engine.requests_in_flight(), 0);
         }
         if !matches!(self.results.error, Some(Error::Terminated(_))) {
             self.results.sent.clear();

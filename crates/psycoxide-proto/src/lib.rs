@@ -12,8 +12,9 @@
 //!    [`Engine::parameter`], [`Engine::error`], … may be called at any time;
 //! 2. **inputs**: [`Engine::space`] then [`Engine::filled`] for bytes that came from the server,
 //!    [`Engine::receive_eof`] when it closed the connection;
-//! 3. **commands**: [`Engine::submit`] when [`Engine::is_idle`], [`Engine::copy_chunk`] and
-//!    [`Engine::copy_done`] after [`Event::CopyIn`], [`Engine::terminate`] at the end;
+//! 3. **commands**: [`Engine::submit`] when [`Engine::is_idle`] or, for pipelined requests,
+//!    [`Engine::accepts_pipelined`], [`Engine::copy_chunk`] and [`Engine::copy_done`] after
+//!    [`Event::CopyIn`], [`Engine::terminate`] at the end;
 //! 4. **outputs**: after every input and every command, send what [`Engine::out`] holds and report
 //!    it with [`Engine::sent`], take events with [`Engine::poll_event`] until there is none, call
 //!    [`Engine::work`] while it returns `true`, then look at [`Engine::error`], and wait for what

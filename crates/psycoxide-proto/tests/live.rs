@@ -122,6 +122,67 @@ fn a_session_opens_and_answers() {
 }
 
 #[test]
+fn pipelined_requests_are_answered_in_order() {
+    let Some(mut session) = Session::open(|_| {}) else { return };
+    // A server that has answered the extended protocol may get a BEGIN with a statement.
+    session.run(Request::close_statement(b"s".to_vec()));
+    let requests = || {
+        let query = |sql: &str| Request::query(sql.into());
+        let statement = |sql: &str| Request::statement(sql.into());
+        [
+            query("SELECT 1"),
+            statement("SELECT 2").begin(b"BEGIN"),
+            query("SELECT 1/0"),
+            query("SELECT 3"),
+            query("ROLLBACK"),
+            statement("SELECT 4"),
+            query("CREATE TEMP TABLE p (a int)"),
+            query("COPY p TO STDOUT"),
+            query("SELECT 5"),
+        ]
+    };
+    for request in requests() {
+        assert!(session.engine.accepts_pipelined());
+        session.engine.submit(request.pipelined()).unwrap();
+    }
+    let mut seen = Vec::new();
+    while session.engine.requests_in_flight() > 0 {
+        let Event::Done(outcome) = session.event() else { continue };
+        seen.push(match &outcome.error {
+            Some(_) => state(&outcome).unwrap().to_owned(),
+            None => match rows(&outcome).first() {
+                Some(row) => row[0].clone().unwrap(),
+                None => String::from_utf8(outcome.result.unwrap().tag.to_vec()).unwrap(),
+            },
+        });
+    }
+    let begun = session.engine.pipelines();
+    let failed = if begun { "25P02" } else { "3" };
+    let expected = ["1", "2", "22012", failed, "ROLLBACK", "4", "CREATE TABLE", "COPY 0", "5"];
+    assert_eq!(seen, expected);
+    assert!(session.engine.is_idle());
+}
+
+/// A COPY FROM that the caller promised not to send.
+#[test]
+fn a_pipelined_copy_from_ends_in_an_error() {
+    let copy = || Request::query(b"COPY p FROM STDIN".to_vec()).pipelined();
+    let Some(mut session) = Session::open(|_| {}) else { return };
+    session.query("CREATE TEMP TABLE p (a int)");
+    assert_eq!(state(&session.run(copy())), Some("57014"));
+    assert_eq!(rows(&session.query("SELECT 1")), [[Some("1".to_owned())]]);
+    // A server that gets anything else instead of data ends the session.
+    session.engine.submit(copy()).unwrap();
+    session.engine.submit(Request::query(b"SELECT 1".to_vec()).pipelined()).unwrap();
+    session.stream.write_all(session.engine.out()).unwrap();
+    let mut heard = Vec::new();
+    session.stream.read_to_end(&mut heard).unwrap();
+    session.engine.receive(&heard);
+    assert!(matches!(session.engine.error(), Some(Error::Violation(_))));
+    assert_eq!(session.engine.poll_event(), None);
+}
+
+#[test]
 fn dates_are_made_iso() {
     let set = |startup: &mut Startup| {
         startup.parameters.push((b"datestyle".to_vec(), b"German".to_vec()));

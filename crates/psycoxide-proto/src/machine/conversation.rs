@@ -14,6 +14,7 @@ use crate::machine::event::{Answer, Event, Outcome};
 use crate::machine::in_flight::{BeginForm, InFlight};
 use crate::machine::login::{Login, LoginOutcome};
 use crate::machine::outcome::OutcomeBuilder;
+use crate::machine::pipeline::Queue;
 use crate::machine::request::Request;
 use crate::machine::session::SessionState;
 use crate::machine::startup::Startup;
@@ -66,9 +67,15 @@ pub(crate) struct Conversation {
     setup: bool,
     /// The current request is the session's set-up, not the driver's.
     internal: bool,
-    in_flight: InFlight,
-    /// The request's BEGIN has succeeded.
+    /// The request whose reply is awaited.
+    pub(crate) in_flight: InFlight,
+    /// The requests whose replies come after that.
+    pub(crate) queue: Queue,
+    /// The BEGIN of the request in flight has succeeded.
     pub(crate) begun: bool,
+    /// What the driver is told of that: it does not know yet that a pipelined request is answered
+    /// until it takes its outcome.
+    pub(crate) begun_shown: bool,
     /// The fatal report with which the server announced the end of the session.
     last_words: Option<Box<Report>>,
 }
@@ -136,7 +143,9 @@ impl Conversation {
             internal: false,
             offering: None,
             in_flight: InFlight::default(),
+            queue: Queue::default(),
             begun: false,
+            begun_shown: false,
             last_words: None,
         };
         if let Err(reason) = sent {
@@ -194,11 +203,11 @@ impl Conversation {
             Action::NoColumns => empty(body)?,
             Action::Begun => {
                 command_complete(body)?;
-                self.begun = true;
+                self.note_begun();
             }
             Action::BegunExtended => {
                 command_complete(body)?;
-                self.begun = true;
+                self.note_begun();
                 self.session.set_extended(true);
                 self.phase = self.in_flight.after_begin();
             }
@@ -239,7 +248,7 @@ impl Conversation {
                 return Ok(Effect::ForgetRows);
             }
             Action::CopyComplete => {
-                if self.in_flight.is_extended() {
+                if self.in_flight.reply_phase != Phase::Query {
                     self.phase = Phase::Sync;
                 }
                 return self.complete(body);
@@ -267,19 +276,41 @@ impl Conversation {
         };
         self.outcome.open(kind);
         if event.is_none() {
-            // "The backend will ignore Flush and Sync messages received during copy-in mode": the
-            // Sync that was sent already is lost, so the server awaits another one.
-            // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY
-            self.out
-                .append(|out| {
-                    copy::copy_fail(out, b"COPY FROM STDIN needs a simple query")?;
-                    extended::sync(out);
-                    Ok(())
-                })
-                .map_err(Error::Misuse)?;
+            self.refuse_copy_in()?;
         }
         self.event = event;
         Ok(Effect::ForgetRows)
+    }
+
+    /// Makes the server fail a COPY FROM that it has begun.
+    fn refuse_copy_in(&mut self) -> Result<(), MessageError> {
+        if !self.queue.is_empty() {
+            // The server takes the messages behind the request for data, and most types of message
+            // for the end of the session. There is no way to tell how far it has come.
+            let (message, phase) = (Message::CopyInResponse.byte(), self.in_flight.reply_phase);
+            return Err(Violation::Unexpected { message, phase }.into());
+        }
+        let extended = self.in_flight.is_extended();
+        let failed = self.out.append(|out| {
+            let reason: &[u8] = match extended {
+                true => b"COPY FROM STDIN needs a simple query",
+                false => b"COPY FROM STDIN cannot be pipelined",
+            };
+            copy::copy_fail(out, reason)?;
+            if extended {
+                // "The backend will ignore Flush and Sync messages received during copy-in mode":
+                // the Sync that was sent already is lost, so the server awaits another one.
+                // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY
+                extended::sync(out);
+            }
+            Ok(())
+        });
+        Ok(failed.map_err(Error::Misuse)?)
+    }
+
+    fn note_begun(&mut self) {
+        self.begun = true;
+        self.begun_shown |= !self.in_flight.pipelined;
     }
 
     fn authenticate(&mut self, request: Authentication<'_>) -> Result<(), Error> {
@@ -414,11 +445,16 @@ impl Conversation {
     /// Hands the request's outcome to the driver.
     pub(crate) fn finish(&mut self, rows: Rows) {
         let mut outcome = self.outcome.finish(rows);
+        outcome.begun = self.begun;
         if std::mem::take(&mut self.internal) {
             outcome.result = None;
         }
-        self.in_flight = InFlight::default();
         self.event = Some(Event::Done(outcome));
+        if self.queue.is_empty() {
+            self.in_flight = InFlight::default();
+        } else {
+            self.advance();
+        }
     }
 
     /// Begins a request.
@@ -427,20 +463,32 @@ impl Conversation {
             return Err(error.clone());
         }
         if self.phase != Phase::Idle || self.event.is_some() {
-            return Err(Error::Misuse("another request is under way"));
+            return self.submit_behind(request);
         }
-        self.begun = false;
+        if !request.pipelined {
+            self.begun_shown = false;
+        }
         let offering = request.offering;
+        let (phase, in_flight) = self.send(request)?;
+        self.enter(phase, in_flight, offering);
+        Ok(())
+    }
+
+    /// Appends the messages of a request, or nothing if it must be refused.
+    pub(crate) fn send(&mut self, request: Request) -> Result<(Phase, InFlight), Error> {
         let form = match request.begin {
             Some(_) => self.session.begin_form(),
             None => BeginForm::Simple,
         };
-        let (phase, in_flight) =
-            InFlight::start(request, form, &mut self.out).map_err(Error::Misuse)?;
+        InFlight::start(request, form, &mut self.out).map_err(Error::Misuse)
+    }
+
+    /// From here on replies are those to this request.
+    pub(crate) fn enter(&mut self, phase: Phase, in_flight: InFlight, offering: Option<usize>) {
         self.phase = phase;
         self.in_flight = in_flight;
         self.offering = offering;
-        Ok(())
+        self.begun = false;
     }
 
     /// Sends data of a COPY.
@@ -481,6 +529,11 @@ impl Conversation {
         Ok(())
     }
 
+    /// Whether an outcome waits to be taken.
+    pub(crate) fn has_outcome(&self) -> bool {
+        matches!(self.event, Some(Event::Done(_)))
+    }
+
     /// The phase, if a COPY is or was being fed. The driver may not know yet that the server has
     /// ended it, in whatever way: what it still sends is dropped.
     fn copying(&self) -> Result<Phase, Error> {
@@ -506,7 +559,8 @@ impl Conversation {
         let error = self.outcome.error().cloned().map(Box::new);
         let busy = self.phase.is_waiting() && !self.phase.is_opening();
         if busy && error.is_some() {
-            self.event = Some(Event::Done(Outcome { error: error.clone(), ..Outcome::default() }));
+            let (error, begun) = (error.clone(), self.begun);
+            self.event = Some(Event::Done(Outcome { error, begun, ..Outcome::default() }));
         }
         self.fail(Error::Terminated(words.or(error)));
     }
@@ -516,6 +570,7 @@ impl Conversation {
         if self.failure.is_none() && self.phase != Phase::Closed {
             self.failure = Some(error);
             self.phase = Phase::Failed;
+            self.queue.clear();
             self.end_login();
             self.out.clear();
         }
@@ -530,6 +585,7 @@ impl Conversation {
                 Ok(())
             });
             self.phase = Phase::Closed;
+            self.queue.clear();
             self.end_login();
             self.event = None;
         }

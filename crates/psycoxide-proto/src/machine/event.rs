@@ -71,6 +71,8 @@ pub struct Outcome {
     pub error: Option<Box<Report>>,
     /// The counts of a batch.
     pub batch: Tally,
+    /// Whether the request's BEGIN has begun its transaction, even if the request failed later.
+    pub begun: bool,
 }
 
 /// The counts of a batch, up to its first error.

@@ -21,6 +21,8 @@ pub(crate) struct InFlight {
     refusal: BeginRefusal,
     /// Simple queries still to be sent.
     queries: std::vec::IntoIter<Vec<u8>>,
+    /// Others may be sent before this one is answered.
+    pub(crate) pipelined: bool,
 }
 
 /// How to send a BEGIN.
@@ -45,6 +47,7 @@ impl Default for InFlight {
             begin: Vec::new(),
             refusal: BeginRefusal::default(),
             queries: Vec::new().into_iter(),
+            pipelined: false,
         }
     }
 }
@@ -57,7 +60,7 @@ impl InFlight {
         form: BeginForm,
         out: &mut Outbox,
     ) -> Result<(Phase, InFlight), Refused> {
-        let mut in_flight = InFlight::default();
+        let mut in_flight = InFlight { pipelined: request.pipelined, ..InFlight::default() };
         let Some(begin) = request.begin else {
             out.append(|out| in_flight.write(request.kind, out))?;
             return Ok((in_flight.reply_phase, in_flight));
@@ -97,11 +100,15 @@ impl InFlight {
     /// Writes the request itself and notes the phase in which its reply is awaited.
     fn write(&mut self, kind: RequestKind, out: &mut Vec<u8>) -> Result<(), Refused> {
         self.reply_phase = match kind {
-            RequestKind::Query(sql) | RequestKind::Statement(sql) => simple(out, sql)?,
+            RequestKind::Query(sql) | RequestKind::Statement(sql) => {
+                query::query_of(out, sql)?;
+                self.query_phase()
+            }
             RequestKind::Script(queries) => {
                 self.queries = queries.into_iter();
                 let first = self.queries.next().ok_or("a script without a query")?;
-                simple(out, first)?
+                query::query_of(out, first)?;
+                self.query_phase()
             }
             RequestKind::Batch(batch) => {
                 batch.write(out)?;
@@ -141,9 +148,20 @@ impl InFlight {
         }
     }
 
+    /// The phase in which the reply to a simple query is awaited.
+    fn query_phase(&self) -> Phase {
+        if self.pipelined { Phase::PipelinedQuery } else { Phase::Query }
+    }
+
     /// Whether the request itself goes by the extended query protocol.
     pub(crate) fn is_extended(&self) -> bool {
-        !matches!(self.reply_phase, Phase::Query | Phase::Function)
+        !matches!(self.reply_phase, Phase::Query | Phase::PipelinedQuery | Phase::Function)
+    }
+
+    /// Whether another request may be sent before this one is answered: its only replies to come
+    /// are those to what was sent.
+    pub(crate) fn may_be_followed(&self) -> bool {
+        self.pipelined && self.held.is_empty() && self.queries.as_slice().is_empty()
     }
 
     /// The phase after a BEGIN that succeeded: its ReadyForQuery, or the request's own phase.
@@ -164,7 +182,7 @@ impl InFlight {
         }
         let Some(sql) = self.queries.next() else { return Ok(None) };
         out.append(|out| query::query(out, &sql))?;
-        Ok(Some(Phase::Query))
+        Ok(Some(self.query_phase()))
     }
 
     /// The peer has answered a BEGIN of the extended query protocol with an error (`error`) or with
@@ -265,11 +283,6 @@ fn run_unsynced(out: &mut Vec<u8>, sql: &[u8]) -> Result<(), Refused> {
     extended::parse(out, b"", sql, &[])?;
     extended::run_unnamed(out);
     Ok(())
-}
-
-fn simple(out: &mut Vec<u8>, sql: Vec<u8>) -> Result<Phase, Refused> {
-    query::query_of(out, sql)?;
-    Ok(Phase::Query)
 }
 
 /// A statement without parameters, by the extended query protocol.
@@ -403,6 +416,42 @@ mod tests {
             } else {
                 assert_eq!(go_on(&mut in_flight), (Some(Phase::Query), "Q".to_owned()));
                 assert_eq!(go_on(&mut in_flight), (None, String::new()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_pipelined_request_may_be_followed_once_all_of_it_is_sent() {
+        let query = || Request::query(b"a".to_vec());
+        let script = || Request::script(vec![b"a".to_vec(), b"b".to_vec()]);
+        for (request, phase) in [
+            (query(), Phase::PipelinedQuery),
+            (script(), Phase::PipelinedQuery),
+            (Request::statement(b"a".to_vec()), Phase::PipelinedQuery),
+            (Request::function(1, vec![]), Phase::Function),
+            (Request::close_statement(b"s".to_vec()), Phase::Close),
+        ] {
+            for form in FORMS {
+                for request in [request.clone(), request.clone().begin(b"BEGIN")] {
+                    let (_, mut in_flight, _) = start(request.clone(), form);
+                    while go_on(&mut in_flight).0.is_some() {}
+                    assert!(!in_flight.may_be_followed());
+                    let (_, mut in_flight, _) = start(request.pipelined(), form);
+                    if in_flight.held.is_empty() && in_flight.is_extended() {
+                        assert!(in_flight.may_be_followed());
+                        continue;
+                    }
+                    assert_eq!(in_flight.reply_phase, phase);
+                    loop {
+                        let follows = in_flight.may_be_followed();
+                        let (next, _) = go_on(&mut in_flight);
+                        assert_eq!(follows, next.is_none());
+                        if next.is_none() {
+                            break;
+                        }
+                        assert_eq!(next, Some(phase));
+                    }
+                }
             }
         }
     }

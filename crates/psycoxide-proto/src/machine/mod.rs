@@ -6,6 +6,7 @@ pub(crate) mod event;
 mod in_flight;
 mod login;
 mod outcome;
+mod pipeline;
 pub(crate) mod repeat;
 pub(crate) mod request;
 mod session;
@@ -58,10 +59,23 @@ impl Engine {
         self.talk.phase
     }
 
-    /// Whether [`Engine::submit`] would accept a request: the server is ready, and the driver has
+    /// Whether [`Engine::submit`] would accept any request: the server is ready, and the driver has
     /// taken the last request's outcome.
     pub fn is_idle(&self) -> bool {
         self.talk.phase == Phase::Idle && self.talk.event.is_none()
+    }
+
+    /// Whether [`Engine::submit`] would accept a request that is [pipelined](Request::pipelined):
+    /// the engine is idle, or all requests in flight are pipelined and entirely sent or in
+    /// [`Engine::out`]. An event that waits to be taken does not matter.
+    pub fn accepts_pipelined(&self) -> bool {
+        self.talk.accepts_pipelined()
+    }
+
+    /// How many requests were submitted whose outcome has not been taken yet. The start-up counts
+    /// as one.
+    pub fn requests_in_flight(&self) -> usize {
+        self.talk.requests_in_flight()
     }
 
     /// The transaction status that the last ReadyForQuery gave.
@@ -99,9 +113,11 @@ impl Engine {
         self.talk.session.pipelines()
     }
 
-    /// Whether the last request with a BEGIN has begun its transaction, even if it failed later.
+    /// Whether the last request with a BEGIN has begun its transaction, even if it failed later. Of
+    /// pipelined requests the last one is that whose outcome was taken last
+    /// ([`Outcome::begun`](crate::Outcome::begun)).
     pub fn has_begun(&self) -> bool {
-        self.talk.begun
+        self.talk.begun_shown
     }
 
     /// A number that changes whenever a parameter does, so that callers can cache what they derive
@@ -253,6 +269,9 @@ impl Engine {
 
     fn take_event(&mut self) -> Option<Event> {
         let event = self.talk.event.take()?;
+        if let Event::Done(outcome) = &event {
+            self.talk.begun_shown = outcome.begun;
+        }
         // When the driver is asked for data, it answers before the engine reads on.
         if !matches!(event, Event::CopyIn(_) | Event::CopyBoth(_) | Event::Ask(_)) {
             self.run();
@@ -308,9 +327,10 @@ impl Engine {
     /// Begins a request.
     ///
     /// # Errors
-    /// [`Error::Misuse`] unless [`Engine::is_idle`], or if the request cannot be written (its text
-    /// contains a NUL, or a length is over the protocol's limit): nothing of it is sent then. If
-    /// the engine has failed, its error.
+    /// [`Error::Misuse`] unless [`Engine::is_idle`] or, for a pipelined request,
+    /// [`Engine::accepts_pipelined`]; or if the request cannot be written (its text contains a NUL,
+    /// or a length is over the protocol's limit). Nothing of it is sent then. If the engine has
+    /// failed, its error.
     pub fn submit(&mut self, request: Request) -> Result<(), Error> {
         self.talk.submit(request)
     }

@@ -12,6 +12,7 @@ pub struct Request {
     pub(crate) begin: Option<Vec<u8>>,
     pub(crate) kind: RequestKind,
     pub(crate) offering: Option<usize>,
+    pub(crate) pipelined: bool,
 }
 
 /// What to do once a transaction is open. Large and rare variants are boxed, because requests are
@@ -133,8 +134,25 @@ impl Request {
         self
     }
 
+    /// Lets the request be sent before the ones in front of it are answered, and be followed by
+    /// others before it is answered itself: see
+    /// [`Engine::accepts_pipelined`](crate::Engine::accepts_pipelined).
+    ///
+    /// Each request keeps its own Sync or Query, so it runs whatever has become of the others. A
+    /// BEGIN that waits for its own success keeps others from following until then.
+    ///
+    /// Each text holds exactly one statement, which does not begin a COPY. A server that begins a
+    /// COPY FROM all the same takes the messages behind it for data, and ends the session: if any
+    /// were sent, the engine fails with a [`Violation`](crate::Violation); if none were, only the
+    /// request fails.
+    #[must_use]
+    pub fn pipelined(mut self) -> Request {
+        self.pipelined = true;
+        self
+    }
+
     fn of(kind: RequestKind) -> Request {
-        Request { begin: None, kind, offering: None }
+        Request { begin: None, kind, offering: None, pipelined: false }
     }
 
     /// Opens a transaction with the statement `sql` first. If that fails, nothing of the request is

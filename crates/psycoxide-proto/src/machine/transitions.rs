@@ -6,6 +6,7 @@
 //! ```text
 //! Authenticate ─► Start ─► Idle ─submit─► …one of…                                  ─► Idle
 //!                                         Query ⇄ QueryRows                           (ReadyForQuery)
+//!                                         PipelinedQuery (► ExecuteRows) ► Sync
 //!   Begin ► BeginReady ► any of these
 //!   BeginParse ► BeginBind ► BeginExecute (► BeginReady) ► any of these
 //!                                         Parse ► Bind ► Describe ► Execute… ► Sync
@@ -51,6 +52,8 @@ pub enum Phase {
     Query,
     /// A simple query's rows arrive.
     QueryRows,
+    /// A pipelined simple query: the reply to its only statement is awaited.
+    PipelinedQuery,
     /// Extended query: ParseComplete is awaited.
     Parse,
     /// Extended query: BindComplete is awaited.
@@ -59,7 +62,7 @@ pub enum Phase {
     Describe,
     /// Extended query: the reply to an Execute without rows is awaited.
     Execute,
-    /// Extended query: rows arrive.
+    /// Extended query, or a pipelined simple one: rows arrive.
     ExecuteRows,
     /// A batch: the next statement's ParseComplete is awaited, or the end.
     BatchParse,
@@ -116,7 +119,7 @@ impl Phase {
 }
 
 /// Every phase, in the order of declaration.
-const PHASES: [Phase; 36] = [
+const PHASES: [Phase; 37] = [
     Phase::Authenticate,
     Phase::Start,
     Phase::Idle,
@@ -128,6 +131,7 @@ const PHASES: [Phase; 36] = [
     Phase::BeginExecute,
     Phase::Query,
     Phase::QueryRows,
+    Phase::PipelinedQuery,
     Phase::Parse,
     Phase::Bind,
     Phase::Describe,
@@ -264,7 +268,8 @@ pub(crate) enum Action {
     Value,
     /// Tell the driver that it may send the data of a COPY FROM.
     CopyIn,
-    /// COPY FROM by the extended query protocol, which is not supported: fail the COPY.
+    /// COPY FROM by the extended query protocol or by a pipelined query, which is not supported:
+    /// fail the COPY.
     RefuseCopyIn,
     /// Tell the driver that a COPY TO begins.
     CopyOut,
@@ -406,7 +411,7 @@ const fn request(phase: Phase, message: Message) -> Entry {
         }
         (Phase::Query, M::EmptyQueryResponse) => Some((Action::Empty, Phase::Query)),
         (Phase::Query, M::CopyInResponse) => Some((Action::CopyIn, Phase::CopyIn)),
-        (Phase::Query | Phase::Execute, M::CopyOutResponse) => {
+        (Phase::Query | Phase::PipelinedQuery | Phase::Execute, M::CopyOutResponse) => {
             Some((Action::CopyOut, Phase::CopyOut))
         }
         (Phase::Query, M::CopyBothResponse) => Some((Action::CopyBoth, Phase::CopyBoth)),
@@ -418,13 +423,21 @@ const fn request(phase: Phase, message: Message) -> Entry {
 
         (Phase::Parse, M::ParseComplete) => Some((Action::Acknowledge, Phase::Bind)),
         (Phase::Bind, M::BindComplete) => Some((Action::Acknowledge, Phase::Describe)),
-        (Phase::Describe, M::RowDescription) => Some((Action::Columns, Phase::ExecuteRows)),
+        (Phase::Describe | Phase::PipelinedQuery, M::RowDescription) => {
+            Some((Action::Columns, Phase::ExecuteRows))
+        }
         (Phase::Describe, M::NoData) => Some((Action::NoColumns, Phase::Execute)),
-        (Phase::Execute | Phase::ExecuteRows, M::CommandComplete) => {
+        // No ReadyForQuery without such a reply before it ends a pipelined query: a surplus one
+        // would give each request the reply to the one before it.
+        (Phase::PipelinedQuery | Phase::Execute | Phase::ExecuteRows, M::CommandComplete) => {
             Some((Action::Complete, Phase::Sync))
         }
-        (Phase::Execute, M::EmptyQueryResponse) => Some((Action::Empty, Phase::Sync)),
-        (Phase::Execute, M::CopyInResponse) => Some((Action::RefuseCopyIn, Phase::CopyEnd)),
+        (Phase::PipelinedQuery | Phase::Execute, M::EmptyQueryResponse) => {
+            Some((Action::Empty, Phase::Sync))
+        }
+        (Phase::PipelinedQuery | Phase::Execute, M::CopyInResponse) => {
+            Some((Action::RefuseCopyIn, Phase::CopyEnd))
+        }
 
         (Phase::BatchParse, M::ParseComplete) => Some((Action::Acknowledge, Phase::BatchBind)),
         (Phase::BatchBind, M::BindComplete) => Some((Action::Acknowledge, Phase::BatchExecute)),
@@ -524,6 +537,17 @@ mod tests {
                 (b'D', Phase::QueryRows),
                 (b'T', Phase::QueryRows),
                 (b'C', Phase::Query),
+                (b'E', Phase::Drain),
+            ],
+        ),
+        (
+            Phase::PipelinedQuery,
+            &[
+                (b'T', Phase::ExecuteRows),
+                (b'C', Phase::Sync),
+                (b'I', Phase::Sync),
+                (b'G', Phase::CopyEnd),
+                (b'H', Phase::CopyOut),
                 (b'E', Phase::Drain),
             ],
         ),
@@ -633,10 +657,11 @@ mod tests {
                 Phase::Authenticate | Phase::Start | Phase::Idle => {}
                 Phase::Begin | Phase::BeginReady | Phase::BeginRefused | Phase::BeginParse => {}
                 Phase::BeginBind | Phase::BeginExecute | Phase::Query | Phase::QueryRows => {}
-                Phase::Parse | Phase::Bind | Phase::Describe | Phase::Execute => {}
+                Phase::PipelinedQuery | Phase::Parse | Phase::Bind | Phase::Describe => {}
+                Phase::Execute | Phase::ExecuteRows => {}
                 Phase::BatchParse | Phase::BatchBind | Phase::BatchExecute => {}
                 Phase::RepeatParse | Phase::RepeatBind | Phase::RepeatExecute => {}
-                Phase::ExecuteRows | Phase::PrepareParse | Phase::DescribeParameters => {}
+                Phase::PrepareParse | Phase::DescribeParameters => {}
                 Phase::DescribeRows | Phase::Close | Phase::Sync | Phase::Function => {}
                 Phase::CopyIn | Phase::CopyOut | Phase::CopyBoth | Phase::CopyBothEnd => {}
                 Phase::CopyEnd | Phase::Drain | Phase::Failed | Phase::Closed => {}
