@@ -17,7 +17,7 @@ import importlib
 import re
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import GenericAlias, ModuleType
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -27,7 +27,7 @@ from api_signatures import annotation, merge_overloads, signature, wrap
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "python" / "psycoxide"
 OUTPUT = ROOT / "docs" / "api"
-MODULES = ["psycoxide", "extensions", "extras", "errors", "errorcodes", "pool", "sql", "tz"]
+MODULES = ["psycoxide", "extensions", "extras", "errors", "errorcodes", "pool", "rows", "sql", "tz"]
 NATIVE = "_psycopg"
 # Public names of modules that belong to another module's page.
 NOT_LISTED = {
@@ -309,7 +309,8 @@ def value_tables(module: str, values: list[Item]) -> list[str]:
     casters = [
         i
         for i in values
-        if hasattr(getattr(home, i.name), "values") and not isinstance(getattr(home, i.name), dict)
+        if hasattr(getattr(home, i.name), "values")
+        and not isinstance(getattr(home, i.name), (dict, GenericAlias))
     ]
     plain = [i for i in values if i not in casters]
     out: list[str] = []
@@ -358,6 +359,8 @@ def comment(item: Item) -> str:
 def value(found: object) -> str:
     if isinstance(found, dict):
         return "dict"
+    if isinstance(found, GenericAlias):
+        return f"`{found}`".replace("typing.", "")
     if isinstance(found, (int, str, type(None))):
         # Versions change with every release; the page should not.
         return "str" if re.match(r"\d+\.\d+", str(found)) and found != "2.0" else f"`{found!r}`"

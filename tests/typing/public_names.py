@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-MODULES = ("", "errorcodes", "errors", "extensions", "extras", "pool", "sql", "tz")
+MODULES = ("", "errorcodes", "errors", "extensions", "extras", "pool", "rows", "sql", "tz")
 # What modules have for themselves.
 THEIR_OWN = {"TYPE_CHECKING", "sqlstate_errors"}
 
@@ -25,7 +25,8 @@ def program() -> str:
         for public in names_of(module):
             lines.append(f"{prefix}.{public}")
             found = getattr(module, public)
-            if isinstance(found, type):
+            # What a protocol asks of objects, the class itself has not.
+            if isinstance(found, type) and not getattr(found, "_is_protocol", False):
                 lines += [f"{prefix}.{public}.{one}" for one in names_of(found)]
     return "\n".join([*lines, ""])
 

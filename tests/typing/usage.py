@@ -11,12 +11,12 @@ import datetime
 import io
 import logging
 import sys
-from typing import Any
+from typing import Any, TypeVar
 
 from typing_extensions import assert_type
 
 import psycoxide
-from psycoxide import errorcodes, errors, extensions, extras, pool, sql, tz
+from psycoxide import errorcodes, errors, extensions, extras, pool, rows, sql, tz
 from psycoxide.extensions import Column, Notify, Xid, connection, cursor
 from psycoxide.extras import DictRow, RealDictRow
 
@@ -120,7 +120,7 @@ def set_attributes() -> None:
     cur.row_factory = lambda cursor: [None] * len(cursor.description or ())
 
 
-def rows() -> None:
+def rows_of_cursors() -> None:
     conn = psycoxide.connect("")
     cur = conn.cursor()
     assert_type(cur.fetchone(), "tuple[Any, ...] | None")
@@ -312,3 +312,49 @@ def subclasses() -> None:
     assert_type(cur.fetchall(), "list[RealDictRow]")
     column = Column(name="a", type_code=23)
     assert_type(column.type_code, int)
+
+
+class Item:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+def numbered_row(cursor: rows.Described) -> rows.RowMaker[tuple[int, rows.TupleRow]]:
+    columns = cursor.description or ()
+    assert_type([column.name for column in columns], "list[str]")
+    return lambda values: (len(columns), values)
+
+
+def row_of_plain_cursors(cursor: cursor) -> rows.RowMaker[str]:
+    return lambda values: str(values[0])
+
+
+Made = TypeVar("Made")
+
+
+def first(factory: rows.RowFactory[Made]) -> Made:
+    """What a cursor does with a factory."""
+    cur = psycoxide.connect("").cursor()
+    return factory(cur)((1,))
+
+
+def row_factories() -> None:
+    assert_type(first(rows.tuple_row), "tuple[Any, ...]")
+    assert_type(first(rows.dict_row), "dict[str, Any]")
+    assert_type(first(rows.scalar_row), Any)
+    assert_type(first(rows.class_row(Item)), Item)
+    assert_type(first(rows.kwargs_row(Item)), Item)
+    assert_type(first(rows.args_row(len)), int)
+    assert_type(first(numbered_row), "tuple[int, tuple[Any, ...]]")
+    assert_type(first(row_of_plain_cursors), str)
+    named = first(rows.namedtuple_row)
+    assert_type(named.id, Any)
+    assert_type(named[0], Any)
+    record = first(rows.record_row)
+    assert_type(record, rows.Record)
+    assert_type(record["id"], Any)
+    assert_type(record[0], Any)
+    assert_type(record[1:], "tuple[Any, ...]")
+    assert_type(dict(record), "dict[str, Any]")
+    assert_type(list(record.items()), "list[tuple[str, Any]]")
+    assert_type(record.get("id", 1), Any)

@@ -6,7 +6,7 @@ Not run: test_typing.py has it checked. Behind `expect:` stand mypy's code and p
 from __future__ import annotations
 
 import psycoxide
-from psycoxide import errors, extensions, extras, pool, sql
+from psycoxide import errors, extensions, extras, pool, rows, sql
 from psycoxide.extras import DictCursor
 
 conn = psycoxide.connect("dbname=test")
@@ -24,6 +24,8 @@ extras.RealDictCurser  # expect: attr-defined reportAttributeAccessIssue
 errors.UniqueViolatoin  # expect: attr-defined reportAttributeAccessIssue
 conn.info.server_versoin  # expect: attr-defined reportAttributeAccessIssue
 psycoxide.Error().diag.constraint  # expect: attr-defined reportAttributeAccessIssue
+rows.class_row(Exception)(cur)((1,)).arg  # expect: attr-defined reportAttributeAccessIssue
+rows.record_row(cur)((1,)).id  # expect: attr-defined reportAttributeAccessIssue
 sql.Identifer("a")  # expect: attr-defined reportAttributeAccessIssue
 pool.SimpleConnectionPool(1, 2).getcon()  # expect: attr-defined reportAttributeAccessIssue
 conn.cursor(cursor_factory=DictCursor).scrol(1)  # expect: attr-defined reportAttributeAccessIssue
@@ -72,6 +74,9 @@ extensions.quote_ident("a", None)  # expect: arg-type reportArgumentType
 extras.execute_values(conn, "values %s", [])  # expect: call-overload reportArgumentType
 extras.register_hstore(None)  # expect: arg-type reportArgumentType
 extras.DateRange("2026-01-01")  # expect: arg-type reportArgumentType
+rows.dict_row(conn)  # expect: arg-type reportArgumentType
+rows.args_row(1)  # expect: arg-type reportArgumentType
+rows.dict_row(cur)(1)  # expect: arg-type reportArgumentType
 sql.SQL("{}").format("a")  # expect: arg-type reportArgumentType
 sql.SQL(1)  # expect: arg-type reportArgumentType
 pool.ThreadedConnectionPool(1, 2).putconn("conn")  # expect: arg-type reportArgumentType
@@ -79,8 +84,11 @@ pool.ThreadedConnectionPool(1, 2).putconn("conn")  # expect: arg-type reportArgu
 # ---- results ---------------------------------------------------------------------------------
 
 cur.fetchone()[0]  # expect: index reportOptionalSubscript
+rows.record_row(cur)((1,))[1.5]  # expect: call-overload reportArgumentType
+rows.dict_row(cur)((1,))[0]  # expect: index reportArgumentType
 [row["name"] for row in cur]  # expect: call-overload reportArgumentType
 [row[0] for row in real]  # expect: index reportArgumentType
 text: str = conn.lobject(0, "rb").read()  # expect: assignment reportAssignmentType
 number: int = cur.mogrify("select 1")  # expect: assignment reportAssignmentType
 name: str = psycoxide.Error().pgcode  # expect: assignment reportAssignmentType
+count: int = rows.tuple_row(cur)((1,))  # expect: assignment reportAssignmentType
