@@ -16,6 +16,7 @@ pytest_plugins = [
     "fixtures.scripted_server",
     "fixtures.server",
     "fixtures.connections",
+    "fixtures.loops",
     "fixtures.processes",
     "fixtures.environments",
     "fixtures.relay",

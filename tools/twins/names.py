@@ -18,7 +18,6 @@ NAMES = {
     "AbstractAsyncContextManager": "AbstractContextManager",
     "aclose": "close",
     "aclosing": "closing",
-    "aconn": "conn",
     "aio": "sync",
     "aiter": "iter",
     "anext": "next",
@@ -29,6 +28,12 @@ NAMES = {
     "push_async_callback": "callback",
     "push_async_exit": "push",
     "StopAsyncIteration": "StopIteration",
+    # Fixtures and helpers of tests.
+    "aconn": "conn",
+    "agather": "gather",
+    "ajoin": "join",
+    "asleep": "sleep",
+    "aspawn": "spawn",
     FLAG: "False",
 }
 ASYNC_CLASS = re.compile(r"(_*)Async(?=[A-Z])")
