@@ -1,6 +1,6 @@
 //! Runs a protocol engine with any commands in any order, between any bytes of a server.
 
-use psycoxide_proto::{Engine, Request, Secret, Startup};
+use psycoxide_proto::{Engine, Extended, Request, Secret, Startup};
 
 /// Up to this many slices of a password's stretching are done: more would only be slow.
 const SLICES: usize = 4;
@@ -64,13 +64,21 @@ fn take<'a>(input: &mut &'a [u8], length: usize) -> &'a [u8] {
 
 fn request(kind: usize, text: &[u8]) -> Request {
     let sql = text.to_vec();
-    let request = match kind % 6 {
+    let unsynced =
+        |sql, closes| Request::unsynced(Extended { sql: Some(sql), closes, ..Extended::default() });
+    match kind {
         0 => Request::query(sql),
         1 => Request::query(sql).begin(b"BEGIN"),
         2 => Request::script(vec![sql.clone(), sql]),
         3 => Request::function(952, vec![sql]),
         4 => Request::prepare(b"s".to_vec(), sql, vec![]),
-        _ => Request::close_statement(sql),
-    };
-    if kind < 8 { request } else { request.pipelined() }
+        5 => Request::close_statement(sql),
+        6 | 7 => Request::sync(),
+        8 => Request::query(sql).pipelined(),
+        9 => Request::query(sql).begin(b"BEGIN").pipelined(),
+        10 => Request::close_statement(sql).begin(b"BEGIN").pipelined(),
+        11 => Request::function(952, vec![sql]).pipelined(),
+        12 | 13 => unsynced(sql, kind == 12),
+        _ => unsynced(sql, kind == 14).begin(b"BEGIN"),
+    }
 }

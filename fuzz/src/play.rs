@@ -23,6 +23,9 @@ const AHEAD: usize = 3;
 /// From this choice of the first request on, the requests are pipelined.
 const PIPELINED: u8 = 0x38;
 
+/// From this choice of the first request on, some of them are in groups with one Sync.
+const GROUPED: u8 = 0x3c;
+
 /// Up to this many slices of a password's stretching are done: more would only be slow.
 const SLICES: usize = 4;
 
@@ -56,8 +59,8 @@ pub struct Results {
     pub error: Option<Error>,
     pub key: Option<CancelKey>,
     pub parameters: u64,
-    /// The bytes sent. Empty if the server broke a rule, as a failed engine drops the bytes that it
-    /// has not sent yet.
+    /// The bytes sent. Empty if the engine failed before the server closed the connection, as it
+    /// drops the bytes that it has not sent yet.
     pub sent: Vec<u8>,
 }
 
@@ -128,6 +131,8 @@ struct Player {
     choice: u8,
     /// Makes the next request as soon as the last one is done.
     eager: bool,
+    /// A group is open.
+    group: bool,
     requests: usize,
     slices: usize,
     results: Results,
@@ -151,7 +156,8 @@ impl Player {
             engine.receive(READY);
         }
         let results = Results::default();
-        let mut player = Player { engine, choice, eager: false, requests: 0, slices: 0, results };
+        let mut player =
+            Player { engine, choice, eager: false, group: false, requests: 0, slices: 0, results };
         player.listen();
         player
     }
@@ -162,17 +168,30 @@ impl Player {
         while self.requests < REQUESTS {
             let request = request(usize::from(first) + self.requests);
             let engine = &mut self.engine;
+            let mut group = false;
             let request = if first < PIPELINED {
                 if !engine.is_idle() {
                     return;
                 }
                 request
             } else {
-                if !engine.accepts_pipelined() || engine.requests_in_flight() >= AHEAD {
+                let accepted = engine.accepts_pipelined() || self.group && engine.error().is_none();
+                if !accepted || engine.requests_in_flight() >= AHEAD {
                     return;
                 }
-                request.pipelined()
+                match self.requests % 4 {
+                    _ if first < GROUPED => request.pipelined(),
+                    2 | 3 if self.group => Request::sync(),
+                    2 | 3 => request.pipelined(),
+                    number => {
+                        group = true;
+                        let begins = number == 0 && engine.pipelines() && !self.group;
+                        let request = Request::unsynced(statement(number == 0));
+                        if begins { request.begin(b"BEGIN") } else { request }
+                    }
+                }
             };
+            self.group = group;
             assert_eq!(engine.submit(request), Ok(()));
             self.requests += 1;
         }
@@ -241,6 +260,7 @@ impl Player {
 
     /// The server closes the connection.
     fn end(mut self) -> Results {
+        let failed = self.engine.error().is_some();
         if self.slices <= SLICES {
             self.engine.receive_eof();
             self.listen();
@@ -250,7 +270,7 @@ impl Player {
             assert!(self.engine.space().is_empty());
             assert_eq!(self.engine.requests_in_flight(), 0);
         }
-        if !matches!(self.results.error, Some(Error::Terminated(_))) {
+        if failed || self.results.error.is_none() {
             self.results.sent.clear();
         }
         self.results.key = self.engine.cancel_key().cloned();
@@ -279,21 +299,25 @@ fn read(outcome: &Outcome) {
 /// One request of each kind.
 fn request(index: usize) -> Request {
     let sql = || b"SELECT 1".to_vec();
-    let statement = || Extended {
-        sql: Some(sql()),
-        params: vec![BoundParameter { value: None, format: 0 }],
-        ..Extended::default()
-    };
     match index % 10 {
         0 => Request::query(sql()),
         1 => Request::query(sql()).begin(b"BEGIN"),
         2 => Request::script(vec![sql(), sql(), sql()]),
         3 => Request::function(1, vec![vec![0; 4]]),
-        4 => Request::extended(statement()),
-        5 => Request::extended(statement()).begin(b"BEGIN"),
+        4 => Request::extended(statement(false)),
+        5 => Request::extended(statement(false)).begin(b"BEGIN"),
         6 => Request::prepare(b"s".to_vec(), sql(), vec![]),
         7 => Request::statement(sql()),
         8 => Request::statement(sql()).begin(b"BEGIN"),
         _ => Request::close_statement(b"s".to_vec()),
+    }
+}
+
+fn statement(closes: bool) -> Extended {
+    Extended {
+        sql: Some(b"SELECT 1".to_vec()),
+        params: vec![BoundParameter { value: None, format: 0 }],
+        closes,
+        ..Extended::default()
     }
 }

@@ -163,6 +163,46 @@ fn pipelined_requests_are_answered_in_order() {
     assert!(session.engine.is_idle());
 }
 
+#[test]
+fn a_group_ends_at_its_first_error() {
+    let Some(mut session) = Session::open(|_| {}) else { return };
+    session.query("CREATE TEMP TABLE g (a int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED)");
+    let statement =
+        |sql: &str| Extended { sql: Some(sql.into()), closes: true, ..Extended::default() };
+    session.run(Request::extended(statement("SELECT 1")));
+    let pipelines = session.engine.pipelines();
+    let run = |session: &mut Session, texts: &[&str], begins: bool| -> Vec<String> {
+        for (number, sql) in texts.iter().enumerate() {
+            let request = Request::unsynced(statement(sql));
+            let begin = begins && number == 0;
+            session.engine.submit(if begin { request.begin(b"BEGIN") } else { request }).unwrap();
+        }
+        session.engine.submit(Request::sync()).unwrap();
+        let outcomes = (0..=texts.len()).map(|_| match session.finish() {
+            outcome if outcome.skipped => "skipped".to_owned(),
+            outcome if outcome.error.is_some() => state(&outcome).unwrap().to_owned(),
+            Outcome { result: Some(result), .. } => String::from_utf8(result.tag.to_vec()).unwrap(),
+            _ => "sync".to_owned(),
+        });
+        outcomes.collect()
+    };
+    let (insert, wrong) = ("INSERT INTO g VALUES (1)", "SELECT 1/0");
+    let seen = run(&mut session, &[insert, "SELECT 5", wrong, insert, "SELEC"], false);
+    assert_eq!(seen, ["INSERT 0 1", "SELECT 1", "22012", "skipped", "skipped", "sync"]);
+    assert_eq!(rows(&session.query("SELECT count(*) FROM g")), [[Some("0".to_owned())]]);
+    let seen = run(&mut session, &[insert, insert], false);
+    assert_eq!(seen, ["INSERT 0 1", "INSERT 0 1", "23505"]);
+    assert!(session.engine.is_idle());
+    if pipelines {
+        let seen = run(&mut session, &[insert, "SELECT 5"], true);
+        assert_eq!(seen, ["INSERT 0 1", "SELECT 1", "sync"]);
+        assert_eq!(session.engine.transaction_status(), TransactionStatus::InTransaction);
+        let seen = run(&mut session, &[wrong, insert], false);
+        assert_eq!(seen, ["22012", "skipped", "sync"]);
+        assert_eq!(session.engine.transaction_status(), TransactionStatus::InError);
+    }
+}
+
 /// A COPY FROM that the caller promised not to send.
 #[test]
 fn a_pipelined_copy_from_ends_in_an_error() {

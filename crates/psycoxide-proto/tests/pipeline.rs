@@ -49,36 +49,6 @@ fn repeat() -> Request {
     Request::repeat(repeat)
 }
 
-fn parsed() -> Vec<u8> {
-    message(b'1', b"")
-}
-
-fn bound() -> Vec<u8> {
-    message(b'2', b"")
-}
-
-fn closed() -> Vec<u8> {
-    message(b'3', b"")
-}
-
-fn no_data() -> Vec<u8> {
-    message(b'n', b"")
-}
-
-fn begun() -> Vec<u8> {
-    [parsed(), bound(), complete("BEGIN")].concat()
-}
-
-fn failure() -> Vec<u8> {
-    error("ERROR", "22012", "division by zero")
-}
-
-fn table(rows: usize) -> Vec<u8> {
-    let row = |n: usize| data_row(&[Some(n.to_string().as_bytes()), None]);
-    let rows: Vec<u8> = (0..rows).flat_map(row).collect();
-    [row_description(&["a", "b"]), rows, complete("SELECT")].concat()
-}
-
 /// Requests, each with the server's reply up to its ReadyForQuery.
 fn exchanges() -> Vec<(Request, Vec<u8>)> {
     let begin = |request: Request| request.begin(BEGIN);
@@ -132,28 +102,6 @@ fn exchanges() -> Vec<(Request, Vec<u8>)> {
     );
     add(&repeat(), &[[parsed(), inserted().repeat(2)].concat(), failure()]);
     exchanges
-}
-
-/// Numbers that look random, the same in each run.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
-        usize::try_from(self.0 >> 33).unwrap() % sides
-    }
-}
-
-/// Where the messages in these bytes begin.
-fn boundaries(bytes: &[u8]) -> Vec<usize> {
-    let mut at = 0;
-    let next = |at: &mut usize| {
-        let length = bytes.get(*at + 1..*at + 5)?;
-        let begin = *at;
-        *at += 1 + usize::try_from(u32::from_be_bytes(length.try_into().unwrap())).unwrap();
-        Some(begin)
-    };
-    std::iter::from_fn(|| next(&mut at)).collect()
 }
 
 /// What the driver sees of a request.

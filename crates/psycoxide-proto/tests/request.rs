@@ -231,11 +231,6 @@ fn statement(sql: &str) -> Request {
     Request::statement(sql.as_bytes().to_vec())
 }
 
-/// The replies to a BEGIN by the extended query protocol.
-fn begun() -> Vec<u8> {
-    [message(b'1', b""), message(b'2', b""), complete("BEGIN")].concat()
-}
-
 #[test]
 fn a_begin_goes_with_a_request_of_the_extended_protocol() {
     let mut engine = idle_postgresql();

@@ -11,7 +11,7 @@ use crate::backend::session::{
 use crate::error::{Error, Violation};
 use crate::frontend::{copy, extended, query, startup as first};
 use crate::machine::event::{Answer, Event, Outcome};
-use crate::machine::in_flight::{BeginForm, InFlight};
+use crate::machine::in_flight::{BeginForm, End, InFlight};
 use crate::machine::login::{Login, LoginOutcome};
 use crate::machine::outcome::OutcomeBuilder;
 use crate::machine::pipeline::Queue;
@@ -164,6 +164,10 @@ impl Conversation {
                 Ok(Effect::ForgetRows)
             }
             Action::Complete => self.complete(body),
+            Action::Executed => {
+                let effect = self.complete(body)?;
+                Ok(self.executed(effect))
+            }
             Action::BatchComplete => {
                 self.outcome
                     .complete_in_batch(self.in_flight.acknowledged(), command_complete(body)?);
@@ -181,6 +185,27 @@ impl Conversation {
     fn complete(&mut self, body: &[u8]) -> Result<Effect, MessageError> {
         let own = self.outcome.complete(command_complete(body)?);
         Ok(if own { Effect::Nothing } else { Effect::ForgetRows })
+    }
+
+    /// A statement has been executed. Without a Sync, that is the end of its request, unless it
+    /// closes its portal.
+    fn executed(&mut self, effect: Effect) -> Effect {
+        match self.in_flight.end {
+            End::Ready => effect,
+            End::PortalClosed => {
+                self.phase = Phase::GroupClose;
+                effect
+            }
+            End::Executed => self.end_unsynced(),
+        }
+    }
+
+    /// A request without a Sync has succeeded.
+    #[cold]
+    fn end_unsynced(&mut self) -> Effect {
+        self.session.set_extended(true);
+        self.phase = Phase::Group;
+        Effect::Finish
     }
 
     /// Rare actions, out of line, to keep the hot ones small in the instruction cache.
@@ -241,7 +266,7 @@ impl Conversation {
             Action::Empty => {
                 empty(body)?;
                 self.outcome.empty();
-                return Ok(Effect::ForgetRows);
+                return Ok(self.executed(Effect::ForgetRows));
             }
             Action::Value => {
                 self.outcome.value(function_call_response(body)?);
@@ -251,12 +276,18 @@ impl Conversation {
                 if self.in_flight.reply_phase != Phase::Query {
                     self.phase = Phase::Sync;
                 }
-                return self.complete(body);
+                let effect = self.complete(body)?;
+                return Ok(self.executed(effect));
             }
-            // `act` handles the first five; rows and data are read in place, in the inbox.
+            Action::PortalClosed => {
+                empty(body)?;
+                return Ok(self.end_unsynced());
+            }
+            // `act` handles the first six; rows and data are read in place, in the inbox.
             Action::Ready
             | Action::Columns
             | Action::Complete
+            | Action::Executed
             | Action::BatchComplete
             | Action::Acknowledge
             | Action::Ignore
@@ -290,14 +321,14 @@ impl Conversation {
             let (message, phase) = (Message::CopyInResponse.byte(), self.in_flight.reply_phase);
             return Err(Violation::Unexpected { message, phase }.into());
         }
-        let extended = self.in_flight.is_extended();
+        let (extended, unsynced) = (self.in_flight.is_extended(), self.in_flight.is_unsynced());
         let failed = self.out.append(|out| {
             let reason: &[u8] = match extended {
                 true => b"COPY FROM STDIN needs a simple query",
                 false => b"COPY FROM STDIN cannot be pipelined",
             };
             copy::copy_fail(out, reason)?;
-            if extended {
+            if extended && !unsynced {
                 // "The backend will ignore Flush and Sync messages received during copy-in mode":
                 // the Sync that was sent already is lost, so the server awaits another one.
                 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY
@@ -388,6 +419,10 @@ impl Conversation {
             self.last_words = Some(report.clone());
         }
         self.outcome.fail(report);
+        if self.in_flight.is_unsynced() {
+            self.phase = Phase::GroupFailed;
+            return Ok(Effect::Finish);
+        }
         Ok(Effect::ForgetRows)
     }
 

@@ -73,6 +73,9 @@ pub struct Outcome {
     pub batch: Tally,
     /// Whether the request's BEGIN has begun its transaction, even if the request failed later.
     pub begun: bool,
+    /// Whether the server has skipped the request, because another one of its
+    /// [group](crate::Request::unsynced) had failed. There is neither a result nor an error then.
+    pub skipped: bool,
 }
 
 /// The counts of a batch, up to its first error.

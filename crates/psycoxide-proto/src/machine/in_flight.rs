@@ -23,6 +23,19 @@ pub(crate) struct InFlight {
     queries: std::vec::IntoIter<Vec<u8>>,
     /// Others may be sent before this one is answered.
     pub(crate) pipelined: bool,
+    pub(crate) end: End,
+}
+
+/// The message that ends the replies to a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum End {
+    /// ReadyForQuery.
+    #[default]
+    Ready,
+    /// The CloseComplete of its portal: it has no Sync of its own.
+    PortalClosed,
+    /// CommandComplete or EmptyQueryResponse: it has no Sync of its own, and does not close.
+    Executed,
 }
 
 /// How to send a BEGIN.
@@ -48,6 +61,7 @@ impl Default for InFlight {
             refusal: BeginRefusal::default(),
             queries: Vec::new().into_iter(),
             pipelined: false,
+            end: End::default(),
         }
     }
 }
@@ -77,6 +91,9 @@ impl InFlight {
                 Ok(())
             })?;
             return Ok((Phase::BeginParse, in_flight));
+        }
+        if matches!(request.kind, RequestKind::Unsynced(_) | RequestKind::Sync) {
+            return Err("a group cannot wait for a BEGIN");
         }
         // Write all of it now, so that nothing is sent of a request that must be refused.
         let mut held = Vec::new();
@@ -122,7 +139,19 @@ impl InFlight {
                 query::function_call(out, oid, &args)?;
                 Phase::Function
             }
-            RequestKind::Extended(extended) => with_parameters(out, &extended)?,
+            RequestKind::Extended(extended) => {
+                let phase = with_parameters(out, &extended)?;
+                extended::sync(out);
+                phase
+            }
+            RequestKind::Unsynced(extended) => {
+                self.end = if extended.closes { End::PortalClosed } else { End::Executed };
+                with_parameters(out, &extended)?
+            }
+            RequestKind::Sync => {
+                extended::sync(out);
+                Phase::GroupSync
+            }
             RequestKind::Prepare(prepare) => {
                 let Prepare { name, sql, types } = *prepare;
                 extended::parse(out, &name, &sql, &types)?;
@@ -153,9 +182,17 @@ impl InFlight {
         if self.pipelined { Phase::PipelinedQuery } else { Phase::Query }
     }
 
-    /// Whether the request itself goes by the extended query protocol.
+    /// Whether the request itself goes by the extended query protocol, beyond a Sync.
     pub(crate) fn is_extended(&self) -> bool {
-        !matches!(self.reply_phase, Phase::Query | Phase::PipelinedQuery | Phase::Function)
+        !matches!(
+            self.reply_phase,
+            Phase::Query | Phase::PipelinedQuery | Phase::Function | Phase::GroupSync
+        )
+    }
+
+    /// Whether it has no Sync of its own.
+    pub(crate) fn is_unsynced(&self) -> bool {
+        self.end != End::Ready
     }
 
     /// Whether another request may be sent before this one is answered: its only replies to come
@@ -263,7 +300,7 @@ impl BeginRefusal {
 }
 
 impl RequestKind {
-    /// Whether it can go in one flush with a BEGIN: its only end is a Sync.
+    /// Whether it can go in one flush with a BEGIN: it has no end but a Sync.
     fn goes_with_begin(&self) -> bool {
         match self {
             RequestKind::Statement(_)
@@ -271,8 +308,12 @@ impl RequestKind {
             | RequestKind::Repeat(_)
             | RequestKind::Extended(_)
             | RequestKind::Prepare(_)
-            | RequestKind::Close { .. } => true,
-            RequestKind::Query(_) | RequestKind::Script(_) | RequestKind::Function { .. } => false,
+            | RequestKind::Close { .. }
+            | RequestKind::Unsynced(_) => true,
+            RequestKind::Query(_)
+            | RequestKind::Script(_)
+            | RequestKind::Function { .. }
+            | RequestKind::Sync => false,
         }
     }
 }
@@ -289,7 +330,8 @@ fn run_unsynced(out: &mut Vec<u8>, sql: &[u8]) -> Result<(), Refused> {
 fn without_parameters(out: &mut Vec<u8>, sql: &[u8]) -> Result<Phase, Refused> {
     extended::parse(out, b"", sql, &[])?;
     extended::bind(out, b"", &[], &[])?;
-    finish(out, true)?;
+    run_portal(out, true)?;
+    extended::sync(out);
     Ok(Phase::Parse)
 }
 
@@ -300,20 +342,19 @@ fn with_parameters(out: &mut Vec<u8>, extended: &Extended) -> Result<Phase, Refu
         extended::parse(out, statement, sql, types)?;
     }
     extended::bind(out, statement, params, result_formats)?;
-    finish(out, *closes)?;
+    run_portal(out, *closes)?;
     Ok(if sql.is_some() { Phase::Parse } else { Phase::Bind })
 }
 
 /// Describes and executes the unnamed portal, and closes it if `closes`. An open portal would keep
 /// its snapshot until the next statement and hold up VACUUM while the program is idle; a simple
 /// query leaves none behind.
-fn finish(out: &mut Vec<u8>, closes: bool) -> Result<(), Refused> {
+fn run_portal(out: &mut Vec<u8>, closes: bool) -> Result<(), Refused> {
     extended::describe(out, ObjectKind::Portal, b"")?;
     extended::execute(out);
     if closes {
         extended::close(out, ObjectKind::Portal, b"")?;
     }
-    extended::sync(out);
     Ok(())
 }
 
@@ -371,8 +412,8 @@ mod tests {
             (Request::query(b"SELECT 1".to_vec()), Phase::Query, "Q", false),
             (Request::script(vec![b"a".to_vec(), b"b".to_vec()]), Phase::Query, "Q", false),
             (Request::function(1, vec![]), Phase::Function, "F", false),
-            (Request::extended(params), Phase::Parse, "PBDES", true),
-            (Request::extended(again), Phase::Bind, "BDECS", true),
+            (Request::extended(params.clone()), Phase::Parse, "PBDES", true),
+            (Request::extended(again.clone()), Phase::Bind, "BDECS", true),
             (
                 Request::prepare(b"s".to_vec(), b"x".to_vec(), vec![]),
                 Phase::PrepareParse,
@@ -380,11 +421,26 @@ mod tests {
                 true,
             ),
             (Request::close_statement(b"s".to_vec()), Phase::Close, "CS", true),
+            (Request::unsynced(params), Phase::Parse, "PBDE", true),
+            (Request::unsynced(again), Phase::Bind, "BDEC", true),
+            (Request::sync(), Phase::GroupSync, "S", false),
         ] {
             for form in FORMS {
                 let (found, _, sent) = start(request.clone(), form);
                 assert_eq!((found, sent.as_str()), (phase, messages));
-                let (found, mut in_flight, sent) = start(request.clone().begin(b"BEGIN"), form);
+                let begun = request.clone().begin(b"BEGIN");
+                let refused = match messages {
+                    "S" => true,
+                    "PBDE" | "BDEC" => form != BeginForm::Together,
+                    _ => false,
+                };
+                if refused {
+                    let mut out = Outbox::default();
+                    assert!(InFlight::start(begun, form, &mut out).is_err());
+                    assert!(out.pending().is_empty());
+                    continue;
+                }
+                let (found, mut in_flight, sent) = start(begun, form);
                 assert_eq!(in_flight.reply_phase, phase);
                 if form == BeginForm::Together && together {
                     assert_eq!((found, sent), (Phase::BeginParse, format!("PBE{messages}")));

@@ -67,7 +67,8 @@ impl Engine {
 
     /// Whether [`Engine::submit`] would accept a request that is [pipelined](Request::pipelined):
     /// the engine is idle, or all requests in flight are pipelined and entirely sent or in
-    /// [`Engine::out`]. An event that waits to be taken does not matter.
+    /// [`Engine::out`], and no [group](Request::unsynced) is open. An event that waits to be taken
+    /// does not matter.
     pub fn accepts_pipelined(&self) -> bool {
         self.talk.accepts_pipelined()
     }
@@ -271,6 +272,7 @@ impl Engine {
         let event = self.talk.event.take()?;
         if let Event::Done(outcome) = &event {
             self.talk.begun_shown = outcome.begun;
+            self.talk.skip();
         }
         // When the driver is asked for data, it answers before the engine reads on.
         if !matches!(event, Event::CopyIn(_) | Event::CopyBoth(_) | Event::Ask(_)) {
@@ -328,7 +330,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Misuse`] unless [`Engine::is_idle`] or, for a pipelined request,
-    /// [`Engine::accepts_pipelined`]; or if the request cannot be written (its text contains a NUL,
+    /// [`Engine::accepts_pipelined`] or, for a request of a group, the group is open; or if the request cannot be written (its text contains a NUL,
     /// or a length is over the protocol's limit). Nothing of it is sent then. If the engine has
     /// failed, its error.
     pub fn submit(&mut self, request: Request) -> Result<(), Error> {

@@ -154,7 +154,7 @@ impl OutcomeBuilder {
             result.rows = rows;
         }
         let batch = std::mem::take(&mut self.batch);
-        Outcome { result, error: self.error.take(), batch, begun: false }
+        Outcome { result, error: self.error.take(), batch, ..Outcome::default() }
     }
 
     fn describe(&mut self, body: &[u8]) -> Result<Arc<Columns>, Malformed> {

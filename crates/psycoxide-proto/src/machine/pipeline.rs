@@ -7,8 +7,9 @@ use std::collections::VecDeque;
 
 use crate::error::Error;
 use crate::machine::conversation::Conversation;
+use crate::machine::event::{Event, Outcome};
 use crate::machine::in_flight::InFlight;
-use crate::machine::request::Request;
+use crate::machine::request::{Request, RequestKind};
 use crate::machine::transitions::Phase;
 
 /// The requests behind the one in flight, in the order in which they were sent.
@@ -42,12 +43,25 @@ impl Conversation {
     /// Only the last request can have a part that is still to be sent: nothing was accepted behind
     /// that. What comes out of the queue is entirely sent, or was the last.
     pub(crate) fn accepts_pipelined(&self) -> bool {
-        let last = self.queue.requests.back().map_or(&self.in_flight, |last| &last.in_flight);
         match self.phase {
             Phase::Failed | Phase::Closed => false,
             Phase::Idle => true,
-            _ => last.may_be_followed(),
+            _ => !self.has_open_group() && self.last().may_be_followed(),
         }
+    }
+
+    /// Whether the last request belongs to a group whose Sync is still to be sent.
+    fn has_open_group(&self) -> bool {
+        match self.phase {
+            Phase::Failed | Phase::Closed => false,
+            Phase::Group | Phase::GroupFailed if self.queue.is_empty() => true,
+            _ => self.last().is_unsynced(),
+        }
+    }
+
+    /// The request that was submitted last, if any is in flight.
+    fn last(&self) -> &InFlight {
+        self.queue.requests.back().map_or(&self.in_flight, |last| &last.in_flight)
     }
 
     /// How many requests the driver has not seen the end of.
@@ -56,26 +70,65 @@ impl Conversation {
         awaited + self.queue.requests.len() + usize::from(self.has_outcome())
     }
 
-    /// Sends a request while others are in flight, or while the last outcome waits to be taken.
+    /// Sends a request while others are in flight, while a group is open, or while the last outcome
+    /// waits to be taken.
     #[cold]
     pub(crate) fn submit_behind(&mut self, request: Request) -> Result<(), Error> {
-        if !request.pipelined || !self.accepts_pipelined() {
+        if self.has_open_group() {
+            if !matches!(request.kind, RequestKind::Unsynced(_) | RequestKind::Sync) {
+                return Err(Error::Misuse("a group is open"));
+            }
+            if request.begin.is_some() {
+                return Err(Error::Misuse("a BEGIN inside a group"));
+            }
+        } else if !request.pipelined || !self.accepts_pipelined() {
             return Err(Error::Misuse("another request is under way"));
         }
         let offering = request.offering;
         let (phase, in_flight) = self.send(request)?;
-        match self.phase {
-            Phase::Idle => self.enter(phase, in_flight, offering),
-            _ => self.queue.requests.push_back(Queued { phase, in_flight, offering }),
+        if matches!(self.phase, Phase::Idle | Phase::Group) {
+            self.enter(phase, in_flight, offering);
+            return Ok(());
+        }
+        self.queue.requests.push_back(Queued { phase, in_flight, offering });
+        if self.phase == Phase::GroupFailed {
+            self.advance();
+            if self.event.is_none() {
+                self.skip();
+            }
         }
         Ok(())
     }
 
-    /// The request in flight is complete: the next one's replies come.
+    /// The request in flight is complete: the next one's replies come. If the group has failed,
+    /// those of its Sync come next.
     #[cold]
     pub(crate) fn advance(&mut self) {
+        let failed = self.phase == Phase::GroupFailed;
+        self.in_flight = InFlight::default();
+        let skipped = |next: &Queued| failed && next.in_flight.is_unsynced();
+        if self.queue.requests.front().is_none_or(skipped) {
+            return;
+        }
         if let Some(Queued { phase, in_flight, offering }) = self.queue.requests.pop_front() {
-            self.enter(phase, in_flight, offering);
+            self.enter(if failed { Phase::Drain } else { phase }, in_flight, offering);
+        }
+    }
+
+    /// After an outcome was taken: if the group has failed, the next outcome is that of a request
+    /// that the server skips.
+    #[inline]
+    pub(crate) fn skip(&mut self) {
+        if self.phase == Phase::GroupFailed {
+            self.skip_next();
+        }
+    }
+
+    #[cold]
+    fn skip_next(&mut self) {
+        if self.queue.requests.pop_front().is_some() {
+            self.event = Some(Event::Done(Outcome { skipped: true, ..Outcome::default() }));
+            self.advance();
         }
     }
 }

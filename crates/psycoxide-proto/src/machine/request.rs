@@ -37,6 +37,10 @@ pub(crate) enum RequestKind {
     Prepare(Box<Prepare>),
     /// Close / Sync of a named statement.
     Close { name: Vec<u8> },
+    /// Parse / Bind / Describe / Execute without a Sync.
+    Unsynced(Box<Extended>),
+    /// Sync alone.
+    Sync,
 }
 
 /// A statement to prepare.
@@ -124,6 +128,32 @@ impl Request {
     /// Deallocates a named prepared statement. It is no error if there is none.
     pub fn close_statement(name: Vec<u8>) -> Request {
         Request::of(RequestKind::Close { name })
+    }
+
+    /// A statement by the extended query protocol without a Sync. It opens a group, or belongs to
+    /// the one that is open, up to [`Request::sync`].
+    ///
+    /// Its outcome comes when its own replies are complete. The first error ends the group: the
+    /// server skips the requests between there and the Sync, and their outcomes say so
+    /// ([`Outcome::skipped`](crate::Outcome::skipped)). Without a BEGIN, all of a group that runs
+    /// outside a transaction is one transaction.
+    ///
+    /// While a group is open, only its own requests are accepted. The first one may have a
+    /// [BEGIN](Request::begin) if the peer [pipelines](crate::Engine::pipelines); it goes in the
+    /// same group, and if it fails, nothing of the group runs. Send groups to such peers only:
+    /// others may lose count of what a server skips.
+    ///
+    /// The server sends its replies, except for an error, when it gets the Sync or has many.
+    pub fn unsynced(extended: Extended) -> Request {
+        Request::of(RequestKind::Unsynced(Box::new(extended))).pipelined()
+    }
+
+    /// Ends the group of [`Request::unsynced`] that is open; or a Sync alone, which only asks for an
+    /// answer.
+    ///
+    /// Its outcome has an error if the Sync itself failed, as an implicit COMMIT can.
+    pub fn sync() -> Request {
+        Request::of(RequestKind::Sync).pipelined()
     }
 
     /// Offers the rows of results while they arrive, if their fields have at least `long` bytes on

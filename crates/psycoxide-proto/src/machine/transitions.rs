@@ -14,9 +14,11 @@
 //!                                         BatchParse ► BatchBind ► BatchExecute ► BatchParse …
 //!                                         RepeatParse ► RepeatBind ⇄ RepeatExecute
 //!                                         Close ► Sync
+//!   (Group ►) Parse ► Bind ► Describe ► Execute… (► GroupClose) ► Group … GroupSync
 //!                                         Function ► Sync
 //!   Query/Execute ► CopyIn ─copy_done─► CopyEnd;  CopyOut ► CopyEnd;  CopyBoth (► CopyBothEnd)
-//!   any of them ─ErrorResponse─► Drain, but BeginParse ─ErrorResponse─► BeginRefused ► Begin
+//!   any of them ─ErrorResponse─► Drain, but BeginParse ─ErrorResponse─► BeginRefused ► Begin,
+//!                                     and in a group ─ErrorResponse─► GroupFailed, up to its Sync
 //! ```
 //!
 //! NoticeResponse, ParameterStatus and NotificationResponse may arrive in every phase of an
@@ -86,6 +88,14 @@ pub enum Phase {
     Close,
     /// Only the CloseComplete of a portal and the ReadyForQuery are still awaited.
     Sync,
+    /// A group is open, and all that was sent of it is answered.
+    Group,
+    /// A group is open, and a request of it has failed: the server skips all up to the Sync.
+    GroupFailed,
+    /// A statement of a group has run: the CloseComplete of its portal is awaited.
+    GroupClose,
+    /// The end of a group, or a Sync alone: its ReadyForQuery is awaited.
+    GroupSync,
     /// A function call runs.
     Function,
     /// COPY FROM: the driver sends data.
@@ -114,12 +124,15 @@ impl Phase {
 
     /// Whether a reply of the server is awaited.
     pub fn is_waiting(self) -> bool {
-        !matches!(self, Phase::Idle | Phase::Failed | Phase::Closed)
+        !matches!(
+            self,
+            Phase::Idle | Phase::Group | Phase::GroupFailed | Phase::Failed | Phase::Closed
+        )
     }
 }
 
 /// Every phase, in the order of declaration.
-const PHASES: [Phase; 37] = [
+const PHASES: [Phase; 41] = [
     Phase::Authenticate,
     Phase::Start,
     Phase::Idle,
@@ -148,6 +161,10 @@ const PHASES: [Phase; 37] = [
     Phase::DescribeRows,
     Phase::Close,
     Phase::Sync,
+    Phase::Group,
+    Phase::GroupFailed,
+    Phase::GroupClose,
+    Phase::GroupSync,
     Phase::Function,
     Phase::CopyIn,
     Phase::CopyOut,
@@ -256,6 +273,10 @@ pub(crate) enum Action {
     Rows,
     /// A statement is complete.
     Complete,
+    /// A portal has been executed. Of a group, its request ends here unless it closes the portal.
+    Executed,
+    /// A portal is closed that was executed without a Sync: its request ends here.
+    PortalClosed,
     /// A row whose data nobody wants.
     DropRow,
     /// A statement of a batch is complete.
@@ -287,8 +308,8 @@ pub(crate) enum Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rule {
     pub(crate) action: Action,
-    /// The next phase. `Authenticate`, `Ready`, `BegunExtended`, `BeginRefused`, `BeginIgnored` and
-    /// `CopyComplete` may choose another one.
+    /// The next phase. `Authenticate`, `Ready`, `BegunExtended`, `BeginRefused`, `BeginIgnored`,
+    /// `Executed`, `Empty`, `CopyComplete` and `Error` may choose another one.
     pub(crate) next: Phase,
 }
 
@@ -390,6 +411,7 @@ const fn request(phase: Phase, message: Message) -> Entry {
     if matches!(message, M::ErrorResponse) {
         return Some(match phase {
             Phase::BeginParse | Phase::BeginRefused => (Action::BeginRefused, Phase::Drain),
+            Phase::Group | Phase::GroupFailed => (Action::Error, Phase::GroupFailed),
             _ => (Action::Error, Phase::Drain),
         });
     }
@@ -430,7 +452,7 @@ const fn request(phase: Phase, message: Message) -> Entry {
         // No ReadyForQuery without such a reply before it ends a pipelined query: a surplus one
         // would give each request the reply to the one before it.
         (Phase::PipelinedQuery | Phase::Execute | Phase::ExecuteRows, M::CommandComplete) => {
-            Some((Action::Complete, Phase::Sync))
+            Some((Action::Executed, Phase::Sync))
         }
         (Phase::PipelinedQuery | Phase::Execute, M::EmptyQueryResponse) => {
             Some((Action::Empty, Phase::Sync))
@@ -464,6 +486,8 @@ const fn request(phase: Phase, message: Message) -> Entry {
         // The statement is closed; or, after a statement was run, its portal.
         (Phase::Close | Phase::Sync, M::CloseComplete) => Some((Action::Acknowledge, Phase::Sync)),
 
+        (Phase::GroupClose, M::CloseComplete) => Some((Action::PortalClosed, Phase::Group)),
+
         (Phase::Function, M::FunctionCallResponse) => Some((Action::Value, Phase::Sync)),
 
         (Phase::CopyOut, M::CopyData) => Some((Action::CopyData, Phase::CopyOut)),
@@ -479,12 +503,18 @@ const fn request(phase: Phase, message: Message) -> Entry {
 
         // Odyssey may send these after the error, although they answer earlier messages: it replies
         // itself for texts that it knows.
-        (Phase::Drain, M::ParseComplete | M::BindComplete | M::CloseComplete) => {
-            Some((Action::Ignore, Phase::Drain))
-        }
+        (
+            Phase::Drain | Phase::GroupFailed,
+            M::ParseComplete | M::BindComplete | M::CloseComplete,
+        ) => Some((Action::Ignore, phase)),
 
         (
-            Phase::Query | Phase::BatchParse | Phase::RepeatBind | Phase::Sync | Phase::Drain,
+            Phase::Query
+            | Phase::BatchParse
+            | Phase::RepeatBind
+            | Phase::Sync
+            | Phase::GroupSync
+            | Phase::Drain,
             M::ReadyForQuery,
         ) => Some((Action::Ready, Phase::Idle)),
         _ => None,
@@ -596,6 +626,18 @@ mod tests {
         (Phase::DescribeRows, &[(b'T', Phase::Sync), (b'n', Phase::Sync), (b'E', Phase::Drain)]),
         (Phase::Close, &[(b'3', Phase::Sync), (b'E', Phase::Drain)]),
         (Phase::Sync, &[(b'3', Phase::Sync), (b'Z', Phase::Idle), (b'E', Phase::Drain)]),
+        (Phase::Group, &[(b'E', Phase::GroupFailed)]),
+        (
+            Phase::GroupFailed,
+            &[
+                (b'1', Phase::GroupFailed),
+                (b'2', Phase::GroupFailed),
+                (b'3', Phase::GroupFailed),
+                (b'E', Phase::GroupFailed),
+            ],
+        ),
+        (Phase::GroupClose, &[(b'3', Phase::Group), (b'E', Phase::Drain)]),
+        (Phase::GroupSync, &[(b'Z', Phase::Idle), (b'E', Phase::Drain)]),
         (Phase::Function, &[(b'V', Phase::Sync), (b'E', Phase::Drain)]),
         (Phase::CopyIn, &[(b'E', Phase::Drain)]),
         (Phase::CopyOut, &[(b'd', Phase::CopyOut), (b'c', Phase::CopyEnd), (b'E', Phase::Drain)]),
@@ -663,6 +705,7 @@ mod tests {
                 Phase::RepeatParse | Phase::RepeatBind | Phase::RepeatExecute => {}
                 Phase::PrepareParse | Phase::DescribeParameters => {}
                 Phase::DescribeRows | Phase::Close | Phase::Sync | Phase::Function => {}
+                Phase::Group | Phase::GroupFailed | Phase::GroupClose | Phase::GroupSync => {}
                 Phase::CopyIn | Phase::CopyOut | Phase::CopyBoth | Phase::CopyBothEnd => {}
                 Phase::CopyEnd | Phase::Drain | Phase::Failed | Phase::Closed => {}
             }

@@ -70,6 +70,43 @@ pub fn notification(pid: u32, channel: &str, payload: &str) -> Vec<u8> {
     message(b'A', &body)
 }
 
+/// ParseComplete.
+pub fn parsed() -> Vec<u8> {
+    message(b'1', b"")
+}
+
+/// BindComplete.
+pub fn bound() -> Vec<u8> {
+    message(b'2', b"")
+}
+
+/// CloseComplete.
+pub fn closed() -> Vec<u8> {
+    message(b'3', b"")
+}
+
+/// NoData.
+pub fn no_data() -> Vec<u8> {
+    message(b'n', b"")
+}
+
+/// The replies to a BEGIN by the extended query protocol.
+pub fn begun() -> Vec<u8> {
+    [parsed(), bound(), complete("BEGIN")].concat()
+}
+
+/// An error of a statement.
+pub fn failure() -> Vec<u8> {
+    error("ERROR", "22012", "division by zero")
+}
+
+/// A result with two columns and this many rows.
+pub fn table(rows: usize) -> Vec<u8> {
+    let row = |n: usize| data_row(&[Some(n.to_string().as_bytes()), None]);
+    let rows: Vec<u8> = (0..rows).flat_map(row).collect();
+    [row_description(&["a", "b"]), rows, complete("SELECT")].concat()
+}
+
 /// The server's messages up to the first ReadyForQuery.
 pub fn welcome() -> Vec<u8> {
     welcome_reporting(&[])
@@ -241,4 +278,26 @@ pub fn replay(
     record.error = engine.error().cloned();
     record.parameters = engine.parameters_version();
     record
+}
+
+/// Numbers that look random, the same in each run.
+pub struct Dice(pub u64);
+
+impl Dice {
+    pub fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+        usize::try_from(self.0 >> 33).unwrap() % sides
+    }
+}
+
+/// Where the messages in these bytes begin.
+pub fn boundaries(bytes: &[u8]) -> Vec<usize> {
+    let mut at = 0;
+    let next = |at: &mut usize| {
+        let length = bytes.get(*at + 1..*at + 5)?;
+        let begin = *at;
+        *at += 1 + usize::try_from(u32::from_be_bytes(length.try_into().unwrap())).unwrap();
+        Some(begin)
+    };
+    std::iter::from_fn(|| next(&mut at)).collect()
 }
