@@ -45,10 +45,10 @@ def twin(text: str, source: str, target: str) -> str:
 
 
 def formatted(text: str, name: str) -> str:
-    """Without imports that have no use any more, those left in order, and formatted."""
+    """Without imports that have no use any more, lists of names in order, and formatted."""
     ruff = [sys.executable, "-m", "ruff"]
     steps = (
-        ["check", "--quiet", "--fix-only", "--select=F401,I"],
+        ["check", "--quiet", "--fix-only", "--select=F401,I,RUF022"],
         ["format", "--quiet"],
     )
     for step in steps:

@@ -103,8 +103,10 @@ SNIPPETS = {
                     row = await aconn.fetchrow("select 1")
 
             Callers await it. Those who await the result (see `await stmt`) call `aclose()`.
+            A task may; other tasks, too.
             """
-            # then `async for`, in an async context manager
+            # then `async for`, in an async context manager, for one task
+            print("a task")
             raise TypeError(f"an AsyncCursor of psycoxide.aio: {await conn.fetch()!r}, await it")
         ''',
         '''
@@ -115,8 +117,10 @@ SNIPPETS = {
                     row = conn.fetchrow("select 1")
 
             Callers await it. Those who await the result (see `stmt`) call `close()`.
+            A thread may; other threads, too.
             """
-            # then `for`, in a context manager
+            # then `for`, in a context manager, for one thread
+            print("a task")
             raise TypeError(f"a Cursor of psycoxide.sync: {conn.fetch()!r}, await it")
         ''',
     ),
@@ -278,11 +282,32 @@ SNIPPETS = {
             b(
                 1,
             )  # in sync: c(2)
+
+        async def d():
+            """For asyncio.
+
+            More.
+            """
+            # in sync:
+            # """Without AsyncConnection.
+            #
+            #     e()
+            # """
+
+            f()
         ''',
         '''
         """Without asyncio."""
         if a:
             c(2)
+
+        def d():
+            """Without Connection.
+
+                e()
+            """
+
+            f()
         ''',
     ),
 }
@@ -298,11 +323,21 @@ def test_a_snippet_becomes_its_twin(title):
     assert without_async(source) == expected
 
 
+def test_a_paragraph_that_gets_too_wide_is_wrapped_again():
+    wide = "x" * 88
+    lines = ["def f():", '    """Any task.', "", f"    {wide} a task", "    of one.", ""]
+    code = [f"        {wide} task", '    """', ""]
+    twin = ["def f():", '    """Any thread.', "", f"    {wide} a", "    thread of one.", ""]
+    expected = "\n".join([*twin, f"        {wide} thread", *code[1:]])
+    assert without_async("\n".join(lines + code)) == expected
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("x = 1\n# only in aio\n", "2: the comment stands alone"),
-        ("f(\n  # only in aio\n  1)\n", "2: the comment stands alone"),
+        ("x = 1\n# only in aio\n", "2: '# only in aio' belongs to no statement"),
+        ("x = 1\n\n# in sync:\n# x = 2\n", "3: '# in sync:' belongs to no statement"),
+        ("f(\n  # only in aio\n  1)\n", "2: '# only in aio' belongs to no statement"),
         ("if x:\n  y\nelse:  # only in aio\n  z\n", "3: a branch needs `if ASYNC`"),
         ("if x:\n  y\nelif ASYNC:\n  z\n", "3: `elif ASYNC`"),
         ("async def f():\n  await\n", "2: "),
@@ -376,18 +411,20 @@ def test_a_file_without_anything_asynchronous_is_refused(tree):
         generate_sync.check(tree)
 
 
-def test_needless_imports_go_and_the_others_are_in_order():
+def test_needless_imports_go_and_names_are_in_order():
     source = (
         "import asyncio\n"
         "from collections.abc import Awaitable, Callable\n\n"
         "from psycoxide.aio import z\n"
         "from psycoxide.rows import y\n\n"
+        '__all__ = ["AsyncX", "S"]\n'
         "w: Callable[[], Awaitable[int]] = y(z)\n"
     )
     assert twin_of(source) == (
         f"{HEADER}from collections.abc import Callable\n\n"
         "from psycoxide.rows import y\n"
         "from psycoxide.sync import z\n\n"
+        '__all__ = ["S", "X"]\n'
         "w: Callable[[], int] = y(z)\n"
     )
 

@@ -6,7 +6,8 @@ Text stays as it was written, comments included, but for these changes:
   (`__aenter__`, `StopAsyncIteration`, `AsyncIterator`, `asynccontextmanager`, ...) become the sync
   ones; `Awaitable[X]` and `Coroutine[Any, Any, X]` become `X`.
 * `AsyncConnection` and every other name of that form becomes `Connection`; `aio` becomes `sync`.
-* Docstrings, comments and other strings lose the same words, where they are code.
+* Docstrings, comments and other strings lose the same words, where they are code. In docstrings and
+  comments a task becomes a thread.
 
 Where that is not enough, the source says what differs:
 
@@ -24,7 +25,15 @@ file has no twin.
 
     \"""For asyncio.\"""  # in sync: \"""Without asyncio.\"""
 
-replaces the statement that ends there.
+replaces the statement that ends there, and so does a longer text below it:
+
+    \"""For asyncio,
+    to be awaited.
+    \"""
+    # in sync:
+    # \"""Without asyncio,
+    # for threads.
+    # \"""
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import tokenize
 
@@ -10,7 +11,7 @@ from twins.source import Source, Statement, Untranslatable
 
 FLAG = "ASYNC"
 ONLY_ASYNC = re.compile(r"#\s*only in aio\b")
-IN_SYNC = re.compile(r"#\s*in sync: (.+)")
+IN_SYNC = re.compile(r"#\s*in sync:( .+)?")
 
 
 def has_twin(source: str) -> bool:
@@ -33,11 +34,13 @@ def without_marked(text: str) -> str:
         other = IN_SYNC.search(token.string)
         if not other and not ONLY_ASYNC.search(token.string):
             continue
-        first, last = next(((a, b) for a, b in logical if a <= line <= b), (0, 0))
-        if not first or not source.lines[line - 1][: token.start[1]].strip():
-            raise Untranslatable(f"{line}: the comment stands alone: {token.string!r}")
+        stands_alone = not source.lines[line - 1][: token.start[1]].strip()
+        at = line - 1 if stands_alone and other else line
+        first, last = next(((a, b) for a, b in logical if a <= at <= b), (0, 0))
+        if not first or stands_alone != bool(other and not other[1]):
+            raise Untranslatable(f"{line}: {token.string!r} belongs to no statement")
         if other:
-            source.replace_lines(first, last, [source.indentation(first) + other[1]])
+            replace_by_comment(source, first, line, other[1])
         elif line not in (first, last):
             source.replace_lines(source.with_comments(line), line, [])
         elif first in starting and not is_branch(source.lines[first - 1]):
@@ -52,6 +55,18 @@ def without_marked(text: str) -> str:
             remove_imported_flag(source, node)
     source.remove(removed)
     return source.edited()
+
+
+def replace_by_comment(source: Source, first: int, line: int, text: str | None) -> None:
+    """Put what a comment says, or those below it, in the place of a statement and the comments."""
+    indentation = source.indentation(first)
+    if text:
+        source.replace_lines(first, line, [indentation + text.lstrip()])
+        return
+    begins = re.compile(rf"{indentation}# ?")
+    below = itertools.takewhile(begins.match, source.lines[line:])
+    lines = [(indentation + begins.sub("", each, count=1)).rstrip() for each in below]
+    source.replace_lines(first, line + len(lines), lines)
 
 
 def is_branch(line: str) -> bool:

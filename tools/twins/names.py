@@ -1,4 +1,4 @@
-"""Names, keywords and types of asyncio, and the words for them in strings and comments."""
+"""Names, keywords and types of asyncio."""
 
 from __future__ import annotations
 
@@ -6,37 +6,12 @@ import ast
 import keyword
 import re
 import tokenize
+from typing import TypeGuard
 
 from twins.marks import FLAG
 from twins.source import Source, Untranslatable, texts
+from twins.words import ASYNC_CLASS, NAMES, prose, words
 
-NAMES = {
-    "__aenter__": "__enter__",
-    "__aexit__": "__exit__",
-    "__aiter__": "__iter__",
-    "__anext__": "__next__",
-    "AbstractAsyncContextManager": "AbstractContextManager",
-    "aclose": "close",
-    "aclosing": "closing",
-    "aio": "sync",
-    "aiter": "iter",
-    "anext": "next",
-    "asend": "send",
-    "asynccontextmanager": "contextmanager",
-    "athrow": "throw",
-    "enter_async_context": "enter_context",
-    "push_async_callback": "callback",
-    "push_async_exit": "push",
-    "StopAsyncIteration": "StopIteration",
-    # Fixtures and helpers of tests.
-    "aconn": "conn",
-    "agather": "gather",
-    "ajoin": "join",
-    "asleep": "sleep",
-    "aspawn": "spawn",
-    FLAG: "False",
-}
-ASYNC_CLASS = re.compile(r"(_*)Async(?=[A-Z])")
 # Names that are in no sync source: a change that the rules above do not make.
 LEFT_OVER = re.compile(r"async|await|asyncio|Awaitable|Coroutine|_*Async[A-Z]\w*")
 
@@ -67,8 +42,10 @@ def renamed(text: str) -> str:
     """The source without `async` and `await`, and with the sync names."""
     source = Source(text)
     strings = list(texts(source))
+    docstrings = {source.start(node.value) for node in source.statements() if is_string(node)}
     for start, end in strings:
-        source.replace(start, end, words(text[start:end]))
+        is_prose = start in docstrings or text[start] == "#"
+        source.replace(start, end, (prose if is_prose else words)(text[start:end]))
     inside = iter(strings)
     here = next(inside, None)
     needless = needless_parentheses(source)
@@ -87,8 +64,12 @@ def renamed(text: str) -> str:
     return source.edited()
 
 
+def is_string(node: ast.AST) -> TypeGuard[ast.Expr]:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
 def sync_name(name: str) -> str:
-    return NAMES.get(name) or ASYNC_CLASS.sub(r"\1", name)
+    return "False" if name == FLAG else NAMES.get(name) or ASYNC_CLASS.sub(r"\1", name)
 
 
 def needless_parentheses(source: Source) -> set[int]:
@@ -110,33 +91,6 @@ def needless_parentheses(source: Source) -> set[int]:
         if closed and not called and opening.start[0] == word.start[0]:
             found |= {source.at(opening.start), end}
     return found
-
-
-# Code in prose: an `await` before something that is called or has an attribute, or that begins what
-# is marked as code. In other places it is a word.
-WORDS: list[tuple[re.Pattern[str], str]] = [
-    (re.compile(r"\bawait (?=[\w.]*\w\(|\w+\.\w)"), ""),
-    (re.compile(r"(?<=[`({\[])await (?=\w)"), ""),
-    (re.compile(r"\basync (?=(with|for|def)\b)"), ""),
-    (re.compile(r"\basync(hronous)? (?=(itera|genera|context manager|function|callable))"), ""),
-    (re.compile(r"\bAwaitable\[([\w.]+)\]"), r"\1"),
-    *((re.compile(rf"\b{name}\b"), new) for name, new in NAMES.items() if name != FLAG),
-    (re.compile(r"\b(_*)Async(?=[A-Z])"), r"\1"),
-]
-ARTICLE = re.compile(r"\b([Aa])n (?=`?_*(Async|async))")
-
-
-def words(text: str) -> str:
-    """A string or comment, with the words of the sync API."""
-    articles = ARTICLE.sub("\\1\0 ", text)
-    for pattern, new in WORDS:
-        articles = pattern.sub(new, articles)
-    return re.sub("([Aa])\0 (`?)(\\w)", article, articles)
-
-
-def article(match: re.Match[str]) -> str:
-    """`a` or `an`, as the word behind it wants it now."""
-    return f"{match[1]}{'n' if match[3].lower() in 'aeiou' else ''} {match[2]}{match[3]}"
 
 
 def check_left_over(source: str) -> None:
