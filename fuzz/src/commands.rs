@@ -34,7 +34,10 @@ pub fn engine(mut input: &[u8]) {
             12 if slices < SLICES => {
                 slices += usize::from(engine.work());
             }
-            13 => drop((engine.take_notices(), engine.take_notifications())),
+            13 => {
+                drop((engine.take_notices(), engine.take_notifications()));
+                drop(engine.take_arrived_rows());
+            }
             14 if length == 15 => engine.receive_eof(),
             15 if length == 15 => engine.terminate(),
             _ => while engine.poll_event().is_some() {},

@@ -15,7 +15,7 @@ use crate::machine::in_flight::{BeginForm, End, InFlight};
 use crate::machine::login::{Login, LoginOutcome};
 use crate::machine::outcome::OutcomeBuilder;
 use crate::machine::pipeline::Queue;
-use crate::machine::request::Request;
+use crate::machine::request::{Offering, Request};
 use crate::machine::session::SessionState;
 use crate::machine::startup::Startup;
 use crate::machine::transitions::{Action, Message, Phase, Rule};
@@ -52,9 +52,8 @@ pub(crate) struct Conversation {
     pub(crate) session: SessionState,
     pub(crate) out: Outbox,
     pub(crate) outcome: OutcomeBuilder,
-    /// From which average field length on, in bytes, the current request offers rows. `None`: it
-    /// offers none.
-    pub(crate) offering: Option<usize>,
+    /// Which rows the current request offers, if any.
+    pub(crate) offering: Option<Offering>,
     /// At most one event waits; nothing is read until the driver takes it.
     pub(crate) event: Option<Event>,
     pub(crate) failure: Option<Error>,
@@ -519,7 +518,7 @@ impl Conversation {
     }
 
     /// From here on replies are those to this request.
-    pub(crate) fn enter(&mut self, phase: Phase, in_flight: InFlight, offering: Option<usize>) {
+    pub(crate) fn enter(&mut self, phase: Phase, in_flight: InFlight, offering: Option<Offering>) {
         self.phase = phase;
         self.in_flight = in_flight;
         self.offering = offering;

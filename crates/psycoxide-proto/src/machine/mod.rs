@@ -27,7 +27,7 @@ use crate::wire::deframe::Header;
 use crate::wire::inbox::Inbox;
 use conversation::{Conversation, Effect};
 use event::{Answer, Event, TokenRefusal};
-use request::Request;
+use request::{Offering, Request};
 use startup::{ProtocolVersion, Startup};
 use transitions::{Action, Message, Phase, Rule, rule};
 
@@ -294,11 +294,23 @@ impl Engine {
 
     /// Whether [`Engine::take_rows`] has rows that the request offers: see [`Request::offering`].
     pub fn offers_rows(&self) -> bool {
-        let Some(long) = self.talk.offering else { return false };
+        let long = match self.talk.offering {
+            None => return false,
+            Some(Offering::Long(long)) => long,
+            Some(Offering::Arrived) => 0,
+        };
         let rows = self.inbox.full_rows();
         let width = usize::from(self.talk.outcome.width);
         !rows.is_empty()
             && rows.memory() / rows.len() >= long.saturating_mul(width)
+            && self.talk.outcome.columns_under_way().is_some()
+    }
+
+    /// Whether [`Engine::take_arrived_rows`] has rows that the request offers: see
+    /// [`Request::streaming`].
+    pub fn offers_arrived_rows(&self) -> bool {
+        self.talk.offering == Some(Offering::Arrived)
+            && self.inbox.holds_rows()
             && self.talk.outcome.columns_under_way().is_some()
     }
 
@@ -307,7 +319,7 @@ impl Engine {
         self.talk.offering = None;
     }
 
-    /// Takes the columns and the rows that have arrived of an incomplete result.
+    /// Takes the columns and the rows of an incomplete result that fill whole buffers.
     ///
     /// These rows belong to the outcome only if no other statement of the request follows and none
     /// fails. In that case [`Rows::before`] of the outcome's rows says how many were taken. Taken
@@ -315,6 +327,13 @@ impl Engine {
     pub fn take_rows(&mut self) -> Option<(Arc<Columns>, Rows)> {
         let columns = Arc::clone(self.talk.outcome.columns_under_way()?);
         let rows = self.inbox.take_full_rows();
+        (!rows.is_empty()).then_some((columns, rows))
+    }
+
+    /// As [`Engine::take_rows`], but takes all complete rows that have arrived.
+    pub fn take_arrived_rows(&mut self) -> Option<(Arc<Columns>, Rows)> {
+        let columns = Arc::clone(self.talk.outcome.columns_under_way()?);
+        let rows = self.inbox.take_rows();
         (!rows.is_empty()).then_some((columns, rows))
     }
 

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::machine::conversation::Conversation;
 use crate::machine::event::{Event, Outcome};
 use crate::machine::in_flight::InFlight;
-use crate::machine::request::{Request, RequestKind};
+use crate::machine::request::{Offering, Request, RequestKind};
 use crate::machine::transitions::Phase;
 
 /// The requests behind the one in flight, in the order in which they were sent.
@@ -24,7 +24,7 @@ struct Queued {
     /// The phase in which its first reply is awaited.
     phase: Phase,
     in_flight: InFlight,
-    offering: Option<usize>,
+    offering: Option<Offering>,
 }
 
 impl Queue {

@@ -11,8 +11,17 @@ use crate::machine::repeat::Repeat;
 pub struct Request {
     pub(crate) begin: Option<Vec<u8>>,
     pub(crate) kind: RequestKind,
-    pub(crate) offering: Option<usize>,
+    pub(crate) offering: Option<Offering>,
     pub(crate) pipelined: bool,
+}
+
+/// Which rows a request offers before their result is complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offering {
+    /// Those of full buffers, if their fields have at least so many bytes on average.
+    Long(usize),
+    /// All that have arrived.
+    Arrived,
 }
 
 /// What to do once a transaction is open. Large and rare variants are boxed, because requests are
@@ -160,7 +169,19 @@ impl Request {
     /// average: [`Engine::offers_rows`](crate::Engine::offers_rows) says when there are some.
     #[must_use]
     pub fn offering(mut self, long: usize) -> Request {
-        self.offering = Some(long);
+        self.offering = Some(Offering::Long(long));
+        self
+    }
+
+    /// Offers all rows of results as they arrive, for a stream of rows that may be slow.
+    ///
+    /// While there is more to read, take the rows of full buffers
+    /// ([`Engine::offers_rows`](crate::Engine::offers_rows)), where they lie. When the socket is
+    /// empty, take the others ([`Engine::offers_arrived_rows`](crate::Engine::offers_arrived_rows)):
+    /// a few are copied.
+    #[must_use]
+    pub fn streaming(mut self) -> Request {
+        self.offering = Some(Offering::Arrived);
         self
     }
 

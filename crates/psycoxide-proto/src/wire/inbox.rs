@@ -189,6 +189,20 @@ impl Inbox {
         rows
     }
 
+    /// Whether there are rows of the current result.
+    pub(crate) fn holds_rows(&self) -> bool {
+        self.runs.rows > 0 || !self.rows.is_empty()
+    }
+
+    /// Takes all rows out of the current result, which goes on.
+    pub(crate) fn take_rows(&mut self) -> Rows {
+        if self.runs.rows > 0 {
+            let block = self.cut_rows(self.runs.bytes());
+            self.rows.push(block);
+        }
+        self.take_full_rows()
+    }
+
     /// Takes back the buffers of rows that have been read. Keeps the last one, as it is still in
     /// the cache.
     pub(crate) fn give_back(&mut self, rows: Rows) {
@@ -204,21 +218,25 @@ impl Inbox {
         let mut rows = self.take_full_rows();
         self.taken = 0;
         let used = self.runs.bytes();
-        if used == 0 {
-            self.slim();
-        } else if used < COPIED || used < self.data.len() / 4 {
-            rows.push(self.copy_rows(used));
-            self.slim();
-        } else {
-            let block = self.replace(SMALL.max(self.end - self.start + ROOM));
-            rows.push(block);
+        if used > 0 {
+            rows.push(self.cut_rows(used));
         }
+        self.slim();
         self.spare = Vec::new();
         rows
     }
 
     fn unread(&self) -> &[u8] {
         self.data.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// A block with the rows of the current buffer, `used` bytes. Takes the buffer with them, or
+    /// copies a few.
+    fn cut_rows(&mut self, used: usize) -> Block {
+        if used < COPIED || used < self.data.len() / 4 {
+            return self.copy_rows(used);
+        }
+        self.replace(SMALL.max(self.end - self.start + ROOM))
     }
 
     /// A block with only the rows of the current buffer.
@@ -411,6 +429,40 @@ mod tests {
         assert!(rows.memory() > 2 * LARGE);
         inbox.give_back(rows);
         assert!((SMALL..=LARGE).contains(&inbox.spare.len()));
+    }
+
+    /// Rows taken while the result goes on, and the rest, are the result.
+    #[test]
+    fn rows_are_taken_as_they_arrive() {
+        for width in [0, 100, 5_000, 70_000] {
+            let mut inbox = Inbox::default();
+            let count = 2_000_000 / (width + 200);
+            let (mut taken, mut expected) = (Vec::new(), Vec::new());
+            for n in 0..count {
+                let mut value = n.to_string().into_bytes();
+                value.resize(value.len().max(width), b'x');
+                let message = row(&value);
+                // The first half of a row may be there already.
+                let (head, tail) = message.split_at(message.len() / 2);
+                feed(&mut inbox, head);
+                inbox.collect_rows(1).unwrap();
+                if n % 7 == 0 || n % 1000 > 900 {
+                    assert_eq!(inbox.holds_rows(), taken.len() < n);
+                    let rows = inbox.take_rows();
+                    assert_eq!((rows.before(), rows.len()), (taken.len(), n - taken.len()));
+                    taken.extend(values(&rows));
+                    assert!(!inbox.holds_rows() && inbox.take_rows().is_empty());
+                }
+                feed(&mut inbox, tail);
+                inbox.collect_rows(1).unwrap();
+                expected.push(value);
+            }
+            let rest = inbox.seal_rows();
+            assert_eq!(rest.before(), taken.len());
+            taken.extend(values(&rest));
+            assert!(taken == expected, "width {width}");
+            assert_eq!(inbox.seal_rows().before(), 0);
+        }
     }
 
     #[test]
