@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-# What compares nothing, or says itself that it needs psycopg2.
-ALONE = ("test_import_system.py",)
+# What compares nothing with psycopg2, or says itself that it needs it.
+ALONE = ("test_import_system.py", "test_row_factories.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
