@@ -49,7 +49,7 @@ pub use gss::GssFailure;
 pub use link::{AsyncMessages, Link, Progress};
 pub use ownership::{Refusal, count_forks};
 pub use psycoxide_proto::Interest;
-pub use session::{Closed, NoEngine, Session, SessionSnapshot, Stop};
+pub use session::{Closed, NoEngine, Session, SessionSnapshot, Step, Stop};
 pub use socket::address::Address;
 pub use socket::lent_message::{Body, Lent};
 pub use socket::splice_pipe::SplicePipe;

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::pump;
 pub use crate::pump::Progress;
 use crate::read_coalescing::ReadCoalescer;
+use crate::socket::Stream;
 use crate::socket::address::Address;
 use crate::socket::lent_message::Body;
 use crate::tls::{TlsInfo, TlsSession};
@@ -30,6 +31,16 @@ pub struct Link {
     coalescer: ReadCoalescer,
     /// Messages that came before the link was closed, for the driver to take.
     last_messages: AsyncMessages,
+    failed_socket: FailedSocket,
+}
+
+/// What becomes of the socket when the conversation over it fails.
+#[derive(Debug, Default)]
+enum FailedSocket {
+    #[default]
+    Close,
+    /// It stays open until the link is closed.
+    Keep(Option<Stream>),
 }
 
 /// Messages that answer no request, such as the warning that announces a shutdown.
@@ -63,6 +74,7 @@ impl Link {
             host,
             coalescer: ReadCoalescer::default(),
             last_messages: AsyncMessages::default(),
+            failed_socket: FailedSocket::default(),
         })
     }
 
@@ -332,12 +344,29 @@ impl Link {
             }
         }
         self.shut();
+        self.drop_failed_socket();
+    }
+
+    /// Keeps the socket of a conversation that fails open until [`Link::close`], for an event loop:
+    /// it has to forget a descriptor before that is closed. If a forked child has the socket as
+    /// well, some loops would otherwise report it for ever.
+    pub fn keep_failed_socket(&mut self) {
+        self.failed_socket = FailedSocket::Keep(None);
+    }
+
+    fn drop_failed_socket(&mut self) {
+        if let FailedSocket::Keep(socket) = &mut self.failed_socket {
+            *socket = None;
+        }
     }
 
     /// Closes the socket, and keeps the messages that came before.
     fn shut(&mut self) {
         self.last_messages = self.take_async_messages();
-        self.stage = Stage::Closed;
+        let stage = std::mem::replace(&mut self.stage, Stage::Closed);
+        if let (FailedSocket::Keep(socket), Stage::Up(up)) = (&mut self.failed_socket, stage) {
+            *socket = Some(up.stream);
+        }
     }
 
     /// Takes the notices and notifications that have come, even after the link was closed.
@@ -364,6 +393,7 @@ impl Link {
     pub fn abandon(&mut self) {
         // Closing a socket that another process shares sends nothing.
         self.stage = Stage::Closed;
+        self.drop_failed_socket();
     }
 
     /// The properties of the TLS session, if there is one.

@@ -400,3 +400,33 @@ fn an_answer_too_many_is_not_taken_for_the_next_one() {
     assert_eq!(link.fd(), -1);
     fake.player.join().unwrap();
 }
+
+#[cfg(target_os = "linux")]
+/// The number of the file that a descriptor belongs to, if it is open.
+fn file_of(fd: std::os::fd::RawFd) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(format!("/proc/self/fd/{fd}")).ok().map(|metadata| metadata.ino())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_event_loop_has_time_to_forget_a_failed_socket() {
+    for keeps in [true, false] {
+        let fake = Fake::play(1, |_, stream| {
+            read_untyped(stream);
+            welcome(stream, &[]);
+        });
+        let mut link = connect(&fake.dsn()).unwrap();
+        if keeps {
+            link.keep_failed_socket();
+        }
+        let (fd, file) = (link.fd(), file_of(link.fd()));
+        assert!(file.is_some());
+        fake.player.join().unwrap();
+        assert!(query(&mut link, "select 1").is_err());
+        assert_eq!(link.fd(), -1);
+        assert_eq!(file_of(fd) == file, keeps);
+        link.close();
+        assert_ne!(file_of(fd), file);
+    }
+}

@@ -6,8 +6,8 @@ mod common;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use psycoxide_net::{Closed, Config, Error, Link, Session, Stop};
-use psycoxide_proto::{Engine, Event, Outcome, Request};
+use psycoxide_net::{Closed, Config, Error, Link, Readiness, Session, Step, Stop, wait};
+use psycoxide_proto::{Engine, Error as ProtoError, Event, Outcome, Request};
 
 /// No operation of these tests takes this long.
 const BOUND: Duration = Duration::from_secs(30);
@@ -17,8 +17,7 @@ macro_rules! session {
     () => {
         match std::env::var("PSYCOXIDE_TEST_DSN") {
             Ok(dsn) => {
-                let config = Arc::new(Config::parse(&dsn).unwrap());
-                let session = Session::new(Link::dial(config).unwrap());
+                let session = dialed(&dsn);
                 done(&session).unwrap();
                 session
             }
@@ -28,6 +27,10 @@ macro_rules! session {
             }
         }
     };
+}
+
+fn dialed(dsn: &str) -> Session {
+    Session::new(Link::dial(Arc::new(Config::parse(dsn).unwrap())).unwrap())
 }
 
 /// Where an operation stops for its caller.
@@ -141,4 +144,111 @@ fn an_abandoned_answer_is_drained_with_its_copies() {
     let outcome = session.finish(BOUND).expect("the end of the answer");
     assert_eq!(sqlstate(&outcome), Some(&b"57014"[..]), "the COPY was refused");
     assert!(query(&session, "select 1").unwrap().error.is_none());
+}
+
+/// Where an operation stops, step by step, as an event loop drives it.
+fn stop_of_steps(session: &Session) -> Result<Stop, Error> {
+    let until = Instant::now() + BOUND;
+    loop {
+        match session.step()? {
+            Step::Stop(stop) => return Ok(stop),
+            Step::Wait(interest) => {
+                let readiness = wait(session.fd(), interest, Some(until)).unwrap();
+                assert_eq!(readiness, Readiness::Ready, "no end in sight");
+            }
+            Step::Yield => assert!(Instant::now() < until, "no end in sight"),
+        }
+    }
+}
+
+fn done_by_steps(session: &Session) -> Outcome {
+    match stop_of_steps(session).unwrap() {
+        Stop::Event(Event::Done(outcome)) => outcome,
+        other => panic!("it came to {other:?}"),
+    }
+}
+
+#[test]
+fn no_step_waits() {
+    let Ok(dsn) = std::env::var("PSYCOXIDE_TEST_DSN") else {
+        return eprintln!("skipped: PSYCOXIDE_TEST_DSN names no server");
+    };
+    let session = dialed(&dsn);
+    assert!(matches!(session.step().unwrap(), Step::Wait(_)));
+    done_by_steps(&session);
+    session.start(Request::query(b"select pg_sleep(0.3)".to_vec())).unwrap();
+    let began = Instant::now();
+    assert!(matches!(session.step().unwrap(), Step::Wait(_)));
+    assert!(matches!(session.step().unwrap(), Step::Wait(_)));
+    assert!(began.elapsed() < Duration::from_millis(250));
+    assert!(done_by_steps(&session).error.is_none());
+}
+
+#[test]
+fn steps_stop_where_the_driver_is_needed() {
+    let session = session!();
+    query(&session, "create temp table t (x int)").unwrap();
+    session.start(Request::query(b"copy t from stdin".to_vec())).unwrap();
+    assert!(matches!(stop_of_steps(&session).unwrap(), Stop::Event(Event::CopyIn(_))));
+    session.with_engine(|engine| engine.copy_chunk(b"1\n2\n")).unwrap();
+    assert!(matches!(stop_of_steps(&session).unwrap(), Stop::Hungry));
+    session.with_engine(Engine::copy_done).unwrap();
+    assert_eq!(done_by_steps(&session).result.unwrap().affected(), Some(2));
+
+    let sql = "select repeat('x', 1000) from generate_series(1, 20000)";
+    session.start(Request::query(sql.into()).offering(320)).unwrap();
+    assert!(matches!(stop_of_steps(&session).unwrap(), Stop::Rows));
+    session.keep_rows();
+    assert_eq!(done_by_steps(&session).result.unwrap().rows.len(), 20_000);
+
+    let sql = "do $$ begin for i in 1..5000 loop raise notice '%', i; end loop; end $$";
+    session.start(Request::query(sql.into())).unwrap();
+    assert!(matches!(stop_of_steps(&session).unwrap(), Stop::Backlog));
+    let mut notices = 0;
+    let outcome = loop {
+        notices += session.link().take_async_messages().notices.len();
+        match stop_of_steps(&session).unwrap() {
+            Stop::Backlog => {}
+            Stop::Event(Event::Done(outcome)) => break outcome,
+            other => panic!("it came to {other:?}"),
+        }
+    };
+    notices += session.link().take_async_messages().notices.len();
+    assert_eq!((outcome.error, notices), (None, 5000));
+}
+
+/// Waits until the socket of an idle session is readable.
+fn wait_idle(session: &Session) {
+    let until = Instant::now() + BOUND;
+    let readiness = wait(session.fd(), psycoxide_net::Interest::READ, Some(until)).unwrap();
+    assert_eq!(readiness, Readiness::Ready);
+}
+
+#[test]
+fn a_poke_hears_what_comes_between_operations() {
+    let (session, other) = (session!(), session!());
+    query(&session, "listen psycoxide_session").unwrap();
+    session.poke().unwrap();
+    query(&other, "notify psycoxide_session, 'hello'").unwrap();
+    wait_idle(&session);
+    session.poke().unwrap();
+    let heard = session.link().take_async_messages().notifications;
+    assert_eq!(heard.iter().map(|heard| &heard.payload[..]).collect::<Vec<_>>(), [b"hello"]);
+    assert!(session.is_at_rest());
+}
+
+#[test]
+fn a_poke_finds_the_end_of_the_session() {
+    let (session, other) = (session!(), session!());
+    let pid = session.ask(|engine| engine.cancel_key().unwrap().pid).unwrap();
+    query(&other, &format!("select pg_terminate_backend({pid})")).unwrap();
+    let error = loop {
+        wait_idle(&session);
+        if let Err(error) = session.poke() {
+            break error;
+        }
+    };
+    let Error::Protocol(ProtoError::Terminated(Some(report))) = error else { panic!("{error:?}") };
+    assert_eq!(report.field(b'C'), Some(&b"57P01"[..]));
+    assert_eq!((session.closed(), session.fd()), (Closed::Broken, -1));
 }

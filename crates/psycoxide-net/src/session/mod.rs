@@ -1,6 +1,8 @@
 //! One conversation with a server that several threads may share: the link, whose turn it is, and
 //! how it ended.
 
+mod driving;
+mod ending;
 mod processes;
 mod snapshot;
 mod watchdog;
@@ -10,24 +12,16 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use psycoxide_proto::{Engine, Event, Interest, Outcome, Phase, Request, Rows};
+use psycoxide_proto::{Engine, Phase, Rows};
 
+pub use driving::{Step, Stop};
 pub use snapshot::SessionSnapshot;
 use watchdog::Watchdog;
 
 use crate::cancel::CancelToken;
-use crate::error::Error;
-use crate::link::{Link, Progress};
+use crate::link::Link;
 use crate::ownership::Ownership;
 use crate::turn::Turn;
-use crate::wait::{Readiness, wait};
-
-/// The most notifications that may queue up while an operation is given up: a flood of them must
-/// not fill the memory.
-const MAX_BACKLOG: usize = 100_000;
-
-/// The longest time that a busy operation runs before it checks for signals and for its deadline.
-const MAX_UNCHECKED: Duration = Duration::from_millis(100);
 
 /// The longest time limit, a hundred years: adding it to the clock does not overflow.
 const MAX_MICROSECONDS: u128 = 100 * 365 * 86_400 * 1_000_000;
@@ -42,24 +36,6 @@ pub enum Closed {
     ByUser = 1,
     /// The server is gone, or spoke nonsense.
     Broken = 2,
-}
-
-/// Why a running operation came back.
-#[derive(Debug)]
-pub enum Stop {
-    /// It is complete ([`Event::Done`]), or needs the caller: data of COPY, a password.
-    Event(Event),
-    /// COPY FROM needs more data: all that it had were sent.
-    Hungry,
-    /// Notices or notifications have to be delivered before it goes on.
-    Backlog,
-    /// The request offers rows, which have to be taken before it goes on.
-    Rows,
-    /// A signal arrived during the wait, or may have arrived during a long step; the interpreter
-    /// should handle it.
-    Interrupted,
-    /// The deadline has passed.
-    Expired,
 }
 
 /// A link that several threads may share.
@@ -240,42 +216,6 @@ impl Session {
         self.link().cancel_token()
     }
 
-    /// Hands a request to the engine; nothing is sent yet.
-    pub fn start(&self, request: Request) -> Result<(), Error> {
-        self.check_step()?;
-        self.start_on(&mut self.link(), request)
-    }
-
-    fn start_on(&self, link: &mut Link, request: Request) -> Result<(), Error> {
-        let started = link.start(request);
-        if started.is_err() && link.engine().is_none() {
-            self.mark_broken();
-        }
-        started
-    }
-
-    /// Takes one step, which never blocks.
-    pub fn advance(&self) -> Result<Progress, Error> {
-        self.check_step()?;
-        self.advance_link(&mut self.link())
-    }
-
-    /// [`Session::advance`] on the locked link. An error in an answer may be the server's reason
-    /// for ending the session. Bytes after a good answer are for the next operation: this one is
-    /// whole.
-    fn advance_link(&self, link: &mut Link) -> Result<Progress, Error> {
-        let progress = link.advance();
-        let over = match &progress {
-            Ok(Progress::Event(Event::Done(outcome))) if outcome.error.is_none() => false,
-            Ok(_) => link.engine().is_some_and(|engine| engine.error().is_some()),
-            Err(_) => true,
-        };
-        if over {
-            self.mark_broken();
-        }
-        progress
-    }
-
     /// Tells the operation under way to offer no more rows before it is over.
     pub fn keep_rows(&self) {
         self.with_engine(Engine::keep_rows);
@@ -289,197 +229,6 @@ impl Session {
     /// Whether a replication stream is open.
     pub fn is_streaming(&self) -> bool {
         self.ask(Engine::phase) == Some(Phase::CopyBoth)
-    }
-
-    /// Sends all pending data, waiting where it must; incoming data stay in the socket. Returns
-    /// what stopped it, if something is still unsent.
-    pub fn flush(&self, until: Option<Instant>) -> Result<Option<Stop>, Error> {
-        self.check_step()?;
-        loop {
-            let (flushed, fd) = {
-                let mut link = self.link();
-                (link.flush()?, link.fd())
-            };
-            if flushed {
-                return Ok(None);
-            }
-            match wait(fd, Interest::WRITE, until) {
-                Ok(Readiness::Ready) => {}
-                Ok(Readiness::Expired) => return Ok(Some(Stop::Expired)),
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
-                    return Ok(Some(Stop::Interrupted));
-                }
-                Err(error) => return Err(Error::Io(error)),
-            }
-        }
-    }
-
-    /// Whether the operation waits for the caller to supply more data of COPY FROM.
-    pub fn is_hungry(&self, interest: Interest) -> bool {
-        hungry(interest, self.ask(Engine::phase))
-    }
-
-    /// Hands a request to the engine, and drives it as [`Session::drive`] does.
-    pub fn run(&self, request: Request, until: Option<Instant>) -> Result<Stop, Error> {
-        self.check_step()?;
-        let mut link = self.link();
-        self.start_on(&mut link, request)?;
-        self.drive_on(link, until)
-    }
-
-    /// Drives the operation until it ends or has to stop, waiting where it must.
-    pub fn drive(&self, until: Option<Instant>) -> Result<Stop, Error> {
-        self.check_step()?;
-        self.drive_on(self.link(), until)
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "the driver that waits itself")]
-    fn drive_on<'a>(
-        &'a self,
-        mut link: MutexGuard<'a, Link>,
-        until: Option<Instant>,
-    ) -> Result<Stop, Error> {
-        let mut busy_since = None;
-        loop {
-            let wants = match self.advance_link(&mut link)? {
-                Progress::Event(event) => return Ok(Stop::Event(event)),
-                Progress::Wait(interest) => Some(interest),
-                Progress::Yield => None,
-            };
-            let engine = link.engine();
-            if engine.is_some_and(Engine::is_flooded) {
-                return Ok(Stop::Backlog);
-            }
-            if engine.is_some_and(Engine::offers_rows) {
-                return Ok(Stop::Rows);
-            }
-            let Some(interest) = wants else {
-                drop(link);
-                // While there is always more to read, no wait gives a signal the chance to
-                // interrupt.
-                let since = *busy_since.get_or_insert_with(Instant::now);
-                if since.elapsed() >= MAX_UNCHECKED {
-                    return Ok(Stop::Interrupted);
-                }
-                link = self.link();
-                continue;
-            };
-            if hungry(interest, engine.map(Engine::phase)) {
-                return Ok(Stop::Hungry);
-            }
-            let delay = if interest == Interest::READ { link.read_delay() } else { None };
-            let (fd, deadline) = (link.fd(), link.deadline());
-            drop(link);
-            if let Some(delay) = delay {
-                std::thread::sleep(delay);
-                link = self.link();
-                continue;
-            }
-            let deadline = match (deadline, until) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            };
-            match wait(fd, interest, deadline) {
-                Ok(_) => {}
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
-                    return Ok(Stop::Interrupted);
-                }
-                Err(error) => {
-                    self.mark_broken();
-                    return Err(Error::Io(error));
-                }
-            }
-            if until.is_some_and(|until| Instant::now() >= until) {
-                return Ok(Stop::Expired);
-            }
-            link = self.link();
-        }
-    }
-
-    /// Asks the server to cancel the operation under way, then reads the rest of its answer.
-    /// Returns `None`, and closes the link, if that does not end within `patience`.
-    pub fn cancel_and_drain(&self, patience: Duration) -> Option<Outcome> {
-        if !self.claim_to_end() {
-            self.break_off();
-            return None;
-        }
-        let patience = self.timeout().map_or(patience, |timeout| timeout.min(patience));
-        let until = Instant::now() + patience;
-        // Without a token there is no session yet that could be kept. And a cancel request that may
-        // still be on its way could hit the next statement.
-        let sent = self.cancel_token().map(|token| token.send(Some(patience), &mut || true));
-        if !matches!(sent, Some(Ok(()))) {
-            self.break_off();
-            return None;
-        }
-        self.drain(until, b"canceled")
-    }
-
-    /// Gives up an operation that took too long: closes the connection, and tells the server to
-    /// stop. A thread does the telling, because the server may be unreachable.
-    pub fn expire(&self) {
-        if !self.claim_to_end() {
-            return self.break_off();
-        }
-        let (token, patience) = (self.cancel_token(), self.timeout());
-        self.break_off();
-        if let Some(token) = token {
-            let tell = move || drop(token.send(patience, &mut || true));
-            let _ = std::thread::Builder::new().name("psycoxide-cancel".to_owned()).spawn(tell);
-        }
-    }
-
-    /// Reads the rest of an answer that the server has begun to end. Returns `None`, and closes the
-    /// link, if that does not end within `patience`.
-    pub fn finish(&self, patience: Duration) -> Option<Outcome> {
-        self.drain(Instant::now() + patience, b"over")
-    }
-
-    /// Reads the rest of an answer; refuses and discards the data of COPY on the way. Returns
-    /// `None`, and closes the link, if the answer did not end in time.
-    fn drain(&self, until: Instant, reason: &[u8]) -> Option<Outcome> {
-        let outcome = self.take_rest(until, reason);
-        if outcome.is_none() {
-            self.break_off();
-        }
-        outcome
-    }
-
-    fn take_rest(&self, until: Instant, reason: &[u8]) -> Option<Outcome> {
-        loop {
-            match self.drive(Some(until)) {
-                Ok(Stop::Event(Event::Done(outcome))) => return Some(outcome),
-                Ok(Stop::Event(event)) => {
-                    let refused = match event {
-                        Event::CopyIn(_) | Event::CopyBoth(_) => {
-                            self.with_engine(|engine| engine.copy_fail(reason))
-                        }
-                        _ => Ok(()),
-                    };
-                    if refused.is_err() {
-                        return None;
-                    }
-                }
-                Ok(Stop::Hungry) => {
-                    if self.with_engine(|engine| engine.copy_fail(reason)).is_err() {
-                        return None;
-                    }
-                }
-                Ok(Stop::Backlog) => {
-                    // Notifications are kept for the program, which may be waiting for them. The
-                    // engine itself bounds the notices.
-                    if self.ask(Engine::pending_notifications).unwrap_or_default() > MAX_BACKLOG {
-                        return None;
-                    }
-                }
-                Ok(Stop::Rows) => self.keep_rows(),
-                Ok(Stop::Interrupted) => {}
-                Ok(Stop::Expired) | Err(_) => return None,
-            }
-            if Instant::now() >= until {
-                return None;
-            }
-        }
     }
 
     /// Calls `f` with the engine, which exists whenever an operation is under way.
@@ -536,12 +285,6 @@ impl Drop for Session {
             self.watchdog.end();
         }
     }
-}
-
-/// Whether COPY FROM has sent everything. There is nothing to wait for then: the server only speaks
-/// if something is wrong.
-fn hungry(interest: Interest, phase: Option<Phase>) -> bool {
-    phase == Some(Phase::CopyIn) && !interest.contains(Interest::WRITE)
 }
 
 /// The value that [`Session::with_engine`] returns if there is no engine.

@@ -64,16 +64,11 @@ impl Connection {
             return Ok(POLL_OK);
         }
         let turn = TurnGuard::take(slf)?;
-        let checked = session.link().poke();
+        let poked = session.poke();
         let delivered = deliver(slf, session);
         drop(turn);
-        match checked {
-            Ok(()) => delivered.map(|()| POLL_OK),
-            Err(error) => {
-                session.mark_broken();
-                Err(error::from_net(&error))
-            }
-        }
+        poked.map_err(|error| error::from_net(&error))?;
+        delivered.map(|()| POLL_OK)
     }
 
     /// fileno() -> int -- The descriptor of the connection's socket, for select and the like.

@@ -1,7 +1,7 @@
 //! The driver whose waiting is done by the program, which calls `poll()`. Only here does an
 //! interest become one of psycopg2's numbers.
 
-use psycoxide_net::{Error, Interest, Progress, Session, Stop};
+use psycoxide_net::{self as net, Error, Interest, Session, Stop};
 use psycoxide_proto::{Engine, Event};
 use pyo3::prelude::*;
 
@@ -136,22 +136,19 @@ fn advance(session: &Session) -> Result<Advanced, Error> {
         return Ok(Advanced::Stop(stop));
     }
     loop {
-        match session.advance() {
-            Ok(Progress::Event(event)) => return Ok(Advanced::Stop(Stop::Event(event))),
-            Ok(Progress::Yield) => {
-                // Nobody takes the rows that are offered here: they stay with the result.
-                session.keep_rows();
-                if session.ask(Engine::backlog).unwrap_or_default() > 0 {
-                    // Let the caller deliver the messages and poll again. With TLS the rest of the
-                    // data may have left the socket already, so that it would not become readable;
-                    // it is writable in any case.
-                    return Ok(Advanced::Wait(POLL_WRITE));
-                }
+        match session.step() {
+            // Nobody takes the rows that are offered here: they stay with the result.
+            Ok(net::Step::Stop(Stop::Rows)) => session.keep_rows(),
+            // Let the caller deliver the messages and poll again. With TLS the rest of the data may
+            // have left the socket already, so that it would not become readable; it is writable in
+            // any case.
+            Ok(net::Step::Stop(Stop::Backlog)) => return Ok(Advanced::Wait(POLL_WRITE)),
+            Ok(net::Step::Yield) if session.ask(Engine::backlog).unwrap_or_default() > 0 => {
+                return Ok(Advanced::Wait(POLL_WRITE));
             }
-            Ok(Progress::Wait(interest)) if session.is_hungry(interest) => {
-                return Ok(Advanced::Stop(Stop::Hungry));
-            }
-            Ok(Progress::Wait(interest)) => return Ok(Advanced::Wait(number(interest))),
+            Ok(net::Step::Yield) => {}
+            Ok(net::Step::Stop(stop)) => return Ok(Advanced::Stop(stop)),
+            Ok(net::Step::Wait(interest)) => return Ok(Advanced::Wait(number(interest))),
             Err(error) => {
                 session.set_polled(false);
                 return Err(error);

@@ -1,0 +1,99 @@
+//! How an operation is ended before its time.
+
+use std::time::{Duration, Instant};
+
+use psycoxide_proto::{Engine, Event, Outcome};
+
+use super::{Session, Stop};
+
+/// The most notifications that may queue up while an operation is given up: a flood of them must
+/// not fill the memory.
+const MAX_BACKLOG: usize = 100_000;
+
+impl Session {
+    /// Asks the server to cancel the operation under way, then reads the rest of its answer.
+    /// Returns `None`, and closes the link, if that does not end within `patience`.
+    pub fn cancel_and_drain(&self, patience: Duration) -> Option<Outcome> {
+        if !self.claim_to_end() {
+            self.break_off();
+            return None;
+        }
+        let patience = self.timeout().map_or(patience, |timeout| timeout.min(patience));
+        let until = Instant::now() + patience;
+        // Without a token there is no session yet that could be kept. And a cancel request that may
+        // still be on its way could hit the next statement.
+        let sent = self.cancel_token().map(|token| token.send(Some(patience), &mut || true));
+        if !matches!(sent, Some(Ok(()))) {
+            self.break_off();
+            return None;
+        }
+        self.drain(until, b"canceled")
+    }
+
+    /// Gives up an operation that took too long: closes the connection, and tells the server to
+    /// stop. A thread does the telling, because the server may be unreachable.
+    pub fn expire(&self) {
+        if !self.claim_to_end() {
+            return self.break_off();
+        }
+        let (token, patience) = (self.cancel_token(), self.timeout());
+        self.break_off();
+        if let Some(token) = token {
+            let tell = move || drop(token.send(patience, &mut || true));
+            let _ = std::thread::Builder::new().name("psycoxide-cancel".to_owned()).spawn(tell);
+        }
+    }
+
+    /// Reads the rest of an answer that the server has begun to end. Returns `None`, and closes the
+    /// link, if that does not end within `patience`.
+    pub fn finish(&self, patience: Duration) -> Option<Outcome> {
+        self.drain(Instant::now() + patience, b"over")
+    }
+
+    /// Reads the rest of an answer; refuses and discards the data of COPY on the way. Returns
+    /// `None`, and closes the link, if the answer did not end in time.
+    fn drain(&self, until: Instant, reason: &[u8]) -> Option<Outcome> {
+        let outcome = self.take_rest(until, reason);
+        if outcome.is_none() {
+            self.break_off();
+        }
+        outcome
+    }
+
+    fn take_rest(&self, until: Instant, reason: &[u8]) -> Option<Outcome> {
+        loop {
+            match self.drive(Some(until)) {
+                Ok(Stop::Event(Event::Done(outcome))) => return Some(outcome),
+                Ok(Stop::Event(event)) => {
+                    let refused = match event {
+                        Event::CopyIn(_) | Event::CopyBoth(_) => {
+                            self.with_engine(|engine| engine.copy_fail(reason))
+                        }
+                        _ => Ok(()),
+                    };
+                    if refused.is_err() {
+                        return None;
+                    }
+                }
+                Ok(Stop::Hungry) => {
+                    if self.with_engine(|engine| engine.copy_fail(reason)).is_err() {
+                        return None;
+                    }
+                }
+                Ok(Stop::Backlog) => {
+                    // Notifications are kept for the program, which may be waiting for them. The
+                    // engine itself bounds the notices.
+                    if self.ask(Engine::pending_notifications).unwrap_or_default() > MAX_BACKLOG {
+                        return None;
+                    }
+                }
+                Ok(Stop::Rows) => self.keep_rows(),
+                Ok(Stop::Interrupted) => {}
+                Ok(Stop::Expired) | Err(_) => return None,
+            }
+            if Instant::now() >= until {
+                return None;
+            }
+        }
+    }
+}
