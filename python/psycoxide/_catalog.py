@@ -22,7 +22,7 @@ def _solve_conn_curs(conn_or_curs: Scope | None) -> tuple[connection, cursor]:
     if conn_or_curs is None:
         raise ProgrammingError("no connection or cursor provided")
     # By attribute, not by class: people pass wrappers of connections and cursors.
-    given: Any = conn_or_curs
+    given: Any = getattr(conn_or_curs, "_native", conn_or_curs)
     conn: connection = given.connection if hasattr(given, "execute") else given
     return conn, conn.cursor(cursor_factory=psycoxide.extras._cursor)  # type: ignore[attr-defined]
 

@@ -32,6 +32,7 @@ __all__ = [
     "InterfaceError",
     "InternalError",
     "NotSupportedError",
+    "OperationTimeout",
     "OperationalError",
     "ProgrammingError",
     "QueryCanceledError",
@@ -187,6 +188,17 @@ class QueryCanceledError(OperationalError):
     """A statement was cancelled: by `cancel()`, by a time-out or by an administrator."""
 
     __module__ = "psycoxide.extensions"
+
+
+class OperationTimeout(OperationalError):
+    """A call of `psycoxide.aio` or `psycoxide.sync` took longer than its `timeout`.
+
+    The statement was cancelled on the server, and the connection is usable again after that, or it
+    is closed. It is not a builtin `TimeoutError`: Python has no class that is this and an
+    `OperationalError`, too.
+    """
+
+    __module__ = "psycoxide.aio"
 
 
 class TransactionRollbackError(OperationalError):

@@ -252,6 +252,16 @@ _DEFAULTS = tuple(
 )
 
 
+(
+    int4multirange_caster,
+    nummultirange_caster,
+    int8multirange_caster,
+    datemultirange_caster,
+    tsmultirange_caster,
+    tstzmultirange_caster,
+) = _DEFAULTS
+
+
 def register_default_multiranges(conn_or_curs: Scope | None = None) -> None:
     """Read values of the server's own multirange types as `Multirange` objects.
 

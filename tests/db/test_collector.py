@@ -12,6 +12,7 @@ import pytest
 
 import psycoxide
 from psycoxide import extensions, extras
+from psycoxide._psycopg import Channel
 
 
 class Token:
@@ -27,6 +28,7 @@ def native_classes():
     assert extras.RealDictRow
     psycoxide.BINARY("\\x00", None)
     psycoxide.Date(2001, 2, 3)
+    assert awaitable()
     found, waiting = set(), [object]
     while waiting:
         for cls in type.__subclasses__(waiting.pop()):
@@ -141,7 +143,36 @@ def prepared(cls, conn):
     yield made, conn
 
 
+def channels(cls, conn):
+    made = cls(True, 5.0)
+    yield made, made.connection
+    yield made, referred(made, "LoopDriver")
+
+
+def awaitables(cls, conn):
+    made = awaitable()
+    yield made, referred(made, "LoopDriver")
+
+
+def awaitable():
+    channel = Channel(True, 5.0)
+    return channel.read(channel.cursor(), 1, None)
+
+
+def loop_drivers(cls, conn):
+    channel = Channel(True, 5.0)
+    yield referred(channel, "LoopDriver"), channel.connection
+
+
+def referred(made, name):
+    """The object of a class that an object holds."""
+    return next(each for each in gc.get_referents(made) if type(each).__name__ == name)
+
+
 HOLDERS = {
+    "Awaitable": awaitables,
+    "Channel": channels,
+    "LoopDriver": loop_drivers,
     "connection": connections,
     "ReplicationConnection": connections,
     "cursor": cursors,

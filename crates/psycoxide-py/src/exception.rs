@@ -33,6 +33,7 @@ dbapi_errors! {
     internal, INTERNAL, "InternalError";
     programming, PROGRAMMING, "ProgrammingError";
     not_supported, NOT_SUPPORTED, "NotSupportedError";
+    timeout, TIMEOUT, "OperationTimeout";
 }
 
 /// The classes that the module exports. The first ten are also attributes of connections, an

@@ -4,7 +4,9 @@
 
 mod adapt;
 mod cast;
+mod channel;
 mod connection;
+mod conventions;
 mod cursor;
 mod driver;
 mod encoding;
@@ -37,6 +39,7 @@ fn _psycopg(module: &Bound<'_, PyModule>) -> PyResult<()> {
     encoding::register(module)?;
     adapt::register(module)?;
     cast::register(module)?;
+    channel::register(module)?;
     connection::register(module)?;
     cursor::register(module)?;
     driver::green::register(module)?;

@@ -33,6 +33,16 @@ pub fn is_plain(text: &[u8]) -> bool {
     begins_with(text, &PLAIN) && memchr::memchr2(b';', b'$', text).is_none()
 }
 
+/// Whether a text is one statement that may be sent while others are under way: it neither begins a
+/// COPY, nor changes how the session reads text. Semicolons may follow it.
+pub fn is_pipelinable(text: &[u8]) -> bool {
+    let closing = |byte: &u8| byte.is_ascii_whitespace() || *byte == b';';
+    let end = text.iter().rposition(|byte| !closing(byte));
+    let statement = end.and_then(|end| text.get(..=end)).unwrap_or_default();
+    (begins_with(text, &PLAIN) || begins_with(text, &[b"table"]))
+        && memchr::memchr(b';', statement).is_none()
+}
+
 /// Whether a text is one statement with the same reply by the simple and by the extended query
 /// protocol.
 ///

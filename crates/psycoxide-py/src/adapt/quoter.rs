@@ -7,9 +7,14 @@ use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 use super::class;
 use super::context::AdaptContext;
 use super::datetime::{self, Zone};
-use super::registry::{ConfirmedPairs, Found, Native, Registry, type_name};
+use super::registry::{ConfirmedPairs, Found, Native, Registry, no_adapter, type_name};
 use super::scalar;
-use crate::imports::ADAPT;
+use crate::conventions::Conventions;
+use crate::imports::{ADAPT, Lazy};
+
+/// Returns the adapter that an object has in `psycoxide.aio` and `psycoxide.sync` if the program
+/// has registered none, or None.
+static DEFAULT_ADAPTER: Lazy = Lazy::new("psycoxide._defaults", "adapter");
 
 /// The deepest nesting of lists and tuples.
 ///
@@ -98,12 +103,22 @@ impl<'a, 'py> Quoter<'a, 'py> {
     /// Writes an object whose type has no built-in adapter, or whose built-in adapter was replaced.
     fn looked_up(&mut self, object: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
         match self.registry.find(object, self.registry.protocol(object.py()).as_any())? {
-            Found::Adapter(adapter) => match self.registry.native(&adapter) {
+            Some(Found::Adapter(adapter)) => match self.registry.native(&adapter) {
                 Some(native) => self.native(native, object, out),
                 None => self.adapter(&adapter.call1((object,))?, out),
             },
-            Found::Adapted(adapter) => self.adapter(&adapter, out),
+            Some(Found::Adapted(adapter)) => self.adapter(&adapter, out),
+            None => self.by_default(object, out),
         }
+    }
+
+    /// Writes an object that has no adapter.
+    fn by_default(&mut self, object: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
+        if self.context.quoting.conventions() == Conventions::Psycopg2 {
+            return Err(no_adapter(object));
+        }
+        let adapter = DEFAULT_ADAPTER.bind(object.py())?.call1((object,))?;
+        if adapter.is_none() { Err(no_adapter(object)) } else { self.adapter(&adapter, out) }
     }
 
     /// Writes `object` as the built-in adapter would.

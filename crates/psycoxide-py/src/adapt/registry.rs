@@ -170,10 +170,10 @@ impl Registry {
         &self,
         object: &Bound<'py, PyAny>,
         protocol: &Bound<'py, PyAny>,
-    ) -> PyResult<Found<'py>> {
+    ) -> PyResult<Option<Found<'py>>> {
         let class = object.get_type();
         if let Some(adapter) = self.registered(class.as_any(), protocol)? {
-            return Ok(Found::Adapter(adapter));
+            return Ok(Some(Found::Adapter(adapter)));
         }
         for (asked, method, argument) in
             [(protocol, "__adapt__", object), (object, "__conform__", protocol)]
@@ -181,17 +181,17 @@ impl Registry {
             let Some(method) = asked.getattr_opt(method)? else { continue };
             match method.call1((argument,)) {
                 Ok(adapted) if adapted.is_none() => {}
-                Ok(adapted) => return Ok(Found::Adapted(adapted)),
+                Ok(adapted) => return Ok(Some(Found::Adapted(adapted))),
                 Err(error) if error.is_instance_of::<PyTypeError>(object.py()) => {}
                 Err(error) => return Err(error),
             }
         }
         for base in class.mro().iter().skip(1) {
             if let Some(adapter) = self.registered(&base, protocol)? {
-                return Ok(Found::Adapter(adapter));
+                return Ok(Some(Found::Adapter(adapter)));
             }
         }
-        Err(error::programming(format!("can't adapt type '{}'", type_name(object))))
+        Ok(None)
     }
 
     fn registered<'py>(
@@ -201,6 +201,12 @@ impl Registry {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.adapters.bind(class.py()).get_item((class, protocol))
     }
+}
+
+/// The exception for an object that has no adapter.
+#[cold]
+pub fn no_adapter(object: &Bound<'_, PyAny>) -> PyErr {
+    error::programming(format!("can't adapt type '{}'", type_name(object)))
 }
 
 /// `tp_name` of the object's type: dotted for types that are written in C.
@@ -229,8 +235,9 @@ fn adapt<'py>(
     let registry = Registry::complete(obj.py())?;
     let protocol = protocol.unwrap_or_else(|| registry.protocol(obj.py()).clone().into_any());
     match registry.find(obj, &protocol)? {
-        Found::Adapter(adapter) => adapter.call1((obj,)),
-        Found::Adapted(adapted) => Ok(adapted),
+        Some(Found::Adapter(adapter)) => adapter.call1((obj,)),
+        Some(Found::Adapted(adapted)) => Ok(adapted),
+        None => Err(no_adapter(obj)),
     }
 }
 

@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 
 use super::context::DecodeContext;
 use super::decoder::Decoder;
-use super::{bytea, datetime as moments, uuid};
+use super::{bytea, datetime as moments, decoder, uuid};
 use crate::error;
 use crate::object::{Decoded, Raised, Value, decoded};
 
@@ -45,6 +45,8 @@ pub enum BinaryFormat {
     Uuid,
     /// `memoryview` of a `bytea`
     Bytea,
+    /// `bytes` of a `bytea`
+    ByteaAsBytes,
     /// `list` of elements of this type
     Array(Oid, Box<BinaryFormat>),
 }
@@ -65,6 +67,7 @@ impl BinaryFormat {
             (oid::TIMESTAMPTZ, Decoder::TimestampTz) => Self::TimestampTz,
             (oid::UUID, Decoder::Uuid) => Self::Uuid,
             (oid::BYTEA, Decoder::Bytea) => Self::Bytea,
+            (oid::BYTEA, Decoder::ByteaAsBytes) => Self::ByteaAsBytes,
             (array, Decoder::Array(decoder)) => {
                 let element = element(array)?;
                 Self::Array(element, Box::new(Self::of(element, decoder)?))
@@ -119,6 +122,7 @@ impl BinaryFormat {
                 .map(|moment| moments::timestamp_of(context, in_utc(moment), Some(0))),
             Self::Uuid => fixed(bytes)
                 .map(|bytes| decoded(py, uuid::from_number(context, u128::from_be_bytes(bytes)))),
+            Self::ByteaAsBytes => Ok(decoder::bytes(py, bytes)),
             Self::Bytea => Ok(bytea::view(py, bytes.to_vec())),
             Self::Array(oid, element) => return array(context, *oid, element, bytes),
         };

@@ -164,7 +164,9 @@ fn default_types<'py>(
     let (name, oid, array_oid) = OID8;
     enter(name, oid, array_oid, Decoder::Integer)?;
     for (name, oid, array_oid, caster) in RANGES {
-        let parse = Bound::new(py, Deferred::new(caster))?.into_any().unbind();
+        let parse = Bound::new(py, Deferred::new("psycoxide._range", &[caster, "parse"]))?
+            .into_any()
+            .unbind();
         enter(name, *oid, *array_oid, Decoder::Python(parse))?;
     }
     string_types.update(types.as_mapping())?;

@@ -7,6 +7,7 @@ use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::decoder;
 use crate::error;
 use crate::object::{Decoded, Raised, Value, decoded};
 
@@ -58,6 +59,15 @@ pub fn bytea(py: Python<'_>, text: &[u8]) -> Decoded {
 /// A new `memoryview` of these bytes.
 pub fn view(py: Python<'_>, bytes: Vec<u8>) -> Decoded {
     view_of(&chunk(py, bytes)?.into_bound(py))
+}
+
+/// A `bytes` of the bytes that a `bytea`'s text stands for.
+#[inline(never)]
+pub fn byte_string(py: Python<'_>, text: &[u8]) -> Decoded {
+    match read::bytes(text) {
+        Ok(bytes) => decoder::bytes(py, &bytes),
+        Err(fault) => Err(Raised::from_error(py, error::data(fault.0))),
+    }
 }
 
 /// The [`Chunk`] of the bytes that a `bytea`'s text stands for.

@@ -40,6 +40,8 @@ pub enum Decoder {
     Interval,
     /// `memoryview` of the bytes of a `bytea`.
     Bytea,
+    /// `bytes` of a `bytea`.
+    ByteaAsBytes,
     /// `uuid.UUID`
     Uuid,
     /// What `json.loads` returns.
@@ -93,6 +95,7 @@ impl Decoder {
             Self::Time => datetime::time(context, text),
             Self::Interval => datetime::interval(context, text),
             Self::Bytea => bytea::bytea(context.py, text),
+            Self::ByteaAsBytes => bytea::byte_string(context.py, text),
             Self::Array(element) => array::array(context, element, text),
             Self::Uuid => uuid::uuid(context, text),
             Self::Json => json::json(context, text),
@@ -142,6 +145,7 @@ impl Decoder {
             }
             Self::Missing => Traits { runs_python: true, atomic: false, ..plain },
             Self::Bytes
+            | Self::ByteaAsBytes
             | Self::Integer
             | Self::Float
             | Self::Decimal
@@ -186,6 +190,7 @@ impl Decoder {
             Self::Time => Self::Time,
             Self::Interval => Self::Interval,
             Self::Bytea => Self::Bytea,
+            Self::ByteaAsBytes => Self::ByteaAsBytes,
             Self::Uuid => Self::Uuid,
             Self::Json => Self::Json,
             Self::Hstore => Self::Hstore,

@@ -6,16 +6,18 @@ use pyo3::types::PyTuple;
 
 use crate::once::Once;
 
-/// Calls the `parse()` of one of the `RangeCaster`s of `psycoxide._range`.
+/// Calls a function of the package.
 #[pyclass(frozen, module = "psycoxide._psycopg")]
 pub struct Deferred {
-    caster: &'static str,
-    parse: Once<Py<PyAny>>,
+    module: &'static str,
+    /// The function: the attribute of this name in the module, of that one the next, and so on.
+    path: Vec<&'static str>,
+    function: Once<Py<PyAny>>,
 }
 
 impl Deferred {
-    pub const fn new(caster: &'static str) -> Self {
-        Self { caster, parse: Once::new() }
+    pub fn new(module: &'static str, path: &[&'static str]) -> Self {
+        Self { module, path: path.to_vec(), function: Once::new() }
     }
 }
 
@@ -27,16 +29,19 @@ impl Deferred {
         py: Python<'py>,
         args: &Bound<'py, PyTuple>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let parse = self.parse.get_or_make(py, || {
-            let caster = py.import("psycoxide._range")?.getattr(self.caster)?;
-            caster.getattr("parse").map(Bound::unbind)
+        let function = self.function.get_or_make(py, || {
+            let mut found = py.import(self.module)?.into_any();
+            for name in &self.path {
+                found = found.getattr(*name)?;
+            }
+            Ok(found.unbind())
         })?;
-        parse.bind(py).call1(args)
+        function.bind(py).call1(args)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         // SAFETY: the garbage collector runs in a thread that is attached.
         let py = unsafe { Python::assume_attached() };
-        self.parse.get(py).map_or(Ok(()), |parse| visit.call(parse))
+        self.function.get(py).map_or(Ok(()), |function| visit.call(function))
     }
 }

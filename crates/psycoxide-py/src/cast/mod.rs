@@ -14,6 +14,7 @@ mod caster;
 mod context;
 mod datetime;
 mod decoder;
+mod defaults;
 mod deferred;
 pub mod eager;
 mod fields;
@@ -44,6 +45,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // psycopg2 has this dict and never uses it.
     module.add("binary_types", PyDict::new(py))?;
     builtin::register(module, registry::string_types(py))?;
+    defaults::note_registered(registry::string_types(py))?;
     module.add_function(wrap_pyfunction!(caster::new_type, module)?)?;
     module.add_function(wrap_pyfunction!(caster::new_array_type, module)?)?;
     module.add_class::<stdlib::JsonLoads>()?;

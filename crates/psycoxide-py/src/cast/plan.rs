@@ -9,7 +9,7 @@ use pyo3::types::PyInt;
 use super::binary_format::BinaryFormat;
 use super::context::{DecodeContext, FetchContext};
 use super::decoder::Decoder;
-use super::registry::{self, Registries};
+use super::registry::Registries;
 use crate::encoding::TextDecoder;
 
 /// The formats of values, as the protocol numbers them.
@@ -59,7 +59,7 @@ impl CastPlan {
                 None => {
                     let oid = PyInt::new(py, column.type_oid);
                     let caster = registries.caster(&oid)?;
-                    let decoder = registry::decoder(caster.as_ref());
+                    let decoder = registries.decoder_of(column.type_oid, caster.as_ref())?;
                     decoder.import(py)?;
                     note(oid, caster);
                     let binary = column.format == BINARY;

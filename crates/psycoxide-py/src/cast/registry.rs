@@ -6,6 +6,8 @@ use pyo3::types::{PyDict, PyInt};
 
 use super::caster::Caster;
 use super::decoder::Decoder;
+use super::defaults;
+use crate::conventions::Conventions;
 
 /// The casters that count where neither the cursor nor the connection has one of its own. (The
 /// module is initialised once a process, so there is one such dictionary.)
@@ -21,12 +23,18 @@ pub struct Registries<'py> {
     py: Python<'py>,
     /// The cursor's own and its connection's, unless they are empty.
     own: [Option<Bound<'py, PyDict>>; 2],
+    conventions: Conventions,
 }
 
 impl<'py> Registries<'py> {
     /// The cursor's, its connection's, then the global one.
-    pub fn new(py: Python<'py>, own: [Option<&Bound<'py, PyDict>>; 2]) -> Self {
-        Self { py, own: own.map(|own| own.filter(|own| !own.is_empty()).cloned()) }
+    pub fn new(
+        py: Python<'py>,
+        own: [Option<&Bound<'py, PyDict>>; 2],
+        conventions: Conventions,
+    ) -> Self {
+        let own = own.map(|own| own.filter(|own| !own.is_empty()).cloned());
+        Self { py, own, conventions }
     }
 
     pub fn py(&self) -> Python<'py> {
@@ -51,7 +59,17 @@ impl<'py> Registries<'py> {
 
     /// The decoder for a type.
     pub fn decoder(&self, oid: u32) -> PyResult<Decoder> {
-        Ok(decoder(self.caster(&PyInt::new(self.py, oid))?.as_ref()))
+        self.decoder_of(oid, self.caster(&PyInt::new(self.py, oid))?.as_ref())
+    }
+
+    /// The decoder for a type with this caster. Where that is psycopg2's, or there is none, the
+    /// conventions decide.
+    pub fn decoder_of(&self, oid: u32, caster: Option<&Bound<'py, PyAny>>) -> PyResult<Decoder> {
+        match self.conventions {
+            Conventions::Psycopg2 => Ok(decoder(caster)),
+            Conventions::Own => defaults::decoder(self.py, oid, caster)
+                .map(|found| found.unwrap_or_else(|| decoder(caster))),
+        }
     }
 }
 

@@ -28,10 +28,12 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
+pub use connecting::Connecting;
 pub use dsn::make_dsn;
 pub use state::{State, Status, Waiter};
 
 use crate::adapt::AdaptContext;
+use crate::conventions::Conventions;
 use crate::driver::{green, polled::PolledOperation};
 use crate::encoding::{QuoteContext, SessionQuoting};
 use crate::error;
@@ -56,6 +58,8 @@ pub struct Connection {
     objects: Guarded<Objects>,
     string_types: Py<PyDict>,
     binary_types: Py<PyDict>,
+    /// Which API the connection belongs to.
+    conventions: Conventions,
 }
 
 /// The Python objects that a connection holds and its user may replace.
@@ -87,6 +91,11 @@ const ALREADY_CLOSED: &str = "connection already closed";
 impl Connection {
     /// A connection before its `__init__`.
     pub fn unconnected(py: Python<'_>) -> Self {
+        Self::of(py, Conventions::Psycopg2)
+    }
+
+    /// A connection of an API, before it is opened.
+    pub fn of(py: Python<'_>, conventions: Conventions) -> Self {
         Self {
             session: OnceLock::new(),
             dsn: OnceLock::new(),
@@ -97,6 +106,7 @@ impl Connection {
             objects: Guarded::new(Objects::empty(py)),
             string_types: PyDict::new(py).unbind(),
             binary_types: PyDict::new(py).unbind(),
+            conventions,
         }
     }
 
@@ -188,6 +198,11 @@ impl Connection {
     pub fn outside_transactions(&self, py: Python<'_>) -> bool {
         let state = self.state(py);
         state.autocommit && !state.entered
+    }
+
+    /// Which API the connection belongs to.
+    pub fn conventions(&self) -> Conventions {
+        self.conventions
     }
 
     /// Locks the state of the driver. Held for a moment, never across a call into Python.

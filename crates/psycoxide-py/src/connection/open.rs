@@ -46,15 +46,35 @@ impl Connection {
         }
         let read = read(dsn)?;
         let given = credentials::carried_by(given)?;
-        let _ = this.dsn.set(read.as_ref().map(hide_password).unwrap_or_default());
-        {
-            let (notices, notifies) = (PyList::empty(slf.py()), PyList::empty(slf.py()));
-            let mut objects = this.objects(slf.py());
-            objects.notices = notices.into_any().unbind();
-            objects.notifies = notifies.into_any().unbind();
-        }
-        let opened = Self::open(slf, read, given, asynchronous);
+        this.state(slf.py()).asynchronous = asynchronous;
+        let waiter = if asynchronous { Waiter::Program } else { Waiter::Call };
+        let dialed = Self::dial(slf, read, given, waiter);
+        let opened = dialed.and_then(|session| match asynchronous {
+            true => polled::launch(OperationContext { connection: slf, session }, Connecting),
+            false => TurnGuard::take_any(slf, session)?.run(Connecting),
+        });
         opened.inspect_err(|raised| this.note_error(raised, slf.py()))
+    }
+
+    /// Begins to connect with the options of a connection string and keyword arguments, as
+    /// `connect()` takes them. The [`Connecting`] operation goes on from there; `waiter` says who
+    /// waits for it.
+    pub fn dial_with(
+        slf: &Bound<'_, Self>,
+        dsn: Option<Bound<'_, PyAny>>,
+        options: &Bound<'_, PyDict>,
+        waiter: Waiter,
+    ) -> PyResult<()> {
+        let on_demand = on_demand(options)?;
+        let (dsn, read) = merge(slf.py(), dsn, Some(options))?;
+        let read = match read {
+            Some(read) => Ok(read),
+            None => self::read(&dsn)?,
+        };
+        let given = on_demand
+            .map(|on_demand| credentials::CREDENTIALS.bind(slf.py())?.call((), Some(&on_demand)))
+            .transpose()?;
+        Self::dial(slf, read, given, waiter).map(drop)
     }
 
     /// Makes this a connection that begins no transactions: a replication session has none.
@@ -62,24 +82,28 @@ impl Connection {
         self.state(py).replication = true;
     }
 
-    fn open(
-        slf: &Bound<'_, Self>,
+    /// Begins to connect. `given` supplies passwords and tokens.
+    fn dial<'a>(
+        slf: &'a Bound<'_, Self>,
         read: Result<ConnInfo, ConfigError>,
         given: Option<Bound<'_, PyAny>>,
-        asynchronous: bool,
-    ) -> PyResult<()> {
+        waiter: Waiter,
+    ) -> PyResult<&'a Session> {
         let this = slf.get();
+        let _ = this.dsn.set(read.as_ref().map(hide_password).unwrap_or_default());
+        {
+            let (notices, notifies) = (PyList::empty(slf.py()), PyList::empty(slf.py()));
+            let mut objects = this.objects(slf.py());
+            objects.notices = notices.into_any().unbind();
+            objects.notifies = notifies.into_any().unbind();
+        }
         let password = match &given {
             Some(given) => given.getattr("gives_password")?.is_truthy()?,
             None => false,
         };
         // Python supplies a token in any case: without a callable it runs the device flow.
         let on_demand = OnDemand { password, token: true };
-        {
-            let mut state = this.state(slf.py());
-            state.asynchronous = asynchronous;
-            state.waiter = if asynchronous { Waiter::Program } else { Waiter::Call };
-        }
+        this.state(slf.py()).waiter = waiter;
         // SAFETY: the GIL is held, under which Python changes the environment. C code that changes
         // it without the GIL races with any reader.
         let environment = unsafe { Environment::of_process() };
@@ -98,15 +122,15 @@ impl Connection {
             false => slf.py().detach(|| Link::dial(config)),
         };
         let mut link = dialed.map_err(|error| error::connecting(&error))?;
-        if asynchronous {
+        if waiter == Waiter::EventLoop {
+            link.keep_failed_socket();
+        }
+        if waiter == Waiter::Program {
             look_up(slf.py(), &mut link, timeout)?;
         }
         let session = this.session.get_or_init(|| Session::new(link));
         session.set_timeout(timeout);
-        if asynchronous {
-            return polled::launch(OperationContext { connection: slf, session }, Connecting);
-        }
-        TurnGuard::take_any(slf, session)?.run(Connecting)
+        Ok(session)
     }
 
     /// Finishes connecting: the session is set up, and statements can run.
@@ -209,8 +233,7 @@ fn connect<'py>(
     if let Some(kwargs) = kwargs {
         let any = |_: &Bound<'py, PyAny>| true;
         asynchronous = moved(kwargs, [intern!(py, "async"), intern!(py, "async_")], any)?;
-        let secrets = [intern!(py, "password"), intern!(py, "oauth_token")];
-        on_demand = moved(kwargs, secrets, PyAnyMethods::is_callable)?;
+        on_demand = self::on_demand(kwargs)?;
     }
     let (mut dsn, read) = match MAKE_DSN.replaced(py)? {
         Some(replaced) => (replaced.call((dsn,), kwargs)?, None),
@@ -234,6 +257,13 @@ fn connect<'py>(
         connection.setattr(intern!(py, "cursor_factory"), cursor_factory)?;
     }
     Ok(connection)
+}
+
+/// Moves the options out that are callables which supply credentials.
+fn on_demand<'py>(options: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let py = options.py();
+    let secrets = [intern!(py, "password"), intern!(py, "oauth_token")];
+    moved(options, secrets, PyAnyMethods::is_callable)
 }
 
 static OWN_CONNECT: Lazy = Lazy::new("psycoxide._psycopg", "_connect");

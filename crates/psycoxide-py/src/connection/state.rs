@@ -43,6 +43,8 @@ pub enum Waiter {
     Call,
     /// The program, which calls `poll()`.
     Program,
+    /// An event loop, which wakes the task that awaits the call.
+    EventLoop,
 }
 
 /// The driver's view of a session.
@@ -66,6 +68,8 @@ pub struct State {
     pub entered: bool,
     /// How transactions begin.
     pub characteristics: Characteristics,
+    /// How they begin outside the block of a transaction that has its own characteristics.
+    pub usual_characteristics: Option<Characteristics>,
     /// The identifier of the current two-phase transaction, as the server knows it.
     pub tpc: Option<String>,
     /// The client encoding: PostgreSQL's name without punctuation.

@@ -27,7 +27,7 @@ impl Cursor {
     }
 
     /// The same for a query that is run next: if merging fails, `cursor.query` becomes None.
-    fn merge_to_run(
+    pub fn merge_to_run(
         slf: &Bound<'_, Self>,
         query: &Bound<'_, PyAny>,
         vars: Option<&Bound<'_, PyAny>>,
@@ -99,7 +99,7 @@ impl Cursor {
     }
 
     /// Keeps the statement that is sent, for `cursor.query`.
-    pub(super) fn note_query(&self, py: Python<'_>, sql: &[u8]) {
+    pub fn note_query(&self, py: Python<'_>, sql: &[u8]) {
         let query = PyBytes::new(py, sql).into_any().unbind();
         let old = std::mem::replace(&mut self.objects(py).query, query);
         drop(old);

@@ -56,7 +56,7 @@ impl Cursor {
 
     /// The next row that the client holds; `None` after the last one.
     #[inline(always)]
-    fn next_row<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    pub fn next_row<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         match Self::next_read_ahead(slf) {
             None => Self::next_to_make(slf),
             row => Ok(row),
@@ -192,7 +192,7 @@ impl Cursor {
     }
 
     /// The next `count` rows that the client holds, or as many as there are.
-    fn next_rows<'py>(slf: &Bound<'py, Self>, count: usize) -> PyResult<Bound<'py, PyList>> {
+    pub fn next_rows<'py>(slf: &Bound<'py, Self>, count: usize) -> PyResult<Bound<'py, PyList>> {
         let (tuples, place) = slf.get().tuples(slf.py())?;
         let count = count.min(tuples.len().saturating_sub(place.row));
         drop(tuples);

@@ -38,7 +38,7 @@ use crate::guarded::{Guard, Guarded};
 use crate::row::{RowClass, RowKeys};
 use named::Named;
 use result::Fetched;
-pub use statement::ForCursor;
+pub use statement::{ForCursor, Statement};
 
 /// cursor(conn, name=None) -> new cursor
 ///
@@ -114,6 +114,14 @@ impl Cursor {
         })
     }
 
+    /// A new cursor of a connection.
+    pub fn of<'py>(connection: &Bound<'py, Connection>) -> PyResult<Bound<'py, Self>> {
+        let py = connection.py();
+        let cursor = Self::unattached(py)?;
+        let _ = cursor.connection.set(connection.clone().unbind());
+        Bound::new(py, cursor)
+    }
+
     /// The connection that the cursor was made by.
     pub fn connection<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, Connection>> {
         self.connection
@@ -157,8 +165,13 @@ impl Cursor {
         self.objects(py).tzinfo_factory.as_ref().map(|factory| factory.clone_ref(py))
     }
 
+    /// Whether the last statement returned a table.
+    pub fn has_rows(&self, py: Python<'_>) -> bool {
+        self.state(py).fetched.tuples.is_some()
+    }
+
     /// How many columns the result has.
-    fn width(&self, py: Python<'_>) -> usize {
+    pub fn width(&self, py: Python<'_>) -> usize {
         self.state(py).fetched.tuples.as_ref().map_or(0, |tuples| tuples.plan.decoders().len())
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use psycoxide_proto::{Columns, Outcome, QueryResult, ResultKind, Row, RowIter, Tag};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyString, PyTuple};
 
 use super::Cursor;
 use super::column::Column;
@@ -289,6 +289,15 @@ impl Cursor {
             drop(dropped);
         }
         Ok(plan)
+    }
+
+    /// The names of the result's columns.
+    pub fn column_names(slf: &Bound<'_, Self>) -> PyResult<Vec<Py<PyString>>> {
+        let (py, this) = (slf.py(), slf.get());
+        let Some(tuples) = this.state(py).fetched.tuples.clone() else { return Ok(Vec::new()) };
+        let context = this.connection(py)?.get().quote_context(py);
+        let columns = tuples.result.columns.iter().flat_map(|columns| columns.iter());
+        Ok(columns.map(|column| context.decode_lossy(py, &column.name).unbind()).collect())
     }
 
     /// `cursor.description`, made when it is first asked for.

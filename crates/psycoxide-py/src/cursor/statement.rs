@@ -52,7 +52,7 @@ impl ForCursor {
 }
 
 /// Runs a statement, and gives its outcome to the cursor.
-pub(super) struct Statement {
+pub struct Statement {
     sink: EagerSink,
     stage: Stage,
     in_transaction: bool,

@@ -27,7 +27,8 @@ impl Cursor {
     /// The registries in which this cursor looks up typecasters.
     pub(super) fn registries<'py>(&self, py: Python<'py>) -> PyResult<Registries<'py>> {
         let connection = self.connection(py)?.get();
-        Ok(Registries::new(py, [self.registered_types(py), Some(connection.string_types(py))]))
+        let own = [self.registered_types(py), Some(connection.string_types(py))];
+        Ok(Registries::new(py, own, connection.conventions()))
     }
 
     /// How values become text: the client encoding that the connection has now.

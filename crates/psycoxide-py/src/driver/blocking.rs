@@ -7,7 +7,7 @@ use psycoxide_net::{Error, Interest, Session, Stop, wait};
 use psycoxide_proto::{Outcome, Request};
 use pyo3::prelude::*;
 
-use super::{OperationContext, RowSink, deliver};
+use super::{CallLimit, OperationContext, RowSink, deliver};
 use crate::connection::Connection;
 use crate::error;
 
@@ -21,7 +21,8 @@ const LONG_PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// When a signal's handler raises (Ctrl-C), the query is cancelled on the server and the rest of
 /// its reply is read, so that the connection stays usable; then the handler's exception is raised.
-/// When the connection's `operation_timeout` has passed, the connection is closed.
+/// When the connection's `operation_timeout` has passed, the connection is closed; when the `limit`
+/// of the call has, the query is cancelled as after Ctrl-C.
 ///
 /// Rows that the request offers go to `sink` as they arrive.
 pub fn drive(
@@ -29,9 +30,14 @@ pub fn drive(
     session: &Session,
     mut request: Option<Request>,
     mut sink: Option<&mut dyn RowSink>,
+    limit: Option<CallLimit>,
 ) -> PyResult<Stop> {
     let py = connection.py();
-    let until = session.until();
+    let own = session.until();
+    let until = match limit {
+        None => own,
+        Some(limit) => Some(own.map_or(limit.until, |own| own.min(limit.until))),
+    };
     loop {
         let request = request.take();
         let is_first = request.is_some();
@@ -58,10 +64,23 @@ pub fn drive(
             Err(error) => return Err(error::from_net(&error)),
         }
         if until.is_some_and(|until| until <= Instant::now()) {
-            session.expire();
-            return Err(error::timed_out());
+            return Err(expired(py, session, limit));
         }
     }
+}
+
+/// Ends an operation that took too long. Returns the exception to raise.
+#[cold]
+fn expired(py: Python<'_>, session: &Session, limit: Option<CallLimit>) -> PyErr {
+    let Some(limit) = limit.filter(|limit| limit.until <= Instant::now()) else {
+        session.expire();
+        return error::timed_out();
+    };
+    match limit.patience {
+        Some(patience) => drop(py.detach(|| session.cancel_and_drain(patience))),
+        None => session.expire(),
+    }
+    error::operation_timeout()
 }
 
 /// The exception for a request that failed; perhaps it could not even be sent.
@@ -75,7 +94,7 @@ pub fn not_sent(session: &Session, error: &Error) -> PyErr {
 
 /// Offers the rows that have arrived to `sink`. Returns false if the session is to keep the
 /// following rows.
-fn offer(py: Python<'_>, session: &Session, sink: &mut dyn RowSink) -> bool {
+pub fn offer(py: Python<'_>, session: &Session, sink: &mut dyn RowSink) -> bool {
     let Some((columns, rows)) = session.with_engine(|engine| engine.take_rows()) else {
         return true;
     };
@@ -100,6 +119,27 @@ pub fn wait_readable(py: Python<'_>, fd: RawFd, until: Option<Instant>) -> PyRes
         Err(error) if error.kind() == std::io::ErrorKind::Interrupted => py.check_signals(),
         Err(error) => Err(error::operational(format!("{error}\n"))),
         Ok(_) => Ok(()),
+    }
+}
+
+/// Waits until there are notifications, or until a moment.
+pub fn listen(
+    connection: &Bound<'_, Connection>,
+    session: &Session,
+    until: Option<Instant>,
+) -> PyResult<()> {
+    let py = connection.py();
+    loop {
+        let poked = session.poke();
+        deliver(connection, session)?;
+        if let Err(error) = poked {
+            return Err(error::from_net(&error));
+        }
+        let heard = !connection.get().notifies(py).bind(py).is_empty()?;
+        if heard || until.is_some_and(|until| until <= Instant::now()) {
+            return Ok(());
+        }
+        wait_readable(py, session.fd(), until)?;
     }
 }
 

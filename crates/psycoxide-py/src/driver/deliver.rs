@@ -95,7 +95,8 @@ pub fn refresh(py: Python<'_>, connection: &Connection, session: &Session) -> Py
     state.parameters_version = Some(version);
     state.snapshot = snapshot.map(Box::new);
     drop(state);
-    connection.session_quoting().set(py, QuoteContext::new(client_encoding, strings));
+    let quoting = QuoteContext::new(client_encoding, strings);
+    connection.session_quoting().set(py, quoting.with_conventions(connection.conventions()));
     Ok(())
 }
 

@@ -48,7 +48,7 @@ pub fn drive(
     match stopped {
         Some(stop) => Ok(stop),
         // The callback returned too early.
-        None => blocking::drive(connection, session, None, None),
+        None => blocking::drive(connection, session, None, None, None),
     }
 }
 

@@ -29,6 +29,19 @@ pub enum Next<T> {
     Done(T),
 }
 
+impl<T> Next<T> {
+    /// Changes the output, if it is there.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Next<U> {
+        match self {
+            Self::Send(request) => Next::Send(request),
+            Self::SendInTransaction(request) => Next::SendInTransaction(request),
+            Self::Resume => Next::Resume,
+            Self::GiveUp(raised) => Next::GiveUp(raised),
+            Self::Done(output) => Next::Done(change(output)),
+        }
+    }
+}
+
 /// An operation on a connection.
 ///
 /// If it holds no borrowed references, it can be kept between calls and be driven by `poll()`.
@@ -207,6 +220,23 @@ impl<O: Operation + ?Sized> Running<O> {
             Next::GiveUp(raised) => Step::GiveUp(raised),
             Next::Done(output) => Step::Done(output),
         })
+    }
+
+    /// Ends an operation that was given up, or whose conversation has failed. `outcome` is the end
+    /// of the reply, if it came. Returns the exception to raise.
+    pub fn given_up(
+        &mut self,
+        context: OperationContext<'_, '_>,
+        raised: PyErr,
+        outcome: Option<Outcome>,
+    ) -> PyErr {
+        self.forget_failed_begin(context);
+        self.operation.failed(context, raised, outcome)
+    }
+
+    /// Whether a BEGIN was sent with the request that has not ended yet.
+    pub fn has_sent_begin(&self) -> bool {
+        self.begun
     }
 
     /// Hands a request to the session, for a driver that waits later.

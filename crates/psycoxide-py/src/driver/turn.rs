@@ -1,6 +1,6 @@
 //! Operations that a call runs to their end: it holds the turn of its thread on the connection.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use psycoxide_net::{Session, Stop, TurnError};
 use psycoxide_proto::Request;
@@ -17,9 +17,21 @@ const UNDERWAY: &str = "a single async query can be executed on the same connect
 /// How long to wait for the turn before signals are checked again.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
 
+/// The time limit of one call. Unlike `operation_timeout`, it leaves the connection usable if the
+/// server can be stopped.
+#[derive(Clone, Copy, Debug)]
+pub struct CallLimit {
+    /// When the call has taken too long.
+    pub until: Instant,
+    /// How long the server may take to end the statement then. `None`: the statement cannot be
+    /// ended, so the connection is closed.
+    pub patience: Option<Duration>,
+}
+
 /// The turn of one thread on a connection. Released when dropped.
 pub struct TurnGuard<'a, 'py> {
     context: OperationContext<'a, 'py>,
+    limit: Option<CallLimit>,
 }
 
 impl<'a, 'py> TurnGuard<'a, 'py> {
@@ -77,12 +89,24 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
             taken = py.detach(|| session.turn().acquire(SIGNAL_INTERVAL));
         }
         taken.map_err(|_| error::programming(refusal()))?;
-        Ok((Self { context: OperationContext { connection, session } }, waited))
+        Ok((Self { context: OperationContext { connection, session }, limit: None }, waited))
+    }
+
+    /// The same turn with a time limit.
+    pub fn within(mut self, limit: Option<CallLimit>) -> Self {
+        self.limit = limit;
+        self
     }
 
     /// The session that the turn is on.
     pub fn session(&self) -> &'a Session {
         self.context.session
+    }
+
+    /// Waits until there are notifications, or until `timeout` has passed.
+    pub fn listen(&self, timeout: Option<Duration>) -> PyResult<()> {
+        let until = timeout.map(|timeout| Instant::now() + timeout);
+        blocking::listen(self.context.connection, self.context.session, until)
     }
 
     /// Runs an operation to its end.
@@ -136,7 +160,7 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
                 let started = request.map_or(Ok(()), |request| self.context.start(request));
                 started.and_then(|()| green::drive(connection, session, &callback))
             }
-            _ => blocking::drive(connection, session, request, sink),
+            _ => blocking::drive(connection, session, request, sink, self.limit),
         };
         let delivered = deliver(connection, session);
         let stop = stop.and_then(|stop| delivered.map(|()| stop));

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::client::{ClientEncoding, Encoded};
+use crate::conventions::Conventions;
 use crate::guarded::Guarded;
 
 /// How text is quoted for a session: a snapshot.
@@ -19,11 +20,26 @@ pub struct QuoteContext {
     encoding: ClientEncoding,
     strings: StringStyle,
     in_session: bool,
+    conventions: Conventions,
 }
 
 impl QuoteContext {
     pub fn new(encoding: ClientEncoding, strings: StringStyle) -> Self {
-        Self { encoding, strings, in_session: true }
+        Self { encoding, strings, in_session: true, conventions: Conventions::Psycopg2 }
+    }
+
+    /// The same for a session of which these conventions hold.
+    pub fn with_conventions(self, conventions: Conventions) -> Self {
+        let strings = match conventions {
+            Conventions::Psycopg2 => self.strings,
+            // Constants that mean the same whatever `standard_conforming_strings` is.
+            Conventions::Own => StringStyle::Escape,
+        };
+        Self { strings, conventions, ..self }
+    }
+
+    pub fn conventions(&self) -> Conventions {
+        self.conventions
     }
 
     pub fn encoding(&self) -> ClientEncoding {

@@ -44,6 +44,12 @@ pub fn timed_out() -> PyErr {
     operational("timeout expired: the operation took longer than operation_timeout\n")
 }
 
+/// The exception for a call whose own time limit has passed.
+#[cold]
+pub fn operation_timeout() -> PyErr {
+    timeout("timeout expired: the call took longer than its timeout allows")
+}
+
 /// The exception for a request that the engine refused.
 #[cold]
 pub fn from_proto(error: &ProtoError) -> PyErr {

@@ -24,6 +24,7 @@ pub fn register_type(
     let types = match conn_or_curs {
         None => cast::string_types(py),
         Some(scope) => {
+            let scope = super::native(scope)?;
             if let Ok(cursor) = scope.cast::<Cursor>() {
                 return add(cursor.get().string_types(py), obj);
             }

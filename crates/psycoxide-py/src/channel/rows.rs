@@ -1,0 +1,190 @@
+//! The rows of a result, made in the shape that the caller wants.
+
+use std::time::Instant;
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+
+use crate::cursor::Cursor;
+use crate::driver::Making;
+use crate::error;
+use crate::imports::Lazy;
+
+/// How many rows are made between two looks at the clock.
+const PORTION: usize = 500;
+
+static TUPLE_ROW: Lazy = Lazy::new("psycoxide.rows", "tuple_row");
+static DICT_ROW: Lazy = Lazy::new("psycoxide.rows", "dict_row");
+static SCALAR_ROW: Lazy = Lazy::new("psycoxide.rows", "scalar_row");
+
+/// Which part of a result the caller wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// A list of all rows.
+    All,
+    /// A list of the next rows, as many as this or fewer.
+    Some(usize),
+    /// The first row, or `None`.
+    Row,
+    /// The first value of the first row, or `None`.
+    Value,
+}
+
+/// Makes the rows of a cursor's result.
+pub struct Rows {
+    cursor: Py<Cursor>,
+    want: Want,
+    row_factory: Option<Py<PyAny>>,
+    /// Chosen when the first row is made.
+    shape: Option<Shape>,
+    made: Option<Py<PyList>>,
+}
+
+/// What becomes of a row's tuple.
+enum Shape {
+    Tuple,
+    /// A dict with these keys.
+    Dict(Vec<Py<PyString>>),
+    /// Its first value.
+    Scalar,
+    /// What a row maker returns for it.
+    Made(Py<PyAny>),
+}
+
+impl Rows {
+    pub fn new(
+        cursor: &Bound<'_, Cursor>,
+        want: Want,
+        row_factory: Option<Bound<'_, PyAny>>,
+    ) -> Self {
+        let row_factory = row_factory.map(Bound::unbind);
+        Self { cursor: cursor.clone().unbind(), want, row_factory, shape: None, made: None }
+    }
+
+    /// The shape of the rows, chosen once.
+    fn shape(&mut self, py: Python<'_>) -> PyResult<&Shape> {
+        let shape = match self.shape.take() {
+            Some(shape) => shape,
+            None => {
+                let factory = self.row_factory.as_ref().map(|factory| factory.bind(py));
+                Shape::of(self.cursor.bind(py), factory)?
+            }
+        };
+        Ok(self.shape.insert(shape))
+    }
+}
+
+impl Shape {
+    fn of(cursor: &Bound<'_, Cursor>, factory: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let py = cursor.py();
+        let Some(factory) = factory else { return Ok(Self::Tuple) };
+        Ok(if factory.is(TUPLE_ROW.bind(py)?) {
+            Self::Tuple
+        } else if factory.is(DICT_ROW.bind(py)?) {
+            Self::Dict(Cursor::column_names(cursor)?)
+        } else if factory.is(SCALAR_ROW.bind(py)?) {
+            if cursor.get().width(py) == 0 {
+                return Err(error::programming("at least one column expected"));
+            }
+            Self::Scalar
+        } else {
+            Self::Made(factory.call1((cursor,))?.unbind())
+        })
+    }
+
+    fn row<'py>(&self, row: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = row.py();
+        match self {
+            Self::Tuple => Ok(row),
+            Self::Dict(keys) => {
+                let dict = PyDict::new(py);
+                for (key, value) in keys.iter().zip(row.cast::<PyTuple>()?.iter_borrowed()) {
+                    dict.set_item(key, value)?;
+                }
+                Ok(dict.into_any())
+            }
+            Self::Scalar => first(&row),
+            Self::Made(maker) => maker.bind(py).call1((row,)),
+        }
+    }
+
+    /// The same for all rows of a list, in place.
+    fn rows(&self, rows: &Bound<'_, PyList>) -> PyResult<()> {
+        if matches!(self, Self::Tuple) {
+            return Ok(());
+        }
+        for index in 0..rows.len() {
+            rows.set_item(index, self.row(rows.get_item(index)?)?)?;
+        }
+        Ok(())
+    }
+}
+
+fn first<'py>(row: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    match row.cast::<PyTuple>() {
+        Ok(row) => row.get_item(0),
+        Err(_) => Err(PyTypeError::new_err("a row that is no tuple")),
+    }
+}
+
+impl Making for Rows {
+    fn go_on(&mut self, py: Python<'_>, until: Option<Instant>) -> PyResult<Option<Py<PyAny>>> {
+        let cursor = self.cursor.clone_ref(py).into_bound(py);
+        if !cursor.get().has_rows(py) {
+            // A statement without a result has no rows.
+            return Ok(Some(match self.want {
+                Want::All | Want::Some(_) => PyList::empty(py).into_any().unbind(),
+                Want::Row | Want::Value => py.None(),
+            }));
+        }
+        let most = match self.want {
+            Want::Value => {
+                let row = Cursor::next_row(&cursor)?;
+                return Ok(Some(match row {
+                    Some(row) if cursor.get().width(py) > 0 => first(&row)?.unbind(),
+                    _ => py.None(),
+                }));
+            }
+            Want::Row => {
+                let Some(row) = Cursor::next_row(&cursor)? else { return Ok(Some(py.None())) };
+                return Ok(Some(self.shape(py)?.row(row)?.unbind()));
+            }
+            Want::All => usize::MAX,
+            Want::Some(count) => count,
+        };
+        loop {
+            let so_far = self.made.as_ref().map_or(0, |made| made.bind(py).len());
+            let left = most - so_far;
+            let portion = if until.is_some() { left.min(PORTION) } else { left };
+            let rows = Cursor::next_rows(&cursor, portion)?;
+            self.shape(py)?.rows(&rows)?;
+            let over = rows.len() < portion || portion == left;
+            let Some(made) = &self.made else {
+                if over {
+                    return Ok(Some(rows.into_any().unbind()));
+                }
+                self.made = Some(rows.unbind());
+                continue;
+            };
+            made.bind(py).as_sequence().in_place_concat(rows.as_sequence())?;
+            if over {
+                return Ok(self.made.take().map(Py::into_any));
+            }
+            if until.is_some_and(|until| until <= Instant::now()) {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.cursor)?;
+        visit.call(&self.row_factory)?;
+        visit.call(&self.made)?;
+        match &self.shape {
+            Some(Shape::Made(maker)) => visit.call(maker),
+            _ => Ok(()),
+        }
+    }
+}

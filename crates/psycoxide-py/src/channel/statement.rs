@@ -1,0 +1,216 @@
+//! Statements, with and without a result for the caller.
+
+use psycoxide_net::Stop;
+use psycoxide_proto::{Outcome, Request};
+use psycoxide_sql::statement::{is_pipelinable, is_protocol_independent, is_single};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use super::rows::{Rows, Want};
+use super::{Channel, seconds};
+use crate::cursor::{Cursor, ForCursor, Statement};
+use crate::driver::awaited::CallOptions;
+use crate::driver::{Making, Next, Operation, OperationContext, Reply, RowSink};
+use crate::error;
+use crate::imports::Lazy;
+
+/// A statement whose result is read at once.
+struct Query {
+    statement: Statement,
+    /// What the caller gets of the result.
+    rows: Option<Rows>,
+}
+
+impl Query {
+    fn reply(&mut self, context: OperationContext<'_, '_>, next: Next<()>) -> Next<Reply> {
+        next.map(|()| match self.rows.take() {
+            Some(rows) => Reply::Making(Box::new(rows)),
+            None => Reply::Object(context.py().None()),
+        })
+    }
+}
+
+impl Operation for Query {
+    type Output = Reply;
+
+    fn launch(&mut self, context: OperationContext<'_, '_>) -> PyResult<Next<Reply>> {
+        let next = self.statement.launch(context)?;
+        Ok(self.reply(context, next))
+    }
+
+    fn land(&mut self, context: OperationContext<'_, '_>, stop: Stop) -> PyResult<Next<Reply>> {
+        let next = self.statement.land(context, stop)?;
+        Ok(self.reply(context, next))
+    }
+
+    fn failed(
+        &mut self,
+        context: OperationContext<'_, '_>,
+        raised: PyErr,
+        outcome: Option<Outcome>,
+    ) -> PyErr {
+        self.statement.failed(context, raised, outcome)
+    }
+
+    fn sink(&mut self) -> Option<&mut dyn RowSink> {
+        self.statement.sink()
+    }
+
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.statement.traverse(visit)?;
+        self.rows.as_ref().map_or(Ok(()), |rows| rows.traverse(visit))
+    }
+}
+
+static TEMPLATE_PARTS: Lazy = Lazy::new("psycoxide._templates", "parts");
+
+/// Whether a query is a template (`t"..."`, from Python 3.14 on).
+fn is_template(query: &Bound<'_, PyAny>) -> bool {
+    if query.is_instance_of::<PyString>() {
+        return false;
+    }
+    let class = query.get_type();
+    class.name().is_ok_and(|name| name == "Template")
+        && class.module().is_ok_and(|module| module == "string.templatelib")
+}
+
+impl Channel {
+    /// The request for a query with its parameters merged in, and whether it may be sent while
+    /// others are under way.
+    fn request(
+        slf: &Bound<'_, Self>,
+        cursor: &Bound<'_, Cursor>,
+        query: &Bound<'_, PyAny>,
+        params: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<(Request, bool)> {
+        let py = slf.py();
+        let sql = match is_template(query) {
+            false => Cursor::merge_to_run(cursor, query, params)?,
+            true if params.is_some() => {
+                return Err(PyTypeError::new_err(
+                    "a template has its parameters in it, and takes no others",
+                ));
+            }
+            true => {
+                let split = TEMPLATE_PARTS.bind(py)?.call1((query, cursor))?;
+                let (text, values): (Bound<'_, PyAny>, Bound<'_, PyAny>) = split.extract()?;
+                Cursor::merge_to_run(cursor, &text, Some(&values))?
+            }
+        };
+        if memchr::memchr(0, &sql).is_some() {
+            return Err(PyValueError::new_err("a query cannot contain NUL (0x00) characters"));
+        }
+        if sql.is_empty() {
+            return Err(error::programming("can't execute an empty query"));
+        }
+        let connection = Self::connection(slf).get();
+        connection.refuse_tpc_prepared(py, "execute")?;
+        cursor.get().note_query(py, &sql);
+        let pipelined = is_pipelinable(&sql);
+        // A statement that reads the same by both protocols can go in one flush with a BEGIN; so
+        // can one that writes, unless a rule gives it rows.
+        let flexible = is_protocol_independent(&sql) || pipelined && is_single(&sql);
+        let request = match flexible && connection.state(py).begins() {
+            true => Request::statement(sql),
+            false => Request::query(sql),
+        };
+        Ok((if pipelined { request.pipelined() } else { request }, pipelined))
+    }
+
+    fn run_query<'py>(
+        slf: &Bound<'py, Self>,
+        cursor: &Bound<'py, Cursor>,
+        query: &Bound<'py, PyAny>,
+        params: Option<&Bound<'py, PyAny>>,
+        rows: Option<Rows>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Self::check_owner(slf)?;
+        let (request, pipelined) = Self::request(slf, cursor, query, params)?;
+        let statement = Statement::new(ForCursor::called(cursor), request);
+        let options =
+            CallOptions { timeout: seconds(timeout)?, pipelined, ..CallOptions::default() };
+        Self::run(slf, Query { statement, rows }, options)
+    }
+
+    fn fetch_rows<'py>(
+        slf: &Bound<'py, Self>,
+        query: &Bound<'py, PyAny>,
+        params: Option<&Bound<'py, PyAny>>,
+        want: Want,
+        row_factory: Option<Bound<'py, PyAny>>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let cursor = Cursor::of(Self::connection(slf))?;
+        let rows = Rows::new(&cursor, want, row_factory);
+        Self::run_query(slf, &cursor, query, params, Some(rows), timeout)
+    }
+}
+
+#[pymethods]
+impl Channel {
+    /// execute(cursor, query, params, timeout) -- Runs a query; the native cursor has the result.
+    #[pyo3(signature = (cursor, query, params, timeout, /))]
+    fn execute<'py>(
+        slf: &Bound<'py, Self>,
+        cursor: &Bound<'py, Cursor>,
+        query: &Bound<'py, PyAny>,
+        params: Option<&Bound<'py, PyAny>>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Self::run_query(slf, cursor, query, params, None, timeout)
+    }
+
+    /// fetch(query, params, row_factory, timeout) -- Runs a query and returns all of its rows.
+    #[pyo3(signature = (query, params, row_factory, timeout, /))]
+    fn fetch<'py>(
+        slf: &Bound<'py, Self>,
+        query: &Bound<'py, PyAny>,
+        params: Option<&Bound<'py, PyAny>>,
+        row_factory: Option<Bound<'py, PyAny>>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Self::fetch_rows(slf, query, params, Want::All, row_factory, timeout)
+    }
+
+    /// fetchrow(query, params, row_factory, timeout) -- Runs a query and returns its first row, or
+    /// `None`.
+    #[pyo3(signature = (query, params, row_factory, timeout, /))]
+    fn fetchrow<'py>(
+        slf: &Bound<'py, Self>,
+        query: &Bound<'py, PyAny>,
+        params: Option<&Bound<'py, PyAny>>,
+        row_factory: Option<Bound<'py, PyAny>>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Self::fetch_rows(slf, query, params, Want::Row, row_factory, timeout)
+    }
+
+    /// fetchval(query, params, timeout) -- Runs a query and returns the first value of its first
+    /// row, or `None`.
+    #[pyo3(signature = (query, params, timeout, /))]
+    fn fetchval<'py>(
+        slf: &Bound<'py, Self>,
+        query: &Bound<'py, PyAny>,
+        params: Option<&Bound<'py, PyAny>>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Self::fetch_rows(slf, query, params, Want::Value, None, timeout)
+    }
+
+    /// read(cursor, count, row_factory) -- The next rows of a native cursor's result, all if
+    /// `count` is negative.
+    #[pyo3(signature = (cursor, count, row_factory, /))]
+    fn read<'py>(
+        slf: &Bound<'py, Self>,
+        cursor: &Bound<'py, Cursor>,
+        count: i64,
+        row_factory: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let want = usize::try_from(count).map_or(Want::All, Want::Some);
+        let rows = Rows::new(cursor, want, row_factory);
+        Self::give(slf, Reply::Making(Box::new(rows)))
+    }
+}

@@ -1,0 +1,141 @@
+"""The blocks of transactions."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from psycoxide._exceptions import ProgrammingError
+from psycoxide._rollback import Rollback
+from psycoxide._transactions import Block, current
+
+if TYPE_CHECKING:
+    from contextvars import Token
+
+    from typing_extensions import Self
+
+    from psycoxide.aio.connection import AsyncConnection
+
+ASYNC = True
+
+
+class AsyncTransaction:
+    """The block of a transaction or of a savepoint: see `AsyncConnection.transaction()`."""
+
+    def __init__(
+        self,
+        connection: AsyncConnection[Any],
+        savepoint_name: str | None = None,
+        force_rollback: bool = False,
+        *,
+        isolation: str | None = None,
+        read_only: bool | None = None,
+        deferrable: bool | None = None,
+        shared: bool = False,
+    ) -> None:
+        self._connection = connection
+        self._channel = connection._channel
+        self._savepoint = savepoint_name
+        self._characteristics = (isolation, read_only, deferrable)
+        self._shared = shared
+        self._outermost = False
+        self._entered = False
+        self._token: Token[Block | None] | None = None
+        self._outer: Block | None = None
+        self.force_rollback = force_rollback
+
+    @property
+    def connection(self) -> AsyncConnection[Any]:
+        """The connection that the transaction is on."""
+        return self._connection
+
+    @property
+    def savepoint_name(self) -> str | None:
+        """The name of the savepoint, None if the block is a transaction."""
+        return self._savepoint
+
+    @property
+    def outer(self) -> Block | None:
+        """The block that this one was entered in, of whatever connection."""
+        return self._outer
+
+    async def __aenter__(self) -> Self:
+        if self._entered:
+            raise ProgrammingError("the block of a transaction is entered once")
+        self._outermost = not self._channel.in_transaction
+        if self._outermost and self._savepoint is None:
+            owner = None if self._shared or not ASYNC else self
+            self._channel.enter_transaction(owner, *self._characteristics)
+        else:
+            if self._characteristics != (None, None, None):
+                raise ProgrammingError(
+                    "isolation, read_only and deferrable are for the outermost transaction"
+                )
+            if self._outermost:
+                owner = None if self._shared or not ASYNC else self
+                self._channel.enter_transaction(owner, None, None, None)
+        self._entered = True
+        self._outer = current.get()
+        self._token = current.set(self)
+        if not self._outermost or self._savepoint is not None:
+            if self._savepoint is None:
+                self._connection._savepoints += 1
+                self._savepoint = f"_psycoxide_{self._connection._savepoints}"
+            try:
+                await self._channel.command(f"SAVEPOINT {self._quoted()}", False, None)
+            except BaseException:
+                self._reset()
+                if self._outermost:
+                    await self._channel.leave_transaction(False, None)
+                raise
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        commits = exc_type is None and not self.force_rollback
+        try:
+            if exc_type is GeneratorExit:
+                # A coroutine that is being closed cannot wait any more.
+                self._channel.close()
+            elif not self._channel.closed:
+                await self._end(commits)
+            elif commits:
+                self._channel.check_open()
+        except Exception:
+            # The exception of the block says more.
+            if exc is None or isinstance(exc, Rollback):
+                raise
+        finally:
+            self._reset()
+        return isinstance(exc, Rollback) and exc.transaction in (None, self)
+
+    async def _end(self, commits: bool) -> None:
+        if self._savepoint is not None and not (self._outermost and not commits):
+            name = self._quoted()
+            if commits:
+                await self._channel.command(f"RELEASE {name}", True, None)
+            else:
+                await self._channel.command(f"ROLLBACK TO {name}; RELEASE {name}", True, None)
+        if self._outermost:
+            await self._channel.leave_transaction(commits, None)
+
+    def _quoted(self) -> str:
+        name = (self._savepoint or "").replace('"', '""')
+        return f'"{name}"'
+
+    def _reset(self) -> None:
+        if self._token is None:
+            return
+        # A block that is left in another context is not the innermost one there.
+        with suppress(ValueError):
+            current.reset(self._token)
+        self._token = None
+
+    def __repr__(self) -> str:
+        what = f"savepoint {self._savepoint}" if self._savepoint else "transaction"
+        return f"<{type(self).__module__}.{type(self).__qualname__} [{what}] at {id(self):#x}>"

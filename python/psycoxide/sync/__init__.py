@@ -1,0 +1,52 @@
+# Generated from python/psycoxide/aio/__init__.py by tools/generate_sync.py: do not edit.
+"""psycoxide's own API for blocking calls: connections, cursors and transactions.
+
+    from psycoxide import sync
+
+    with sync.connect("dbname=test user=postgres") as conn:
+        print(conn.fetchval("SELECT %s + 1", (41,)))
+
+A connection may be used by several threads: one call runs after the other. A call that takes
+longer than its `timeout` is cancelled on the server; the connection is usable again after that,
+or closed.
+
+`psycoxide.connect()` is another API: that of psycopg2.
+"""
+
+from psycoxide._exceptions import OperationTimeout
+from psycoxide._rollback import Rollback
+from psycoxide.rows import (
+    Record,
+    args_row,
+    class_row,
+    dict_row,
+    kwargs_row,
+    namedtuple_row,
+    record_row,
+    scalar_row,
+    tuple_row,
+)
+from psycoxide.sync.connection import (
+    Connection,
+    connect,
+)
+from psycoxide.sync.cursor import Cursor
+from psycoxide.sync.transaction import Transaction
+
+__all__ = [
+    "Connection",
+    "Cursor",
+    "OperationTimeout",
+    "Record",
+    "Rollback",
+    "Transaction",
+    "args_row",
+    "class_row",
+    "connect",
+    "dict_row",
+    "kwargs_row",
+    "namedtuple_row",
+    "record_row",
+    "scalar_row",
+    "tuple_row",
+]

@@ -1,0 +1,447 @@
+# Generated from python/psycoxide/aio/connection.py by tools/generate_sync.py: do not edit.
+"""Connections."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections import deque
+from collections.abc import Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
+
+from psycoxide._exceptions import InterfaceError
+from psycoxide._psycopg import Channel
+from psycoxide.rows import TupleRow, tuple_row
+from psycoxide.sync.cursor import Cursor
+from psycoxide.sync.transaction import Transaction
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from psycoxide._types import Query, Vars
+    from psycoxide.extensions import ConnectionInfo, Notify, Xid
+    from psycoxide.rows import RowFactory
+
+
+_Row = TypeVar("_Row")
+_R = TypeVar("_R")
+
+# What is left of a statement whose caller is gone may take this many seconds.
+CANCEL_TIMEOUT = 5.0
+
+
+class Connection(Generic[_Row]):
+    """A session with a PostgreSQL server, made by `connect()`.
+
+    It may be used by several threads at once: statements are sent without waiting for each other,
+    and answered in order. Within the block of a transaction only the thread that opened it, and
+    threads started within the block, may use the connection.
+
+    As a context manager, it is closed at the end of the block; outside autocommit mode, the
+    transaction is committed before that, or rolled back if the block raised.
+    """
+
+    def __init__(
+        self,
+        *,
+        row_factory: RowFactory[_Row] = tuple_row,  # type: ignore[assignment]
+        autocommit: bool = True,
+        command_timeout: float | None = None,
+        cancel_timeout: float = CANCEL_TIMEOUT,
+    ) -> None:
+        self._channel = Channel(False, cancel_timeout)
+        self._channel.timeout = command_timeout
+        self._native = self._channel.connection
+        self._autocommit = autocommit
+        self._savepoints = 0
+        self._opened = False
+        self.row_factory = row_factory
+
+    @classmethod
+    def connect(cls, conninfo: str = "", **options: Any) -> Self:
+        """Opens a connection: takes what `connect()` of the module takes."""
+        names = ("row_factory", "autocommit", "command_timeout", "cancel_timeout")
+        own = {name: options.pop(name) for name in names if name in options}
+        timeout = options.pop("timeout", None)
+        return cls(**own)._open(conninfo, options, timeout)
+
+    def _open(self, conninfo: str, options: dict[str, Any], timeout: float | None) -> Self:
+        self._channel.connect(conninfo, options, timeout)
+        self._native.autocommit = self._autocommit
+        self._native.notifies = deque()
+        self._opened = True
+        return self
+
+    # ---- statements -----------------------------------------------------------------------------
+
+    def execute(
+        self, query: Query, params: Vars = None, *, timeout: float | None = None
+    ) -> Cursor[_Row]:
+        """Run a query, and return a cursor with its result.
+
+        `%s` or `%(name)s` in the query stand for the values of `params`, a sequence or a mapping.
+        Without `params` the text is sent as it is, and may hold several statements.
+
+        Raises the server's errors as exceptions of `psycoxide.errors`; OperationTimeout after
+        `timeout` seconds; InterfaceError if the connection is closed.
+        """
+        cursor: Cursor[_Row] = Cursor(self, row_factory=self.row_factory)
+        return cursor.execute(query, params, timeout=timeout)
+
+    @overload
+    def fetch(
+        self, query: Query, params: Vars = None, *, timeout: float | None = None
+    ) -> list[_Row]: ...
+    @overload
+    def fetch(
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        row_factory: RowFactory[_R],
+        timeout: float | None = None,
+    ) -> list[_R]: ...
+    def fetch(
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        row_factory: RowFactory[Any] | None = None,
+        timeout: float | None = None,
+    ) -> list[Any]:
+        """Run a query and return all of its rows; none if it returns no table.
+
+        `row_factory` makes the rows of this call. Raises what `execute()` raises.
+        """
+        factory = self.row_factory if row_factory is None else row_factory
+        rows: list[Any] = self._channel.fetch(query, params, factory, timeout)
+        return rows
+
+    @overload
+    def fetchrow(
+        self, query: Query, params: Vars = None, *, timeout: float | None = None
+    ) -> _Row | None: ...
+    @overload
+    def fetchrow(
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        row_factory: RowFactory[_R],
+        timeout: float | None = None,
+    ) -> _R | None: ...
+    def fetchrow(
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        row_factory: RowFactory[Any] | None = None,
+        timeout: float | None = None,
+    ) -> Any:
+        """Run a query and return its first row, None if there is none.
+
+        Raises what `execute()` raises.
+        """
+        factory = self.row_factory if row_factory is None else row_factory
+        return self._channel.fetchrow(query, params, factory, timeout)
+
+    def fetchval(self, query: Query, params: Vars = None, *, timeout: float | None = None) -> Any:
+        """Run a query and return the first value of its first row, None if there is none.
+
+        Raises what `execute()` raises.
+        """
+        return self._channel.fetchval(query, params, timeout)
+
+    @overload
+    def cursor(self) -> Cursor[_Row]: ...
+    @overload
+    def cursor(self, *, row_factory: RowFactory[_R]) -> Cursor[_R]: ...
+    def cursor(self, *, row_factory: RowFactory[Any] | None = None) -> Cursor[Any]:
+        """Return a new cursor. `row_factory` makes its rows."""
+        factory = self.row_factory if row_factory is None else row_factory
+        return Cursor(self, row_factory=factory)
+
+    # ---- transactions ---------------------------------------------------------------------------
+
+    def transaction(
+        self,
+        savepoint_name: str | None = None,
+        force_rollback: bool = False,
+        *,
+        isolation: str | None = None,
+        read_only: bool | None = None,
+        deferrable: bool | None = None,
+        shared: bool = False,
+    ) -> Transaction:
+        """Return the block of a transaction: `with conn.transaction():`.
+
+        The block commits at its end, and rolls back if it raises, or if `force_rollback` is true.
+        BEGIN is sent with the first statement. Within another block it is a savepoint, called
+        `savepoint_name` if that is given.
+
+        `isolation` is "serializable", "repeatable read", "read committed" or "read uncommitted";
+        that, `read_only` and `deferrable` are for the outermost block, and None leaves what the
+        connection has.
+
+        Other threads cannot use the connection meanwhile, unless they are started within the block,
+        or `shared` is true: then their statements belong to the transaction.
+        """
+        return Transaction(
+            self,
+            savepoint_name,
+            force_rollback,
+            isolation=isolation,
+            read_only=read_only,
+            deferrable=deferrable,
+            shared=shared,
+        )
+
+    def commit(self, *, timeout: float | None = None) -> None:
+        """Commit the transaction that a statement began outside autocommit mode, if there is one.
+
+        Raises ProgrammingError within the block of a transaction.
+        """
+        self._refuse_in_block("commit()")
+        self._channel.end_transaction(True, timeout)
+
+    def rollback(self, *, timeout: float | None = None) -> None:
+        """Roll back the transaction that a statement began outside autocommit mode, if any.
+
+        Raises ProgrammingError within the block of a transaction.
+        """
+        self._refuse_in_block("rollback()")
+        self._channel.end_transaction(False, timeout)
+
+    def _refuse_in_block(self, what: str) -> None:
+        if self._channel.in_block:
+            from psycoxide import ProgrammingError
+
+            raise ProgrammingError(
+                f"{what} is not for the block of a transaction, which ends by itself: "
+                "raise Rollback to roll it back"
+            )
+
+    def xid(self, format_id: int, gtrid: str, bqual: str) -> Xid:
+        """Return a transaction identifier for the `tpc_` methods, as of the XA standard.
+
+        Raises ValueError if the format is not from 0 to 2147483647, or one of the two strings is
+        longer than 64 characters or not printable ASCII.
+        """
+        return self._native.xid(format_id, gtrid, bqual)
+
+    def tpc_begin(self, xid: Xid | str, *, timeout: float | None = None) -> None:
+        """Begin a two-phase transaction, which only `tpc_commit()` and `tpc_rollback()` end.
+
+        Raises ProgrammingError inside a transaction.
+        """
+        self._channel.tpc_begin(xid, timeout)
+
+    def tpc_prepare(self, *, timeout: float | None = None) -> None:
+        """Perform the first phase: PREPARE TRANSACTION.
+
+        Raises ProgrammingError outside a two-phase transaction, and the server's errors:
+        ObjectNotInPrerequisiteState if its `max_prepared_transactions` is 0.
+        """
+        self._channel.tpc_prepare(timeout)
+
+    def tpc_commit(self, xid: Xid | str | None = None, *, timeout: float | None = None) -> None:
+        """Commit a two-phase transaction: this connection's, or one that was prepared as `xid`.
+
+        Raises ProgrammingError if the state does not allow it, UndefinedObject if there is no such
+        transaction.
+        """
+        self._channel.tpc_commit(xid, timeout)
+
+    def tpc_rollback(self, xid: Xid | str | None = None, *, timeout: float | None = None) -> None:
+        """Roll a two-phase transaction back, as `tpc_commit()` commits it."""
+        self._channel.tpc_rollback(xid, timeout)
+
+    def tpc_recover(self, *, timeout: float | None = None) -> list[Xid]:
+        """Return the prepared transactions of all databases.
+
+        Their `prepared`, `owner` and `database` are set.
+        """
+        query = Channel.recover_query()
+        rows = self._channel.fetch(query, None, tuple_row, timeout)
+        return [Channel.recovered(*row) for row in rows]
+
+    @property
+    def autocommit(self) -> bool:
+        """Whether statements outside the block of a transaction are transactions of their own."""
+        return bool(self._native.autocommit)
+
+    def set_autocommit(self, value: bool) -> None:
+        """Change `autocommit`. Raises ProgrammingError within a transaction."""
+        self._native.autocommit = value
+
+    # ---- notifications --------------------------------------------------------------------------
+
+    def notifies(
+        self, *, timeout: float | None = None, stop_after: int | None = None
+    ) -> Iterator[Notify]:
+        """Iterate over the notifications that arrive: `for notify in conn.notifies():`.
+
+        LISTEN first. The iteration ends after `timeout` seconds, or after `stop_after`
+        notifications; those that came with the last one are given out as well. Other calls may run
+        meanwhile. Raises OperationalError when the connection is lost.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        count = 0
+        arrived: Any = self._native.notifies
+        while True:
+            while arrived:
+                count += 1
+                yield arrived.popleft()
+            if stop_after is not None and count >= stop_after:
+                return
+            left = None if until is None else until - time.monotonic()
+            if left is not None and left <= 0:
+                return
+            self._channel.wait_for_messages(left)
+
+    # ---- the session ----------------------------------------------------------------------------
+
+    @property
+    def info(self) -> ConnectionInfo:
+        """What is known about the connection, its server and its state."""
+        return self._native.info
+
+    @property
+    def notices(self) -> list[str]:
+        """The last notices of the server, up to 50."""
+        return self._native.notices
+
+    @property
+    def timeout(self) -> float | None:
+        """How many seconds a call may take that has no `timeout` of its own; None for no limit."""
+        return self._channel.timeout
+
+    @timeout.setter
+    def timeout(self, value: float | None) -> None:
+        self._channel.timeout = value
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is closed, by whatever side."""
+        return self._channel.closed
+
+    @property
+    def broken(self) -> bool:
+        """Whether the connection was lost, or closed because it could not be trusted any more."""
+        return self._channel.broken
+
+    def cancel(self) -> None:
+        """Cancel the statement that is under way on the server: its call raises QueryCanceled.
+
+        Returns when the server has taken note; does nothing if no statement is under way. Raises
+        OperationalError if the request cannot be delivered.
+        """
+        self._channel.cancel()
+
+    def close(self) -> None:
+        """Close the connection. Does not wait for the server; closing twice is allowed.
+
+        Calls that are under way raise InterfaceError.
+        """
+        self._channel.close()
+
+    def terminate(self) -> None:
+        """The same from anywhere: another thread, a destructor, where no loop runs."""
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        if self.closed:
+            raise InterfaceError("connection already closed")
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            if not self.closed and not self.autocommit and exc_type is not GeneratorExit:
+                self._channel.end_transaction(exc_type is None, None)
+        except Exception:
+            # The exception of the block says more.
+            if exc_type is None:
+                raise
+        finally:
+            self._channel.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_opened", False) and not self._channel.closed:
+            warnings.warn(
+                f"{self!r} was not closed: use a context manager, or close()",
+                ResourceWarning,
+                source=self,
+                stacklevel=2,
+            )
+        channel = getattr(self, "_channel", None)
+        if channel is not None:
+            channel.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else self._native.dsn
+        return f"<{type(self).__module__}.{type(self).__qualname__} [{state}] at {id(self):#x}>"
+
+
+Opening: TypeAlias = Connection[_R]
+
+
+@overload
+def connect(
+    conninfo: str = "",
+    *,
+    row_factory: RowFactory[_R],
+    autocommit: bool = True,
+    timeout: float | None = None,
+    command_timeout: float | None = None,
+    cancel_timeout: float = CANCEL_TIMEOUT,
+    **options: Any,
+) -> Opening[_R]: ...
+@overload
+def connect(
+    conninfo: str = "",
+    *,
+    autocommit: bool = True,
+    timeout: float | None = None,
+    command_timeout: float | None = None,
+    cancel_timeout: float = CANCEL_TIMEOUT,
+    **options: Any,
+) -> Opening[TupleRow]: ...
+def connect(
+    conninfo: str = "",
+    *,
+    row_factory: RowFactory[Any] = tuple_row,
+    autocommit: bool = True,
+    timeout: float | None = None,
+    command_timeout: float | None = None,
+    cancel_timeout: float = CANCEL_TIMEOUT,
+    **options: Any,
+) -> Any:
+    """Open a connection: `conn = connect(...)`, or `with connect(...) as conn:`.
+
+    `conninfo` is a connection string of either form in
+    <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>; `options` are
+    keywords as in there, `host="..."` and so on, which count more. `password` and `oauth_token` may
+    be callables, as for `psycoxide.connect()`.
+
+    `row_factory` makes the rows of all cursors. With `autocommit` false, a statement begins a
+    transaction, to be ended by `commit()` or `rollback()`. `timeout` is how many seconds connecting
+    may take, all of it; `command_timeout` is the `timeout` of calls that have none of their own;
+    `cancel_timeout` is how many seconds the server may take to end a statement whose caller is
+    gone, before the connection is closed.
+
+    Raises OperationalError if it cannot connect, ProgrammingError if an option is not valid.
+    """
+    conn: Connection[Any] = Connection(
+        row_factory=row_factory,
+        autocommit=autocommit,
+        command_timeout=command_timeout,
+        cancel_timeout=cancel_timeout,
+    )
+    opening = conn._open(conninfo, options, timeout)
+    return opening

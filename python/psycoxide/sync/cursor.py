@@ -1,0 +1,179 @@
+# Generated from python/psycoxide/aio/cursor.py by tools/generate_sync.py: do not edit.
+"""Cursors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+from psycoxide._exceptions import InterfaceError, ProgrammingError
+from psycoxide.rows import tuple_row
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from psycoxide._types import Query, Vars
+    from psycoxide.extensions import Column
+    from psycoxide.rows import RowFactory, RowMaker
+    from psycoxide.sync.connection import Connection
+
+_Row = TypeVar("_Row")
+
+
+class Cursor(Generic[_Row]):
+    """Runs queries and holds the result of the last one, as in PEP 249.
+
+    Made by `connection.cursor()` and `connection.execute()`. It is for one thread at a time.
+    """
+
+    def __init__(
+        self,
+        connection: Connection[Any],
+        *,
+        row_factory: RowFactory[_Row],
+    ) -> None:
+        self._connection = connection
+        self._channel = connection._channel
+        self._native = self._channel.cursor()
+        self._maker: RowMaker[_Row] | None = None
+        self._row_factory = row_factory
+
+    # ---- queries --------------------------------------------------------------------------------
+
+    def execute(self, query: Query, params: Vars = None, *, timeout: float | None = None) -> Self:
+        """Run a query, and return the cursor itself. See `Connection.execute()`."""
+        self._maker = None
+        self._channel.execute(self._native, query, params, timeout)
+        return self
+
+    # ---- the result -----------------------------------------------------------------------------
+
+    def fetchone(self) -> _Row | None:
+        """Return the next row of the result, None at its end.
+
+        Raises ProgrammingError if the last query returned no table.
+        """
+        self._check()
+        row = self._native.fetchone()
+        return None if row is None else self._make(row)
+
+    def fetchmany(self, size: int | None = None) -> list[_Row]:
+        """Return the next `size` rows, or as many as are left; `arraysize` if it is None."""
+        self._check()
+        size = self.arraysize if size is None else size
+        rows: list[_Row] = self._channel.read(self._native, size, self._row_factory)
+        return rows
+
+    def fetchall(self) -> list[_Row]:
+        """Return all rows that are left."""
+        self._check()
+        rows: list[_Row] = self._channel.read(self._native, -1, self._row_factory)
+        return rows
+
+    def _rows(self) -> Iterator[_Row]:
+        if self._row_factory is tuple_row:
+            for row in self._native:
+                yield row  # type: ignore[misc]
+        else:
+            for row in self._native:
+                yield self._make(row)
+
+    def __iter__(self) -> Iterator[_Row]:
+        self._check()
+        return self._rows()
+
+    def scroll(self, value: int, mode: Literal["relative", "absolute"] = "relative") -> None:
+        """Move within the result: by `value` rows, or to that row if `mode` is "absolute".
+
+        Raises ProgrammingError or IndexError if there is no such row.
+        """
+        self._check()
+        self._native.scroll(value, mode)
+
+    def _check(self) -> None:
+        if self._native.closed:
+            raise InterfaceError("the cursor is closed")
+        if self._native.description is None:
+            raise ProgrammingError("the last query returned no rows")
+
+    def _make(self, row: tuple[Any, ...]) -> _Row:
+        maker = self._maker
+        if maker is None:
+            maker = self._maker = self._row_factory(self)
+        return maker(row)
+
+    @property
+    def row_factory(self) -> RowFactory[_Row]:
+        """Makes the rows."""
+        return self._row_factory
+
+    @row_factory.setter
+    def row_factory(self, value: RowFactory[_Row]) -> None:
+        self._row_factory = value
+        self._maker = None
+
+    @property
+    def connection(self) -> Connection[Any]:
+        """The connection that the cursor was made by."""
+        return self._connection
+
+    @property
+    def description(self) -> tuple[Column, ...] | None:
+        """The columns of the result, None if the last query returned no table."""
+        return self._native.description
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows the last query returned or changed; -1 if that is not known."""
+        return self._native.rowcount
+
+    @property
+    def rownumber(self) -> int | None:
+        """The number of the next row, counted from 0; None without a result."""
+        return None if self._native.description is None else self._native.rownumber
+
+    @property
+    def statusmessage(self) -> str | None:
+        """What the server said at the end of the last query: `INSERT 0 1`."""
+        return self._native.statusmessage
+
+    @property
+    def query(self) -> bytes | None:
+        """The last query as it was sent."""
+        return self._native.query
+
+    @property
+    def arraysize(self) -> int:
+        """How many rows `fetchmany()` returns: 1 at first."""
+        return self._native.arraysize
+
+    @arraysize.setter
+    def arraysize(self, value: int) -> None:
+        self._native.arraysize = value
+
+    # ---- the end --------------------------------------------------------------------------------
+
+    @property
+    def closed(self) -> bool:
+        """Whether the cursor, or its connection, is closed."""
+        return self._native.closed
+
+    def close(self) -> None:
+        """Close the cursor, and forget its result."""
+        self._native.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._native.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else self.statusmessage or "no result"
+        return f"<{type(self).__module__}.{type(self).__qualname__} [{state}] at {id(self):#x}>"
