@@ -11,6 +11,7 @@ hiddenimports = collect_submodules(
 )
 # ... and the standard library's modules that the native module imports.
 hiddenimports += [
+    "asyncio",
     "base64",
     "codecs",
     "collections",
