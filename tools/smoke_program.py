@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import decimal
 import importlib
@@ -10,7 +11,7 @@ import select
 import sys
 
 import psycoxide
-from psycoxide import errors, extensions, extras, pool, sql
+from psycoxide import aio, errors, extensions, extras, pool, sql, sync
 
 DSN = os.environ["PSYCOXIDE_TEST_DSN"]
 
@@ -65,6 +66,37 @@ def asynchronous() -> None:
     conn.close()
 
 
+def event_loop() -> None:
+    asyncio.run(tasks())
+
+
+async def tasks() -> None:
+    async with aio.connect(DSN, row_factory=aio.dict_row) as conn:
+        expect("aio", await conn.fetch("select %s as a", (1,)), [{"a": 1}])
+        async with conn.transaction():
+            counted = await asyncio.gather(
+                *(conn.fetchval("select %s::int", (number,)) for number in range(20))
+            )
+            expect("pipelined", counted, list(range(20)))
+        sleeper = asyncio.create_task(conn.execute("select pg_sleep(60)"))
+        await asyncio.sleep(0.1)
+        sleeper.cancel()
+        [cancelled] = await asyncio.gather(sleeper, return_exceptions=True)
+        expect("cancelled", type(cancelled), asyncio.CancelledError)
+        expect("usable", await conn.fetchval("select 'still here'"), "still here")
+
+
+def twin() -> None:
+    with sync.connect(DSN) as conn:
+        expect("sync", conn.fetchrow("select 1, %s", ("a",)), (1, "a"))
+        try:
+            conn.execute("select pg_sleep(60)", timeout=0.1)
+        except sync.OperationTimeout:
+            expect("usable", conn.fetchval("select 1"), 1)
+        else:
+            sys.exit("smoke: a timeout went unnoticed")
+
+
 def wait(conn: extensions.connection) -> None:
     while True:
         state = conn.poll()
@@ -99,5 +131,13 @@ else:
 
 
 if __name__ == "__main__":
-    for step in (values, named_cursor, errors_and_pool, asynchronous, another_interpreter):
+    for step in (
+        values,
+        named_cursor,
+        errors_and_pool,
+        asynchronous,
+        event_loop,
+        twin,
+        another_interpreter,
+    ):
         step()
