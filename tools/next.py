@@ -4,7 +4,7 @@
     tools/next.py [--brief] [VERSION...] [-- PYTEST...]      3.14 and 3.15, unless others are named
 
 For each: a wheel in release mode, `tools/smoke_program.py`, psycopg2's own suite, and our tests, on
-the chroot's PostgreSQL. With --brief, only our tests of the database, of the APIs and the units. Files are kept
+the chroot's PostgreSQL. With --brief, only those of our tests that are in `BRIEF`. Files are kept
 between runs in `.cache/next`. At the end it prints a line for each Python; the exit code is 1 if
 anything failed. If there can be no chroot (see `tools/sid.py`), it says so and exits with 0.
 """
