@@ -63,32 +63,24 @@ class AsyncTransaction:
     async def __aenter__(self) -> Self:
         if self._entered:
             raise ProgrammingError("the block of a transaction is entered once")
-        self._outermost = not self._channel.in_transaction
-        if self._outermost and self._savepoint is None:
-            owner = None if self._shared or not ASYNC else self
-            self._channel.enter_transaction(owner, *self._characteristics)
-        else:
-            if self._characteristics != (None, None, None):
-                raise ProgrammingError(
-                    "isolation, read_only and deferrable are for the outermost transaction"
-                )
-            if self._outermost:
-                owner = None if self._shared or not ASYNC else self
-                self._channel.enter_transaction(owner, None, None, None)
         self._entered = True
-        self._outer = current.get()
-        self._token = current.set(self)
-        if not self._outermost or self._savepoint is not None:
-            if self._savepoint is None:
-                self._connection._savepoints += 1
-                self._savepoint = f"_psycoxide_{self._connection._savepoints}"
-            try:
+        owns = not self._shared if ASYNC else False
+        try:
+            self._outermost = await self._channel.enter_transaction(
+                self, owns, *self._characteristics
+            )
+            self._outer = current.get()
+            self._token = current.set(self)
+            if not self._outermost or self._savepoint is not None:
+                if self._savepoint is None:
+                    self._connection._savepoints += 1
+                    self._savepoint = f"_psycoxide_{self._connection._savepoints}"
                 await self._channel.command(f"SAVEPOINT {self._quoted()}", False, None)
-            except BaseException:
-                self._reset()
-                if self._outermost:
-                    await self._channel.leave_transaction(False, None)
-                raise
+        except BaseException:
+            self._reset()
+            if self._channel.stop_entering(self):
+                await self._channel.leave_transaction(False, None)
+            raise
         return self
 
     async def __aexit__(
@@ -115,14 +107,31 @@ class AsyncTransaction:
         return isinstance(exc, Rollback) and exc.transaction in (None, self)
 
     async def _end(self, commits: bool) -> None:
-        if self._savepoint is not None and not (self._outermost and not commits):
-            name = self._quoted()
-            if commits:
-                await self._channel.command(f"RELEASE {name}", True, None)
-            else:
-                await self._channel.command(f"ROLLBACK TO {name}; RELEASE {name}", True, None)
-        if self._outermost:
-            await self._channel.leave_transaction(commits, None)
+        if not self._outermost:
+            await self._end_savepoint(commits)
+            return
+        try:
+            if commits and self._savepoint is not None:
+                await self._channel.command(f"RELEASE {self._quoted()}", True, None)
+        except BaseException:
+            with suppress(Exception):
+                await self._channel.leave_transaction(False, None)
+            raise
+        await self._channel.leave_transaction(commits, None)
+
+    async def _end_savepoint(self, commits: bool) -> None:
+        name = self._quoted()
+        undo = f"ROLLBACK TO {name}; RELEASE {name}"
+        if not commits:
+            await self._channel.command(undo, True, None)
+            return
+        try:
+            await self._channel.command(f"RELEASE {name}", True, None)
+        except Exception:
+            # A statement has failed, and the error was caught: the outer block is not to blame.
+            with suppress(Exception):
+                await self._channel.command(undo, True, None)
+            raise
 
     def _quoted(self) -> str:
         name = (self._savepoint or "").replace('"', '""')

@@ -62,32 +62,22 @@ class Transaction:
     def __enter__(self) -> Self:
         if self._entered:
             raise ProgrammingError("the block of a transaction is entered once")
-        self._outermost = not self._channel.in_transaction
-        if self._outermost and self._savepoint is None:
-            owner = None if self._shared or not False else self
-            self._channel.enter_transaction(owner, *self._characteristics)
-        else:
-            if self._characteristics != (None, None, None):
-                raise ProgrammingError(
-                    "isolation, read_only and deferrable are for the outermost transaction"
-                )
-            if self._outermost:
-                owner = None if self._shared or not False else self
-                self._channel.enter_transaction(owner, None, None, None)
         self._entered = True
-        self._outer = current.get()
-        self._token = current.set(self)
-        if not self._outermost or self._savepoint is not None:
-            if self._savepoint is None:
-                self._connection._savepoints += 1
-                self._savepoint = f"_psycoxide_{self._connection._savepoints}"
-            try:
+        owns = False
+        try:
+            self._outermost = self._channel.enter_transaction(self, owns, *self._characteristics)
+            self._outer = current.get()
+            self._token = current.set(self)
+            if not self._outermost or self._savepoint is not None:
+                if self._savepoint is None:
+                    self._connection._savepoints += 1
+                    self._savepoint = f"_psycoxide_{self._connection._savepoints}"
                 self._channel.command(f"SAVEPOINT {self._quoted()}", False, None)
-            except BaseException:
-                self._reset()
-                if self._outermost:
-                    self._channel.leave_transaction(False, None)
-                raise
+        except BaseException:
+            self._reset()
+            if self._channel.stop_entering(self):
+                self._channel.leave_transaction(False, None)
+            raise
         return self
 
     def __exit__(
@@ -114,14 +104,31 @@ class Transaction:
         return isinstance(exc, Rollback) and exc.transaction in (None, self)
 
     def _end(self, commits: bool) -> None:
-        if self._savepoint is not None and not (self._outermost and not commits):
-            name = self._quoted()
-            if commits:
-                self._channel.command(f"RELEASE {name}", True, None)
-            else:
-                self._channel.command(f"ROLLBACK TO {name}; RELEASE {name}", True, None)
-        if self._outermost:
-            self._channel.leave_transaction(commits, None)
+        if not self._outermost:
+            self._end_savepoint(commits)
+            return
+        try:
+            if commits and self._savepoint is not None:
+                self._channel.command(f"RELEASE {self._quoted()}", True, None)
+        except BaseException:
+            with suppress(Exception):
+                self._channel.leave_transaction(False, None)
+            raise
+        self._channel.leave_transaction(commits, None)
+
+    def _end_savepoint(self, commits: bool) -> None:
+        name = self._quoted()
+        undo = f"ROLLBACK TO {name}; RELEASE {name}"
+        if not commits:
+            self._channel.command(undo, True, None)
+            return
+        try:
+            self._channel.command(f"RELEASE {name}", True, None)
+        except Exception:
+            # A statement has failed, and the error was caught: the outer block is not to blame.
+            with suppress(Exception):
+                self._channel.command(undo, True, None)
+            raise
 
     def _quoted(self) -> str:
         name = (self._savepoint or "").replace('"', '""')

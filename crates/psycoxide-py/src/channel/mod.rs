@@ -46,6 +46,8 @@ struct State {
     timeout: Option<Duration>,
     /// Whose transaction is open: other tasks may not use the connection.
     owner: Option<Py<PyAny>>,
+    /// The outermost block of a transaction, while it is entered.
+    entered: Option<Py<PyAny>>,
 }
 
 /// An operation without an output of its own: it gives `None`.
@@ -260,7 +262,10 @@ impl Channel {
         visit.call(&self.connection)?;
         visit.call(&self.driver)?;
         match self.state.visited(&visit) {
-            Some(state) => visit.call(&state.owner),
+            Some(state) => {
+                visit.call(&state.owner)?;
+                visit.call(&state.entered)
+            }
             None => Ok(()),
         }
     }

@@ -6,7 +6,7 @@ use psycoxide_sql::statement::{is_pipelinable, is_protocol_independent, is_singl
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyBytes, PyString};
 
 use super::rows::{Rows, Want};
 use super::{Channel, seconds};
@@ -21,6 +21,8 @@ struct Query {
     statement: Statement,
     /// What the caller gets of the result.
     rows: Option<Rows>,
+    /// What was sent, if it can be sent again: it is a statement that may be pipelined.
+    again: Option<Py<PyBytes>>,
 }
 
 impl Query {
@@ -54,12 +56,20 @@ impl Operation for Query {
         self.statement.failed(context, raised, outcome)
     }
 
+    fn prepare_again(&mut self, context: OperationContext<'_, '_>) -> bool {
+        let Some(sql) = &self.again else { return false };
+        let request = Request::query(sql.as_bytes(context.py()).to_vec());
+        self.statement.reset(request.pipelined());
+        true
+    }
+
     fn sink(&mut self) -> Option<&mut dyn RowSink> {
         self.statement.sink()
     }
 
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.statement.traverse(visit)?;
+        // Bytes refer to nothing.
         self.rows.as_ref().map_or(Ok(()), |rows| rows.traverse(visit))
     }
 }
@@ -130,9 +140,10 @@ impl Channel {
         Self::check_owner(slf)?;
         let (request, pipelined) = Self::request(slf, cursor, query, params)?;
         let statement = Statement::new(ForCursor::called(cursor), request);
+        let again = if pipelined { cursor.get().query_bytes(slf.py()) } else { None };
         let options =
             CallOptions { timeout: seconds(timeout)?, pipelined, ..CallOptions::default() };
-        Self::run(slf, Query { statement, rows }, options)
+        Self::run(slf, Query { statement, rows, again }, options)
     }
 
     fn fetch_rows<'py>(

@@ -4,17 +4,72 @@ use psycoxide_net::Stop;
 use psycoxide_proto::{Outcome, Request};
 use psycoxide_sql::command::begin::{Characteristics, IsolationLevel};
 use pyo3::exceptions::PyValueError;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
+use pyo3::types::PyBool;
 
 use super::{Channel, Silent, seconds};
+use crate::connection::Status;
 use crate::driver::awaited::CallOptions;
-use crate::driver::{Exchange, Next, Operation, OperationContext};
+use crate::driver::{Exchange, Next, Operation, OperationContext, Reply};
 use crate::error;
 use crate::imports::Lazy;
 
 /// A context variable: the innermost transaction block that the running code is in.
 static CURRENT: Lazy = Lazy::new("psycoxide._transactions", "current");
 static IN_FAILED_TRANSACTION: Lazy = Lazy::new("psycoxide.errors", "InFailedSqlTransaction");
+
+/// Enters the block of a transaction, behind the calls that came before it: what the connection's
+/// state is then decides whether the block is the outermost one.
+struct Enter {
+    channel: Py<Channel>,
+    block: Py<PyAny>,
+    characteristics: Characteristics,
+}
+
+impl Operation for Enter {
+    type Output = Reply;
+
+    fn launch(&mut self, context: OperationContext<'_, '_>) -> PyResult<Next<Reply>> {
+        let py = context.py();
+        let mut state = context.connection.get().state(py);
+        let outermost = !state.entered && state.status != Status::Begin;
+        if outermost {
+            let usual = state.characteristics;
+            state.usual_characteristics = Some(usual);
+            state.characteristics = Characteristics {
+                isolation: self.characteristics.isolation.or(usual.isolation),
+                readonly: self.characteristics.readonly.or(usual.readonly),
+                deferrable: self.characteristics.deferrable.or(usual.deferrable),
+            };
+            state.entered = true;
+        }
+        drop(state);
+        let channel = self.channel.bind(py).get();
+        if outermost {
+            let entered = Some(self.block.clone_ref(py));
+            let old = std::mem::replace(&mut channel.state.lock(py).entered, entered);
+            drop(old);
+        } else {
+            channel.disown(self.block.bind(py));
+            if self.characteristics != Characteristics::default() {
+                return Err(error::programming(
+                    "isolation, read_only and deferrable are for the outermost transaction",
+                ));
+            }
+        }
+        Ok(Next::Done(Reply::Object(PyBool::new(py, outermost).to_owned().into_any().unbind())))
+    }
+
+    fn land(&mut self, _context: OperationContext<'_, '_>, _stop: Stop) -> PyResult<Next<Reply>> {
+        Err(error::internal("an answer to what was not sent"))
+    }
+
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.channel)?;
+        visit.call(&self.block)
+    }
+}
 
 /// Ends the transaction that the driver has begun; sends nothing if there is none.
 struct End {
@@ -68,6 +123,14 @@ fn command(sql: Vec<u8>) -> impl Operation<Output = ()> {
 }
 
 impl Channel {
+    /// The connection does not belong to this block, if it did.
+    fn disown(&self, block: &Bound<'_, PyAny>) {
+        let mut state = self.state.lock(block.py());
+        let old = state.owner.take_if(|owner| owner.is(block));
+        drop(state);
+        drop(old);
+    }
+
     /// Refuses the code of a task that is outside of the block whose transaction is open.
     pub(super) fn check_owner(slf: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
@@ -91,16 +154,18 @@ impl Channel {
 
 #[pymethods]
 impl Channel {
-    /// enter_transaction(owner, isolation, read_only, deferrable) -- The next statement begins a
-    /// transaction. If `owner` is not `None`, only code within that block may use the connection.
-    #[pyo3(signature = (owner, isolation, read_only, deferrable, /))]
-    fn enter_transaction(
-        slf: &Bound<'_, Self>,
-        owner: Option<Py<PyAny>>,
+    /// enter_transaction(block, owns, isolation, read_only, deferrable) -- Returns whether `block`
+    /// is the outermost one: then the next statement begins a transaction. If `owns`, only code
+    /// within the block may use the connection, from now on.
+    #[pyo3(signature = (block, owns, isolation, read_only, deferrable, /))]
+    fn enter_transaction<'py>(
+        slf: &Bound<'py, Self>,
+        block: Py<PyAny>,
+        owns: bool,
         isolation: Option<&str>,
         read_only: Option<bool>,
         deferrable: Option<bool>,
-    ) -> PyResult<()> {
+    ) -> PyResult<Bound<'py, PyAny>> {
         let (py, this) = (slf.py(), slf.get());
         Self::check_owner(slf)?;
         let isolation = match isolation {
@@ -111,22 +176,22 @@ impl Channel {
                 })?)
             }
         };
-        let connection = Self::connection(slf).get();
-        connection.usable_session()?;
-        {
-            let mut state = connection.state(py);
-            let usual = state.characteristics;
-            state.usual_characteristics = Some(usual);
-            state.characteristics = Characteristics {
-                isolation: isolation.or(usual.isolation),
-                readonly: read_only.or(usual.readonly),
-                deferrable: deferrable.or(usual.deferrable),
-            };
-            state.entered = true;
+        Self::connection(slf).get().usable_session()?;
+        if owns {
+            let mut state = this.state.lock(py);
+            state.owner.get_or_insert_with(|| block.clone_ref(py));
         }
-        let old = std::mem::replace(&mut this.state.lock(py).owner, owner);
-        drop(old);
-        Ok(())
+        let channel = slf.clone().unbind();
+        let characteristics = Characteristics { isolation, readonly: read_only, deferrable };
+        Self::run(slf, Enter { channel, block, characteristics }, CallOptions::default())
+    }
+
+    /// stop_entering(block) -- Forgets a block whose entry failed. Returns whether it was entered as
+    /// the outermost one all the same, so that it has to be left.
+    fn stop_entering(&self, block: &Bound<'_, PyAny>) -> bool {
+        self.disown(block);
+        let state = self.state.lock(block.py());
+        state.entered.as_ref().is_some_and(|entered| entered.is(block))
     }
 
     /// leave_transaction(commits) -- Ends the block's transaction; its end is awaited even if the
@@ -137,8 +202,10 @@ impl Channel {
         commits: bool,
         timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let owner = slf.get().state.lock(slf.py()).owner.take();
-        drop(owner);
+        let mut state = slf.get().state.lock(slf.py());
+        let old = (state.owner.take(), state.entered.take());
+        drop(state);
+        drop(old);
         Self::end(slf, End { commits, leaves_block: true }, timeout)
     }
 
@@ -181,13 +248,6 @@ impl Channel {
             Some(driver) => driver.get().check_open(py),
             None => Self::connection(slf).get().open_session().map(drop),
         }
-    }
-
-    /// Whether a transaction is open, or begins with the next statement of its block.
-    #[getter]
-    fn in_transaction(slf: &Bound<'_, Self>) -> bool {
-        let state = Self::connection(slf).get().state(slf.py());
-        state.entered || state.status == crate::connection::Status::Begin
     }
 }
 

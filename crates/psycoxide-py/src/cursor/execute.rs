@@ -112,7 +112,7 @@ impl Cursor {
     }
 
     /// The last statement as it was sent.
-    pub(super) fn query_bytes(&self, py: Python<'_>) -> Option<Py<PyBytes>> {
+    pub fn query_bytes(&self, py: Python<'_>) -> Option<Py<PyBytes>> {
         let query = self.objects(py).query.clone_ref(py).into_bound(py);
         query.cast_into::<PyBytes>().ok().map(Bound::unbind)
     }

@@ -79,6 +79,12 @@ impl Statement {
         Self { sink, stage, in_transaction: true, refused: None }
     }
 
+    /// Makes it as it was before its launch, with `request`.
+    pub fn reset(&mut self, request: Request) {
+        self.stage = Stage::First(request.offering(LONG_FIELD));
+        self.sink.rows = None;
+    }
+
     /// The same for a statement whose columns are to come in binary if they can.
     pub fn in_binary(cursor: ForCursor, sql: Vec<u8>) -> Self {
         let sink = EagerSink { cursor, rows: None };

@@ -76,6 +76,12 @@ pub trait Operation: Send + Sync {
         None
     }
 
+    /// Makes it ready to be launched again, after it ended without a trace on the server. Returns
+    /// whether that is possible.
+    fn prepare_again(&mut self, _context: OperationContext<'_, '_>) -> bool {
+        false
+    }
+
     /// Shows the garbage collector what the operation holds.
     fn traverse(&self, _visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         Ok(())

@@ -132,10 +132,16 @@ impl Awaitable {
             Stage::Answered(answer) => {
                 drop(this.replace(py, Stage::Over));
                 let cancelled = this.state.lock(py).cancelled.take();
-                match (cancelled, answer?) {
-                    (Some(cancelled), _) => Err(cancelled),
-                    (None, Reply::Object(object)) => Err(returned(object)),
-                    (None, Reply::Making(making)) => this.make(py, making),
+                if let Some(cancelled) = cancelled {
+                    // No error may hide from the task that it was cancelled.
+                    if let Err(raised) = answer {
+                        cancelled.set_cause(py, Some(raised));
+                    }
+                    return Err(cancelled);
+                }
+                match answer? {
+                    Reply::Object(object) => Err(returned(object)),
+                    Reply::Making(making) => this.make(py, making),
                 }
             }
             Stage::Making(making) => this.make(py, making),
@@ -181,6 +187,7 @@ impl Awaitable {
         let driver = self.driver.bind(py);
         if waits && LoopDriver::is_shielded(driver, number) && is_cancellation(py, &raised)? {
             self.state.lock(py).cancelled = Some(raised);
+            LoopDriver::limit(driver, number)?;
             return self.wait(py);
         }
         self.leave(py, waits.then_some(number));

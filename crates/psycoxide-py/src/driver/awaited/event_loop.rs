@@ -21,6 +21,8 @@ pub struct EventLoop {
     /// Has `add_reader()` and its kin: the loop itself, or the thread that selects for loops which
     /// cannot.
     watcher: Py<PyAny>,
+    /// A forked child has a copy of its parent's loop.
+    process: u32,
 }
 
 impl EventLoop {
@@ -39,6 +41,7 @@ impl EventLoop {
             create_future: object.getattr(intern!(py, "create_future"))?.unbind(),
             call_soon: object.getattr(intern!(py, "call_soon"))?.unbind(),
             watcher: WATCHER.bind(py)?.call1((object,))?.unbind(),
+            process: std::process::id(),
         })
     }
 
@@ -58,7 +61,9 @@ impl EventLoop {
 
     /// Whether the loop runs in another thread.
     pub fn runs_elsewhere(&self, py: Python<'_>) -> bool {
-        if Self::running(py).is_ok_and(|running| self.is(&running)) {
+        if self.process != std::process::id()
+            || Self::running(py).is_ok_and(|running| self.is(&running))
+        {
             return false;
         }
         let running = self.object.bind(py).call_method0(intern!(py, "is_running"));

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use psycoxide_net::{Closed, Error, Interest, Session, Step as Stepped, Stop};
-use psycoxide_proto::{Engine, Event};
+use psycoxide_proto::{Engine, Event, TransactionStatus};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -38,6 +38,8 @@ use crate::guarded::{Guard, Guarded};
 
 /// How long the driver works at a stretch before the loop gets its turn.
 const STRETCH: Duration = Duration::from_millis(2);
+
+const QUERY_CANCELED: &str = "57014";
 
 /// An operation that an event loop drives.
 pub type AwaitedOperation = Box<Running<dyn Operation<Output = Reply>>>;
@@ -104,11 +106,11 @@ impl LoopDriver {
     /// Begins a call: it is sent, or waits in the queue.
     fn begin(slf: &Bound<'_, Self>, awaitable: &Bound<'_, Awaitable>, call: Call) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
-        let event_loop = Self::bind(slf)?;
         let Call { operation, options } = call;
         if !options.connects {
             this.check_open(py)?;
         }
+        let event_loop = Self::bind(slf)?;
         let deadline = options.timeout.map(|timeout| Instant::now() + timeout);
         let number = this.state(py).queue.push(Entry {
             number: 0,
@@ -117,6 +119,7 @@ impl LoopDriver {
             options,
             deadline,
             given_up: None,
+            exposed: false,
         });
         awaitable.get().enqueued(py, number);
         if let Some(deadline) = deadline {
@@ -150,7 +153,7 @@ impl LoopDriver {
             }
             if old.is_closed(py) {
                 this.forget_callers(py);
-            } else if !this.state(py).queue.is_empty() {
+            } else if !this.state(py).queue.is_empty() || old.runs_elsewhere(py) {
                 return Err(error::interface(format!(
                     "the connection is in use by another event loop: {} (this is {})",
                     old.object(py).repr()?,
@@ -227,8 +230,6 @@ impl LoopDriver {
                 continue;
             }
             if let Some(entry) = this.state(py).queue.get_mut(number) {
-                // If the BEGIN failed, statements behind it would run outside the transaction.
-                entry.options.pipelined &= !running.has_sent_begin();
                 entry.running = Some(running);
             }
             launched += 1;
@@ -310,17 +311,21 @@ impl LoopDriver {
                     return Worked::Waits(interest);
                 }
                 Ok(Stepped::Yield) => return Worked::Yielded,
-                Ok(Stepped::Stop(Stop::Backlog)) => continue,
                 Ok(Stepped::Stop(stop)) => stop,
                 Err(error) => return Worked::Ended(Some(error)),
             };
-            if matches!(stop, Stop::Rows) {
-                this.offer(py, session);
-            } else {
-                Self::land(slf, session, stop);
+            let fault = match session.closed() {
+                Closed::Open => None,
+                // The error of this answer is why there are no others.
+                _ => session.ask(|engine| engine.error().cloned()).flatten(),
+            };
+            match stop {
+                Stop::Backlog => {}
+                Stop::Rows => this.offer(py, session),
+                stop => Self::land(slf, session, stop),
             }
             if session.closed() != Closed::Open {
-                return Worked::Ended(None);
+                return Worked::Ended(fault.map(Error::Protocol));
             }
             if this.state(py).queue.in_flight() == 0 || this.state(py).paused {
                 return Worked::Waits(Interest::READ);
@@ -388,6 +393,15 @@ impl LoopDriver {
         let number = entry.number;
         let goes_on = if !entry.is_wanted() {
             Self::land_unwanted(context, &mut entry, &mut running, stop)
+        } else if entry.exposed
+            && is_hit(session, &stop)
+            && running.operation.prepare_again(context)
+        {
+            // Nothing of it is left on the server.
+            entry.exposed = false;
+            entry.running = Some(running);
+            this.state(py).queue.push_again(entry);
+            return Self::after_landing(slf, false);
         } else {
             match running.land(context, Ok(stop)) {
                 Ok(Step::Wait(request)) => {
@@ -425,6 +439,10 @@ impl LoopDriver {
             drop((entry, running));
             this.cancelled_call_ended(py, number);
         }
+        Self::after_landing(slf, goes_on);
+    }
+
+    fn after_landing(slf: &Bound<'_, Self>, goes_on: bool) {
         Self::cancel_unwanted(slf);
         if !goes_on {
             Self::launch_waiting(slf);
@@ -481,7 +499,8 @@ impl LoopDriver {
     }
 
     /// Cancels the statement at the head on the server, if nobody waits for it any more. Those
-    /// behind it are never cancelled: the request could hit another task's statement.
+    /// behind it are not, before they are at the head; if the request hits one that is wanted, it
+    /// is sent again. The end of a transaction is not cancelled, but has to come in time, too.
     fn cancel_unwanted(slf: &Bound<'_, Self>) {
         let (py, this) = (slf.py(), slf.get());
         let mut state = this.state(py);
@@ -489,22 +508,41 @@ impl LoopDriver {
             return;
         }
         let Some(head) = state.queue.head_mut() else { return };
-        if head.is_wanted() || head.options.shielded || head.options.connects {
+        if head.is_wanted() || head.options.connects {
             return;
         }
-        let number = head.number;
+        let (number, shielded) = (head.number, head.options.shielded);
         let until = Instant::now() + state.cancel_timeout;
         let event_loop = state.event_loop.clone();
         drop(state);
         let (Some(session), Some(event_loop)) = (this.session(py), event_loop) else { return };
-        match Cancellation::begin(number, session.cancel_token(), until) {
+        let token = if shielded { None } else { session.cancel_token() };
+        match Cancellation::begin(number, token, until) {
             Ok(cancellation) => {
-                this.state(py).cancellation = Some(cancellation);
+                let mut state = this.state(py);
+                state.queue.expose_behind_head();
+                state.cancellation = Some(cancellation);
+                drop(state);
                 let _ = Self::wake_at(slf, &event_loop, until);
                 Self::go_on_cancelling(slf);
             }
             Err(_) => Self::break_off(slf),
         }
+    }
+
+    /// The caller of a call in flight was cancelled, and waits for its end all the same: not for
+    /// ever.
+    fn limit(slf: &Bound<'_, Self>, number: u64) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let mut state = this.state(py);
+        let until = Instant::now() + state.cancel_timeout;
+        let Some(event_loop) = state.event_loop.clone().filter(|_| state.cancellation.is_none())
+        else {
+            return Ok(());
+        };
+        state.cancellation = Cancellation::begin(number, None, until).ok();
+        drop(state);
+        Self::wake_at(slf, &event_loop, until)
     }
 
     fn cancelled_call_ended(&self, py: Python<'_>, number: u64) {
@@ -520,8 +558,8 @@ impl LoopDriver {
     /// Cancels the call at the head on the server. Returns what awaits the end of the request.
     pub fn cancel(slf: &Bound<'_, Self>) -> PyResult<Py<Awaitable>> {
         let (py, this) = (slf.py(), slf.get());
-        let event_loop = Self::bind(slf)?;
         this.check_open(py)?;
+        let event_loop = Self::bind(slf)?;
         let mut state = this.state(py);
         let head = state.queue.head_mut().map(|head| head.number);
         let until = Instant::now() + state.cancel_timeout;
@@ -534,7 +572,10 @@ impl LoopDriver {
         let begun = Cancellation::begin(number, session.cancel_token(), until);
         let mut cancellation = begun.map_err(|error| error::connecting(&error))?;
         cancellation.awaitable = Some(awaitable.clone_ref(py));
-        this.state(py).cancellation = Some(cancellation);
+        let mut state = this.state(py);
+        state.queue.expose_behind_head();
+        state.cancellation = Some(cancellation);
+        drop(state);
         Self::wake_at(slf, &event_loop, until)?;
         Self::go_on_cancelling(slf);
         Ok(awaitable)
@@ -561,6 +602,7 @@ impl LoopDriver {
             awaitable.get().answer(py, Ok(Reply::Object(py.None())));
         }
         if cancellation.is_over() {
+            Self::cancel_unwanted(slf);
             Self::launch_waiting(slf);
         } else {
             this.state(py).cancellation = Some(cancellation);
@@ -593,9 +635,7 @@ impl LoopDriver {
             let _ = event_loop.call_soon_threadsafe(slf.as_any());
             return;
         }
-        if !session.is_inherited() {
-            this.unwatch(py);
-        }
+        this.unwatch(py);
         session.close();
         if !this.state(py).at_work {
             Self::end(slf, None);
@@ -621,7 +661,9 @@ impl LoopDriver {
         state.paused = false;
         let event_loop = state.event_loop.clone();
         drop(state);
-        if let (Some(cancellation), Some(event_loop)) = (cancellation, &event_loop) {
+        if let (Some(cancellation), Some(event_loop)) = (cancellation, &event_loop)
+            && !session.is_inherited()
+        {
             cancellation.stop(event_loop, py);
         }
         cancel_timer(py, timer);
@@ -688,7 +730,10 @@ impl LoopDriver {
         let mut watched = std::mem::take(&mut state.watched);
         let event_loop = state.event_loop.clone();
         drop(state);
-        if let Some(event_loop) = event_loop {
+        // A forked child shares the loop's selector with its parent.
+        if let Some(event_loop) = event_loop
+            && !self.session(py).is_some_and(Session::is_inherited)
+        {
             watched.clear(&event_loop, py);
         }
     }
@@ -709,8 +754,8 @@ impl LoopDriver {
     /// Awaits the next notification or notice, or the end of `timeout`.
     pub fn listen(slf: &Bound<'_, Self>, timeout: Option<Duration>) -> PyResult<Py<Awaitable>> {
         let (py, this) = (slf.py(), slf.get());
-        let event_loop = Self::bind(slf)?;
         this.check_open(py)?;
+        let event_loop = Self::bind(slf)?;
         let awaitable = Py::new(py, Awaitable::waiting(slf))?;
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         if let Some(deadline) = deadline {
@@ -844,6 +889,14 @@ enum Worked {
     Yielded,
     /// The session is over, because of this fault if there is one.
     Ended(Option<Error>),
+}
+
+/// Whether an answer says that a cancel request ended the statement, and nothing is left of it: it
+/// was a transaction of its own.
+fn is_hit(session: &Session, stop: &Stop) -> bool {
+    let Stop::Event(Event::Done(outcome)) = stop else { return false };
+    outcome.error.as_ref().is_some_and(|report| report.sqlstate() == Some(QUERY_CANCELED))
+        && session.ask(Engine::transaction_status) == Some(TransactionStatus::Idle)
 }
 
 fn answer(py: Python<'_>, entry: Option<Entry>, answer: PyResult<Reply>) {

@@ -26,6 +26,8 @@ pub struct Entry {
     /// The operation gave itself up, because of this exception: the server cancels, and the rest of
     /// the answer is read.
     pub given_up: Option<PyErr>,
+    /// A cancel request for a call in front of it may hit it instead.
+    pub exposed: bool,
 }
 
 impl Entry {
@@ -76,9 +78,14 @@ impl Queue {
     }
 
     pub fn get_mut(&mut self, number: u64) -> Option<&mut Entry> {
-        // Numbers grow, and calls mostly leave at the front.
-        let index = self.entries.binary_search_by_key(&number, |entry| entry.number).ok()?;
+        let index = self.index(number)?;
         self.entries.get_mut(index)
+    }
+
+    fn index(&self, number: u64) -> Option<usize> {
+        // Numbers grow, but for calls that are sent again.
+        let found = self.entries.binary_search_by_key(&number, |entry| entry.number);
+        found.ok().or_else(|| self.entries.iter().position(|entry| entry.number == number))
     }
 
     /// The call whose answer arrives.
@@ -101,9 +108,22 @@ impl Queue {
         self.entries.push_front(entry);
     }
 
+    /// Puts the call back that [`Queue::pop_head`] took out: it is sent again, behind those in
+    /// flight.
+    pub fn push_again(&mut self, entry: Entry) {
+        self.entries.insert(self.in_flight, entry);
+    }
+
+    /// Notes that a cancel request for the head may hit those behind it.
+    pub fn expose_behind_head(&mut self) {
+        for entry in self.entries.iter_mut().take(self.in_flight).skip(1) {
+            entry.exposed = true;
+        }
+    }
+
     /// Removes a call that was not handed to the session. Returns `None` if it was.
     pub fn remove_waiting(&mut self, number: u64) -> Option<Entry> {
-        let index = self.entries.binary_search_by_key(&number, |entry| entry.number).ok()?;
+        let index = self.index(number)?;
         if index < self.in_flight { None } else { self.entries.remove(index) }
     }
 
@@ -128,7 +148,7 @@ impl Queue {
 
     /// Removes a call that ended before anything of it was sent.
     pub fn remove_launched(&mut self, number: u64) -> Option<Entry> {
-        let index = self.entries.binary_search_by_key(&number, |entry| entry.number).ok()?;
+        let index = self.index(number)?;
         if index < self.in_flight {
             self.in_flight -= 1;
         }
