@@ -9,9 +9,15 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable
+from typing import TypeAlias
+
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 # Names of the annotations and their text for readers, replaced in this order.
 _SHOWN = {
+    r"(Async)?(Connection|Cursor|Stream|Transaction)\[\w+\]": r"\1\2",
+    r"RowFactory\[(_Row|_R|Any)\]": "RowFactory",
+    r"_Row|_R": "Row",
     # A bare `type` is the stub's class of typecasters.
     r"type(?!\[|\w|:)": "typecaster",
     r"builtins\.typecaster": "type",
@@ -73,8 +79,8 @@ def split(text: str, separator: str) -> list[str]:
 # ---- one signature --------------------------------------------------------------------------
 
 
-def signature(node: ast.FunctionDef, owner: str = "") -> str:
-    """`name(parameters) -> type`, without `self`, as in a call."""
+def signature(node: Function, owner: str = "") -> str:
+    """`name(parameters) -> type`, without `self`, as in a call; with `await` if it has to be."""
     static = any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in node.decorator_list)
     given = _parameters(node.args)
     if owner and not static:
@@ -82,7 +88,13 @@ def signature(node: ast.FunctionDef, owner: str = "") -> str:
     making = node.name in ("__init__", "__new__")
     name = owner if making else node.name
     returns = "" if making or node.returns is None else f" -> {annotation(node.returns)}"
-    return f"{name}({', '.join(given)}){returns}"
+    awaits = "await " if isinstance(node, ast.AsyncFunctionDef) and not _generates(node) else ""
+    return f"{awaits}{name}({', '.join(given)}){returns}"
+
+
+def _generates(node: ast.AsyncFunctionDef) -> bool:
+    """Whether a call is for `async for`."""
+    return node.returns is not None and ast.unparse(node.returns).startswith("AsyncIterator")
 
 
 def _parameters(arguments: ast.arguments) -> list[str]:
@@ -123,15 +135,15 @@ def wrap(code: str) -> list[str]:
 def merge_overloads(body: list[ast.stmt]) -> list[ast.stmt]:
     """The statements, with overloads replaced by one function, in classes as well."""
     merged: list[ast.stmt] = []
-    overloads: list[ast.FunctionDef] = []
+    overloads: list[Function] = []
     for node in body:
         if isinstance(node, ast.ClassDef):
             node.body = merge_overloads(node.body)
-        same = isinstance(node, ast.FunctionDef) and overloads and overloads[0].name == node.name
+        same = isinstance(node, Function) and overloads and overloads[0].name == node.name
         if overloads and not same:
             merged.append(_merged(overloads))
             overloads = []
-        if isinstance(node, ast.FunctionDef) and _is_overload(node):
+        if isinstance(node, Function) and _is_overload(node):
             overloads.append(node)
             continue
         # The implementation takes the same as its overloads.
@@ -140,11 +152,11 @@ def merge_overloads(body: list[ast.stmt]) -> list[ast.stmt]:
     return [*merged, _merged(overloads)] if overloads else merged
 
 
-def _is_overload(node: ast.FunctionDef) -> bool:
+def _is_overload(node: Function) -> bool:
     return any(ast.unparse(decorator) == "overload" for decorator in node.decorator_list)
 
 
-def _merged(overloads: list[ast.FunctionDef]) -> ast.FunctionDef:
+def _merged(overloads: list[Function]) -> Function:
     """The overload with the most positional parameters, with the types of all overloads."""
     whole = max(overloads, key=lambda node: (len(node.args.args), len(node.args.defaults)))
     for argument in _all_arguments(whole.args):

@@ -22,12 +22,26 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from api_signatures import annotation, merge_overloads, signature, wrap
+from api_signatures import Function, annotation, merge_overloads, signature, wrap
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "python" / "psycoxide"
 OUTPUT = ROOT / "docs" / "api"
-MODULES = ["psycoxide", "extensions", "extras", "errors", "errorcodes", "pool", "rows", "sql", "tz"]
+MODULES = [
+    "psycoxide",
+    "aio",
+    "sync",
+    "rows",
+    "extensions",
+    "extras",
+    "errors",
+    "errorcodes",
+    "pool",
+    "sql",
+    "tz",
+]
+# Packages whose `__all__` says what is public. Their objects are made by functions and methods.
+LISTED = {"aio", "sync"}
 NATIVE = "_psycopg"
 # Public names of modules that belong to another module's page.
 NOT_LISTED = {
@@ -73,14 +87,25 @@ class Source:
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("psycoxide"):
                 module = str(node.module).partition("psycoxide.")[2] or "psycoxide"
                 for alias in node.names:
-                    if alias.asname == alias.name:
+                    if alias.asname == alias.name or alias.name in self.listed():
                         found[alias.name] = module
         return found
+
+    def listed(self) -> list[str]:
+        """What `__all__` has, in a package where it decides."""
+        if self.name not in LISTED:
+            return []
+        value = next(
+            node.value
+            for node in self.tree.body
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+        )
+        return [str(name) for name in ast.literal_eval(value)]
 
     def defined(self) -> dict[str, ast.AST]:
         found: dict[str, ast.AST] = {}
         for node in self.tree.body:
-            if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            if isinstance(node, (ast.ClassDef, Function)):
                 found[node.name] = node
             elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 found[node.targets[0].id] = node
@@ -111,6 +136,8 @@ def items(module: str) -> list[Item]:
     found = []
     own = source(module)
     for name, origin in own.imported().items():
+        if origin in MODULES and module in LISTED:
+            continue
         resolved = resolve(origin, name)
         if resolved is not None:
             found.append(Item(name, *resolved))
@@ -137,7 +164,7 @@ def docstring(item: Item) -> str:
     if item.module == NATIVE:
         text = native_doc(item.name)
     else:
-        assert isinstance(item.node, (ast.ClassDef, ast.FunctionDef))
+        assert isinstance(item.node, (ast.ClassDef, Function))
         text = ast.get_docstring(item.node) or ""
     if not text:
         raise LookupError(f"{item.module}.{item.name} has no docstring")
@@ -169,7 +196,7 @@ def page(module: str) -> str:
     own = source(module)
     found = items(module)
     classes = [i for i in found if isinstance(i.node, ast.ClassDef)]
-    functions = [i for i in found if isinstance(i.node, ast.FunctionDef)]
+    functions = [i for i in found if isinstance(i.node, Function)]
     values = [i for i in found if isinstance(i.node, (ast.Assign, ast.AnnAssign))]
     out = [
         f"# `{dotted}`",
@@ -179,11 +206,12 @@ def page(module: str) -> str:
         ast.get_docstring(own.tree) or "",
         "",
     ]
+    out += borrowed(own)
     if functions:
         out += ["## Functions", ""]
         for item in sorted(functions, key=lambda i: i.name.lower()):
-            assert isinstance(item.node, ast.FunctionDef)
-            out += heading(item.name, signature(item.node), 3)
+            assert isinstance(item.node, Function)
+            out += heading(item.name, with_values(signature(item.node), item.module), 3)
             out += [docstring(item), ""]
     if module == "errors":
         return "\n".join(out + errors_tables(classes))
@@ -202,6 +230,25 @@ def page(module: str) -> str:
         return "\n".join(out + errorcode_tables(own))
     out += value_tables(module, values)
     return "\n".join(out).rstrip() + "\n"
+
+
+def borrowed(own: Source) -> list[str]:
+    """Which names of a package are on another page."""
+    out: list[str] = []
+    for module in MODULES:
+        names = [name for name, origin in own.imported().items() if origin == module]
+        if own.name in LISTED and names:
+            shown = ", ".join(f"`{name}`" for name in sorted(names, key=str.lower))
+            out += [f"From [`{title(module)}`]({module}.md): {shown}.", ""]
+    return out
+
+
+def with_values(code: str, module: str) -> str:
+    """A signature with the values of the module's constants that are defaults."""
+    for name, node in source(module).defined().items():
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            code = re.sub(rf"(?<== ){name}\b", ast.unparse(node.value), code)
+    return code
 
 
 def is_exception(item: Item) -> bool:
@@ -229,7 +276,7 @@ def class_section(item: Item) -> list[str]:
     known = constructor is not None and "*_args" not in ast.unparse(constructor.args)
     code = f"class {item.name}({', '.join(bases)})" if bases else f"class {item.name}"
     lines = [code]
-    if known and not is_exception(item):
+    if known and not is_exception(item) and item.module.partition(".")[0] not in LISTED:
         assert constructor is not None
         lines += wrap(signature(constructor, item.name))
     out = [f"### `{item.name}`", "", "```text", *lines, "```", "", docstring(item), ""]
@@ -258,7 +305,7 @@ def members(item: Item) -> tuple[list[tuple[str, str, str]], list[tuple[str, str
             elif not name.startswith("_") and item.module == NATIVE:
                 kind = f"{annotation(part.annotation)}, writable"
                 attributes[name] = (kind, member_doc(item, part, name))
-        elif isinstance(part, ast.FunctionDef) and not part.name.startswith("_"):
+        elif isinstance(part, Function) and not part.name.startswith("_"):
             decorators = [ast.unparse(d) for d in part.decorator_list]
             if "property" in decorators:
                 kind = annotation(part.returns) if part.returns else ""
@@ -283,7 +330,7 @@ def members(item: Item) -> tuple[list[tuple[str, str, str]], list[tuple[str, str
 def member_doc(item: Item, node: ast.AST, name: str) -> str:
     if item.module == NATIVE:
         text = native_doc(f"{item.name}.{name}")
-    elif isinstance(node, ast.FunctionDef):
+    elif isinstance(node, Function):
         text = ast.get_docstring(node) or inherited_doc(item, name)
     else:
         text = ""

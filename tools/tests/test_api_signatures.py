@@ -8,13 +8,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from api_signatures import annotation, merge_overloads, signature, wrap
+from api_signatures import Function, annotation, merge_overloads, signature, wrap
 
 
 def shown(source):
     """The signatures of the functions in a source, as the reference shows them."""
     body = merge_overloads(ast.parse(source).body)
-    return [signature(node) for node in body if isinstance(node, ast.FunctionDef)]
+    return [signature(node) for node in body if isinstance(node, Function)]
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,9 @@ def shown(source):
         ("dict[int, type]", "dict[int, typecaster]"),
         ("builtins.type[_exceptions.Error]", "type[Error]"),
         ("str | Any", "Any"),
+        ("AsyncCursor[_Row] | None", "AsyncCursor | None"),
+        ("Connection[Any]", "Connection"),
+        ("list[_Row]", "list[Row]"),
     ],
 )
 def test_types_are_shown_without_the_names_that_only_type_checkers_know(written, read):
@@ -54,6 +57,18 @@ def f(a: object) -> object:
     return a
 """
     ) == ["f(a: object) -> object"]
+
+
+def test_what_has_to_be_awaited_says_so():
+    assert shown(
+        """
+@overload
+async def f(a: int) -> int: ...
+@overload
+async def f(a: str) -> str: ...
+async def g() -> AsyncIterator[int]: ...
+"""
+    ) == ["await f(a: int | str) -> int | str", "g() -> AsyncIterator[int]"]
 
 
 def test_a_long_signature_has_a_parameter_a_line():
