@@ -75,11 +75,11 @@ class AsyncTransaction:
                 if self._savepoint is None:
                     self._connection._savepoints += 1
                     self._savepoint = f"_psycoxide_{self._connection._savepoints}"
-                await self._channel.command(f"SAVEPOINT {self._quoted()}", False, None)
+                await self._channel.command(f"SAVEPOINT {self._quoted()}", False, False)
         except BaseException:
             self._reset()
             if self._channel.stop_entering(self):
-                await self._channel.leave_transaction(False, None)
+                await self._channel.leave_transaction(False, True)
             raise
         return self
 
@@ -95,7 +95,9 @@ class AsyncTransaction:
                 # A coroutine that is being closed cannot wait any more.
                 self._channel.close()
             elif not self._channel.closed:
-                await self._end(commits)
+                # After a cancellation or an interrupt an event loop does that behind our back.
+                detached = exc is not None and not isinstance(exc, Exception)
+                await self._end(commits, detached)
             elif commits:
                 self._channel.check_open()
         except Exception:
@@ -106,31 +108,31 @@ class AsyncTransaction:
             self._reset()
         return isinstance(exc, Rollback) and exc.transaction in (None, self)
 
-    async def _end(self, commits: bool) -> None:
+    async def _end(self, commits: bool, detached: bool) -> None:
         if not self._outermost:
-            await self._end_savepoint(commits)
+            await self._end_savepoint(commits, detached)
             return
         try:
             if commits and self._savepoint is not None:
-                await self._channel.command(f"RELEASE {self._quoted()}", True, None)
+                await self._channel.command(f"RELEASE {self._quoted()}", True, detached)
         except BaseException:
             with suppress(Exception):
-                await self._channel.leave_transaction(False, None)
+                await self._channel.leave_transaction(False, True)
             raise
-        await self._channel.leave_transaction(commits, None)
+        await self._channel.leave_transaction(commits, detached)
 
-    async def _end_savepoint(self, commits: bool) -> None:
+    async def _end_savepoint(self, commits: bool, detached: bool) -> None:
         name = self._quoted()
         undo = f"ROLLBACK TO {name}; RELEASE {name}"
         if not commits:
-            await self._channel.command(undo, True, None)
+            await self._channel.command(undo, True, detached)
             return
         try:
-            await self._channel.command(f"RELEASE {name}", True, None)
+            await self._channel.command(f"RELEASE {name}", True, detached)
         except Exception:
             # A statement has failed, and the error was caught: the outer block is not to blame.
             with suppress(Exception):
-                await self._channel.command(undo, True, None)
+                await self._channel.command(undo, True, detached)
             raise
 
     def _quoted(self) -> str:

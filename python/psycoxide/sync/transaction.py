@@ -72,11 +72,11 @@ class Transaction:
                 if self._savepoint is None:
                     self._connection._savepoints += 1
                     self._savepoint = f"_psycoxide_{self._connection._savepoints}"
-                self._channel.command(f"SAVEPOINT {self._quoted()}", False, None)
+                self._channel.command(f"SAVEPOINT {self._quoted()}", False, False)
         except BaseException:
             self._reset()
             if self._channel.stop_entering(self):
-                self._channel.leave_transaction(False, None)
+                self._channel.leave_transaction(False, True)
             raise
         return self
 
@@ -92,7 +92,9 @@ class Transaction:
                 # A coroutine that is being closed cannot wait any more.
                 self._channel.close()
             elif not self._channel.closed:
-                self._end(commits)
+                # After a cancellation or an interrupt an event loop does that behind our back.
+                detached = exc is not None and not isinstance(exc, Exception)
+                self._end(commits, detached)
             elif commits:
                 self._channel.check_open()
         except Exception:
@@ -103,31 +105,31 @@ class Transaction:
             self._reset()
         return isinstance(exc, Rollback) and exc.transaction in (None, self)
 
-    def _end(self, commits: bool) -> None:
+    def _end(self, commits: bool, detached: bool) -> None:
         if not self._outermost:
-            self._end_savepoint(commits)
+            self._end_savepoint(commits, detached)
             return
         try:
             if commits and self._savepoint is not None:
-                self._channel.command(f"RELEASE {self._quoted()}", True, None)
+                self._channel.command(f"RELEASE {self._quoted()}", True, detached)
         except BaseException:
             with suppress(Exception):
-                self._channel.leave_transaction(False, None)
+                self._channel.leave_transaction(False, True)
             raise
-        self._channel.leave_transaction(commits, None)
+        self._channel.leave_transaction(commits, detached)
 
-    def _end_savepoint(self, commits: bool) -> None:
+    def _end_savepoint(self, commits: bool, detached: bool) -> None:
         name = self._quoted()
         undo = f"ROLLBACK TO {name}; RELEASE {name}"
         if not commits:
-            self._channel.command(undo, True, None)
+            self._channel.command(undo, True, detached)
             return
         try:
-            self._channel.command(f"RELEASE {name}", True, None)
+            self._channel.command(f"RELEASE {name}", True, detached)
         except Exception:
             # A statement has failed, and the error was caught: the outer block is not to blame.
             with suppress(Exception):
-                self._channel.command(undo, True, None)
+                self._channel.command(undo, True, detached)
             raise
 
     def _quoted(self) -> str:

@@ -99,8 +99,14 @@ impl Channel {
         let timeout = options.timeout.or_else(|| this.state.lock(py).timeout);
         let options = CallOptions { timeout, ..options };
         if let Some(driver) = &this.driver {
-            let operation = Box::new(Running::new(operation));
-            let awaitable = Awaitable::new(driver.bind(py), Call { operation, options });
+            let call = Call { operation: Box::new(Running::new(operation)), options };
+            let driver = driver.bind(py);
+            let awaitable = if options.detached {
+                LoopDriver::begin(driver, None, call)?;
+                Awaitable::answered(driver, Reply::Object(py.None()))
+            } else {
+                Awaitable::new(driver, call)
+            };
             return Ok(Bound::new(py, awaitable)?.into_any());
         }
         let connection = this.connection.bind(py);

@@ -194,19 +194,20 @@ impl Channel {
         state.entered.as_ref().is_some_and(|entered| entered.is(block))
     }
 
-    /// leave_transaction(commits) -- Ends the block's transaction; its end is awaited even if the
-    /// caller is cancelled.
-    #[pyo3(signature = (commits, timeout, /))]
+    /// leave_transaction(commits, detached) -- Ends the block's transaction. Its end is awaited even
+    /// if the caller is cancelled; if `detached`, an event loop does that.
+    #[pyo3(signature = (commits, detached, /))]
     fn leave_transaction<'py>(
         slf: &Bound<'py, Self>,
         commits: bool,
-        timeout: Option<f64>,
+        detached: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let mut state = slf.get().state.lock(slf.py());
         let old = (state.owner.take(), state.entered.take());
         drop(state);
         drop(old);
-        Self::end(slf, End { commits, leaves_block: true }, timeout)
+        let options = CallOptions { shielded: true, detached, ..CallOptions::default() };
+        Self::run(slf, Silent(End { commits, leaves_block: true }), options)
     }
 
     /// end_transaction(commits, timeout) -- `commit()` and `rollback()`.
@@ -218,20 +219,21 @@ impl Channel {
     ) -> PyResult<Bound<'py, PyAny>> {
         Self::check_owner(slf)?;
         Self::connection(slf).get().refuse_tpc(slf.py(), "commit() and rollback()")?;
-        Self::end(slf, End { commits, leaves_block: false }, timeout)
+        let options =
+            CallOptions { timeout: seconds(timeout)?, shielded: true, ..CallOptions::default() };
+        Self::run(slf, Silent(End { commits, leaves_block: false }), options)
     }
 
-    /// command(sql, shielded, timeout) -- Runs a statement of the driver's own, in a transaction.
-    #[pyo3(signature = (sql, shielded, timeout, /))]
+    /// command(sql, shielded, detached) -- Runs a statement of the driver's own, in a transaction.
+    #[pyo3(signature = (sql, shielded, detached, /))]
     fn command<'py>(
         slf: &Bound<'py, Self>,
         sql: &str,
         shielded: bool,
-        timeout: Option<f64>,
+        detached: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         Self::check_owner(slf)?;
-        let options =
-            CallOptions { timeout: seconds(timeout)?, shielded, ..CallOptions::default() };
+        let options = CallOptions { shielded, detached, ..CallOptions::default() };
         Self::run(slf, Silent(command(sql.as_bytes().to_vec())), options)
     }
 
@@ -248,17 +250,5 @@ impl Channel {
             Some(driver) => driver.get().check_open(py),
             None => Self::connection(slf).get().open_session().map(drop),
         }
-    }
-}
-
-impl Channel {
-    fn end<'py>(
-        slf: &Bound<'py, Self>,
-        end: End,
-        timeout: Option<f64>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let options =
-            CallOptions { timeout: seconds(timeout)?, shielded: true, ..CallOptions::default() };
-        Self::run(slf, Silent(end), options)
     }
 }

@@ -33,6 +33,8 @@ pub struct CallOptions {
     pub pipelined: bool,
     /// The end of a transaction: its answer is awaited even if the caller is cancelled.
     pub shielded: bool,
+    /// The caller does not wait for the answer.
+    pub detached: bool,
     /// Opens the session.
     pub connects: bool,
 }
@@ -120,7 +122,7 @@ impl Awaitable {
         let (py, this) = (slf.py(), slf.get());
         let mut stage = this.replace(py, Stage::Waiting);
         if let Stage::New(call) = stage {
-            let begun = LoopDriver::begin(this.driver.bind(py), slf, *call);
+            let begun = LoopDriver::begin(this.driver.bind(py), Some(slf), *call);
             if let Err(raised) = begun {
                 drop(this.replace(py, Stage::Over));
                 return Err(raised);

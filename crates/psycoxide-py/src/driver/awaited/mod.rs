@@ -58,6 +58,8 @@ struct State {
     queue: Queue,
     /// The driver is at work: what is called by it must not go on with the session.
     at_work: bool,
+    /// The operation at the head is asked what follows: nothing else may be sent.
+    landing: bool,
     /// The loop will call the driver in its next turn.
     scheduled: bool,
     /// Nothing is read: the receiver of the rows is behind.
@@ -98,13 +100,16 @@ impl LoopDriver {
     /// Whether the answer to a call is awaited even if its caller is cancelled.
     fn is_shielded(slf: &Bound<'_, Self>, number: u64) -> bool {
         let mut state = slf.get().state(slf.py());
-        // Before it was sent, it can be taken back.
-        state.queue.is_in_flight(number)
-            && state.queue.get_mut(number).is_some_and(|entry| entry.options.shielded)
+        state.queue.get_mut(number).is_some_and(|entry| entry.options.shielded)
     }
 
-    /// Begins a call: it is sent, or waits in the queue.
-    fn begin(slf: &Bound<'_, Self>, awaitable: &Bound<'_, Awaitable>, call: Call) -> PyResult<()> {
+    /// Begins a call: it is sent, or waits in the queue. Without an awaitable nobody learns of its
+    /// end.
+    pub fn begin(
+        slf: &Bound<'_, Self>,
+        awaitable: Option<&Bound<'_, Awaitable>>,
+        call: Call,
+    ) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         let Call { operation, options } = call;
         if !options.connects {
@@ -115,13 +120,15 @@ impl LoopDriver {
         let number = this.state(py).queue.push(Entry {
             number: 0,
             running: Some(operation),
-            awaitable: Some(awaitable.clone().unbind()),
+            awaitable: awaitable.map(|awaitable| awaitable.clone().unbind()),
             options,
             deadline,
             given_up: None,
             exposed: false,
         });
-        awaitable.get().enqueued(py, number);
+        if let Some(awaitable) = awaitable {
+            awaitable.get().enqueued(py, number);
+        }
         if let Some(deadline) = deadline {
             Self::wake_at(slf, &event_loop, deadline)?;
         }
@@ -173,10 +180,25 @@ impl LoopDriver {
         }
         this.state(py).event_loop = Some(Arc::clone(&new));
         if !this.state(py).queue.is_empty() {
-            Self::cancel_unwanted(slf);
-            Self::work(slf);
+            Self::resume(slf, &new)?;
         }
         Ok(new)
+    }
+
+    /// Goes on, in a new loop, with what the old one has left behind.
+    fn resume(slf: &Bound<'_, Self>, event_loop: &EventLoop) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let mut state = this.state(py);
+        let until = Instant::now() + state.cancel_timeout;
+        let cancels = state.cancellation.as_mut().map(|cancellation| cancellation.until = until);
+        drop(state);
+        if cancels.is_some() {
+            Self::wake_at(slf, event_loop, until)?;
+            Self::go_on_cancelling(slf);
+        }
+        Self::cancel_unwanted(slf);
+        Self::work(slf);
+        Ok(())
     }
 
     /// Nobody waits for the calls in the queue any more: their loop was closed.
@@ -208,6 +230,7 @@ impl LoopDriver {
             let next = {
                 let mut state = this.state(py);
                 let free = state.cancellation.is_none()
+                    && !state.landing
                     && state
                         .queue
                         .has_next(|| session.ask(Engine::accepts_pipelined) == Some(true));
@@ -389,9 +412,10 @@ impl LoopDriver {
         let popped = this.state(py).queue.pop_head();
         let Some(mut entry) = popped else { return };
         let Some(mut running) = entry.running.take() else { return };
+        this.state(py).landing = true;
         let ended = matches!(stop, Stop::Event(Event::Done(_)));
         let number = entry.number;
-        let goes_on = if !entry.is_wanted() {
+        let goes_on = if !entry.is_wanted() && !entry.options.shielded {
             Self::land_unwanted(context, &mut entry, &mut running, stop)
         } else if entry.exposed
             && is_hit(session, &stop)
@@ -432,6 +456,7 @@ impl LoopDriver {
                 }
             }
         };
+        this.state(py).landing = false;
         if goes_on {
             entry.running = Some(running);
             this.state(py).queue.push_head(entry);

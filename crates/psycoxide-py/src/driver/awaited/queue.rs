@@ -71,12 +71,6 @@ impl Queue {
         self.in_flight
     }
 
-    /// Whether a call was handed to the session, and has no answer yet.
-    pub fn is_in_flight(&self, number: u64) -> bool {
-        let mut in_flight = self.entries.iter().take(self.in_flight);
-        in_flight.any(|entry| entry.number == number)
-    }
-
     pub fn get_mut(&mut self, number: u64) -> Option<&mut Entry> {
         let index = self.index(number)?;
         self.entries.get_mut(index)
