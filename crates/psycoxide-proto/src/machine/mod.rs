@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 mod conversation;
+mod copying;
 pub(crate) mod event;
 mod in_flight;
 mod login;
