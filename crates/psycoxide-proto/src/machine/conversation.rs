@@ -468,6 +468,7 @@ impl Conversation {
     }
 
     /// Appends the messages of a request, or nothing if it must be refused.
+    #[inline]
     pub(crate) fn send(&mut self, request: Request) -> Result<(Phase, InFlight), Error> {
         let form = match request.begin {
             Some(_) => self.session.begin_form(),
@@ -477,6 +478,7 @@ impl Conversation {
     }
 
     /// From here on replies are those to this request.
+    #[inline]
     pub(crate) fn enter(&mut self, phase: Phase, in_flight: InFlight, offering: Option<Offering>) {
         self.phase = phase;
         self.in_flight = in_flight;

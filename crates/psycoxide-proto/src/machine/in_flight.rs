@@ -115,17 +115,24 @@ impl InFlight {
     }
 
     /// Writes the request itself and notes the phase in which its reply is awaited.
+    #[inline]
     fn write(&mut self, kind: RequestKind, out: &mut Vec<u8>) -> Result<(), Refused> {
         self.reply_phase = match kind {
-            RequestKind::Query(sql) | RequestKind::Statement(sql) => {
-                query::query_of(out, sql)?;
-                self.query_phase()
-            }
+            RequestKind::Query(sql) | RequestKind::Statement(sql) => self.simple(sql, out)?,
+            kind => self.write_rarer(kind, out)?,
+        };
+        Ok(())
+    }
+
+    /// The rarer kinds, out of line. Returns the phase in which the reply is awaited.
+    #[inline(never)]
+    fn write_rarer(&mut self, kind: RequestKind, out: &mut Vec<u8>) -> Result<Phase, Refused> {
+        Ok(match kind {
+            RequestKind::Query(sql) | RequestKind::Statement(sql) => self.simple(sql, out)?,
             RequestKind::Script(queries) => {
                 self.queries = queries.into_iter();
                 let first = self.queries.next().ok_or("a script without a query")?;
-                query::query_of(out, first)?;
-                self.query_phase()
+                self.simple(first, out)?
             }
             RequestKind::Batch(batch) => {
                 batch.write(out)?;
@@ -164,8 +171,7 @@ impl InFlight {
                 extended::sync(out);
                 Phase::Close
             }
-        };
-        Ok(())
+        })
     }
 
     /// The reply to a statement of a batch before its rows: ParseComplete, if each is parsed, and
@@ -175,6 +181,13 @@ impl InFlight {
             Phase::BatchParse => b"1\0\0\0\x042\0\0\0\x04",
             _ => b"2\0\0\0\x04",
         }
+    }
+
+    /// A simple query. Returns the phase in which its reply is awaited.
+    #[inline]
+    fn simple(&self, sql: Vec<u8>, out: &mut Vec<u8>) -> Result<Phase, Refused> {
+        query::query_of(out, sql)?;
+        Ok(self.query_phase())
     }
 
     /// The phase in which the reply to a simple query is awaited.

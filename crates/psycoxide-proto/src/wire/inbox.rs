@@ -196,11 +196,9 @@ impl Inbox {
 
     /// Takes all rows out of the current result, which goes on.
     pub(crate) fn take_rows(&mut self) -> Rows {
-        if self.runs.rows > 0 {
-            let block = self.cut_rows(self.runs.bytes());
-            self.rows.push(block);
-        }
-        self.take_full_rows()
+        let rows = self.seal_rows();
+        self.taken = rows.before() + rows.len();
+        rows
     }
 
     /// Takes back the buffers of rows that have been read. Keeps the last one, as it is still in
@@ -218,25 +216,21 @@ impl Inbox {
         let mut rows = self.take_full_rows();
         self.taken = 0;
         let used = self.runs.bytes();
-        if used > 0 {
-            rows.push(self.cut_rows(used));
+        if used == 0 {
+            self.slim();
+        } else if used < COPIED || used < self.data.len() / 4 {
+            rows.push(self.copy_rows(used));
+            self.slim();
+        } else {
+            let block = self.replace(SMALL.max(self.end - self.start + ROOM));
+            rows.push(block);
         }
-        self.slim();
         self.spare = Vec::new();
         rows
     }
 
     fn unread(&self) -> &[u8] {
         self.data.get(self.start..self.end).unwrap_or_default()
-    }
-
-    /// A block with the rows of the current buffer, `used` bytes. Takes the buffer with them, or
-    /// copies a few.
-    fn cut_rows(&mut self, used: usize) -> Block {
-        if used < COPIED || used < self.data.len() / 4 {
-            return self.copy_rows(used);
-        }
-        self.replace(SMALL.max(self.end - self.start + ROOM))
     }
 
     /// A block with only the rows of the current buffer.
