@@ -416,13 +416,17 @@ async def test_blocks_of_several_tasks_one_after_the_other(aconn, numbers):  # o
 
 
 async def test_a_task_of_a_block_that_is_over(aconn, numbers):  # only in aio
+    over = []
+
     async def late():
-        await asleep(0.01)
+        while not over:
+            await asleep(0.001)
         await insert(aconn, 7)
 
     async with aconn.transaction():
         task = aspawn(late)
         await insert(aconn, 1)
         raise aio.Rollback
+    over.append(True)
     await ajoin(task)
     assert await numbers() == [7]

@@ -1,0 +1,385 @@
+# only in aio: a call that waits itself cannot be cancelled
+"""Everything is cancelled at each of its steps.
+
+Whatever it was doing: the task ends at once, the connection is usable or closed, no transaction is
+left open, and no caller gets another one's answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+
+import pytest
+from fixtures.steps import AT_ONCE, WAYS, at_each_step, soon
+
+import psycoxide
+from psycoxide import aio, extensions
+
+IDLE = extensions.TRANSACTION_STATUS_IDLE
+NUMBERS = itertools.count(1)
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture(params=sorted(WAYS))
+def way(request):
+    return request.param
+
+
+async def ask(conn, source=""):
+    """Runs a statement whose answer no other one has."""
+    number = next(NUMBERS)
+    assert await conn.fetchval(f"select {number} {source}") == number
+    return number
+
+
+async def check_usable(conn):
+    """The connection answers, and nothing of before is left on it."""
+    assert not conn.closed
+    await soon(ask(conn))
+    assert conn.info.transaction_status == IDLE
+    await soon(ask(conn))
+
+
+def check_cancelled(run):
+    """The task ended at once, and as a cancelled one does."""
+    if run.was_hit:
+        assert run.seconds < AT_ONCE, f"step {run.step}: {run.seconds:.2f} s"
+        assert run.was_cancelled or run.error is None, f"step {run.step}: {run.error!r}"
+    else:
+        assert run.error is None, repr(run.error)
+
+
+@pytest.fixture
+async def table(aconn):
+    """A table that all sessions see."""
+    name = f"cancelled_{os.getpid()}"
+    await aconn.execute(f"drop table if exists {name}")
+    await aconn.execute(f"create unlogged table {name} (n integer)")
+    yield name
+    await aconn.execute(f"drop table {name}")
+
+
+async def content(aconn, table):
+    """The numbers in the table, which is empty after that."""
+    return sorted(await aconn.fetch(f"delete from {table} returning n", row_factory=aio.scalar_row))
+
+
+async def test_a_statement(aconn, way):
+    hits = 0
+    async for run in at_each_step(way, lambda: ask(aconn)):
+        check_cancelled(run)
+        hits += run.was_cancelled
+        await check_usable(aconn)
+    assert hits
+
+
+async def test_a_statement_that_would_take_long(aconn):
+    async def slow():
+        with pytest.raises(asyncio.CancelledError):
+            await ask(aconn, "from pg_sleep(600)")
+        raise asyncio.CancelledError
+
+    for turns in range(1, 30):
+        task = asyncio.ensure_future(slow())
+        for _ in range(turns):
+            await asyncio.sleep(0 if turns < 20 else 0.001)
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=AT_ONCE)
+        assert done
+        await check_usable(aconn)
+
+
+async def test_a_statement_that_is_just_over(aconn, way):
+    async for run in at_each_step(way, lambda: ask(aconn, "from pg_sleep(0.003)")):
+        check_cancelled(run)
+        await check_usable(aconn)
+
+
+async def test_many_rows(aconn, way):
+    async def many():
+        rows = await aconn.fetch(
+            "select g as n from generate_series(1, 30000) g", row_factory=aio.dict_row
+        )
+        assert len(rows) == 30000
+        assert rows[-1] == {"n": 30000}
+
+    async for run in at_each_step(way, many):
+        check_cancelled(run)
+        await check_usable(aconn)
+
+
+async def test_a_large_parameter(aconn, way):
+    text = "x" * 1_000_000
+
+    async def large():
+        assert await aconn.fetchval("select length(%s)", (text,)) == len(text)
+
+    async for run in at_each_step(way, large):
+        check_cancelled(run)
+        await check_usable(aconn)
+
+
+async def test_a_cursor(aconn, way):
+    async def read():
+        async with aconn.cursor() as cursor:
+            await cursor.execute("select generate_series(1, 10)")
+            assert await cursor.fetchone() == (1,)
+            assert [n async for (n,) in cursor] == list(range(2, 11))
+
+    async for run in at_each_step(way, read):
+        check_cancelled(run)
+        await check_usable(aconn)
+
+
+@pytest.mark.parametrize("options", [{}, {"savepoint_name": "named"}], ids=["plain", "named"])
+async def test_a_transaction_with_savepoints(dsn, aconn, table, way, options):
+    insert = f"insert into {table} values (%s)"
+
+    async with aio.connect(dsn) as conn:
+
+        async def block():
+            async with conn.transaction(**options):
+                await conn.execute(insert, (1,))
+                async with conn.transaction():
+                    await conn.execute(insert, (2,))
+                    raise aio.Rollback
+                async with conn.transaction():
+                    await conn.execute(insert, (3,))
+                await ask(conn)
+
+        async for run in at_each_step(way, block):
+            check_cancelled(run)
+            await check_usable(conn)
+            found = await content(aconn, table)
+            assert found in ([], [1, 3])
+            if not run.was_cancelled:
+                assert found == [1, 3]
+
+
+async def test_a_caught_cancellation_in_a_savepoint(dsn, aconn, table):
+    async with aio.connect(dsn) as conn, conn.transaction():
+        await conn.execute(f"insert into {table} values (1)")
+
+        async def inner():
+            async with conn.transaction():
+                await conn.execute(f"insert into {table} values (2)")
+                await conn.execute("select pg_sleep(600)")
+
+        for turns in range(1, 15):
+            task = asyncio.ensure_future(inner())
+            for _ in range(turns):
+                await asyncio.sleep(0 if turns < 10 else 0.002)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await soon(task)
+            await soon(ask(conn))
+        await conn.execute(f"insert into {table} values (3)")
+    assert await content(aconn, table) == [1, 3]
+
+
+async def test_a_slow_commit(dsn, aconn, table, way):
+    """The end of COMMIT is awaited: without a cause, the cancellation says that it succeeded."""
+    trigger = f"""
+        create or replace function slow_{table}() returns trigger language plpgsql as
+            $$ begin perform pg_sleep(0.02); return null; end $$;
+        create constraint trigger slow after insert on {table} deferrable initially deferred
+            for each row execute function slow_{table}()
+    """
+    await aconn.execute(trigger)
+    async with aio.connect(dsn) as conn:
+
+        async def block():
+            nonlocal reached
+            reached = False
+            async with conn.transaction():
+                await conn.execute(f"insert into {table} values (1)")
+                await conn.execute(f"insert into {table} values (2)")
+                reached = True
+
+        reached = False
+        late = 0
+        async for run in at_each_step(way, block):
+            check_cancelled(run)
+            late += run.was_cancelled and reached
+            await check_usable(conn)
+            found = await content(aconn, table)
+            if reached:
+                assert found == [1, 2]
+                assert run.error is None or run.error.__cause__ is None
+            else:
+                assert found == []
+    assert late
+    await aconn.execute(f"drop function slow_{table} cascade")
+
+
+async def test_a_commit_that_fails(dsn, aconn, table, way):
+    await aconn.execute(f"alter table {table} add unique (n) deferrable initially deferred")
+    causes = set()
+    async with aio.connect(dsn) as conn:
+
+        async def block():
+            try:
+                async with conn.transaction():
+                    await conn.execute(f"insert into {table} values (1), (1)")
+            except psycoxide.errors.UniqueViolation:
+                return
+
+        async for run in at_each_step(way, block):
+            check_cancelled(run)
+            causes.add(type(run.error.__cause__ if run.error else None))
+            await check_usable(conn)
+            assert await content(aconn, table) == []
+    assert causes <= {type(None), psycoxide.errors.UniqueViolation}
+
+
+async def test_without_autocommit(dsn, aconn, table, way):
+    async with aio.connect(dsn, autocommit=False) as conn:
+
+        async def work():
+            await conn.execute(f"insert into {table} values (1)")
+            await conn.execute(f"insert into {table} values (2)")
+            await conn.commit()
+
+        async for run in at_each_step(way, work):
+            check_cancelled(run)
+            await soon(conn.rollback())
+            assert conn.info.transaction_status == IDLE
+            await soon(ask(conn))
+            await soon(conn.rollback())
+            found = await content(aconn, table)
+            assert found in ([], [1, 2])
+            assert found or run.was_cancelled
+
+
+@pytest.mark.parametrize("chosen", [0, 1, 7])
+async def test_one_of_many(aconn, way, chosen):
+    """Only that one: the others, before and behind it, get their own answers."""
+
+    async def many():
+        nonlocal victim
+        sources = ["from pg_sleep(0.002)", "", "from generate_series(1, 1)", ""] * 2
+        tasks = [asyncio.ensure_future(ask(aconn, source)) for source in sources]
+        victim = tasks[chosen]
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        others = results[:chosen] + results[chosen + 1 :]
+        assert all(isinstance(result, int) for result in others), results
+        return results[chosen]
+
+    victim = None
+    async for run in at_each_step(way, many, lambda _: victim and victim.cancel()):
+        assert run.error is None, repr(run.error)
+        await check_usable(aconn)
+
+
+async def test_one_of_many_in_a_transaction(dsn, aconn, table, way):
+    """Its statements may fail, but none is committed without the others."""
+    async with aio.connect(dsn) as conn:
+
+        async def many():
+            nonlocal victim
+            async with conn.transaction():
+                tasks = [
+                    asyncio.ensure_future(
+                        conn.execute(f"insert into {table} select {n} from pg_sleep(0.001)")
+                    )
+                    for n in range(5)
+                ]
+                victim = tasks[1]
+                results = await asyncio.gather(*tasks, return_exceptions=True)
+                for result in results:
+                    if isinstance(result, psycoxide.Error):
+                        raise result
+
+        victim = None
+        async for run in at_each_step(way, many, lambda _: victim and victim.cancel()):
+            assert run.error is None or isinstance(run.error, psycoxide.Error)
+            await check_usable(conn)
+            found = await content(aconn, table)
+            # The one that was cancelled was not sent, or has run; or all was rolled back.
+            assert found in ([], [0, 2, 3, 4], [0, 1, 2, 3, 4])
+            assert found or run.error
+
+
+async def test_all_of_many(aconn, way):
+    async def many():
+        await asyncio.gather(*(ask(aconn, "from pg_sleep(0.0005)") for _ in range(10)))
+
+    async for run in at_each_step(way, many):
+        check_cancelled(run)
+        await check_usable(aconn)
+
+
+async def test_a_second_cancellation_of_many(aconn):
+    """Each of the statements that nobody waits for is cancelled in its turn."""
+    for pause in (0, 0.001, 0.003, 0.01, 0.02):
+        tasks = [asyncio.ensure_future(ask(aconn, f"from pg_sleep({s})")) for s in (0.01, 600, 600)]
+        await asyncio.sleep(pause)
+        for task in tasks:
+            task.cancel()
+        await soon(asyncio.wait(tasks))
+        await check_usable(aconn)
+
+
+async def test_connect(dsn, aconn, way):
+    name = f"cancelled_{os.getpid()}"
+    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else None
+
+    async def connect():
+        async with aio.connect(dsn, application_name=name) as conn:
+            await ask(conn)
+
+    async for run in at_each_step(way, connect):
+        check_cancelled(run)
+    if before is not None:
+        assert len(os.listdir("/proc/self/fd")) <= before
+    query = "select count(*) from pg_stat_activity where application_name = %s"
+    for _ in range(200):
+        if not await aconn.fetchval(query, (name,)):
+            break
+        await asyncio.sleep(0.02)
+    else:
+        pytest.fail("a session is left")
+
+
+async def test_close_while_others_wait(dsn):
+    for turns in range(12):
+        conn = await aio.connect(dsn)
+        tasks = [asyncio.ensure_future(ask(conn, f"from pg_sleep({s})")) for s in (0, 600, 0)]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await conn.close()
+        results = await soon(asyncio.gather(*tasks, return_exceptions=True))
+        assert all(isinstance(result, (int, psycoxide.InterfaceError)) for result in results)
+
+
+async def test_notifies(aconn, dsn, way):
+    async with aio.connect(dsn) as conn:
+        await conn.execute("listen steps")
+        heard = []
+
+        async def hear():
+            await aconn.execute("select pg_notify('steps', '1')")
+            async for notify in conn.notifies(stop_after=1):
+                heard.append(notify.payload)
+            await ask(conn)
+
+        async for run in at_each_step(way, hear):
+            check_cancelled(run)
+            await check_usable(conn)
+            await check_usable(aconn)
+        # Those that came for a task that was cancelled are kept for the next one.
+        last = [notify.payload async for notify in conn.notifies(timeout=0.1)]
+        assert set(heard + last) == {"1"}
+
+
+async def test_a_time_limit_at_any_moment(aconn):
+    for tenths in range(60):
+        number = next(NUMBERS)
+        query = f"select {number} from pg_sleep(0.002)"
+        with contextlib.suppress(aio.OperationTimeout):
+            assert await aconn.fetchval(query, timeout=tenths / 10_000) == number
+        await check_usable(aconn)
