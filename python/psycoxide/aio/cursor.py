@@ -44,6 +44,8 @@ class AsyncCursor(Generic[_Row]):
         self, query: Query, params: Vars = None, *, timeout: float | None = None
     ) -> Self:
         """Run a query, and return the cursor itself. See `AsyncConnection.execute()`."""
+        if self._native.closed and not self._channel.closed:
+            raise InterfaceError("the cursor is closed")
         self._maker = None
         await self._channel.execute(self._native, query, params, timeout)
         return self

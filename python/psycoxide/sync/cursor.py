@@ -43,6 +43,8 @@ class Cursor(Generic[_Row]):
 
     def execute(self, query: Query, params: Vars = None, *, timeout: float | None = None) -> Self:
         """Run a query, and return the cursor itself. See `Connection.execute()`."""
+        if self._native.closed and not self._channel.closed:
+            raise InterfaceError("the cursor is closed")
         self._maker = None
         self._channel.execute(self._native, query, params, timeout)
         return self
