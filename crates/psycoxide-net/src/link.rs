@@ -81,11 +81,10 @@ impl Link {
     /// Hands over a request; [`Link::advance`] sends it.
     ///
     /// # Errors
-    /// [`Error::Protocol`] if an operation is under way, or the link is closed. If the conversation
+    /// [`Error::Protocol`] if the engine does not accept it now (an operation is under way, and one
+    /// of the two is not pipelined), or the link is closed. If the conversation
     /// has failed meanwhile, this closes the link.
     pub fn start(&mut self, request: Request) -> Result<(), Error> {
-        // The next answer may come at another pace.
-        self.coalescer = ReadCoalescer::default();
         let Some(engine) = self.engine_mut() else { return Err(Error::lost()) };
         let started = engine.submit(request);
         if started.is_err() && engine.error().is_some() {
@@ -102,10 +101,14 @@ impl Link {
         let advanced = match &mut self.stage {
             Stage::Up(up) => {
                 let pumped = pump::pump(&mut up.stream, &mut up.engine);
-                // Bytes that came with the answer will not make the socket readable again, so they
-                // are read now. If they are bad, the next operation finds out.
-                if matches!(pumped, Ok(Progress::Event(Event::Done(_)))) && up.stream.is_holding() {
-                    let _ = pump::poke(&mut up.stream, &mut up.engine);
+                if matches!(pumped, Ok(Progress::Event(Event::Done(_)))) {
+                    // The next answer may come at another pace.
+                    self.coalescer = ReadCoalescer::default();
+                    // Bytes that came with the last answer will not make the socket readable again,
+                    // so they are read now. If they are bad, the next operation finds out.
+                    if up.stream.is_holding() && up.engine.requests_in_flight() == 0 {
+                        let _ = pump::poke(&mut up.stream, &mut up.engine);
+                    }
                 }
                 pumped
             }

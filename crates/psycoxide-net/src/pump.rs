@@ -34,8 +34,9 @@ pub enum Progress {
 /// # Errors
 /// If the socket or the conversation fails, after all events before that were taken.
 pub(crate) fn pump(stream: &mut Stream, engine: &mut Engine) -> Result<Progress, Error> {
-    // Data of a COPY are taken as they come, so the last read has emptied the socket.
-    let drained = stream.drained && engine.phase() == Phase::CopyOut;
+    // After a read that emptied the socket, the events that it brought come one by one, and then
+    // there is only a wait. But while data are sent, the server may report an error at any time.
+    let drained = stream.drained && !matches!(engine.phase(), Phase::CopyIn | Phase::CopyBoth);
     for _ in 0..MAX_READS {
         // A slice at a time, so that the caller can look at the clock and at signals.
         if engine.work() {
@@ -95,6 +96,7 @@ pub(crate) fn send(stream: &mut Stream, engine: &mut Engine) -> Result<bool, Err
 /// # Errors
 /// If the server ended the session.
 pub(crate) fn poke(stream: &mut Stream, engine: &mut Engine) -> Result<(), Error> {
+    stream.drained = false;
     for _ in 0..MAX_READS {
         let filled = fill(stream, engine)?;
         fail(stream, engine)?;
@@ -249,6 +251,27 @@ mod tests {
             panic!("the second step did not read it all");
         };
         assert_eq!(outcome.result.unwrap().tag[..], *b"SET");
+    }
+
+    #[test]
+    fn the_answers_of_one_read_come_without_another() {
+        let (mut engine, mut stream, mut server) = session();
+        for _ in 0..3 {
+            engine.submit(Request::query(b"set x".to_vec()).pipelined()).unwrap();
+        }
+        let done = |progress| matches!(progress, Ok(Progress::Event(Event::Done(_))));
+        assert!(matches!(pump(&mut stream, &mut engine), Ok(Progress::Wait(_))));
+        server.write_all(&ANSWER.repeat(2)).unwrap();
+        assert!(done(pump(&mut stream, &mut engine)));
+        // An answer that is there already shows whether it was read.
+        server.write_all(ANSWER).unwrap();
+        assert!(done(pump(&mut stream, &mut engine)));
+        let Progress::Wait(interest) = pump(&mut stream, &mut engine).unwrap() else {
+            panic!("the socket was empty, but was read");
+        };
+        assert_eq!(interest, Interest::READ);
+        assert!(done(pump(&mut stream, &mut engine)));
+        assert!(engine.is_idle());
     }
 
     #[test]

@@ -217,6 +217,43 @@ fn steps_stop_where_the_driver_is_needed() {
     assert_eq!((outcome.error, notices), (None, 5000));
 }
 
+/// Starts these queries, each behind the other.
+fn pipeline(session: &Session, queries: &[&str]) {
+    for sql in queries {
+        session.start(Request::query((*sql).into()).pipelined()).unwrap();
+    }
+}
+
+#[test]
+fn the_rest_of_a_pipeline_is_drained_too() {
+    let session = session!();
+    pipeline(&session, &["select pg_sleep(60)", "select 1", "select 1/0"]);
+    let soon = Instant::now() + Duration::from_millis(100);
+    assert!(matches!(session.drive(Some(soon)).unwrap(), Stop::Expired));
+    let outcome = session.cancel_and_drain(BOUND).expect("the server's answer");
+    assert_eq!(sqlstate(&outcome), Some(&b"57014"[..]));
+    assert_eq!(query(&session, "select 2").unwrap().result.unwrap().rows.len(), 1);
+}
+
+#[test]
+fn the_requests_behind_the_end_of_a_session_learn_of_it() {
+    let session = session!();
+    let end = "select pg_terminate_backend(pg_backend_pid())";
+    pipeline(&session, &["select 1", end, "select 2"]);
+    assert!(done_by_steps(&session).error.is_none());
+    assert_eq!(session.closed(), Closed::Open);
+    let mut stopped = stop_of_steps(&session);
+    if let Ok(Stop::Event(Event::Done(outcome))) = &stopped {
+        assert_eq!((sqlstate(outcome), session.closed()), (Some(&b"57P01"[..]), Closed::Broken));
+        stopped = stop_of_steps(&session);
+    }
+    let Err(Error::Protocol(ProtoError::Terminated(Some(report)))) = stopped else {
+        panic!("{stopped:?}");
+    };
+    assert_eq!(report.field(b'C'), Some(&b"57P01"[..]));
+    assert_eq!(session.fd(), -1);
+}
+
 /// Waits until the socket of an idle session is readable.
 fn wait_idle(session: &Session) {
     let until = Instant::now() + BOUND;

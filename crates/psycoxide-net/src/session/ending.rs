@@ -11,8 +11,9 @@ use super::{Session, Stop};
 const MAX_BACKLOG: usize = 100_000;
 
 impl Session {
-    /// Asks the server to cancel the operation under way, then reads the rest of its answer.
-    /// Returns `None`, and closes the link, if that does not end within `patience`.
+    /// Asks the server to cancel the operation under way, then reads the rest of its answer, and
+    /// the answers to the requests behind it, which are dropped. Returns `None`, and closes the
+    /// link, if that does not end within `patience`.
     pub fn cancel_and_drain(&self, patience: Duration) -> Option<Outcome> {
         if !self.claim_to_end() {
             self.break_off();
@@ -61,9 +62,15 @@ impl Session {
     }
 
     fn take_rest(&self, until: Instant, reason: &[u8]) -> Option<Outcome> {
+        let mut first = None;
         loop {
             match self.drive(Some(until)) {
-                Ok(Stop::Event(Event::Done(outcome))) => return Some(outcome),
+                Ok(Stop::Event(Event::Done(outcome))) => {
+                    first.get_or_insert(outcome);
+                    if self.ask(Engine::requests_in_flight).unwrap_or_default() == 0 {
+                        return first;
+                    }
+                }
                 Ok(Stop::Event(event)) => {
                     let refused = match event {
                         Event::CopyIn(_) | Event::CopyBoth(_) => {
