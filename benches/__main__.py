@@ -6,7 +6,8 @@
 Run it under `tools/pgserver.py run`. Every repetition of every driver is a fresh process, and the
 repetitions are interleaved (A B C A B C ...), so that a slow minute of the machine falls on all
 alike. The processors are kept awake meanwhile, if that is possible, unless `--asleep` is given.
-Ratios are psycopg2's figure over the driver's, so more than 1 is better than psycopg2.
+Ratios are psycopg2's figure over the driver's, so more than 1 is better than psycopg2; in the group
+`awaited` they are asyncpg's.
 How to read them, and how far to trust them: docs/benchmarks.md.
 """
 
@@ -49,8 +50,10 @@ def main() -> int:
         if not kept_awake and not options.asleep:
             print(f"processors that are idle may sleep: {LATENCY} cannot be written")
         for name in chosen:
-            runs, absent = measure(name, drivers, options.reps)
-            report.workload(name, workloads.ALL[name].about, runs, absent)
+            workload = workloads.ALL[name]
+            concerned = [one for one in drivers if one in (workload.drivers or drivers)]
+            runs, absent = measure(name, concerned, options.reps)
+            report.workload(workload, runs, absent)
             everything[name] = runs
             if options.out:
                 options.out.parent.mkdir(parents=True, exist_ok=True)

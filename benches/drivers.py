@@ -84,6 +84,11 @@ class Dbapi:
 class Psycoxide(Dbapi):
     name = module_name = "psycoxide"
 
+    async def connect_awaited(self) -> Any:
+        conn = await self.submodule("aio").connect(**self.unix)
+        self.pids.append(conn.info.backend_pid)
+        return conn
+
     def binary_cursor(self, conn: Any) -> Any:
         return conn.cursor(binary=True)
 
@@ -100,6 +105,11 @@ class Psycopg(Dbapi):
 
     name = module_name = "psycopg"
     binary = False
+
+    async def connect_awaited(self) -> Any:
+        conn = await self.module.AsyncConnection.connect(**self.unix, autocommit=True)
+        self.pids.append(conn.info.backend_pid)
+        return conn
 
     def cursor(self, conn: Any) -> Any:
         return conn.cursor(binary=self.binary)
@@ -127,6 +137,8 @@ class Asyncpg(Dbapi):
         conn = await self.connect_bare()
         self.pids.append(conn.get_server_pid())
         return conn
+
+    connect_awaited = connect
 
     async def connect_bare(self, *, tcp: bool = False) -> Any:
         where = dict(self.tcp if tcp else self.unix)

@@ -4,6 +4,7 @@
                            [--asleep .cache/bench-asleep.json]
                            [--one .cache/bench-1.json] [--growth .cache/growth.json]
 
+The workloads that are compared with asyncpg have a section of their own.
 Only the part of the page between the marks is written anew, and in it only the sections with a
 file. The SVG files beside the page are drawn from its new tables.
 """
@@ -18,16 +19,17 @@ from typing import Any
 
 import pictures
 import workloads
-from drivers import BASELINE
-from report import compared
-from targets import TARGETS
+from drivers import BASELINE, Asyncpg
+from report import compared, least, least_ratios
+from targets import HOPES, MOST_EACH, TARGETS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = DOCS / "performance.md"
 PICTURES = DOCS / "pictures"
 # The sections between the marks, in their order; the first has no heading.
-AGAIN, ASLEEP, ONE, GROWTH = (
+AGAIN, AWAITED, ASLEEP, ONE, GROWTH = (
     "The same again",
+    "Coroutines, beside asyncpg",
     "With processors that sleep",
     "On one processor",
     "Growth",
@@ -55,12 +57,15 @@ def written(page: str, options: argparse.Namespace) -> str:
     parts = pictures.sections(page)
     if options.bench.exists():
         bench = json.loads(options.bench.read_text())
-        parts[""] = "![client CPU against psycopg2](pictures/ratios.svg)\n\n" + table(bench)
-        # The further runs were compared with an earlier one: they say nothing about this.
-        parts.pop(AGAIN, None)
-        if options.again:
-            runs = [bench, *(json.loads(path.read_text()) for path in options.again)]
-            parts[AGAIN] = runs_table(runs)
+        if compared_with(BASELINE, bench):
+            parts[""] = "![client CPU against psycopg2](pictures/ratios.svg)\n\n" + table(bench)
+            # The further runs were compared with an earlier one: they say nothing about this.
+            parts.pop(AGAIN, None)
+            if options.again:
+                runs = [bench, *(json.loads(path.read_text()) for path in options.again)]
+                parts[AGAIN] = runs_table(runs)
+        if awaited := compared_with(Asyncpg.name, bench):
+            parts[AWAITED] = awaited_table(awaited)
     for title, path in ((ASLEEP, options.asleep), (ONE, options.one)):
         if path.exists():
             parts[title] = table(json.loads(path.read_text()))
@@ -71,10 +76,19 @@ def written(page: str, options: argparse.Namespace) -> str:
     _, _, after = rest.partition(pictures.MARKS[1])
     inside = [
         (f"## {title}\n\n" if title else "") + parts[title].strip()
-        for title in ("", AGAIN, ASLEEP, ONE, GROWTH)
+        for title in ("", AGAIN, AWAITED, ASLEEP, ONE, GROWTH)
         if parts.get(title)
     ]
     return "\n\n".join([before + pictures.MARKS[0], *inside, pictures.MARKS[1] + after])
+
+
+def compared_with(baseline: str, bench: dict[str, Any]) -> dict[str, Any]:
+    """The workloads with this baseline, as far as there are figures of it and of psycoxide."""
+    return {
+        name: runs
+        for name, runs in bench.items()
+        if workloads.ALL[name].baseline == baseline and runs.get(baseline) and runs.get("psycoxide")
+    }
 
 
 def drivers_of(bench: dict[str, Any]) -> list[str]:
@@ -84,15 +98,14 @@ def drivers_of(bench: dict[str, Any]) -> list[str]:
 
 
 def table(bench: dict[str, Any]) -> str:
+    bench = compared_with(BASELINE, bench)
     drivers = drivers_of(bench)
     lines = [
         f"| | {' | '.join(drivers)} | wanted |",
         "|---" * (len(drivers) + 2) + "|",
     ]
     for name, runs in bench.items():
-        base = runs.get(BASELINE)
-        if not base or not runs.get("psycoxide"):
-            continue
+        base = runs[BASELINE]
         cells = []
         for driver in drivers:
             own = runs.get(driver)
@@ -114,11 +127,36 @@ def runs_table(benches: list[dict[str, Any]]) -> str:
         "|---" * (len(benches) + 2) + "|",
     ]
     for name, wanted in TARGETS.items():
+        if workloads.ALL[name].baseline != BASELINE:
+            continue
         own = [bench[name] for bench in benches if name in bench]
         found = [compared(runs[BASELINE], runs["psycoxide"]) for runs in own]
         cells = [f"{least:.2f} · {wall:.2f}" for _cpu, least, wall, _rss in found]
         lines.append(f"| `{name}` | {' | '.join(cells)} | {wanted} |")
     return "\n".join(lines) + "\n"
+
+
+def awaited_table(bench: dict[str, Any]) -> str:
+    """The ratios of minima: client CPU, wall time and memory of asyncpg over the driver's."""
+    drivers = [driver for driver in drivers_of(bench) if driver != Asyncpg.name]
+    lines = [
+        f"| | {' | '.join(drivers)} | wanted | hoped for |",
+        "|---" * (len(drivers) + 3) + "|",
+    ]
+    for name, runs in bench.items():
+        cells = [awaited_cell(name, runs[Asyncpg.name], runs.get(driver)) for driver in drivers]
+        wanted = f"up to {MOST_EACH[name]} kB" if name in MOST_EACH else TARGETS.get(name, "")
+        cells += [str(wanted), str(HOPES.get(name, ""))]
+        lines.append(f"| {workloads.ALL[name].about} (`{name}`) | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def awaited_cell(name: str, base: list[dict[str, Any]], own: list[dict[str, Any]] | None) -> str:
+    if not own:
+        return "-"
+    if name in MOST_EACH:
+        return f"{least(own, 'rss_each'):.0f} kB each, {least(own, 'cpu'):.3f} s"
+    return " · ".join(f"{value:.2f}" for value in least_ratios(base, own))
 
 
 def growth_table(growth: dict[str, Any]) -> str:

@@ -1,12 +1,13 @@
-"""Prints a workload's figures and, at the end, the ratios in one Markdown table."""
+"""Prints a workload's figures and, at the end, the ratios in a Markdown table for each baseline."""
 
 from __future__ import annotations
 
 import statistics
 from typing import Any
 
-from drivers import BASELINE
-from targets import TARGETS
+import workloads
+from targets import MOST_EACH, TARGETS
+from workloads import Workload
 
 Runs = dict[str, list[dict[str, Any]]]
 
@@ -23,9 +24,9 @@ def ratio(base: float, value: float) -> float:
     return base / value if value else float("nan")
 
 
-def workload(name: str, about: str, runs: Runs, absent: dict[str, str]) -> None:
-    base = runs.get(BASELINE) or []
-    print(f"\n{name}: {about}")
+def workload(of: Workload, runs: Runs, absent: dict[str, str]) -> None:
+    base = runs.get(of.baseline) or []
+    print(f"\n{of.name}: {of.about}")
     heads = ["cpu s", "user", "sys", "least", "wall s", "server", "MB"]
     ratios = ["cpu", "least", "wall", "rss"]
     print(f"{'':16}" + "".join(f"{head:>8}" for head in heads) + "  |" + "".join(
@@ -58,6 +59,11 @@ def compared(base: list[dict[str, Any]], own: list[dict[str, Any]]) -> list[floa
     ]
 
 
+def least_ratios(base: list[dict[str, Any]], own: list[dict[str, Any]]) -> list[float]:
+    """Ratios of the minima of CPU, wall clock and peak RSS: these are steady on a busy machine."""
+    return [ratio(least(base, field), least(own, field)) for field in ("cpu", "wall", "rss")]
+
+
 def memory_note(own: list[dict[str, Any]]) -> str:
     start = median(own, "rss_before")
     fetched = f"+{(median(own, 'rss_fetched') - start) / 1024:.0f} MB after fetchall"
@@ -67,17 +73,25 @@ def memory_note(own: list[dict[str, Any]]) -> str:
 
 
 def summary(everything: dict[str, Runs], drivers: list[str]) -> None:
-    """The table for a README: CPU by medians (by minima), wall, memory; psycopg2 is 1."""
-    others = [driver for driver in drivers if driver != BASELINE]
+    """A table for each baseline: CPU by medians (by minima), wall, memory; the baseline is 1."""
+    found: dict[str, dict[str, Runs]] = {}
+    for name, runs in everything.items():
+        baseline = workloads.ALL[name].baseline
+        if runs.get(baseline):
+            found.setdefault(baseline, {})[name] = runs
+    for baseline, of_baseline in found.items():
+        present = [one for one in drivers if any(one in runs for runs in of_baseline.values())]
+        ratios(baseline, of_baseline, [one for one in present if one != baseline])
+
+
+def ratios(baseline: str, everything: dict[str, Runs], others: list[str]) -> None:
     print(
-        f"\n{BASELINE}'s figure over the driver's (more is better): cpu median (least), wall, rss\n"
+        f"\n{baseline}'s figure over the driver's (more is better): cpu median (least), wall, rss\n"
     )
     print(f"| workload | {' | '.join(others)} | wanted |")
     print("|---" * (len(others) + 2) + "|")
     for name, runs in everything.items():
-        base = runs.get(BASELINE)
-        if not base:
-            continue
+        base = runs[baseline]
         cells = []
         for driver in others:
             own = runs.get(driver)
@@ -90,7 +104,11 @@ def summary(everything: dict[str, Runs], drivers: list[str]) -> None:
 
 
 def verdict(name: str, base: list[dict[str, Any]], own: list[dict[str, Any]] | None) -> str:
-    """The goal for psycoxide's least CPU, and whether it is met."""
+    """The goal for psycoxide's least CPU or for its memory, and whether it is met."""
+    if own and name in MOST_EACH:
+        most = MOST_EACH[name]
+        met = least(own, "rss_each") <= most
+        return f"up to {most} kB each" + ("" if met else ": behind")
     wanted = TARGETS.get(name)
     if not wanted or not own:
         return ""

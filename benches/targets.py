@@ -1,4 +1,7 @@
-"""The project's goal for each workload: psycopg2's least client CPU over psycoxide's."""
+"""The project's goal for each workload: the baseline's least client CPU over psycoxide's.
+
+The baseline is psycopg2; for the workloads of coroutines it is asyncpg on the same event loop.
+"""
 
 from __future__ import annotations
 
@@ -56,4 +59,51 @@ TARGETS: dict[str, float] = {
     "notify": 2,
     "async10": 1.2,
     "import": 1.5,
+    "aio_ten": 1.6,
+    "aio_ten_asyncio": 2.5,
+    "aio_one": 1.4,
+    "aio_one_asyncio": 1.4,
+    "aio_gather": 4,
+    "aio_gather_asyncio": 4,
+    "aio_f_mixed": 2,
+    "aio_f_mixed_asyncio": 2,
+    "aio_f_int1m": 2,
+    "aio_f_int1m_asyncio": 2,
+    "aio_f_text1k": 2,
+    "aio_f_text1k_asyncio": 2,
+    "aio_iter": 3,
+    "aio_iter_asyncio": 3,
+    "aio_stream": 3,
+    "aio_stream_asyncio": 3,
+    "aio_executemany": 2,
+    "aio_executemany_asyncio": 2,
+    "aio_copy_in": 1.3,
+    "aio_copy_in_asyncio": 1.3,
 }
+
+# What is hoped for beyond that, in comparison with asyncpg on uvloop and on asyncio's loop.
+HOPES: dict[str, float] = {
+    "aio_ten": 2.2,
+    "aio_ten_asyncio": 3.5,
+    "aio_one": 2,
+    "aio_one_asyncio": 2,
+    "aio_gather": 8,
+    "aio_gather_asyncio": 8,
+    "aio_f_mixed": 3,
+    "aio_f_mixed_asyncio": 3,
+    "aio_f_int1m": 3,
+    "aio_f_int1m_asyncio": 3,
+    "aio_f_text1k": 3,
+    "aio_f_text1k_asyncio": 3,
+    "aio_iter": 5,
+    "aio_iter_asyncio": 5,
+    "aio_stream": 5,
+    "aio_stream_asyncio": 5,
+    "aio_executemany": 3,
+    "aio_executemany_asyncio": 3,
+    "aio_copy_in": 2,
+    "aio_copy_in_asyncio": 2,
+}
+
+# How many kB of memory a connection at rest may take.
+MOST_EACH: dict[str, float] = {"aio_idle": 60, "aio_idle_asyncio": 60}

@@ -15,20 +15,21 @@ import workloads
 from drivers import DRIVERS, Absent
 
 
-def run(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run it on uvloop if that is installed: asyncpg is at its best with it."""
-    if importlib.util.find_spec("uvloop"):
+def run(coroutine: Coroutine[Any, Any, None], loop: str) -> None:
+    """Run it on this loop; on uvloop if that is installed: asyncpg is at its best with it."""
+    if loop == "uvloop" and importlib.util.find_spec("uvloop"):
         importlib.import_module("uvloop").install()
     asyncio.run(coroutine)
 
 
 def main(driver_name: str, workload_name: str) -> None:
     try:
-        body = workloads.ALL[workload_name].body(driver_name)
+        workload = workloads.ALL[workload_name]
+        body = workload.body(driver_name)
         driver = DRIVERS[driver_name]()
         outcome = body(driver)
         if inspect.isawaitable(outcome):
-            run(outcome)  # type: ignore[arg-type]
+            run(outcome, workload.loop)  # type: ignore[arg-type]
     except (Absent, ImportError) as error:
         print(json.dumps({"absent": str(error)}))
         return

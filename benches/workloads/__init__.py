@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import connecting, copying, encrypted, fetching, other, roundtrips, rowwise, writing
+from . import awaited, connecting, copying, encrypted, fetching, other, roundtrips, rowwise, writing
 from .registry import ALL, Workload
 
 __all__ = ["ALL", "GROUPS", "Workload", "choose"]
@@ -11,7 +11,8 @@ __all__ = ["ALL", "GROUPS", "Workload", "choose"]
 QUICK = ["f_int1m", "f_mixed", "rt_simple", "memory"]
 
 GROUPS: dict[str, list[str]] = {"default": QUICK}
-for theme in (connecting, roundtrips, fetching, rowwise, writing, copying, encrypted, other):
+themes = (connecting, roundtrips, fetching, rowwise, writing, copying, encrypted, other, awaited)
+for theme in themes:
     name = theme.__name__.rsplit(".", 1)[1]
     GROUPS[name] = [w.name for w in ALL.values() if w.module == theme.__name__]
 GROUPS["all"] = list(ALL)

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from drivers import Absent, Asyncpg, Psqlpy
+from drivers import BASELINE, Absent, Asyncpg, Psqlpy
 
 Body = Callable[..., Any]
 
@@ -23,6 +23,12 @@ class Workload:
     tables: tuple[str, ...]
     module: str
     default: Body
+    # The driver that the others are compared with.
+    baseline: str = BASELINE
+    # The drivers that it is for, if it is not for all.
+    drivers: tuple[str, ...] = ()
+    # The event loop of coroutines: `uvloop`, if that is installed, or `asyncio`.
+    loop: str = "uvloop"
     own: dict[str, Body] = dataclasses.field(default_factory=dict)
 
     def on(self, *drivers: str) -> Callable[[Body], Body]:
@@ -48,11 +54,12 @@ class Workload:
 ALL: dict[str, Workload] = {}
 
 
-def workload(name: str, about: str, *tables: str) -> Callable[[Body], Workload]:
-    """Decorates the body of a workload; `tables` are the tables that it reads or writes."""
+def workload(name: str, about: str, *tables: str, **options: Any) -> Callable[[Body], Workload]:
+    """Decorates the body of a workload; `tables` are the tables that it reads or writes, `options`
+    further fields of `Workload`."""
 
     def add(body: Body) -> Workload:
-        made = Workload(name, about, tables, body.__module__, body)
+        made = Workload(name, about, tables, body.__module__, body, **options)
         ALL[name] = made
         return made
 
