@@ -2,23 +2,30 @@
 
     python examples.py PAGE [LINE]   run the page's examples, or the one whose fence is at LINE
 
-A page's blocks of `python` and `pycon` run from top to bottom in one namespace. What a `pycon`
-block shows is checked as a doctest is; a block of `text` right after one of `python` is what that
-prints. Before a block, an HTML comment may say more:
+A page's blocks of `python` and `pycon` run from top to bottom in one namespace. They may `await`
+outside of functions, as in `python -m asyncio`: all of a page runs on one event loop. What a
+`pycon` block shows is checked as a doctest is; a block of `text` right after one of `python` is
+what that prints. Before a block, an HTML comment may say more:
 
     <!-- not run: the reason -->   the block is only compiled
     <!-- own process -->           the block is a program of its own
+    <!-- since Python 3.14 -->     the block is for this version and later ones
     <!-- run: ... -->              code that is run here and not shown
 """
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import contextlib
 import doctest
+import functools
+import inspect
 import io
 import re
 import sys
 from pathlib import Path
+from types import CodeType
 from typing import Any, NamedTuple
 
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -26,6 +33,7 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NOT_RUN = re.compile(r"<!-- not run: (\S.*?) -->\s*\Z", re.DOTALL)
 _OWN_PROCESS = re.compile(r"<!-- own process -->\s*\Z")
+_SINCE = re.compile(r"<!-- since Python (\d+)\.(\d+) -->\s*\Z")
 _HIDDEN = re.compile(r"<!-- run:\n(.*?)-->", re.DOTALL)
 
 
@@ -38,6 +46,7 @@ class Example(NamedTuple):
     prints: str | None = None
     not_run: str | None = None
     own_process: bool = False
+    since: tuple[int, int] | None = None
 
 
 def examples(text: str) -> list[Example]:
@@ -51,6 +60,7 @@ def examples(text: str) -> list[Example]:
         if language not in ("python", "pycon"):
             continue
         reason = _NOT_RUN.search(between)
+        since = _SINCE.search(between)
         prints = None
         if language == "python" and index + 1 < len(fences):
             following = fences[index + 1]
@@ -66,14 +76,17 @@ def examples(text: str) -> list[Example]:
                     prints,
                     reason[1] if reason else None,
                     bool(_OWN_PROCESS.search(between)),
+                    (int(since[1]), int(since[2])) if since else None,
                 ),
             )
         )
     for hidden in _HIDDEN.finditer(text):
         line = text.count("\n", 0, hidden.start(1)) + 1
         found.append((hidden.start(), Example("python", hidden[1], line)))
-    markers = len(re.findall(r"<!-- (?:not run|own process|run:)", text))
-    used = sum(1 for _, e in found if e.not_run or e.own_process) + len(_HIDDEN.findall(text))
+    markers = len(re.findall(r"<!-- (?:not run|own process|since|run:)", text))
+    used = sum(1 for _, e in found if e.not_run or e.own_process or e.since) + len(
+        _HIDDEN.findall(text)
+    )
     if markers != used:
         raise ValueError(f"{markers} markers, of which {used} stand before a block or have a form")
     return [example for _, example in sorted(found, key=lambda item: item[0])]
@@ -81,21 +94,50 @@ def examples(text: str) -> list[Example]:
 
 def run(example: Example, page: str, namespace: dict[str, Any]) -> None:
     """Run one block. Raises what it raises, AssertionError if it shows something else."""
+    if example.since and sys.version_info < example.since:
+        return
     if example.language == "pycon":
         _run_session(example, page, namespace)
         return
     # Empty lines in front, so that a traceback has the page's line numbers.
-    code = compile("\n" * (example.line - 1) + example.source, page, "exec", dont_inherit=True)
+    code = compiled("\n" * (example.line - 1) + example.source, page, "exec")
     if example.not_run:
         return
     if example.prints is None:
-        exec(code, namespace)
+        execute(code, namespace)
         return
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(code, namespace)
+        execute(code, namespace)
     if not doctest.OutputChecker().check_output(example.prints, printed.getvalue(), OPTIONS):
         raise AssertionError(f"{page}:{example.line} printed\n{printed.getvalue()}")
+
+
+def compiled(source: str, page: str, mode: str) -> CodeType:
+    """The code of a block, which may `await` outside of functions."""
+    code = compile(source, page, mode, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    assert isinstance(code, CodeType)
+    return code
+
+
+def execute(code: CodeType, namespace: dict[str, Any]) -> None:
+    """Run code, on the page's event loop if it awaits something."""
+    found = eval(code, namespace)
+    if code.co_flags & inspect.CO_COROUTINE:
+        event_loop().run_until_complete(found)
+
+
+@functools.cache
+def event_loop() -> asyncio.AbstractEventLoop:
+    """The event loop of the page."""
+    return asyncio.new_event_loop()
+
+
+def close_event_loop() -> None:
+    """End the page's event loop, if it has one."""
+    if event_loop.cache_info().currsize:
+        event_loop().close()
+        event_loop.cache_clear()
 
 
 def _run_session(example: Example, page: str, namespace: dict[str, Any]) -> None:
@@ -106,6 +148,13 @@ def _run_session(example: Example, page: str, namespace: dict[str, Any]) -> None
     test.globs = namespace
     if example.not_run:
         return
+    for step in test.examples:
+        code = compiled(step.source, page, "single")
+        if code.co_flags & inspect.CO_COROUTINE:
+            # A doctest knows no `await`: it calls what does.
+            name = f"step {step.lineno}"
+            namespace[name] = functools.partial(execute, code, namespace)
+            step.source = f"globals()[{name!r}]()\n"
     said = io.StringIO()
     runner = doctest.DocTestRunner(verbose=False, optionflags=OPTIONS)
     if runner.run(test, out=said.write, clear_globs=False).failed:
@@ -116,9 +165,12 @@ def main(arguments: list[str]) -> None:
     page = arguments[0]
     chosen = int(arguments[1]) if len(arguments) > 1 else None
     namespace: dict[str, Any] = {"__name__": "__main__"}
-    for example in examples(Path(page).read_text(encoding="utf-8")):
-        if (example.line == chosen) if chosen else not example.own_process:
-            run(example, page, namespace)
+    try:
+        for example in examples(Path(page).read_text(encoding="utf-8")):
+            if (example.line == chosen) if chosen else not example.own_process:
+                run(example, page, namespace)
+    finally:
+        close_event_loop()
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def test_a_link_that_leads_nowhere_is_found(link: str) -> None:
     "link",
     [
         "[words](README.md)",
-        "[words](README.md#guide)",
+        "[words](README.md#reference)",
         "[words](#page-1)",
         "[words](https://example.org/none)",
         "`[words](none.md)`",
