@@ -46,6 +46,7 @@ from psycoxide._types import (
     DataT_co,
     Flag,
     LobjectT,
+    Params,
     Query,
     Scope,
     Source,
@@ -928,6 +929,16 @@ class Channel:
     ) -> Any: ...
     def execute(
         self, cursor: _Cursor, query: Query, params: Vars, timeout: float | None, /
+    ) -> Any: ...
+    def executemany(
+        self,
+        cursor: _Cursor,
+        query: Query,
+        items: Sequence[Params],
+        returning: bool,
+        rowcount: int,
+        timeout: float | None,
+        /,
     ) -> Any: ...
     def fetch(
         self, query: Query, params: Vars, row_factory: object, timeout: float | None, /

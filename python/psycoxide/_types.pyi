@@ -18,7 +18,8 @@ from psycoxide.sql import Composable
 
 # A statement, and the values for its placeholders.
 Query: TypeAlias = str | bytes | Composable
-Vars: TypeAlias = Sequence[Any] | Mapping[str, Any] | None
+Params: TypeAlias = Sequence[Any] | Mapping[str, Any]
+Vars: TypeAlias = Params | None
 # The class of the objects that `new_type()` makes: it has no public name.
 Typecaster: TypeAlias = _psycopg.type
 # Where typecasters are registered, and whose encoding and quoting rules a function uses.

@@ -22,10 +22,15 @@ if TYPE_CHECKING:
     from psycoxide._types import Query, Vars
     from psycoxide.extensions import ConnectionInfo, Notify, Xid
     from psycoxide.rows import RowFactory
+    from psycoxide.sync.cursor import Items
 
 
 _Row = TypeVar("_Row")
 _R = TypeVar("_R")
+
+# What `get_transaction_status()` returns within a transaction.
+TRANSACTION_STATUS_INTRANS = 2
+TRANSACTION_STATUS_INERROR = 3
 
 # What is left of a statement whose caller is gone may take this many seconds.
 CANCEL_TIMEOUT = 5.0
@@ -88,6 +93,29 @@ class Connection(Generic[_Row]):
         """
         cursor: Cursor[_Row] = Cursor(self, row_factory=self.row_factory)
         return cursor.execute(query, params, timeout=timeout)
+
+    def executemany(
+        self,
+        query: Query,
+        params_seq: Items,
+        *,
+        returning: bool = False,
+        timeout: float | None = None,
+    ) -> Cursor[_Row]:
+        """Run a query once for each of many parameters, all of them or none.
+
+        `params_seq` is an iterable, or an asynchronous one, of what `execute()` takes as `params`.
+        They are sent many at a time; a plain `INSERT ... VALUES (%s, ...)` is parsed once. Outside
+        a transaction, in autocommit mode, all is one transaction.
+
+        Returns a cursor. Its `rowcount` is the sum of all row counts. The rows that the statements
+        return, by RETURNING for example, are dropped, unless `returning` is true: then the cursor
+        has them, in order.
+
+        Raises what `execute()` raises.
+        """
+        cursor: Cursor[_Row] = Cursor(self, row_factory=self.row_factory)
+        return cursor.executemany(query, params_seq, returning=returning, timeout=timeout)
 
     @overload
     def fetch(
@@ -212,6 +240,12 @@ class Connection(Generic[_Row]):
         """
         self._refuse_in_block("rollback()")
         self._channel.end_transaction(False, timeout)
+
+    def _in_transaction(self) -> bool:
+        """Whether statements are in a transaction that goes on behind them."""
+        status = self._native.get_transaction_status()
+        open_ = status in (TRANSACTION_STATUS_INTRANS, TRANSACTION_STATUS_INERROR)
+        return open_ or self._channel.in_block or not self.autocommit
 
     def _refuse_in_block(self, what: str) -> None:
         if self._channel.in_block:

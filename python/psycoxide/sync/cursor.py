@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
 from psycoxide._exceptions import InterfaceError, ProgrammingError
 from psycoxide.rows import tuple_row
@@ -13,12 +15,34 @@ from psycoxide.rows import tuple_row
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from psycoxide._types import Query, Vars
+    from psycoxide._types import Params, Query, Vars
     from psycoxide.extensions import Column
     from psycoxide.rows import RowFactory, RowMaker
     from psycoxide.sync.connection import Connection
 
+
 _Row = TypeVar("_Row")
+
+# What `executemany()` runs a query for.
+Items: TypeAlias = "Iterable[Params]"
+
+# How many items are taken from an iterable at a time.
+PORTION = 10_000
+
+
+def iterator(items: Any) -> Any:
+    """An iterator over items, asynchronous if they are."""
+    return iter(items)
+
+
+def next_portion(items: Any) -> list[Params]:
+    """The next items of an iterator; none at its end."""
+    return list(islice(items, PORTION))
+
+
+def left(until: float | None) -> float | None:
+    """How many seconds are left of a time limit."""
+    return None if until is None else max(0.0, until - time.monotonic())
 
 
 class Cursor(Generic[_Row]):
@@ -48,6 +72,58 @@ class Cursor(Generic[_Row]):
         self._maker = None
         self._channel.execute(self._native, query, params, timeout)
         return self
+
+    def executemany(
+        self,
+        query: Query,
+        params_seq: Items,
+        *,
+        returning: bool = False,
+        timeout: float | None = None,
+    ) -> Self:
+        """Run a query once for each of many parameters, and return the cursor itself.
+
+        See `Connection.executemany()`.
+        """
+        self._maker = None
+        if isinstance(params_seq, (list, tuple)):
+            self._run_many(query, params_seq, returning, timeout)
+            return self
+        until = None if timeout is None else time.monotonic() + timeout
+        items = iterator(params_seq)
+        portion = next_portion(items)
+        while returning and (more := next_portion(items)):
+            # The rows are all kept: so can be what they are made for.
+            portion += more
+        if returning or len(portion) < PORTION:
+            self._run_many(query, portion, returning, left(until))
+        elif self._connection._in_transaction():
+            self._run_portions(query, portion, items, until)
+        else:
+            with self._connection.transaction():
+                self._run_portions(query, portion, items, until)
+        return self
+
+    def _run_portions(
+        self, query: Query, portion: list[Params], items: Any, until: float | None
+    ) -> None:
+        """Run a query for items of which there may be more than fit into memory."""
+        rowcount = 0
+        while portion:
+            self._run_many(query, portion, False, left(until), rowcount)
+            rowcount = self.rowcount
+            portion = next_portion(items)
+
+    def _run_many(
+        self,
+        query: Query,
+        items: Sequence[Params],
+        returning: bool,
+        timeout: float | None,
+        rowcount: int = 0,
+    ) -> None:
+        channel = self._channel
+        channel.executemany(self._native, query, items, returning, rowcount, timeout)
 
     # ---- the result -----------------------------------------------------------------------------
 

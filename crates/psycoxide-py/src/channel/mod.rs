@@ -12,7 +12,7 @@ mod two_phase;
 use std::time::{Duration, Instant};
 
 use psycoxide_net::Closed;
-use psycoxide_proto::Outcome;
+use psycoxide_proto::{Outcome, Request};
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
@@ -77,6 +77,10 @@ impl<O: Operation<Output = ()>> Operation for Silent<O> {
         outcome: Option<Outcome>,
     ) -> PyErr {
         self.0.failed(context, raised, outcome)
+    }
+
+    fn undo(&mut self, context: OperationContext<'_, '_>) -> Option<Request> {
+        self.0.undo(context)
     }
 
     fn sink(&mut self) -> Option<&mut dyn RowSink> {

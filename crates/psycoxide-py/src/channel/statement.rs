@@ -6,11 +6,11 @@ use psycoxide_sql::statement::{is_pipelinable, is_protocol_independent, is_singl
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PySequence, PyString};
 
 use super::rows::{Rows, Want};
 use super::{Channel, seconds};
-use crate::cursor::{Cursor, ForCursor, Statement};
+use crate::cursor::{Cursor, ForCursor, Many, Statement};
 use crate::driver::awaited::CallOptions;
 use crate::driver::{Making, Next, Operation, OperationContext, Reply, RowSink};
 use crate::error;
@@ -172,6 +172,25 @@ impl Channel {
         timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
         Self::run_query(slf, cursor, query, params, None, timeout)
+    }
+
+    /// executemany(cursor, query, items, returning, rowcount, timeout) -- Runs a query once for each
+    /// item, in one transaction; the native cursor has the sum of the row counts, to which
+    /// `rowcount` is added, and the rows if `returning`.
+    #[pyo3(signature = (cursor, query, items, returning, rowcount, timeout, /))]
+    fn executemany<'py>(
+        slf: &Bound<'py, Self>,
+        cursor: &Bound<'py, Cursor>,
+        query: &Bound<'py, PyAny>,
+        items: &Bound<'py, PySequence>,
+        returning: bool,
+        rowcount: i64,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Self::check_owner(slf)?;
+        let many = Many::new(cursor, query, &items.to_tuple()?, returning, rowcount)?;
+        let options = CallOptions { timeout: seconds(timeout)?, ..CallOptions::default() };
+        Self::run(slf, many, options)
     }
 
     /// fetch(query, params, row_factory, timeout) -- Runs a query and returns all of its rows.

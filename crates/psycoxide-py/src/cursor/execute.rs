@@ -82,6 +82,18 @@ impl Cursor {
         Ok(total.rowcount())
     }
 
+    /// Leaves a row count in the cursor, and nothing else of the statements that it counts.
+    pub(super) fn leave_rowcount(slf: &Bound<'_, Self>, rowcount: i64) {
+        let (py, this) = (slf.py(), slf.get());
+        let tuples = {
+            let mut state = this.state(py);
+            state.fetched.rowcount = rowcount;
+            (state.fetched.undo_read_ahead(), state.fetched.tuples.take())
+        };
+        let description = this.objects(py).description.take();
+        drop((tuples, description));
+    }
+
     /// Begins an operation that `poll()` drives.
     pub fn start_polled(
         slf: &Bound<'_, Self>,
@@ -194,13 +206,7 @@ impl Cursor {
                 None => Self::run_one_by_one(slf, query, vars_list)?,
             }
         };
-        let tuples = {
-            let mut state = this.state(slf.py());
-            state.fetched.rowcount = total;
-            (state.fetched.undo_read_ahead(), state.fetched.tuples.take())
-        };
-        let description = this.objects(slf.py()).description.take();
-        drop((tuples, description));
+        Self::leave_rowcount(slf, total);
         Ok(())
     }
 

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use psycoxide_proto::{Batch, Request, TransactionStatus};
+use psycoxide_proto::{Batch, Outcome, Request, Tally, TransactionStatus};
 use psycoxide_sql::statement;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
@@ -18,7 +18,7 @@ use crate::connection::Connection;
 use crate::driver::{OneRequest, TurnGuard};
 
 /// The most statements that are sent together.
-const MAX_STATEMENTS: usize = 1000;
+pub(super) const MAX_STATEMENTS: usize = 1000;
 
 /// A batch ends with the statement that brings it to this many bytes.
 const MAX_BYTES: usize = 128 << 10;
@@ -36,6 +36,12 @@ impl RowCountSum {
         self.rows = self.rows.saturating_add(rowcount);
     }
 
+    /// Adds the counts of statements that were sent together.
+    pub(super) fn add_tally(&mut self, tally: Tally) {
+        let affected = i64::try_from(tally.affected).unwrap_or(i64::MAX);
+        self.add(if tally.uncounted { -1 } else { affected });
+    }
+
     /// The sum for `cursor.rowcount`: -1 if a count was unknown.
     pub(super) fn rowcount(&self) -> i64 {
         if self.unknown { -1 } else { self.rows }
@@ -49,6 +55,30 @@ fn item<'py>(items: &Bound<'py, PyAny>, index: usize) -> Option<Bound<'py, PyAny
         Ok(tuple) => tuple.get_item(index).ok(),
         Err(_) => items.cast_exact::<PyList>().ok()?.get_item(index).ok(),
     }
+}
+
+/// Merges parameters into the text of one statement after another, until `batch` has `most` or is
+/// large. Returns what has ended it before that: a statement that has to go alone, or the exception
+/// of the next parameters.
+pub(super) fn fill<'py>(
+    batch: &mut Batch,
+    merger: &mut adapt::Merger<'_, 'py>,
+    most: usize,
+    mut next: impl FnMut() -> Option<Bound<'py, PyAny>>,
+) -> Option<PyResult<Vec<u8>>> {
+    while batch.len() < most && batch.size() < MAX_BYTES {
+        let vars = next()?;
+        if let Err(raised) = merger.merge(&vars, batch.text()) {
+            return Some(Err(raised));
+        }
+        // Raw SQL of an adapter may begin another statement, or contain a server-side parameter
+        // (`$1`).
+        let alone = merger.wrote_raw_sql() && memchr::memchr2(b';', b'$', batch.rest()).is_some();
+        if alone || !batch.end_statement() {
+            return Some(Ok(batch.take_rest()));
+        }
+    }
+    None
 }
 
 impl Cursor {
@@ -86,23 +116,11 @@ impl Cursor {
             let mut merger = adapt::Merger::new(py, &text, &context)?;
             let batch = Arc::make_mut(&mut shared);
             batch.clear();
-            let mut other = None;
-            while batch.len() < most && batch.size() < MAX_BYTES {
-                let Some(vars) = item(items, index) else { break };
+            let other = fill(batch, &mut merger, most, || {
+                let vars = item(items, index)?;
                 index += 1;
-                if let Err(raised) = merger.merge(&vars, batch.text()) {
-                    other = Some(Err(raised));
-                    break;
-                }
-                // Raw SQL of an adapter may begin another statement, or contain a server-side
-                // parameter (`$1`).
-                let alone =
-                    merger.wrote_raw_sql() && memchr::memchr2(b';', b'$', batch.rest()).is_some();
-                if alone || !batch.end_statement() {
-                    other = Some(Ok(batch.take_rest()));
-                    break;
-                }
-            }
+                Some(vars)
+            });
             most = MAX_STATEMENTS;
             let finished = batch.is_empty() && other.is_none();
             // The statements before it come first, and may fail.
@@ -154,11 +172,20 @@ impl Cursor {
             this.note_query(py, batch.iter().next_back().unwrap_or_default());
         })?;
         drop(turn);
+        Self::take_batch(slf, batch, outcome, total)
+    }
+
+    /// Takes over the outcome of a batch.
+    pub(super) fn take_batch(
+        slf: &Bound<'_, Self>,
+        batch: &Batch,
+        outcome: Outcome,
+        total: &mut RowCountSum,
+    ) -> PyResult<()> {
         let done = outcome.batch;
         let last = if outcome.error.is_some() { done.statements } else { batch.len() - 1 };
-        this.note_query(py, batch.iter().nth(last).unwrap_or_default());
-        let affected = i64::try_from(done.affected).unwrap_or(i64::MAX);
-        total.add(if done.uncounted { -1 } else { affected });
+        slf.get().note_query(slf.py(), batch.iter().nth(last).unwrap_or_default());
+        total.add_tally(done);
         Self::take_outcome(slf, outcome)
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use psycoxide_proto::{Repeat, Request, TransactionStatus};
+use psycoxide_proto::{Outcome, Repeat, Request, TransactionStatus};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
@@ -20,38 +20,55 @@ use crate::encoding::QuoteContext;
 use crate::error;
 
 /// How many rows are sent together at first: few, so that the server can begin soon.
-const FIRST_ROWS: usize = 250;
+pub(super) const FIRST_ROWS: usize = 250;
 
 /// The most rows that are sent together: their number doubles from one time to the next, up to
 /// this.
-const MAX_ROWS: usize = 4000;
+pub(super) const MAX_ROWS: usize = 4000;
 
 /// Rows are sent as soon as they have this many bytes.
 const MAX_BYTES: usize = 512 << 10;
 
 /// The statement in its two forms.
-struct PreparedInsert {
+pub(super) struct PreparedInsert {
     /// With `%s`, in the client encoding.
-    template: Vec<u8>,
+    pub(super) template: Vec<u8>,
     /// With `$1` and so on.
-    numbered: Vec<u8>,
+    pub(super) numbered: Vec<u8>,
     /// How the session quoted when `executemany()` began.
     context: QuoteContext,
 }
 
+impl PreparedInsert {
+    /// The statement of this text in the client encoding.
+    ///
+    /// # Errors
+    /// `ProgrammingError` if it is no plain INSERT, and what a fault of its template raises.
+    pub(super) fn of(connection: &Bound<'_, Connection>, template: Vec<u8>) -> PyResult<Self> {
+        let py = connection.py();
+        let context = connection.get().quote_context(py);
+        let numbered = adapt::numbered(py, &template, &context)?;
+        Ok(Self { template, numbered, context })
+    }
+
+    /// The request that has the server parse it.
+    pub(super) fn describe(&self) -> Request {
+        Request::prepare(Vec::new(), self.numbered.clone(), Vec::new())
+    }
+}
+
 /// Rows to be sent together.
-struct RowsToSend<'py> {
-    repeat: Repeat,
+pub(super) struct RowsToSend<'py> {
+    pub(super) repeat: Repeat,
     /// The items that the rows were made of, to show the one that fails.
-    rows: Vec<Bound<'py, PyAny>>,
+    pub(super) rows: Vec<Bound<'py, PyAny>>,
     /// The exception for the next item, if no row could be made of it.
-    failed: Option<PyErr>,
+    pub(super) failed: Option<PyErr>,
 }
 
 /// Rows that were sent and not answered yet. Nothing else can be done on the connection meanwhile.
 struct RowsInFlight<'a, 'py> {
     launched: Launched<'a, 'py, OneRequest>,
-    connection: &'a Bound<'py, Connection>,
     rows: Vec<Bound<'py, PyAny>>,
 }
 
@@ -69,9 +86,7 @@ impl Cursor {
         let py = slf.py();
         let connection = slf.get().open_connection(py)?;
         let template = Self::query_text(slf, query, connection)?;
-        let context = connection.get().quote_context(slf.py());
-        let numbered = adapt::numbered(py, &template, &context)?;
-        let statement = PreparedInsert { template, numbered, context };
+        let statement = PreparedInsert::of(connection, template)?;
         let ready =
             items.is_exact_instance_of::<PyList>() || items.is_exact_instance_of::<PyTuple>();
         let mut items = items.try_iter()?;
@@ -116,23 +131,27 @@ impl Cursor {
     /// Has the server parse the statement, and returns the types of its parameters. A transaction
     /// begins if there is none.
     fn parameter_types(slf: &Bound<'_, Self>, statement: &PreparedInsert) -> PyResult<Vec<u32>> {
-        let request = Request::prepare(Vec::new(), statement.numbered.clone(), Vec::new());
         let connection = slf.get().open_connection(slf.py())?;
         let turn = Self::take_turn(connection)?;
         slf.get().note_query(slf.py(), &statement.numbered);
-        let outcome = turn.run(OneRequest::in_transaction(request))?;
+        let outcome = turn.run(OneRequest::in_transaction(statement.describe()))?;
         drop(turn);
-        match outcome.result {
-            Some(result) if outcome.error.is_none() => Ok(result.parameter_types),
+        Self::take_types(slf, outcome)
+    }
+
+    /// Takes the types of the parameters from the description of a statement.
+    pub(super) fn take_types(slf: &Bound<'_, Self>, described: Outcome) -> PyResult<Vec<u32>> {
+        match described.result {
+            Some(result) if described.error.is_none() => Ok(result.parameter_types),
             _ => {
-                Self::take_outcome(slf, outcome)?;
+                Self::take_outcome(slf, described)?;
                 Err(error::internal("a statement that was prepared and not described"))
             }
         }
     }
 
     /// Writes waiting items as rows, as many as are sent together.
-    fn write_rows<'py>(
+    pub(super) fn write_rows<'py>(
         slf: &Bound<'py, Self>,
         statement: &PreparedInsert,
         types: &[u32],
@@ -175,7 +194,7 @@ impl Cursor {
         let turn = Self::take_turn(connection)?;
         slf.get().note_query(py, &statement.numbered);
         let launched = turn.launch(OneRequest::in_transaction(Request::repeat(repeat)))?;
-        Ok(RowsInFlight { launched, connection, rows })
+        Ok(RowsInFlight { launched, rows })
     }
 
     /// Waits for the reply to rows that were sent.
@@ -185,25 +204,38 @@ impl Cursor {
         in_flight: Option<RowsInFlight<'_, 'py>>,
         total: &mut RowCountSum,
     ) -> PyResult<()> {
-        let Some(RowsInFlight { launched, connection, rows }) = in_flight else { return Ok(()) };
-        let (py, this) = (slf.py(), slf.get());
+        let Some(RowsInFlight { launched, rows }) = in_flight else { return Ok(()) };
         let outcome = launched.land()?;
-        let done = outcome.batch;
+        let failed = || rows.get(outcome.batch.statements).cloned();
+        let failed = if outcome.error.is_some() { failed() } else { None };
+        Self::take_repeat(slf, statement, failed, outcome, total)
+    }
+
+    /// Takes over the outcome of rows that were sent together. `failed` is the item that the error
+    /// is about, if there is one.
+    pub(super) fn take_repeat<'py>(
+        slf: &Bound<'py, Self>,
+        statement: &PreparedInsert,
+        failed: Option<Bound<'py, PyAny>>,
+        outcome: Outcome,
+        total: &mut RowCountSum,
+    ) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let connection = this.connection(py)?;
         if let Some(report) = &outcome.error
             && report.field(b'P').is_none()
-            && let Some(vars) = rows.get(done.statements)
+            && let Some(vars) = failed
             && let Ok(sql) = adapt::mogrify(
                 py,
                 &statement.template,
-                vars,
+                &vars,
                 &Connection::adapt_context(connection).with_quoting(statement.context),
             )
         {
             // The error is about this row: `cursor.query` shows it.
             this.note_query(py, &sql);
         }
-        let affected = i64::try_from(done.affected).unwrap_or(i64::MAX);
-        total.add(if done.uncounted { -1 } else { affected });
+        total.add_tally(outcome.batch);
         Self::take_outcome(slf, outcome)
     }
 

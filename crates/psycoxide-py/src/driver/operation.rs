@@ -20,7 +20,12 @@ pub enum Next<T> {
     Send(Request),
     /// Send a request in a transaction: a BEGIN is put in front if the connection has to begin one.
     SendInTransaction(Request),
-    /// Go on after a pause, with what the operation has given the engine.
+    /// Send requests one behind the other, the first one as with `SendInTransaction`. All but the
+    /// last are pipelined. [`Operation::land`] gets their outcomes one by one; the operation is not
+    /// done before it has the last.
+    SendTogether(Vec<Request>),
+    /// Go on after a pause, with what the operation has given the engine; or wait for the outcomes
+    /// of requests that were sent before.
     Resume,
     /// Give up because of this exception: the server is told to cancel, and the rest of its reply
     /// is read. Then [`Operation::failed`] is called.
@@ -35,6 +40,7 @@ impl<T> Next<T> {
         match self {
             Self::Send(request) => Next::Send(request),
             Self::SendInTransaction(request) => Next::SendInTransaction(request),
+            Self::SendTogether(requests) => Next::SendTogether(requests),
             Self::Resume => Next::Resume,
             Self::GiveUp(raised) => Next::GiveUp(raised),
             Self::Done(output) => Next::Done(change(output)),
@@ -68,6 +74,12 @@ pub trait Operation: Send + Sync {
         _outcome: Option<Outcome>,
     ) -> PyErr {
         raised
+    }
+
+    /// Called after all outcomes have come of an operation that has failed or was given up, again
+    /// and again: returns what else has to be sent, to leave the connection as it was.
+    fn undo(&mut self, _context: OperationContext<'_, '_>) -> Option<Request> {
+        None
     }
 
     /// The receiver of rows while they arrive, if the request offers them; not every driver
@@ -158,6 +170,8 @@ fn copy_refusal(event: &Event) -> Option<String> {
 pub enum Step<T> {
     /// Send a request, if there is one, and wait for the session's next stop.
     Wait(Option<Request>),
+    /// Send several requests, by [`Running::start_step`], and wait for the session's next stop.
+    WaitForAll(Vec<Request>),
     /// Cancel the operation on the server, and read the rest of its reply.
     GiveUp(PyErr),
     /// Return the operation's output.
@@ -168,13 +182,15 @@ pub enum Step<T> {
 pub struct Running<O: Operation + ?Sized> {
     /// A BEGIN was sent with the request that has not ended yet.
     begun: bool,
+    /// How many requests that were sent together have no outcome yet.
+    unanswered: usize,
     pub operation: O,
 }
 
 impl<O: Operation> Running<O> {
     /// An operation before its launch.
     pub fn new(operation: O) -> Self {
-        Self { begun: false, operation }
+        Self { begun: false, unanswered: 0, operation }
     }
 }
 
@@ -194,10 +210,14 @@ impl<O: Operation + ?Sized> Running<O> {
         stop: PyResult<Stop>,
     ) -> PyResult<Step<O::Output>> {
         if matches!(stop, Err(_) | Ok(Stop::Event(Event::Done(_)))) {
-            self.forget_failed_begin(context);
+            self.answered(context);
         }
         let next = match stop {
-            Ok(stop) => self.operation.land(context, stop)?,
+            Ok(stop) => match self.operation.land(context, stop) {
+                // The requests behind the one that has failed are under way.
+                Err(raised) if self.has_more_to_come() => return Ok(Step::GiveUp(raised)),
+                next => next?,
+            },
             Err(raised) => return Err(self.operation.failed(context, raised, None)),
         };
         self.follow(context, next)
@@ -214,13 +234,23 @@ impl<O: Operation + ?Sized> Running<O> {
                 context.connection.get().state(context.py()).error_message = None;
                 Step::Wait(Some(request))
             }
-            // The only place where a BEGIN is put in front of a request.
+            // The only place where the connection's BEGIN is put in front of a request.
             Next::SendInTransaction(request) => {
                 let mut state = context.connection.get().state(context.py());
                 state.error_message = None;
                 let (request, begun) = state.begin(request);
                 self.begun = begun;
                 Step::Wait(Some(request))
+            }
+            Next::SendTogether(requests) => {
+                let mut state = context.connection.get().state(context.py());
+                state.error_message = None;
+                let mut requests = requests.into_iter();
+                let first = requests.next().map(|first| state.begin(first));
+                let (first, begun) = first.unzip();
+                // Those that are under way may have begun with a BEGIN.
+                self.begun |= begun.unwrap_or_default();
+                Step::WaitForAll(first.into_iter().chain(requests).collect())
             }
             Next::Resume => Step::Wait(None),
             Next::GiveUp(raised) => Step::GiveUp(raised),
@@ -240,6 +270,19 @@ impl<O: Operation + ?Sized> Running<O> {
         self.operation.failed(context, raised, outcome)
     }
 
+    /// Notes the outcome of a request, or the end of the session. Returns whether outcomes of
+    /// requests that were sent with it are still to come.
+    pub fn answered(&mut self, context: OperationContext<'_, '_>) -> bool {
+        self.forget_failed_begin(context);
+        self.unanswered = self.unanswered.saturating_sub(1);
+        self.has_more_to_come()
+    }
+
+    /// Whether outcomes of requests that were sent together are still to come.
+    pub fn has_more_to_come(&self) -> bool {
+        self.unanswered > 0
+    }
+
     /// Whether a BEGIN was sent with the request that has not ended yet.
     pub fn has_sent_begin(&self) -> bool {
         self.begun
@@ -251,6 +294,38 @@ impl<O: Operation + ?Sized> Running<O> {
             self.forget_failed_begin(context);
             self.operation.failed(context, raised, None)
         })
+    }
+
+    /// The same for the requests of a step, whatever they are. The wait is left of it.
+    pub fn start_step<T>(
+        &mut self,
+        context: OperationContext<'_, '_>,
+        step: Step<T>,
+    ) -> PyResult<Step<T>> {
+        match step {
+            Step::Wait(Some(request)) => self.start(context, request)?,
+            Step::WaitForAll(requests) => self.start_all(context, requests)?,
+            step => return Ok(step),
+        }
+        Ok(Step::Wait(None))
+    }
+
+    #[cold]
+    fn start_all(
+        &mut self,
+        context: OperationContext<'_, '_>,
+        requests: Vec<Request>,
+    ) -> PyResult<()> {
+        for request in requests {
+            self.start(context, request).inspect_err(|_| {
+                if self.has_more_to_come() {
+                    // The others of them are on their way.
+                    context.session.break_off();
+                }
+            })?;
+            self.unanswered += 1;
+        }
+        Ok(())
     }
 
     fn forget_failed_begin(&mut self, context: OperationContext<'_, '_>) {

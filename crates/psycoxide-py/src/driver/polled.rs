@@ -26,13 +26,11 @@ pub fn launch(
     operation: impl Operation<Output = ()> + 'static,
 ) -> PyResult<()> {
     let mut running = Box::new(Running::new(operation));
-    let request = match running.launch(context)? {
-        Step::Wait(request) => request,
+    let step = running.launch(context)?;
+    match running.start_step(context, step)? {
+        Step::Wait(_) | Step::WaitForAll(_) => {}
         Step::GiveUp(raised) => return Err(raised),
         Step::Done(()) => return Ok(()),
-    };
-    if let Some(request) = request {
-        running.start(context, request)?;
     }
     context.session.begin_polled();
     context.connection.get().set_running(context.py(), running);
@@ -97,11 +95,9 @@ pub fn poll(connection: &Bound<'_, Connection>, session: &Session) -> PyResult<i
         if ended && !session.end_polled() {
             return Err(error::timed_out());
         }
-        match running.land(context, stop)? {
-            Step::Wait(request) => {
-                if let Some(request) = request {
-                    running.start(context, request)?;
-                }
+        let step = running.land(context, stop)?;
+        match running.start_step(context, step)? {
+            Step::Wait(_) | Step::WaitForAll(_) => {
                 this.set_running(py, running);
                 if ended {
                     session.begin_polled();

@@ -17,6 +17,9 @@ const UNDERWAY: &str = "a single async query can be executed on the same connect
 /// How long to wait for the turn before signals are checked again.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
 
+/// How long the server may take to end what an operation that has failed leaves behind.
+const UNDO_PATIENCE: Duration = Duration::from_secs(5);
+
 /// The time limit of one call. Unlike `operation_timeout`, it leaves the connection usable if the
 /// server can be stopped.
 #[derive(Clone, Copy, Debug)]
@@ -119,11 +122,8 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
     /// Begins an operation, and sends what the socket takes of its first request without a wait.
     pub fn launch<O: Operation>(self, operation: O) -> PyResult<Launched<'a, 'py, O>> {
         let mut running = Running::new(operation);
-        let mut step = running.launch(self.context)?;
-        if let Step::Wait(Some(request)) = step {
-            running.start(self.context, request)?;
-            step = Step::Wait(None);
-        }
+        let step = running.launch(self.context)?;
+        let step = running.start_step(self.context, step)?;
         // If this fails, the error comes up again when the reply is waited for.
         let session = self.session();
         self.context.py().detach(|| drop(session.link().flush()));
@@ -131,6 +131,31 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
     }
 
     fn finish<O: Operation>(
+        &self,
+        running: &mut Running<O>,
+        step: Step<O::Output>,
+    ) -> PyResult<O::Output> {
+        let finished = self.drive(running, step);
+        if finished.is_err() {
+            self.undo(&mut running.operation);
+        }
+        finished
+    }
+
+    /// Sends what an operation that has failed still has to send.
+    #[cold]
+    fn undo(&self, operation: &mut impl Operation) {
+        let OperationContext { connection, session } = self.context;
+        while let Some(request) = operation.undo(self.context) {
+            let until = Instant::now() + UNDO_PATIENCE;
+            let limit = Some(CallLimit { until, patience: None });
+            // If this fails, the connection is closed, and the operation has nothing to undo.
+            let _ = blocking::drive(connection, session, Some(request), None, limit);
+        }
+    }
+
+    #[inline(always)]
+    fn drive<O: Operation>(
         &self,
         running: &mut Running<O>,
         mut step: Step<O::Output>,
@@ -142,6 +167,7 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
                     let stop = self.wait(request, running.operation.sink());
                     running.land(self.context, stop)?
                 }
+                step @ Step::WaitForAll(_) => running.start_step(self.context, step)?,
                 Step::GiveUp(raised) => {
                     let outcome = blocking::give_up(self.context);
                     return Err(running.operation.failed(self.context, raised, outcome));

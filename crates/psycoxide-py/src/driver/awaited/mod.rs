@@ -237,9 +237,9 @@ impl LoopDriver {
                 if free { state.queue.launch_next() } else { None }
             };
             let Some((number, mut running)) = next else { break };
-            let begun = match running.launch(context) {
-                Ok(Step::Wait(Some(request))) => running.start(context, request),
-                Ok(Step::Wait(None)) => Ok(()),
+            let step = running.launch(context);
+            let begun = match step.and_then(|step| running.start_step(context, step)) {
+                Ok(Step::Wait(_) | Step::WaitForAll(_)) => Ok(()),
                 Ok(Step::GiveUp(raised)) | Err(raised) => Err(raised),
                 Ok(Step::Done(reply)) => {
                     let entry = this.state(py).queue.remove_launched(number);
@@ -413,7 +413,7 @@ impl LoopDriver {
         let Some(mut entry) = popped else { return };
         let Some(mut running) = entry.running.take() else { return };
         this.state(py).landing = true;
-        let ended = matches!(stop, Stop::Event(Event::Done(_)));
+        let done = matches!(stop, Stop::Event(Event::Done(_)));
         let number = entry.number;
         let goes_on = if !entry.is_wanted() && !entry.options.shielded {
             Self::land_unwanted(context, &mut entry, &mut running, stop)
@@ -424,19 +424,16 @@ impl LoopDriver {
             // Nothing of it is left on the server.
             entry.exposed = false;
             entry.running = Some(running);
-            this.state(py).queue.push_again(entry);
+            let mut state = this.state(py);
+            state.landing = false;
+            state.queue.push_again(entry);
+            drop(state);
             return Self::after_landing(slf, false);
         } else {
-            match running.land(context, Ok(stop)) {
-                Ok(Step::Wait(request)) => {
-                    match request.map_or(Ok(()), |request| running.start(context, request)) {
-                        Ok(()) => true,
-                        Err(raised) => {
-                            entry.answer(py, Err(raised));
-                            false
-                        }
-                    }
-                }
+            let step = running.land(context, Ok(stop));
+            let ended = done && !running.has_more_to_come();
+            match step.and_then(|step| running.start_step(context, step)) {
+                Ok(Step::Wait(_) | Step::WaitForAll(_)) => true,
                 Ok(Step::Done(reply)) if ended => {
                     entry.answer(py, Ok(reply));
                     false
@@ -451,6 +448,8 @@ impl LoopDriver {
                     true
                 }
                 Ok(Step::GiveUp(raised)) | Err(raised) => {
+                    // It may have been given up for another reason, and undone since.
+                    let raised = entry.given_up.take().unwrap_or(raised);
                     entry.answer(py, Err(raised));
                     false
                 }
@@ -484,6 +483,17 @@ impl LoopDriver {
     ) -> bool {
         match stop {
             Stop::Event(Event::Done(outcome)) => {
+                if running.answered(context) {
+                    return true;
+                }
+                if let Some(request) = running.operation.undo(context) {
+                    // It is not what the caller has given up.
+                    entry.options.shielded = true;
+                    if running.start(context, request).is_ok() {
+                        return true;
+                    }
+                    context.session.break_off();
+                }
                 let raised = entry.given_up.take();
                 let raised = raised.unwrap_or_else(|| error::operational("canceled"));
                 let raised = running.given_up(context, raised, Some(outcome));
