@@ -12,6 +12,7 @@ import sys
 import time
 
 import asynchronous
+import awaited
 import datatypes
 import memory
 import notify
@@ -21,6 +22,7 @@ from show import Show, Unexpected
 import psycoxide
 
 SECTIONS = [
+    ("asyncio", "awaited, in parallel, cancelled; and the same without it", awaited.run),
     ("Types", "every built-in pair both ways, and types of your own", datatypes.run),
     ("Memory", "two million rows, with and without a named cursor", memory.run),
     ("Transactions", "kept, undone, isolated, retried", transactions.run),

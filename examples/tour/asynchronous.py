@@ -1,4 +1,4 @@
-"""Section 4: one thread and several queries at once, by poll() under select and by gevent."""
+"""Section 5: one thread and several queries at once, by poll() under select and by gevent."""
 
 from __future__ import annotations
 

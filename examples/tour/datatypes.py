@@ -1,4 +1,4 @@
-"""Section 1: Python values on their way into PostgreSQL and back."""
+"""Section 2: Python values on their way into PostgreSQL and back."""
 
 from __future__ import annotations
 

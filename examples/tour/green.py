@@ -1,4 +1,4 @@
-"""The gevent part of section 4, in a process of its own: `python green.py DSN NAP QUERIES`."""
+"""The gevent part of section 5, in a process of its own: `python green.py DSN NAP QUERIES`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Section 2: the memory of a large result, and how to read one in constant memory.
+"""Section 3: the memory of a large result, and how to read one in constant memory.
 
 Each way runs in a process of its own (`python memory.py WAY DSN`), so that the memory of the other
 way, or of the tour, does not count.

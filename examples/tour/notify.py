@@ -1,4 +1,4 @@
-"""Section 5: the server tells one connection what another had to say."""
+"""Section 6: the server tells one connection what another had to say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Section 3: what is kept, what is undone, who sees what, and what to do about a conflict."""
+"""Section 4: what is kept, what is undone, who sees what, and what to do about a conflict."""
 
 from __future__ import annotations
 
