@@ -37,6 +37,10 @@ ALONE = [
 
 # What a page's examples need of the server, as a condition and in words.
 NEEDS = {
+    "cancellation.md": (
+        "current_setting('server_version_num')::int >= 140000",
+        "client_connection_check_interval, which came with PostgreSQL 14",
+    ),
     "errors.md": (
         "current_setting('server_version_num')::int >= 140000",
         "a pg_terminate_backend() that waits, which came with PostgreSQL 14",
