@@ -34,6 +34,7 @@ __all__ = [
     "NotSupportedError",
     "OperationTimeout",
     "OperationalError",
+    "PipelineAborted",
     "ProgrammingError",
     "QueryCanceledError",
     "TransactionRollbackError",
@@ -196,6 +197,15 @@ class OperationTimeout(OperationalError):
     The statement was cancelled on the server, and the connection is usable again after that, or it
     is closed. It is not a builtin `TimeoutError`: Python has no class that is this and an
     `OperationalError`, too.
+    """
+
+    __module__ = "psycoxide.aio"
+
+
+class PipelineAborted(OperationalError):
+    """A statement of a pipeline was not run, because another one of its group has failed.
+
+    Its `__cause__` is the error of that.
     """
 
     __module__ = "psycoxide.aio"

@@ -57,6 +57,107 @@ pub fn is_protocol_independent(text: &[u8]) -> bool {
     reads && is_single(text) && !SHOWING.iter().any(|name| holds(text, name))
 }
 
+/// Why a text cannot be sent together with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// It holds a semicolon between two statements.
+    Several,
+    /// It is a COPY.
+    Copy,
+}
+
+/// Checks that a text is one statement that is no COPY. Unlike the other questions it reads quotes
+/// and comments. It may err where the server reads them in another way, by a backslash: the server
+/// refuses several statements then.
+///
+/// # Errors
+/// What the text is instead.
+pub fn check_single(text: &[u8]) -> Result<(), Unfit> {
+    if is_copy(text) {
+        return Err(Unfit::Copy);
+    }
+    let mut rest = text;
+    let mut ended = false;
+    while let Some((first, after)) = rest.split_first() {
+        let length = blank(rest);
+        if length > 0 {
+            rest = rest.get(length..).unwrap_or_default();
+        } else if *first == b';' {
+            ended = true;
+            rest = after;
+        } else if ended {
+            return Err(Unfit::Several);
+        } else {
+            rest = rest.get(token(rest)..).unwrap_or_default();
+        }
+    }
+    Ok(())
+}
+
+/// Whether the first word behind comments is COPY.
+pub fn is_copy(text: &[u8]) -> bool {
+    let mut rest = text;
+    loop {
+        match blank(rest) {
+            0 => return begins_with(rest, &[b"copy"]),
+            length => rest = rest.get(length..).unwrap_or_default(),
+        }
+    }
+}
+
+/// The length of the white space or the comment at the start; 0 if there is none.
+fn blank(text: &[u8]) -> usize {
+    let spaces = text.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0x0b);
+    match (spaces.count(), text) {
+        (spaces @ 1.., _) => spaces,
+        (_, [b'-', b'-', ..]) => {
+            text.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(text.len())
+        }
+        (_, [b'/', b'*', ..]) => comment(text),
+        _ => 0,
+    }
+}
+
+/// The length of the comment at the start, which may hold others.
+fn comment(text: &[u8]) -> usize {
+    let (mut at, mut depth) = (0, 0);
+    loop {
+        match text.get(at..) {
+            Some([b'/', b'*', ..]) => (at, depth) = (at + 2, depth + 1),
+            Some([b'*', b'/', ..]) => (at, depth) = (at + 2, depth - 1),
+            Some([_, ..]) => at += 1,
+            _ => return text.len(),
+        }
+        if depth == 0 {
+            return at;
+        }
+    }
+}
+
+/// The length of what begins the text: something quoted, a word, or one other byte.
+fn token(text: &[u8]) -> usize {
+    let quoted = |begin: usize, end: &[u8]| {
+        let rest = text.get(begin..).unwrap_or_default();
+        memchr::memmem::find(rest, end).map_or(text.len(), |found| begin + found + end.len())
+    };
+    match text {
+        [quote @ (b'\'' | b'"'), ..] => quoted(1, &[*quote]),
+        [b'$', tag @ ..] => match tag.iter().position(|byte| !is_word(*byte)) {
+            Some(end)
+                if tag.get(end) == Some(&b'$') && !tag.first().is_some_and(u8::is_ascii_digit) =>
+            {
+                quoted(end + 2, text.get(..end + 2).unwrap_or_default())
+            }
+            _ => 1,
+        },
+        _ => text.iter().take_while(|byte| is_word(**byte) || **byte == b'$').count().max(1),
+    }
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()
+}
+
 /// Whether the first word is one of these lower-case words.
 fn begins_with(text: &[u8], words: &[&[u8]]) -> bool {
     let start = text.trim_ascii_start();
@@ -87,6 +188,47 @@ mod tests {
         }
         for text in ["select 1; select 2", "select ';'", "select $1", "do $$ $$", ";a"] {
             assert!(!is_single(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn statements_that_cannot_be_sent_together_are_found() {
+        for text in [
+            "",
+            ";",
+            "select 1 ; -- a; b\n ;",
+            "select ';' || \";\"",
+            "select 'it''s;'",
+            "select $$a;b$$, $_a1$;$$;$_a1$",
+            "select $1; ",
+            "/* ; /* ; */ ; */ select 1",
+            "select a$b;",
+            "do $$ begin; end $$",
+            "create function f() returns int as $x$ select 1; $x$ language sql;",
+            "selec\u{e9} ';'",
+            "copyright",
+            "(select 1)",
+            "'",
+            "$",
+            "$a",
+            "$a$ ; ",
+            "/*",
+            "--",
+        ] {
+            assert_eq!(check_single(text.as_bytes()), Ok(()), "{text}");
+        }
+        for text in [
+            "select 1; select 2",
+            ";a",
+            "select 'a'; 'b'",
+            "select $1;$2;$3",
+            "a$b;c$d",
+            "$a$;$a$;b",
+        ] {
+            assert_eq!(check_single(text.as_bytes()), Err(Unfit::Several), "{text}");
+        }
+        for text in ["copy t from stdin", " -- a\n/* b */ Copy t to stdout; select 1"] {
+            assert_eq!(check_single(text.as_bytes()), Err(Unfit::Copy), "{text}");
         }
     }
 

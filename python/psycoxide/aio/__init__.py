@@ -30,7 +30,7 @@ ends the statement on the server by itself, and is usable again after that, or c
 # `psycoxide.connect()` is another API: that of psycopg2.
 # """
 
-from psycoxide._exceptions import OperationTimeout
+from psycoxide._exceptions import OperationTimeout, PipelineAborted
 from psycoxide._rollback import Rollback
 from psycoxide.aio.connection import (
     AsyncConnection,
@@ -38,6 +38,7 @@ from psycoxide.aio.connection import (
     connect,
 )
 from psycoxide.aio.cursor import AsyncCursor
+from psycoxide.aio.pipeline import AsyncPipeline, AsyncPipelineResult
 from psycoxide.aio.transaction import AsyncTransaction
 from psycoxide.rows import (
     Record,
@@ -54,9 +55,12 @@ from psycoxide.rows import (
 __all__ = [
     "AsyncConnection",
     "AsyncCursor",
+    "AsyncPipeline",
+    "AsyncPipelineResult",
     "AsyncTransaction",
     "Connecting",  # only in aio
     "OperationTimeout",
+    "PipelineAborted",
     "Record",
     "Rollback",
     "args_row",

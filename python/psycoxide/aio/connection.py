@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 from psycoxide._exceptions import InterfaceError
 from psycoxide._psycopg import Channel
 from psycoxide.aio.cursor import AsyncCursor
+from psycoxide.aio.pipeline import AsyncPipeline
 from psycoxide.aio.transaction import AsyncTransaction
 from psycoxide.rows import TupleRow, tuple_row
 
@@ -231,6 +232,23 @@ class AsyncConnection(Generic[_Row]):
             deferrable=deferrable,
             shared=shared,
         )
+
+    def pipeline(self, *, atomic: bool = True, timeout: float | None = None) -> AsyncPipeline[_Row]:
+        """Return the block of a pipeline: `async with conn.pipeline() as p:`.
+
+        `p.execute()`, `p.fetch()`, `p.fetchrow()` and `p.fetchval()` queue a statement and return
+        a handle at once; the statements are sent together. `await` a handle for its result. The end
+        of the block, or `await p.sync()`, sends what was not sent yet, waits for all answers, and
+        raises the first error if the program has not seen it at its handle.
+
+        The statements up to there are a group: if one fails, those behind it are not run, and their
+        handles raise PipelineAborted. In autocommit mode the group is a transaction: all of its
+        statements have an effect, or none, also if the block raises. Within a transaction they
+        belong to that. With `atomic` false each statement stands alone.
+
+        `timeout` is how many seconds the block may take from its beginning on.
+        """
+        return AsyncPipeline(self, atomic=atomic, timeout=timeout)
 
     async def commit(self, *, timeout: float | None = None) -> None:
         """Commit the transaction that a statement began outside autocommit mode, if there is one.

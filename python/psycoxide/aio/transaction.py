@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from psycoxide._exceptions import ProgrammingError
 from psycoxide._rollback import Rollback
 from psycoxide._transactions import Block, current
+from psycoxide.aio.pipeline import refuse_in_pipeline
 
 if TYPE_CHECKING:
     from contextvars import Token
@@ -63,6 +64,7 @@ class AsyncTransaction:
     async def __aenter__(self) -> Self:
         if self._entered:
             raise ProgrammingError("the block of a transaction is entered once")
+        refuse_in_pipeline(self._connection)
         self._entered = True
         owns = not self._shared if ASYNC else False
         try:

@@ -13,7 +13,7 @@ or closed.
 `psycoxide.connect()` is another API: that of psycopg2.
 """
 
-from psycoxide._exceptions import OperationTimeout
+from psycoxide._exceptions import OperationTimeout, PipelineAborted
 from psycoxide._rollback import Rollback
 from psycoxide.rows import (
     Record,
@@ -31,12 +31,16 @@ from psycoxide.sync.connection import (
     connect,
 )
 from psycoxide.sync.cursor import Cursor
+from psycoxide.sync.pipeline import Pipeline, PipelineResult
 from psycoxide.sync.transaction import Transaction
 
 __all__ = [
     "Connection",
     "Cursor",
     "OperationTimeout",
+    "Pipeline",
+    "PipelineAborted",
+    "PipelineResult",
     "Record",
     "Rollback",
     "Transaction",

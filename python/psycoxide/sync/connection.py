@@ -14,6 +14,7 @@ from psycoxide._exceptions import InterfaceError
 from psycoxide._psycopg import Channel
 from psycoxide.rows import TupleRow, tuple_row
 from psycoxide.sync.cursor import Cursor
+from psycoxide.sync.pipeline import Pipeline
 from psycoxide.sync.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -224,6 +225,23 @@ class Connection(Generic[_Row]):
             deferrable=deferrable,
             shared=shared,
         )
+
+    def pipeline(self, *, atomic: bool = True, timeout: float | None = None) -> Pipeline[_Row]:
+        """Return the block of a pipeline: `with conn.pipeline() as p:`.
+
+        `p.execute()`, `p.fetch()`, `p.fetchrow()` and `p.fetchval()` queue a statement and return
+        a handle at once; the statements are sent together. `await` a handle for its result. The end
+        of the block, or `p.sync()`, sends what was not sent yet, waits for all answers, and
+        raises the first error if the program has not seen it at its handle.
+
+        The statements up to there are a group: if one fails, those behind it are not run, and their
+        handles raise PipelineAborted. In autocommit mode the group is a transaction: all of its
+        statements have an effect, or none, also if the block raises. Within a transaction they
+        belong to that. With `atomic` false each statement stands alone.
+
+        `timeout` is how many seconds the block may take from its beginning on.
+        """
+        return Pipeline(self, atomic=atomic, timeout=timeout)
 
     def commit(self, *, timeout: float | None = None) -> None:
         """Commit the transaction that a statement began outside autocommit mode, if there is one.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from psycoxide._exceptions import ProgrammingError
 from psycoxide._rollback import Rollback
 from psycoxide._transactions import Block, current
+from psycoxide.sync.pipeline import refuse_in_pipeline
 
 if TYPE_CHECKING:
     from contextvars import Token
@@ -62,6 +63,7 @@ class Transaction:
     def __enter__(self) -> Self:
         if self._entered:
             raise ProgrammingError("the block of a transaction is entered once")
+        refuse_in_pipeline(self._connection)
         self._entered = True
         owns = False
         try:

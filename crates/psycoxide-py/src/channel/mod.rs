@@ -4,6 +4,7 @@
 //! makes an operation, and runs it by the driver of its kind. So a method returns its result on a
 //! blocking channel, and on the channel of an event loop what a coroutine awaits.
 
+mod pipeline;
 mod rows;
 mod statement;
 mod transaction;
@@ -288,5 +289,6 @@ impl Channel {
 
 /// Exports `Channel`.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    pipeline::register(module)?;
     module.add_class::<Channel>()
 }

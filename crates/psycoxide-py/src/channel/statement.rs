@@ -77,7 +77,7 @@ impl Operation for Query {
 static TEMPLATE_PARTS: Lazy = Lazy::new("psycoxide._templates", "parts");
 
 /// Whether a query is a template (`t"..."`, from Python 3.14 on).
-fn is_template(query: &Bound<'_, PyAny>) -> bool {
+pub(super) fn is_template(query: &Bound<'_, PyAny>) -> bool {
     if query.is_instance_of::<PyString>() {
         return false;
     }
@@ -87,14 +87,13 @@ fn is_template(query: &Bound<'_, PyAny>) -> bool {
 }
 
 impl Channel {
-    /// The request for a query with its parameters merged in, and whether it may be sent while
-    /// others are under way.
-    fn request(
+    /// A query with its parameters merged in, which the cursor notes.
+    pub(super) fn text(
         slf: &Bound<'_, Self>,
         cursor: &Bound<'_, Cursor>,
         query: &Bound<'_, PyAny>,
         params: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<(Request, bool)> {
+    ) -> PyResult<Vec<u8>> {
         let py = slf.py();
         let sql = match is_template(query) {
             false => Cursor::merge_to_run(cursor, query, params)?,
@@ -115,14 +114,26 @@ impl Channel {
         if sql.is_empty() {
             return Err(error::programming("can't execute an empty query"));
         }
-        let connection = Self::connection(slf).get();
-        connection.refuse_tpc_prepared(py, "execute")?;
+        Self::connection(slf).get().refuse_tpc_prepared(py, "execute")?;
         cursor.get().note_query(py, &sql);
+        Ok(sql)
+    }
+
+    /// The request for a query with its parameters merged in, and whether it may be sent while
+    /// others are under way.
+    fn request(
+        slf: &Bound<'_, Self>,
+        cursor: &Bound<'_, Cursor>,
+        query: &Bound<'_, PyAny>,
+        params: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<(Request, bool)> {
+        let sql = Self::text(slf, cursor, query, params)?;
+        let connection = Self::connection(slf).get();
         let pipelined = is_pipelinable(&sql);
         // A statement that reads the same by both protocols can go in one flush with a BEGIN; so
         // can one that writes, unless a rule gives it rows.
         let flexible = is_protocol_independent(&sql) || pipelined && is_single(&sql);
-        let request = match flexible && connection.state(py).begins() {
+        let request = match flexible && connection.state(slf.py()).begins() {
             true => Request::statement(sql),
             false => Request::query(sql),
         };

@@ -124,7 +124,7 @@ fn command(sql: Vec<u8>) -> impl Operation<Output = ()> {
 
 impl Channel {
     /// The connection does not belong to this block, if it did.
-    fn disown(&self, block: &Bound<'_, PyAny>) {
+    pub(super) fn disown(&self, block: &Bound<'_, PyAny>) {
         let mut state = self.state.lock(block.py());
         let old = state.owner.take_if(|owner| owner.is(block));
         drop(state);

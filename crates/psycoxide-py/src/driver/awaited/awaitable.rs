@@ -93,7 +93,7 @@ impl Awaitable {
     }
 
     /// Gives the answer, and wakes the task.
-    pub(super) fn answer(&self, py: Python<'_>, answer: PyResult<Reply>) {
+    pub fn answer(&self, py: Python<'_>, answer: PyResult<Reply>) {
         let mut state = self.state.lock(py);
         if !matches!(state.stage, Stage::Waiting) {
             return;
