@@ -982,6 +982,7 @@ class Channel:
         group: PipelineGroup,
         statements: list[PipelineStatement],
         atomic: bool,
+        follows: bool,
         begins: bool,
         commits: bool,
         timeout: float | None,

@@ -337,6 +337,25 @@ async def test_a_cancelled_block_leaves_nothing(conn_):  # only in aio
                 await handle.result()
 
 
+@pytest.mark.parametrize("atomic", [True, False])
+async def test_the_cancel_request_for_another_task_does_not_hit_it(proven, atomic):  # only in aio
+    async def run(first):
+        async with proven.pipeline(atomic=atomic) as p:
+            for n in range(first, first + 20):
+                p.execute("insert into piped values (%s, pg_sleep(0.001)::text)", (n,))
+
+    for n in range(20):
+        slow = aspawn(proven.fetchval, "select pg_sleep(30)")
+        await asleep(0.01)
+        task = aspawn(run, n * 20)
+        await asleep(0)
+        slow.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await ajoin(slow)
+        await ajoin(task)
+    assert await contents(proven) == list(range(400))
+
+
 async def test_a_cancelled_awaiter_is_no_cancelled_statement(proven):  # only in aio
     async with proven.pipeline() as p:
         slow = p.fetchval("select 1 from pg_sleep(0.3)")

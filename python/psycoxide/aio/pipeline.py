@@ -218,6 +218,7 @@ class AsyncPipeline(Generic[_Row]):
                 self._group,
                 statements,
                 self._atomic,
+                not first,
                 own and first,
                 own and last,
                 left(self._until),

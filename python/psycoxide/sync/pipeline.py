@@ -212,6 +212,7 @@ class Pipeline(Generic[_Row]):
                 self._group,
                 statements,
                 self._atomic,
+                not first,
                 own and first,
                 own and last,
                 left(self._until),

@@ -434,7 +434,7 @@ impl Operation for Part {
 impl Drop for Part {
     fn drop(&mut self) {
         if !self.unsent.is_empty() || !self.under_way.is_empty() {
-            Python::attach(|py| {
+            Python::try_attach(|py| {
                 self.give_up(py, &error::operational("the statement was given up"))
             });
         }
@@ -502,14 +502,17 @@ impl Channel {
         })
     }
 
-    /// start_part(group, statements, atomic, begins, commits, timeout) -- Sends statements. Returns
-    /// what awaits the end of that, or None if it has ended.
-    #[pyo3(signature = (group, statements, atomic, begins, commits, timeout, /))]
+    /// start_part(group, statements, atomic, follows, begins, commits, timeout) -- Sends statements.
+    /// Returns what awaits the end of that, or None if it has ended. `follows`: they are not the
+    /// first of their group.
+    #[pyo3(signature = (group, statements, atomic, follows, begins, commits, timeout, /))]
+    #[expect(clippy::too_many_arguments, reason = "called by Python alone")]
     fn start_part(
         slf: &Bound<'_, Self>,
         group: Py<PipelineGroup>,
         statements: Vec<Py<PipelineStatement>>,
         atomic: bool,
+        follows: bool,
         begins: bool,
         commits: bool,
         timeout: Option<f64>,
@@ -534,8 +537,10 @@ impl Channel {
             return Ok(None);
         };
         let session = Self::connection(slf).get().any_session();
-        // Then it is sent as a whole.
-        let pipelined = session.and_then(|session| session.ask(Engine::pipelines)) == Some(true);
+        // Behind a statement of another task it could be hit by the cancel request for that. And
+        // only what is sent as a whole can be followed.
+        let pipelines = session.and_then(|session| session.ask(Engine::pipelines)) == Some(true);
+        let pipelined = atomic && follows && pipelines;
         let timeout = seconds(timeout)?.or_else(|| this.state.lock(py).timeout);
         let options = CallOptions { timeout, pipelined, ..CallOptions::default() };
         let call = Call { operation: Box::new(Running::new(part)), options };
