@@ -11,7 +11,7 @@ import weakref
 import pytest
 
 import psycoxide
-from psycoxide import extensions, extras
+from psycoxide import extensions, extras, rows
 from psycoxide._psycopg import Channel
 
 
@@ -164,14 +164,27 @@ def loop_drivers(cls, conn):
     yield referred(channel, "LoopDriver"), channel.connection
 
 
+def streams(asynchronous):
+    def pairs(cls, conn):
+        channel = Channel(asynchronous, 5.0)
+        cursor = channel.cursor()
+        made = channel.stream(cursor, "SELECT 1", None, rows.dict_row, None)
+        yield made, channel
+        yield made, cursor
+
+    return pairs
+
+
 def referred(made, name):
     """The object of a class that an object holds."""
     return next(each for each in gc.get_referents(made) if type(each).__name__ == name)
 
 
 HOLDERS = {
+    "AsyncRowIterator": streams(asynchronous=True),
     "Awaitable": awaitables,
     "Channel": channels,
+    "RowIterator": streams(asynchronous=False),
     "LoopDriver": loop_drivers,
     "connection": connections,
     "ReplicationConnection": connections,

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from typing_extensions import assert_type
 
 import psycoxide
-from psycoxide import errorcodes, errors, extensions, extras, pool, rows, sql, tz
+from psycoxide import aio, errorcodes, errors, extensions, extras, pool, rows, sql, sync, tz
 from psycoxide.extensions import Column, Notify, Xid, connection, cursor
 from psycoxide.extras import DictRow, RealDictRow
 
@@ -327,6 +327,24 @@ def numbered_row(cursor: rows.Described) -> rows.RowMaker[tuple[int, rows.TupleR
 
 def row_of_plain_cursors(cursor: cursor) -> rows.RowMaker[str]:
     return lambda values: str(values[0])
+
+
+async def streams(conn: aio.AsyncConnection[rows.TupleRow]) -> None:
+    async for row in conn.stream("SELECT %s", (1,)):
+        assert_type(row, "tuple[Any, ...]")
+    async with conn.stream("SELECT 1", row_factory=rows.class_row(Item), timeout=1) as items:
+        assert_type(await anext(items), Item)
+        assert_type([item async for item in items], "list[Item]")
+    async with conn.cursor(row_factory=rows.dict_row) as cur:
+        async for mapping in cur.stream("SELECT 1"):
+            assert_type(mapping, "dict[str, Any]")
+
+
+def streams_without_a_loop(conn: sync.Connection[rows.TupleRow]) -> None:
+    for row in conn.stream("SELECT %s", (1,)):
+        assert_type(row, "tuple[Any, ...]")
+    with conn.stream("SELECT 1", row_factory=rows.class_row(Item)) as items:
+        assert_type(next(items), Item)
 
 
 Made = TypeVar("Made")

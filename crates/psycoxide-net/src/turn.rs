@@ -101,6 +101,11 @@ impl Turn {
         self.owner.load(Ordering::SeqCst) == NOBODY && self.gate.try_lock().is_ok()
     }
 
+    /// Whether the calling thread has it.
+    pub fn is_mine(&self) -> bool {
+        self.owner.load(Ordering::SeqCst) == me()
+    }
+
     /// Gives the turn back.
     pub fn release(&self) {
         self.owner.store(NOBODY, Ordering::SeqCst);

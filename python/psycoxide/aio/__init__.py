@@ -39,6 +39,7 @@ from psycoxide.aio.connection import (
 )
 from psycoxide.aio.cursor import AsyncCursor
 from psycoxide.aio.pipeline import AsyncPipeline, AsyncPipelineResult
+from psycoxide.aio.stream import AsyncStream
 from psycoxide.aio.transaction import AsyncTransaction
 from psycoxide.rows import (
     Record,
@@ -57,6 +58,7 @@ __all__ = [
     "AsyncCursor",
     "AsyncPipeline",
     "AsyncPipelineResult",
+    "AsyncStream",
     "AsyncTransaction",
     "Connecting",  # only in aio
     "OperationTimeout",

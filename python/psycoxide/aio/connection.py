@@ -14,6 +14,7 @@ from psycoxide._exceptions import InterfaceError
 from psycoxide._psycopg import Channel
 from psycoxide.aio.cursor import AsyncCursor
 from psycoxide.aio.pipeline import AsyncPipeline
+from psycoxide.aio.stream import AsyncStream
 from psycoxide.aio.transaction import AsyncTransaction
 from psycoxide.rows import TupleRow, tuple_row
 
@@ -188,6 +189,46 @@ class AsyncConnection(Generic[_Row]):
         Raises what `execute()` raises.
         """
         return await self._channel.fetchval(query, params, timeout)
+
+    @overload
+    def stream(
+        self, query: Query, params: Vars = None, *, timeout: float | None = None
+    ) -> AsyncStream[_Row]: ...
+    @overload
+    def stream(
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        row_factory: RowFactory[_R],
+        timeout: float | None = None,
+    ) -> AsyncStream[_R]: ...
+    def stream(
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        row_factory: RowFactory[Any] | None = None,
+        timeout: float | None = None,
+    ) -> AsyncStream[Any]:
+        """Iterate over the rows of a query while they arrive: `async for row in conn.stream(...)`.
+
+        Memory stays constant: no more is read from the server while the loop is busy with the rows
+        that have arrived. There is neither a cursor on the server nor a transaction. The query runs
+        when the first row is asked for, and is one statement.
+
+        Other calls on the connection wait until the stream has ended; the task that reads it gets
+        ProgrammingError from them. Leaving the loop early cancels the query on the server; within a
+        transaction that makes the transaction fail, unless all rows had been sent by then. If an
+        exception may leave the loop, `async with conn.stream(...) as rows:` ends the stream at
+        once; otherwise it ends when its last reference goes.
+
+        `row_factory` makes the rows. `timeout` is how many seconds each wait for more rows may
+        take. Raises what `execute()` raises, perhaps after some rows.
+        """
+        factory = self.row_factory if row_factory is None else row_factory
+        cursor = self._channel.cursor()
+        return AsyncStream(self._channel.stream(cursor, query, params, factory, timeout))
 
     @overload
     def cursor(self) -> AsyncCursor[_Row]: ...

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
 from psycoxide._exceptions import InterfaceError, ProgrammingError
+from psycoxide.aio.stream import AsyncStream
 from psycoxide.rows import tuple_row
 
 if TYPE_CHECKING:
@@ -144,6 +145,14 @@ class AsyncCursor(Generic[_Row]):
     ) -> None:
         channel = self._channel
         await channel.executemany(self._native, query, items, returning, rowcount, timeout)
+
+    def stream(
+        self, query: Query, params: Vars = None, *, timeout: float | None = None
+    ) -> AsyncStream[_Row]:
+        """Iterate over the rows of a query while they arrive. See `AsyncConnection.stream()`."""
+        self._maker = None
+        rows = self._channel.stream(self._native, query, params, self._row_factory, timeout)
+        return AsyncStream(rows)
 
     # ---- the result -----------------------------------------------------------------------------
 

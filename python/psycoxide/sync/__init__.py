@@ -32,6 +32,7 @@ from psycoxide.sync.connection import (
 )
 from psycoxide.sync.cursor import Cursor
 from psycoxide.sync.pipeline import Pipeline, PipelineResult
+from psycoxide.sync.stream import Stream
 from psycoxide.sync.transaction import Transaction
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "PipelineResult",
     "Record",
     "Rollback",
+    "Stream",
     "Transaction",
     "args_row",
     "class_row",

@@ -15,6 +15,7 @@ from psycoxide._psycopg import Channel
 from psycoxide.rows import TupleRow, tuple_row
 from psycoxide.sync.cursor import Cursor
 from psycoxide.sync.pipeline import Pipeline
+from psycoxide.sync.stream import Stream
 from psycoxide.sync.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -181,6 +182,46 @@ class Connection(Generic[_Row]):
         Raises what `execute()` raises.
         """
         return self._channel.fetchval(query, params, timeout)
+
+    @overload
+    def stream(
+        self, query: Query, params: Vars = None, *, timeout: float | None = None
+    ) -> Stream[_Row]: ...
+    @overload
+    def stream(
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        row_factory: RowFactory[_R],
+        timeout: float | None = None,
+    ) -> Stream[_R]: ...
+    def stream(
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        row_factory: RowFactory[Any] | None = None,
+        timeout: float | None = None,
+    ) -> Stream[Any]:
+        """Iterate over the rows of a query while they arrive: `for row in conn.stream(...)`.
+
+        Memory stays constant: no more is read from the server while the loop is busy with the rows
+        that have arrived. There is neither a cursor on the server nor a transaction. The query runs
+        when the first row is asked for, and is one statement.
+
+        Other calls on the connection wait until the stream has ended; the thread that reads it gets
+        ProgrammingError from them. Leaving the loop early cancels the query on the server; within a
+        transaction that makes the transaction fail, unless all rows had been sent by then. If an
+        exception may leave the loop, `with conn.stream(...) as rows:` ends the stream at
+        once; otherwise it ends when its last reference goes.
+
+        `row_factory` makes the rows. `timeout` is how many seconds each wait for more rows may
+        take. Raises what `execute()` raises, perhaps after some rows.
+        """
+        factory = self.row_factory if row_factory is None else row_factory
+        cursor = self._channel.cursor()
+        return Stream(self._channel.stream(cursor, query, params, factory, timeout))
 
     @overload
     def cursor(self) -> Cursor[_Row]: ...

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
 from psycoxide._exceptions import InterfaceError, ProgrammingError
 from psycoxide.rows import tuple_row
+from psycoxide.sync.stream import Stream
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -124,6 +125,14 @@ class Cursor(Generic[_Row]):
     ) -> None:
         channel = self._channel
         channel.executemany(self._native, query, items, returning, rowcount, timeout)
+
+    def stream(
+        self, query: Query, params: Vars = None, *, timeout: float | None = None
+    ) -> Stream[_Row]:
+        """Iterate over the rows of a query while they arrive. See `Connection.stream()`."""
+        self._maker = None
+        rows = self._channel.stream(self._native, query, params, self._row_factory, timeout)
+        return Stream(rows)
 
     # ---- the result -----------------------------------------------------------------------------
 

@@ -208,6 +208,10 @@ fn pause(link: &Link, wants: Option<Interest>) -> Option<Stop> {
     if engine.offers_rows() {
         return Some(Stop::Rows);
     }
+    // Rows of a buffer that is not full are offered when there is nothing else to read.
+    if wants.is_some() && engine.offers_arrived_rows() {
+        return Some(Stop::Rows);
+    }
     // Nothing is waited for when COPY FROM has sent everything: the server only speaks if something
     // is wrong.
     let sent = wants.is_some_and(|interest| !interest.contains(Interest::WRITE));

@@ -1,14 +1,19 @@
 //! How an operation is ended before its time.
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use psycoxide_proto::{Engine, Event, Outcome};
 
-use super::{Session, Stop};
+use super::{Session, Step, Stop};
 
 /// The most notifications that may queue up while an operation is given up: a flood of them must
 /// not fill the memory.
 const MAX_BACKLOG: usize = 100_000;
+
+/// How many steps are spent on what may be the last of an answer, before the server is told to end
+/// it.
+const MAX_SKIMS: usize = 64;
 
 impl Session {
     /// Asks the server to cancel the operation under way, then reads the rest of its answer, and
@@ -64,43 +69,59 @@ impl Session {
     fn take_rest(&self, until: Instant, reason: &[u8]) -> Option<Outcome> {
         let mut first = None;
         loop {
-            match self.drive(Some(until)) {
-                Ok(Stop::Event(Event::Done(outcome))) => {
+            match self.discard(self.drive(Some(until)).ok()?, reason) {
+                ControlFlow::Break(None) => return None,
+                ControlFlow::Break(Some(outcome)) => {
                     first.get_or_insert(outcome);
                     if self.ask(Engine::requests_in_flight).unwrap_or_default() == 0 {
                         return first;
                     }
                 }
-                Ok(Stop::Event(event)) => {
-                    let refused = match event {
-                        Event::CopyIn(_) | Event::CopyBoth(_) => {
-                            self.with_engine(|engine| engine.copy_fail(reason))
-                        }
-                        _ => Ok(()),
-                    };
-                    if refused.is_err() {
-                        return None;
-                    }
-                }
-                Ok(Stop::Hungry) => {
-                    if self.with_engine(|engine| engine.copy_fail(reason)).is_err() {
-                        return None;
-                    }
-                }
-                Ok(Stop::Backlog) => {
-                    // Notifications are kept for the program, which may be waiting for them. The
-                    // engine itself bounds the notices.
-                    if self.ask(Engine::pending_notifications).unwrap_or_default() > MAX_BACKLOG {
-                        return None;
-                    }
-                }
-                Ok(Stop::Rows) => self.keep_rows(),
-                Ok(Stop::Interrupted) => {}
-                Ok(Stop::Expired) | Err(_) => return None,
+                ControlFlow::Continue(()) => {}
             }
             if Instant::now() >= until {
                 return None;
             }
         }
+    }
+
+    /// Reads what has arrived of an answer that nobody wants. Returns the outcome if that is all of
+    /// it. Never waits.
+    pub fn skim(&self, reason: &[u8]) -> Option<Outcome> {
+        for _ in 0..MAX_SKIMS {
+            let stop = match self.step().ok()? {
+                Step::Stop(stop) => stop,
+                Step::Yield => continue,
+                Step::Wait(_) => break,
+            };
+            if let ControlFlow::Break(outcome) = self.discard(stop, reason) {
+                return outcome;
+            }
+        }
+        None
+    }
+
+    /// Handles a stop of an operation that is being ended. Breaks with its outcome, or with `None`
+    /// if it cannot be ended.
+    fn discard(&self, stop: Stop, reason: &[u8]) -> ControlFlow<Option<Outcome>> {
+        match stop {
+            Stop::Event(Event::Done(outcome)) => return ControlFlow::Break(Some(outcome)),
+            Stop::Event(Event::CopyIn(_) | Event::CopyBoth(_)) | Stop::Hungry => {
+                if self.with_engine(|engine| engine.copy_fail(reason)).is_err() {
+                    return ControlFlow::Break(None);
+                }
+            }
+            // Notifications are kept for the program, which may be waiting for them. The engine
+            // itself bounds the notices.
+            Stop::Backlog
+                if self.ask(Engine::pending_notifications).unwrap_or_default() > MAX_BACKLOG =>
+            {
+                return ControlFlow::Break(None);
+            }
+            Stop::Rows => drop(self.take_rows()),
+            Stop::Expired => return ControlFlow::Break(None),
+            Stop::Event(_) | Stop::Backlog | Stop::Interrupted => {}
+        }
+        ControlFlow::Continue(())
     }
 }

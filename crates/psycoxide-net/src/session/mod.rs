@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use psycoxide_proto::{Engine, Phase, Rows};
+use psycoxide_proto::{Columns, Engine, Phase, Rows};
 
 pub use driving::{Step, Stop};
 pub use snapshot::SessionSnapshot;
@@ -219,6 +219,14 @@ impl Session {
     /// Tells the operation under way to offer no more rows before it is over.
     pub fn keep_rows(&self) {
         self.with_engine(Engine::keep_rows);
+    }
+
+    /// Takes the rows that the operation under way offers, with their columns.
+    pub fn take_rows(&self) -> Option<(Arc<Columns>, Rows)> {
+        self.with_engine(|engine| match engine.offers_rows() {
+            true => engine.take_rows(),
+            false => engine.take_arrived_rows(),
+        })
     }
 
     /// Gives rows that were read back to the engine.

@@ -4,9 +4,11 @@
 //! makes an operation, and runs it by the driver of its kind. So a method returns its result on a
 //! blocking channel, and on the channel of an event loop what a coroutine awaits.
 
+mod hold;
 mod pipeline;
 mod rows;
 mod statement;
+mod stream;
 mod transaction;
 mod two_phase;
 
@@ -23,11 +25,12 @@ use pyo3::types::PyDict;
 use crate::connection::{Connecting, Connection, Waiter};
 use crate::conventions::Conventions;
 use crate::cursor::Cursor;
-use crate::driver::awaited::{Awaitable, Call, CallOptions, LoopDriver};
+use crate::driver::awaited::{Awaitable, Call, CallOptions, LoopDriver, What};
 use crate::driver::{
     CallLimit, Next, Operation, OperationContext, Reply, RowSink, Running, TurnGuard,
 };
 use crate::guarded::Guarded;
+use hold::KeptOperation;
 
 /// Channel(asynchronous, cancel_timeout)
 ///
@@ -49,6 +52,10 @@ struct State {
     owner: Option<Py<PyAny>>,
     /// The outermost block of a transaction, while it is entered.
     entered: Option<Py<PyAny>>,
+    /// The operation that keeps its place between calls, on a blocking channel.
+    kept: Option<KeptOperation>,
+    /// The number of the last of them.
+    last_kept: u64,
 }
 
 /// An operation without an output of its own: it gives `None`.
@@ -101,10 +108,9 @@ impl Channel {
         options: CallOptions,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (py, this) = (slf.py(), slf.get());
-        let timeout = options.timeout.or_else(|| this.state.lock(py).timeout);
-        let options = CallOptions { timeout, ..options };
+        let options = this.with_timeout(py, options);
         if let Some(driver) = &this.driver {
-            let call = Call { operation: Box::new(Running::new(operation)), options };
+            let call = Call { what: What::Run(Box::new(Running::new(operation))), options };
             let driver = driver.bind(py);
             let awaitable = if options.detached {
                 LoopDriver::begin(driver, None, call)?;
@@ -114,15 +120,28 @@ impl Channel {
             };
             return Ok(Bound::new(py, awaitable)?.into_any());
         }
+        if options.shielded {
+            this.take_place_away(py);
+        }
         let connection = this.connection.bind(py);
         let turn = match options.connects {
             true => TurnGuard::take_any(connection, connection.get().session()?)?,
             false => TurnGuard::take(connection)?,
         };
-        let patience = (!options.connects && !options.shielded).then_some(this.cancel_timeout);
-        let limit = timeout.map(|timeout| CallLimit { until: Instant::now() + timeout, patience });
-        let reply = turn.within(limit).run(operation);
+        let reply = turn.within(this.limit(options)).run(operation);
         Ok(reply?.made(py)?.into_bound(py))
+    }
+
+    /// The options of a call with the connection's time limit, if they have none.
+    fn with_timeout(&self, py: Python<'_>, options: CallOptions) -> CallOptions {
+        let timeout = options.timeout.or_else(|| self.state.lock(py).timeout);
+        CallOptions { timeout, ..options }
+    }
+
+    /// The time limit of a call that waits itself.
+    fn limit(&self, options: CallOptions) -> Option<CallLimit> {
+        let patience = (!options.connects && !options.shielded).then_some(self.cancel_timeout);
+        options.timeout.map(|timeout| CallLimit { until: Instant::now() + timeout, patience })
     }
 
     /// Gives a reply that is there already: returns its result, or what a coroutine awaits.
@@ -227,6 +246,7 @@ impl Channel {
         let (py, this) = (slf.py(), slf.get());
         match (&this.driver, this.connection.bind(py).get().any_session()) {
             (Some(driver), _) => LoopDriver::close(driver.bind(py)),
+            (None, Some(session)) if this.drop_kept(py) => session.close(),
             (None, Some(session)) => match session.turn().is_free() {
                 true => session.close(),
                 // Another thread waits for the socket: it wakes up and finds out.
@@ -272,13 +292,10 @@ impl Channel {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.connection)?;
         visit.call(&self.driver)?;
-        match self.state.visited(&visit) {
-            Some(state) => {
-                visit.call(&state.owner)?;
-                visit.call(&state.entered)
-            }
-            None => Ok(()),
-        }
+        let Some(state) = self.state.visited(&visit) else { return Ok(()) };
+        visit.call(&state.owner)?;
+        visit.call(&state.entered)?;
+        state.kept.as_ref().map_or(Ok(()), |kept| kept.traverse(&visit))
     }
 
     fn __clear__(&self, py: Python<'_>) {
@@ -290,5 +307,6 @@ impl Channel {
 /// Exports `Channel`.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     pipeline::register(module)?;
+    stream::register(module)?;
     module.add_class::<Channel>()
 }

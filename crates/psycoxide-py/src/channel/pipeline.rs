@@ -17,7 +17,7 @@ use pyo3::types::{PyBytes, PyList};
 use super::rows::{Rows, Want};
 use super::{Channel, Silent, seconds};
 use crate::cursor::Cursor;
-use crate::driver::awaited::{Awaitable, Call, CallOptions, LoopDriver};
+use crate::driver::awaited::{Awaitable, Call, CallOptions, LoopDriver, What};
 use crate::driver::{Next, Operation, OperationContext, Reply, Running};
 use crate::error;
 use crate::guarded::Guarded;
@@ -543,7 +543,7 @@ impl Channel {
         let pipelined = atomic && follows && pipelines;
         let timeout = seconds(timeout)?.or_else(|| this.state.lock(py).timeout);
         let options = CallOptions { timeout, pipelined, ..CallOptions::default() };
-        let call = Call { operation: Box::new(Running::new(part)), options };
+        let call = Call { what: What::Run(Box::new(Running::new(part))), options };
         let driver = driver.bind(py);
         let awaitable = Bound::new(py, Awaitable::waiting(driver))?;
         LoopDriver::begin(driver, Some(&awaitable), call)?;

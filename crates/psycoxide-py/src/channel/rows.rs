@@ -43,7 +43,7 @@ pub struct Rows {
 }
 
 /// What becomes of a row's tuple.
-enum Shape {
+pub(super) enum Shape {
     Tuple,
     /// A dict with these keys.
     Dict(Vec<Py<PyString>>),
@@ -77,10 +77,15 @@ impl Rows {
 }
 
 impl Shape {
-    fn of(cursor: &Bound<'_, Cursor>, factory: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+    /// Whether a row factory leaves rows as they are.
+    pub fn is_tuple(factory: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(factory.is(TUPLE_ROW.bind(factory.py())?))
+    }
+
+    pub fn of(cursor: &Bound<'_, Cursor>, factory: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let py = cursor.py();
         let Some(factory) = factory else { return Ok(Self::Tuple) };
-        Ok(if factory.is(TUPLE_ROW.bind(py)?) {
+        Ok(if Self::is_tuple(factory)? {
             Self::Tuple
         } else if factory.is(DICT_ROW.bind(py)?) {
             Self::Dict(Cursor::column_names(cursor)?)
@@ -94,7 +99,7 @@ impl Shape {
         })
     }
 
-    fn row<'py>(&self, row: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    pub fn row<'py>(&self, row: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = row.py();
         match self {
             Self::Tuple => Ok(row),
@@ -107,6 +112,13 @@ impl Shape {
             }
             Self::Scalar => first(&row),
             Self::Made(maker) => maker.bind(py).call1((row,)),
+        }
+    }
+
+    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self {
+            Self::Made(maker) => visit.call(maker),
+            _ => Ok(()),
         }
     }
 
@@ -182,9 +194,6 @@ impl Making for Rows {
         visit.call(&self.cursor)?;
         visit.call(&self.row_factory)?;
         visit.call(&self.made)?;
-        match &self.shape {
-            Some(Shape::Made(maker)) => visit.call(maker),
-            _ => Ok(()),
-        }
+        self.shape.as_ref().map_or(Ok(()), |shape| shape.traverse(visit))
     }
 }

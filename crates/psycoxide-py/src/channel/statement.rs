@@ -121,7 +121,7 @@ impl Channel {
 
     /// The request for a query with its parameters merged in, and whether it may be sent while
     /// others are under way.
-    fn request(
+    pub(super) fn request(
         slf: &Bound<'_, Self>,
         cursor: &Bound<'_, Cursor>,
         query: &Bound<'_, PyAny>,

@@ -64,6 +64,8 @@ pub struct State {
     /// Opened with `async=1`: psycopg2's rules hold, which forbid transactions, named cursors,
     /// COPY, large objects and the like.
     pub asynchronous: bool,
+    /// An operation keeps its turn between two calls.
+    pub has_place: bool,
     /// Inside `with connection:`.
     pub entered: bool,
     /// How transactions begin.

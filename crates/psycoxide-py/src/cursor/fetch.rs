@@ -54,6 +54,11 @@ impl Cursor {
         found.ok_or_else(nothing_to_fetch)
     }
 
+    /// Whether the client holds a row that was not read yet.
+    pub fn is_row_left(slf: &Bound<'_, Self>) -> bool {
+        slf.get().state(slf.py()).fetched.left().is_some_and(|left| left > 0)
+    }
+
     /// The next row that the client holds; `None` after the last one.
     #[inline(always)]
     pub fn next_row<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {

@@ -65,6 +65,9 @@ struct State {
     arraysize: i64,
     itersize: i64,
     forward_only: bool,
+    /// The raw rows of each result go back to the session, so that the next rows arrive where these
+    /// were.
+    returns_memory: bool,
     fetched: Fetched,
     named: Named,
 }
@@ -105,6 +108,7 @@ impl Cursor {
                 arraysize: 1,
                 itersize: 2000,
                 forward_only: false,
+                returns_memory: false,
                 fetched: Fetched::default(),
                 named: Named::default(),
             }),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use psycoxide_proto::{Columns, Outcome, QueryResult, ResultKind, Row, RowIter, Tag};
+use psycoxide_proto::{Columns, Outcome, QueryResult, ResultKind, Row, RowIter, Rows, Tag};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
@@ -175,21 +175,23 @@ impl Fetched {
 
 impl Cursor {
     /// Forgets the last statement's result.
-    pub(super) fn reset(&self, py: Python<'_>) {
+    pub fn reset(&self, py: Python<'_>) {
         drop(self.forget(py));
     }
 
     /// The same; returns the result, whose memory can be used again. The raw rows of a named cursor
-    /// go back to the session, so that its next rows arrive where the last ones were.
+    /// and of a stream go back to the session, so that the next rows arrive where the last ones
+    /// were.
     fn forget(&self, py: Python<'_>) -> Option<Arc<Tuples>> {
-        let (tuples, ahead) = self.state(py).fetched.clear();
+        let mut state = self.state(py);
+        let (tuples, ahead) = state.fetched.clear();
+        let returns_memory = state.returns_memory || self.name().is_some();
+        drop(state);
         let description = self.objects(py).description.take();
         // Dropped after the locks: destructors of Python objects may come back here.
         drop((ahead, description));
         let mut tuples = tuples?;
-        if self.name().is_some()
-            && let Some(tuples) = Arc::get_mut(&mut tuples)
-        {
+        if returns_memory && let Some(tuples) = Arc::get_mut(&mut tuples) {
             let rows = std::mem::take(&mut tuples.result.rows);
             if let Ok(session) = self.connection(py).and_then(|conn| conn.get().unclosed_session())
             {
@@ -267,6 +269,36 @@ impl Cursor {
         fetched.lastrowid = lastrowid;
         drop(state);
         drop(old);
+        Ok(())
+    }
+
+    /// Prepares for a result that comes in portions.
+    pub fn begin_portions(slf: &Bound<'_, Self>) {
+        let this = slf.get();
+        this.reset(slf.py());
+        this.state(slf.py()).returns_memory = true;
+    }
+
+    /// Takes over rows of a result that is still arriving, in place of those before them.
+    pub fn take_portion(slf: &Bound<'_, Self>, columns: Arc<Columns>, rows: Rows) -> PyResult<()> {
+        let kind = ResultKind::Tuples;
+        let result = QueryResult { kind, columns: Some(columns), rows, ..QueryResult::default() };
+        let outcome = Outcome { result: Some(Box::new(result)), ..Outcome::default() };
+        Self::take_outcome(slf, outcome)?;
+        slf.get().state(slf.py()).fetched.rowcount = -1;
+        Ok(())
+    }
+
+    /// Takes over the end of such a result, before which `given` rows were taken.
+    pub fn take_last_portion(
+        slf: &Bound<'_, Self>,
+        outcome: Outcome,
+        given: usize,
+    ) -> PyResult<()> {
+        Self::take_outcome(slf, outcome)?;
+        let mut state = slf.get().state(slf.py());
+        state.returns_memory = false;
+        state.fetched.rowcount += i64::try_from(given).unwrap_or_default();
         Ok(())
     }
 

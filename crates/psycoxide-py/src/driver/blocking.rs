@@ -49,6 +49,7 @@ pub fn drive(
             Ok(stop @ (Stop::Event(_) | Stop::Hungry)) => return Ok(stop),
             Ok(Stop::Backlog) => deliver(connection, session)?,
             Ok(Stop::Expired) => {}
+            Ok(Stop::Rows) if sink.is_none() => return Ok(Stop::Rows),
             Ok(stop @ (Stop::Interrupted | Stop::Rows)) => {
                 if matches!(stop, Stop::Rows)
                     && !sink.as_deref_mut().is_some_and(|sink| offer(py, session, sink))
@@ -95,7 +96,7 @@ pub fn not_sent(session: &Session, error: &Error) -> PyErr {
 /// Offers the rows that have arrived to `sink`. Returns false if the session is to keep the
 /// following rows.
 pub fn offer(py: Python<'_>, session: &Session, sink: &mut dyn RowSink) -> bool {
-    let Some((columns, rows)) = session.with_engine(|engine| engine.take_rows()) else {
+    let Some((columns, rows)) = session.take_rows() else {
         return true;
     };
     let read = sink.take(py, &columns, rows);
@@ -110,6 +111,15 @@ pub fn offer(py: Python<'_>, session: &Session, sink: &mut dyn RowSink) -> bool 
 /// does not end in time, the connection is closed and `None` returned.
 pub fn give_up(context: OperationContext<'_, '_>) -> Option<Outcome> {
     context.py().detach(|| context.session.cancel_and_drain(LONG_PATIENCE))
+}
+
+/// Ends an operation that its caller will not go on with: the server cancels it, unless all of its
+/// reply is there already.
+pub fn let_go(context: OperationContext<'_, '_>, patience: Duration) -> Option<Outcome> {
+    context.py().detach(|| {
+        let session = context.session;
+        session.skim(b"canceled").or_else(|| session.cancel_and_drain(patience))
+    })
 }
 
 /// Waits until a socket is readable, a deadline passes, or a signal arrives, whose handler may

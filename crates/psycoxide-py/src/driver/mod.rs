@@ -16,6 +16,14 @@ pub mod polled;
 mod reply;
 mod turn;
 
+/// What a call hears if the task or thread that makes it has a stream or a COPY open: it would wait
+/// for itself.
+const HAS_PLACE: &str = "a stream of rows or a COPY is open on the connection: end it first, by \
+                         leaving its block or by its close()";
+
+/// What a call hears that goes on with something which was given up.
+pub const LEFT: &str = "the stream or COPY is over: it was left before its end";
+
 pub use deliver::{deliver, refresh};
 pub use exchange::{Exchange, OneRequest};
 pub use operation::{Next, Operation, OperationContext, RowSink, Running};

@@ -27,6 +27,9 @@ pub enum Next<T> {
     /// Go on after a pause, with what the operation has given the engine; or wait for the outcomes
     /// of requests that were sent before.
     Resume,
+    /// Give the caller this, and keep the place on the connection until the next call:
+    /// [`Operation::resume`].
+    Pause(T),
     /// Give up because of this exception: the server is told to cancel, and the rest of its reply
     /// is read. Then [`Operation::failed`] is called.
     GiveUp(PyErr),
@@ -42,6 +45,7 @@ impl<T> Next<T> {
             Self::SendInTransaction(request) => Next::SendInTransaction(request),
             Self::SendTogether(requests) => Next::SendTogether(requests),
             Self::Resume => Next::Resume,
+            Self::Pause(output) => Next::Pause(change(output)),
             Self::GiveUp(raised) => Next::GiveUp(raised),
             Self::Done(output) => Next::Done(change(output)),
         }
@@ -65,6 +69,11 @@ pub trait Operation: Send + Sync {
         stop: Stop,
     ) -> PyResult<Next<Self::Output>>;
 
+    /// Returns what follows when the caller calls again after a [`Next::Pause`].
+    fn resume(&mut self, _context: OperationContext<'_, '_>) -> PyResult<Next<Self::Output>> {
+        Ok(Next::Resume)
+    }
+
     /// Called when the conversation failed, or the operation was given up: then `outcome` is the
     /// end of the reply, if it came in time. Returns the exception to raise.
     fn failed(
@@ -83,7 +92,7 @@ pub trait Operation: Send + Sync {
     }
 
     /// The receiver of rows while they arrive, if the request offers them; not every driver
-    /// delivers them.
+    /// delivers them. Without one, [`Operation::land`] is told of them.
     fn sink(&mut self) -> Option<&mut dyn RowSink> {
         None
     }
@@ -174,7 +183,7 @@ pub enum Step<T> {
     WaitForAll(Vec<Request>),
     /// Cancel the operation on the server, and read the rest of its reply.
     GiveUp(PyErr),
-    /// Return the operation's output.
+    /// Return the operation's output: it is complete, or it [pauses](Running::pauses).
     Done(T),
 }
 
@@ -184,13 +193,15 @@ pub struct Running<O: Operation + ?Sized> {
     begun: bool,
     /// How many requests that were sent together have no outcome yet.
     unanswered: usize,
+    /// It keeps its place, and goes on with the next call.
+    pauses: bool,
     pub operation: O,
 }
 
 impl<O: Operation> Running<O> {
     /// An operation before its launch.
     pub fn new(operation: O) -> Self {
-        Self { begun: false, unanswered: 0, operation }
+        Self { begun: false, unanswered: 0, pauses: false, operation }
     }
 }
 
@@ -223,6 +234,18 @@ impl<O: Operation + ?Sized> Running<O> {
         self.follow(context, next)
     }
 
+    /// Goes on after a pause between two calls.
+    pub fn resume(&mut self, context: OperationContext<'_, '_>) -> PyResult<Step<O::Output>> {
+        self.pauses = false;
+        let next = self.operation.resume(context)?;
+        self.follow(context, next)
+    }
+
+    /// Whether the operation keeps its place on the connection until the next call.
+    pub fn pauses(&self) -> bool {
+        self.pauses
+    }
+
     #[inline(always)]
     fn follow(
         &mut self,
@@ -253,6 +276,10 @@ impl<O: Operation + ?Sized> Running<O> {
                 Step::WaitForAll(first.into_iter().chain(requests).collect())
             }
             Next::Resume => Step::Wait(None),
+            Next::Pause(output) => {
+                self.pauses = true;
+                Step::Done(output)
+            }
             Next::GiveUp(raised) => Step::GiveUp(raised),
             Next::Done(output) => Step::Done(output),
         })

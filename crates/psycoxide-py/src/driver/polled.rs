@@ -133,8 +133,13 @@ fn advance(session: &Session) -> Result<Advanced, Error> {
     }
     loop {
         match session.step() {
-            // Nobody takes the rows that are offered here: they stay with the result.
-            Ok(net::Step::Stop(Stop::Rows)) => session.keep_rows(),
+            // Nobody takes the rows that are offered here, but those of a stream: they stay with the
+            // result.
+            Ok(net::Step::Stop(Stop::Rows))
+                if session.ask(Engine::offers_arrived_rows) != Some(true) =>
+            {
+                session.keep_rows();
+            }
             // Let the caller deliver the messages and poll again. With TLS the rest of the data may
             // have left the socket already, so that it would not become readable; it is writable in
             // any case.

@@ -7,7 +7,7 @@ use psycoxide_proto::Request;
 use pyo3::prelude::*;
 
 use super::operation::{Operation, OperationContext, RowSink, Running, Step};
-use super::{blocking, deliver, green};
+use super::{HAS_PLACE, blocking, deliver, green};
 use crate::connection::Connection;
 use crate::error;
 
@@ -91,7 +91,10 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
             py.check_signals()?;
             taken = py.detach(|| session.turn().acquire(SIGNAL_INTERVAL));
         }
-        taken.map_err(|_| error::programming(refusal()))?;
+        taken.map_err(|_| match connection.get().state(py).has_place {
+            true => error::programming(HAS_PLACE),
+            false => error::programming(refusal()),
+        })?;
         Ok((Self { context: OperationContext { connection, session }, limit: None }, waited))
     }
 
@@ -99,6 +102,19 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
     pub fn within(mut self, limit: Option<CallLimit>) -> Self {
         self.limit = limit;
         self
+    }
+
+    /// The turn that an operation has kept between calls, for its next one.
+    pub fn kept(connection: &'a Bound<'py, Connection>, session: &'a Session) -> Self {
+        connection.get().state(connection.py()).has_place = false;
+        Self { context: OperationContext { connection, session }, limit: None }
+    }
+
+    /// Keeps the turn beyond this call, for an operation that pauses.
+    pub fn keep(self) {
+        let connection = self.context.connection;
+        connection.get().state(connection.py()).has_place = true;
+        std::mem::forget(self);
     }
 
     /// The session that the turn is on.
@@ -119,6 +135,24 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
         self.finish(&mut running, step)
     }
 
+    /// Runs an operation to its end, or to its first pause.
+    pub fn begin<O: Operation + ?Sized>(&self, running: &mut Running<O>) -> PyResult<O::Output> {
+        let step = running.launch(self.context)?;
+        self.finish(running, step)
+    }
+
+    /// Goes on with an operation that has paused, to its end or to its next pause.
+    pub fn go_on<O: Operation + ?Sized>(&self, running: &mut Running<O>) -> PyResult<O::Output> {
+        let step = running.resume(self.context).unwrap_or_else(Step::GiveUp);
+        self.finish(running, step)
+    }
+
+    /// Ends an operation that has paused, as nobody will go on with it.
+    pub fn let_go<O: Operation + ?Sized>(&self, running: &mut Running<O>, patience: Duration) {
+        let outcome = blocking::let_go(self.context, patience);
+        drop(running.given_up(self.context, error::operational("canceled"), outcome));
+    }
+
     /// Begins an operation, and sends what the socket takes of its first request without a wait.
     pub fn launch<O: Operation>(self, operation: O) -> PyResult<Launched<'a, 'py, O>> {
         let mut running = Running::new(operation);
@@ -130,7 +164,7 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
         Ok(Launched { turn: self, running, step })
     }
 
-    fn finish<O: Operation>(
+    fn finish<O: Operation + ?Sized>(
         &self,
         running: &mut Running<O>,
         step: Step<O::Output>,
@@ -144,7 +178,7 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
 
     /// Sends what an operation that has failed still has to send.
     #[cold]
-    fn undo(&self, operation: &mut impl Operation) {
+    fn undo<O: Operation + ?Sized>(&self, operation: &mut O) {
         let OperationContext { connection, session } = self.context;
         while let Some(request) = operation.undo(self.context) {
             let until = Instant::now() + UNDO_PATIENCE;
@@ -155,7 +189,7 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
     }
 
     #[inline(always)]
-    fn drive<O: Operation>(
+    fn drive<O: Operation + ?Sized>(
         &self,
         running: &mut Running<O>,
         mut step: Step<O::Output>,

@@ -1,5 +1,7 @@
 //! What a coroutine awaits: one call, from before it begins until its result is made.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PyTypeError};
@@ -14,14 +16,40 @@ use crate::guarded::Guarded;
 use crate::imports::Lazy;
 
 /// How long rows are made of a reply before other tasks get a turn.
-const SLICE: Duration = Duration::from_millis(4);
+pub const SLICE: Duration = Duration::from_millis(4);
 
 static CANCELLED: Lazy = Lazy::new("asyncio", "CancelledError");
 
 /// A call that was not begun yet.
 pub struct Call {
-    pub operation: AwaitedOperation,
+    pub what: What,
     pub options: CallOptions,
+}
+
+/// What a call does.
+pub enum What {
+    /// It runs an operation.
+    Run(AwaitedOperation),
+    /// It begins an operation that may keep a place.
+    Begin(AwaitedOperation, Place),
+    /// It goes on with the operation that has this place.
+    GoOn(Place),
+}
+
+/// The place that an operation keeps at the head of the calls on a connection.
+#[derive(Clone, Default)]
+pub struct Place(Arc<AtomicU64>);
+
+impl Place {
+    /// The number of the call in the driver's queue; 0 before it began.
+    pub fn number(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Notes the number.
+    pub fn set(&self, number: u64) {
+        self.0.store(number, Ordering::Relaxed);
+    }
 }
 
 /// How a call behaves beside others, and when its caller goes away.
@@ -37,6 +65,8 @@ pub struct CallOptions {
     pub detached: bool,
     /// Opens the session.
     pub connects: bool,
+    /// The loop gets a turn before the call begins.
+    pub yields: bool,
 }
 
 /// The result of a call, to be awaited once.
@@ -121,7 +151,11 @@ impl Awaitable {
     fn go_on(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
         let (py, this) = (slf.py(), slf.get());
         let mut stage = this.replace(py, Stage::Waiting);
-        if let Stage::New(call) = stage {
+        if let Stage::New(mut call) = stage {
+            if std::mem::take(&mut call.options.yields) {
+                drop(this.replace(py, Stage::New(call)));
+                return Ok(py.None());
+            }
             let begun = LoopDriver::begin(this.driver.bind(py), Some(slf), *call);
             if let Err(raised) = begun {
                 drop(this.replace(py, Stage::Over));
@@ -269,7 +303,10 @@ impl Awaitable {
         let Some(state) = self.state.visited(&visit) else { return Ok(()) };
         visit.call(&state.future)?;
         match &state.stage {
-            Stage::New(call) => call.operation.operation.traverse(&visit),
+            Stage::New(call) => match &call.what {
+                What::Run(running) | What::Begin(running, _) => running.operation.traverse(&visit),
+                What::GoOn(_) => Ok(()),
+            },
             Stage::Answered(Ok(Reply::Object(object))) => visit.call(object),
             Stage::Answered(Ok(Reply::Making(making))) | Stage::Making(making) => {
                 making.traverse(&visit)

@@ -24,17 +24,20 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 
-pub use awaitable::{Awaitable, Call, CallOptions};
+pub use awaitable::{Awaitable, Call, CallOptions, Place, SLICE, What};
 use cancellation::Cancellation;
 use event_loop::{EventLoop, Watched};
 use queue::{Entry, Queue};
 
 use super::operation::{Operation, OperationContext, Running, Step};
 use super::reply::Reply;
-use super::{blocking, deliver};
+use super::{HAS_PLACE, LEFT, blocking, deliver};
 use crate::connection::Connection;
 use crate::error;
 use crate::guarded::{Guard, Guarded};
+use crate::imports::Lazy;
+
+static CURRENT_TASK: Lazy = Lazy::new("asyncio", "current_task");
 
 /// How long the driver works at a stretch before the loop gets its turn.
 const STRETCH: Duration = Duration::from_millis(2);
@@ -62,8 +65,6 @@ struct State {
     landing: bool,
     /// The loop will call the driver in its next turn.
     scheduled: bool,
-    /// Nothing is read: the receiver of the rows is behind.
-    paused: bool,
     cancellation: Option<Cancellation>,
     /// When the loop's timer wakes the driver, and the timer.
     timer: Option<(Instant, Py<PyAny>)>,
@@ -111,11 +112,18 @@ impl LoopDriver {
         call: Call,
     ) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
-        let Call { operation, options } = call;
+        let Call { what, options } = call;
+        let (operation, place) = match what {
+            What::Run(operation) => (operation, None),
+            What::Begin(operation, place) => (operation, Some(place)),
+            What::GoOn(place) => return Self::go_on(slf, awaitable, &place, options),
+        };
         if !options.connects {
             this.check_open(py)?;
+            Self::check_place(slf, options)?;
         }
         let event_loop = Self::bind(slf)?;
+        let task = place.is_some().then(|| current_task(py)).transpose()?;
         let deadline = options.timeout.map(|timeout| Instant::now() + timeout);
         let number = this.state(py).queue.push(Entry {
             number: 0,
@@ -123,17 +131,124 @@ impl LoopDriver {
             awaitable: awaitable.map(|awaitable| awaitable.clone().unbind()),
             options,
             deadline,
+            pauses: false,
+            task,
             given_up: None,
             exposed: false,
         });
         if let Some(awaitable) = awaitable {
             awaitable.get().enqueued(py, number);
         }
+        if let Some(place) = place {
+            place.set(number);
+        }
         if let Some(deadline) = deadline {
             Self::wake_at(slf, &event_loop, deadline)?;
         }
         Self::launch_waiting(slf);
         Ok(())
+    }
+
+    /// Refuses a call of the task that has a place on the connection: it would wait for itself. The
+    /// end of a transaction takes the place away instead.
+    fn check_place(slf: &Bound<'_, Self>, options: CallOptions) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let mut state = this.state(py);
+        let head = state.queue.head_mut().filter(|head| head.pauses);
+        let place = head.and_then(|head| Some((head.number, head.task.as_ref()?.clone_ref(py))));
+        drop(state);
+        let Some((number, task)) = place else { return Ok(()) };
+        if !current_task(py)?.is(&task) {
+            return Ok(());
+        }
+        if options.shielded {
+            Self::leave_place(slf, number);
+            return Ok(());
+        }
+        Err(error::programming(HAS_PLACE))
+    }
+
+    /// Goes on with the operation that has a place.
+    fn go_on(
+        slf: &Bound<'_, Self>,
+        awaitable: Option<&Bound<'_, Awaitable>>,
+        place: &Place,
+        options: CallOptions,
+    ) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let event_loop = Self::bind(slf)?;
+        let task = current_task(py)?;
+        let number = place.number();
+        let deadline = options.timeout.map(|timeout| Instant::now() + timeout);
+        let mut state = this.state(py);
+        let head = state.queue.head_mut();
+        let head = head.filter(|head| head.number == number && head.pauses);
+        let (running, old) = match head {
+            Some(head) => {
+                head.pauses = false;
+                head.awaitable = awaitable.map(|awaitable| awaitable.clone().unbind());
+                head.deadline = deadline;
+                (head.running.take(), head.task.replace(task))
+            }
+            None => (None, None),
+        };
+        drop(state);
+        drop(old);
+        let (Some(mut running), Some(session)) = (running, this.session(py)) else {
+            this.check_open(py)?;
+            return Err(error::programming(LEFT));
+        };
+        if let Some(awaitable) = awaitable {
+            awaitable.get().enqueued(py, number);
+        }
+        if let Some(deadline) = deadline {
+            Self::wake_at(slf, &event_loop, deadline)?;
+        }
+        let connection = this.connection.bind(py);
+        let context = OperationContext { connection, session };
+        let popped = this.state(py).queue.pop_head();
+        let Some(mut entry) = popped else { return Ok(()) };
+        this.state(py).landing = true;
+        let step = running.resume(context);
+        Self::follow(context, &mut entry, &mut running, step, false);
+        this.state(py).landing = false;
+        entry.running = Some(running);
+        let answered = entry.pauses;
+        this.state(py).queue.push_head(entry);
+        if !answered {
+            Self::cancel_unwanted(slf);
+            Self::work(slf);
+        }
+        Ok(())
+    }
+
+    /// Nobody will go on with the operation that has a place.
+    pub fn let_go(slf: &Bound<'_, Self>, place: &Place) {
+        Self::leave_place(slf, place.number());
+    }
+
+    fn leave_place(slf: &Bound<'_, Self>, number: u64) {
+        let (py, this) = (slf.py(), slf.get());
+        if this.session(py).is_none_or(Session::is_inherited) {
+            // A forked child leaves it to its parent.
+            return;
+        }
+        let mut state = this.state(py);
+        let head = state.queue.head_mut().filter(|head| head.number == number && head.pauses);
+        let Some(head) = head else { return };
+        head.pauses = false;
+        let event_loop = state.event_loop.clone();
+        drop(state);
+        let Some(event_loop) = event_loop else { return };
+        if event_loop.is_closed(py) {
+            // The next loop will see to it.
+        } else if event_loop.runs_elsewhere(py) {
+            let _ = event_loop.call_soon_threadsafe(slf.as_any());
+        } else {
+            // All of the answer may be there already.
+            Self::work(slf);
+            Self::cancel_unwanted(slf);
+        }
     }
 
     /// Refuses a closed connection.
@@ -208,6 +323,7 @@ impl LoopDriver {
         let in_flight = state.queue.in_flight();
         for (index, mut entry) in state.queue.take_all().into_iter().enumerate() {
             callers.extend(entry.awaitable.take());
+            entry.pauses = false;
             if index < in_flight {
                 state.queue.restore(entry);
             } else {
@@ -288,8 +404,13 @@ impl LoopDriver {
     fn work(slf: &Bound<'_, Self>) {
         let (py, this) = (slf.py(), slf.get());
         let mut state = this.state(py);
-        if state.at_work || state.paused {
+        if state.at_work {
             return;
+        }
+        if state.queue.pauses() {
+            // The receiver is behind: nothing is read.
+            drop(state);
+            return Self::watch(slf, Interest::NONE);
         }
         state.at_work = true;
         let connects = state.queue.head_mut().is_some_and(|head| head.options.connects);
@@ -311,6 +432,9 @@ impl LoopDriver {
                 Self::watch(slf, Interest::READ);
                 Self::schedule(slf);
             }
+            // It mostly goes on at once: the loop forgets the socket only if it finds it ready
+            // meanwhile.
+            Worked::Paused => {}
             Worked::Ended(error) => Self::end(slf, error.as_ref()),
         }
     }
@@ -344,15 +468,20 @@ impl LoopDriver {
             };
             match stop {
                 Stop::Backlog => {}
-                Stop::Rows => this.offer(py, session),
+                Stop::Rows if this.offer(py, session) => {}
                 stop => Self::land(slf, session, stop),
             }
             if session.closed() != Closed::Open {
                 return Worked::Ended(fault.map(Error::Protocol));
             }
-            if this.state(py).queue.in_flight() == 0 || this.state(py).paused {
+            let mut state = this.state(py);
+            if state.queue.in_flight() == 0 {
                 return Worked::Waits(Interest::READ);
             }
+            if state.queue.pauses() {
+                return Worked::Paused;
+            }
+            drop(state);
             // A look at the clock for each answer would be a good part of its cost.
             let since = *began.get_or_insert_with(Instant::now);
             if since.elapsed() > STRETCH {
@@ -378,30 +507,34 @@ impl LoopDriver {
         }
     }
 
-    /// Offers the rows that have arrived to the operation at the head.
-    fn offer(&self, py: Python<'_>, session: &Session) {
+    /// Offers the rows that have arrived to the operation at the head. Returns false if it has no
+    /// receiver for them, and takes them itself.
+    fn offer(&self, py: Python<'_>, session: &Session) -> bool {
         let mut state = self.state(py);
         let head = state.queue.head_mut();
         let number = head.as_ref().map_or(0, |head| head.number);
         let wanted = head.as_ref().is_some_and(|head| head.is_wanted());
         let running = head.and_then(|head| head.running.take());
         drop(state);
-        let Some(mut running) = running else { return session.keep_rows() };
-        let offered = match running.operation.sink() {
-            Some(sink) if wanted => blocking::offer(py, session, sink),
-            // Nobody waits for them: they are not even kept.
-            _ if !wanted => {
-                drop(session.with_engine(|engine| engine.take_rows()));
-                true
-            }
-            _ => false,
-        };
-        if !offered {
+        let Some(mut running) = running else {
             session.keep_rows();
+            return true;
+        };
+        let mut received = true;
+        match running.operation.sink() {
+            // Nobody waits for them: they are not even kept.
+            _ if !wanted => drop(session.take_rows()),
+            Some(sink) => {
+                if !blocking::offer(py, session, sink) {
+                    session.keep_rows();
+                }
+            }
+            None => received = false,
         }
         if let Some(head) = self.state(py).queue.get_mut(number) {
             head.running = Some(running);
         }
+        received
     }
 
     /// Goes on after a stop of the session, which belongs to the call at the head.
@@ -431,29 +564,7 @@ impl LoopDriver {
             return Self::after_landing(slf, false);
         } else {
             let step = running.land(context, Ok(stop));
-            let ended = done && !running.has_more_to_come();
-            match step.and_then(|step| running.start_step(context, step)) {
-                Ok(Step::Wait(_) | Step::WaitForAll(_)) => true,
-                Ok(Step::Done(reply)) if ended => {
-                    entry.answer(py, Ok(reply));
-                    false
-                }
-                Ok(Step::Done(reply)) => {
-                    // The operation has what its caller wanted; the rest of the answer is dropped.
-                    entry.answer(py, Ok(reply));
-                    true
-                }
-                Ok(Step::GiveUp(raised)) | Err(raised) if !ended => {
-                    entry.given_up = Some(raised);
-                    true
-                }
-                Ok(Step::GiveUp(raised)) | Err(raised) => {
-                    // It may have been given up for another reason, and undone since.
-                    let raised = entry.given_up.take().unwrap_or(raised);
-                    entry.answer(py, Err(raised));
-                    false
-                }
-            }
+            Self::follow(context, &mut entry, &mut running, step, done)
         };
         this.state(py).landing = false;
         if goes_on {
@@ -470,6 +581,39 @@ impl LoopDriver {
         Self::cancel_unwanted(slf);
         if !goes_on {
             Self::launch_waiting(slf);
+        }
+    }
+
+    /// Does what an operation wants next; `done` says whether a request has just been answered.
+    /// Returns whether the call goes on.
+    fn follow(
+        context: OperationContext<'_, '_>,
+        entry: &mut Entry,
+        running: &mut AwaitedOperation,
+        step: PyResult<Step<Reply>>,
+        done: bool,
+    ) -> bool {
+        let py = context.py();
+        let ended = done && !running.has_more_to_come();
+        match step.and_then(|step| running.start_step(context, step)) {
+            Ok(Step::Wait(_) | Step::WaitForAll(_)) => true,
+            Ok(Step::Done(reply)) => {
+                // If the operation neither ends nor pauses, it has what its caller wanted: the rest
+                // of the answer is dropped.
+                entry.pauses = !ended && running.pauses();
+                entry.answer(py, Ok(reply));
+                !ended
+            }
+            Ok(Step::GiveUp(raised)) | Err(raised) if !ended => {
+                entry.given_up = Some(raised);
+                true
+            }
+            Ok(Step::GiveUp(raised)) | Err(raised) => {
+                // It may have been given up for another reason, and undone since.
+                let raised = entry.given_up.take().unwrap_or(raised);
+                entry.answer(py, Err(raised));
+                false
+            }
         }
     }
 
@@ -693,7 +837,6 @@ impl LoopDriver {
         let mut state = this.state(py);
         let (entries, listeners) = (state.queue.take_all(), std::mem::take(&mut state.listeners));
         let (cancellation, timer) = (state.cancellation.take(), state.timer.take());
-        state.paused = false;
         let event_loop = state.event_loop.clone();
         drop(state);
         if let (Some(cancellation), Some(event_loop)) = (cancellation, &event_loop)
@@ -733,7 +876,7 @@ impl LoopDriver {
         let Some(session) = this.session(py) else { return };
         let mut state = this.state(py);
         let connects = state.queue.head_mut().is_some_and(|head| head.options.connects);
-        let interest = match (connects, state.paused) {
+        let interest = match (connects, state.queue.pauses()) {
             (true, _) => interest,
             (false, true) => Interest::NONE,
             // Registered once: an idle connection hears notifications and the end as well.
@@ -833,6 +976,7 @@ impl LoopDriver {
     fn __call__(slf: &Bound<'_, Self>) {
         slf.get().state(slf.py()).scheduled = false;
         Self::work(slf);
+        Self::cancel_unwanted(slf);
     }
 
     /// The socket of the cancel request is ready.
@@ -922,6 +1066,8 @@ enum Worked {
     Waits(Interest),
     /// There is more to do, after the loop had its turn.
     Yielded,
+    /// The operation at the head waits for its caller.
+    Paused,
     /// The session is over, because of this fault if there is one.
     Ended(Option<Error>),
 }
@@ -932,6 +1078,11 @@ fn is_hit(session: &Session, stop: &Stop) -> bool {
     let Stop::Event(Event::Done(outcome)) = stop else { return false };
     outcome.error.as_ref().is_some_and(|report| report.sqlstate() == Some(QUERY_CANCELED))
         && session.ask(Engine::transaction_status) == Some(TransactionStatus::Idle)
+}
+
+/// The task that runs, or None.
+fn current_task(py: Python<'_>) -> PyResult<Py<PyAny>> {
+    Ok(CURRENT_TASK.bind(py)?.call0()?.unbind())
 }
 
 fn answer(py: Python<'_>, entry: Option<Entry>, answer: PyResult<Reply>) {

@@ -23,6 +23,10 @@ pub struct Entry {
     pub options: CallOptions,
     /// Until when the caller waits.
     pub deadline: Option<Instant>,
+    /// The operation keeps its place until its caller goes on with it.
+    pub pauses: bool,
+    /// The task that called last, of an operation that may pause.
+    pub task: Option<Py<PyAny>>,
     /// The operation gave itself up, because of this exception: the server cancels, and the rest of
     /// the answer is read.
     pub given_up: Option<PyErr>,
@@ -33,7 +37,7 @@ pub struct Entry {
 impl Entry {
     /// Whether the operation goes on for a caller.
     pub fn is_wanted(&self) -> bool {
-        self.awaitable.is_some() && self.given_up.is_none()
+        (self.awaitable.is_some() || self.pauses) && self.given_up.is_none()
     }
 
     /// Gives the caller, if there still is one, the answer.
@@ -85,6 +89,11 @@ impl Queue {
     /// The call whose answer arrives.
     pub fn head_mut(&mut self) -> Option<&mut Entry> {
         self.entries.front_mut().filter(|_| self.in_flight > 0)
+    }
+
+    /// Whether the call whose answer arrives keeps its place until its caller goes on with it.
+    pub fn pauses(&mut self) -> bool {
+        self.head_mut().is_some_and(|head| head.pauses)
     }
 
     /// Takes out the call whose answer arrives.
@@ -174,6 +183,7 @@ impl Queue {
     pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         for entry in &self.entries {
             visit.call(&entry.awaitable)?;
+            visit.call(&entry.task)?;
             if let Some(running) = &entry.running {
                 running.operation.traverse(visit)?;
             }
