@@ -175,6 +175,11 @@ def streams(asynchronous):
     return pairs
 
 
+def copies(cls, conn):
+    channel = Channel(True, 5.0)
+    yield channel.copy(channel.cursor(), "COPY t FROM STDIN", None, None), channel
+
+
 def referred(made, name):
     """The object of a class that an object holds."""
     return next(each for each in gc.get_referents(made) if type(each).__name__ == name)
@@ -184,6 +189,7 @@ HOLDERS = {
     "AsyncRowIterator": streams(asynchronous=True),
     "Awaitable": awaitables,
     "Channel": channels,
+    "CopyPlace": copies,
     "RowIterator": streams(asynchronous=False),
     "LoopDriver": loop_drivers,
     "connection": connections,

@@ -340,11 +340,31 @@ async def streams(conn: aio.AsyncConnection[rows.TupleRow]) -> None:
             assert_type(mapping, "dict[str, Any]")
 
 
+async def copies(conn: aio.AsyncConnection[rows.TupleRow]) -> None:
+    async with conn.copy("COPY t FROM STDIN", timeout=5) as copy:
+        assert_type(copy, aio.AsyncCopy)
+        copy.set_types(["int4", 25])
+        await copy.write("1\ta\n")
+        await copy.write(b"1\ta\n")
+        await copy.write_row((1, "a"))
+        await copy.write_rows([(1, "a"), [2, "b"]])
+        await copy.write_rows((number, "a") for number in range(3))
+    assert_type(copy.rowcount, int)
+    async with conn.cursor().copy("COPY t TO STDOUT") as copy:
+        assert_type(await copy.read(), bytes)
+        assert_type(await copy.read_row(), "tuple[Any, ...] | None")
+        assert_type([row async for row in copy.rows()], "list[tuple[Any, ...]]")
+        assert_type([block async for block in copy], "list[bytes]")
+
+
 def streams_without_a_loop(conn: sync.Connection[rows.TupleRow]) -> None:
     for row in conn.stream("SELECT %s", (1,)):
         assert_type(row, "tuple[Any, ...]")
     with conn.stream("SELECT 1", row_factory=rows.class_row(Item)) as items:
         assert_type(next(items), Item)
+    with conn.copy("COPY t TO STDOUT") as copy:
+        assert_type(list(copy.rows()), "list[tuple[Any, ...]]")
+        copy.write_rows([(1, "a")])
 
 
 Made = TypeVar("Made")

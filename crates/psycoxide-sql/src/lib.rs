@@ -4,6 +4,7 @@
 
 pub mod binary;
 pub mod command;
+pub mod copy;
 pub mod encoding;
 pub mod insert;
 pub mod message;

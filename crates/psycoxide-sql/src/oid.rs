@@ -297,3 +297,77 @@ pub const OID8_ARRAY: Oid = 6442;
 pub const REGDATABASE: Oid = 6490;
 /// `regdatabase` array
 pub const REGDATABASE_ARRAY: Oid = 6491;
+
+/// Whether the binary format of a type is its text. That of `jsonb` is, after a byte with its
+/// version.
+pub fn is_text_in_binary(oid: Oid) -> bool {
+    matches!(oid, TEXT | VARCHAR | BPCHAR | NAME | JSON | JSONB | XML | UNKNOWN)
+}
+
+/// The type with this name, as SQL spells it: `int4`, `double precision`, `text[]`. `None` if it is
+/// none of those that programs mostly use.
+pub fn by_name(name: &str) -> Option<Oid> {
+    let (name, is_array) = match name.strip_suffix("[]") {
+        Some(element) => (element, true),
+        None => (name, false),
+    };
+    let (oid, array) = match name {
+        "bool" | "boolean" => (BOOL, BOOL_ARRAY),
+        "bytea" => (BYTEA, BYTEA_ARRAY),
+        "\"char\"" => (CHAR, CHAR_ARRAY),
+        "name" => (NAME, NAME_ARRAY),
+        "int8" | "bigint" => (INT8, INT8_ARRAY),
+        "int2" | "smallint" => (INT2, INT2_ARRAY),
+        "int4" | "int" | "integer" => (INT4, INT4_ARRAY),
+        "text" => (TEXT, TEXT_ARRAY),
+        "oid" => (OID, OID_ARRAY),
+        "json" => (JSON, JSON_ARRAY),
+        "xml" => (XML, XML_ARRAY),
+        "cidr" => (CIDR, CIDR_ARRAY),
+        "float4" | "real" => (FLOAT4, FLOAT4_ARRAY),
+        "float8" | "float" | "double precision" => (FLOAT8, FLOAT8_ARRAY),
+        "money" => (MONEY, MONEY_ARRAY),
+        "macaddr" => (MACADDR, MACADDR_ARRAY),
+        "inet" => (INET, INET_ARRAY),
+        "bpchar" | "char" | "character" => (BPCHAR, BPCHAR_ARRAY),
+        "varchar" | "character varying" => (VARCHAR, VARCHAR_ARRAY),
+        "date" => (DATE, DATE_ARRAY),
+        "time" | "time without time zone" => (TIME, TIME_ARRAY),
+        "timestamp" | "timestamp without time zone" => (TIMESTAMP, TIMESTAMP_ARRAY),
+        "timestamptz" | "timestamp with time zone" => (TIMESTAMPTZ, TIMESTAMPTZ_ARRAY),
+        "interval" => (INTERVAL, INTERVAL_ARRAY),
+        "timetz" | "time with time zone" => (TIMETZ, TIMETZ_ARRAY),
+        "numeric" | "decimal" => (NUMERIC, NUMERIC_ARRAY),
+        "uuid" => (UUID, UUID_ARRAY),
+        "jsonb" => (JSONB, JSONB_ARRAY),
+        "int4range" => (INT4RANGE, INT4RANGE_ARRAY),
+        "numrange" => (NUMRANGE, NUMRANGE_ARRAY),
+        "tsrange" => (TSRANGE, TSRANGE_ARRAY),
+        "tstzrange" => (TSTZRANGE, TSTZRANGE_ARRAY),
+        "daterange" => (DATERANGE, DATERANGE_ARRAY),
+        "int8range" => (INT8RANGE, INT8RANGE_ARRAY),
+        _ => return None,
+    };
+    Some(if is_array { array } else { oid })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_have_names() {
+        for (name, oid) in [
+            ("int4", Some(INT4)),
+            ("integer[]", Some(INT4_ARRAY)),
+            ("double precision", Some(FLOAT8)),
+            ("timestamp with time zone[]", Some(TIMESTAMPTZ_ARRAY)),
+            ("\"char\"", Some(CHAR)),
+            ("mood", None),
+            ("int4[][]", None),
+            ("", None),
+        ] {
+            assert_eq!(by_name(name), oid, "{name}");
+        }
+    }
+}

@@ -37,6 +37,7 @@ from psycoxide.aio.connection import (
     Connecting,  # only in aio
     connect,
 )
+from psycoxide.aio.copy import AsyncCopy
 from psycoxide.aio.cursor import AsyncCursor
 from psycoxide.aio.pipeline import AsyncPipeline, AsyncPipelineResult
 from psycoxide.aio.stream import AsyncStream
@@ -55,6 +56,7 @@ from psycoxide.rows import (
 
 __all__ = [
     "AsyncConnection",
+    "AsyncCopy",
     "AsyncCursor",
     "AsyncPipeline",
     "AsyncPipelineResult",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 
 from psycoxide._exceptions import InterfaceError
 from psycoxide._psycopg import Channel
+from psycoxide.aio.copy import AsyncCopy
 from psycoxide.aio.cursor import AsyncCursor
 from psycoxide.aio.pipeline import AsyncPipeline
 from psycoxide.aio.stream import AsyncStream
@@ -229,6 +230,23 @@ class AsyncConnection(Generic[_Row]):
         factory = self.row_factory if row_factory is None else row_factory
         cursor = self._channel.cursor()
         return AsyncStream(self._channel.stream(cursor, query, params, factory, timeout))
+
+    def copy(
+        self, statement: Query, params: Vars = None, *, timeout: float | None = None
+    ) -> AsyncCopy:
+        """Copy data to or from a table: `async with conn.copy("COPY item FROM STDIN") as copy:`.
+
+        `await copy.write_row((1, "tea"))`, `write_rows()` and `write()` send data,
+        `async for row in copy.rows()` and `async for block in copy` receive them. The server has
+        the rows once the block has ended; an exception that leaves the block makes the COPY fail.
+
+        Other calls on the connection wait until the block has ended; the task in the block gets
+        ProgrammingError from them. `timeout` is how many seconds each wait for the server may
+        take. The server's errors are raised by the block's beginning or end, or by a call in it;
+        ProgrammingError if the statement is not a COPY FROM STDIN or a COPY TO STDOUT.
+        """
+        cursor = self._channel.cursor()
+        return AsyncCopy(self, cursor, self._channel.copy(cursor, statement, params, timeout))
 
     @overload
     def cursor(self) -> AsyncCursor[_Row]: ...

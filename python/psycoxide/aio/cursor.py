@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
 from psycoxide._exceptions import InterfaceError, ProgrammingError
+from psycoxide.aio.copy import AsyncCopy
 from psycoxide.aio.stream import AsyncStream
 from psycoxide.rows import tuple_row
 
@@ -153,6 +154,14 @@ class AsyncCursor(Generic[_Row]):
         self._maker = None
         rows = self._channel.stream(self._native, query, params, self._row_factory, timeout)
         return AsyncStream(rows)
+
+    def copy(
+        self, statement: Query, params: Vars = None, *, timeout: float | None = None
+    ) -> AsyncCopy:
+        """Copy data to or from a table. See `AsyncConnection.copy()`."""
+        self._maker = None
+        place = self._channel.copy(self._native, statement, params, timeout)
+        return AsyncCopy(self._connection, self._native, place)
 
     # ---- the result -----------------------------------------------------------------------------
 

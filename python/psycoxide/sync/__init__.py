@@ -30,6 +30,7 @@ from psycoxide.sync.connection import (
     Connection,
     connect,
 )
+from psycoxide.sync.copy import Copy
 from psycoxide.sync.cursor import Cursor
 from psycoxide.sync.pipeline import Pipeline, PipelineResult
 from psycoxide.sync.stream import Stream
@@ -37,6 +38,7 @@ from psycoxide.sync.transaction import Transaction
 
 __all__ = [
     "Connection",
+    "Copy",
     "Cursor",
     "OperationTimeout",
     "Pipeline",

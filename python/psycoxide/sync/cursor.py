@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
 from psycoxide._exceptions import InterfaceError, ProgrammingError
 from psycoxide.rows import tuple_row
+from psycoxide.sync.copy import Copy
 from psycoxide.sync.stream import Stream
 
 if TYPE_CHECKING:
@@ -133,6 +134,12 @@ class Cursor(Generic[_Row]):
         self._maker = None
         rows = self._channel.stream(self._native, query, params, self._row_factory, timeout)
         return Stream(rows)
+
+    def copy(self, statement: Query, params: Vars = None, *, timeout: float | None = None) -> Copy:
+        """Copy data to or from a table. See `Connection.copy()`."""
+        self._maker = None
+        place = self._channel.copy(self._native, statement, params, timeout)
+        return Copy(self._connection, self._native, place)
 
     # ---- the result -----------------------------------------------------------------------------
 

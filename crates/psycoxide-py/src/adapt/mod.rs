@@ -9,6 +9,7 @@
 mod binder;
 mod class;
 mod context;
+mod copy_rows;
 mod datetime;
 mod mogrify;
 mod quoter;
@@ -22,6 +23,7 @@ pub use self::{
     binder::{Binder, numbered},
     class::{Binary, List, QuotedString, SqlIn},
     context::{AdaptContext, AdapterConnection},
+    copy_rows::CopyRows,
     mogrify::{Merger, mogrify},
     registry::{adapters, type_name},
 };

@@ -65,6 +65,14 @@ impl<'a, 'py> Quoter<'a, 'py> {
         self.adapted(object, out)
     }
 
+    /// The native adapter for an object, if its type still has that.
+    #[inline]
+    pub fn native_for(&mut self, object: &Bound<'py, PyAny>) -> PyResult<Option<Native>> {
+        let Some((number, native)) = self.registry.builtin(object) else { return Ok(None) };
+        let confirmed = self.confirmed.has(number) || self.confirm(number)?;
+        Ok(confirmed.then_some(native))
+    }
+
     /// Writes an object by its adapter.
     #[inline]
     pub fn adapted(&mut self, object: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {

@@ -1,6 +1,7 @@
 //! How each column of a result becomes an object: chosen once, when the statement was executed.
 
 use psycoxide_proto::Columns;
+use psycoxide_sql::oid::{self, Oid};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
@@ -11,6 +12,7 @@ use super::context::{DecodeContext, FetchContext};
 use super::decoder::Decoder;
 use super::registry::Registries;
 use crate::encoding::TextDecoder;
+use crate::error;
 
 /// The formats of values, as the protocol numbers them.
 const TEXT: i16 = 0;
@@ -71,6 +73,38 @@ impl CastPlan {
             decoders.push(decoder);
             before = Some(kind);
         }
+        Ok(Self::new(decoders, encoding))
+    }
+
+    /// The plan for the fields of COPY. Those of unknown types (0) become `str`, or `bytes` if they are
+    /// binary.
+    ///
+    /// # Errors
+    /// `NotSupportedError` if a type's binary format cannot be read.
+    pub fn for_copy(
+        registries: &Registries<'_>,
+        encoding: TextDecoder,
+        types: &[Oid],
+        binary: bool,
+    ) -> PyResult<Self> {
+        let decoder = |oid: Oid| {
+            if oid == 0 {
+                return Ok(if binary { Decoder::Bytes } else { Decoder::Text });
+            }
+            let decoder = registries.decoder(oid)?;
+            decoder.import(registries.py())?;
+            match BinaryFormat::of(oid, &decoder).filter(|_| binary) {
+                Some(format) => Ok(Decoder::BinaryFormat(Box::new(format))),
+                None if binary && !oid::is_text_in_binary(oid) => {
+                    Err(error::not_supported(format!(
+                        "the binary format of the type with OID {oid} cannot be read: use COPY's text \
+                         format"
+                    )))
+                }
+                None => Ok(decoder),
+            }
+        };
+        let decoders = types.iter().map(|oid| decoder(*oid)).collect::<PyResult<_>>()?;
         Ok(Self::new(decoders, encoding))
     }
 

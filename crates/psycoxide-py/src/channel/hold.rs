@@ -50,6 +50,11 @@ impl Hold {
         Self { channel: channel.clone().unbind(), place: Place::default(), waiting }
     }
 
+    /// The channel that the place is on.
+    pub fn channel<'py>(&self, py: Python<'py>) -> &Bound<'py, Channel> {
+        self.channel.bind(py)
+    }
+
     /// Begins the operation, or goes on with it, up to its next pause or its end. Returns what it
     /// gives there, or what a coroutine awaits.
     pub fn call<'py>(

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
 use super::Cursor;
-use crate::cast::{Caster, FetchContext, Registries, decode_object};
+use crate::cast::{CastPlan, Caster, FetchContext, Registries, decode_object};
 use crate::encoding::TextDecoder;
 
 /// The `tzinfo_factory` of a cursor, if the program has set one, or of anything else that has one.
@@ -20,7 +20,7 @@ fn tzinfo_factory<'py>(cursor: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> 
 
 impl Cursor {
     /// The context that the fields of a fetch share.
-    pub(super) fn fetch_context<'a, 'py>(slf: &'a Bound<'py, Self>) -> FetchContext<'a, 'py> {
+    pub fn fetch_context<'a, 'py>(slf: &'a Bound<'py, Self>) -> FetchContext<'a, 'py> {
         FetchContext::new(slf.as_any(), tzinfo_factory)
     }
 
@@ -29,6 +29,12 @@ impl Cursor {
         let connection = self.connection(py)?.get();
         let own = [self.registered_types(py), Some(connection.string_types(py))];
         Ok(Registries::new(py, own, connection.conventions()))
+    }
+
+    /// How the fields of a COPY become objects, if they have these types.
+    pub fn copy_plan(slf: &Bound<'_, Self>, types: &[u32], binary: bool) -> PyResult<CastPlan> {
+        let (py, this) = (slf.py(), slf.get());
+        CastPlan::for_copy(&this.registries(py)?, this.text_decoder(py)?, types, binary)
     }
 
     /// How values become text: the client encoding that the connection has now.

@@ -1,5 +1,6 @@
 //! Building rows as tuples and by factories, and lists of them.
 
+use std::borrow::Cow;
 use std::slice::Iter;
 
 use psycoxide_proto::Fields;
@@ -32,6 +33,23 @@ impl Values for Iter<'_, Py<PyAny>> {
             None => decoder.decode(context, None),
         }
     }
+}
+
+/// The fields of a row of COPY.
+impl Values for Iter<'_, Option<Cow<'_, [u8]>>> {
+    #[inline]
+    fn next(&mut self, decoder: &Decoder, context: &DecodeContext<'_, '_>) -> Decoded {
+        decoder.decode(context, Iterator::next(self).and_then(Option::as_deref))
+    }
+}
+
+/// A row of COPY as a tuple.
+pub fn copied(
+    context: &DecodeContext<'_, '_>,
+    plan: &CastPlan,
+    fields: &[Option<Cow<'_, [u8]>>],
+) -> Result<Value, Raised> {
+    tuple_of(context, plan, fields.iter())
 }
 
 /// A row as a tuple.

@@ -8,6 +8,8 @@ mod named_tuple;
 mod ordered;
 mod row_type;
 
+use std::borrow::Cow;
+
 use psycoxide_proto::{Position, Row, Rows};
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyList};
@@ -54,6 +56,22 @@ pub fn build_row<'py>(
         Some(factory) => build::by_factory(&context, plan, row, factory),
     };
     match built {
+        Ok(row) => Ok(row.into_bound(context.py)),
+        Err(raised) => Err(raised.into_error(context.py)),
+    }
+}
+
+/// The fields of one row of COPY as a tuple.
+///
+/// # Errors
+/// The exception of a caster, or that of a value that cannot be decoded.
+pub fn build_copied<'py>(
+    fetch: &FetchContext<'_, 'py>,
+    plan: &CastPlan,
+    fields: &[Option<Cow<'_, [u8]>>],
+) -> PyResult<Bound<'py, PyAny>> {
+    let context = plan.decoding(fetch);
+    match build::copied(&context, plan, fields) {
         Ok(row) => Ok(row.into_bound(context.py)),
         Err(raised) => Err(raised.into_error(context.py)),
     }

@@ -6,6 +6,7 @@
 //! a value or an error.
 
 pub mod array;
+pub mod copy;
 pub mod datetime;
 pub mod write;
 

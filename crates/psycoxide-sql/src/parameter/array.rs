@@ -21,13 +21,18 @@ pub(super) fn write(
     array: Oid,
     dialect: Dialect,
 ) -> Result<(), Unfit> {
-    write_items(out, items, element(array).ok_or(Unfit)?, dialect, 1)
+    write_items(out, items, Some(element(array).ok_or(Unfit)?), dialect, 1)
+}
+
+/// The same for a column of whatever type.
+pub(super) fn write_text(out: &mut Vec<u8>, items: &[u8], dialect: Dialect) -> Result<(), Unfit> {
+    write_items(out, items, None, dialect, 1)
 }
 
 fn write_items(
     out: &mut Vec<u8>,
     items: &[u8],
-    element: Oid,
+    element: Option<Oid>,
     dialect: Dialect,
     depth: usize,
 ) -> Result<(), Unfit> {
@@ -71,16 +76,12 @@ fn write_items(
 fn write_item(
     out: &mut Vec<u8>,
     item: Constant<'_>,
-    element: Oid,
+    element: Option<Oid>,
     dialect: Dialect,
 ) -> Result<(), Unfit> {
-    let is_text = matches!(element, oid::TEXT | oid::VARCHAR | oid::BPCHAR);
     match item {
         Constant::Null => out.extend_from_slice(b"NULL"),
-        // Strings alone make a text array, numbers a numeric one.
-        Constant::Quoted { cast: None, .. } if !is_text => return Err(Unfit),
-        Constant::Integer(_) | Constant::Bool(_) if is_text => return Err(Unfit),
-        _ if !item.fits(element) => return Err(Unfit),
+        _ if element.is_some_and(|element| !fits(item, element)) => return Err(Unfit),
         Constant::Quoted { .. } => {
             let mut text = Vec::new();
             item.write(&mut text, dialect)?;
@@ -102,6 +103,17 @@ fn write_item(
         _ => item.write(out, dialect)?,
     }
     Ok(())
+}
+
+/// Whether an item means the same in an array of elements of this type as in an array constructor.
+fn fits(item: Constant<'_>, element: Oid) -> bool {
+    let is_text = matches!(element, oid::TEXT | oid::VARCHAR | oid::BPCHAR);
+    match item {
+        // Strings alone make a text array, numbers a numeric one.
+        Constant::Quoted { cast: None, .. } if !is_text => false,
+        Constant::Integer(_) | Constant::Bool(_) if is_text => false,
+        _ => item.fits(element),
+    }
 }
 
 /// The offset of the bracket that closes the array. Its opening bracket comes before `items`.

@@ -44,6 +44,28 @@ pub enum ParameterForm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unfit;
 
+/// Writes the content of the constant `sql` as text, for COPY: the type of the column decides what
+/// it means, as for a string constant without a cast.
+///
+/// # Errors
+/// The text is not a constant. `out` may contain part of it.
+pub fn write_text(out: &mut Vec<u8>, sql: &[u8], dialect: Dialect) -> Result<ParameterForm, Unfit> {
+    let sql = sql.trim_ascii();
+    if let Some(items) = array::items(sql) {
+        array::write_text(out, items, dialect)?;
+        return Ok(ParameterForm::Text);
+    }
+    let (constant, rest) = Constant::read(sql, dialect)?;
+    if !rest.is_empty() {
+        return Err(Unfit);
+    }
+    if matches!(constant, Constant::Null) {
+        return Ok(ParameterForm::Null);
+    }
+    constant.write(out, dialect)?;
+    Ok(ParameterForm::Text)
+}
+
 /// Writes the constant `sql` as a parameter with the same meaning, for a column of the type `oid`.
 ///
 /// # Errors

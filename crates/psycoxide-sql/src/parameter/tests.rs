@@ -145,3 +145,30 @@ fn quoted_text_comes_back_unchanged() {
         }
     }
 }
+
+#[test]
+fn text_for_columns_of_any_type() {
+    let dialect = Dialect { encoding: &UTF8, strings: StringStyle::Escape, binary: false };
+    let text = |sql: &str| {
+        let mut out = Vec::new();
+        let form = write_text(&mut out, sql.as_bytes(), dialect)?;
+        let text = String::from_utf8(out).expect("text");
+        Ok((form == ParameterForm::Text).then_some(text))
+    };
+    for (sql, expected) in [
+        ("NULL", None),
+        (" -5", Some("-5")),
+        ("true", Some("true")),
+        (r"E'it''s a \\'", Some(r"it's a \")),
+        ("'2024-05-17'::date", Some("2024-05-17")),
+        ("'{}'", Some("{}")),
+        ("ARRAY[1,NULL, -3]", Some("{1,NULL,-3}")),
+        (r#"ARRAY[E'a"\\',E'NULL']"#, Some(r#"{"a\"\\","NULL"}"#)),
+        ("ARRAY[ARRAY['2024-05-17'::date]]", Some(r#"{{"2024-05-17"}}"#)),
+    ] {
+        assert_eq!(text(sql), Ok(expected.map(str::to_owned)), "{sql}");
+    }
+    for sql in ["", "now()", "(1, 2)", "ARRAY[now()]", "ARRAY[1,ARRAY[2]]", "'a' 'b'"] {
+        assert_eq!(text(sql), Err(Unfit), "{sql}");
+    }
+}

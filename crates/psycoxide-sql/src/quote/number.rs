@@ -17,6 +17,11 @@ pub fn write_integer(out: &mut Vec<u8>, value: i64) {
     if value < 0 {
         out.push(b' ');
     }
+    write_plain_integer(out, value);
+}
+
+/// The same for text that is not SQL: without the space.
+pub fn write_plain_integer(out: &mut Vec<u8>, value: i64) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 

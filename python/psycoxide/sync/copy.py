@@ -1,0 +1,131 @@
+# Generated from python/psycoxide/aio/copy.py by tools/generate_sync.py: do not edit.
+"""COPY, in blocks and in rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer, Self
+
+    from psycoxide._psycopg import CopyPlace, cursor
+    from psycoxide.sync.connection import Connection
+
+Row: TypeAlias = Sequence[Any]
+Rows: TypeAlias = Iterable[Row]
+
+
+class Copy:
+    """A COPY between the client and a table: see `Connection.copy()`.
+
+    It runs within its block. An exception that leaves the block makes a COPY FROM fail, so that
+    nothing of it stays; a COPY TO that is left before its end is cancelled.
+    """
+
+    def __init__(self, connection: Connection[Any], native: cursor, place: CopyPlace) -> None:
+        self._connection = connection
+        self._native = native
+        self._place = place
+        self._rows: list[tuple[Any, ...]] = []
+
+    # ---- to the server --------------------------------------------------------------------------
+
+    def write(self, data: Buffer | str) -> None:
+        """Send data as they are: bytes, or text in the client encoding.
+
+        They may be cut anywhere. Waits if the server is behind; raises the server's errors.
+        """
+        if self._place.add(data):
+            self._place.flush()
+
+    def write_row(self, row: Row) -> None:
+        """Send a row, a sequence of values, in the text or binary format of the statement.
+
+        Text has no options then, such as another delimiter. Binary needs `set_types()`. Raises
+        NotSupportedError for a value that cannot be written.
+        """
+        if self._place.add_row(row):
+            self._place.flush()
+
+    def write_rows(self, rows: Rows) -> None:
+        """Send many rows, of any iterable. See `write_row()`."""
+        each = iter(rows)
+        while self._place.add_rows(each):
+            self._place.flush()
+
+    # ---- from the server ------------------------------------------------------------------------
+
+    def read(self) -> bytes:
+        """Return the next block of data, which holds whole rows; empty at the end."""
+        if self._place.complete:
+            return b""
+        block: bytes = self._place.read()
+        return block
+
+    def _blocks(self) -> Iterator[bytes]:
+        while block := self.read():
+            yield block
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._blocks()
+
+    def read_row(self) -> tuple[Any, ...] | None:
+        """Return the next row, None at the end.
+
+        Its values are str, or bytes in binary format, unless `set_types()` was called: then they
+        are what a query returns. The text format has no options then.
+        """
+        while not self._rows:
+            block = self.read()
+            if not block:
+                return None
+            self._rows = self._place.parse(block)
+            self._rows.reverse()
+        return self._rows.pop()
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """Iterate over the rows: `for row in copy.rows()`. See `read_row()`."""
+        while (row := self.read_row()) is not None:
+            yield row
+
+    # ---- about it -------------------------------------------------------------------------------
+
+    def set_types(self, types: Iterable[int | str]) -> None:
+        """Say which types the columns have, by their OIDs or their names: `["int4", "text[]"]`."""
+        self._place.set_types(types)
+
+    @property
+    def connection(self) -> Connection[Any]:
+        """The connection that it runs on."""
+        return self._connection
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows were copied, once it has ended; -1 before that."""
+        return self._native.rowcount
+
+    def __enter__(self) -> Self:
+        self._place.open()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        place = self._place
+        if place.complete:
+            return
+        if not place.writes or (exc is not None and not isinstance(exc, Exception)):
+            # A thread that is cancelled does not wait.
+            place.close()
+        elif exc is None:
+            place.finish()
+        else:
+            # The exception of the block says more.
+            with suppress(Exception):
+                place.fail(f"the block of the COPY raised {type(exc).__qualname__}: {exc}")
