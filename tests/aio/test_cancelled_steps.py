@@ -383,3 +383,60 @@ async def test_a_time_limit_at_any_moment(aconn):
         with contextlib.suppress(aio.OperationTimeout):
             assert await aconn.fetchval(query, timeout=tenths / 10_000) == number
         await check_usable(aconn)
+
+
+async def test_a_stream(aconn, way):
+    async def read():
+        query = "select g, repeat('x', 100) from generate_series(1, 10000) g"
+        count = 0
+        async for number, _ in aconn.stream(query):
+            count += 1
+            assert number == count
+        assert count == 10_000
+
+    async for run in at_each_step(way, read):
+        check_cancelled(run)
+        await check_usable(aconn)
+
+
+async def test_a_stream_within_a_transaction(aconn, way):
+    async def read():
+        async with aconn.transaction():
+            async with aconn.stream("select generate_series(1, 10000)") as rows:
+                async for _ in rows:
+                    pass
+            await ask(aconn)
+
+    async for run in at_each_step(way, read):
+        check_cancelled(run)
+        await check_usable(aconn)
+
+
+async def test_a_copy_to_the_server(aconn, way, table):
+    async def write():
+        async with aconn.copy(f"copy {table} from stdin") as copy:
+            await copy.write_rows([(1,)] * 100)
+            await copy.write("2\n" * 100_000)
+            await copy.write_rows([(3,)] * 100)
+
+    async for run in at_each_step(way, write):
+        check_cancelled(run)
+        await check_usable(aconn)
+        found = await aconn.fetchrow(f"select count(*), count(distinct n) from {table}")
+        # All of it or nothing. It may have ended in the moment of the cancellation.
+        assert found in [(0, 0), (100_200, 3)]
+        assert found[0] or run.was_cancelled
+        await aconn.execute(f"truncate {table}")
+
+
+async def test_a_copy_from_the_server(aconn, way):
+    async def read():
+        async with aconn.copy("copy (select generate_series(1, 100000)) to stdout") as copy:
+            count = 0
+            async for _ in copy.rows():
+                count += 1
+        assert count == 100_000
+
+    async for run in at_each_step(way, read):
+        check_cancelled(run)
+        await check_usable(aconn)
