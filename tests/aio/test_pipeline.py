@@ -415,6 +415,55 @@ async def test_a_lost_connection_is_an_error(dsn):
                 pass
 
 
+@pytest.fixture
+async def relayed(dsn, relay, aconn):
+    """A relay, and a connection through it, to a table that others see."""
+    await aconn.execute("drop table if exists piped_through; create table piped_through (a int)")
+    parameters = extensions.parse_dsn(dsn)
+    through = relay((parameters["host"], int(parameters["port"])))
+    piped = await aio.connect(**{**parameters, **through.options}, cancel_timeout=1)
+    async with piped.transaction():
+        await piped.execute("select 1")
+    yield through, piped
+    through.cut()
+    await piped.close()
+    await aconn.execute("drop table piped_through")
+
+
+@pytest.mark.parametrize("how", ["fin", "rst"])
+@pytest.mark.parametrize("count", [10, 3_000])
+async def test_a_connection_that_is_cut_in_the_middle(relayed, aconn, how, count):
+    through, piped = relayed
+    handles = []
+
+    async def run():
+        async with piped.pipeline() as p:
+            for n in range(count):
+                query = "insert into piped_through values (%s) returning a, repeat('x', 1000)"
+                handles.append(p.execute(query, (n,)))
+                if n == count // 2:
+                    through.kill(how)
+
+    with pytest.raises(psycoxide.OperationalError):
+        await run()
+    assert piped.closed
+    assert await aconn.fetchval("select count(*) from piped_through") == 0
+    with pytest.raises(psycoxide.Error):
+        await handles[-1].result()
+
+
+async def test_a_network_that_stalls(relayed, aconn):
+    through, piped = relayed
+    through.stall()
+    with pytest.raises(aio.OperationTimeout):
+        async with piped.pipeline(timeout=0.2) as p:
+            for n in range(1_000):
+                p.execute("insert into piped_through values (%s)", (n,))
+            await p.fetchval("select 1").result()
+    through.cut()
+    assert await aconn.fetchval("select count(*) from piped_through") == 0
+
+
 async def test_handles_that_nobody_reads(conn_):
     async with conn_.pipeline() as p:
         for n in range(1_000):

@@ -330,6 +330,55 @@ def test_a_lost_connection_is_an_error(dsn):
                 pass
 
 
+@pytest.fixture
+def relayed(dsn, relay, conn):
+    """A relay, and a connection through it, to a table that others see."""
+    conn.execute("drop table if exists piped_through; create table piped_through (a int)")
+    parameters = extensions.parse_dsn(dsn)
+    through = relay((parameters["host"], int(parameters["port"])))
+    piped = sync.connect(**{**parameters, **through.options}, cancel_timeout=1)
+    with piped.transaction():
+        piped.execute("select 1")
+    yield through, piped
+    through.cut()
+    piped.close()
+    conn.execute("drop table piped_through")
+
+
+@pytest.mark.parametrize("how", ["fin", "rst"])
+@pytest.mark.parametrize("count", [10, 3_000])
+def test_a_connection_that_is_cut_in_the_middle(relayed, conn, how, count):
+    through, piped = relayed
+    handles = []
+
+    def run():
+        with piped.pipeline() as p:
+            for n in range(count):
+                query = "insert into piped_through values (%s) returning a, repeat('x', 1000)"
+                handles.append(p.execute(query, (n,)))
+                if n == count // 2:
+                    through.kill(how)
+
+    with pytest.raises(psycoxide.OperationalError):
+        run()
+    assert piped.closed
+    assert conn.fetchval("select count(*) from piped_through") == 0
+    with pytest.raises(psycoxide.Error):
+        handles[-1].result()
+
+
+def test_a_network_that_stalls(relayed, conn):
+    through, piped = relayed
+    through.stall()
+    with pytest.raises(sync.OperationTimeout):
+        with piped.pipeline(timeout=0.2) as p:
+            for n in range(1_000):
+                p.execute("insert into piped_through values (%s)", (n,))
+            p.fetchval("select 1").result()
+    through.cut()
+    assert conn.fetchval("select count(*) from piped_through") == 0
+
+
 def test_handles_that_nobody_reads(conn_):
     with conn_.pipeline() as p:
         for n in range(1_000):

@@ -6,6 +6,7 @@
 //! with its last.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use psycoxide_net::Stop;
 use psycoxide_proto::{Engine, Extended, Outcome, Request, TransactionStatus};
@@ -228,6 +229,8 @@ struct Part {
     commits: bool,
     /// The transaction has begun in this part, which ends it as well.
     own: bool,
+    /// When the time of its pipeline is over.
+    until: Option<Instant>,
     /// What is raised besides the errors of the statements: the end of the transaction has failed.
     failed: Option<PyErr>,
     rollbacks: usize,
@@ -367,6 +370,8 @@ impl Part {
     /// Tells those that have no answer why there is none.
     fn give_up(&mut self, py: Python<'_>, raised: &PyErr) {
         let group = self.group.get();
+        let expired = self.until.is_some_and(|until| until <= Instant::now());
+        let raised = if expired { &error::operation_timeout() } else { raised };
         for item in std::mem::take(&mut self.under_way) {
             if let Item::Statement(statement) = item {
                 statement.get().answer(py, Err(raised.clone_ref(py)));
@@ -374,7 +379,10 @@ impl Part {
             }
         }
         for statement in std::mem::take(&mut self.unsent) {
-            statement.get().abort(py, raised);
+            match expired {
+                true => statement.get().answer(py, Err(raised.clone_ref(py))),
+                false => statement.get().abort(py, raised),
+            }
         }
     }
 }
@@ -527,6 +535,7 @@ impl Channel {
             begins,
             commits,
             own: false,
+            until: seconds(timeout)?.map(|timeout| Instant::now() + timeout),
             failed: None,
             rollbacks: 0,
         };
