@@ -16,20 +16,23 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeAlias
 
+from psycoxide._socket_errors import ErrorWatcher, hides_errors
+
 Callback: TypeAlias = Callable[[], object]
 
-_watchers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Watcher] = (
+_watchers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Watcher | ErrorWatcher] = (
     weakref.WeakKeyDictionary()
 )
 
 
-def watcher(loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop | Watcher:
+def watcher(loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop | Watcher | ErrorWatcher:
     """What has `add_reader()` and its kin for a loop: the loop itself, if it can."""
-    if type(loop).add_reader is not asyncio.AbstractEventLoop.add_reader:
+    waits = type(loop).add_reader is not asyncio.AbstractEventLoop.add_reader
+    if waits and not hides_errors(loop):
         return loop
     found = _watchers.get(loop)
     if found is None:
-        found = _watchers[loop] = Watcher(loop)
+        found = _watchers[loop] = ErrorWatcher(loop) if waits else Watcher(loop)
     return found
 
 

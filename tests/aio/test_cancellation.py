@@ -203,9 +203,9 @@ async def test_the_statement_ends_on_the_server(dsn, aconn):
     async with aio.connect(dsn) as other:
         with pytest.raises(aio.OperationTimeout):
             await other.execute(SLOW, timeout=0.02)
-        query = "select count(*) from pg_stat_activity where query = %s and state = 'active'"
+        query = "select count(*) from pg_stat_activity where pid = %s and state = 'active'"
         for _ in range(100):
-            if not await aconn.fetchval(query, (SLOW,)):
+            if not await aconn.fetchval(query, (other.info.backend_pid,)):
                 return
             await asyncio.sleep(0.02)
         pytest.fail("it still runs")

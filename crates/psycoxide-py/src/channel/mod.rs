@@ -135,8 +135,8 @@ impl Channel {
 
     /// The options of a call with the connection's time limit, if they have none.
     fn with_timeout(&self, py: Python<'_>, options: CallOptions) -> CallOptions {
-        let timeout = options.timeout.or_else(|| self.state.lock(py).timeout);
-        CallOptions { timeout, ..options }
+        let usual = || if options.connects { None } else { self.state.lock(py).timeout };
+        CallOptions { timeout: options.timeout.or_else(usual), ..options }
     }
 
     /// The time limit of a call that waits itself.

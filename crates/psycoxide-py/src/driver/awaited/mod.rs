@@ -340,7 +340,7 @@ impl LoopDriver {
         let Some(session) = this.session(py) else { return };
         let connection = this.connection.bind(py);
         let context = OperationContext { connection, session };
-        let mut launched = 0;
+        let (mut launched, mut unwanted) = (0, false);
         let alone = this.state(py).queue.in_flight() == 0;
         loop {
             let next = {
@@ -370,8 +370,13 @@ impl LoopDriver {
             }
             if let Some(entry) = this.state(py).queue.get_mut(number) {
                 entry.running = Some(running);
+                unwanted |= entry.awaitable.is_none();
             }
             launched += 1;
+        }
+        if unwanted {
+            // It has to end in time all the same.
+            Self::cancel_unwanted(slf);
         }
         if launched == 0 || this.state(py).at_work {
             return;
@@ -709,19 +714,19 @@ impl LoopDriver {
         }
     }
 
-    /// The caller of a call in flight was cancelled, and waits for its end all the same: not for
-    /// ever.
+    /// The caller of a call was cancelled, and waits for its end all the same: not for ever.
     fn limit(slf: &Bound<'_, Self>, number: u64) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         let mut state = this.state(py);
         let until = Instant::now() + state.cancel_timeout;
-        let Some(event_loop) = state.event_loop.clone().filter(|_| state.cancellation.is_none())
-        else {
+        let Some(entry) = state.queue.get_mut(number) else { return Ok(()) };
+        if entry.deadline.is_some_and(|deadline| deadline <= until) {
             return Ok(());
-        };
-        state.cancellation = Cancellation::begin(number, None, until).ok();
+        }
+        entry.deadline = Some(until);
+        let event_loop = state.event_loop.clone();
         drop(state);
-        Self::wake_at(slf, &event_loop, until)
+        event_loop.map_or(Ok(()), |event_loop| Self::wake_at(slf, &event_loop, until))
     }
 
     fn cancelled_call_ended(&self, py: Python<'_>, number: u64) {
