@@ -369,6 +369,8 @@ impl LoopDriver {
                 continue;
             }
             if let Some(entry) = this.state(py).queue.get_mut(number) {
+                // If the BEGIN failed, statements behind it would run outside the transaction.
+                entry.options.pipelined &= !running.has_sent_begin();
                 entry.running = Some(running);
                 unwanted |= entry.awaitable.is_none();
             }
