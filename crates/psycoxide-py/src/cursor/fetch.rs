@@ -257,16 +257,26 @@ impl Cursor {
         built.map(Some)
     }
 
+    /// The next row of an iteration, if it was read ahead and nothing has to be checked.
+    #[inline(always)]
+    pub(super) fn next_at_once<'py>(slf: &Bound<'py, Self>) -> Option<Bound<'py, PyAny>> {
+        let ready = slf.get().name().is_none() && Self::may_fetch(slf);
+        if ready { Self::next_read_ahead(slf) } else { None }
+    }
+
     /// The checks that every kind of fetch begins with.
     #[inline]
     fn check_fetch(slf: &Bound<'_, Self>) -> PyResult<()> {
+        if Self::may_fetch(slf) { Ok(()) } else { Self::check_fetch_closely(slf) }
+    }
+
+    /// Whether nothing speaks against a fetch at first sight. This runs for each row, so an error is
+    /// made only when it is needed.
+    #[inline]
+    fn may_fetch(slf: &Bound<'_, Self>) -> bool {
         let this = slf.get();
-        // This runs for each row, so an error is made only when it is needed.
         let session = this.connection.get().and_then(|connection| connection.get().any_session());
-        if session.is_some_and(Session::is_at_rest) && !this.closed.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        Self::check_fetch_closely(slf)
+        session.is_some_and(Session::is_at_rest) && !this.closed.load(Ordering::Acquire)
     }
 
     #[cold]

@@ -13,6 +13,7 @@ mod executemany_prepared;
 mod factory;
 mod fetch;
 mod file_copy;
+mod iteration;
 mod many;
 mod named;
 mod place;
@@ -272,5 +273,6 @@ impl Cursor {
 /// Exports `cursor` and `Column`.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Cursor>()?;
+    iteration::install(&module.py().get_type::<Cursor>());
     module.add_class::<column::Column>()
 }
