@@ -180,6 +180,25 @@ def copies(cls, conn):
     yield channel.copy(channel.cursor(), "COPY t FROM STDIN", None, None), channel
 
 
+def channel_like(conn):
+    """An open channel to the server of a connection."""
+    made, info = Channel(False, 5.0), conn.info
+    made.connect(None, {**info.dsn_parameters, "password": info.password}, None)
+    return made
+
+
+def pipeline_statements(cls, conn):
+    cursor = (channel := channel_like(conn)).cursor()
+    yield channel.pipeline_statement(cursor, "select 1", None, None, None), cursor
+
+
+def pipeline_groups(cls, conn):
+    channel, made = channel_like(conn), cls()
+    statement = channel.pipeline_statement(channel.cursor(), "select 1/0", None, None, None)
+    channel.start_part(made, [statement], True, False, False, False, None)
+    yield made, statement
+
+
 def referred(made, name):
     """The object of a class that an object holds."""
     return next(each for each in gc.get_referents(made) if type(each).__name__ == name)
@@ -192,6 +211,8 @@ HOLDERS = {
     "CopyPlace": copies,
     "RowIterator": streams(asynchronous=False),
     "LoopDriver": loop_drivers,
+    "PipelineGroup": pipeline_groups,
+    "PipelineStatement": pipeline_statements,
     "connection": connections,
     "ReplicationConnection": connections,
     "cursor": cursors,
