@@ -153,6 +153,11 @@ impl Watched {
     /// Makes the loop forget the descriptor.
     pub fn clear(&mut self, event_loop: &EventLoop, py: Python<'_>) {
         let Some(fd) = self.fd.take() else { return };
+        if event_loop.process != std::process::id() {
+            // A forked child shares the selector with its parent.
+            self.interest = Interest::NONE;
+            return;
+        }
         let watcher = event_loop.watcher.bind(py);
         // A closed loop has forgotten it already, and says so.
         if self.interest.contains(Interest::READ) {

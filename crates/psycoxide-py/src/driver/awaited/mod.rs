@@ -846,9 +846,7 @@ impl LoopDriver {
         let (cancellation, timer) = (state.cancellation.take(), state.timer.take());
         let event_loop = state.event_loop.clone();
         drop(state);
-        if let (Some(cancellation), Some(event_loop)) = (cancellation, &event_loop)
-            && !session.is_inherited()
-        {
+        if let (Some(cancellation), Some(event_loop)) = (cancellation, &event_loop) {
             cancellation.stop(event_loop, py);
         }
         cancel_timer(py, timer);
@@ -915,10 +913,7 @@ impl LoopDriver {
         let mut watched = std::mem::take(&mut state.watched);
         let event_loop = state.event_loop.clone();
         drop(state);
-        // A forked child shares the loop's selector with its parent.
-        if let Some(event_loop) = event_loop
-            && !self.session(py).is_some_and(Session::is_inherited)
-        {
+        if let Some(event_loop) = event_loop {
             watched.clear(&event_loop, py);
         }
     }
