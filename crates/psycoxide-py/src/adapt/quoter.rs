@@ -69,8 +69,14 @@ impl<'a, 'py> Quoter<'a, 'py> {
     #[inline]
     pub fn native_for(&mut self, object: &Bound<'py, PyAny>) -> PyResult<Option<Native>> {
         let Some((number, native)) = self.registry.builtin(object) else { return Ok(None) };
-        let confirmed = self.confirmed.has(number) || self.confirm(number)?;
+        let confirmed = self.confirmed.has(number) || self.confirm_for_copy(number)?;
         Ok(confirmed.then_some(native))
+    }
+
+    /// A function of its own, so that the one below stays inlined where statements are merged.
+    #[inline(never)]
+    fn confirm_for_copy(&mut self, number: usize) -> PyResult<bool> {
+        self.confirm(number)
     }
 
     /// Writes an object by its adapter.
@@ -267,6 +273,7 @@ impl<'a, 'py> Quoter<'a, 'py> {
     }
 
     /// Whether the registry still maps a built-in type to its built-in adapter.
+    #[inline(always)]
     fn confirm(&mut self, number: usize) -> PyResult<bool> {
         self.registry.confirm_up_to(self.context.conn.py(), &mut self.confirmed, number);
         if !self.confirmed.has(number) && self.registry.confirm(self.context.conn.py(), number)? {
