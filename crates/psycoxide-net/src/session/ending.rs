@@ -42,9 +42,17 @@ impl Session {
         if !self.claim_to_end() {
             return self.break_off();
         }
-        let (token, patience) = (self.cancel_token(), self.timeout());
+        self.cancel_in_background(self.timeout());
         self.break_off();
-        if let Some(token) = token {
+    }
+
+    /// Asks the server to cancel what it runs for this session, and does not wait for that: the
+    /// session is about to be closed. A thread does the asking, for up to `patience`.
+    pub fn cancel_in_background(&self, patience: Option<Duration>) {
+        if !self.claim_to_end() {
+            return;
+        }
+        if let Some(token) = self.cancel_token() {
             let tell = move || drop(token.send(patience, &mut || true));
             let _ = std::thread::Builder::new().name("psycoxide-cancel".to_owned()).spawn(tell);
         }

@@ -811,7 +811,15 @@ impl LoopDriver {
     pub fn close(slf: &Bound<'_, Self>) {
         let (py, this) = (slf.py(), slf.get());
         let Some(session) = this.session(py) else { return };
-        let event_loop = this.state(py).event_loop.clone();
+        let mut state = this.state(py);
+        let patience = state.cancel_timeout;
+        let runs = state.queue.head_mut().is_some_and(|head| !head.options.shielded);
+        let event_loop = state.event_loop.clone();
+        drop(state);
+        if runs && session.closed() == Closed::Open {
+            // Otherwise the server would find out when it next writes to the socket.
+            session.cancel_in_background(Some(patience));
+        }
         if let Some(event_loop) = event_loop
             && event_loop.runs_elsewhere(py)
             && !session.is_inherited()
