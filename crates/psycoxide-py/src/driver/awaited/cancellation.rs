@@ -1,6 +1,6 @@
 //! A cancel request under way: for a statement whose caller is gone.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use psycoxide_net::{CancelProgress, CancelToken, Cancelling, Error};
 use pyo3::prelude::*;
@@ -25,14 +25,21 @@ pub struct Cancellation {
     pub awaitable: Option<Py<Awaitable>>,
     /// Until when the server has to end the statement.
     pub until: Instant,
+    /// When to send the request again.
+    pub repeats: Option<Instant>,
 }
+
+/// After this time the request is sent again: one that comes before the server has begun the
+/// statement has no effect.
+const REPEATED_AFTER: Duration = Duration::from_millis(200);
 
 impl Cancellation {
     /// Begins to send the request. Nothing is sent without a token.
     pub fn begin(number: u64, token: Option<CancelToken>, until: Instant) -> Result<Self, Error> {
         let request = token.map(|token| token.begin()).transpose()?;
         let watched = Watched::default();
-        Ok(Self { number, call_ended: false, request, watched, awaitable: None, until })
+        let (call_ended, awaitable, repeats) = (false, None, None);
+        Ok(Self { number, call_ended, request, watched, awaitable, until, repeats })
     }
 
     /// Notes that the answer to a call has ended.
@@ -60,7 +67,12 @@ impl Cancellation {
         // The request may change its socket while it connects.
         self.watched.clear(event_loop, callback.py());
         match request.advance()? {
-            CancelProgress::Done => self.request = None,
+            CancelProgress::Done => {
+                self.request = None;
+                // A request of the program's own is sent once.
+                let own = self.awaitable.is_some();
+                self.repeats = (!own).then(|| Instant::now() + REPEATED_AFTER);
+            }
             CancelProgress::Wait(interest) => {
                 let fd = request.fd();
                 // A loop that cannot watch it is closed: the time limit ends the wait.
@@ -68,6 +80,21 @@ impl Cancellation {
             }
         }
         Ok(())
+    }
+
+    /// Begins to send the request again, if it is time for that. Returns whether it is.
+    pub fn repeat(&mut self, token: Option<CancelToken>) -> Result<bool, Error> {
+        let due = self.repeats.is_some_and(|at| at <= Instant::now()) && !self.call_ended;
+        if due {
+            self.repeats = None;
+            self.request = token.map(|token| token.begin()).transpose()?;
+        }
+        Ok(due)
+    }
+
+    /// When something is to be done.
+    pub fn next(&self) -> Instant {
+        self.repeats.map_or(self.until, |at| at.min(self.until))
     }
 
     /// Gives the request up.

@@ -791,7 +791,29 @@ impl LoopDriver {
             Self::cancel_unwanted(slf);
             Self::launch_waiting(slf);
         } else {
+            let next = cancellation.next();
             this.state(py).cancellation = Some(cancellation);
+            let _ = Self::wake_at(slf, &event_loop, next);
+        }
+    }
+
+    /// Sends the cancel request again, if it is time for that and the statement still runs.
+    fn repeat_cancelling(slf: &Bound<'_, Self>) {
+        let (py, this) = (slf.py(), slf.get());
+        let Some(session) = this.session(py) else { return };
+        let mut state = this.state(py);
+        let repeated = match &mut state.cancellation {
+            Some(cancellation) => cancellation.repeat(session.cancel_token()),
+            None => return,
+        };
+        if matches!(repeated, Ok(true)) {
+            state.queue.expose_behind_head();
+        }
+        drop(state);
+        match repeated {
+            Ok(false) => {}
+            Ok(true) => Self::go_on_cancelling(slf),
+            Err(_) => Self::break_off(slf),
         }
     }
 
@@ -1033,9 +1055,11 @@ impl LoopDriver {
             Self::break_off(slf);
         } else if connects {
             Self::work(slf);
+        } else {
+            Self::repeat_cancelling(slf);
         }
         let state = this.state(py);
-        let next = [state.queue.deadline(), state.cancellation.as_ref().map(|cancel| cancel.until)]
+        let next = [state.queue.deadline(), state.cancellation.as_ref().map(Cancellation::next)]
             .into_iter()
             .chain(state.listeners.iter().map(|(_, until)| *until))
             .flatten()
