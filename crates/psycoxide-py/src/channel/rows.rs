@@ -5,19 +5,24 @@ use std::time::Instant;
 use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 
 use crate::cursor::Cursor;
 use crate::driver::Making;
 use crate::error;
 use crate::imports::Lazy;
+use crate::row::{NamedTupleClass, collector};
 
-/// How many rows are made between two looks at the clock.
-const PORTION: usize = 500;
+/// How many fields are decoded between two looks at the clock.
+const PORTION: usize = 5000;
 
 static TUPLE_ROW: Lazy = Lazy::new("psycoxide.rows", "tuple_row");
 static DICT_ROW: Lazy = Lazy::new("psycoxide.rows", "dict_row");
 static SCALAR_ROW: Lazy = Lazy::new("psycoxide.rows", "scalar_row");
+static RECORD_ROW: Lazy = Lazy::new("psycoxide.rows", "record_row");
+static RECORD_CLASS: Lazy = Lazy::new("psycoxide.rows", "_record_class");
+static NAMEDTUPLE_ROW: Lazy = Lazy::new("psycoxide.rows", "namedtuple_row");
+static NAMEDTUPLE_CLASS: Lazy = Lazy::new("psycoxide.rows", "_row_class");
 
 /// Which part of a result the caller wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +50,13 @@ pub struct Rows {
 /// What becomes of a row's tuple.
 pub(super) enum Shape {
     Tuple,
-    /// A dict with these keys.
-    Dict(Vec<Py<PyString>>),
+    /// A dict with these keys, each of which the template has once.
+    Dict {
+        keys: Vec<Py<PyString>>,
+        template: Py<PyDict>,
+    },
+    /// An instance of this class, which is a tuple without more.
+    Named(Py<PyType>),
     /// Its first value.
     Scalar,
     /// What a row maker returns for it.
@@ -88,7 +98,16 @@ impl Shape {
         Ok(if Self::is_tuple(factory)? {
             Self::Tuple
         } else if factory.is(DICT_ROW.bind(py)?) {
-            Self::Dict(Cursor::column_names(cursor)?)
+            let keys = Cursor::column_names(cursor)?;
+            let template = PyDict::new(py);
+            for key in &keys {
+                template.set_item(key, py.None())?;
+            }
+            Self::Dict { keys, template: template.unbind() }
+        } else if factory.is(RECORD_ROW.bind(py)?) {
+            Self::named(cursor, &RECORD_CLASS)?
+        } else if factory.is(NAMEDTUPLE_ROW.bind(py)?) {
+            Self::named(cursor, &NAMEDTUPLE_CLASS)?
         } else if factory.is(SCALAR_ROW.bind(py)?) {
             if cursor.get().width(py) == 0 {
                 return Err(error::programming("at least one column expected"));
@@ -99,17 +118,28 @@ impl Shape {
         })
     }
 
+    /// Rows of the class that `class_of` returns for the names of the columns.
+    fn named(cursor: &Bound<'_, Cursor>, class_of: &Lazy) -> PyResult<Self> {
+        let py = cursor.py();
+        let names = PyTuple::new(py, Cursor::column_names(cursor)?)?;
+        let class = class_of.bind(py)?.call1((names,))?.cast_into::<PyType>()?;
+        NamedTupleClass::of(&class)?;
+        Ok(Self::Named(class.unbind()))
+    }
+
     pub fn row<'py>(&self, row: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = row.py();
         match self {
             Self::Tuple => Ok(row),
-            Self::Dict(keys) => {
-                let dict = PyDict::new(py);
+            Self::Dict { keys, template } => {
+                // Copied in one piece, instead of growing with each key.
+                let dict = template.bind(py).copy()?;
                 for (key, value) in keys.iter().zip(row.cast::<PyTuple>()?.iter_borrowed()) {
                     dict.set_item(key, value)?;
                 }
                 Ok(dict.into_any())
             }
+            Self::Named(class) => NamedTupleClass::of(class.bind(py))?.record(row.cast()?),
             Self::Scalar => first(&row),
             Self::Made(maker) => maker.bind(py).call1((row,)),
         }
@@ -118,6 +148,7 @@ impl Shape {
     pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self {
             Self::Made(maker) => visit.call(maker),
+            Self::Named(class) => visit.call(class),
             _ => Ok(()),
         }
     }
@@ -127,9 +158,12 @@ impl Shape {
         if matches!(self, Self::Tuple) {
             return Ok(());
         }
+        // No Python code runs while these are made.
+        let paused = matches!(self, Self::Dict { .. } | Self::Named(_)).then(collector::pause);
         for index in 0..rows.len() {
             rows.set_item(index, self.row(rows.get_item(index)?)?)?;
         }
+        drop(paused);
         Ok(())
     }
 }
@@ -166,10 +200,11 @@ impl Making for Rows {
             Want::All => usize::MAX,
             Want::Some(count) => count,
         };
+        let portion = (PORTION / cursor.get().width(py).max(1)).max(1);
         loop {
             let so_far = self.made.as_ref().map_or(0, |made| made.bind(py).len());
             let left = most - so_far;
-            let portion = if until.is_some() { left.min(PORTION) } else { left };
+            let portion = if until.is_some() { left.min(portion) } else { left };
             let rows = Cursor::next_rows(&cursor, portion)?;
             self.shape(py)?.rows(&rows)?;
             let over = rows.len() < portion || portion == left;

@@ -19,6 +19,7 @@ use crate::object::{Raised, Value};
 
 pub use classes::RowClass;
 pub use eager::{EagerRows, LONG_FIELD};
+pub use named_tuple::NamedTupleClass;
 pub use ordered::ordered_row;
 pub use row_type::{RowKeys, RowMaker, RowType};
 

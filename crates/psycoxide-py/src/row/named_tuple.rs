@@ -1,4 +1,4 @@
-//! The named tuples of `extras`' cursor, made from tuples.
+//! Rows of classes that are derived from tuple, made from tuples: named tuples and records.
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
@@ -9,10 +9,12 @@ use pyo3::types::{PyList, PyTuple, PyType};
 use super::collector;
 
 /// A class whose instances are tuples and nothing more, as `namedtuple()` makes them.
-struct NamedTupleClass<'a, 'py>(&'a Bound<'py, PyType>);
+pub struct NamedTupleClass<'a, 'py>(&'a Bound<'py, PyType>);
 
 impl<'a, 'py> NamedTupleClass<'a, 'py> {
-    fn of(class: &'a Bound<'py, PyType>) -> PyResult<Self> {
+    /// # Errors
+    /// `TypeError` for any other class.
+    pub fn of(class: &'a Bound<'py, PyType>) -> PyResult<Self> {
         // SAFETY: the class is valid; a type's sizes are public.
         let same_sizes = unsafe {
             let (class, tuple) = (class.as_type_ptr(), &raw mut ffi::PyTuple_Type);
@@ -26,7 +28,7 @@ impl<'a, 'py> NamedTupleClass<'a, 'py> {
     }
 
     /// An instance with these values.
-    fn record(&self, values: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+    pub fn record(&self, values: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
         // SAFETY: the class is laid out as tuple, so its instances are allocated in the ordinary
         // way, with this many places, all empty. Each is filled once, with a reference of its own,
         // before anybody else sees the record.
