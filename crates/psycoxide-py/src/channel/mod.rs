@@ -26,7 +26,7 @@ use pyo3::types::PyDict;
 use crate::connection::{Connecting, Connection, Waiter};
 use crate::conventions::Conventions;
 use crate::cursor::Cursor;
-use crate::driver::awaited::{Awaitable, Call, CallOptions, LoopDriver, What};
+use crate::driver::awaited::{self, Awaitable, Call, CallOptions, LoopDriver, What};
 use crate::driver::{
     CallLimit, Next, Operation, OperationContext, Reply, RowSink, Running, TurnGuard,
 };
@@ -307,6 +307,7 @@ impl Channel {
 
 /// Exports `Channel`.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    awaited::prepare(module.py());
     copy::register(module)?;
     pipeline::register(module)?;
     stream::register(module)?;

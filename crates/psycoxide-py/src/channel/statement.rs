@@ -132,8 +132,8 @@ impl Channel {
         let pipelined = is_pipelinable(&sql);
         // A statement that reads the same by both protocols can go in one flush with a BEGIN; so
         // can one that writes, unless a rule gives it rows.
-        let flexible = is_protocol_independent(&sql) || pipelined && is_single(&sql);
-        let request = match flexible && connection.state(slf.py()).begins() {
+        let flexible = || is_protocol_independent(&sql) || pipelined && is_single(&sql);
+        let request = match connection.state(slf.py()).begins() && flexible() {
             true => Request::statement(sql),
             false => Request::query(sql),
         };

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
+use pyo3::{ffi, intern};
 
 use super::{AwaitedOperation, LoopDriver};
 use crate::driver::reply::{Making, Reply};
@@ -146,15 +146,14 @@ impl Awaitable {
         std::mem::replace(&mut self.state.lock(py).stage, stage)
     }
 
-    /// Goes on as far as possible. Returns what the task has to wait for: a future, or None for one
-    /// turn of the loop.
-    fn go_on(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+    /// Goes on as far as possible.
+    fn go_on(slf: &Bound<'_, Self>) -> PyResult<Went> {
         let (py, this) = (slf.py(), slf.get());
         let mut stage = this.replace(py, Stage::Waiting);
         if let Stage::New(mut call) = stage {
             if std::mem::take(&mut call.options.yields) {
                 drop(this.replace(py, Stage::New(call)));
-                return Ok(py.None());
+                return Ok(Went::Waits(py.None()));
             }
             let begun = LoopDriver::begin(this.driver.bind(py), Some(slf), *call);
             if let Err(raised) = begun {
@@ -164,7 +163,7 @@ impl Awaitable {
             stage = this.replace(py, Stage::Waiting);
         }
         match stage {
-            Stage::Waiting => this.wait(py),
+            Stage::Waiting => this.wait(py).map(Went::Waits),
             Stage::Answered(answer) => {
                 drop(this.replace(py, Stage::Over));
                 let cancelled = this.state.lock(py).cancelled.take();
@@ -176,7 +175,7 @@ impl Awaitable {
                     return Err(cancelled);
                 }
                 match answer? {
-                    Reply::Object(object) => Err(returned(object)),
+                    Reply::Object(object) => Ok(Went::Ended(object)),
                     Reply::Making(making) => this.make(py, making),
                 }
             }
@@ -189,15 +188,15 @@ impl Awaitable {
     }
 
     /// Makes more of the result.
-    fn make(&self, py: Python<'_>, mut making: Box<dyn Making>) -> PyResult<Py<PyAny>> {
+    fn make(&self, py: Python<'_>, mut making: Box<dyn Making>) -> PyResult<Went> {
         match making.go_on(py, Some(Instant::now() + SLICE)) {
             Ok(Some(object)) => {
                 drop(self.replace(py, Stage::Over));
-                Err(returned(object))
+                Ok(Went::Ended(object))
             }
             Ok(None) => {
                 drop(self.replace(py, Stage::Making(making)));
-                Ok(py.None())
+                Ok(Went::Waits(py.None()))
             }
             Err(raised) => {
                 drop(self.replace(py, Stage::Over));
@@ -241,9 +240,59 @@ impl Awaitable {
     }
 }
 
-/// Raised by an iterator that ends with a result.
-fn returned(object: Py<PyAny>) -> PyErr {
-    PyStopIteration::new_err((object,))
+/// How far a call came.
+enum Went {
+    /// The task has to wait for this: a future, or None for one turn of the loop.
+    Waits(Py<PyAny>),
+    /// The call has this result.
+    Ended(Py<PyAny>),
+}
+
+impl Went {
+    /// As an iterator says it.
+    fn yielded(self) -> PyResult<Py<PyAny>> {
+        match self {
+            Self::Waits(object) => Ok(object),
+            Self::Ended(object) => Err(PyStopIteration::new_err((object,))),
+        }
+    }
+}
+
+/// Resumes the call for interpreters that use the slot `am_send`: the result needs no exception.
+unsafe extern "C" fn resume(
+    awaitable: *mut ffi::PyObject,
+    _value: *mut ffi::PyObject,
+    result: *mut *mut ffi::PyObject,
+) -> ffi::PySendResult {
+    // The thread is attached: this lets PyO3 know.
+    Python::attach(|py| {
+        // SAFETY: the interpreter calls this with an instance.
+        let awaitable = unsafe { Bound::from_borrowed_ptr(py, awaitable).cast_into_unchecked() };
+        let (object, how) = match Awaitable::go_on(&awaitable) {
+            Ok(Went::Waits(object)) => (object.into_ptr(), ffi::PySendResult::PYGEN_NEXT),
+            Ok(Went::Ended(object)) => (object.into_ptr(), ffi::PySendResult::PYGEN_RETURN),
+            Err(raised) => {
+                raised.restore(py);
+                (std::ptr::null_mut(), ffi::PySendResult::PYGEN_ERROR)
+            }
+        };
+        // SAFETY: it is a place for the result.
+        unsafe { *result = object };
+        how
+    })
+}
+
+/// Puts [`resume`] into its slot, for which `#[pymethods]` has no name.
+pub fn prepare(py: Python<'_>) {
+    let class = py.get_type::<Awaitable>();
+    // SAFETY: the class is our own; as one that was made at run time and has `__await__`, it has
+    // slots of its own for that.
+    unsafe {
+        let slots = (*class.as_type_ptr()).tp_as_async;
+        if !slots.is_null() {
+            (*slots).am_send = Some(resume);
+        }
+    }
 }
 
 fn is_cancellation(py: Python<'_>, raised: &PyErr) -> PyResult<bool> {
@@ -261,11 +310,11 @@ impl Awaitable {
     }
 
     fn __next__(slf: &Bound<'_, Self>) -> PyResult<Option<Py<PyAny>>> {
-        Self::go_on(slf).map(Some)
+        Self::go_on(slf)?.yielded().map(Some)
     }
 
     fn send(slf: &Bound<'_, Self>, _value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        Self::go_on(slf)
+        Self::go_on(slf)?.yielded()
     }
 
     #[pyo3(signature = (typ, val=None, _tb=None))]

@@ -24,7 +24,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 
-pub use awaitable::{Awaitable, Call, CallOptions, Place, SLICE, What};
+pub use awaitable::{Awaitable, Call, CallOptions, Place, SLICE, What, prepare};
 use cancellation::Cancellation;
 use event_loop::{EventLoop, Watched};
 use queue::{Entry, Queue};
