@@ -6,12 +6,13 @@ is one.
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import decimal
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,48 @@ MIXED = """select n, n * 1000000000::bigint, n / 7.0::float8, n / 3.0, n % 2 = 0
     from generate_series(1, 10000) n"""
 
 
-def connect() -> Any:
-    import psycoxide
-
+def where() -> tuple[str, dict[str, Any]]:
+    """What connects to the server."""
     description = os.environ.get("PSYCOXIDE_TEST_SERVER")
     dsn = os.environ["PSYCOXIDE_TEST_DSN"]
     if description:
-        return psycoxide.connect(dsn, host=json.loads(Path(description).read_text())["sockets"])
-    return psycoxide.connect(dsn)
+        return dsn, {"host": json.loads(Path(description).read_text())["sockets"]}
+    return dsn, {}
+
+
+def connect() -> Any:
+    import psycoxide
+
+    dsn, options = where()
+    return psycoxide.connect(dsn, **options)
+
+
+def awaited(work: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
+    """Runs `work` with a connection, on asyncio's own loop."""
+    from psycoxide import aio
+
+    async def main() -> None:
+        dsn, options = where()
+        async with aio.connect(dsn, **options) as conn:
+            await work(conn)
+
+    asyncio.run(main())
+
+
+async def aio_statements(conn: Any) -> None:
+    for number in range(1500):
+        await conn.fetchrow("select %s::int, %s::int, %s::text", (number, 42, "some text"))
+
+
+async def aio_gather(conn: Any) -> None:
+    for _ in range(25):
+        await asyncio.gather(*[conn.fetchval("select 1") for _ in range(64)])
+
+
+async def aio_rows(conn: Any, factory: str) -> None:
+    from psycoxide import rows
+
+    assert await conn.fetch(MIXED, row_factory=getattr(rows, factory))
 
 
 def fetch(query: str, factory: str | None = None) -> None:
@@ -110,6 +145,10 @@ ALL: dict[str, Callable[[], None]] = {
     "executemany": executemany,
     "mogrify": mogrify,
     "copy_out": copy_out,
+    "aio_statements": lambda: awaited(aio_statements),
+    "aio_gather": lambda: awaited(aio_gather),
+    "aio_dicts": lambda: awaited(lambda conn: aio_rows(conn, "dict_row")),
+    "aio_records": lambda: awaited(lambda conn: aio_rows(conn, "record_row")),
 }
 
 if __name__ == "__main__":
