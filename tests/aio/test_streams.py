@@ -388,7 +388,7 @@ async def test_a_reader_may_be_cancelled_at_any_time(aconn, delay):  # only in a
         "SELECT pg_sleep(1), %s",
         "SELECT repeat('x', 100000) FROM generate_series(1, %s)",
     ):
-        task = aspawn(partial(collected, aconn.stream(query, (200_000,))))
+        task = aspawn(partial(collected, aconn.stream(query, (5_000_000,))))
         await asyncio.sleep(delay)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
