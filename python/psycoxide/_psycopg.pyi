@@ -46,6 +46,7 @@ from psycoxide._types import (
     DataT_co,
     Flag,
     LobjectT,
+    OwnQuery,
     Params,
     Query,
     Scope,
@@ -934,7 +935,7 @@ class Channel:
     def command(self, sql: str, shielded: bool, detached: bool, /) -> Any: ...
     def connect(self, conninfo: str, options: dict[str, Any], timeout: float | None) -> Any: ...
     def copy(
-        self, cursor: _Cursor, statement: Query, params: Vars, timeout: float | None, /
+        self, cursor: _Cursor, statement: OwnQuery, params: Vars, timeout: float | None, /
     ) -> CopyPlace: ...
     def cursor(self) -> _Cursor: ...
     def disown_group(self, block: object, /) -> None: ...
@@ -949,12 +950,12 @@ class Channel:
         /,
     ) -> Any: ...
     def execute(
-        self, cursor: _Cursor, query: Query, params: Vars, timeout: float | None, /
+        self, cursor: _Cursor, query: OwnQuery, params: Vars, timeout: float | None, /
     ) -> Any: ...
     def executemany(
         self,
         cursor: _Cursor,
-        query: Query,
+        query: OwnQuery,
         items: Sequence[Params],
         returning: bool,
         rowcount: int,
@@ -962,18 +963,18 @@ class Channel:
         /,
     ) -> Any: ...
     def fetch(
-        self, query: Query, params: Vars, row_factory: object, timeout: float | None, /
+        self, query: OwnQuery, params: Vars, row_factory: object, timeout: float | None, /
     ) -> Any: ...
     def fetchrow(
-        self, query: Query, params: Vars, row_factory: object, timeout: float | None, /
+        self, query: OwnQuery, params: Vars, row_factory: object, timeout: float | None, /
     ) -> Any: ...
-    def fetchval(self, query: Query, params: Vars, timeout: float | None, /) -> Any: ...
+    def fetchval(self, query: OwnQuery, params: Vars, timeout: float | None, /) -> Any: ...
     def leave_transaction(self, commits: bool, detached: bool, /) -> Any: ...
     def own(self, block: object, /) -> None: ...
     def pipeline_statement(
         self,
         cursor: _Cursor,
-        query: Query,
+        query: OwnQuery,
         params: Vars,
         want: str | None,
         row_factory: object,
@@ -996,7 +997,7 @@ class Channel:
     def stream(
         self,
         cursor: _Cursor,
-        query: Query,
+        query: OwnQuery,
         params: Vars,
         row_factory: object,
         timeout: float | None,

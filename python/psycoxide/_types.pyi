@@ -3,6 +3,7 @@
 Only type checkers read this: when the program runs there is no such module.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from io import TextIOBase
@@ -18,6 +19,13 @@ from psycoxide.sql import Composable
 
 # A statement, and the values for its placeholders.
 Query: TypeAlias = str | bytes | Composable
+# The same for `psycoxide.aio` and `psycoxide.sync`, which take templates as well.
+if sys.version_info >= (3, 14):
+    from string.templatelib import Template
+
+    OwnQuery: TypeAlias = Query | Template
+else:
+    OwnQuery: TypeAlias = Query
 Params: TypeAlias = Sequence[Any] | Mapping[str, Any]
 Vars: TypeAlias = Params | None
 # The class of the objects that `new_type()` makes: it has no public name.

@@ -238,6 +238,8 @@ class Literal(Composable, _Generic["WrappedT"]):
 
     def as_string(self, context: Context | None) -> str:
         """The literal. Raises TypeError if `context` is neither a connection nor a cursor."""
+        # The connections and cursors of `psycoxide.aio` and `.sync` have psycopg2's inside.
+        context = getattr(context, "_native", context)
         if isinstance(context, ext.connection):
             conn = context
         elif isinstance(context, ext.cursor):

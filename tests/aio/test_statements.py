@@ -138,6 +138,8 @@ async def test_composed_queries(aconn):
     table = sql.Identifier('od"d')
     await aconn.execute(sql.SQL("create temporary table {} (n integer)").format(table))
     await aconn.execute(sql.SQL("insert into {} values (%s)").format(table), (3,))
+    assert sql.Literal("a'b").as_string(aconn) == "E'a''b'"
+    assert sql.Identifier("a b").as_string(aconn.cursor()) == '"a b"'
     query = sql.SQL("select {}, n from {}").format(sql.Literal("it's"), table)
     assert await aconn.fetchrow(query) == ("it's", 3)
     assert await aconn.fetchval(b"select n from " + b'"od""d"') == 3

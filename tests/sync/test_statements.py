@@ -139,6 +139,8 @@ def test_composed_queries(conn):
     table = sql.Identifier('od"d')
     conn.execute(sql.SQL("create temporary table {} (n integer)").format(table))
     conn.execute(sql.SQL("insert into {} values (%s)").format(table), (3,))
+    assert sql.Literal("a'b").as_string(conn) == "E'a''b'"
+    assert sql.Identifier("a b").as_string(conn.cursor()) == '"a b"'
     query = sql.SQL("select {}, n from {}").format(sql.Literal("it's"), table)
     assert conn.fetchrow(query) == ("it's", 3)
     assert conn.fetchval(b"select n from " + b'"od""d"') == 3

@@ -22,7 +22,7 @@ from psycoxide.rows import TupleRow, tuple_row
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from psycoxide._types import Query, Vars
+    from psycoxide._types import OwnQuery as Query, Vars
     from psycoxide.aio.cursor import Items
     from psycoxide.extensions import ConnectionInfo, Notify, Xid
     from psycoxide.rows import RowFactory

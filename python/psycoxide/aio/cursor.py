@@ -16,7 +16,7 @@ from psycoxide.rows import tuple_row
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from psycoxide._types import Params, Query, Vars
+    from psycoxide._types import OwnQuery as Query, Params, Vars
     from psycoxide.aio.connection import AsyncConnection
     from psycoxide.extensions import Column
     from psycoxide.rows import RowFactory, RowMaker

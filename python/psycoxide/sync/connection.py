@@ -22,7 +22,7 @@ from psycoxide.sync.transaction import Transaction
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from psycoxide._types import Query, Vars
+    from psycoxide._types import OwnQuery as Query, Vars
     from psycoxide.extensions import ConnectionInfo, Notify, Xid
     from psycoxide.rows import RowFactory
     from psycoxide.sync.cursor import Items

@@ -17,7 +17,7 @@ from psycoxide.sync.stream import Stream
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from psycoxide._types import Params, Query, Vars
+    from psycoxide._types import OwnQuery as Query, Params, Vars
     from psycoxide.extensions import Column
     from psycoxide.rows import RowFactory, RowMaker
     from psycoxide.sync.connection import Connection

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from psycoxide._psycopg import PipelineStatement
-    from psycoxide._types import Query, Vars
+    from psycoxide._types import OwnQuery as Query, Vars
     from psycoxide.rows import RowFactory
     from psycoxide.sync.connection import Connection
 
