@@ -1,9 +1,10 @@
-"""Errors of sockets on uvloop, which tells nobody of them.
+"""Errors of sockets on uvloop, which tells of them once.
 
-When a socket has an error, because the peer has reset the connection, libuv stops watching it and
-says EBADF, and uvloop drops that: the reader is never called. So the sockets are in an epoll of our
-own as well, which is ready for nothing but errors, and which the loop watches like a socket. That
-costs no call of the system for what is read and written.
+When a socket has an error, because the peer has reset the connection, libuv stops watching it: the
+reader is called once, and never again, though it may have received only what came before. See
+`findings/reset_is_told_once.sh`. So the sockets are in an epoll of our own as well, which is ready
+for nothing but errors, and which the loop watches like a socket. That costs no call of the system
+for what is read and written.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _Kind: TypeAlias = Literal["reader", "writer"]
 
 
 def hides_errors(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether the loop is one that tells nobody of errors, and can be helped."""
+    """Whether the loop is one that tells of errors once, and can be helped."""
     names = (base.__module__.partition(".")[0] for base in type(loop).__mro__)
     return hasattr(select, "epoll") and "uvloop" in names
 
