@@ -470,3 +470,19 @@ async def test_a_timeout_that_is_no_time(aconn, timeout):
     with pytest.raises(ValueError, match="timeout"):
         await aconn.execute("select 1", timeout=timeout)
     assert await aconn.fetchval("select 42", timeout=float("inf")) == 42
+
+
+async def test_an_infinite_timeout_is_none(aconn):
+    aconn.timeout = 0.05
+    assert await aconn.fetchval("select 1 from pg_sleep(0.2)", timeout=float("inf")) == 1
+    with pytest.raises(aio.OperationTimeout):
+        await aconn.execute("select pg_sleep(10)")
+    aconn.timeout = float("inf")
+    assert await aconn.fetchval("select 1 from pg_sleep(0.1)") == 1
+
+
+@pytest.mark.parametrize("statement", ["copy (select 1) to stdout", "copy pg_class from stdin"])
+async def test_copy_has_a_method_of_its_own(aconn, statement):
+    with pytest.raises(psycoxide.ProgrammingError, match=r"use the copy\(\) method"):
+        await aconn.execute(statement)
+    assert await aconn.fetchval("select 1") == 1

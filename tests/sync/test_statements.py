@@ -469,3 +469,19 @@ def test_a_timeout_that_is_no_time(conn, timeout):
     with pytest.raises(ValueError, match="timeout"):
         conn.execute("select 1", timeout=timeout)
     assert conn.fetchval("select 42", timeout=float("inf")) == 42
+
+
+def test_an_infinite_timeout_is_none(conn):
+    conn.timeout = 0.05
+    assert conn.fetchval("select 1 from pg_sleep(0.2)", timeout=float("inf")) == 1
+    with pytest.raises(sync.OperationTimeout):
+        conn.execute("select pg_sleep(10)")
+    conn.timeout = float("inf")
+    assert conn.fetchval("select 1 from pg_sleep(0.1)") == 1
+
+
+@pytest.mark.parametrize("statement", ["copy (select 1) to stdout", "copy pg_class from stdin"])
+def test_copy_has_a_method_of_its_own(conn, statement):
+    with pytest.raises(psycoxide.ProgrammingError, match=r"use the copy\(\) method"):
+        conn.execute(statement)
+    assert conn.fetchval("select 1") == 1

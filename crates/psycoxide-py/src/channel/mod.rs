@@ -161,20 +161,20 @@ impl Channel {
     }
 }
 
-/// A number of seconds; `None` for no limit.
+/// A number of seconds; `None` if the caller names none.
 fn seconds(timeout: Option<f64>) -> PyResult<Option<Duration>> {
     let Some(timeout) = timeout else { return Ok(None) };
     match Duration::try_from_secs_f64(timeout) {
-        // Longer ones are no limits.
-        Ok(timeout) => Ok((timeout < MAX_TIMEOUT).then_some(timeout)),
-        Err(_) if timeout > 0.0 => Ok(None),
+        Ok(timeout) => Ok(Some(timeout.min(MAX_TIMEOUT))),
+        // Infinity, too.
+        Err(_) if timeout > 0.0 => Ok(Some(MAX_TIMEOUT)),
         Err(_) => Err(PyValueError::new_err(format!(
             "timeout must be a number of seconds, 0 or more: got {timeout}"
         ))),
     }
 }
 
-/// Time limits from here on are no limits: adding them to the clock could overflow.
+/// The longest time limit: adding longer ones to the clock could overflow.
 const MAX_TIMEOUT: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 #[pymethods]

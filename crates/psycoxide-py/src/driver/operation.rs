@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 
 use super::blocking;
 use crate::connection::Connection;
+use crate::conventions::Conventions;
 use crate::error;
 
 /// What an operation does next.
@@ -142,7 +143,7 @@ impl<'py> OperationContext<'_, 'py> {
             Stop::Event(event) => event,
             _ => return Err(error::internal("a COPY went on before it began")),
         };
-        if let Some(text) = copy_refusal(&event) {
+        if let Some(text) = copy_refusal(&event, self.connection.get().conventions()) {
             refused.get_or_insert(text);
         }
         if matches!(event, Event::CopyIn(_) | Event::CopyBoth(_)) {
@@ -165,13 +166,14 @@ impl<'py> OperationContext<'_, 'py> {
 }
 
 /// The message of `execute()` about a COPY; `None` if the event is not a COPY's beginning.
-fn copy_refusal(event: &Event) -> Option<String> {
+fn copy_refusal(event: &Event, conventions: Conventions) -> Option<String> {
     let (direction, method) = match event {
         Event::CopyIn(_) => ("FROM", "copy_from"),
         Event::CopyOut(_) => ("TO", "copy_to"),
         Event::CopyBoth(_) => ("BOTH", "start_replication"),
         _ => return None,
     };
+    let method = if conventions == Conventions::Own { "copy" } else { method };
     Some(format!("can't execute COPY {direction}: use the {method}() method instead"))
 }
 
