@@ -211,7 +211,8 @@ async def test_memory_is_constant(aconn):
         return peak
 
     few, many = await run(20_000), await run(200_000)
-    assert many < 2 * few
+    # The table has some 12 MB then; how much comes in a block depends on the time.
+    assert many < few + (3 << 20)
 
 
 # ---- from the server ----------------------------------------------------------------------------

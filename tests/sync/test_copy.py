@@ -212,7 +212,8 @@ def test_memory_is_constant(conn):
         return peak
 
     few, many = run(20_000), run(200_000)
-    assert many < 2 * few
+    # The table has some 12 MB then; how much comes in a block depends on the time.
+    assert many < few + (3 << 20)
 
 
 # ---- from the server ----------------------------------------------------------------------------

@@ -232,10 +232,17 @@ impl Awaitable {
     /// The caller is gone.
     fn leave(&self, py: Python<'_>, waiting: Option<u64>) {
         let old = self.replace(py, Stage::Over);
-        let future = self.state.lock(py).future.take();
+        let answered = matches!(old, Stage::Answered(_) | Stage::Making(_));
+        let mut state = self.state.lock(py);
+        let (future, number) = (state.future.take(), state.number);
+        drop(state);
         drop((old, future));
+        let driver = self.driver.bind(py);
         if let Some(number) = waiting {
-            LoopDriver::abandon(self.driver.bind(py), number);
+            LoopDriver::abandon(driver, number);
+        } else if answered {
+            // In the turn of the loop in which the answer came: a place that it gave is nobody's.
+            LoopDriver::leave_place(driver, number);
         }
     }
 }
