@@ -95,3 +95,15 @@ async def test_on_a_closed_connection(listener):
     await listener.close()
     with pytest.raises(psycoxide.InterfaceError):
         await payloads(listener, timeout=1)
+
+
+async def test_a_listener_leaves_a_large_statement_its_room(aconn):  # only in aio
+    """The statement is still being sent when the wait for notifications begins."""
+    import asyncio
+
+    await aconn.execute("listen beside")
+    sending = asyncio.ensure_future(aconn.fetchval("select length(%s)", ("x" * 60_000_000,)))
+    await asyncio.sleep(0)
+    arrived = [notify async for notify in aconn.notifies(timeout=0.05)]
+    assert await asyncio.wait_for(sending, 30) == 60_000_000
+    assert not arrived

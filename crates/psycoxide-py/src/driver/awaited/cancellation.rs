@@ -97,9 +97,14 @@ impl Cancellation {
         self.repeats.map_or(self.until, |at| at.min(self.until))
     }
 
+    /// Makes a loop forget the request.
+    pub fn unwatch(&mut self, event_loop: &EventLoop, py: Python<'_>) {
+        self.watched.clear(event_loop, py);
+    }
+
     /// Gives the request up.
     pub fn stop(mut self, event_loop: &EventLoop, py: Python<'_>) {
-        self.watched.clear(event_loop, py);
+        self.unwatch(event_loop, py);
         if let Some(awaitable) = self.awaitable.take() {
             let raised = error::operational("the cancel request could not be delivered");
             awaitable.get().answer(py, Err(raised));

@@ -289,12 +289,20 @@ impl LoopDriver {
             state.scheduled = false;
             (std::mem::take(&mut state.watched), state.timer.take())
         };
+        let mut cancellation = this.state(py).cancellation.take();
         if let Some(old) = old {
             watched.clear(&old, py);
             cancel_timer(py, timer);
+            if let Some(cancellation) = &mut cancellation {
+                cancellation.unwatch(&old, py);
+            }
         }
-        this.state(py).event_loop = Some(Arc::clone(&new));
-        if !this.state(py).queue.is_empty() {
+        let mut state = this.state(py);
+        let left_behind = cancellation.is_some() || !state.queue.is_empty();
+        state.cancellation = cancellation;
+        state.event_loop = Some(Arc::clone(&new));
+        drop(state);
+        if left_behind {
             Self::resume(slf, &new)?;
         }
         Ok(new)
@@ -980,9 +988,13 @@ impl LoopDriver {
             }
         }
         state.listeners.push((awaitable.clone_ref(py), deadline));
+        let at_rest = state.queue.in_flight() == 0;
         drop(state);
         drop(gone);
-        Self::watch(slf, Interest::READ);
+        if at_rest {
+            // Otherwise the socket is watched already, perhaps for room to send as well.
+            Self::watch(slf, Interest::READ);
+        }
         Ok(awaitable)
     }
 
