@@ -42,6 +42,8 @@ MODULES = [
 ]
 # Packages whose `__all__` says what is public. Their objects are made by functions and methods.
 LISTED = {"aio", "sync"}
+# Those that programs make by calling the class.
+CALLED = {"AsyncListener", "Listener"}
 NATIVE = "_psycopg"
 # Public names of modules that belong to another module's page.
 NOT_LISTED = {
@@ -276,7 +278,8 @@ def class_section(item: Item) -> list[str]:
     known = constructor is not None and "*_args" not in ast.unparse(constructor.args)
     code = f"class {item.name}({', '.join(bases)})" if bases else f"class {item.name}"
     lines = [code]
-    if known and not is_exception(item) and item.module.partition(".")[0] not in LISTED:
+    made_elsewhere = item.module.partition(".")[0] in LISTED and item.name not in CALLED
+    if known and not is_exception(item) and not made_elsewhere:
         assert constructor is not None
         lines += wrap(signature(constructor, item.name))
     out = [f"### `{item.name}`", "", "```text", *lines, "```", "", docstring(item), ""]

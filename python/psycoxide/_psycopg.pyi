@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import (
     Any,
+    ClassVar,
     Final,
     Generic,
     Literal,
@@ -628,6 +629,7 @@ class ConnectionInfo:
 
 @disjoint_base
 class Notify:
+    __match_args__: ClassVar[tuple[str, str, str]]
     def __init__(self, pid: int, channel: str, payload: str | None = None) -> None: ...
     @property
     def pid(self) -> int: ...
@@ -971,6 +973,7 @@ class Channel:
     def fetchval(self, query: OwnQuery, params: Vars, timeout: float | None, /) -> Any: ...
     def leave_transaction(self, commits: bool, detached: bool, /) -> Any: ...
     def own(self, block: object, /) -> None: ...
+    def ping(self, timeout: float | None) -> Any: ...
     def pipeline_statement(
         self,
         cursor: _Cursor,

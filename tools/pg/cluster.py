@@ -190,6 +190,8 @@ def resume(server: Server, *, outlive: bool = False) -> None:
         log = (root / "server.log").read_text(errors="replace")
         raise StartFailed(f"the server did not start again:\n{log}")
     server.pid = process.pid
+    # `gone` waits for it: the object is not to warn that nobody has.
+    process.returncode = 0
 
 
 def running_pid(server: Server) -> int | None:

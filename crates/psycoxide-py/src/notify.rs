@@ -83,6 +83,12 @@ impl Notify {
         Ok(())
     }
 
+    /// What the positions of a pattern are: `case Notify(channel, payload):`.
+    #[classattr]
+    fn __match_args__() -> (&'static str, &'static str, &'static str) {
+        ("channel", "payload", "pid")
+    }
+
     fn __len__(&self) -> usize {
         2
     }

@@ -31,6 +31,8 @@ ends the statement on the server by itself, and is usable again after that, or c
 # """
 
 from psycoxide._exceptions import OperationTimeout, PipelineAborted
+from psycoxide._listening import Listening
+from psycoxide._psycopg import Notify
 from psycoxide._rollback import Rollback
 from psycoxide.aio.connection import (
     AsyncConnection,
@@ -39,6 +41,7 @@ from psycoxide.aio.connection import (
 )
 from psycoxide.aio.copy import AsyncCopy
 from psycoxide.aio.cursor import AsyncCursor
+from psycoxide.aio.listener import AsyncListener
 from psycoxide.aio.pipeline import AsyncPipeline, AsyncPipelineResult
 from psycoxide.aio.stream import AsyncStream
 from psycoxide.aio.transaction import AsyncTransaction
@@ -58,11 +61,14 @@ __all__ = [
     "AsyncConnection",
     "AsyncCopy",
     "AsyncCursor",
+    "AsyncListener",
     "AsyncPipeline",
     "AsyncPipelineResult",
     "AsyncStream",
     "AsyncTransaction",
     "Connecting",  # only in aio
+    "Listening",
+    "Notify",
     "OperationTimeout",
     "PipelineAborted",
     "Record",

@@ -14,6 +14,8 @@ or closed.
 """
 
 from psycoxide._exceptions import OperationTimeout, PipelineAborted
+from psycoxide._listening import Listening
+from psycoxide._psycopg import Notify
 from psycoxide._rollback import Rollback
 from psycoxide.rows import (
     Record,
@@ -32,6 +34,7 @@ from psycoxide.sync.connection import (
 )
 from psycoxide.sync.copy import Copy
 from psycoxide.sync.cursor import Cursor
+from psycoxide.sync.listener import Listener
 from psycoxide.sync.pipeline import Pipeline, PipelineResult
 from psycoxide.sync.stream import Stream
 from psycoxide.sync.transaction import Transaction
@@ -40,6 +43,9 @@ __all__ = [
     "Connection",
     "Copy",
     "Cursor",
+    "Listener",
+    "Listening",
+    "Notify",
     "OperationTimeout",
     "Pipeline",
     "PipelineAborted",

@@ -6,6 +6,7 @@
 
 mod copy;
 mod hold;
+mod ping;
 mod pipeline;
 mod rows;
 mod statement;

@@ -1,0 +1,419 @@
+# Generated from python/psycoxide/aio/listener.py by tools/generate_sync.py: do not edit.
+"""Listeners: notifications over a connection that is made again when it is lost."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from psycoxide._exceptions import (
+    Error,
+    InterfaceError,
+    OperationalError,
+    OperationTimeout,
+    ProgrammingError,
+)
+from psycoxide._listening import (
+    PERMANENT,
+    Backoff,
+    Gate,
+    Listening,
+    channel_names,
+    commands,
+    with_keepalives,
+)
+from psycoxide.sync.connection import Connection
+from psycoxide.sync.delivery import check_delivery
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from psycoxide.extensions import Notify
+
+
+# A wait for notifications keeps the connection from other threads for so many seconds at most.
+SLICE = 0.2
+
+logger = logging.getLogger("psycoxide.listener")
+
+
+class Listener:
+    """Iterate over notifications: `with Listener(dsn, ["orders"]) as events:`.
+
+    `for event in events:` gives an object of `Notify` for each notification, in order, and
+    one of `Listening` whenever the listener has begun to listen: at the beginning, and after each
+    loss of the connection. Its `gap` says whether notifications may be missing.
+
+    It has a connection of its own, made by `connect()` of `conninfo` and `options`, and makes that
+    again when it is lost. It waits before each attempt: for about `retry_min` seconds at first, up
+    to `retry_max` later. It tries for ever, or until `give_up_after` seconds have passed since the
+    loss. An attempt may take `timeout` seconds. The errors of the first attempt are raised, not
+    retried.
+
+    After `ping_every` seconds without a word from the server it is asked for an answer, and the
+    connection is lost if there is none within `ping_timeout` seconds; None does without.
+
+    Up to `max_waiting` notifications wait for a program that is slow; when there are more, all are
+    dropped, and an event says that there is a gap. `check_pooler` says whether to find out, if
+    there is a pooler in front of the server, whether notifications come through.
+
+    The program does the work whenever it asks for the next event. One thread at a time may do that.
+    """
+
+    def __init__(
+        self,
+        conninfo: str = "",
+        channels: str | Iterable[str] = (),
+        *,
+        ping_every: float | None = 30.0,
+        ping_timeout: float = 10.0,
+        retry_min: float = 0.1,
+        retry_max: float = 30.0,
+        give_up_after: float | None = None,
+        timeout: float | None = 10.0,
+        max_waiting: int = 10_000,
+        check_pooler: bool = True,
+        **options: Any,
+    ) -> None:
+        if max_waiting < 1:
+            raise ValueError("max_waiting must be 1 or more")
+        self._channels = channel_names(channels)
+        self._conninfo = conninfo
+        self._options = {
+            "timeout": timeout,
+            "command_timeout": timeout,
+            "cancel_timeout": ping_timeout,
+            **with_keepalives(conninfo, options, ping_every, ping_timeout),
+        }
+        self._ping_every = ping_every
+        self._ping_timeout = ping_timeout
+        self._give_up_after = give_up_after
+        self._max_waiting = max_waiting
+        self._checks_pooler = check_pooler
+        self._backoff = Backoff(retry_min, retry_max)
+
+        self._conn: Connection[Any] | None = None
+        self._arrived: deque[Notify] = deque()
+        self._begun: Listening | None = None
+        self._opened = False
+        self._closed = False
+        # Held while `_channels` and `_conn` are looked at and changed together.
+        self._lock = threading.Lock()
+        self._asking = threading.Lock()
+        self._closing = threading.Event()
+        self._gate = Gate()
+        # When the server was heard last, when the connection was made and when it was lost, and
+        # when the next attempt is due.
+        self._heard = 0.0
+        self._made = 0.0
+        self._lost = 0.0
+        self._due = 0.0
+        self._reason: Exception | None = None
+        # Why there will be no other attempt, until the program knows it.
+        self._failure: Exception | None = None
+
+    # ---- opening and closing --------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Connect and begin to listen. The block of `with` does that at its beginning.
+
+        Raises what `connect()` raises; NotSupportedError if a pooler is in between that does not
+        deliver notifications; the server's error if it refuses LISTEN, as a standby does.
+        """
+        if self._opened:
+            raise ProgrammingError("a listener is opened once")
+        self._opened = True
+        try:
+            self._connect(Listening(gap=False))
+        except BaseException:
+            self._shut()
+            raise
+
+    def close(self) -> None:
+        """Close the connection. Does not wait for the server; closing twice is allowed.
+
+        A thread that waits for an event learns of it: its loop ends.
+        """
+        self._shut()
+        self._failure = None
+
+    def _shut(self) -> None:
+        with self._lock:
+            self._closed = True
+            conn, self._conn = self._conn, None
+        self._closing.set()
+        if conn is not None:
+            conn.terminate()
+
+    def __enter__(self) -> Self:
+        if not self._opened:
+            self.open()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the listener was closed, or has given up."""
+        return self._closed
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection. It may be lost all the same, and nobody knows it yet."""
+        return self._conn is not None
+
+    @property
+    def channels(self) -> list[str]:
+        """The channels that are listened to."""
+        return list(self._channels)
+
+    # ---- events ---------------------------------------------------------------------------------
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Notify | Listening:
+        event = self._ask(None)
+        if event is None:
+            raise StopIteration
+        return event
+
+    def get(self, *, timeout: float | None = None) -> Notify | Listening | None:
+        """Return the next event; None if there is none within `timeout` seconds.
+
+        Raises InterfaceError if the listener is closed.
+        """
+        event = self._ask(timeout)
+        if event is None and self._closed:
+            raise InterfaceError("the listener is closed")
+        return event
+
+    def _ask(self, timeout: float | None) -> Notify | Listening | None:
+        if not self._opened:
+            raise InterfaceError("the listener is not open: enter its block, or open()")
+        if not self._asking.acquire(blocking=False):
+            raise ProgrammingError("somebody else waits for the events of this listener")
+        try:
+            return self._next(timeout)
+        finally:
+            self._asking.release()
+
+    def _next(self, timeout: float | None) -> Notify | Listening | None:
+        until = None if timeout is None else time.monotonic() + timeout
+        left = timeout
+        has_looked = False
+        while not self._closed:
+            event = self._take()
+            if event is not None:
+                return event
+            if until is not None:
+                left = until - time.monotonic()
+                if left <= 0 and has_looked:
+                    return None
+                left = max(0.0, left)
+            has_looked = True
+            if self._conn is None:
+                self._do(lambda left=left: self._attempt(left), left)
+            elif self._ping_every is not None and self._ping_is_due(self._ping_every) <= 0:
+                self._do(self._ping, left)
+            else:
+                self._hear(self._conn, left)
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+        return None
+
+    def _take(self) -> Notify | Listening | None:
+        """The next event that has happened already."""
+        if self._begun is not None:
+            begun, self._begun = self._begun, None
+            return begun
+        arrived = self._arrived
+        if len(arrived) > self._max_waiting:
+            arrived.clear()
+            reason = OperationalError(f"more than {self._max_waiting} notifications waited")
+            logger.warning("the program is too slow: %s", reason)
+            return Listening(gap=True, reason=reason)
+        while arrived:
+            notify = arrived.popleft()
+            if notify.channel in self._channels:
+                return notify
+        return None
+
+    def _do(self, step: Callable[..., None], left: float | None) -> None:
+        """Connect, or ping. The end of a wait, whatever ends it, does not end that."""
+        step()
+
+    # ---- the connection -------------------------------------------------------------------------
+
+    def _hear(self, conn: Connection[Any], left: float | None) -> None:
+        """Wait for notifications, up to the next ping."""
+        if self._ping_every is not None:
+            due = self._ping_is_due(self._ping_every)
+            left = due if left is None else min(left, due)
+        self._gate.wait()
+        left = SLICE if left is None else min(left, SLICE)
+        try:
+            conn._channel.wait_for_messages(max(0.0, left) if left is not None else None)
+        except (OperationalError, InterfaceError) as error:
+            self._lose(conn, error)
+        if self._arrived:
+            self._heard = time.monotonic()
+
+    def _ping_is_due(self, ping_every: float) -> float:
+        """In how many seconds the server is asked for an answer."""
+        return self._heard + ping_every - time.monotonic()
+
+    def _ping(self) -> None:
+        conn = self._conn
+        if conn is None:
+            return
+        try:
+            conn._channel.ping(self._ping_timeout)
+            self._heard = time.monotonic()
+        except OperationTimeout:
+            text = f"the server has not answered for {self._ping_timeout:g} seconds"
+            self._lose(conn, OperationalError(text))
+        except (OperationalError, InterfaceError) as error:
+            self._lose(conn, error)
+
+    def _lose(self, conn: Connection[Any], error: Exception) -> None:
+        conn.terminate()
+        with self._lock:
+            if self._conn is not conn:
+                return
+            self._conn = None
+        self._reason = error
+        self._lost = time.monotonic()
+        if self._lost - self._made > self._backoff.longest:
+            self._backoff.reset()
+        self._due = self._lost + self._backoff.next()
+        logger.warning("the connection is lost: %s", _in_a_line(error))
+
+    def _attempt(self, left: float | None = None) -> None:
+        """Connect again, when that is due."""
+        pause = self._due - time.monotonic()
+        if self._closing.wait(max(0.0, pause if left is None else min(pause, left))):
+            return
+        if self._due > time.monotonic():
+            return
+        try:
+            self._connect(Listening(gap=True, reason=self._reason))
+        except Exception as error:
+            if not self._closed:
+                logger.warning("cannot connect: %s", _in_a_line(error))
+                self._postpone(error)
+        else:
+            logger.info("connected again")
+
+    def _postpone(self, error: Exception) -> None:
+        """An attempt has failed: try again later, or give up."""
+        now = time.monotonic()
+        self._due = now + self._backoff.next()
+        end = now + 1 if self._give_up_after is None else self._lost + self._give_up_after
+        if isinstance(error, PERMANENT) or now >= end:
+            self._failure = error
+            self._shut()
+        elif self._give_up_after is not None:
+            self._due = min(self._due, end)
+
+    def _connect(self, begun: Listening) -> None:
+        conn = self._fresh()
+        try:
+            if self._checks_pooler:
+                check_delivery(conn, self._fresh)
+            arrived: deque[Notify] = deque(maxlen=self._max_waiting + 1)
+            conn._native.notifies = arrived
+            heard: dict[str, None] = {}
+            while not self._adopt(conn, heard, arrived, begun):
+                wanted = dict(self._channels)
+                self._change(conn, "LISTEN", [name for name in wanted if name not in heard])
+                self._change(conn, "UNLISTEN", [name for name in heard if name not in wanted])
+                heard = wanted
+        except BaseException:
+            conn.terminate()
+            raise
+
+    def _fresh(self) -> Connection[Any]:
+        return Connection.connect(self._conninfo, **self._options)
+
+    def _adopt(
+        self,
+        conn: Connection[Any],
+        heard: dict[str, None],
+        arrived: deque[Notify],
+        begun: Listening,
+    ) -> bool:
+        """Make it the listener's connection, if it listens to all of the channels."""
+        with self._lock:
+            if self._closed:
+                raise InterfaceError("the listener is closed")
+            if heard != self._channels:
+                return False
+            self._conn, self._arrived, self._begun = conn, arrived, begun
+            self._heard = self._made = time.monotonic()
+        return True
+
+    # ---- channels -------------------------------------------------------------------------------
+
+    def listen(self, channel: str) -> None:
+        """Listen to another channel. Returns when the server does.
+
+        While the connection is lost it returns at once; the next `Listening` is for the channel as
+        well. Raises ProgrammingError if no channel can have the name.
+        """
+        self._switch("LISTEN", channel)
+
+    def unlisten(self, channel: str) -> None:
+        """Listen to a channel no more: none of its notifications is reported from now on."""
+        self._switch("UNLISTEN", channel)
+
+    def _switch(self, verb: str, channel: str) -> None:
+        channel_names(channel)
+        with self._lock:
+            conn = self._conn
+            if conn is not None:
+                commands([channel], _encoding(conn))
+            if verb == "LISTEN":
+                self._channels[channel] = None
+            else:
+                self._channels.pop(channel, None)
+        if conn is None:
+            return
+        try:
+            with self._gate:
+                self._change(conn, verb, [channel])
+        except Error:
+            # The next connection will do it.
+            if not conn.closed:
+                raise
+
+    def _change(self, conn: Connection[Any], verb: str, channels: list[str]) -> None:
+        if channels:
+            conn.execute(commands(channels, _encoding(conn), verb))
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else ", ".join(self._channels)
+        return f"<{type(self).__module__}.{type(self).__qualname__} [{state}] at {id(self):#x}>"
+
+
+def _encoding(conn: Connection[Any]) -> str | None:
+    """That of the database, in which the length of names counts."""
+    of_database = conn.info.parameter_status("server_encoding")
+    # A database without an encoding stores what it is sent.
+    return conn._native.encoding if of_database == "SQL_ASCII" else of_database
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).split())
