@@ -9,6 +9,7 @@ mod hold;
 mod ping;
 mod pipeline;
 mod rows;
+mod standing;
 mod statement;
 mod stream;
 mod transaction;

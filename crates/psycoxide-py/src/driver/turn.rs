@@ -128,6 +128,14 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
         blocking::listen(self.context.connection, self.context.session, until)
     }
 
+    /// Reads what the server has sent of its own accord, without a wait. An error closes the
+    /// connection.
+    pub fn look(&self) {
+        let OperationContext { connection, session } = self.context;
+        let _ = session.poke();
+        let _ = deliver(connection, session);
+    }
+
     /// Runs an operation to its end.
     pub fn run<O: Operation>(&self, operation: O) -> PyResult<O::Output> {
         let mut running = Running::new(operation);

@@ -104,6 +104,18 @@ impl LoopDriver {
         }
         connection.open_session().map(drop)
     }
+
+    /// Whether there are calls, and whether somebody waits for one of them.
+    pub fn load(&self, py: Python<'_>) -> (bool, bool) {
+        let mut state = self.state(py);
+        let has_calls = state.cancellation.is_some() || !state.queue.is_empty();
+        (has_calls, state.queue.iter_mut().any(|entry| entry.is_wanted()))
+    }
+
+    /// Reads what the server has sent of its own accord to a connection at rest.
+    pub fn look(slf: &Bound<'_, Self>) {
+        Self::work(slf);
+    }
 }
 
 #[pymethods]
