@@ -43,7 +43,11 @@ MODULES = [
 # Packages whose `__all__` says what is public. Their objects are made by functions and methods.
 LISTED = {"aio", "sync"}
 # Those that programs make by calling the class.
-CALLED = {"AsyncListener", "Listener"}
+CALLED = {
+    f"{prefix}{name}"
+    for prefix in ("Async", "")
+    for name in ("ConnectionPool", "Listener", "NullConnectionPool")
+}
 NATIVE = "_psycopg"
 # Public names of modules that belong to another module's page.
 NOT_LISTED = {
@@ -267,7 +271,8 @@ def class_section(item: Item) -> list[str]:
     node = item.node
     assert isinstance(node, ast.ClassDef)
     bases = [annotation(base) for base in node.bases]
-    bases = [base for base in bases if not base.startswith(("_", "Generic"))]
+    unlisted = tuple(base.name for base in unlisted_bases(item))
+    bases = [base for base in bases if not base.startswith(("_", "Generic", *unlisted))]
     constructor = next(
         (n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None
     )
@@ -281,7 +286,7 @@ def class_section(item: Item) -> list[str]:
     made_elsewhere = item.module.partition(".")[0] in LISTED and item.name not in CALLED
     if known and not is_exception(item) and not made_elsewhere:
         assert constructor is not None
-        lines += wrap(signature(constructor, item.name))
+        lines += wrap(with_values(signature(constructor, item.name), item.module))
     out = [f"### `{item.name}`", "", "```text", *lines, "```", "", docstring(item), ""]
     attributes, methods = members(item)
     if attributes:
@@ -294,13 +299,28 @@ def class_section(item: Item) -> list[str]:
     return out
 
 
+def unlisted_bases(item: Item) -> list[Item]:
+    """The base classes of a class of a listed package that are not public themselves."""
+    package = item.module.partition(".")[0]
+    if package not in LISTED:
+        return []
+    found = []
+    for base in getattr(imported(item.module), item.name).__mro__[1:]:
+        module = base.__module__.partition("psycoxide.")[2]
+        if module.startswith(f"{package}.") and base.__name__ not in source(package).listed():
+            found.append(Item(base.__name__, module, source(module).defined()[base.__name__]))
+    return found
+
+
 def members(item: Item) -> tuple[list[tuple[str, str, str]], list[tuple[str, str, str]]]:
     """The public attributes and methods of a class: name, type or signature, docstring."""
-    node = item.node
-    assert isinstance(node, ast.ClassDef)
     attributes: dict[str, tuple[str, str]] = {}
     methods = []
-    for part in node.body:
+    parts: list[ast.stmt] = []
+    for each in (item, *unlisted_bases(item)):
+        assert isinstance(each.node, ast.ClassDef)
+        parts += each.node.body
+    for part in parts:
         if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):
             name = part.target.id
             if isinstance(part.value, ast.Call) and ast.unparse(part.value.func) == "_field":
@@ -320,9 +340,8 @@ def members(item: Item) -> tuple[list[tuple[str, str, str]], list[tuple[str, str
                 written = "writable" if other == kind else f"set to {other}"
                 attributes[part.name] = (f"{kind}, {written}", text)
             else:
-                methods.append(
-                    (part.name, signature(part, item.name), member_doc(item, part, part.name))
-                )
+                call = with_values(signature(part, item.name), item.module)
+                methods.append((part.name, call, member_doc(item, part, part.name)))
     rows = [
         (name, kind.replace("|", "\\|"), " ".join(text.split()).replace("|", "\\|"))
         for name, (kind, text) in sorted(attributes.items())

@@ -211,6 +211,24 @@ class PipelineAborted(OperationalError):
     __module__ = "psycoxide.aio"
 
 
+class PoolTimeout(OperationalError):
+    """A pool had no connection to lend in time."""
+
+    __module__ = "psycoxide.aio"
+
+
+class PoolClosed(OperationalError):
+    """A pool is closed, or not open yet."""
+
+    __module__ = "psycoxide.aio"
+
+
+class TooManyRequests(OperationalError):
+    """As many as a pool allows wait for its connections already."""
+
+    __module__ = "psycoxide.aio"
+
+
 class TransactionRollbackError(OperationalError):
     """The server rolled the transaction back: a deadlock, or a serialization failure."""
 

@@ -30,7 +30,13 @@ ends the statement on the server by itself, and is usable again after that, or c
 # `psycoxide.connect()` is another API: that of psycopg2.
 # """
 
-from psycoxide._exceptions import OperationTimeout, PipelineAborted
+from psycoxide._exceptions import (
+    OperationTimeout,
+    PipelineAborted,
+    PoolClosed,
+    PoolTimeout,
+    TooManyRequests,
+)
 from psycoxide._listening import Listening
 from psycoxide._psycopg import Notify
 from psycoxide._rollback import Rollback
@@ -43,6 +49,8 @@ from psycoxide.aio.copy import AsyncCopy
 from psycoxide.aio.cursor import AsyncCursor
 from psycoxide.aio.listener import AsyncListener
 from psycoxide.aio.pipeline import AsyncPipeline, AsyncPipelineResult
+from psycoxide.aio.pool.null import AsyncNullConnectionPool
+from psycoxide.aio.pool.pool import AsyncConnectionPool
 from psycoxide.aio.stream import AsyncStream
 from psycoxide.aio.transaction import AsyncTransaction
 from psycoxide.rows import (
@@ -59,9 +67,11 @@ from psycoxide.rows import (
 
 __all__ = [
     "AsyncConnection",
+    "AsyncConnectionPool",
     "AsyncCopy",
     "AsyncCursor",
     "AsyncListener",
+    "AsyncNullConnectionPool",
     "AsyncPipeline",
     "AsyncPipelineResult",
     "AsyncStream",
@@ -71,8 +81,11 @@ __all__ = [
     "Notify",
     "OperationTimeout",
     "PipelineAborted",
+    "PoolClosed",
+    "PoolTimeout",
     "Record",
     "Rollback",
+    "TooManyRequests",
     "args_row",
     "class_row",
     "connect",

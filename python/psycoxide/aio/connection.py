@@ -22,8 +22,10 @@ from psycoxide.rows import TupleRow, tuple_row
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from psycoxide._pooling.member import Member
     from psycoxide._types import OwnQuery as Query, Vars
     from psycoxide.aio.cursor import Items
+    from psycoxide.aio.pool.pool import AsyncConnectionPool
     from psycoxide.extensions import ConnectionInfo, Notify, Xid
     from psycoxide.rows import RowFactory
 
@@ -50,6 +52,12 @@ class AsyncConnection(Generic[_Row]):
     As a context manager, it is closed at the end of the block; outside autocommit mode, the
     transaction is committed before that, or rolled back if the block raised.
     """
+
+    # The pool that has lent the connection, and what that knows about it.
+    _pool: AsyncConnectionPool[Any] | None = None
+    _member: Member | None = None
+    # Whether the program has listened to notifications.
+    _listens = False
 
     def __init__(
         self,
@@ -410,6 +418,7 @@ class AsyncConnection(Generic[_Row]):
         """
         until = None if timeout is None else time.monotonic() + timeout
         count = 0
+        self._listens = True
         arrived: Any = self._native.notifies
         while True:
             while arrived:
@@ -464,9 +473,13 @@ class AsyncConnection(Generic[_Row]):
     async def close(self) -> None:
         """Close the connection. Does not wait for the server; closing twice is allowed.
 
-        Calls that are under way raise InterfaceError.
+        Calls that are under way raise InterfaceError. A connection of a pool with `close_returns`
+        is given back instead.
         """
-        self._channel.close()
+        if self._pool is not None and self._pool.close_returns:
+            await self._pool.putconn(self)
+        else:
+            self._channel.close()
 
     def terminate(self) -> None:
         """The same from anywhere: another thread, a destructor, where no loop runs."""
@@ -484,16 +497,24 @@ class AsyncConnection(Generic[_Row]):
         traceback: TracebackType | None,
     ) -> None:
         try:
-            if not self.closed and not self.autocommit and exc_type is not GeneratorExit:
-                await self._channel.end_transaction(exc_type is None, None)
-        except Exception:
-            # The exception of the block says more.
-            if exc_type is None:
-                raise
+            if not self.autocommit and exc_type is not GeneratorExit:
+                await self._end_transaction(exc)
         finally:
             self._channel.close()
 
+    async def _end_transaction(self, exc: BaseException | None) -> None:
+        """Ends the transaction of a block that was left, by this exception if there is one."""
+        try:
+            if not self.closed:
+                await self._channel.end_transaction(exc is None, None)
+        except Exception:
+            # The exception of the block says more.
+            if exc is None:
+                raise
+
     def __del__(self) -> None:
+        if self._pool is not None and self._member is not None:
+            self._pool._lose(self._member)
         if getattr(self, "_opened", False) and not self._channel.closed:
             warnings.warn(
                 f"{self!r} was not closed: use a context manager, or close()",

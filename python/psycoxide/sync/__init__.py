@@ -13,7 +13,13 @@ or closed.
 `psycoxide.connect()` is another API: that of psycopg2.
 """
 
-from psycoxide._exceptions import OperationTimeout, PipelineAborted
+from psycoxide._exceptions import (
+    OperationTimeout,
+    PipelineAborted,
+    PoolClosed,
+    PoolTimeout,
+    TooManyRequests,
+)
 from psycoxide._listening import Listening
 from psycoxide._psycopg import Notify
 from psycoxide._rollback import Rollback
@@ -36,23 +42,30 @@ from psycoxide.sync.copy import Copy
 from psycoxide.sync.cursor import Cursor
 from psycoxide.sync.listener import Listener
 from psycoxide.sync.pipeline import Pipeline, PipelineResult
+from psycoxide.sync.pool.null import NullConnectionPool
+from psycoxide.sync.pool.pool import ConnectionPool
 from psycoxide.sync.stream import Stream
 from psycoxide.sync.transaction import Transaction
 
 __all__ = [
     "Connection",
+    "ConnectionPool",
     "Copy",
     "Cursor",
     "Listener",
     "Listening",
     "Notify",
+    "NullConnectionPool",
     "OperationTimeout",
     "Pipeline",
     "PipelineAborted",
     "PipelineResult",
+    "PoolClosed",
+    "PoolTimeout",
     "Record",
     "Rollback",
     "Stream",
+    "TooManyRequests",
     "Transaction",
     "args_row",
     "class_row",

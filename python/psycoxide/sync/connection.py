@@ -22,10 +22,12 @@ from psycoxide.sync.transaction import Transaction
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from psycoxide._pooling.member import Member
     from psycoxide._types import OwnQuery as Query, Vars
     from psycoxide.extensions import ConnectionInfo, Notify, Xid
     from psycoxide.rows import RowFactory
     from psycoxide.sync.cursor import Items
+    from psycoxide.sync.pool.pool import ConnectionPool
 
 
 _Row = TypeVar("_Row")
@@ -49,6 +51,12 @@ class Connection(Generic[_Row]):
     As a context manager, it is closed at the end of the block; outside autocommit mode, the
     transaction is committed before that, or rolled back if the block raised.
     """
+
+    # The pool that has lent the connection, and what that knows about it.
+    _pool: ConnectionPool[Any] | None = None
+    _member: Member | None = None
+    # Whether the program has listened to notifications.
+    _listens = False
 
     def __init__(
         self,
@@ -397,6 +405,7 @@ class Connection(Generic[_Row]):
         """
         until = None if timeout is None else time.monotonic() + timeout
         count = 0
+        self._listens = True
         arrived: Any = self._native.notifies
         while True:
             while arrived:
@@ -451,9 +460,13 @@ class Connection(Generic[_Row]):
     def close(self) -> None:
         """Close the connection. Does not wait for the server; closing twice is allowed.
 
-        Calls that are under way raise InterfaceError.
+        Calls that are under way raise InterfaceError. A connection of a pool with `close_returns`
+        is given back instead.
         """
-        self._channel.close()
+        if self._pool is not None and self._pool.close_returns:
+            self._pool.putconn(self)
+        else:
+            self._channel.close()
 
     def terminate(self) -> None:
         """The same from anywhere: another thread, a destructor, where no loop runs."""
@@ -471,16 +484,24 @@ class Connection(Generic[_Row]):
         traceback: TracebackType | None,
     ) -> None:
         try:
-            if not self.closed and not self.autocommit and exc_type is not GeneratorExit:
-                self._channel.end_transaction(exc_type is None, None)
-        except Exception:
-            # The exception of the block says more.
-            if exc_type is None:
-                raise
+            if not self.autocommit and exc_type is not GeneratorExit:
+                self._end_transaction(exc)
         finally:
             self._channel.close()
 
+    def _end_transaction(self, exc: BaseException | None) -> None:
+        """Ends the transaction of a block that was left, by this exception if there is one."""
+        try:
+            if not self.closed:
+                self._channel.end_transaction(exc is None, None)
+        except Exception:
+            # The exception of the block says more.
+            if exc is None:
+                raise
+
     def __del__(self) -> None:
+        if self._pool is not None and self._member is not None:
+            self._pool._lose(self._member)
         if getattr(self, "_opened", False) and not self._channel.closed:
             warnings.warn(
                 f"{self!r} was not closed: use a context manager, or close()",

@@ -1,0 +1,1 @@
+"""What the pools of `psycoxide.aio` and of `psycoxide.sync` have in common."""

@@ -1,0 +1,81 @@
+# only in aio: threads have `psycoxide._pooling.threads`
+"""What a pool does beside its borrowers, on their event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import logging
+import weakref
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+logger = logging.getLogger("psycoxide.pool")
+
+
+class Jobs:
+    """Tasks that end by themselves, and timers."""
+
+    def __init__(self, name: str) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._name = name
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._timers: weakref.WeakSet[asyncio.TimerHandle] = weakref.WeakSet()
+
+    def start(self, function: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any) -> None:
+        """Run a coroutine function. It does not see what its borrower's context has."""
+        task = contextvars.Context().run(self.loop.create_task, function(*arguments))
+        task.set_name(self._name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("the upkeep of a pool has failed", exc_info=task.exception())
+
+    def after(self, seconds: float, method: Callable[..., Any]) -> asyncio.TimerHandle:
+        """Call a method later, unless its object is gone by then."""
+        timer = self.loop.call_later(seconds, call, weakref.WeakMethod(method))
+        self._timers.add(timer)
+        return timer
+
+    def from_anywhere(self, method: Callable[[], Any]) -> None:
+        """Call a method soon; for destructors, which run in any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self.loop.call_soon_threadsafe(call, weakref.WeakMethod(method))
+
+    async def close(self, timeout: float) -> None:
+        """Cancel what there is, and wait for the end."""
+        self.stop()
+        tasks = self._tasks - {asyncio.current_task(self.loop)}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=timeout)
+
+    def stop(self) -> None:
+        """Cancel the timers."""
+        for timer in list(self._timers):
+            timer.cancel()
+
+
+def new_waiter() -> asyncio.Future[Any]:
+    """What a task waits for that has to be told."""
+    return asyncio.get_running_loop().create_future()
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop that runs, None if there is none."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def call(method: weakref.WeakMethod[Callable[..., Any]]) -> None:
+    """Call a method, if its object is still there."""
+    bound = method()
+    if bound is not None:
+        bound()

@@ -1,0 +1,78 @@
+"""The pool that keeps no connection which nobody uses."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+from psycoxide._pooling import stock  # in sync: from psycoxide._pooling import threads as stock
+from psycoxide._pooling.member import Place
+from psycoxide.aio.connection import AsyncConnection
+from psycoxide.aio.pool.pool import AsyncConnectionPool
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    from psycoxide.rows import TupleRow
+
+    _Conn = TypeVar("_Conn", bound=AsyncConnection[Any], default=AsyncConnection[TupleRow])
+else:
+    from typing import TypeVar
+
+    _Conn = TypeVar("_Conn", bound=AsyncConnection)
+
+
+class AsyncNullConnectionPool(AsyncConnectionPool[_Conn]):
+    """A pool that limits how many connections there are, and keeps none.
+
+    For programs behind a pooler, and those that run for a short time. A request opens a connection
+    if fewer than `max_size` are open, any number by default; otherwise it waits for one that is
+    given back. A connection that nobody waits for is closed when it is given back.
+
+    The arguments are those of `AsyncConnectionPool`; `min_size` is 0.
+    """
+
+    def __init__(
+        self,
+        conninfo: Any = "",
+        *,
+        min_size: int = 0,
+        max_size: int | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(conninfo, min_size=min_size, max_size=max_size, **options)
+
+    def _sizes(self, min_size: int, max_size: int | None) -> tuple[int, float]:
+        if min_size:
+            raise ValueError("the min_size of a null pool is 0")
+        if max_size is not None and max_size < 0:
+            raise ValueError("max_size cannot be negative")
+        return 0, max_size or math.inf
+
+    def _new_stock(
+        self, min_size: int, max_size: float, max_waiting: int, generation: int
+    ) -> stock.Stock:
+        return stock.Stock(min_size, max_size, max_waiting, keeps=False, generation=generation)
+
+    async def _lend(self, timeout: float | None, place: Place) -> _Conn:
+        upkeep = self._checked()
+        if not self._stock.claim_one():
+            return await super()._lend(timeout, place)
+        seconds = self._settings.timeout if timeout is None else timeout
+        generation = self._stock.generation
+        try:
+            connection = await upkeep.connect(seconds)
+        except BaseException:
+            self._stock.retire(None, 0)
+            upkeep.fill()
+            raise
+        member = upkeep.admit(connection, generation)
+        self._stock.opened_for(member, time.monotonic(), place)
+        return self._lent(member)
+
+    @property
+    def max_size(self) -> int:
+        """How many connections may be open; 0 for any number."""
+        most = self._stock.max_size
+        return 0 if math.isinf(most) else int(most)

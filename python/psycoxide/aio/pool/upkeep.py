@@ -1,0 +1,377 @@
+"""What a pool does beside its borrowers: it opens, mends, checks and closes connections."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from psycoxide._pooling.member import BUSY, CLOSED, DRAINING, READY, TRANSACTION, Member
+from psycoxide.aio.pool import jobs  # in sync: from psycoxide._pooling import threads as jobs
+from psycoxide.aio.pool.opening import opened, value
+
+if TYPE_CHECKING:
+    from psycoxide._pooling.settings import Settings
+    from psycoxide._pooling.stock import Stock
+
+logger = logging.getLogger("psycoxide.pool")
+
+# The pause after the first attempt to connect that fails; each further one is longer, by this
+# factor, up to the last.
+FIRST_DELAY = 0.1
+DELAY_FACTOR = 2.0
+LAST_DELAY = 15.0
+# By how much of it a pause or a lifetime may differ, so that not all end at the same time.
+JITTER = 0.25
+LIFETIME_JITTER = 0.05
+# How many seconds a server may take to answer a ping, and each step of making a connection ready.
+PING_TIMEOUT = 5.0
+MEND_TIMEOUT = 30.0
+# Not more often than this are all connections replaced because one led to a standby.
+FAILOVER_INTERVAL = 10.0
+
+
+class Attempt:
+    """Attempts to open one connection."""
+
+    def __init__(self, until: float) -> None:
+        self.until = until
+        self._delay = FIRST_DELAY
+
+    def pause(self) -> float:
+        """How long to wait before the next one."""
+        delay = self._delay
+        self._delay = min(delay * DELAY_FACTOR, LAST_DELAY)
+        return delay * random.uniform(1 - JITTER, 1 + JITTER)
+
+
+class AsyncUpkeep:
+    """Opens, mends, checks and closes the connections of a pool."""
+
+    def __init__(self, pool: Any, stock: Stock, settings: Settings) -> None:
+        # Weak, so that a pool that is forgotten can say so.
+        self._pool = weakref.ref(pool)
+        self._name: str = pool.name
+        self._stock = stock
+        self._settings = settings
+        self.jobs = jobs.Jobs(self._name)
+        # The members that are being made ready after their return.
+        self._mending: set[Member] = set()
+        # Those whose connection was lost without a return.
+        self._lost: list[Member] = []
+        self._timer: Any = None
+        self._sweeps_at = 0.0
+        self._last_failover = 0.0
+        # Why the last attempt to connect has failed.
+        self.last_error: Exception | None = None
+        # Its event loop is gone, or its process.
+        self.over = False
+
+    # ---- opening --------------------------------------------------------------------------------
+
+    def fill(self) -> None:
+        """Open as many connections as are wanted."""
+        for _ in range(self._stock.claim()):
+            until = time.monotonic() + self._settings.reconnect_timeout
+            self.jobs.start(self._open, Attempt(until))
+
+    async def _open(self, attempt: Attempt) -> None:
+        generation = self._stock.generation
+        try:
+            connection = await self.connect(max(attempt.until - time.monotonic(), 1))
+        except Exception as error:
+            if not self.over:
+                await self._failed(attempt, error)
+            return
+        except BaseException:
+            if not self.over:
+                self._stock.not_opened()
+            raise
+        if self.over:
+            connection.terminate()
+            return
+        self._stock.probe = None
+        member = self.admit(connection, generation)
+        if not self._stock.opened(member, time.monotonic()):
+            connection.terminate()
+        self.fill()
+
+    async def connect(self, timeout: float) -> Any:
+        """Open a connection, and count that."""
+        begun = time.monotonic()
+        self._stock.count("connections_num")
+        try:
+            connection = await opened(self._settings, min(timeout, self._settings.timeout))
+        except Exception as error:
+            self._stock.count("connections_errors")
+            self.last_error = error
+            raise
+        self._stock.count("connections_ms", (time.monotonic() - begun) * 1000)
+        self.last_error = None
+        return connection
+
+    def admit(self, connection: Any, generation: int) -> Member:
+        """Make a member of a new connection."""
+        lifetime = self._settings.max_lifetime * random.uniform(1 - LIFETIME_JITTER, 1)
+        now = time.monotonic()
+        member = Member(connection, now + lifetime, generation)
+        member.good_until = self._settings.good_until(now, member.expires_at)
+        self.sweep_at(member.expires_at)
+        return member
+
+    async def _failed(self, attempt: Attempt, error: Exception) -> None:
+        logger.warning("pool %r cannot connect: %s", self._name, str(error).strip())
+        if not self._stock.fails(attempt):
+            return
+        delay = attempt.pause()
+        if time.monotonic() + delay < attempt.until:
+            self.jobs.after(delay, self._try_again)
+            return
+        self._stock.probe = None
+        self._stock.not_opened()
+        logger.error("pool %r gives up connecting", self._name)
+        # Whoever waits still may have more luck.
+        self.jobs.after(delay, self.fill)
+        pool = self._pool()
+        if self._settings.reconnect_failed is not None and pool is not None:
+            await value(self._settings.reconnect_failed(pool))
+
+    def _try_again(self) -> None:
+        if (attempt := self._stock.probe) is not None:
+            self.jobs.start(self._open, attempt)
+
+    # ---- before lending -------------------------------------------------------------------------
+
+    async def is_good(self, member: Member, until: float) -> bool:
+        """Whether an idle connection can be lent; otherwise it is closed, and replaced."""
+        now = time.monotonic()
+        if now < member.good_until and member.connection._channel.check_standing() == READY:
+            return True
+        try:
+            good = now < member.expires_at
+            lost = good and not await self._answers(member, until)
+        except BaseException:
+            self.take_back(member)
+            raise
+        if lost:
+            self._stock.count("connections_lost")
+            self._stock.suspect()
+        if lost or not good:
+            self.discard(member)
+            return False
+        return True
+
+    async def _answers(self, member: Member, until: float) -> bool:
+        channel = member.connection._channel
+        if channel.check_standing() != READY:
+            return False
+        try:
+            if self._settings.check is not None:
+                await value(self._settings.check(member.connection))
+            elif time.monotonic() >= member.idle_since + self._settings.ping_after or (
+                member.good_until == 0
+            ):
+                # One that does not answer leaves time to try another one.
+                left = max(until - time.monotonic(), 0) / 2
+                await channel.ping(min(left, PING_TIMEOUT))
+        except Exception as error:
+            logger.warning("pool %r replaces a connection: %s", self._name, str(error).strip())
+            return False
+        return bool(channel.standing() == READY)
+
+    # ---- after the return -----------------------------------------------------------------------
+
+    def take_back(self, member: Member) -> None:
+        """Make a connection that was returned ready to be lent again, or replace it."""
+        now = time.monotonic()
+        if not self._stock.come_back(member, now) or self.over:
+            # It was lent before the process was forked.
+            member.connection.terminate()
+            return
+        member.warned = False
+        stale = member.generation != self._stock.generation or now >= member.expires_at
+        if self._stock.closed or stale:
+            self.discard(member)
+        elif (standing := member.connection._channel.standing()) == CLOSED:
+            if member.connection.broken:
+                self._stock.suspect()
+            self._stock.count("returns_bad")
+            self.discard(member)
+        elif standing == BUSY or member.connection._channel.in_block:
+            logger.warning(
+                "pool %r closes a connection that was given back in use: %r",
+                self._name,
+                member.connection,
+            )
+            self._stock.count("returns_bad")
+            self.discard(member)
+        else:
+            self._mending.add(member)
+            self.jobs.start(self._mend, member)
+
+    def take_back_elsewhere(self, member: Member) -> None:  # only in aio
+        """Close a connection that was returned where the pool's event loop does not run."""
+        member.connection.terminate()
+        now = time.monotonic()
+        if self._stock.come_back(member, now):
+            self._stock.retire(None, now)
+
+    async def _mend(self, member: Member) -> None:
+        try:
+            usable = await self._made_ready(member)
+        except Exception as error:
+            logger.warning("pool %r closes a connection: %s", self._name, str(error).strip())
+            usable = False
+        except BaseException:
+            if member in self._mending:
+                self._mending.remove(member)
+                self.discard(member)
+            raise
+        if member not in self._mending:
+            # The event loop was another one meanwhile.
+            member.connection.terminate()
+            return
+        self._mending.remove(member)
+        now = time.monotonic()
+        if usable and now < member.expires_at:
+            member.good_until = self._settings.good_until(now, member.expires_at)
+            self.sweep_at(member.expires_at)
+            if self._stock.give(member, now):
+                return
+            member.connection.terminate()
+            self.fill()
+            return
+        if not usable:
+            self._stock.count("returns_bad")
+        self.discard(member)
+
+    async def _made_ready(self, member: Member) -> bool:
+        """Ends what the borrower has left behind. Returns whether the connection is usable."""
+        connection = member.connection
+        channel = connection._channel
+        if channel.standing() == DRAINING:
+            # The answer to a ping comes behind what is left.
+            await channel.ping(MEND_TIMEOUT)
+        if channel.standing() == TRANSACTION:
+            logger.warning(
+                "pool %r rolls back the transaction of a connection that was given back: %r",
+                self._name,
+                connection,
+            )
+            await channel.end_transaction(False, MEND_TIMEOUT)
+            if channel.standing() == TRANSACTION:
+                await connection.execute("ROLLBACK", timeout=MEND_TIMEOUT)
+        if connection._listens:
+            await connection.execute("UNLISTEN *", timeout=MEND_TIMEOUT)
+            await channel.end_transaction(True, MEND_TIMEOUT)
+            connection._native.notifies.clear()
+            connection._listens = False
+        if member.doubtful:
+            member.doubtful = False
+            standby = await connection.fetchval("SELECT pg_is_in_recovery()", timeout=MEND_TIMEOUT)
+            await channel.end_transaction(True, MEND_TIMEOUT)
+            if standby:
+                self._fail_over()
+        if self._settings.reset is not None and channel.standing() == READY:
+            await value(self._settings.reset(connection))
+        return bool(channel.standing() == READY)
+
+    def _fail_over(self) -> None:
+        """One connection leads to a standby: perhaps all do, and new ones would not."""
+        now = time.monotonic()
+        if now < self._last_failover + FAILOVER_INTERVAL:
+            return
+        self._last_failover = now
+        logger.warning("pool %r replaces all connections: the server is a standby", self._name)
+        self.expire()
+
+    def lose(self, member: Member) -> None:
+        """The last reference to a lent connection is gone. For destructors."""
+        self._lost.append(member)
+        self.jobs.from_anywhere(self._replace_lost)
+
+    def _replace_lost(self) -> None:
+        while self._lost:
+            member = self._lost.pop()
+            if self._stock.come_back(member, time.monotonic()):
+                self._stock.count("connections_lost")
+                self._stock.retire(None, 0)
+        self.fill()
+
+    # ---- closing --------------------------------------------------------------------------------
+
+    def discard(self, member: Member) -> None:
+        """Close a connection that is not idle, and replace it if it is wanted."""
+        member.connection.terminate()
+        self._stock.retire(member, time.monotonic())
+        self.fill()
+
+    def close_idle(self, members: list[Member]) -> None:
+        """Close connections that are out of the stock, and replace them if they are wanted."""
+        for member in members:
+            member.connection.terminate()
+        self.fill()
+
+    def expire(self) -> None:
+        """Replace all connections, those that are lent when they come back."""
+        self.close_idle(self._stock.expire())
+
+    def end(self) -> None:
+        """The event loop or the process is another one: what is under way is lost."""
+        self.over = True
+        for member in self._mending:
+            member.connection.terminate()
+            self._stock.retire(member, 0)
+        self._mending.clear()
+
+    # ---- by the clock ---------------------------------------------------------------------------
+
+    def sweep_at(self, moment: float) -> None:
+        """Look after all connections at this moment, or earlier."""
+        now = time.monotonic()
+        if self._timer is not None and now < self._sweeps_at <= moment:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._sweeps_at = moment
+        self._timer = self.jobs.after(max(moment - now, 0), self._sweep)
+
+    def _sweep(self) -> None:
+        """Closes what is too old or idle for too long, and reports who holds one for long."""
+        now = time.monotonic()
+        self._timer = None
+        stock = self._stock
+        surplus = stock.size - stock.min_size
+
+        def is_over(member: Member) -> bool:
+            nonlocal surplus
+            idle = surplus > 0 and member.idle_since + self._settings.max_idle <= now
+            if not idle and member.expires_at > now:
+                return False
+            surplus -= 1
+            return True
+
+        self.close_idle(stock.take_idle(is_over))
+        lent = list(stock.lent)
+        moments = [now + self._settings.max_idle]
+        moments += [m.expires_at for m in [*stock.idle, *lent] if m.expires_at > now]
+        if stock.size > stock.min_size:
+            moments += [member.idle_since + self._settings.max_idle for member in stock.idle]
+        if self._settings.warn_after is not None:
+            moments.append(self._warn(lent, now, self._settings.warn_after))
+        self.sweep_at(min(moments))
+
+    def _warn(self, lent: list[Member], now: float, after: float) -> float:
+        """Reports who holds a connection for long. Returns when to look again."""
+        for member in lent:
+            if not member.warned and member.lent_at + after <= now:
+                member.warned = True
+                logger.warning(
+                    "pool %r: a connection was not given back: borrowed at %s",
+                    self._name,
+                    member.report(),
+                )
+        waits = [member.lent_at + after for member in lent if not member.warned]
+        return min(waits, default=now + after)

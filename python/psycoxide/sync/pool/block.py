@@ -1,0 +1,52 @@
+# Generated from python/psycoxide/aio/pool/block.py by tools/generate_sync.py: do not edit.
+"""The block in which a connection is borrowed."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from psycoxide._pooling.member import Place
+    from psycoxide.sync.connection import Connection
+    from psycoxide.sync.pool.pool import ConnectionPool
+
+_Conn = TypeVar("_Conn", bound="Connection[Any]")
+
+
+class Borrowing(Generic[_Conn]):
+    """The block in which a connection is borrowed: see `ConnectionPool.connection()`."""
+
+    __slots__ = ("_connection", "_place", "_pool", "_timeout")
+
+    def __init__(self, pool: ConnectionPool[_Conn], timeout: float | None, place: Place) -> None:
+        self._pool = pool
+        self._timeout = timeout
+        self._place = place
+        self._connection: _Conn | None = None
+
+    def __enter__(self) -> _Conn:
+        pool = self._pool
+        connection = pool._lend_at_once(self._place)
+        if connection is None:
+            connection = pool._lend(self._timeout, self._place)
+        self._connection = connection
+        return connection
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            if exc is not None:
+                self._pool._note(connection, exc)
+            if not connection.autocommit and exc_type is not GeneratorExit:
+                connection._end_transaction(exc)
+        finally:
+            if connection._pool is self._pool:
+                self._pool._take_back(connection)

@@ -1,0 +1,461 @@
+# Generated from python/psycoxide/aio/pool/pool.py by tools/generate_sync.py: do not edit.
+"""The pool: lending connections, and taking them back."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from psycoxide._exceptions import Error, OperationalError, PoolClosed, PoolTimeout
+from psycoxide._pooling import threads as jobs, threads as stock
+from psycoxide._pooling.forks import pools
+from psycoxide._pooling.member import READY, Member, Place, Request
+from psycoxide._pooling.settings import Settings, default_name, sizes
+from psycoxide.sync.connection import Connection
+from psycoxide.sync.pool.block import Borrowing
+from psycoxide.sync.pool.statements import Statements
+from psycoxide.sync.pool.upkeep import Upkeep
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, TypeVar
+
+    from psycoxide.rows import TupleRow
+
+    _Conn = TypeVar("_Conn", bound=Connection[Any], default=Connection[TupleRow])
+else:
+    from typing import TypeVar
+
+    _Conn = TypeVar("_Conn", bound=Connection)
+
+
+# What the program's functions are: they may be coroutine functions, or not.
+Nothing: TypeAlias = None
+Callback: TypeAlias = Callable[[_Conn], Nothing]
+# An option, or a function that is asked for it before each attempt to connect.
+_T = TypeVar("_T")
+OrCallable: TypeAlias = _T | Callable[[], _T | _T]
+
+TIMEOUT = 30.0
+CLOSE_TIMEOUT = 5.0
+
+# The server is no primary; it shuts down, has crashed, or starts.
+DOUBTS = ("25006", "57P01", "57P02", "57P03")
+READ_ONLY = "25006"
+
+
+class ConnectionPool(Statements[_Conn]):
+    """A pool of connections. Who wants one waits until one is free.
+
+    `conninfo` and `kwargs` are the arguments of `connection_class.connect()`, or functions that
+    return them, called before each attempt. `min_size` connections are kept open, and up to
+    `max_size` are opened when they are asked for; by default that is `min_size`.
+
+    The pool is opened by `with pool:`, by `open()`, or at its first use; with `open` false,
+    not at its first use, and with `open` true at once.
+
+    `configure(conn)` is called for each new connection, `reset(conn)` for each that was given back,
+    `check(conn)` for each before it is lent; an exception of theirs makes the pool replace the
+    connection. Without `check`, the server has to answer, without a statement, on a connection that
+    was idle for `ping_after` seconds.
+
+    `timeout` is how many seconds a request waits; up to `max_waiting` may wait, any number if it is
+    0. A connection is replaced after `max_lifetime` seconds, and closed after `max_idle` seconds
+    that it was not used, down to `min_size`. While the server cannot be reached, the pool goes on
+    trying for `reconnect_timeout` seconds, and then calls `reconnect_failed(pool)`. With
+    `close_returns`, a connection's `close()` gives it back. Whoever has a connection for longer
+    than `warn_after` seconds is named in the log, by the logger `psycoxide.pool`. `num_workers` has
+    no effect.
+
+    `execute()`, `fetch()` and the other methods for a statement borrow a connection, run it, and
+    give the connection back. Their `timeout` is for the statement.
+
+    Raises ValueError if the sizes are impossible.
+    """
+
+    def __init__(
+        self,
+        conninfo: OrCallable[str] = "",
+        *,
+        connection_class: type[_Conn] = Connection,  # type: ignore[assignment]
+        kwargs: OrCallable[dict[str, Any]] | None = None,
+        min_size: int = 4,
+        max_size: int | None = None,
+        open: bool | None = None,
+        configure: Callback[_Conn] | None = None,
+        check: Callback[_Conn] | None = None,
+        reset: Callback[_Conn] | None = None,
+        name: str | None = None,
+        close_returns: bool = False,
+        timeout: float = TIMEOUT,
+        max_waiting: int = 0,
+        max_lifetime: float = 3600.0,
+        max_idle: float = 600.0,
+        reconnect_timeout: float = 300.0,
+        reconnect_failed: Callable[[Any], Nothing] | None = None,
+        num_workers: int = 3,
+        ping_after: float = 1.0,
+        warn_after: float | None = None,
+    ) -> None:
+        self.name = name or default_name()
+        self.close_returns = close_returns
+        self._settings = Settings(
+            conninfo=conninfo,
+            connection_class=connection_class,
+            kwargs=kwargs,
+            configure=configure,
+            check=check,
+            reset=reset,
+            timeout=timeout,
+            max_lifetime=max_lifetime,
+            max_idle=max_idle,
+            ping_after=ping_after,
+            reconnect_timeout=reconnect_timeout,
+            reconnect_failed=reconnect_failed,
+            warn_after=warn_after,
+        )
+        self._stock = self._new_stock(*self._sizes(min_size, max_size), max_waiting, 0)
+        # Opens itself at its first use.
+        self._opens = open is not False
+        self._was_closed = False
+        self._upkeep: Upkeep | None = None
+        # When the wait of the first request is over, and what wakes the pool then.
+        self._deadline = 0.0
+        self._deadline_timer: Any = None
+        pools.add(self)
+        if open:
+            self._start()
+
+    def _sizes(self, min_size: int, max_size: int | None) -> tuple[int, float]:
+        return sizes(min_size, max_size)
+
+    def _new_stock(
+        self, min_size: int, max_size: float, max_waiting: int, generation: int
+    ) -> stock.Stock:
+        return stock.Stock(min_size, max_size, max_waiting, keeps=True, generation=generation)
+
+    # ---- opening and closing --------------------------------------------------------------------
+
+    def open(self, wait: bool = False, timeout: float = TIMEOUT) -> None:
+        """Open the pool: it begins to connect. Does nothing if it is open.
+
+        With `wait`, this is `wait(timeout)` as well. Raises OperationalError if the pool was
+        closed: it cannot be opened again.
+        """
+        if self._was_closed:
+            raise OperationalError(f"the pool {self.name!r} was closed, and cannot be opened again")
+        self._start()
+        if wait:
+            self.wait(timeout)
+
+    def _start(self) -> Upkeep:
+        if self._upkeep is None:
+            self._upkeep = Upkeep(self, self._stock, self._settings)
+            self._upkeep.fill()
+            self._upkeep.sweep_at(0)
+        return self._upkeep
+
+    def wait(self, timeout: float = TIMEOUT) -> None:
+        """Wait until `min_size` connections are open. Raises PoolTimeout after `timeout` seconds.
+
+        Its `__cause__` is why they could not be opened, if that is known.
+        """
+        upkeep = self._checked()
+        waiter = jobs.new_waiter()
+        self._stock.wait_filled(waiter)
+        if not self._done(waiter, timeout):
+            raise self._timed_out(
+                f"the pool {self.name!r} is not filled after {timeout:g} s", upkeep
+            )
+
+    def _done(self, waiter: Any, timeout: float) -> bool:
+        """Waits for what is no connection. Returns false after `timeout` seconds."""
+        waiter.wait(time.monotonic() + timeout)
+        done: bool = waiter.done()
+        return done
+
+    def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
+        """Close the pool: it lends no connections any more, and who waits for one gets PoolClosed.
+
+        Idle connections are closed at once; those that are lent when they are given back, for which
+        this waits for up to `timeout` seconds. Closing twice is allowed.
+        """
+        self._was_closed = True
+        members = self._stock.close(lambda: PoolClosed(f"the pool {self.name!r} was closed"))
+        for member in members:
+            member.connection.terminate()
+        if self._upkeep is None:
+            return
+        waiter = jobs.new_waiter()
+        self._stock.wait_returned(waiter)
+        until = time.monotonic() + timeout
+        self._done(waiter, timeout)
+        self._upkeep.jobs.close(max(until - time.monotonic(), 0))
+
+    @property
+    def closed(self) -> bool:
+        """Whether the pool is closed, or not open yet."""
+        return self._was_closed or (self._upkeep is None and not self._opens)
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # ---- lending --------------------------------------------------------------------------------
+
+    def connection(self, timeout: float | None = None) -> Borrowing[_Conn]:
+        """Borrow a connection: `with pool.connection() as conn:`.
+
+        It is given back at the end of the block. Outside autocommit mode, its transaction is
+        committed before that, or rolled back if the block raised.
+
+        Raises PoolTimeout after `timeout` seconds, those of the pool by default; PoolClosed;
+        TooManyRequests.
+        """
+        return Borrowing(self, timeout, Place.of_caller())
+
+    def _borrow(self, timeout: float | None, place: Place) -> Borrowing[_Conn]:
+        return Borrowing(self, timeout, place)
+
+    def getconn(self, timeout: float | None = None) -> _Conn:
+        """Borrow a connection, which `putconn()` gives back. Raises what `connection()` raises."""
+        place = Place.of_caller()
+        return self._lend_at_once(place) or self._lend(timeout, place)
+
+    def _lend_at_once(self, place: Place) -> _Conn | None:
+        """A connection that can be lent without a wait, if there is one."""
+        now = time.monotonic()
+        idle = self._stock.idle
+        if not idle or idle[-1].good_until <= now:
+            return None
+        member = self._stock.take(now, place)
+        if member is None:
+            return None
+        if member.good_until <= now or member.connection._channel.check_standing() != READY:
+            # It will be looked at more closely.
+            member.good_until = 0.0
+            self._stock.untake(member)
+            return None
+        return self._lent(member)
+
+    def _lent(self, member: Member) -> _Conn:
+        connection: _Conn = member.connection
+        # If the borrower forgets the connection, it goes, and says so.
+        member.connection = None
+        connection._pool = self
+        connection._member = member
+        return connection
+
+    def _lend(self, timeout: float | None, place: Place) -> _Conn:
+        """A connection that can be lent, for which the caller waits."""
+        upkeep = self._checked()
+        seconds = self._settings.timeout if timeout is None else timeout
+        until = time.monotonic() + seconds
+        while True:
+            waiter = jobs.new_waiter()
+            now = time.monotonic()
+            member = self._stock.take_or_wait(waiter, Request(now, until, place))
+            if member is None:
+                member = self._waited(waiter, upkeep, seconds, until)
+                if self._settings.check is None:
+                    # Its last borrower has just used it.
+                    return self._lent(member)
+            if upkeep.is_good(member, until):
+                return self._lent(member)
+
+    def _checked(self) -> Upkeep:
+        """The upkeep of an open pool, which follows its user to another event loop."""
+        if self._was_closed:
+            raise PoolClosed(f"the pool {self.name!r} is closed")
+        if self._upkeep is None and not self._opens:
+            raise PoolClosed(f"the pool {self.name!r} is not open yet")
+        return self._start()
+
+    def _waited(self, waiter: Any, upkeep: Upkeep, seconds: float, until: float) -> Member:
+        """The connection that comes for a waiter."""
+        upkeep.fill()
+        try:
+            found = waiter.wait(until)
+        except BaseException:
+            self._leave(waiter, upkeep)
+            raise
+        if found is None and not self._stock.withdraw(waiter, time.monotonic()):
+            # It may have come in the last moment.
+            found = waiter.result()
+        if found is None:
+            raise self._timed_out(f"no connection within {seconds:g} s", upkeep)
+        member: Member = found
+        return member
+
+    def _leave(self, waiter: Any, upkeep: Upkeep) -> None:
+        """Who waited is gone: what came all the same goes to the next one."""
+        now = time.monotonic()
+        if self._stock.withdraw(waiter, now) or not waiter.done() or waiter.cancelled():
+            return
+        member = None if waiter.exception() else waiter.result()
+        if member is not None and not self._stock.give(member, now):
+            member.connection.terminate()
+            upkeep.fill()
+
+    def _timed_out(self, text: str, upkeep: Upkeep) -> PoolTimeout:
+        stock = self._stock
+        error = PoolTimeout(
+            f"{text}: pool {self.name!r} has {stock.size} connections of {stock.max_size:g}, "
+            f"{stock.opening} of them are being opened, {len(stock.lent)} are lent"
+            f"{stock.holders()}"
+        )
+        error.__cause__ = upkeep.last_error
+        return error
+
+    # ---- taking back ----------------------------------------------------------------------------
+
+    def putconn(self, conn: _Conn) -> None:
+        """Give a connection back that `getconn()` has lent.
+
+        An open transaction is rolled back, with a warning in the log. A closed connection, and one
+        that is in use still, is replaced. Raises ValueError if the connection is not lent by this
+        pool.
+        """
+        if conn._pool is not self:
+            whose = "that is not lent" if conn._pool is None else f"of pool {conn._pool.name!r}"
+            raise ValueError(f"pool {self.name!r} cannot take a connection {whose}: {conn!r}")
+        self._take_back(conn)
+
+    def _take_back(self, connection: _Conn) -> None:
+        member = connection._member
+        connection._pool = connection._member = None
+        upkeep, settings = self._upkeep, self._settings
+        if member is None or upkeep is None:
+            # The process was forked meanwhile.
+            connection.terminate()
+            return
+        member.connection = connection
+        now = time.monotonic()
+        if (
+            connection._channel.standing() != READY
+            or member.expires_at <= now
+            or member.doubtful
+            or connection._listens
+            or settings.reset is not None
+            or member not in self._stock.lent
+        ):
+            upkeep.take_back(member)
+            return
+        member.good_until = settings.good_until(now, member.expires_at)
+        if not self._stock.give(member, now):
+            connection.terminate()
+            upkeep.fill()
+
+    def _note(self, connection: _Conn, exc: BaseException) -> None:
+        """An exception leaves the block: it may be about the server, not only this connection."""
+        code = exc.pgcode if isinstance(exc, Error) else None
+        if code not in DOUBTS:
+            return
+        self._stock.suspect()
+        if code == READ_ONLY and connection._member is not None:
+            connection._member.doubtful = True
+
+    def _lose(self, member: Member) -> None:
+        """A connection that is lent is destroyed."""
+        if self._upkeep is not None:
+            self._upkeep.lose(member)
+
+    # ---- looking after it -----------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Look whether the idle connections work, and replace those that do not."""
+        upkeep = self._checked()
+        place = Place.of_caller()
+        looked: set[Member] = set()
+        self._stock.suspect()
+        for _ in range(len(self._stock.idle)):
+            member = self._stock.take(time.monotonic(), place)
+            if member is None or member in looked:
+                if member is not None:
+                    self._stock.untake(member)
+                return
+            looked.add(member)
+            if upkeep.is_good(member, time.monotonic() + TIMEOUT):
+                upkeep.take_back(member)
+
+    @staticmethod
+    def check_connection(conn: Connection[Any]) -> None:
+        """Raise an exception if the server does not answer. For the pool's `check`."""
+        conn._channel.ping(None)
+
+    def drain(self) -> None:
+        """Replace all connections: the idle ones now, those that are lent when they come back."""
+        self._checked().expire()
+
+    def resize(self, min_size: int, max_size: int | None = None) -> None:
+        """Change the size. What is too much is closed, or when it comes back. Raises ValueError."""
+        members = self._stock.resize(*self._sizes(min_size, max_size))
+        if self._upkeep is not None:
+            self._upkeep.close_idle(members)
+
+    @property
+    def min_size(self) -> int:
+        """How many connections are kept open."""
+        return self._stock.min_size
+
+    @property
+    def max_size(self) -> int:
+        """How many connections may be open."""
+        return int(self._stock.max_size)
+
+    def get_stats(self) -> dict[str, int]:
+        """Return the state of the pool, and what it has counted since it was made.
+
+        The keys are those of psycopg_pool; counters that are 0 are left out.
+        """
+        return self._stock.stats()
+
+    def pop_stats(self) -> dict[str, int]:
+        """The same; counting begins again."""
+        return self._stock.pop_stats()
+
+    def _forked(self) -> None:
+        """This is a child: it opens its own connections, and what is lent stays the parent's."""
+        old, upkeep = self._stock, self._upkeep
+        self._stock = self._new_stock(
+            old.min_size, old.max_size, old.max_waiting, old.generation + 1
+        )
+        self._stock.closed = old.closed
+        self._upkeep = None
+        self._deadline_timer = None
+        if upkeep is not None:
+            upkeep.over = True
+            self._opens = True
+        for member in old.idle:
+            member.connection.terminate()
+
+    def __del__(self) -> None:
+        upkeep = getattr(self, "_upkeep", None)
+        if upkeep is None or self._was_closed:
+            return
+        warnings.warn(
+            f"{self!r} was not closed: use a context manager, or close()",
+            ResourceWarning,
+            source=self,
+            stacklevel=2,
+        )
+        upkeep.jobs.stop()
+        for member in self._stock.idle:
+            member.connection.terminate()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else f"{self._stock.size} connections"
+        return (
+            f"<{type(self).__module__}.{type(self).__qualname__} {self.name!r} [{state}] at "
+            f"{id(self):#x}>"
+        )
