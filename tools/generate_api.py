@@ -38,16 +38,19 @@ MODULES = [
     "errorcodes",
     "pool",
     "sql",
+    "sqlalchemy",
     "tz",
 ]
 # Packages whose `__all__` says what is public. Their objects are made by functions and methods.
-LISTED = {"aio", "sync"}
+LISTED = {"aio", "sqlalchemy", "sync"}
 # Those that programs make by calling the class.
 CALLED = {
     f"{prefix}{name}"
     for prefix in ("Async", "")
     for name in ("ConnectionPool", "Listener", "NullConnectionPool")
 }
+# Those whose methods SQLAlchemy calls, and programs do not.
+PLUGGED_IN = {"PsycoxideAsyncDialect", "PsycoxideDialect"}
 NATIVE = "_psycopg"
 # Public names of modules that belong to another module's page.
 NOT_LISTED = {
@@ -288,7 +291,7 @@ def class_section(item: Item) -> list[str]:
         assert constructor is not None
         lines += wrap(with_values(signature(constructor, item.name), item.module))
     out = [f"### `{item.name}`", "", "```text", *lines, "```", "", docstring(item), ""]
-    attributes, methods = members(item)
+    attributes, methods = ([], []) if item.name in PLUGGED_IN else members(item)
     if attributes:
         out += ["| Attribute | Type | |", "|---|---|---|"]
         out += [f"| `{name}` | `{kind}` | {text} |" for name, kind, text in attributes]

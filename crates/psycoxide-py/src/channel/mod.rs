@@ -192,6 +192,17 @@ impl Channel {
         Ok(Self { connection: connection.unbind(), driver, cancel_timeout, state })
     }
 
+    /// over(connection) -- The blocking channel of a connection that is open already.
+    #[staticmethod]
+    fn over(connection: &Bound<'_, Connection>) -> Self {
+        Self {
+            connection: connection.clone().unbind(),
+            driver: None,
+            cancel_timeout: MAX_TIMEOUT,
+            state: Guarded::default(),
+        }
+    }
+
     /// connect(conninfo, options, timeout) -- Opens the connection.
     fn connect<'py>(
         slf: &Bound<'py, Self>,
