@@ -91,6 +91,16 @@ async def test_loss_inside_a_transaction(relayed):
             await conn.fetchval("select 1")
 
 
+async def test_the_servers_last_words_while_nobody_listens(dsn, aconn):
+    async with aio.connect(dsn) as idle:
+        await aconn.execute("select pg_terminate_backend(%s)", [idle.info.backend_pid])
+        await asleep(0.2)
+        with pytest.raises(psycoxide.errors.AdminShutdown) as caught:
+            await idle.fetchval("select 1")
+        assert caught.value.pgcode == "57P01"
+        assert idle.broken
+
+
 # ---- networks that say nothing ----------------------------------------------------------------
 
 
@@ -130,6 +140,35 @@ async def test_close_on_a_network_that_is_silent(relayed):
         await conn.close()
         assert time.monotonic() - began < 1
     found.flow()
+
+
+async def test_operation_timeout_on_a_network_that_is_silent(relayed, silent):
+    found, options = relayed()
+    async with aio.connect(**options, operation_timeout=0.3, cancel_timeout=0.2) as conn:
+        found.stall()
+        began = time.monotonic()
+        with pytest.raises(psycoxide.OperationalError, match="timeout expired"):
+            await conn.fetchval("select 1")
+        found.flow()
+    with pytest.raises(psycoxide.OperationalError, match="timeout expired"):
+        await aio.connect(host="127.0.0.1", port=silent, operation_timeout=0.3)
+    assert 0.6 < time.monotonic() - began < 5
+
+
+async def test_the_next_caller_learns_why_it_is_closed(relayed):  # only in aio
+    import asyncio
+
+    found, options = relayed()
+    async with aio.connect(**options, cancel_timeout=0.1) as conn:
+        found.stall()
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(conn.execute("select 1"), 0.05)
+        while not conn.closed:
+            await asyncio.sleep(0.01)
+        for _ in range(2):
+            with pytest.raises(psycoxide.OperationalError, match="could not be ended in time"):
+                await conn.fetchval("select 2")
+        found.flow()
 
 
 async def test_cancellation_on_a_network_that_is_silent(relayed):  # only in aio

@@ -92,6 +92,16 @@ def test_loss_inside_a_transaction(relayed):
             conn.fetchval("select 1")
 
 
+def test_the_servers_last_words_while_nobody_listens(dsn, conn):
+    with sync.connect(dsn) as idle:
+        conn.execute("select pg_terminate_backend(%s)", [idle.info.backend_pid])
+        sleep(0.2)
+        with pytest.raises(psycoxide.errors.AdminShutdown) as caught:
+            idle.fetchval("select 1")
+        assert caught.value.pgcode == "57P01"
+        assert idle.broken
+
+
 # ---- networks that say nothing ----------------------------------------------------------------
 
 
@@ -131,6 +141,19 @@ def test_close_on_a_network_that_is_silent(relayed):
         conn.close()
         assert time.monotonic() - began < 1
     found.flow()
+
+
+def test_operation_timeout_on_a_network_that_is_silent(relayed, silent):
+    found, options = relayed()
+    with sync.connect(**options, operation_timeout=0.3, cancel_timeout=0.2) as conn:
+        found.stall()
+        began = time.monotonic()
+        with pytest.raises(psycoxide.OperationalError, match="timeout expired"):
+            conn.fetchval("select 1")
+        found.flow()
+    with pytest.raises(psycoxide.OperationalError, match="timeout expired"):
+        sync.connect(host="127.0.0.1", port=silent, operation_timeout=0.3)
+    assert 0.6 < time.monotonic() - began < 5
 
 
 # ---- cancel requests that do not arrive -------------------------------------------------------

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 _Row = TypeVar("_Row")
 _R = TypeVar("_R")
 
-# What `get_transaction_status()` returns within a transaction.
+# What `get_transaction_status()` returns outside and within a transaction.
+TRANSACTION_STATUS_IDLE = 0
 TRANSACTION_STATUS_INTRANS = 2
 TRANSACTION_STATUS_INERROR = 3
 
@@ -379,8 +380,13 @@ class Connection(Generic[_Row]):
 
         Their `prepared`, `owner` and `database` are set.
         """
+        status = self._native.get_transaction_status()
+        begins = status == TRANSACTION_STATUS_IDLE and not self._channel.in_block
         query = Channel.recover_query()
         rows = self._channel.fetch(query, None, tuple_row, timeout)
+        if begins and not self.autocommit:
+            # `tpc_commit(xid)`, which follows, is for outside of a transaction.
+            self._channel.end_transaction(False, timeout)
         return [Channel.recovered(*row) for row in rows]
 
     @property

@@ -136,8 +136,17 @@ impl Channel {
     }
 
     /// The options of a call with the connection's time limit, if they have none.
+    ///
+    /// `operation_timeout` is the last one to count. A call that waits itself needs not be told of it:
+    /// its driver asks the session.
     fn with_timeout(&self, py: Python<'_>, options: CallOptions) -> CallOptions {
-        let usual = || if options.connects { None } else { self.state.lock(py).timeout };
+        let usual = || {
+            let usual = if options.connects { None } else { self.state.lock(py).timeout };
+            usual.or_else(|| match self.driver {
+                Some(_) => self.connection.bind(py).get().any_session()?.timeout(),
+                None => None,
+            })
+        };
         CallOptions { timeout: options.timeout.or_else(usual), ..options }
     }
 

@@ -8,6 +8,22 @@ use super::waiting::cancel_timer;
 use crate::driver::operation::OperationContext;
 use crate::error;
 
+/// What ended a session that the program did not close: a fault, or a call that could not be ended in
+/// time.
+pub(super) struct Lost(Option<Error>);
+
+impl Lost {
+    #[cold]
+    pub(super) fn raised(&self) -> PyErr {
+        match &self.0 {
+            Some(fault) => error::from_net(fault),
+            None => error::operational(
+                "the connection was closed: an operation could not be ended in time\n",
+            ),
+        }
+    }
+}
+
 impl LoopDriver {
     /// Closes the connection because it can no longer be trusted.
     pub(super) fn break_off(slf: &Bound<'_, Self>) {
@@ -51,7 +67,7 @@ impl LoopDriver {
     }
 
     /// The session is over: all callers learn why.
-    pub(super) fn end(slf: &Bound<'_, Self>, fault: Option<&Error>) {
+    pub(super) fn end(slf: &Bound<'_, Self>, fault: Option<Error>) {
         let (py, this) = (slf.py(), slf.get());
         let Some(session) = this.session(py) else { return };
         let connection = this.connection.bind(py);
@@ -72,18 +88,15 @@ impl LoopDriver {
             cancellation.stop(event_loop, py);
         }
         cancel_timer(py, timer);
-        let raise = |connects: bool| match fault {
+        let lost = Lost(fault);
+        let raise = |connects: bool| match &lost.0 {
             Some(fault) if connects => error::connecting(fault),
-            Some(fault) => error::from_net(fault),
             None if by_user => error::interface("connection already closed"),
-            None => error::operational(
-                "the connection was closed: an operation could not be ended in time\n",
-            ),
+            _ => lost.raised(),
         };
-        if !by_user && entries.is_empty() {
-            this.state(py).lost = Some(raise(false).value(py).to_string());
-        }
+        let mut is_told = by_user;
         for mut entry in entries {
+            is_told |= entry.awaitable.is_some();
             let raised = raise(entry.options.connects);
             let raised = entry.given_up.take().unwrap_or(raised);
             let raised = match &mut entry.running {
@@ -94,6 +107,9 @@ impl LoopDriver {
         }
         for (listener, _) in listeners {
             listener.get().answer(py, Err(raise(false)));
+        }
+        if !is_told {
+            this.state(py).lost = Some(lost);
         }
     }
 }

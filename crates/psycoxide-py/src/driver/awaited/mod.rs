@@ -30,6 +30,7 @@ use pyo3::prelude::*;
 
 pub use awaitable::{Awaitable, Call, CallOptions, Place, SLICE, What, prepare};
 use cancellation::Cancellation;
+use ending::Lost;
 use event_loop::{EventLoop, Watched};
 use queue::Queue;
 
@@ -67,8 +68,8 @@ struct State {
     cancel_timeout: Duration,
     /// Wait for notifications.
     listeners: Vec<(Py<Awaitable>, Option<Instant>)>,
-    /// The error that ended the session while nobody waited for anything.
-    lost: Option<String>,
+    /// What ended the session, if nobody was told.
+    lost: Option<Lost>,
 }
 
 impl LoopDriver {
@@ -100,7 +101,7 @@ impl LoopDriver {
         if session.closed() == Closed::Broken
             && let Some(lost) = &self.state(py).lost
         {
-            return Err(error::operational(lost.clone()));
+            return Err(lost.raised());
         }
         connection.open_session().map(drop)
     }

@@ -82,7 +82,7 @@ impl LoopDriver {
             // It mostly goes on at once: the loop forgets the socket only if it finds it ready
             // meanwhile.
             Worked::Paused => {}
-            Worked::Ended(error) => Self::end(slf, error.as_ref()),
+            Worked::Ended(error) => Self::end(slf, error),
         }
     }
 
