@@ -167,17 +167,17 @@ def stop(server: Server) -> None:
     shutil.rmtree(server.root, ignore_errors=True)
 
 
-def halt(server: Server) -> None:
+def halt(server: Server, *, immediate: bool = False) -> None:
     """Stop the server (fast, then at once), and leave its cluster for `resume`."""
     pid = running_pid(server)
     if pid is None:
         return
-    for number, patience in ((signal.SIGINT, STOP_TIMEOUT), (signal.SIGQUIT, STOP_TIMEOUT)):
+    for number in (signal.SIGINT, signal.SIGQUIT)[immediate:]:
         try:
             os.kill(pid, number)
         except ProcessLookupError:
             break
-        if gone(pid, patience):
+        if gone(pid, STOP_TIMEOUT):
             break
 
 
