@@ -73,6 +73,12 @@ create unlogged table t_copy as
   from generate_series(1, 2000000) i;
 -- table t_ins
 create unlogged table t_ins (a int4, b text, c float8, d timestamp, e bool);
+-- table t_alchemy
+create unlogged table t_alchemy as
+  select i as id, 'name ' || i as name, round((random() * 1000)::numeric, 2) as price,
+    timestamptz '2020-01-01+00' + (random() * 1e8) * interval '1 second' as at
+  from generate_series(0, 9999) i;
+create index on t_alchemy (id);
 -- table t_copyin
 create unlogged table t_copyin (a int4, b text, c text);
 

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from . import awaited, connecting, copying, encrypted, fetching, other, roundtrips, rowwise, writing
+from . import (
+    alchemy,
+    awaited,
+    connecting,
+    copying,
+    encrypted,
+    fetching,
+    other,
+    roundtrips,
+    rowwise,
+    writing,
+)
 from .registry import ALL, Workload
 
 __all__ = ["ALL", "GROUPS", "Workload", "choose"]
@@ -11,7 +22,18 @@ __all__ = ["ALL", "GROUPS", "Workload", "choose"]
 QUICK = ["f_int1m", "f_mixed", "rt_simple", "memory"]
 
 GROUPS: dict[str, list[str]] = {"default": QUICK}
-themes = (connecting, roundtrips, fetching, rowwise, writing, copying, encrypted, other, awaited)
+themes = (
+    connecting,
+    roundtrips,
+    fetching,
+    rowwise,
+    writing,
+    copying,
+    encrypted,
+    other,
+    awaited,
+    alchemy,
+)
 for theme in themes:
     name = theme.__name__.rsplit(".", 1)[1]
     GROUPS[name] = [w.name for w in ALL.values() if w.module == theme.__name__]
