@@ -36,7 +36,8 @@ def main() -> int:
             say(f"{client.title}: setting up")
             prepared = client.prepare(options.cache)
             theirs, ours = (
-                with_driver(driver, prepared, database, server, options) for driver in place.DRIVERS
+                with_driver(driver, prepared, database, server, options)
+                for driver in (client.peer, "psycoxide")
             )
         except place.CannotPrepare as error:
             say(f"{client.title}: {error}")
@@ -49,19 +50,20 @@ def main() -> int:
             ours,
             allowed,
             name,
+            client.peer,
         )
         done.append(one)
         found = compare.differences(one)
-        say(f"{title}: " + ("at psycopg2's level" if one.good else "behind psycopg2"))
+        say(f"{title}: " + (f"at {client.peer}'s level" if one.good else f"behind {client.peer}"))
         if found:
             print(found, flush=True)
     print(f"PostgreSQL {server}")
     print(compare.table(done))
     behind = [one.name for one in done if not one.good]
     if failed or behind:
-        print(f"not at psycopg2's level: {' '.join(failed + behind)}")
+        print(f"behind the drivers compared with: {' '.join(failed + behind)}")
         return 1
-    print("psycoxide is at psycopg2's level everywhere")
+    print("psycoxide passes what the drivers compared with pass")
     return 0
 
 
@@ -72,7 +74,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--psql", default=os.environ.get("PSYCOXIDE_TEST_PSQL", "psql"))
     parser.add_argument("--cache", type=Path, default=place.ROOT / ".cache" / "clients")
     parser.add_argument("--allow", type=Path, help="file of tests (globs) that may be behind")
-    parser.add_argument("--fresh", action="store_true", help="run psycopg2 again, too")
+    parser.add_argument("--fresh", action="store_true", help="run the other drivers again, too")
     options = parser.parse_args()
     if not options.dsn:
         parser.error("no server: give --dsn or run under tools/pgserver.py")
@@ -88,19 +90,24 @@ def arguments() -> argparse.Namespace:
 def with_driver(
     driver: str, prepared: Prepared, database: Scratch, server: str, options: argparse.Namespace
 ) -> Outcome:
-    """Run a client's tests with a driver; psycopg2's results are kept."""
+    """Run a client's tests with a driver; the results of others than psycoxide are kept."""
     client = prepared.client
     path = options.cache / f"{client.name}-{driver}.json"
-    command = client.command(prepared, database, "DATABASE")
+    command = client.command(prepared, database, "DATABASE", driver)
     key = {
-        "versions": [prepared.requirement, prepared.interpreter.version, server, place.PSYCOPG2],
+        "versions": [
+            prepared.requirement,
+            prepared.interpreter.version,
+            server,
+            *place.PEERS[client.peer],
+        ],
         # Which tests are run, and how: everything that does not depend on the server's port.
         "inside": hashlib.sha256(
             b"".join(path.read_bytes() for path in sorted(INSIDE.glob("*.py")))
         ).hexdigest(),
         "tests": [part for part in command if "/" not in part or part.startswith("test/")],
     }
-    if driver == "psycopg2" and not options.fresh and path.exists():
+    if driver != "psycoxide" and not options.fresh and path.exists():
         known = json.loads(path.read_text())
         if known["key"] == key and known["finished"]:
             say(f"{client.title} with {driver}: remembered")
@@ -127,6 +134,7 @@ def run(driver: str, prepared: Prepared, database: Scratch, cache: Path) -> Outc
     env = {
         **{key: os.environ[key] for key in kept if key in os.environ},
         **variables,
+        "CLIENTS_DRIVER": client.peer if client.by_run else driver,
         "PYTHONPATH": os.pathsep.join(paths),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
@@ -135,10 +143,10 @@ def run(driver: str, prepared: Prepared, database: Scratch, cache: Path) -> Outc
     alias: list[str] = []
     if driver == "psycoxide" and client.by_shim:
         place.run([python, "-m", "psycoxide", "shim", "install"])
-    elif driver == "psycoxide":
+    elif driver == "psycoxide" and client.by_run:
         alias = ["-m", "psycoxide", "run"]
     command = [*place.unprivileged(), python, *alias,
-               *client.command(prepared, database, name)]  # fmt: skip
+               *client.command(prepared, database, name, driver)]  # fmt: skip
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="psycoxide-clients-") as scratch:
         try:
@@ -157,7 +165,8 @@ def run(driver: str, prepared: Prepared, database: Scratch, cache: Path) -> Outc
                 (cache / f"{client.name}-{driver}.log").write_bytes(log.read_bytes())
     if events.finished and events.driver.get("name") != driver:
         raise place.CannotPrepare(f"its tests ran on {events.driver}, not on {driver}")
-    return Outcome(events.driver, events.results, time.monotonic() - began, events.finished)
+    results = {client.test_name(test): result for test, result in events.results.items()}
+    return Outcome(events.driver, results, time.monotonic() - began, events.finished)
 
 
 def say(text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import ClassVar
 
 from upstream.database import Scratch
 
@@ -33,7 +34,7 @@ class SQLAlchemy(Client):
             "create extension citext",
         )
 
-    def command(self, prepared: Prepared, database: Scratch, name: str) -> list[str]:
+    def command(self, prepared: Prepared, database: Scratch, name: str, driver: str) -> list[str]:
         return [*PYTEST, "--maxfail=1000000", "--backend-only",
                 "--dburi", url(database, name), *self.suites]  # fmt: skip
 
@@ -54,6 +55,55 @@ class SQLAlchemyDialect(SQLAlchemy):
     suites = ("test/dialect/postgresql",)
 
 
+class SQLAlchemyOwn(SQLAlchemy):
+    """The same suites, and the one for third parties, on the dialect of psycoxide's own."""
+
+    name = "sqlalchemy-own"
+    title = "SQLAlchemy, own dialect"
+    by_run = False
+    dialects: ClassVar[dict[str, str]] = {"psycopg2": "psycopg2", "psycoxide": "psycoxide"}
+    suites: tuple[str, ...] = (
+        "test/dialect/postgresql", "test/dialect/test_suite.py", "test/engine", "test/base",
+    )  # fmt: skip
+
+    def command(self, prepared: Prepared, database: Scratch, name: str, driver: str) -> list[str]:
+        return [*PYTEST, "-p", "psycoxide_sqlalchemy", "--maxfail=1000000", "--backend-only",
+                "--dburi", url(database, name, self.dialects[driver]), *self.suites]  # fmt: skip
+
+    def test_name(self, test: str) -> str:
+        for dialect in self.dialects.values():
+            test = test.replace(f"_postgresql+{dialect}_", "_")
+        return test
+
+
+class SQLAlchemyAsync(SQLAlchemyOwn):
+    """The same on asyncio, compared with psycopg 3."""
+
+    name = "sqlalchemy-async"
+    title = "SQLAlchemy, asyncio"
+    peer = "psycopg"
+    dialects: ClassVar[dict[str, str]] = {
+        "psycopg": "psycopg_async",
+        "psycoxide": "psycoxide_async",
+    }
+
+
+class SQLAlchemyOwnORM(SQLAlchemyOwn):
+    """The other tests that depend on the database: SQL and ORM."""
+
+    name = "sqlalchemy-own-orm"
+    title = "SQLAlchemy, own dialect (sql, orm)"
+    suites = ("test/sql", "test/orm")
+
+
+class SQLAlchemyAsyncORM(SQLAlchemyAsync):
+    """The same on asyncio."""
+
+    name = "sqlalchemy-async-orm"
+    title = "SQLAlchemy, asyncio (sql, orm)"
+    suites = ("test/sql", "test/orm")
+
+
 class Django(Client):
     name = family = "django"
     title = "Django"
@@ -71,7 +121,7 @@ class Django(Client):
     def folder(self, prepared: Prepared) -> Path:
         return prepared.source / "tests"
 
-    def command(self, prepared: Prepared, database: Scratch, name: str) -> list[str]:
+    def command(self, prepared: Prepared, database: Scratch, name: str, driver: str) -> list[str]:
         tests = self.folder(prepared)
         labels = [label for label in self.labels if (tests / label).is_dir()]
         return ["runtests.py", "--settings", "psycoxide_django", "--noinput", "--parallel", "1",
@@ -114,7 +164,7 @@ class Pandas(Client):
     def folder(self, prepared: Prepared) -> Path:
         return Path(prepared.python).parent.parent
 
-    def command(self, prepared: Prepared, database: Scratch, name: str) -> list[str]:
+    def command(self, prepared: Prepared, database: Scratch, name: str, driver: str) -> list[str]:
         tests = prepared.source / "tests" / "io" / "test_sql.py"
         return [*PYTEST, "-p", "psycoxide_pandas", "-W", "ignore", "--rootdir",
                 str(prepared.source.parent), "-k", "psycopg2", str(tests)]  # fmt: skip
@@ -149,7 +199,7 @@ class Green(Client):
     def folder(self, prepared: Prepared) -> Path:
         return INSIDE
 
-    def command(self, prepared: Prepared, database: Scratch, name: str) -> list[str]:
+    def command(self, prepared: Prepared, database: Scratch, name: str, driver: str) -> list[str]:
         # Without the pytest configuration of this repository, in which it lies.
         return [*PYTEST, "-c", os.devnull, "--rootdir", str(INSIDE), "test_psycogreen.py"]
 
@@ -175,7 +225,7 @@ class Agents(Client):
         # Their own tests cannot be run on a server.
         return INSIDE
 
-    def command(self, prepared: Prepared, database: Scratch, name: str) -> list[str]:
+    def command(self, prepared: Prepared, database: Scratch, name: str, driver: str) -> list[str]:
         return [*PYTEST, "-c", os.devnull, "--rootdir", str(INSIDE), "test_agents.py"]
 
     def environment(self, prepared: Prepared, database: Scratch, name: str) -> dict[str, str]:
@@ -207,11 +257,16 @@ CLIENTS: dict[str, Client] = {
         SQLAlchemyDialect(),
         SQLAlchemy(),
         SQLAlchemyORM(),
+        SQLAlchemyOwn(),
+        SQLAlchemyAsync(),
+        SQLAlchemyOwnORM(),
+        SQLAlchemyAsyncORM(),
         Django(),
         DjangoMore(),
     )
 }
 # The clients that `make clients` runs by default: each test once, in half an hour or less.
 DEFAULT = (
-    "psycogreen", "agents", "agents-shim", "pandas", "sqlalchemy", "django", "django-more",
+    "psycogreen", "agents", "agents-shim", "pandas", "sqlalchemy", "sqlalchemy-own",
+    "sqlalchemy-async", "django", "django-more",
 )  # fmt: skip

@@ -38,7 +38,10 @@ class Client:
     versions: tuple[tuple[str, str], ...]
     # Distributions that its tests need beside its own.
     needs: tuple[str, ...] = ()
-    # Whether psycoxide gets psycopg2's name by the shim, instead of `python -m psycoxide run`.
+    # The driver that psycoxide is compared with.
+    peer = "psycopg2"
+    # How psycoxide gets its peer's name: by `python -m psycoxide run`, by the shim, or not at all.
+    by_run = True
     by_shim = False
     # Time limits in seconds: for a test, and between tests (collecting, creating tables).
     test_limit = 90.0
@@ -68,9 +71,13 @@ class Client:
         """Create the databases for its tests. Called before each process of tests."""
         recreate(database, name)
 
-    def command(self, prepared: Prepared, database: Scratch, name: str) -> list[str]:
+    def command(self, prepared: Prepared, database: Scratch, name: str, driver: str) -> list[str]:
         """The arguments after `python`, or after `python -m psycoxide run`."""
         raise NotImplementedError
+
+    def test_name(self, test: str) -> str:
+        """A test's name without words that differ from driver to driver."""
+        return test
 
     def environment(self, prepared: Prepared, database: Scratch, name: str) -> dict[str, str]:
         return {}
@@ -88,8 +95,8 @@ def recreate(database: Scratch, name: str, *statements: str) -> None:
         database.sql(*statements, database=name)
 
 
-def url(database: Scratch, name: str) -> str:
+def url(database: Scratch, name: str, driver: str = "psycopg2") -> str:
     """A database's URL for SQLAlchemy."""
     p = database.parameters
     secret = f":{p['password']}" if "password" in p else ""
-    return f"postgresql+psycopg2://{p['user']}{secret}@{p['host']}:{p.get('port', 5432)}/{name}"
+    return f"postgresql+{driver}://{p['user']}{secret}@{p['host']}:{p.get('port', 5432)}/{name}"

@@ -49,41 +49,42 @@ class Outcome:
 
 @dataclasses.dataclass
 class Comparison:
-    """A client with both drivers. `behind` are the tests that pass with psycopg2 alone, and the
-    hangs and crashes of psycoxide alone."""
+    """A client with both drivers. `behind` are the tests that pass with the other driver alone, and
+    the hangs and crashes of psycoxide alone."""
 
     title: str
-    psycopg2: Outcome
-    psycoxide: Outcome
+    theirs: Outcome
+    ours: Outcome
     allowed: list[str]  # globs of "client test"
     name: str
+    peer: str = "psycopg2"
 
     @property
     def behind(self) -> list[str]:
         behind = [
             test
-            for test, result in self.psycopg2.results.items()
+            for test, result in self.theirs.results.items()
             if result.outcome == PASSED and self.outcome(test) != PASSED
         ]
         # A hang or a crash counts anywhere, even between two tests.
         return behind + [
             test
-            for test, result in self.psycoxide.results.items()
+            for test, result in self.ours.results.items()
             if result.outcome in ENDED and test not in behind and not self.same(test)
         ]
 
     def same(self, test: str) -> bool:
-        theirs = self.psycopg2.results.get(test)
+        theirs = self.theirs.results.get(test)
         return theirs is not None and theirs.outcome == self.outcome(test)
 
     @property
     def ahead(self) -> list[str]:
         return [
             test
-            for test, result in self.psycoxide.results.items()
+            for test, result in self.ours.results.items()
             if result.outcome == PASSED
-            and test in self.psycopg2.results
-            and self.psycopg2.results[test].outcome in BAD
+            and test in self.theirs.results
+            and self.theirs.results[test].outcome in BAD
         ]
 
     @property
@@ -94,13 +95,13 @@ class Comparison:
         return any(fnmatch.fnmatchcase(f"{self.name} {test}", glob) for glob in self.allowed)
 
     def outcome(self, test: str) -> str:
-        result = self.psycoxide.results.get(test)
+        result = self.ours.results.get(test)
         return result.outcome if result else "not run"
 
     @property
     def good(self) -> bool:
-        """Whether psycoxide passes all that psycopg2 passes, and there were results to compare."""
-        both = (self.psycopg2, self.psycoxide)
+        """Whether psycoxide passes all that its peer passes, and there were results to compare."""
+        both = (self.theirs, self.ours)
         return not self.unexpected and all(one.finished and one.count(PASSED) for one in both)
 
 
@@ -121,10 +122,10 @@ def table(comparisons: list[Comparison]) -> str:
     row = "{:<28} {:<10} {:>7} {:>7} {:>8} {:>8}"
     lines = [row.format("client", "driver", "passed", "failed", "skipped", "seconds")]
     for one in comparisons:
-        for name, outcome in (("psycopg2", one.psycopg2), ("psycoxide", one.psycoxide)):
+        for name, outcome in ((one.peer, one.theirs), ("psycoxide", one.ours)):
             lines.append(
                 row.format(
-                    one.title if name == "psycopg2" else "",
+                    one.title if name == one.peer else "",
                     name,
                     outcome.count(PASSED),
                     outcome.count(*BAD),
@@ -139,7 +140,7 @@ def table(comparisons: list[Comparison]) -> str:
 def differences(one: Comparison) -> str:
     lines = []
     for test in one.behind:
-        result = one.psycoxide.results.get(test)
+        result = one.ours.results.get(test)
         mark = "allowed" if one.allows(test) else "BEHIND"
         lines.append(f"{mark} {one.name} {test}: {one.outcome(test)}")
         if result and mark == "BEHIND":

@@ -14,8 +14,11 @@ from pathlib import Path
 import smoke
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PSYCOPG2 = "2.9.13"
-DRIVERS = ("psycopg2", "psycoxide")
+# The drivers that psycoxide is compared with, each with what has to be installed for it.
+PEERS = {
+    "psycopg2": ["psycopg2-binary==2.9.13"],
+    "psycopg": ["psycopg==3.3.9", "psycopg-binary==3.3.9"],
+}
 # Newest first: the Pythons for clients that need a newer one than .venv's.
 NEWER = ("3.14", "3.13", "3.12", "3.11", "3.10")
 # The time limit for one step of the set-up, in seconds.
@@ -128,8 +131,7 @@ def driver(cache: Path, name: str, python: Interpreter, inside: str) -> Path:
                 raise CannotPrepare(f"no wheel for Python {python.version}: {error}") from None
             pip("install", "--no-deps", "--target", str(folder), str(wheel), into=inside)
     elif not folder.exists():
-        pip("install", "--no-deps", "--target", f"{folder}.new", f"psycopg2-binary=={PSYCOPG2}",
-            into=inside)  # fmt: skip
+        pip("install", "--no-deps", "--target", f"{folder}.new", *PEERS[name], into=inside)
         os.replace(f"{folder}.new", folder)
     return folder
 

@@ -16,10 +16,12 @@ def tell(event, **fields):
 
 
 def tell_driver():
-    import psycopg2
+    """Which driver has the name that the tests import."""
+    import importlib
 
-    tell("driver", name=os.path.basename(os.path.dirname(psycopg2.__file__)),
-         version=str(getattr(psycopg2, "__psycoxide_version__", psycopg2.__version__)))  # fmt: skip
+    module = importlib.import_module(os.environ["CLIENTS_DRIVER"])
+    tell("driver", name=os.path.basename(os.path.dirname(module.__file__)),
+         version=str(getattr(module, "__psycoxide_version__", module.__version__)))  # fmt: skip
 
 
 def done():
