@@ -13,6 +13,8 @@ import warnings
 
 import pytest
 from fixtures.forks import forked
+from fixtures.loops import KINDS, asyncio_loop, uvloop_loop
+from fixtures.messages import rows
 from fixtures.steps import soon
 
 import psycoxide
@@ -78,6 +80,58 @@ def test_what_a_closed_loop_left_behind_is_cancelled(dsn, loops):
     coroutine.close()
     assert run(second, conn.fetchval("select 43")) == 43
     run(second, conn.close())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_cancel_request_that_is_pending_moves_along(scripted, kind):
+    """The statement has ended, and the server has not taken note of the request to cancel it."""
+    if kind == "uvloop":
+        pytest.importorskip("uvloop", reason="uvloop is not installed: pip has no wheel of it")
+    make = uvloop_loop if kind == "uvloop" else asyncio_loop
+    (first, watched), (second, _) = make(), make()
+    asked, answered, requested, noted = (threading.Event() for _ in range(4))
+
+    def answers(sql, session):
+        if "slow" in sql:
+            asked.set()
+            assert answered.wait(10)
+        return rows("42")
+
+    def on_cancel(session):
+        requested.set()
+        assert noted.wait(10)
+
+    async def until(event):
+        while not event.is_set():
+            await asyncio.sleep(0.01)
+
+    async def leave():
+        task = asyncio.ensure_future(conn.fetchval("select slow"))
+        await until(asked)
+        task.cancel()
+        await asyncio.wait([task])
+        await until(requested)
+        answered.set()
+        # Now the answer comes.
+        await asyncio.sleep(0.1)
+
+    async def use():
+        task = asyncio.ensure_future(conn.fetchval("select 1"))
+        await asyncio.sleep(0.1)
+        assert not watched()
+        assert not task.done()
+        noted.set()
+        return await task
+
+    with scripted(answers=answers, on_cancel=on_cancel) as server:
+        conn = run(first, connected(server.dsn))
+        run(first, leave())
+        assert len(watched()) >= 2  # the session and the request
+        assert run(second, use()) == "42"
+        assert run(first, conn.fetchval("select 1")) == "42"
+        run(first, conn.close())
+    first.close()
+    second.close()
 
 
 def test_a_connection_in_use_stays_where_it_is(dsn, loops):
@@ -334,8 +388,6 @@ asyncio.run(main())
 
 def test_a_thousand_connections(scripted):
     """Each takes less than 60 kB, and nothing of the processor while it rests."""
-    from fixtures.messages import rows
-
     if not os.path.exists("/proc/self/statm"):
         pytest.skip("the system does not tell how much memory is in use")
     with scripted(answers=lambda sql, session: rows("1")) as server:
