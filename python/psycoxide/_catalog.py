@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import psycoxide
 from psycoxide._exceptions import ProgrammingError
 
@@ -13,16 +15,28 @@ if TYPE_CHECKING:
     from psycoxide._psycopg import connection, cursor
     from psycoxide._types import Scope
 
+# What `Channel.standing()` returns while a call is under way, or its end.
+IN_USE = (2, 3)
+
 
 def _solve_conn_curs(conn_or_curs: Scope | None) -> tuple[connection, cursor]:
     """The connection of `conn_or_curs` and a new plain cursor on it.
 
-    Raises ProgrammingError if it is None.
+    Raises ProgrammingError if it is None, or of a connection of `psycoxide.aio` that is in use: the
+    query that follows could not wait for its turn.
     """
     if conn_or_curs is None:
         raise ProgrammingError("no connection or cursor provided")
+    aio: Any = sys.modules.get("psycoxide.aio")
+    own: Any = conn_or_curs
+    is_aio = aio and isinstance(own, (aio.AsyncConnection, aio.AsyncCursor))
+    if is_aio and own._channel.standing() in IN_USE:
+        raise ProgrammingError(
+            "looking a type up asks the server, and waits for the answer: do it while no other "
+            "call of this connection is under way, or name the oids of the type"
+        )
     # By attribute, not by class: people pass wrappers of connections and cursors.
-    given: Any = getattr(conn_or_curs, "_native", conn_or_curs)
+    given: Any = getattr(own, "_native", own)
     conn: connection = given.connection if hasattr(given, "execute") else given
     return conn, conn.cursor(cursor_factory=psycoxide.extras._cursor)  # type: ignore[attr-defined]
 
