@@ -6,6 +6,7 @@ import socket
 import time
 
 import pytest
+from fixtures.tasks import ajoin, asleep, aspawn
 
 import psycoxide
 from psycoxide import aio, extensions
@@ -206,3 +207,13 @@ async def test_an_exception_leaves_the_block_and_closes(dsn):
         async with aio.connect(dsn) as conn:
             raise KeyError
     assert conn.closed
+
+
+async def test_terminate_while_a_call_waits(aconn):
+    waiting = aspawn(aconn.execute, "select pg_sleep(60)")
+    await asleep(0.05)
+    began = time.monotonic()
+    aconn.terminate()
+    with pytest.raises(psycoxide.InterfaceError, match="already closed"):
+        await ajoin(waiting)
+    assert time.monotonic() - began < 5

@@ -7,6 +7,7 @@ import socket
 import time
 
 import pytest
+from fixtures.tasks import join, sleep, spawn
 
 import psycoxide
 from psycoxide import extensions, sync
@@ -207,3 +208,13 @@ def test_an_exception_leaves_the_block_and_closes(dsn):
         with sync.connect(dsn) as conn:
             raise KeyError
     assert conn.closed
+
+
+def test_terminate_while_a_call_waits(conn):
+    waiting = spawn(conn.execute, "select pg_sleep(60)")
+    sleep(0.05)
+    began = time.monotonic()
+    conn.terminate()
+    with pytest.raises(psycoxide.InterfaceError, match="already closed"):
+        join(waiting)
+    assert time.monotonic() - began < 5

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use psycoxide_proto::{Event, Interest, Phase, Request};
 
-use super::Session;
+use super::{Closed, Session};
 use crate::error::Error;
 use crate::link::{Link, Progress};
 use crate::wait::{Readiness, wait};
@@ -188,6 +188,11 @@ impl Session {
                     self.mark_broken();
                     return Err(Error::Io(error));
                 }
+            }
+            if self.closed() == Closed::ByUser {
+                // Another thread has hung up.
+                self.shut();
+                return Err(Error::lost());
             }
             if until.is_some_and(|until| Instant::now() >= until) {
                 return Ok(Stop::Expired);

@@ -3,7 +3,7 @@
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
-use psycoxide_net::{Error, Interest, Session, Stop, wait};
+use psycoxide_net::{Closed, Error, Interest, Session, Stop, wait};
 use psycoxide_proto::{Outcome, Request};
 use pyo3::prelude::*;
 
@@ -60,6 +60,9 @@ pub fn drive(
                     py.detach(|| session.cancel_and_drain(PATIENCE));
                     return Err(raised);
                 }
+            }
+            Err(_) if session.closed() == Closed::ByUser => {
+                return Err(error::interface("connection already closed"));
             }
             Err(error) if is_first => return Err(not_sent(session, &error)),
             Err(error) => return Err(error::from_net(&error)),
