@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio  # only in aio
 
 import pytest
-from fixtures.tasks import agather, ajoin, asleep, aspawn
+from fixtures.tasks import aeventually, agather, ajoin, aspawn
 
 import psycoxide
 from psycoxide import aio
@@ -15,15 +15,6 @@ from psycoxide import aio
 async def pool(dsn):
     async with aio.AsyncConnectionPool(dsn, min_size=1, max_size=2, timeout=10) as made:
         yield made
-
-
-async def eventually(condition):
-    """Wait until something is true that happens beside the program."""
-    for _ in range(500):
-        if condition():
-            return
-        await asleep(0.01)
-    raise AssertionError("it did not become true")
 
 
 async def test_a_block_borrows_and_gives_back(pool):
@@ -76,7 +67,7 @@ async def test_who_waits_first_is_served_first(pool):
     waiting = []
     for name in "abc":
         waiting.append(aspawn(borrow, name))
-        await eventually(lambda: pool.get_stats()["requests_waiting"] == len(waiting))
+        await aeventually(lambda: pool.get_stats()["requests_waiting"] == len(waiting))
     await pool.putconn(one)
     for each in waiting:
         await ajoin(each)
@@ -118,7 +109,7 @@ async def test_no_more_than_so_many_may_wait(dsn):
     async with aio.AsyncConnectionPool(dsn, min_size=1, max_waiting=1) as pool:
         conn = await pool.getconn()
         waiting = aspawn(pool.fetchval, "select 7")
-        await eventually(lambda: pool.get_stats()["requests_waiting"] == 1)
+        await aeventually(lambda: pool.get_stats()["requests_waiting"] == 1)
         with pytest.raises(aio.TooManyRequests):
             await pool.getconn()
         await pool.putconn(conn)
@@ -182,7 +173,7 @@ async def test_a_pool_that_is_to_be_opened(dsn):
 async def test_who_waits_learns_that_the_pool_is_closed(pool):
     one, other = await pool.getconn(), await pool.getconn()
     waiting = aspawn(pool.fetchval, "select 1")
-    await eventually(lambda: pool.get_stats()["requests_waiting"] == 1)
+    await aeventually(lambda: pool.get_stats()["requests_waiting"] == 1)
     closing = aspawn(pool.close)
     with pytest.raises(aio.PoolClosed):
         await ajoin(waiting)
@@ -270,7 +261,7 @@ async def test_a_null_pool_hands_over_to_who_waits(dsn):
     async with aio.AsyncNullConnectionPool(dsn, max_size=1) as pool:
         conn = await pool.getconn()
         waiting = aspawn(pool.fetchval, "select pg_backend_pid()")
-        await eventually(lambda: pool.get_stats()["requests_waiting"] == 1)
+        await aeventually(lambda: pool.get_stats()["requests_waiting"] == 1)
         pid = conn.info.backend_pid
         await pool.putconn(conn)
         assert await ajoin(waiting) == pid

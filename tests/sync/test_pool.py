@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from fixtures.tasks import gather, join, sleep, spawn
+from fixtures.tasks import eventually, gather, join, spawn
 
 import psycoxide
 from psycoxide import sync
@@ -14,15 +14,6 @@ from psycoxide import sync
 def pool(dsn):
     with sync.ConnectionPool(dsn, min_size=1, max_size=2, timeout=10) as made:
         yield made
-
-
-def eventually(condition):
-    """Wait until something is true that happens beside the program."""
-    for _ in range(500):
-        if condition():
-            return
-        sleep(0.01)
-    raise AssertionError("it did not become true")
 
 
 def test_a_block_borrows_and_gives_back(pool):

@@ -27,6 +27,7 @@ NAMES = {
     "StopAsyncIteration": "StopIteration",
     # Fixtures and helpers of tests.
     "aconn": "conn",
+    "aeventually": "eventually",
     "agather": "gather",
     "ajoin": "join",
     "asleep": "sleep",

@@ -257,6 +257,10 @@ class Stock:
         self.waiting.clear()
         self.until_filled.clear()
         self.until_returned.clear()
+        self.forget_openings()
+
+    def forget_openings(self) -> None:
+        """Nothing that is being opened will come."""
         self.size -= self.opening
         self.opening = 0
         self.probe = None

@@ -506,11 +506,13 @@ class Connection(Generic[_Row]):
                 raise
 
     def __del__(self) -> None:
-        if self._pool is not None and self._member is not None:
-            self._pool._lose(self._member)
+        pool, member = self._pool, self._member
+        if pool is not None and member is not None:
+            pool._lose(member)
         if getattr(self, "_opened", False) and not self._channel.closed:
+            what = "not closed" if pool is None else "not given back to its pool"
             warnings.warn(
-                f"{self!r} was not closed: use a context manager, or close()",
+                f"{self!r} was {what}: use a context manager",
                 ResourceWarning,
                 source=self,
                 stacklevel=2,

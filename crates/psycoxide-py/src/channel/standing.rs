@@ -10,6 +10,9 @@ use super::Channel;
 use crate::driver::TurnGuard;
 use crate::driver::awaited::LoopDriver;
 
+/// How often a connection at rest is read from before it is lent: a flood of notifications may wait.
+const MAX_LOOKS: usize = 8;
+
 /// How a connection stands, as a number for Python.
 #[repr(u8)]
 enum Standing {
@@ -53,13 +56,18 @@ impl Channel {
 
     /// Reads what the server has sent to a connection at rest: it may have ended the session.
     fn look(slf: &Bound<'_, Self>, session: &Session) -> PyResult<()> {
-        if !matches!(wait(session.fd(), Interest::READ, Some(Instant::now())), Ok(Readiness::Ready))
-        {
-            return Ok(());
-        }
-        match &slf.get().driver {
-            Some(driver) => LoopDriver::look(driver.bind(slf.py())),
-            None => TurnGuard::take(Self::connection(slf))?.look(),
+        // The end may come behind the reason for it.
+        for _ in 0..MAX_LOOKS {
+            let now = Some(Instant::now());
+            if session.closed() != Closed::Open
+                || !matches!(wait(session.fd(), Interest::READ, now), Ok(Readiness::Ready))
+            {
+                break;
+            }
+            match &slf.get().driver {
+                Some(driver) => LoopDriver::look(driver.bind(slf.py())),
+                None => TurnGuard::take(Self::connection(slf))?.look(),
+            }
         }
         Ok(())
     }

@@ -202,6 +202,8 @@ class AsyncConnectionPool(AsyncStatements[_Conn]):
         until = time.monotonic() + timeout
         await self._done(waiter, timeout)
         await self._upkeep.jobs.close(max(until - time.monotonic(), 0))
+        self._upkeep.end()
+        self._stock.forget_openings()
 
     @property
     def closed(self) -> bool:
@@ -343,15 +345,13 @@ class AsyncConnectionPool(AsyncStatements[_Conn]):
 
     def _wake_at(self, until: float) -> None:  # only in aio: a thread wakes up by itself
         """Ends the waits that are over at this moment, or earlier."""
-        now = time.monotonic()
-        if self._upkeep is None or (
-            self._deadline_timer is not None and now < self._deadline <= until
-        ):
+        if self._upkeep is None or (self._deadline_timer is not None and self._deadline <= until):
             return
         if self._deadline_timer is not None:
             self._deadline_timer.cancel()
         self._deadline = until
-        self._deadline_timer = self._upkeep.jobs.after(max(until - now, 0), self._end_waits)
+        delay = max(until - time.monotonic(), 0)
+        self._deadline_timer = self._upkeep.jobs.after(delay, self._end_waits)
 
     def _end_waits(self) -> None:  # only in aio
         self._deadline_timer = None

@@ -193,6 +193,8 @@ class ConnectionPool(Statements[_Conn]):
         until = time.monotonic() + timeout
         self._done(waiter, timeout)
         self._upkeep.jobs.close(max(until - time.monotonic(), 0))
+        self._upkeep.end()
+        self._stock.forget_openings()
 
     @property
     def closed(self) -> bool:

@@ -67,7 +67,7 @@ class Upkeep:
         self._last_failover = 0.0
         # Why the last attempt to connect has failed.
         self.last_error: Exception | None = None
-        # Its event loop is gone, or its process.
+        # The pool has another one now, or none any more.
         self.over = False
 
     # ---- opening --------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ class Upkeep:
     def take_back(self, member: Member) -> None:
         """Make a connection that was returned ready to be lent again, or replace it."""
         now = time.monotonic()
-        if not self._stock.come_back(member, now) or self.over:
+        if not self._stock.come_back(member, now):
             # It was lent before the process was forked.
             member.connection.terminate()
             return
@@ -200,12 +200,8 @@ class Upkeep:
                 self._stock.suspect()
             self._stock.count("returns_bad")
             self.discard(member)
-        elif standing == BUSY or member.connection._channel.in_block:
-            logger.warning(
-                "pool %r closes a connection that was given back in use: %r",
-                self._name,
-                member.connection,
-            )
+        elif standing == BUSY:
+            self._warn_about(member, "closes a connection that was given back while in use")
             self._stock.count("returns_bad")
             self.discard(member)
         else:
@@ -248,12 +244,11 @@ class Upkeep:
         if channel.standing() == DRAINING:
             # The answer to a ping comes behind what is left.
             channel.ping(MEND_TIMEOUT)
+        if channel.in_block:
+            self._warn_about(member, "closes a connection that was given back within a transaction")
+            return False
         if channel.standing() == TRANSACTION:
-            logger.warning(
-                "pool %r rolls back the transaction of a connection that was given back: %r",
-                self._name,
-                connection,
-            )
+            self._warn_about(member, "rolls back a connection that was given back")
             channel.end_transaction(False, MEND_TIMEOUT)
             if channel.standing() == TRANSACTION:
                 connection.execute("ROLLBACK", timeout=MEND_TIMEOUT)
@@ -271,6 +266,9 @@ class Upkeep:
         if self._settings.reset is not None and channel.standing() == READY:
             value(self._settings.reset(connection))
         return bool(channel.standing() == READY)
+
+    def _warn_about(self, member: Member, text: str) -> None:
+        logger.warning("pool %r %s: %r", self._name, text, member.connection)
 
     def _fail_over(self) -> None:
         """One connection leads to a standby: perhaps all do, and new ones would not."""
@@ -313,7 +311,7 @@ class Upkeep:
         self.close_idle(self._stock.expire())
 
     def end(self) -> None:
-        """The event loop or the process is another one: what is under way is lost."""
+        """The pool is closed, or its event loop is: what is under way is lost."""
         self.over = True
         for member in self._mending:
             member.connection.terminate()
@@ -324,13 +322,12 @@ class Upkeep:
 
     def sweep_at(self, moment: float) -> None:
         """Look after all connections at this moment, or earlier."""
-        now = time.monotonic()
-        if self._timer is not None and now < self._sweeps_at <= moment:
+        if self._timer is not None and self._sweeps_at <= moment:
             return
         if self._timer is not None:
             self._timer.cancel()
         self._sweeps_at = moment
-        self._timer = self.jobs.after(max(moment - now, 0), self._sweep)
+        self._timer = self.jobs.after(max(moment - time.monotonic(), 0), self._sweep)
 
     def _sweep(self) -> None:
         """Closes what is too old or idle for too long, and reports who holds one for long."""
