@@ -309,9 +309,10 @@ class TestCancellation:
         assert engine.pool.checkedout() == 0
         await no_session_left(dsn, "scoped")
 
+    @pytest.mark.parametrize("step", [0, 0.0002])
     @pytest.mark.parametrize("pings", [False, True])
     async def test_at_every_step(
-        self, make_async_engine: Any, dsn: str, table: str, pings: bool
+        self, make_async_engine: Any, dsn: str, table: str, pings: bool, step: float
     ) -> None:
         engine = make_async_engine(
             pool_size=1,
@@ -320,14 +321,12 @@ class TestCancellation:
             pool_pre_ping=pings,
             connect_args={"application_name": "stepwise"},
         )
-        done = 0
         for turns in range(60):
             task = asyncio.ensure_future(self._work(engine, turns))
             for _ in range(turns):
-                await asyncio.sleep(0)
+                await asyncio.sleep(step)
             task.cancel()
-            outcome = (await asyncio.gather(task, return_exceptions=True))[0]
-            done += outcome is None
+            await asyncio.gather(task, return_exceptions=True)
             assert engine.pool.checkedout() == 0
             async with engine.connect() as conn:
                 raw = await conn.get_raw_connection()
@@ -336,6 +335,23 @@ class TestCancellation:
                 assert (await conn.execute(query)).scalar() is None
         await engine.dispose()
         await no_session_left(dsn, "stepwise")
+
+    async def test_of_an_engines_first_connection(
+        self, make_async_engine: Any, dsn: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        engine = make_async_engine(connect_args={"application_name": "first"})
+
+        def ask_slowly(conn: Any) -> None:
+            conn.exec_driver_sql("select pg_sleep(60)")
+
+        monkeypatch.setattr(engine.dialect, "_get_server_version_info", ask_slowly)
+        task = asyncio.ensure_future(self._work(engine, 1))
+        await asyncio.sleep(0.3)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        # The loops' fixture sees a connection that only the garbage collector closes.
+        await no_session_left(dsn, "first")
 
     @staticmethod
     async def _work(engine: Any, number: int) -> None:

@@ -214,24 +214,27 @@ class ServerSideCursor(AdaptedCursor):
 class DeclaredCursor(ServerSideCursor):
     """A cursor on the server (DECLARE). Other statements may run while it is open."""
 
-    __slots__ = ("_complete", "_name")
+    __slots__ = ("_complete", "_quoted", "name")
 
     # These rows come with the answer to DECLARE.
     FIRST = 50
 
     def __init__(self, connection: AdaptedAsyncConnection, name: str) -> None:
         super().__init__(connection)
-        self._name = '"' + name.replace('"', '""') + '"'
+        self.name = name
+        self._quoted = '"' + name.replace('"', '""') + '"'
         self._complete = True
 
     def execute(self, operation: Any, parameters: Any = None) -> None:
         # A comment may end the statement.
-        sql = f"DECLARE {self._name} NO SCROLL CURSOR FOR {operation}\n; {self._fetch(self.FIRST)}"
+        sql = (
+            f"DECLARE {self._quoted} NO SCROLL CURSOR FOR {operation}\n; {self._fetch(self.FIRST)}"
+        )
         await_only(self._channel.execute(self._native, sql, parameters, None))
         self._complete = self._native.rowcount < self.FIRST
 
     def _fetch(self, count: int | str) -> str:
-        return f"FETCH FORWARD {count} FROM {self._name}"
+        return f"FETCH FORWARD {count} FROM {self._quoted}"
 
     def _fetch_many(self, size: int | None = None) -> list[Any]:
         wanted = self.arraysize if size is None else size
@@ -261,7 +264,7 @@ class DeclaredCursor(ServerSideCursor):
         in_transaction = extensions.TRANSACTION_STATUS_INTRANS
         declared = self._native.description is not None
         if declared and self.connection.native.get_transaction_status() == in_transaction:
-            await_only(self._channel.execute(self._native, f"CLOSE {self._name}", None, None))
+            await_only(self._channel.execute(self._native, f"CLOSE {self._quoted}", None, None))
         self._native.close()
 
 

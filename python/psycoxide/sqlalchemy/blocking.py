@@ -89,15 +89,23 @@ class PsycoxideDialect(_PGDialect_common_psycopg):
             session.register_hstore(native, self._hstore_oids)
 
     def initialize(self, connection: Any) -> None:
-        super().initialize(connection)  # type: ignore[no-untyped-call]
-        if not self.use_native_hstore:
-            return
-        # Once for an engine: later connections know the OIDs.
+        dbapi_connection = connection.connection.dbapi_connection
+        try:
+            super().initialize(connection)  # type: ignore[no-untyped-call]
+            if self.use_native_hstore:
+                self._find_hstore(connection, self._native(dbapi_connection))
+        except BaseException as raised:
+            # A cancelled task, for one. Older versions of SQLAlchemy do not close the connection.
+            if not isinstance(raised, Exception):
+                self.do_terminate(dbapi_connection)  # type: ignore[no-untyped-call]
+            raise
+
+    def _find_hstore(self, connection: Any, native: Any) -> None:
+        """Ask for the type's OIDs, once for an engine: later connections know them."""
         found = connection.exec_driver_sql(session.HSTORE_OIDS).first()
         self._has_native_hstore = found is not None
         if found is not None:
             self._hstore_oids = tuple(found)
-            native = self._native(connection.connection.dbapi_connection)
             session.register_hstore(native, self._hstore_oids)
 
     def _native(self, dbapi_connection: Any) -> Any:
