@@ -47,7 +47,7 @@ LISTED = {"aio", "sqlalchemy", "sync"}
 CALLED = {
     f"{prefix}{name}"
     for prefix in ("Async", "")
-    for name in ("ConnectionPool", "Listener", "NullConnectionPool")
+    for name in ("ConnectionPool", "Listener", "NullConnectionPool", "Retrying")
 }
 # Those whose methods SQLAlchemy calls, and programs do not.
 PLUGGED_IN = {"PsycoxideAsyncDialect", "PsycoxideDialect"}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "CommitUnknown",
     "DataError",
     "DatabaseError",
     "Diagnostics",
@@ -200,6 +201,18 @@ class OperationTimeout(OperationalError):
     """
 
     __module__ = "psycoxide.aio"
+
+
+class CommitUnknown(OperationalError):
+    """The connection was lost in COMMIT: whether the transaction was committed is not known.
+
+    Its `__cause__` is the error of the loss.
+    """
+
+    __module__ = "psycoxide.aio"
+
+    #: The number of the transaction, for `pg_xact_status()`; None if it is not known.
+    xid: int | None = None
 
 
 class PipelineAborted(OperationalError):

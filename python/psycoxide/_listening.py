@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -81,30 +80,6 @@ def with_keepalives(
         "tcp_user_timeout": last * 1000,
     }
     return {**{name: value for name, value in usual.items() if name not in given}, **options}
-
-
-class Backoff:
-    """How long to wait before the next attempt to connect."""
-
-    def __init__(self, shortest: float, longest: float) -> None:
-        if not 0 <= shortest <= longest:
-            raise ValueError("retry_min must be 0 or more, and not more than retry_max")
-        self._shortest = shortest
-        self.longest = longest
-        self._failures = 0
-
-    def next(self) -> float:
-        """Seconds: twice as many each time, and any number from half of that on.
-
-        So the clients of a server that comes back do not all come at once.
-        """
-        seconds = min(self.longest, self._shortest * 2.0 ** min(self._failures, 64))
-        self._failures += 1
-        return random.uniform(seconds / 2, seconds)
-
-    def reset(self) -> None:
-        """Begin with the shortest wait again."""
-        self._failures = 0
 
 
 class Gate:

@@ -445,3 +445,25 @@ async def test_a_copy_from_the_server(aconn, way):
     async for run in at_each_step(way, read):
         check_cancelled(run)
         await check_usable(aconn)
+
+
+async def test_a_transaction_that_is_run_again(aconn, dsn, table, way):
+    """Whatever step it is cancelled at, it has happened once or not at all."""
+    hits = 0
+    rules = aio.AsyncRetrying(
+        lambda: aio.connect(dsn), retry_min=0, retry_max=0.001, commit="verify"
+    )
+
+    async def insert():
+        async for attempt, transaction in rules:
+            async with attempt, transaction as conn:
+                await conn.execute(f"insert into {table} values (1)")
+                if attempt.number == 1:
+                    await conn.execute("do $$ begin raise serialization_failure; end $$")
+
+    async for run in at_each_step(way, insert):
+        check_cancelled(run)
+        hits += run.was_cancelled
+        found = await content(aconn, table)
+        assert found in ([1], []) if run.was_hit else found == [1]
+    assert hits

@@ -31,6 +31,7 @@ ends the statement on the server by itself, and is usable again after that, or c
 # """
 
 from psycoxide._exceptions import (
+    CommitUnknown,
     OperationTimeout,
     PipelineAborted,
     PoolClosed,
@@ -51,6 +52,7 @@ from psycoxide.aio.listener import AsyncListener
 from psycoxide.aio.pipeline import AsyncPipeline, AsyncPipelineResult
 from psycoxide.aio.pool.null import AsyncNullConnectionPool
 from psycoxide.aio.pool.pool import AsyncConnectionPool
+from psycoxide.aio.retrying import AsyncAttempt, AsyncAttemptTransaction, AsyncRetrying
 from psycoxide.aio.stream import AsyncStream
 from psycoxide.aio.transaction import AsyncTransaction
 from psycoxide.rows import (
@@ -66,6 +68,8 @@ from psycoxide.rows import (
 )
 
 __all__ = [
+    "AsyncAttempt",
+    "AsyncAttemptTransaction",
     "AsyncConnection",
     "AsyncConnectionPool",
     "AsyncCopy",
@@ -74,8 +78,10 @@ __all__ = [
     "AsyncNullConnectionPool",
     "AsyncPipeline",
     "AsyncPipelineResult",
+    "AsyncRetrying",
     "AsyncStream",
     "AsyncTransaction",
+    "CommitUnknown",
     "Connecting",  # only in aio
     "Listening",
     "Notify",

@@ -8,13 +8,14 @@ import warnings
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine, Generator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, overload
 
 from psycoxide._exceptions import InterfaceError
 from psycoxide._psycopg import Channel
 from psycoxide.aio.copy import AsyncCopy
 from psycoxide.aio.cursor import AsyncCursor
 from psycoxide.aio.pipeline import AsyncPipeline
+from psycoxide.aio.retrying import AsyncRetrying
 from psycoxide.aio.stream import AsyncStream
 from psycoxide.aio.transaction import AsyncTransaction
 from psycoxide.rows import TupleRow, tuple_row
@@ -74,6 +75,10 @@ class AsyncConnection(Generic[_Row]):
         self._autocommit = autocommit
         self._savepoints = 0
         self._opened = False
+        # How it was opened, so that another one like it can be.
+        self._origin: tuple[str, dict[str, Any], float | None] = ("", {}, None)
+        # Whether rows were given to the program while they arrived.
+        self._gave_out = False
         self.row_factory = row_factory
 
     @classmethod
@@ -89,11 +94,17 @@ class AsyncConnection(Generic[_Row]):
             password = options.get("password")
             if inspect.iscoroutinefunction(password):
                 options["password"] = await password()
+        self._origin = (conninfo, dict(options), timeout)
         await self._channel.connect(conninfo, options, timeout)
         self._native.autocommit = self._autocommit
         self._native.notifies = deque()
         self._opened = True
         return self
+
+    async def _another(self, timeout: float | None) -> AsyncConnection[Any]:
+        """Open another connection to where this one leads."""
+        conninfo, options, _ = self._origin
+        return await AsyncConnection.connect(conninfo, timeout=timeout, **options)
 
     # ---- statements -----------------------------------------------------------------------------
 
@@ -238,6 +249,7 @@ class AsyncConnection(Generic[_Row]):
         """
         factory = self.row_factory if row_factory is None else row_factory
         cursor = self._channel.cursor()
+        self._gave_out = True
         return AsyncStream(self._channel.stream(cursor, query, params, factory, timeout))
 
     def copy(
@@ -299,6 +311,38 @@ class AsyncConnection(Generic[_Row]):
             read_only=read_only,
             deferrable=deferrable,
             shared=shared,
+        )
+
+    def retrying(
+        self,
+        *,
+        attempts: int = 5,
+        deadline: float | None = None,
+        retry_min: float = 0.01,
+        retry_max: float = 1.0,
+        commit: Literal["plain", "verify"] = "plain",
+        isolation: str | None = None,
+        read_only: bool | None = None,
+        deferrable: bool | None = None,
+    ) -> AsyncRetrying[Self]:
+        """Run a transaction again when another one was in its way: a loop, or a decorator.
+
+            async for attempt, transaction in conn.retrying(isolation="serializable"):
+                async with attempt, transaction as conn:
+                    ...
+
+        See `AsyncRetrying`, which has more arguments.
+        """
+        return AsyncRetrying(
+            self,
+            attempts=attempts,
+            deadline=deadline,
+            retry_min=retry_min,
+            retry_max=retry_max,
+            commit=commit,
+            isolation=isolation,
+            read_only=read_only,
+            deferrable=deferrable,
         )
 
     def pipeline(self, *, atomic: bool = True, timeout: float | None = None) -> AsyncPipeline[_Row]:

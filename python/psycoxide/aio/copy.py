@@ -65,6 +65,7 @@ class AsyncCopy:
         """Return the next block of data, which holds whole rows; empty at the end."""
         if self._place.complete:
             return b""
+        self._connection._gave_out = True
         block: bytes = await self._place.read()
         return block
 

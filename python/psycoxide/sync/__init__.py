@@ -14,6 +14,7 @@ or closed.
 """
 
 from psycoxide._exceptions import (
+    CommitUnknown,
     OperationTimeout,
     PipelineAborted,
     PoolClosed,
@@ -44,10 +45,14 @@ from psycoxide.sync.listener import Listener
 from psycoxide.sync.pipeline import Pipeline, PipelineResult
 from psycoxide.sync.pool.null import NullConnectionPool
 from psycoxide.sync.pool.pool import ConnectionPool
+from psycoxide.sync.retrying import Attempt, AttemptTransaction, Retrying
 from psycoxide.sync.stream import Stream
 from psycoxide.sync.transaction import Transaction
 
 __all__ = [
+    "Attempt",
+    "AttemptTransaction",
+    "CommitUnknown",
     "Connection",
     "ConnectionPool",
     "Copy",
@@ -63,6 +68,7 @@ __all__ = [
     "PoolClosed",
     "PoolTimeout",
     "Record",
+    "Retrying",
     "Rollback",
     "Stream",
     "TooManyRequests",

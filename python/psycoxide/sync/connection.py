@@ -8,7 +8,7 @@ import warnings
 from collections import deque
 from collections.abc import Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, overload
 
 from psycoxide._exceptions import InterfaceError
 from psycoxide._psycopg import Channel
@@ -16,6 +16,7 @@ from psycoxide.rows import TupleRow, tuple_row
 from psycoxide.sync.copy import Copy
 from psycoxide.sync.cursor import Cursor
 from psycoxide.sync.pipeline import Pipeline
+from psycoxide.sync.retrying import Retrying
 from psycoxide.sync.stream import Stream
 from psycoxide.sync.transaction import Transaction
 
@@ -73,6 +74,10 @@ class Connection(Generic[_Row]):
         self._autocommit = autocommit
         self._savepoints = 0
         self._opened = False
+        # How it was opened, so that another one like it can be.
+        self._origin: tuple[str, dict[str, Any], float | None] = ("", {}, None)
+        # Whether rows were given to the program while they arrived.
+        self._gave_out = False
         self.row_factory = row_factory
 
     @classmethod
@@ -84,11 +89,17 @@ class Connection(Generic[_Row]):
         return cls(**own)._open(conninfo, options, timeout)
 
     def _open(self, conninfo: str, options: dict[str, Any], timeout: float | None) -> Self:
+        self._origin = (conninfo, dict(options), timeout)
         self._channel.connect(conninfo, options, timeout)
         self._native.autocommit = self._autocommit
         self._native.notifies = deque()
         self._opened = True
         return self
+
+    def _another(self, timeout: float | None) -> Connection[Any]:
+        """Open another connection to where this one leads."""
+        conninfo, options, _ = self._origin
+        return Connection.connect(conninfo, timeout=timeout, **options)
 
     # ---- statements -----------------------------------------------------------------------------
 
@@ -231,6 +242,7 @@ class Connection(Generic[_Row]):
         """
         factory = self.row_factory if row_factory is None else row_factory
         cursor = self._channel.cursor()
+        self._gave_out = True
         return Stream(self._channel.stream(cursor, query, params, factory, timeout))
 
     def copy(self, statement: Query, params: Vars = None, *, timeout: float | None = None) -> Copy:
@@ -290,6 +302,38 @@ class Connection(Generic[_Row]):
             read_only=read_only,
             deferrable=deferrable,
             shared=shared,
+        )
+
+    def retrying(
+        self,
+        *,
+        attempts: int = 5,
+        deadline: float | None = None,
+        retry_min: float = 0.01,
+        retry_max: float = 1.0,
+        commit: Literal["plain", "verify"] = "plain",
+        isolation: str | None = None,
+        read_only: bool | None = None,
+        deferrable: bool | None = None,
+    ) -> Retrying[Self]:
+        """Run a transaction again when another one was in its way: a loop, or a decorator.
+
+            for attempt, transaction in conn.retrying(isolation="serializable"):
+                with attempt, transaction as conn:
+                    ...
+
+        See `Retrying`, which has more arguments.
+        """
+        return Retrying(
+            self,
+            attempts=attempts,
+            deadline=deadline,
+            retry_min=retry_min,
+            retry_max=retry_max,
+            commit=commit,
+            isolation=isolation,
+            read_only=read_only,
+            deferrable=deferrable,
         )
 
     def pipeline(self, *, atomic: bool = True, timeout: float | None = None) -> Pipeline[_Row]:

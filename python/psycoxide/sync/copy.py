@@ -62,6 +62,7 @@ class Copy:
         """Return the next block of data, which holds whole rows; empty at the end."""
         if self._place.complete:
             return b""
+        self._connection._gave_out = True
         block: bytes = self._place.read()
         return block
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from psycoxide._backoff import Backoff
 from psycoxide._exceptions import (
     Error,
     InterfaceError,
@@ -20,7 +21,6 @@ from psycoxide._exceptions import (
 )
 from psycoxide._listening import (
     PERMANENT,
-    Backoff,
     Gate,
     Listening,
     channel_names,

@@ -1,0 +1,44 @@
+"""Which errors a transaction is run again after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from psycoxide._exceptions import Error, InterfaceError, OperationalError, PipelineAborted
+
+SERIALIZATION_FAILURE = "40001"
+DEADLOCK_DETECTED = "40P01"
+IN_FAILED_SQL_TRANSACTION = "25P02"
+
+
+def is_in_the_way(raised: BaseException) -> bool:
+    """Whether another transaction was in the way: the same one may succeed at another time."""
+    codes = {code for error in leaves(raised) for code in [getattr(error, "pgcode", None)]}
+    # Statements behind the one that has failed have failed as well.
+    return (
+        bool(codes)
+        and codes != {IN_FAILED_SQL_TRANSACTION}
+        and codes
+        <= {
+            SERIALIZATION_FAILURE,
+            DEADLOCK_DETECTED,
+            IN_FAILED_SQL_TRANSACTION,
+        }
+    )
+
+
+def is_loss(raised: BaseException) -> bool:
+    """Whether it can be the error of a connection that was lost."""
+    return all(isinstance(error, (OperationalError, InterfaceError)) for error in leaves(raised))
+
+
+def leaves(raised: BaseException) -> Iterator[BaseException]:
+    """The exceptions of a group, of a TaskGroup for example, or the exception itself."""
+    inner = getattr(raised, "exceptions", None)
+    if isinstance(inner, tuple) and not isinstance(raised, Error):
+        for each in inner:
+            yield from leaves(each)
+    elif isinstance(raised, PipelineAborted) and raised.__cause__ is not None:
+        yield from leaves(raised.__cause__)
+    else:
+        yield raised

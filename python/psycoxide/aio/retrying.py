@@ -1,0 +1,330 @@
+"""Transactions that are run again when another one was in their way."""
+
+from __future__ import annotations
+
+import asyncio  # only in aio
+import functools
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+from psycoxide._backoff import Backoff
+from psycoxide._exceptions import (
+    CommitUnknown,
+    Error,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+)
+from psycoxide._retrying import is_in_the_way, is_loss
+from psycoxide.aio.outcome import Identity, identity, was_committed
+from psycoxide.aio.transaction import AsyncTransaction
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+    from typing import Concatenate, ParamSpec
+
+    from psycoxide.aio.connection import AsyncConnection
+
+    _P = ParamSpec("_P")
+
+ASYNC = True
+
+_Conn = TypeVar("_Conn", bound="AsyncConnection[Any]")
+_R = TypeVar("_R")
+
+TRANSACTION_STATUS_IDLE = 0
+
+
+class AsyncRetrying(Generic[_Conn]):
+    """Run a transaction again when another one was in its way.
+
+        async for attempt, transaction in AsyncRetrying(pool, isolation="serializable"):
+            async with attempt, transaction as conn:
+                ...
+
+    As a decorator, `@AsyncRetrying(pool)`, it runs a function in such a transaction, whose first
+    argument is the connection; it returns what the function returns.
+
+    `source` is a connection, or hands out connections: a pool, or a function that returns a context
+    manager, as `lambda: connect(dsn)` does.
+
+    The block is run up to `attempts` times, if it fails, or its COMMIT, with a serialization
+    failure or a deadlock. With `lost`, it is run again also if the connection was lost before the
+    COMMIT was sent; `source` has to hand out another one. No attempt begins `deadline` seconds
+    after the first one. Before each there is a pause, of `retry_min` seconds at first, up to
+    `retry_max` later, or a random part of that. Otherwise the last error is raised.
+
+    A block is not run again if it has read from `stream()` or COPY: the program has the rows.
+
+    If the connection is lost in COMMIT, CommitUnknown is raised. With `commit="verify"` the server
+    is asked what became of the transaction: a round trip before each COMMIT, and after a loss
+    another connection, for up to `verify_within` seconds. A transaction that was committed ends
+    well; one that was not is run again.
+
+    `isolation`, `read_only` and `deferrable` are those of `transaction()`.
+    """
+
+    def __init__(
+        self,
+        source: _Conn | Any,
+        *,
+        attempts: int = 5,
+        deadline: float | None = None,
+        retry_min: float = 0.01,
+        retry_max: float = 1.0,
+        lost: bool = False,
+        commit: Literal["plain", "verify"] = "plain",
+        verify_within: float = 30.0,
+        isolation: str | None = None,
+        read_only: bool | None = None,
+        deferrable: bool | None = None,
+    ) -> None:
+        if attempts < 1:
+            raise ValueError("attempts must be 1 or more")
+        if commit not in ("plain", "verify"):
+            raise ValueError('commit must be "plain" or "verify"')
+        Backoff(retry_min, retry_max)
+        self._source = source
+        self._attempts = attempts
+        self._deadline = deadline
+        self._pauses = (retry_min, retry_max)
+        self._lost = lost
+        self._verify_within = verify_within if commit == "verify" else None
+        self._characteristics: dict[str, Any] = {
+            "isolation": isolation,
+            "read_only": read_only,
+            "deferrable": deferrable,
+        }
+
+    def __aiter__(self) -> AsyncIterator[tuple[AsyncAttempt, AsyncAttemptTransaction[_Conn]]]:
+        return _Attempts(self)
+
+    def __call__(
+        self, function: Callable[Concatenate[_Conn, _P], Awaitable[_R]]
+    ) -> Callable[_P, Awaitable[_R]]:
+        @functools.wraps(function)
+        async def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            async for attempt, transaction in self:
+                async with attempt, transaction as conn:
+                    return await function(conn, *args, **kwargs)
+            raise AssertionError
+
+        return wrapper
+
+
+class _Attempts:
+    """One run of the loop."""
+
+    def __init__(self, rules: AsyncRetrying[Any]) -> None:
+        self.rules = rules
+        self.number = 0
+        self.error: BaseException | None = None
+        self._began = time.monotonic()
+        self._backoff = Backoff(*rules._pauses)
+        self._next = 0.0
+        self._last: AsyncAttempt | None = None
+
+    def __aiter__(self) -> AsyncIterator[tuple[AsyncAttempt, AsyncAttemptTransaction[Any]]]:
+        return self
+
+    async def __anext__(self) -> tuple[AsyncAttempt, AsyncAttemptTransaction[Any]]:
+        if self._last is None:
+            self.number = 1
+        elif not self._last.entered:
+            raise ProgrammingError(
+                "the attempt was not entered: `async with attempt, transaction as conn:`"
+            )
+        elif self.error is None:
+            raise StopAsyncIteration
+        else:
+            await self.pause()
+        self._last = AsyncAttempt(self)
+        self.error = None
+        return self._last, self._last.transaction
+
+    def may_go_on(self) -> bool:
+        """Whether another attempt is allowed."""
+        if self.number >= self.rules._attempts:
+            return False
+        deadline = self.rules._deadline
+        self._next = self._backoff.next()
+        return deadline is None or time.monotonic() + self._next - self._began < deadline
+
+    async def pause(self) -> None:
+        """Wait for the next attempt."""
+        self.number += 1
+        if ASYNC:
+            await asyncio.sleep(self._next)
+        else:
+            time.sleep(self._next)
+
+
+class AsyncAttempt:
+    """An attempt to run the block: see `AsyncRetrying`."""
+
+    def __init__(self, attempts: _Attempts) -> None:
+        self._attempts = attempts
+        self._rules = attempts.rules
+        self._error = attempts.error
+        self._borrowed: AbstractAsyncContextManager[AsyncConnection[Any]] | None = None
+        self.entered = False
+        self.connection: AsyncConnection[Any] | None = None
+        self.transaction: AsyncAttemptTransaction[Any] = AsyncAttemptTransaction(self)
+
+    @property
+    def number(self) -> int:
+        """Which one it is, counted from 1."""
+        return self._attempts.number
+
+    @property
+    def error(self) -> BaseException | None:
+        """What the attempt before it has failed with; None at the first one."""
+        return self._error
+
+    async def __aenter__(self) -> AsyncAttempt:
+        if self.entered:
+            raise ProgrammingError("an attempt is entered once")
+        self.entered = True
+        while True:
+            try:
+                conn = await self._borrow()
+                break
+            except (OperationalError, InterfaceError) as error:
+                if not self._rules._lost or not self._attempts.may_go_on():
+                    raise
+                self._error = error
+            await self._attempts.pause()
+        if conn._channel.in_block or conn.info.transaction_status != TRANSACTION_STATUS_IDLE:
+            await self._give_back(None)
+            raise ProgrammingError("a transaction within another one cannot be run again")
+        conn._gave_out = False
+        self.connection = conn
+        return self
+
+    async def _borrow(self) -> AsyncConnection[Any]:
+        source = self._rules._source
+        if hasattr(source, "transaction"):
+            conn: AsyncConnection[Any] = source
+            conn._channel.check_open()
+            return conn
+        lent = source.connection() if hasattr(source, "connection") else source()
+        conn = await lent.__aenter__()
+        self._borrowed = lent
+        return conn
+
+    async def _give_back(self, raised: BaseException | None) -> None:
+        borrowed, self._borrowed = self._borrowed, None
+        if borrowed is not None:
+            of = raised.__traceback__ if raised is not None else None
+            await borrowed.__aexit__(None if raised is None else type(raised), raised, of)
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        goes_on = exc is not None and self._is_worth_another(exc) and self._attempts.may_go_on()
+        await self._give_back(exc)
+        if exc is None and not self.transaction.entered:
+            raise ProgrammingError(
+                "the transaction was not entered: `async with attempt, transaction as conn:`"
+            )
+        if goes_on:
+            self._attempts.error = exc
+        return goes_on
+
+    def _is_worth_another(self, raised: BaseException) -> bool:
+        conn = self.connection
+        if conn is None or not self.transaction.entered or conn._gave_out:
+            return False
+        if is_in_the_way(raised):
+            return not conn.closed or self._borrowed is not None
+        if not conn.closed or self._borrowed is None or not is_loss(raised):
+            return False
+        if self.transaction.commits:
+            return self.transaction.was_aborted
+        return self._rules._lost
+
+
+class AsyncAttemptTransaction(Generic[_Conn]):
+    """The transaction of an attempt: see `AsyncRetrying`. Entering it returns the connection."""
+
+    def __init__(self, attempt: AsyncAttempt) -> None:
+        self._attempt = attempt
+        self._rules = attempt._rules
+        self._block: AsyncTransaction | None = None
+        self.commits = False
+        self.was_aborted = False
+
+    @property
+    def entered(self) -> bool:
+        """Whether its block was entered."""
+        return self._block is not None
+
+    async def __aenter__(self) -> _Conn:
+        conn: Any = self._attempt.connection
+        if conn is None:
+            raise ProgrammingError(
+                "the attempt comes first: `async with attempt, transaction as conn:`"
+            )
+        self._block = AsyncTransaction(conn, **self._rules._characteristics)
+        await self._block.__aenter__()
+        entered: _Conn = conn
+        return entered
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        block, conn = self._block, self._attempt.connection
+        assert block is not None
+        assert conn is not None
+        if exc_type is not None or conn.closed:
+            return await block.__aexit__(exc_type, exc, traceback)
+        found = await self._identity(conn, block)
+        self.commits = True
+        try:
+            await block.__aexit__(None, None, None)
+        except Error as error:
+            # Otherwise the server has said that it was rolled back.
+            if conn.closed:
+                await self._find_out(conn, found, error)
+            else:
+                raise
+        return False
+
+    async def _identity(
+        self, conn: AsyncConnection[Any], block: AsyncTransaction
+    ) -> Identity | None:
+        """How the server knows the transaction, if that is asked."""
+        is_idle = conn.info.transaction_status == TRANSACTION_STATUS_IDLE
+        if self._rules._verify_within is None or is_idle:
+            return None
+        try:
+            return await identity(conn)
+        except BaseException as raised:
+            await block.__aexit__(type(raised), raised, raised.__traceback__)
+            raise
+
+    async def _find_out(
+        self, conn: AsyncConnection[Any], found: Identity | None, error: Error
+    ) -> None:
+        """The connection was lost in COMMIT. Returns if the transaction was committed."""
+        within = self._rules._verify_within
+        committed = None
+        if within is not None and found is not None and found.xid is not None:
+            committed = await was_committed(conn, found, within)
+        if committed:
+            return
+        if committed is False:
+            self.was_aborted = True
+            raise error
+        text = "the connection was lost in COMMIT, and it is not known what became of it: "
+        unknown = CommitUnknown(text + str(error))
+        unknown.xid = found.xid if found is not None else None
+        raise unknown from error
