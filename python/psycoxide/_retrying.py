@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal, TypedDict
 
 from psycoxide._exceptions import Error, InterfaceError, OperationalError, PipelineAborted
 
 SERIALIZATION_FAILURE = "40001"
 DEADLOCK_DETECTED = "40P01"
 IN_FAILED_SQL_TRANSACTION = "25P02"
+
+
+class RetryingOptions(TypedDict, total=False):
+    """The options of `AsyncRetrying` and `Retrying`."""
+
+    attempts: int
+    deadline: float | None
+    retry_min: float
+    retry_max: float
+    lost: bool
+    commit: Literal["plain", "verify"]
+    verify_within: float
+    isolation: str | None
+    read_only: bool | None
+    deferrable: bool | None
 
 
 def is_in_the_way(raised: BaseException) -> bool:

@@ -8,7 +8,7 @@ import warnings
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine, Generator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 
 from psycoxide._exceptions import InterfaceError
 from psycoxide._psycopg import Channel
@@ -21,9 +21,10 @@ from psycoxide.aio.transaction import AsyncTransaction
 from psycoxide.rows import TupleRow, tuple_row
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
     from psycoxide._pooling.member import Member
+    from psycoxide._retrying import RetryingOptions
     from psycoxide._types import OwnQuery as Query, Vars
     from psycoxide.aio.cursor import Items
     from psycoxide.aio.pool.pool import AsyncConnectionPool
@@ -76,7 +77,7 @@ class AsyncConnection(Generic[_Row]):
         self._savepoints = 0
         self._opened = False
         # How it was opened, so that another one like it can be.
-        self._origin: tuple[str, dict[str, Any], float | None] = ("", {}, None)
+        self._origin: tuple[str, dict[str, Any]] = ("", {})
         # Whether rows were given to the program while they arrived.
         self._gave_out = False
         self.row_factory = row_factory
@@ -90,11 +91,11 @@ class AsyncConnection(Generic[_Row]):
         return await cls(**own)._open(conninfo, options, timeout)
 
     async def _open(self, conninfo: str, options: dict[str, Any], timeout: float | None) -> Self:
+        self._origin = (conninfo, dict(options))
         if ASYNC:
             password = options.get("password")
             if inspect.iscoroutinefunction(password):
                 options["password"] = await password()
-        self._origin = (conninfo, dict(options), timeout)
         await self._channel.connect(conninfo, options, timeout)
         self._native.autocommit = self._autocommit
         self._native.notifies = deque()
@@ -103,7 +104,7 @@ class AsyncConnection(Generic[_Row]):
 
     async def _another(self, timeout: float | None) -> AsyncConnection[Any]:
         """Open another connection to where this one leads."""
-        conninfo, options, _ = self._origin
+        conninfo, options = self._origin
         return await AsyncConnection.connect(conninfo, timeout=timeout, **options)
 
     # ---- statements -----------------------------------------------------------------------------
@@ -313,37 +314,16 @@ class AsyncConnection(Generic[_Row]):
             shared=shared,
         )
 
-    def retrying(
-        self,
-        *,
-        attempts: int = 5,
-        deadline: float | None = None,
-        retry_min: float = 0.01,
-        retry_max: float = 1.0,
-        commit: Literal["plain", "verify"] = "plain",
-        isolation: str | None = None,
-        read_only: bool | None = None,
-        deferrable: bool | None = None,
-    ) -> AsyncRetrying[Self]:
+    def retrying(self, **options: Unpack[RetryingOptions]) -> AsyncRetrying[Self]:
         """Run a transaction again when another one was in its way: a loop, or a decorator.
 
             async for attempt, transaction in conn.retrying(isolation="serializable"):
                 async with attempt, transaction as conn:
                     ...
 
-        See `AsyncRetrying`, which has more arguments.
+        `options` are those of `AsyncRetrying`, which says more.
         """
-        return AsyncRetrying(
-            self,
-            attempts=attempts,
-            deadline=deadline,
-            retry_min=retry_min,
-            retry_max=retry_max,
-            commit=commit,
-            isolation=isolation,
-            read_only=read_only,
-            deferrable=deferrable,
-        )
+        return AsyncRetrying(self, **options)
 
     def pipeline(self, *, atomic: bool = True, timeout: float | None = None) -> AsyncPipeline[_Row]:
         """Return the block of a pipeline: `async with conn.pipeline() as p:`.

@@ -15,7 +15,10 @@ from psycoxide._exceptions import (
     Error,
     InterfaceError,
     OperationalError,
+    PoolClosed,
+    PoolTimeout,
     ProgrammingError,
+    TooManyRequests,
 )
 from psycoxide._retrying import is_in_the_way, is_loss
 from psycoxide.aio.outcome import Identity, identity, was_committed
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
     _P = ParamSpec("_P")
 
 ASYNC = True
+
+# A pool's errors that are no loss: it has waited already.
+REFUSALS = (PoolTimeout, PoolClosed, TooManyRequests)
 
 _Conn = TypeVar("_Conn", bound="AsyncConnection[Any]")
 _R = TypeVar("_R")
@@ -192,7 +198,11 @@ class AsyncAttempt:
                 conn = await self._borrow()
                 break
             except (OperationalError, InterfaceError) as error:
-                if not self._rules._lost or not self._attempts.may_go_on():
+                if (
+                    not self._rules._lost
+                    or isinstance(error, REFUSALS)
+                    or not self._attempts.may_go_on()
+                ):
                     raise
                 self._error = error
             await self._attempts.pause()
@@ -205,10 +215,11 @@ class AsyncAttempt:
 
     async def _borrow(self) -> AsyncConnection[Any]:
         source = self._rules._source
-        if hasattr(source, "transaction"):
+        if hasattr(source, "_channel"):
             conn: AsyncConnection[Any] = source
             conn._channel.check_open()
             return conn
+        # A pool, or a function.
         lent = source.connection() if hasattr(source, "connection") else source()
         conn = await lent.__aenter__()
         self._borrowed = lent

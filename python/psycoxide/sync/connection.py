@@ -8,7 +8,7 @@ import warnings
 from collections import deque
 from collections.abc import Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 
 from psycoxide._exceptions import InterfaceError
 from psycoxide._psycopg import Channel
@@ -21,9 +21,10 @@ from psycoxide.sync.stream import Stream
 from psycoxide.sync.transaction import Transaction
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
     from psycoxide._pooling.member import Member
+    from psycoxide._retrying import RetryingOptions
     from psycoxide._types import OwnQuery as Query, Vars
     from psycoxide.extensions import ConnectionInfo, Notify, Xid
     from psycoxide.rows import RowFactory
@@ -75,7 +76,7 @@ class Connection(Generic[_Row]):
         self._savepoints = 0
         self._opened = False
         # How it was opened, so that another one like it can be.
-        self._origin: tuple[str, dict[str, Any], float | None] = ("", {}, None)
+        self._origin: tuple[str, dict[str, Any]] = ("", {})
         # Whether rows were given to the program while they arrived.
         self._gave_out = False
         self.row_factory = row_factory
@@ -89,7 +90,7 @@ class Connection(Generic[_Row]):
         return cls(**own)._open(conninfo, options, timeout)
 
     def _open(self, conninfo: str, options: dict[str, Any], timeout: float | None) -> Self:
-        self._origin = (conninfo, dict(options), timeout)
+        self._origin = (conninfo, dict(options))
         self._channel.connect(conninfo, options, timeout)
         self._native.autocommit = self._autocommit
         self._native.notifies = deque()
@@ -98,7 +99,7 @@ class Connection(Generic[_Row]):
 
     def _another(self, timeout: float | None) -> Connection[Any]:
         """Open another connection to where this one leads."""
-        conninfo, options, _ = self._origin
+        conninfo, options = self._origin
         return Connection.connect(conninfo, timeout=timeout, **options)
 
     # ---- statements -----------------------------------------------------------------------------
@@ -304,37 +305,16 @@ class Connection(Generic[_Row]):
             shared=shared,
         )
 
-    def retrying(
-        self,
-        *,
-        attempts: int = 5,
-        deadline: float | None = None,
-        retry_min: float = 0.01,
-        retry_max: float = 1.0,
-        commit: Literal["plain", "verify"] = "plain",
-        isolation: str | None = None,
-        read_only: bool | None = None,
-        deferrable: bool | None = None,
-    ) -> Retrying[Self]:
+    def retrying(self, **options: Unpack[RetryingOptions]) -> Retrying[Self]:
         """Run a transaction again when another one was in its way: a loop, or a decorator.
 
             for attempt, transaction in conn.retrying(isolation="serializable"):
                 with attempt, transaction as conn:
                     ...
 
-        See `Retrying`, which has more arguments.
+        `options` are those of `Retrying`, which says more.
         """
-        return Retrying(
-            self,
-            attempts=attempts,
-            deadline=deadline,
-            retry_min=retry_min,
-            retry_max=retry_max,
-            commit=commit,
-            isolation=isolation,
-            read_only=read_only,
-            deferrable=deferrable,
-        )
+        return Retrying(self, **options)
 
     def pipeline(self, *, atomic: bool = True, timeout: float | None = None) -> Pipeline[_Row]:
         """Return the block of a pipeline: `with conn.pipeline() as p:`.

@@ -15,7 +15,10 @@ from psycoxide._exceptions import (
     Error,
     InterfaceError,
     OperationalError,
+    PoolClosed,
+    PoolTimeout,
     ProgrammingError,
+    TooManyRequests,
 )
 from psycoxide._retrying import is_in_the_way, is_loss
 from psycoxide.sync.outcome import Identity, identity, was_committed
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 
     _P = ParamSpec("_P")
 
+
+# A pool's errors that are no loss: it has waited already.
+REFUSALS = (PoolTimeout, PoolClosed, TooManyRequests)
 
 _Conn = TypeVar("_Conn", bound="Connection[Any]")
 _R = TypeVar("_R")
@@ -186,7 +192,11 @@ class Attempt:
                 conn = self._borrow()
                 break
             except (OperationalError, InterfaceError) as error:
-                if not self._rules._lost or not self._attempts.may_go_on():
+                if (
+                    not self._rules._lost
+                    or isinstance(error, REFUSALS)
+                    or not self._attempts.may_go_on()
+                ):
                     raise
                 self._error = error
             self._attempts.pause()
@@ -199,10 +209,11 @@ class Attempt:
 
     def _borrow(self) -> Connection[Any]:
         source = self._rules._source
-        if hasattr(source, "transaction"):
+        if hasattr(source, "_channel"):
             conn: Connection[Any] = source
             conn._channel.check_open()
             return conn
+        # A pool, or a function.
         lent = source.connection() if hasattr(source, "connection") else source()
         conn = lent.__enter__()
         self._borrowed = lent

@@ -7,8 +7,12 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from psycoxide._pooling.member import Place
+from psycoxide.aio.retrying import AsyncRetrying
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from psycoxide._retrying import RetryingOptions
     from psycoxide._types import OwnQuery as Query, Vars
     from psycoxide.aio.connection import AsyncConnection
     from psycoxide.aio.cursor import AsyncCursor, Items
@@ -107,3 +111,14 @@ class AsyncStatements(Generic[_Conn]):
         """Run a query and return its first value, as `AsyncConnection.fetchval()`."""
         async with self._borrow(None, Place.of_caller()) as conn:
             return await conn.fetchval(query, params, timeout=timeout)
+
+    def retrying(self, **options: Unpack[RetryingOptions]) -> AsyncRetrying[_Conn]:
+        """Run a transaction again when another one was in its way: a loop, or a decorator.
+
+            async for attempt, transaction in pool.retrying(isolation="serializable"):
+                async with attempt, transaction as conn:
+                    ...
+
+        Each attempt borrows a connection. `options` are those of `AsyncRetrying`, which says more.
+        """
+        return AsyncRetrying(self, **options)

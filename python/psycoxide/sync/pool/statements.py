@@ -8,8 +8,12 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from psycoxide._pooling.member import Place
+from psycoxide.sync.retrying import Retrying
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from psycoxide._retrying import RetryingOptions
     from psycoxide._types import OwnQuery as Query, Vars
     from psycoxide.rows import RowFactory
     from psycoxide.sync.connection import Connection
@@ -104,3 +108,14 @@ class Statements(Generic[_Conn]):
         """Run a query and return its first value, as `Connection.fetchval()`."""
         with self._borrow(None, Place.of_caller()) as conn:
             return conn.fetchval(query, params, timeout=timeout)
+
+    def retrying(self, **options: Unpack[RetryingOptions]) -> Retrying[_Conn]:
+        """Run a transaction again when another one was in its way: a loop, or a decorator.
+
+            for attempt, transaction in pool.retrying(isolation="serializable"):
+                with attempt, transaction as conn:
+                    ...
+
+        Each attempt borrows a connection. `options` are those of `Retrying`, which says more.
+        """
+        return Retrying(self, **options)
