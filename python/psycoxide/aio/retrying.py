@@ -125,7 +125,7 @@ class _Attempts:
 
     def __init__(self, rules: AsyncRetrying[Any]) -> None:
         self.rules = rules
-        self.number = 0
+        self.number: int = 0
         self.error: BaseException | None = None
         self._began = time.monotonic()
         self._backoff = Backoff(*rules._pauses)
@@ -175,7 +175,7 @@ class AsyncAttempt:
         self._rules = attempts.rules
         self._error = attempts.error
         self._borrowed: AbstractAsyncContextManager[AsyncConnection[Any]] | None = None
-        self.entered = False
+        self.entered: bool = False
         self.connection: AsyncConnection[Any] | None = None
         self.transaction: AsyncAttemptTransaction[Any] = AsyncAttemptTransaction(self)
 
@@ -267,8 +267,8 @@ class AsyncAttemptTransaction(Generic[_Conn]):
         self._attempt = attempt
         self._rules = attempt._rules
         self._block: AsyncTransaction | None = None
-        self.commits = False
-        self.was_aborted = False
+        self.commits: bool = False
+        self.was_aborted: bool = False
 
     @property
     def entered(self) -> bool:

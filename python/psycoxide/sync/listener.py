@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 # A wait for notifications keeps the connection from other threads for so many seconds at most.
 SLICE = 0.2
 
-logger = logging.getLogger("psycoxide.listener")
+logger: logging.Logger = logging.getLogger("psycoxide.listener")
 
 
 class Listener:

@@ -122,7 +122,7 @@ class _Attempts:
 
     def __init__(self, rules: Retrying[Any]) -> None:
         self.rules = rules
-        self.number = 0
+        self.number: int = 0
         self.error: BaseException | None = None
         self._began = time.monotonic()
         self._backoff = Backoff(*rules._pauses)
@@ -169,7 +169,7 @@ class Attempt:
         self._rules = attempts.rules
         self._error = attempts.error
         self._borrowed: AbstractContextManager[Connection[Any]] | None = None
-        self.entered = False
+        self.entered: bool = False
         self.connection: Connection[Any] | None = None
         self.transaction: AttemptTransaction[Any] = AttemptTransaction(self)
 
@@ -261,8 +261,8 @@ class AttemptTransaction(Generic[_Conn]):
         self._attempt = attempt
         self._rules = attempt._rules
         self._block: Transaction | None = None
-        self.commits = False
-        self.was_aborted = False
+        self.commits: bool = False
+        self.was_aborted: bool = False
 
     @property
     def entered(self) -> bool:
