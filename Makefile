@@ -6,6 +6,7 @@
 #
 #   make setup    what the tests want of the system: says first what it installs; needs root
 #   make push     a web page of what is NOTIFYed, on gevent       (PORT=8000)
+#   make web      a web page of seats that are taken, on asyncio  (PORT=8000)
 #   make bench    ratios against psycopg2 and its other peers    (BENCH=all REPS=7 PROCESSORS=1 ASLEEP=1)
 #   make bench-growth  how the time grows with the size; slopes
 #   make bench-page   writes both into docs/performance.md
@@ -13,7 +14,7 @@
 #   make test-poolers  what works through PgBouncer, Odyssey, pgagroal, Pgpool-II  (UPDATE=1 POOLERS='odyssey')
 #   make parity   psycopg2's own test suite against psycoxide    (PARITY='-m test_async -v')
 #   make clients  SQLAlchemy, Django, pandas, psycogreen, agents: their tests   (CLIENTS='django')
-#   make test-push  the page's tests, in Debian's Chromium
+#   make test-push  the tests of both pages, in Debian's Chromium
 #   make torture  faults of network, server and program, a process each (TORTURE='A01 B --again')
 #   make parity-all  the same in every mode, and psycopg2 beside it  (PARITY_ALL='--modes green')
 #   make test-servers  the Python tests, and psycopg2's, on PostgreSQL 12 to 19  (SERVERS='12 19')
@@ -68,7 +69,7 @@ SETUP ?=
 MAY_UPGRADE ?=
 
 .PHONY: help setup server demo test torture soak deny clients bench bench-growth bench-instr bench-page \
-	parity parity-all lint build smoke clean push test-push test-poolers test-rust test-python test-servers test-next test-tools lint-rust lint-python
+	parity parity-all lint build smoke clean push web test-push test-poolers test-rust test-python test-servers test-next test-tools lint-rust lint-python
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -91,6 +92,10 @@ $(STAMPS)/demo: pyproject.toml tools/extras.py $(STAMPS)/base
 
 $(STAMPS)/push: pyproject.toml tools/extras.py $(STAMPS)/base
 	$(PY) tools/extras.py push > $(STAMPS)/push.txt && $(PY) -m pip install -q -r $(STAMPS)/push.txt
+	@touch $@
+
+$(STAMPS)/web: pyproject.toml tools/extras.py $(STAMPS)/base
+	$(PY) tools/extras.py web > $(STAMPS)/web.txt && $(PY) -m pip install -q -r $(STAMPS)/web.txt
 	@touch $@
 
 $(STAMPS)/dev: pyproject.toml tools/extras.py $(STAMPS)/base
@@ -134,6 +139,10 @@ server: $(STAMPS)/demo $(STAMPS)/native
 push: $(STAMPS)/push $(STAMPS)/native
 	@trap : INT; $(SERVER) --server embedded -- \
 		$(PY) examples/push $(if $(PORT),--port $(PORT)) || test $$? -eq 130
+
+web: $(STAMPS)/web $(STAMPS)/native
+	@trap : INT; $(SERVER) --server embedded -- \
+		$(PY) examples/web $(if $(PORT),--port $(PORT)) || test $$? -eq 130
 
 # ---- checks ---------------------------------------------------------------------------------
 

@@ -58,6 +58,7 @@ TARGETS: dict[str, float] = {
     "mogrify": 15,
     "notify": 2,
     "async10": 1.2,
+    "web": 1.1,
     "import": 1.5,
     "aio_ten": 1.6,
     "aio_ten_asyncio": 2.5,

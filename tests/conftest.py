@@ -25,4 +25,5 @@ pytest_plugins = [
     "fixtures.browser",
     "fixtures.properties",
     "fixtures.push",
+    "fixtures.web",
 ]

@@ -103,7 +103,7 @@ NEEDS = {
     ),
     "chromium": Need(
         "Chromium",
-        "tests of the push example in a browser",
+        "tests of the examples' pages in a browser",
         (Part("chromium", ("chromium", "chromium-browser", "google-chrome")),),
     ),
     "debootstrap": Need(

@@ -12,6 +12,7 @@ from . import (
     other,
     roundtrips,
     rowwise,
+    web,
     writing,
 )
 from .registry import ALL, Workload
@@ -33,6 +34,7 @@ themes = (
     other,
     awaited,
     alchemy,
+    web,
 )
 for theme in themes:
     name = theme.__name__.rsplit(".", 1)[1]
