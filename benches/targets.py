@@ -83,10 +83,9 @@ TARGETS: dict[str, float] = {
     # The blocking ones of SQLAlchemy are compared with psycopg2. Most of the time is its own.
     "sa_one": 1,
     "sa_many": 1.5,
-    "sa_insert": 2.5,
+    "sa_insert": 1.7,
     "sa_aio_one": 1.3,
     "sa_aio_many": 2,
-    "sa_aio_insert": 1,
 }
 
 # What is hoped for beyond that, in comparison with asyncpg on uvloop and on asyncio's loop.

@@ -190,7 +190,9 @@ class TestMany:
     async def test_insert(self, async_engine: Any, table: str) -> None:
         async with async_engine.begin() as conn:
             rows = [{"id": number, "name": f"item {number}"} for number in range(1234)]
-            assert (await conn.execute(insert(ITEMS), rows)).rowcount == 1234
+            options = {"preserve_rowcount": True}
+            done = await conn.execute(insert(ITEMS), rows, execution_options=options)
+            assert done.rowcount == 1234
             assert (await conn.execute(text(f"select count(*) from {table}"))).scalar() == 1234
 
     async def test_insert_returning(self, async_engine: Any, table: str) -> None:

@@ -185,6 +185,21 @@ class TestLostConnections:
             last = other.execute(query, {"pid": raw.get_backend_pid()}).scalar()
             assert last == "select 'the last one'"
 
+    def test_a_wrapper_is_asked_by_its_cursor(self, make_engine: Any) -> None:
+        class Wrapper:
+            def __init__(self, conn: Any) -> None:
+                self.conn = conn
+
+            def cursor(self) -> Any:
+                raise psycoxide.OperationalError("not through me")
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(self.conn, name)
+
+        engine = make_engine()
+        with engine.connect() as conn, pytest.raises(psycoxide.OperationalError):
+            engine.dialect.do_ping(Wrapper(conn.connection.dbapi_connection))
+
     def test_a_ping_begins_no_transaction(self, engine: Any) -> None:
         with engine.connect() as conn:
             assert engine.dialect.do_ping(conn.connection.dbapi_connection)
@@ -203,7 +218,7 @@ class TestMany:
     def test_insert(self, engine: Any, table: str) -> None:
         with engine.begin() as conn:
             rows = [{"id": number, "name": f"item {number}"} for number in range(1234)]
-            done = conn.execute(insert(ITEMS), rows)
+            done = conn.execute(insert(ITEMS), rows, execution_options={"preserve_rowcount": True})
             assert done.rowcount == 1234
             assert conn.execute(text(f"select count(*) from {table}")).scalar() == 1234
 

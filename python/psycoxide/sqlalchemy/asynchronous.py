@@ -55,5 +55,6 @@ class PsycoxideAsyncDialect(PsycoxideDialect):
     def _native(self, dbapi_connection: Any) -> Any:
         return dbapi_connection.native
 
-    def _ping(self, dbapi_connection: Any) -> None:
+    def do_ping(self, dbapi_connection: Any) -> bool:
         dbapi_connection.ping()
+        return True

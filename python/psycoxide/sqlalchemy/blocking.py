@@ -45,6 +45,8 @@ class PsycoxideDialect(_PGDialect_common_psycopg):
     driver = "psycoxide"
     supports_statement_cache = True
     supports_sane_multi_rowcount = True
+    # Half the time of executemany(): a row costs the server less than a statement does.
+    use_insertmanyvalues_wo_returning = True
     execution_ctx_cls = PsycoxideExecutionContext
     colspecs = util.update_copy(_PGDialect_common_psycopg.colspecs, COLSPECS)
 
@@ -142,11 +144,11 @@ class PsycoxideDialect(_PGDialect_common_psycopg):
 
     def do_ping(self, dbapi_connection: Any) -> bool:
         """Ask the server for an answer, without a statement: none is logged, nothing begins."""
-        self._ping(dbapi_connection)
-        return True
-
-    def _ping(self, dbapi_connection: Any) -> None:
+        if not isinstance(dbapi_connection, extensions.connection):
+            # A program's own wrapper: what it does counts.
+            return bool(super().do_ping(dbapi_connection))  # type: ignore[no-untyped-call]
         Channel.over(dbapi_connection).ping(None)
+        return True
 
     def is_disconnect(self, e: Exception, connection: Any, cursor: Any) -> bool:
         """The connection knows, whatever the error says."""
