@@ -6,7 +6,7 @@ import contextlib
 import time
 
 import pytest
-from fixtures.messages import message, ready, rows
+from fixtures.messages import ready, rows
 from fixtures.relay import Fault, Plan, Relay
 from fixtures.scripted_server import Raw
 from fixtures.tasks import ajoin, asleep, aspawn
@@ -263,36 +263,6 @@ async def test_a_cancel_request_that_is_refused(server):
 # ---- servers that are slow, flood or lie ------------------------------------------------------
 
 
-async def test_a_network_that_gives_a_byte_at_a_time(relayed):
-    _, options = relayed(Plan(Fault(chunk=1), Fault(chunk=1)))
-    async with aio.connect(**options) as conn:
-        assert await conn.fetchval("select 'abc'") == "abc"
-        async with conn.transaction():
-            assert await conn.fetchval("select repeat('x', 2000)") == "x" * 2000
-
-
-async def test_garbage(scripted):
-    garbage = (
-        b"\0" * 20,
-        b"Z",
-        message(b"D", b"\xff\xff"),
-        message(b"T", b"\0\x01abc"),
-        message(b"?", b"odd"),
-        b"D\xff\xff\xff\xff",
-        b"D\0\0\0\x01",
-        message(b"E", b""),
-        message(b"Z", b"X"),
-        message(b"C", b"no end"),
-    )
-    for answer in garbage:
-        with scripted(answers=lambda sql, session, answer=answer: Raw(answer)) as liar:
-            async with aio.connect(liar.dsn, command_timeout=0.5) as conn:
-                with pytest.raises(psycoxide.Error):
-                    await conn.fetch("select 1")
-                    # A reply may have been whole, but was no answer.
-                    await conn.fetch("select 2", timeout=0.1)
-
-
 async def test_more_answers_than_questions(scripted):
     answer = rows("7") + ready()
     with scripted(answers=lambda sql, session: Raw(answer * 2)) as liar:
@@ -305,12 +275,6 @@ async def test_more_answers_than_questions(scripted):
 
 
 NOTICES = "do $$ begin for i in 1..{} loop raise notice '%', i; end loop; end $$"
-
-
-async def test_a_flood_of_notices(aconn):
-    await aconn.execute(NOTICES.format(100_000))
-    assert len(aconn.notices) == 50
-    assert await aconn.fetchval("select 42") == 42
 
 
 async def test_a_flood_leaves_the_loop_its_turns(dsn, aconn):  # only in aio

@@ -7,7 +7,7 @@ import contextlib
 import time
 
 import pytest
-from fixtures.messages import message, ready, rows
+from fixtures.messages import ready, rows
 from fixtures.relay import Fault, Plan, Relay
 from fixtures.scripted_server import Raw
 from fixtures.tasks import join, sleep, spawn
@@ -199,36 +199,6 @@ def test_a_cancel_request_that_is_refused(server):
 # ---- servers that are slow, flood or lie ------------------------------------------------------
 
 
-def test_a_network_that_gives_a_byte_at_a_time(relayed):
-    _, options = relayed(Plan(Fault(chunk=1), Fault(chunk=1)))
-    with sync.connect(**options) as conn:
-        assert conn.fetchval("select 'abc'") == "abc"
-        with conn.transaction():
-            assert conn.fetchval("select repeat('x', 2000)") == "x" * 2000
-
-
-def test_garbage(scripted):
-    garbage = (
-        b"\0" * 20,
-        b"Z",
-        message(b"D", b"\xff\xff"),
-        message(b"T", b"\0\x01abc"),
-        message(b"?", b"odd"),
-        b"D\xff\xff\xff\xff",
-        b"D\0\0\0\x01",
-        message(b"E", b""),
-        message(b"Z", b"X"),
-        message(b"C", b"no end"),
-    )
-    for answer in garbage:
-        with scripted(answers=lambda sql, session, answer=answer: Raw(answer)) as liar:
-            with sync.connect(liar.dsn, command_timeout=0.5) as conn:
-                with pytest.raises(psycoxide.Error):
-                    conn.fetch("select 1")
-                    # A reply may have been whole, but was no answer.
-                    conn.fetch("select 2", timeout=0.1)
-
-
 def test_more_answers_than_questions(scripted):
     answer = rows("7") + ready()
     with scripted(answers=lambda sql, session: Raw(answer * 2)) as liar:
@@ -241,9 +211,3 @@ def test_more_answers_than_questions(scripted):
 
 
 NOTICES = "do $$ begin for i in 1..{} loop raise notice '%', i; end loop; end $$"
-
-
-def test_a_flood_of_notices(conn):
-    conn.execute(NOTICES.format(100_000))
-    assert len(conn.notices) == 50
-    assert conn.fetchval("select 42") == 42

@@ -61,6 +61,17 @@ def surroundings(driver):
         pytest.exit(f"nothing was tried: {error}", 1)
 
 
+def pytest_generate_tests(metafunc):
+    mark = metafunc.definition.get_closest_marker("check")
+    if mark and mark.kwargs["loops"] and metafunc.config.option.driver == "psycoxide":
+        from ways import LOOPS
+
+        # "Either" is that with an odd number, or that with an even one.
+        number = int(metafunc.definition.name.split("_")[1][1:])
+        loops = LOOPS if mark.kwargs["loops"] == "both" else (LOOPS[number % 2],)
+        metafunc.parametrize("way", ("blocking", *loops), indirect=True)
+
+
 def check_id(item):
     return item.name.split("_")[1].upper()
 
@@ -86,6 +97,7 @@ def pytest_sessionfinish(session):
     rows = [
         {
             "id": check_id(item),
+            "way": item.callspec.params["way"] if hasattr(item, "callspec") else "blocking",
             "title": " ".join(item.function.__doc__.split()),
             "result": outcome.result,
             "seconds": outcome.seconds,
@@ -94,6 +106,17 @@ def pytest_sessionfinish(session):
     ]
     rows.sort(key=lambda row: row["id"])
     config.option.results.write_text(json.dumps(rows, indent=1))
+
+
+@pytest.fixture(autouse=True)
+def way(request):
+    """The way of calling that a check is run in, and the processes that it starts."""
+    import ways
+
+    found = getattr(request, "param", "blocking")
+    if found == "uvloop":
+        pytest.importorskip("uvloop", reason="uvloop is not installed: pip has no wheel of it")
+    ways.choose(found)
 
 
 @pytest.fixture

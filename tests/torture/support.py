@@ -13,8 +13,10 @@ import threading
 import time
 
 import pytest
+import ways
 from fixtures.relay import Plan, Relay
 from fixtures.scripted_server import encrypting
+from ways import is_blocking as is_blocking, sampled as sampled
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -37,17 +39,19 @@ sql = importlib.import_module(DRIVER + ".sql")
 VALUE_ERRORS = (db.Error, ValueError, OverflowError, ArithmeticError)
 
 
-def check(level="parity", timeout=30, alone=False):
+def check(level="parity", timeout=30, alone=False, loops=None):
     """Makes a function a check; its id is the first word of its name.
 
     `level` is "parity" (psycopg2 is meant to pass too) or "beyond" (psycoxide must do better than
     psycopg2), `timeout` the seconds it may take, `alone` says that it disturbs every other check:
-    it crashes the server, or measures what a busy machine would spoil.
+    it crashes the server, or measures what a busy machine would spoil. `loops` says whether it is
+    also run on psycoxide.aio (see ways.py): "both" with asyncio and with uvloop, "either" with one
+    of them, where what is checked has little to do with the loop.
     """
 
     def deco(f):
         f = pytest.mark.timeout(timeout, method="thread")(f)
-        return pytest.mark.check(level=level, timeout=timeout, alone=alone)(f)
+        return pytest.mark.check(level=level, timeout=timeout, alone=alone, loops=loops)(f)
 
     return deco
 
@@ -72,8 +76,21 @@ def base(**kw):
     return {k: v for k, v in d.items() if v is not None}
 
 
+def dial(*args, **options):
+    """Connects, in the way of calling that this process has."""
+    if is_blocking():
+        return db.connect(*args, **options)
+    return ways.connect(*args, **options)
+
+
 def connect(**kw):
-    return db.connect(**base(**kw))
+    """Connects to the lab's server."""
+    return dial(**base(**kw))
+
+
+def gone():
+    """What a call on a connection that was lost raises."""
+    return db.InterfaceError if is_blocking() else (db.InterfaceError, db.OperationalError)
 
 
 def takes_connections():

@@ -5,10 +5,10 @@ import threading
 import time
 
 from fixtures.scripted_server import ScriptedServer
-from support import File, check, child, connect, db, fds, sessions, wait_for, within
+from support import File, check, child, connect, db, dial, fds, sessions, wait_for, within
 
 
-@check(timeout=60)
+@check(timeout=60, loops="both")
 def test_c01_threads_on_one_connection_get_their_own_answers(conn):
     """8 threads share a connection, each with its own cursor: answers never mixed; committer
     thread beside
@@ -49,7 +49,7 @@ def test_c01_threads_on_one_connection_get_their_own_answers(conn):
     assert not any("WARNING" in n for n in conn.notices), conn.notices[:3]
 
 
-@check(timeout=40)
+@check(timeout=40, loops="both")
 def test_c02_close_while_another_thread_queries():
     """close() while another thread is inside a query: both return in bounded time, no crash"""
     p = child(
@@ -99,17 +99,18 @@ FORK = """
 """
 
 
-@check(timeout=30)
+@check(timeout=30, loops="both")
 def test_c03_a_forks_end_leaves_the_parents_session():
     """fork after connect: the child's exit or garbage collection leaves the parent's session"""
     child(FORK.format(kw="{}"), timeout=20)
 
 
-@check(timeout=60)
+@check(timeout=60, loops="both")
 def test_c05_dropped_connections_leave_nothing_behind():
     """150 connections dropped without close(), in cycles and in other threads: sessions and fds
     come back
     """
+    connect().close()  # an event loop has descriptors of its own
     n0 = fds()
 
     class Node:
@@ -134,7 +135,7 @@ def test_c05_dropped_connections_leave_nothing_behind():
     assert fds() <= n0 + 2, (n0, fds())
 
 
-@check(timeout=60)
+@check(timeout=60, loops="both")
 def test_c06_the_interpreters_exit_is_clean():
     """interpreter exit with open connections and a daemon thread blocked in a query: clean exit,
     quick
@@ -215,7 +216,7 @@ def test_c07_the_interpreter_lock_is_released_in_every_wait(conn):
     )
     ran(conn.commit, "commit")
     with ScriptedServer(greet=lambda c: time.sleep(0.6)) as srv:
-        ran(lambda: db.connect(**srv.options()), "connect")
+        ran(lambda: dial(**srv.options()), "connect")
     stop.append(1)
 
 
@@ -233,7 +234,7 @@ def test_c09_a_cursor_keeps_its_connection_alive():
     assert sum(r[0] for r in k) == 5050
 
 
-@check(timeout=60)
+@check(timeout=60, loops="both")
 def test_c10_callbacks_that_yield_to_threads_invert_no_lock():
     """Python code inside the driver (typecaster, adapter, notice list) that yields to a thread
     using the same connection: no lock inversion
@@ -266,7 +267,7 @@ def test_c10_callbacks_that_yield_to_threads_invert_no_lock():
     )
 
 
-@check(level="beyond", timeout=60)
+@check(level="beyond", timeout=60, loops="both")
 def test_c11_copy_beside_statements_of_other_threads():
     """COPY in one thread while others run statements on the same connection: whole answers,
     nothing lost

@@ -11,6 +11,7 @@ from support import (
     child,
     connect,
     db,
+    dial,
     errors,
     ext,
     fds,
@@ -134,7 +135,7 @@ def test_d04_a_typecaster_that_raises_leaves_the_connection_usable(conn):
     assert usable(conn)
 
 
-@check(timeout=20)
+@check(timeout=20, loops="either")
 def test_d05_an_adapter_that_fails_sends_nothing(conn):
     """adapter raises (adapt, conform, prepare, getquoted) or returns garbage: itself or TypeError,
     nothing sent
@@ -212,7 +213,7 @@ def test_d06_a_copy_callback_on_the_same_connection_does_not_hang():
         assert "error" in p.out and "True" in p.out, (snippet, p.out)
 
 
-@check(timeout=30)
+@check(timeout=30, loops="either")
 def test_d07_copy_through_execute_is_refused(tab):
     """COPY through execute(): ProgrammingError, nothing stored, connection usable (also with much
     data)
@@ -258,7 +259,7 @@ def test_d12_subclasses_that_raise_leave_no_session(conn):
     n0 = fds()
     for _i in range(5):
         with pytest.raises(Boom):
-            db.connect(**base(application_name="t_d12"), connection_factory=C)
+            dial(**base(application_name="t_d12"), connection_factory=C)
     gc.collect()
     assert wait_for(lambda: sessions("t_d12") == 0, 5)
 

@@ -10,6 +10,7 @@ from support import (
     check,
     connect,
     db,
+    dial,
     errors,
     ext,
     extras,
@@ -30,7 +31,7 @@ def test_e01_a_flood_of_notices_ends(conn):
     _flood(conn, 280)
 
 
-@check(level="beyond", timeout=60)
+@check(level="beyond", timeout=60, loops="both")
 def test_e12_a_flood_of_notices_takes_no_memory(conn):
     """the same flood: memory independent of the number of notices (30 MB)"""
     _flood(conn, 30)
@@ -48,7 +49,7 @@ def _flood(conn, bound):
     assert cur.fetchone() == (7,)
 
 
-@check(timeout=40)
+@check(timeout=40, loops="both")
 def test_e02_no_notification_is_lost():
     """notifications inside and between statements, 4000 of them, plain and TLS: none lost, in
     order
@@ -162,7 +163,7 @@ NASTY = [
 ]
 
 
-@check(timeout=30)
+@check(timeout=30, loops="both")
 def test_e04_quoting_follows_standard_conforming_strings(conn):
     """standard_conforming_strings off (and back) in mid-session: quoting stays right, for text,
     bytes, arrays
@@ -267,7 +268,7 @@ def test_e09_quoting_follows_however_the_setting_is_turned():
         psql("drop role r_e09")
 
 
-@check(timeout=40)
+@check(timeout=40, loops="both")
 def test_e07_odd_error_messages_are_read():
     """error messages: other encodings, 1 MB long, all diag fields, missing and unknown fields, no
     SQLSTATE
@@ -323,7 +324,7 @@ def test_e07_odd_error_messages_are_read():
     ]
     for body, cls, code in cases:
         with ScriptedServer(answers=lambda s, c: body) as srv:
-            c = db.connect(**srv.options())
+            c = dial(**srv.options())
             with within(5), pytest.raises(cls) as ei:
                 c.cursor().execute("select 1")
             e = ei.value
@@ -374,7 +375,7 @@ def test_e10_the_state_is_true_after_resets():
     assert conn.info.transaction_status == ext.TRANSACTION_STATUS_IDLE
 
 
-@check(timeout=30)
+@check(timeout=30, loops="both")
 def test_e11_the_transaction_status_is_true(conn):
     """transaction status stays true through user-typed BEGIN/COMMIT, errors, savepoints,
     autocommit changes

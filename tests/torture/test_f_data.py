@@ -21,6 +21,7 @@ from support import (
     child,
     connect,
     db,
+    dial,
     errors,
     ext,
     memory_bound,
@@ -56,7 +57,7 @@ def test_f01_nul_smuggles_nothing(conn):
     assert usable(conn)
 
 
-@check(level="beyond", timeout=20)
+@check(level="beyond", timeout=20, loops="either")
 def test_f20_a_statement_is_not_cut_at_nul(conn):
     """a statement text with NUL is refused, not cut at the NUL and run"""
     cur = conn.cursor()
@@ -105,7 +106,7 @@ def test_f19_nul_adds_no_startup_parameter():
     with ScriptedServer() as srv:
         for k in ("user", "dbname", "application_name", "password", "options"):
             try:
-                c = db.connect(**srv.options(**{k: "x\0user\0postgres"}))
+                c = dial(**srv.options(**{k: "x\0user\0postgres"}))
                 c.close()
                 pytest.fail(f"{k} with NUL accepted: startup {srv.sessions[-1].startup_body!r}")
             except (ValueError, db.Error):
@@ -203,13 +204,13 @@ def test_f04_a_negative_number_after_a_minus_stays_a_number(conn):
     assert cur.fetchone() == ([1, -1, -2], "x")
 
 
-@check(timeout=20)
+@check(timeout=20, loops="either")
 def test_f05_characters_outside_the_encoding_send_nothing(conn):
     """lone surrogates and characters outside the encoding: UnicodeEncodeError, nothing sent,
     usable
     """
     with ScriptedServer() as srv:
-        c = db.connect(**srv.options())
+        c = dial(**srv.options())
         for v in ("\ud800", "ok\udfff", "\udce9"):
             with pytest.raises((UnicodeEncodeError, db.Error)):
                 c.cursor().execute("insert into t values (%s)", (v,))
@@ -217,7 +218,7 @@ def test_f05_characters_outside_the_encoding_send_nothing(conn):
                 c.cursor().execute("insert '" + v + "'")
         assert not any("insert" in q for q in srv.queries)
     with pytest.raises((UnicodeEncodeError, db.Error, ValueError)):
-        db.connect(**base(application_name="\ud800"))
+        dial(**base(application_name="\ud800"))
     assert usable(conn)
     if hasattr(ext, "QuotedString"):
         q = ext.QuotedString("é'x")
@@ -536,7 +537,7 @@ def test_f11_odd_arrays_come_back_the_same(conn):
     assert usable(conn)
 
 
-@check(timeout=90)
+@check(timeout=90, loops="either")
 def test_f12_large_values_take_bounded_memory(conn):
     """64 MB text and bytea out and back: equal, peak memory under 8 times the size, given back
     after
@@ -559,7 +560,7 @@ def test_f12_large_values_take_bounded_memory(conn):
     assert rss_kb() / 1024 < 450
 
 
-@check(timeout=40)
+@check(timeout=40, loops="either")
 def test_f13_the_servers_limit_leaves_the_connection_usable(conn):
     """server-side 1 GB limit: ProgramLimitExceeded (or out of memory), connection usable"""
     with pytest.raises((errors.ProgramLimitExceeded, errors.OutOfMemory, db.Error)):
@@ -617,7 +618,7 @@ def test_f15_no_statements_length_wraps_around():
         with ScriptedServer(handler=sink) as srv:
             done = child(
                 f"""
-                c = db.connect(**{srv.options()!r})
+                c = dial(**{srv.options()!r})
                 c.autocommit = True
                 try: c.cursor().execute(b" " * {size})
                 except (db.Error, ValueError, OverflowError, MemoryError) as e: print(repr(e))
@@ -632,7 +633,7 @@ def test_f15_no_statements_length_wraps_around():
             assert whole == (size + 5, size + 1, b""), (size, whole, done.out)
 
 
-@check(timeout=30)
+@check(timeout=30, loops="either")
 def test_f16_no_columns_and_many(conn):
     """1664 columns, none, no rows, same names, empty and comment-only queries"""
     cur = conn.cursor()
@@ -650,7 +651,7 @@ def test_f16_no_columns_and_many(conn):
     assert usable(conn)
 
 
-@check(timeout=20)
+@check(timeout=20, loops="either")
 def test_f17_several_statements_give_the_last_result(conn):
     """several statements in one string, with an error in the middle: last result or that error,
     then usable

@@ -31,9 +31,12 @@ from support import (
     check,
     child,
     db,
+    dial,
     extras,
+    is_blocking,
     later,
     memory_bound,
+    sampled,
     usable_or_closed,
     within,
 )
@@ -49,7 +52,7 @@ def run(answer, hangs_up=False, secs=6, mem=80):
             return Raw(answer)
 
     srv = ScriptedServer(answers=once)  # stays up: the caller may go on with the connection
-    c = db.connect(**srv.options())
+    c = dial(**srv.options())
     c.autocommit = True
     cur = c.cursor()
     out = None
@@ -69,13 +72,13 @@ OK_D = data_row([b"1", b"x"])
 END = complete("SELECT 1") + ready()
 
 
-@check(timeout=120)
+@check(timeout=120, loops="either")
 def test_g01_impossible_lengths_take_no_memory():
     """impossible or huge message lengths, for 16 message types: error, closed, memory not taken in
     advance
     """
     for t in b"TDCZENSAKdHGWVI1":
-        for ln in (0, 1, 3, 0xFFFFFFFF, 0x80000000, 0x7FFFFFFF, 0x40000000):
+        for ln in sampled((0, 1, 3, 0xFFFFFFFF, 0x80000000, 0x7FFFFFFF, 0x40000000), 3):
             c, out = run(forged(bytes([t]), ln, b"\0" * 64), hangs_up=True)
             assert isinstance(out, db.Error), (chr(t), hex(ln), out)
             assert c.closed != 0, (chr(t), hex(ln), out)
@@ -102,7 +105,7 @@ def _bad_rows():
     return bad
 
 
-@check(timeout=60)
+@check(timeout=60, loops="either")
 def test_g02_rows_that_contradict_themselves_crash_nothing():
     """DataRow that contradicts its RowDescription or itself: error or whole rows, no crash
     (RUSTSEC-2026-0178, CVE-2026-32286)
@@ -113,7 +116,7 @@ def test_g02_rows_that_contradict_themselves_crash_nothing():
         assert usable_or_closed(c), i
 
 
-@check(level="beyond", timeout=60)
+@check(level="beyond", timeout=60, loops="either")
 def test_g15_rows_that_contradict_themselves_are_errors():
     """the same, strictly: every one of the 13 is an error (none taken as NULL, none dropped in
     silence)
@@ -141,7 +144,7 @@ def _bad_descs():
     return bad
 
 
-@check(timeout=60)
+@check(timeout=60, loops="either")
 def test_g03_malformed_descriptions_crash_nothing():
     """RowDescription cut short, wrong counts, names without end, 60000 columns: no crash, then
     usable or closed
@@ -160,7 +163,7 @@ def test_g03_malformed_descriptions_crash_nothing():
     assert isinstance(out, db.Error) or out == [(7,) * n]
 
 
-@check(level="beyond", timeout=60)
+@check(level="beyond", timeout=60, loops="either")
 def test_g16_malformed_descriptions_are_errors():
     """the same, strictly: each malformed RowDescription is an error"""
     wrong = []
@@ -171,7 +174,7 @@ def test_g16_malformed_descriptions_are_errors():
     assert not wrong, wrong
 
 
-@check(timeout=60)
+@check(timeout=60, loops="either")
 def test_g04_messages_out_of_order_crash_nothing():
     """messages out of order or of unknown type: bounded, no crash, then usable or closed"""
     cases = [
@@ -208,7 +211,7 @@ def test_g04_messages_out_of_order_crash_nothing():
         c.close()
 
 
-@check(timeout=180)
+@check(timeout=180, loops="either")
 def test_g05_mutated_answers_crash_nothing():
     """1200 seeded mutations of a good answer stream (text, array, date, error, notice, notify,
     copy): no crash, no hang
@@ -269,7 +272,7 @@ def test_g05_mutated_answers_crash_nothing():
         ) as srv,
         memory_bound(150),
     ):
-        for _i in range(1200):
+        for _i in range(1200 if is_blocking() else 200):
             b = bytearray(r.choice(good))
             for _ in range(r.randrange(1, 4)):
                 k = r.randrange(len(b))
@@ -285,7 +288,7 @@ def test_g05_mutated_answers_crash_nothing():
                 if not b:
                     b = bytearray(b"Z")
             ans[0] = bytes(b)
-            c = db.connect(**srv.options())
+            c = dial(**srv.options())
             c.autocommit = True
             cur = c.cursor()
             with within(5):
@@ -299,10 +302,10 @@ def test_g05_mutated_answers_crash_nothing():
             outcome[k] = outcome.get(k, 0) + 1
             c.close()
             del srv.sessions[:]
-    assert outcome["dberror"] > 200, outcome
+    assert outcome["dberror"] > sum(outcome.values()) / 6, outcome
 
 
-@check(timeout=60)
+@check(timeout=60, loops="either")
 def test_g06_endless_answers_before_authentication_are_bounded():
     """before authentication: endless error text, giant lengths, endless notices and parameters:
     bounded time and memory
@@ -332,10 +335,10 @@ def test_g06_endless_answers_before_authentication_are_bounded():
             memory_bound(100),
             pytest.raises((db.OperationalError, UnicodeDecodeError)),
         ):
-            db.connect(**srv.options(connect_timeout=3))
+            dial(**srv.options(connect_timeout=3))
 
 
-@check(level="beyond", timeout=30)
+@check(level="beyond", timeout=30, loops="either")
 def test_g17_an_error_that_is_not_utf8_is_an_operational_error():
     """error text that is not valid UTF-8 during connect (any language, any peer):
     OperationalError, not UnicodeDecodeError
@@ -352,10 +355,10 @@ def test_g17_an_error_that_is_not_utf8_is_an_operational_error():
             c.send(body)
 
         with ScriptedServer(handler=h) as srv, within(6), pytest.raises(db.OperationalError):
-            db.connect(**srv.options())
+            dial(**srv.options())
 
 
-@check(level="beyond", timeout=30)
+@check(level="beyond", timeout=30, loops="either")
 def test_g19_endless_answers_after_authentication_are_bounded():
     """after AuthenticationOk: endless notices / parameters / key data: connect_timeout still ends
     it, memory bounded
@@ -374,10 +377,10 @@ def test_g19_endless_answers_after_authentication_are_bounded():
 
         with ScriptedServer(handler=h) as srv:
             with within(9), memory_bound(150), pytest.raises(db.OperationalError):
-                db.connect(**srv.options(connect_timeout=3))
+                dial(**srv.options(connect_timeout=3))
 
 
-@check(timeout=40)
+@check(timeout=40, loops="either")
 def test_g07_absurd_authentication_requests_get_no_secret():
     """every authentication request code, truncated or absurd: OperationalError, nothing secret
     sent in clear by surprise
@@ -400,7 +403,7 @@ def test_g07_absurd_authentication_requests_get_no_secret():
         message(b"v", b""),
         message(b"v", int32(0) + int32(2**31 - 1)),
     ]
-    for b in bodies:
+    for b in sampled(bodies):
 
         def h(c):
             c.take_startup()
@@ -410,11 +413,11 @@ def test_g07_absurd_authentication_requests_get_no_secret():
         with ScriptedServer(handler=h) as srv:
             later(1.0, srv.hang_up)
             with within(6), pytest.raises(db.OperationalError):
-                db.connect(**srv.options(password="s3cret-pw"))
+                dial(**srv.options(password="s3cret-pw"))
             assert b"s3cret-pw" not in srv.received, b
 
 
-@check(timeout=60)
+@check(timeout=60, loops="either")
 def test_g08_a_broken_copy_gets_nothing_stuck():
     """COPY protocol broken by the server: wrong direction, data after the end, CopyBoth, error
     mid-stream: never stuck
@@ -440,7 +443,7 @@ def test_g08_a_broken_copy_gets_nothing_stuck():
         ("in", G + end + end),
     ):
         with ScriptedServer(answers=lambda s, c: Raw(ans)) as srv:
-            c = db.connect(**srv.options())
+            c = dial(**srv.options())
             c.autocommit = True
             later(1.0, srv.hang_up)
             with within(6), memory_bound(80):
@@ -504,7 +507,7 @@ def _lo(what):
         with ScriptedServer(answers=q, calls=fcall) as srv:
             p = child(
                 f"""
-                c = db.connect(**{srv.options()!r})
+                c = dial(**{srv.options()!r})
                 try:
                     lo = c.lobject(1234, "rb")
                     if {what!r} == "read": print(len(lo.read(10)) <= 10)
@@ -533,7 +536,7 @@ def test_g18_a_wrong_answer_to_lo_open_is_an_exception():
     _lo("open")
 
 
-@check(timeout=60)
+@check(timeout=60, loops="either")
 def test_g10_values_that_contradict_their_type_are_exceptions():
     r"""values that contradict their type (int 'abc', bool 'x', bytea '\\xZZ', dates, json): clean
     exception, cursor goes on
@@ -592,9 +595,9 @@ def test_g10_values_that_contradict_their_type_are_exceptions():
         b" ",
     ]
     for oid in oids:
-        for v in texts:
+        for v in sampled(texts):
             with ScriptedServer(answers=lambda s, c: result([("x", oid)], [[v], [None]])) as srv:
-                c = db.connect(**srv.options())
+                c = dial(**srv.options())
                 cur = c.cursor()
                 cur.execute("select x")
                 with within(4):
@@ -648,7 +651,7 @@ def _named(factory, names):
     answer = row_description([(name, 23, 4) for name in names])
     answer += data_row([b"%d" % i for i in range(len(names))]) + complete("SELECT 1") + ready()
     with ScriptedServer(answers=lambda s, c: Raw(answer)) as srv:
-        c = db.connect(**srv.options(), cursor_factory=factory)
+        c = dial(**srv.options(), cursor_factory=factory)
         c.autocommit = True
         cur = c.cursor()
         try:
@@ -688,7 +691,7 @@ def test_g11_no_column_name_is_run(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-@check(timeout=40)
+@check(timeout=40, loops="either")
 def test_g13_an_early_answer_is_not_mixed_up():
     """the answer arrives while the statement is still being sent, or before it: no mix-up with the
     next statement
@@ -702,7 +705,7 @@ def test_g13_an_early_answer_is_not_mixed_up():
         return Raw(own + (extra if n[0] == 1 else b""))
 
     with ScriptedServer(answers=q) as srv:
-        c = db.connect(**srv.options())
+        c = dial(**srv.options())
         c.autocommit = True
         cur = c.cursor()
         cur.execute("select 'first'")
@@ -718,7 +721,7 @@ def test_g13_an_early_answer_is_not_mixed_up():
         )
 
 
-@check(timeout=30)
+@check(timeout=30, loops="either")
 def test_g14_memory_follows_what_arrived():
     """a DataRow that declares 1 GB but trickles in: memory follows what arrived, not what was
     declared
@@ -736,7 +739,7 @@ def test_g14_memory_follows_what_arrived():
         raise Ended("bye")
 
     with ScriptedServer(answers=q) as srv:
-        c = db.connect(**srv.options())
+        c = dial(**srv.options())
         with within(6), memory_bound(40), pytest.raises(db.OperationalError):
             c.cursor().execute("select 1")
         assert c.closed != 0

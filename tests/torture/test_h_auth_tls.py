@@ -23,6 +23,7 @@ from support import (
     child,
     connect,
     db,
+    dial,
     ext,
     fds,
     later,
@@ -43,7 +44,7 @@ def tls_params(srv, **kw):
     return {k: v for k, v in d.items() if v is not None}
 
 
-@check(timeout=30)
+@check(timeout=30, loops="either")
 def test_h01_bytes_before_tls_are_refused():
     """bytes sent right behind the 'S' of the SSL reply (before TLS): connection refused
     (CVE-2021-23222)
@@ -57,12 +58,12 @@ def test_h01_bytes_before_tls_are_refused():
         with ScriptedServer(on_ssl=on_ssl, tls=serving("server")) as srv:
             for mode in ("require", "verify-full"):
                 with within(8), pytest.raises(db.OperationalError):
-                    c = db.connect(**tls_params(srv, sslmode=mode, connect_timeout=5))
+                    c = dial(**tls_params(srv, sslmode=mode, connect_timeout=5))
                     pytest.fail(f"connected; notices {c.notices}")
             assert not srv.startups, "startup packet sent after injected bytes"
 
 
-@check(timeout=30)
+@check(timeout=30, loops="either")
 def test_h02_a_server_without_tls_learns_nothing():
     """sslmode=require/verify-*: a server without TLS gets nothing but the SSLRequest (no user, no
     password)
@@ -81,7 +82,7 @@ def test_h02_a_server_without_tls_learns_nothing():
 
             with ScriptedServer(on_ssl=on_ssl) as srv:
                 with within(8), pytest.raises(db.OperationalError) as ei:
-                    db.connect(
+                    dial(
                         **tls_params(
                             srv,
                             sslmode=mode,
@@ -95,7 +96,7 @@ def test_h02_a_server_without_tls_learns_nothing():
                 assert "s3cret-pw" not in str(ei.value)
 
 
-@check(timeout=30)
+@check(timeout=30, loops="either")
 def test_h03_the_sslmodes_negotiate_as_libpq():
     """sslmode=disable/allow/prefer, servers with and without TLS: libpq's negotiation table"""
     for mode, tls, want in (
@@ -107,7 +108,7 @@ def test_h03_the_sslmodes_negotiate_as_libpq():
         ("require", True, "ssl"),
     ):
         with ScriptedServer(tls=serving("server") if tls else None) as srv:
-            db.connect(**srv.options(sslmode=mode)).close()
+            dial(**srv.options(sslmode=mode)).close()
             (got,) = srv.startups
             assert ("ssl" if got.encrypted else "plain") == want, (mode, tls)
     # real server: hostssl / hostnossl users
@@ -153,7 +154,7 @@ MATRIX = [  # server certificate, sslmode, extra, expected
 ]
 
 
-@check(timeout=60)
+@check(timeout=60, loops="either")
 def test_h04_certificates_are_accepted_or_refused():
     """certificate matrix: 27 cases of name, CA, expiry, revocation, key type; a refusal never
     falls back to plaintext
@@ -168,7 +169,7 @@ def test_h04_certificates_are_accepted_or_refused():
                 extra[k] = cert(extra[k])
         with ScriptedServer(tls=serving(cname)) as srv:
             try:
-                db.connect(**tls_params(srv, sslmode=mode, user="hushuser", **extra)).close()
+                dial(**tls_params(srv, sslmode=mode, user="hushuser", **extra)).close()
                 got = True
             except db.OperationalError as e:
                 got, msg = False, str(e)
@@ -186,16 +187,16 @@ def test_h05_a_certificate_without_alternative_names():
     """
     with ScriptedServer(tls=serving("cnonly")) as srv:
         try:
-            db.connect(**tls_params(srv)).close()
+            dial(**tls_params(srv)).close()
         except db.OperationalError as e:
             assert (
                 "name" in str(e).lower() or "san" in str(e).lower() or "host" in str(e).lower()
             ), e
         with pytest.raises(db.OperationalError):
-            db.connect(**tls_params(srv, host="other.torture.test"))
+            dial(**tls_params(srv, host="other.torture.test"))
 
 
-@check(timeout=20)
+@check(timeout=20, loops="either")
 def test_h06_versions_of_tls_are_obeyed():
     """TLS versions: 1.1-only server refused; ssl_min_protocol_version and ssl_max_protocol_version
     are obeyed
@@ -205,25 +206,25 @@ def test_h06_versions_of_tls_are_obeyed():
         ScriptedServer(tls=serving("server", newest=V.TLSv1_1, oldest=V.TLSv1)) as srv,
         pytest.raises(db.OperationalError),
     ):
-        db.connect(**tls_params(srv, sslmode="require"))
+        dial(**tls_params(srv, sslmode="require"))
     with ScriptedServer(tls=serving("server", newest=V.TLSv1_2, oldest=V.TLSv1_2)) as srv:
-        db.connect(**tls_params(srv)).close()
+        dial(**tls_params(srv)).close()
         with pytest.raises(db.OperationalError):
-            db.connect(**tls_params(srv, ssl_min_protocol_version="TLSv1.3"))
+            dial(**tls_params(srv, ssl_min_protocol_version="TLSv1.3"))
     with ScriptedServer(tls=serving("server", oldest=V.TLSv1_3)) as srv:
         with pytest.raises(db.OperationalError):
-            db.connect(**tls_params(srv, ssl_max_protocol_version="TLSv1.2"))
+            dial(**tls_params(srv, ssl_max_protocol_version="TLSv1.2"))
         with pytest.raises(db.Error):
-            db.connect(**tls_params(srv, ssl_min_protocol_version="TLSv9"))
+            dial(**tls_params(srv, ssl_min_protocol_version="TLSv9"))
         with pytest.raises(db.Error):
-            db.connect(
+            dial(
                 **tls_params(
                     srv, ssl_min_protocol_version="TLSv1.3", ssl_max_protocol_version="TLSv1.2"
                 )
             )
 
 
-@check(timeout=40)
+@check(timeout=40, loops="either")
 def test_h07_channel_binding_is_required():
     """channel_binding=require: works on the real server; any weaker offer (plain SCRAM, md5,
     cleartext, trust) is refused
@@ -246,13 +247,13 @@ def test_h07_channel_binding_is_required():
         with ScriptedServer(greet=a, tls=ctx()) as srv:
             later(3, srv.hang_up)
             with within(6), pytest.raises(db.OperationalError):
-                db.connect(**tls_params(srv, password="pencil-secret", channel_binding="require"))
+                dial(**tls_params(srv, password="pencil-secret", channel_binding="require"))
             assert b"pencil-secret" not in srv.received
     # a man in the middle who offers -PLUS with a certificate of his own binds to that one
     for name in ("server", "server384", "ecserver"):
         s = Scram(mechanisms=("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"))
         with ScriptedServer(greet=s, tls=serving(name)) as srv:
-            db.connect(**tls_params(srv, password="pencil", channel_binding="require")).close()
+            dial(**tls_params(srv, password="pencil", channel_binding="require")).close()
         assert s.mechanism == "SCRAM-SHA-256-PLUS"
         der = subprocess.run(
             ["openssl", "x509", "-in", cert(name + ".crt"), "-outform", "DER"], capture_output=True
@@ -262,7 +263,7 @@ def test_h07_channel_binding_is_required():
         assert bound == b"p=tls-server-end-point,," + want, name
 
 
-@check(timeout=30)
+@check(timeout=30, loops="either")
 def test_h09_require_auth_refuses_less():
     """require_auth: a server asking for less (cleartext, md5, none) is refused before the password
     is sent
@@ -279,7 +280,7 @@ def test_h09_require_auth_refuses_less():
         with ScriptedServer(greet=a) as srv:
             later(2, srv.hang_up)
             with within(6), pytest.raises(db.OperationalError):
-                db.connect(**srv.options(password="s3cret-pw", require_auth=ra))
+                dial(**srv.options(password="s3cret-pw", require_auth=ra))
             assert b"s3cret-pw" not in srv.received, ra
     connect(user="u_scram", password="pencil", require_auth="scram-sha-256").close()
     connect(user="u_md5", password="md5-pw", require_auth="md5,scram-sha-256").close()
@@ -288,7 +289,7 @@ def test_h09_require_auth_refuses_less():
         connect(require_auth="bogus")
 
 
-@check(level="beyond", timeout=40)
+@check(level="beyond", timeout=40, loops="either")
 def test_h11_endless_scram_iterations_are_ended():
     """SCRAM iteration count of 2^31-1 (CPU exhaustion): refused, or ended by connect_timeout,
     within 8 s (CVE-2026-42198, RUSTSEC-2026-0179)
@@ -299,7 +300,7 @@ def test_h11_endless_scram_iterations_are_ended():
                 f"""
                 t0 = time.monotonic()
                 try:
-                    db.connect(**{srv.options(password="pencil", connect_timeout=3)!r})
+                    dial(**{srv.options(password="pencil", connect_timeout=3)!r})
                     print("connected")
                 except db.OperationalError as e: print("OE", round(time.monotonic() - t0, 1))
             """,
@@ -310,10 +311,10 @@ def test_h11_endless_scram_iterations_are_ended():
         iterations=100_000
     )  # but a strong, real setting works (PostgreSQL 16 scram_iterations)
     with ScriptedServer(greet=s) as srv:
-        db.connect(**srv.options(password="pencil")).close()
+        dial(**srv.options(password="pencil")).close()
 
 
-@check(timeout=30)
+@check(timeout=30, loops="either")
 def test_h12_every_way_to_authenticate():
     """trust, md5, cleartext, SCRAM, cert, peer-less socket; wrong, missing and empty password:
     OperationalError each
@@ -369,13 +370,13 @@ def test_h13_odd_passwords_log_in():
         connect(user="u_prep", password="ix ix")
     pw = "p@ss w'ord\\\"=%/?:#[]&é漢😀"
     connect(user="u_weird", password=pw).close()
-    db.connect(ext.make_dsn(**base(user="u_weird", password=pw))).close()
+    dial(ext.make_dsn(**base(user="u_weird", password=pw))).close()
     from urllib.parse import quote
 
-    db.connect(
+    dial(
         f"postgresql://u_weird:{quote(pw, safe='')}@127.0.0.1:{PORT}/torture?sslmode=disable"
     ).close()
-    db.connect(
+    dial(
         f"postgresql://127.0.0.1:{PORT}/torture?sslmode=disable&user=u_weird"
         f"&password={quote(pw, safe='')}"
     ).close()
@@ -438,7 +439,7 @@ def test_h15_contradictory_parameters_send_nothing():
             dict(sslnegotiation="direct", sslmode="prefer"),
         ):
             with within(5), pytest.raises((db.ProgrammingError, db.OperationalError)):
-                db.connect(**srv.options(**kw))
+                dial(**srv.options(**kw))
         for dsn in (
             "host=",
             "hostx=1 port=2 nosuch=1",
@@ -450,7 +451,7 @@ def test_h15_contradictory_parameters_send_nothing():
             "host=127.0.0.1 port=1 user='a",
         ):
             with within(5), pytest.raises((db.ProgrammingError, db.OperationalError)):
-                db.connect(dsn)
+                dial(dsn)
         assert not srv.startups
 
 
@@ -485,7 +486,7 @@ def test_h17_broken_tls_ends_in_time():
     ):
         with ScriptedServer(on_ssl=f) as srv:
             with within(8), memory_bound(80), pytest.raises(db.OperationalError):
-                db.connect(**tls_params(srv, sslmode="require", connect_timeout=4))
+                dial(**tls_params(srv, sslmode="require", connect_timeout=4))
 
 
 @check(timeout=20)
@@ -500,5 +501,5 @@ def test_h18_an_error_in_clear_is_not_the_servers_word():
 
     with ScriptedServer(on_ssl=on_ssl) as srv:
         with within(6), pytest.raises(db.OperationalError) as ei:
-            db.connect(**tls_params(srv, sslmode="verify-full"))
+            dial(**tls_params(srv, sslmode="verify-full"))
         assert "evil@example.org" not in str(ei.value), str(ei.value)

@@ -15,7 +15,7 @@ from fixtures.messages import (
 )
 from fixtures.scram import Scram
 from fixtures.scripted_server import ScriptedServer
-from support import check, db, serving, within
+from support import check, db, dial, serving, within
 
 SECRET = "s3cret-pencil"
 
@@ -24,12 +24,12 @@ def refused(on_auth, **options):
     """The client does not get in, soon, and the password does not leave it."""
     with ScriptedServer(greet=on_auth) as srv:
         with within(5), pytest.raises(db.OperationalError) as ei:
-            db.connect(**srv.options(password=SECRET, connect_timeout=3, **options))
+            dial(**srv.options(password=SECRET, connect_timeout=3, **options))
         assert SECRET.encode() not in srv.received
         assert SECRET not in str(ei.value)
 
 
-@check(timeout=60)
+@check(timeout=60, loops="either")
 def test_h10_false_scram_is_refused():
     """SCRAM: foreign nonce, false signature, error or nothing at the end, iteration counts that are
     none, garbled challenges: refused
@@ -53,7 +53,7 @@ def test_h10_false_scram_is_refused():
         refused(Scram(password=SECRET, **fault))
 
 
-@check(level="beyond", timeout=30)
+@check(level="beyond", timeout=30, loops="either")
 def test_h20_an_early_ok_is_refused():
     """AuthenticationOk before the server has proved that it knows the password: refused"""
     names = authentication(10, string("SCRAM-SHA-256") + b"\0")
@@ -76,12 +76,12 @@ def test_h08_a_certificate_without_a_hash_binds_no_channel():
     with ScriptedServer(greet=scram, tls=tls) as srv:
         options = dict(sslmode="require", password=SECRET, channel_binding="require")
         with within(5), pytest.raises(db.OperationalError):
-            db.connect(**srv.options(**options)).close()
+            dial(**srv.options(**options)).close()
         assert scram.mechanism in (None, "SCRAM-SHA-256-PLUS")
         assert SECRET.encode() not in srv.received
 
 
-@check(timeout=30)
+@check(timeout=30, loops="either")
 def test_a16_a_cut_tls_stream_is_never_a_part_of_the_rows():
     """a TLS stream that ends without close_notify, or with it, inside an answer: an error, never a
     part of the rows
@@ -101,7 +101,7 @@ def test_a16_a_cut_tls_stream_is_never_a_part_of_the_rows():
 
             tls = serving("server")
             with ScriptedServer(answers=cut, tls=tls) as srv:
-                conn = db.connect(**srv.options(sslmode="require"))
+                conn = dial(**srv.options(sslmode="require"))
                 conn.autocommit = True
                 cur = conn.cursor()
                 with within(5), pytest.raises(db.OperationalError):

@@ -2,7 +2,7 @@
 
 import os
 
-from support import PORT, base, check, child, connect, db
+from support import PORT, base, check, child, connect, db, dial
 
 SECRET = "Zx9-hush hush'q"
 
@@ -30,7 +30,7 @@ def test_i01_the_password_shows_nowhere():
         base(host="no.such.host.invalid", password=SECRET, connect_timeout=2),
     ):
         try:
-            db.connect(**kw)
+            dial(**kw)
         except db.Error as e:
             text = str(e) + repr(e) + repr(e.args) + repr(getattr(e, "pgerror", ""))
             assert SECRET not in text and "hush" not in text, text
@@ -41,7 +41,7 @@ def test_i01_the_password_shows_nowhere():
         f"postgresql://u:{quote(SECRET, safe='')}@127.0.0.1:1/x",
     ):
         try:
-            db.connect(dsn)
+            dial(dsn)
         except db.Error as e:
             assert "hush" not in str(e), str(e)
 
@@ -54,7 +54,7 @@ def run_conn(env=None, dsn="''", home=None, extra="", files=None, ok=True):
         f"""
         {extra}
         try:
-            c = db.connect({dsn})
+            c = dial({dsn})
             p = c.get_dsn_parameters()
             print("OK", p.get("user"), p.get("dbname"), p.get("host"), p.get("port"),
                   c.info.parameter_status("application_name"))
@@ -142,7 +142,7 @@ def test_i05_environment_variables_are_read():
     p = child(
         """
         import datetime
-        c = db.connect("")
+        c = dial("")
         k = c.cursor()
         def show(n): k.execute("show " + n); return k.fetchone()[0]
         print([show(n) for n in ("statement_timeout", "my.thing", "timezone", "application_name",
@@ -150,9 +150,9 @@ def test_i05_environment_variables_are_read():
         k.execute("select ssl from pg_stat_ssl where pid = pg_backend_pid()"); print(k.fetchone())
         k.execute("select '2024-03-04'::date, 'é'::text, length('é')")
         print(k.fetchone() == (datetime.date(2024, 3, 4), 'é', 1))
-        c2 = db.connect("user=torture sslmode=disable application_name=dsn")
+        c2 = dial("user=torture sslmode=disable application_name=dsn")
         print(c2.info.user, c2.info.parameter_status("application_name"))
-        c3 = db.connect("user=torture", application_name="kw")
+        c3 = dial("user=torture", application_name="kw")
         print(c3.info.parameter_status("application_name"))
     """,
         env=E,
@@ -210,7 +210,7 @@ SECRETIVE = """
         except Exception as e: tell(e)
     for how in {attempts!r}:
         try:
-            c = db.connect(*how[0], **how[1])
+            c = dial(*how[0], **how[1])
             look(c)
             try: c.cursor().execute("select 1/0")
             except db.Error as e: tell(e)
