@@ -328,11 +328,11 @@ def bounded(polled):
     with ScriptedServer(handler=lambda c: c.take(1 << 30)) as srv:
         options = srv.options(connect_timeout=None, operation_timeout=0.7)
 
-        def dial():
+        def attempt():
             c = dial(**options, **how)
             extras.wait_select(c)
 
-        assert 0.5 < waited(None, dial, False) < 3
+        assert 0.5 < waited(None, attempt, False) < 3
 
 
 @ours
