@@ -250,6 +250,25 @@ async def test_a_session_that_is_at_work_is_left_alone(lost):
     assert await was_committed(lost, who, 10) is False
 
 
+async def test_the_password_is_asked_for_again(aconn, server):
+    """It may be a token that ends soon."""
+    if "password" not in server.parameters:
+        pytest.skip("the given server needs no password")
+    calls = []
+
+    async def password():
+        calls.append(1)
+        return server.parameters["password"]
+
+    async with aio.connect(**{**server.parameters, "password": password}) as mine:
+        async with mine.transaction():
+            await mine.fetchval("select txid_current()")
+            who = await identity(mine)
+        before = len(calls)
+        assert await was_committed(mine, who, 10) is True
+        assert len(calls) > before
+
+
 async def test_a_number_of_another_timeline(aconn):
     async with aconn.transaction():
         await aconn.fetchval("select txid_current()")

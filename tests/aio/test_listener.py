@@ -244,6 +244,14 @@ async def test_before_the_beginning(dsn):
     await events.aclose()
 
 
+async def test_over_a_unix_socket(aconn, unix_dsn):
+    async with aio.AsyncListener(unix_dsn, "news", ping_every=0.05) as events:
+        await events.get(timeout=20)
+        assert await events.get(timeout=0.2) is None
+        await notify(aconn, "news", "a")
+        assert await payload(events) == "a"
+
+
 async def test_the_first_attempt_is_the_only_one(dsn):
     for wrong in ({"dbname": "nowhere"}, {"host": "127.0.0.1", "port": 1}):
         began = time.monotonic()

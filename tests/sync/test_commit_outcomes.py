@@ -249,6 +249,25 @@ def test_a_session_that_is_at_work_is_left_alone(lost):
     assert was_committed(lost, who, 10) is False
 
 
+def test_the_password_is_asked_for_again(conn, server):
+    """It may be a token that ends soon."""
+    if "password" not in server.parameters:
+        pytest.skip("the given server needs no password")
+    calls = []
+
+    def password():
+        calls.append(1)
+        return server.parameters["password"]
+
+    with sync.connect(**{**server.parameters, "password": password}) as mine:
+        with mine.transaction():
+            mine.fetchval("select txid_current()")
+            who = identity(mine)
+        before = len(calls)
+        assert was_committed(mine, who, 10) is True
+        assert len(calls) > before
+
+
 def test_a_number_of_another_timeline(conn):
     with conn.transaction():
         conn.fetchval("select txid_current()")

@@ -245,6 +245,14 @@ def test_before_the_beginning(dsn):
     events.close()
 
 
+def test_over_a_unix_socket(conn, unix_dsn):
+    with sync.Listener(unix_dsn, "news", ping_every=0.05) as events:
+        events.get(timeout=20)
+        assert events.get(timeout=0.2) is None
+        notify(conn, "news", "a")
+        assert payload(events) == "a"
+
+
 def test_the_first_attempt_is_the_only_one(dsn):
     for wrong in ({"dbname": "nowhere"}, {"host": "127.0.0.1", "port": 1}):
         began = time.monotonic()

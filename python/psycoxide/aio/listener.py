@@ -286,7 +286,7 @@ class AsyncListener:
             left = SLICE if left is None else min(left, SLICE)
         try:
             await conn._channel.wait_for_messages(max(0.0, left) if left is not None else None)
-        except (OperationalError, InterfaceError) as error:
+        except Error as error:
             self._lose(conn, error)
         if self._arrived:
             self._heard = time.monotonic()
@@ -305,7 +305,7 @@ class AsyncListener:
         except OperationTimeout:
             text = f"the server has not answered for {self._ping_timeout:g} seconds"
             self._lose(conn, OperationalError(text))
-        except (OperationalError, InterfaceError) as error:
+        except Error as error:
             self._lose(conn, error)
 
     def _lose(self, conn: AsyncConnection[Any], error: Exception) -> None:

@@ -266,7 +266,7 @@ class Listener:
         left = SLICE if left is None else min(left, SLICE)
         try:
             conn._channel.wait_for_messages(max(0.0, left) if left is not None else None)
-        except (OperationalError, InterfaceError) as error:
+        except Error as error:
             self._lose(conn, error)
         if self._arrived:
             self._heard = time.monotonic()
@@ -285,7 +285,7 @@ class Listener:
         except OperationTimeout:
             text = f"the server has not answered for {self._ping_timeout:g} seconds"
             self._lose(conn, OperationalError(text))
-        except (OperationalError, InterfaceError) as error:
+        except Error as error:
             self._lose(conn, error)
 
     def _lose(self, conn: Connection[Any], error: Exception) -> None:
