@@ -163,8 +163,11 @@ async def test_a_network_that_falls_silent(aconn, relayed, caplog):
         event = await ajoin(waiting)
         assert event.gap
         assert "has not answered for 0.3 seconds" in str(event.reason)
-        await aconn.execute("notify silent")
-        assert (await next_event(events)).channel == "silent"
+        # On a busy machine it may be late with an answer again.
+        while isinstance(event, aio.Listening):
+            await aconn.execute("notify silent")
+            event = await next_event(events)
+        assert event.channel == "silent"
 
 
 async def test_pings_leave_no_trace(aconn, dsn):

@@ -164,8 +164,11 @@ def test_a_network_that_falls_silent(conn, relayed, caplog):
         event = join(waiting)
         assert event.gap
         assert "has not answered for 0.3 seconds" in str(event.reason)
-        conn.execute("notify silent")
-        assert next_event(events).channel == "silent"
+        # On a busy machine it may be late with an answer again.
+        while isinstance(event, sync.Listening):
+            conn.execute("notify silent")
+            event = next_event(events)
+        assert event.channel == "silent"
 
 
 def test_pings_leave_no_trace(conn, dsn):
