@@ -26,4 +26,5 @@ pytest_plugins = [
     "fixtures.properties",
     "fixtures.push",
     "fixtures.web",
+    "fixtures.shop",
 ]

@@ -9,6 +9,7 @@ what that prints. Before a block, an HTML comment may say more:
 
     <!-- not run: the reason -->   the block is only compiled
     <!-- own process -->           the block is a program of its own
+    <!-- file: NAME -->            the block is this file, which is not run here
     <!-- since Python 3.14 -->     the block is for this version and later ones
     <!-- run: ... -->              code that is run here and not shown
 """
@@ -33,6 +34,7 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NOT_RUN = re.compile(r"<!-- not run: (\S.*?) -->\s*\Z", re.DOTALL)
 _OWN_PROCESS = re.compile(r"<!-- own process -->\s*\Z")
+_FILE = re.compile(r"<!-- file: ([\w.]+) -->\s*\Z")
 _SINCE = re.compile(r"<!-- since Python (\d+)\.(\d+) -->\s*\Z")
 _HIDDEN = re.compile(r"<!-- run:\n(.*?)-->", re.DOTALL)
 
@@ -47,6 +49,7 @@ class Example(NamedTuple):
     not_run: str | None = None
     own_process: bool = False
     since: tuple[int, int] | None = None
+    file: str | None = None
 
 
 def examples(text: str) -> list[Example]:
@@ -61,6 +64,7 @@ def examples(text: str) -> list[Example]:
             continue
         reason = _NOT_RUN.search(between)
         since = _SINCE.search(between)
+        file = _FILE.search(between)
         prints = None
         if language == "python" and index + 1 < len(fences):
             following = fences[index + 1]
@@ -77,14 +81,15 @@ def examples(text: str) -> list[Example]:
                     reason[1] if reason else None,
                     bool(_OWN_PROCESS.search(between)),
                     (int(since[1]), int(since[2])) if since else None,
+                    file[1] if file else None,
                 ),
             )
         )
     for hidden in _HIDDEN.finditer(text):
         line = text.count("\n", 0, hidden.start(1)) + 1
         found.append((hidden.start(), Example("python", hidden[1], line)))
-    markers = len(re.findall(r"<!-- (?:not run|own process|since|run:)", text))
-    used = sum(1 for _, e in found if e.not_run or e.own_process or e.since) + len(
+    markers = len(re.findall(r"<!-- (?:not run|own process|since|run:|file:)", text))
+    used = sum(1 for _, e in found if e.not_run or e.own_process or e.since or e.file) + len(
         _HIDDEN.findall(text)
     )
     if markers != used:
@@ -101,7 +106,7 @@ def run(example: Example, page: str, namespace: dict[str, Any]) -> None:
         return
     # Empty lines in front, so that a traceback has the page's line numbers.
     code = compiled("\n" * (example.line - 1) + example.source, page, "exec")
-    if example.not_run:
+    if example.not_run or example.file:
         return
     if example.prints is None:
         execute(code, namespace)

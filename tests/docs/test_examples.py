@@ -6,14 +6,12 @@ without further ado, as the pages do: host, port and password come from the envi
 
 from __future__ import annotations
 
-import os
+import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fixtures.connections import end_sessions
 
 import psycoxide
 
@@ -64,57 +62,17 @@ NEEDS = {
 }
 
 
-@pytest.fixture(scope="session")
-def role(dsn: str) -> Iterator[dict[str, str]]:
-    """The superuser `me`, as environment variables; gone after the session."""
-    conn = psycoxide.connect(dsn)
-    conn.autocommit = True
-    cur = conn.cursor()
-    cur.execute(
-        "select exists (select from pg_database where datname = 'shop')"
-        " or exists (select from pg_roles where rolname = 'me')"
-    )
-    if cur.fetchone() == (True,):
-        pytest.skip("the given server has a database `shop` or a role `me` of its own")
-    cur.execute("select rolsuper from pg_roles where rolname = current_user")
-    if cur.fetchone() != (True,):
-        pytest.skip("the given role may not make the role and the databases of the pages")
-    cur.execute("create role me superuser login password 'a secret'")
-    known = conn.get_dsn_parameters()
-    yield {
-        "PGHOST": known["host"],
-        "PGPORT": known["port"],
-        "PGUSER": "me",
-        "PGPASSWORD": "a secret",
-        "PGDATABASE": "shop",
-    }
-    cur.execute("drop role me")
-    conn.close()
-
-
 @pytest.fixture
-def surroundings(
-    dsn: str, role: dict[str, str], request: pytest.FixtureRequest
-) -> Iterator[dict[str, str]]:
+def surroundings(dsn: str, request: pytest.FixtureRequest) -> dict[str, str]:
     """The environment of one page, with an empty database."""
-    conn = psycoxide.connect(dsn)
-    conn.autocommit = True
-    cur = conn.cursor()
     condition, words = NEEDS.get(request.node.callspec.params["page"].name, ("true", ""))
-    cur.execute(f"select {condition}")
-    if cur.fetchone() != (True,):
-        pytest.skip(f"the server lacks what the page needs: {words}")
-    cur.execute("create database shop owner me")
-    env = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    yield {**env, **role, "TZ": "UTC", "PYTHONWARNINGS": "error::DeprecationWarning:__main__"}
-    # A page that failed may have left a session or a slot, which would keep the database.
-    end_sessions(cur, "shop")
-    cur.execute(
-        "select pg_drop_replication_slot(slot_name) from pg_replication_slots"
-        " where database = 'shop'"
-    )
-    cur.execute("drop database shop")
-    conn.close()
+    with contextlib.closing(psycoxide.connect(dsn)) as conn:
+        cur = conn.cursor()
+        cur.execute(f"select {condition}")
+        if cur.fetchone() != (True,):
+            pytest.skip(f"the server lacks what the page needs: {words}")
+    env = request.getfixturevalue("shop")
+    return {**env, "TZ": "UTC", "PYTHONWARNINGS": "error::DeprecationWarning:__main__"}
 
 
 def run(page: Path, surroundings: dict[str, str], cwd: Path, *line: str) -> None:

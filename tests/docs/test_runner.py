@@ -114,6 +114,15 @@ def test_a_block_for_later_versions_is_left_out_before() -> None:
         run(example, "page.md", {})
 
 
+def test_a_block_that_is_a_file_is_only_compiled() -> None:
+    (example,) = examples("<!-- file: one.py -->\n" + block("python", "1 / 0"))
+    assert example.file == "one.py"
+    run(example, "page.md", {})
+    (example,) = examples("<!-- file: one.py -->\n" + block("python", "1 /"))
+    with pytest.raises(SyntaxError):
+        run(example, "page.md", {})
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -121,6 +130,7 @@ def test_a_block_for_later_versions_is_left_out_before() -> None:
         "<!-- not run: why -->\nwords between\n" + block("python", "1"),
         "<!-- own process -->\n" + block("sh", "ls"),
         "<!-- since 3.14 -->\n" + block("python", "1"),
+        "<!-- file: folder/one.py -->\n" + block("python", "1"),
     ],
 )
 def test_a_marker_that_marks_nothing_is_an_error(text: str) -> None:
