@@ -8,7 +8,16 @@ import pytest
 from fixtures.steps import soon  # only in aio
 
 import psycoxide
-from psycoxide import extras
+from psycoxide import extensions, extras
+
+
+@pytest.fixture(autouse=True)
+def _registries():
+    """The adapters of the process, put back: `register_hstore()` adds one of dict."""
+    before = dict(extensions.adapters)
+    yield
+    extensions.adapters.clear()
+    extensions.adapters.update(before)
 
 
 @pytest.fixture

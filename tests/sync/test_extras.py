@@ -5,7 +5,16 @@ from __future__ import annotations
 
 import pytest
 
-from psycoxide import extras
+from psycoxide import extensions, extras
+
+
+@pytest.fixture(autouse=True)
+def _registries():
+    """The adapters of the process, put back: `register_hstore()` adds one of dict."""
+    before = dict(extensions.adapters)
+    yield
+    extensions.adapters.clear()
+    extensions.adapters.update(before)
 
 
 @pytest.fixture
