@@ -5,30 +5,27 @@ from __future__ import annotations
 import sys
 import time
 from types import CodeType
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 # How a connection stands: what `Channel.standing()` returns.
 READY, TRANSACTION, DRAINING, BUSY, CLOSED = range(5)
 
 
-class Place(NamedTuple):
-    """Where in the program a connection was borrowed."""
+# Where in the program a connection was borrowed: the code, and how far that had run.
+Place: TypeAlias = tuple[CodeType, int]
 
-    code: CodeType
-    instruction: int
 
-    @classmethod
-    def of_caller(cls) -> Place:
-        """Where the function that asks was called."""
-        frame = sys._getframe(2)
-        return cls(frame.f_code, frame.f_lasti)
+def caller() -> Place:
+    """Where the function that asks was called."""
+    frame = sys._getframe(2)
+    return frame.f_code, frame.f_lasti
 
-    def __str__(self) -> str:
-        line = self.code.co_firstlineno
-        for start, end, found in self.code.co_lines():
-            if start <= self.instruction < end and found is not None:
-                line = found
-        return f"{self.code.co_filename}:{line}, in {self.code.co_name}()"
+
+def described(place: Place) -> str:
+    """The file, the line and the function."""
+    code, instruction = place
+    lines = (n for start, end, n in code.co_lines() if start <= instruction < end and n is not None)
+    return f"{code.co_filename}:{next(lines, code.co_firstlineno)}, in {code.co_name}()"
 
 
 class Member:
@@ -64,8 +61,8 @@ class Member:
 
     def report(self) -> str:
         """Who holds it, and since when."""
-        seconds = time.monotonic() - self.lent_at
-        return f"{self.borrower or 'unknown'}, {seconds:.1f} s ago"
+        place = "an unknown place" if self.borrower is None else described(self.borrower)
+        return f"{place}, {time.monotonic() - self.lent_at:.1f} s ago"
 
 
 class Request:

@@ -16,7 +16,7 @@ _Conn = TypeVar("_Conn", bound="AsyncConnection[Any]")
 class AsyncBorrowing(Generic[_Conn]):
     """The block in which a connection is borrowed: see `AsyncConnectionPool.connection()`."""
 
-    __slots__ = ("_connection", "_place", "_pool", "_timeout")
+    __slots__ = ("_connection", "_lent_at", "_place", "_pool", "_timeout")
 
     def __init__(
         self, pool: AsyncConnectionPool[_Conn], timeout: float | None, place: Place
@@ -25,6 +25,7 @@ class AsyncBorrowing(Generic[_Conn]):
         self._timeout = timeout
         self._place = place
         self._connection: _Conn | None = None
+        self._lent_at = 0.0
 
     async def __aenter__(self) -> _Conn:
         pool = self._pool
@@ -32,6 +33,8 @@ class AsyncBorrowing(Generic[_Conn]):
         if connection is None:
             connection = await pool._lend(self._timeout, self._place)
         self._connection = connection
+        if (member := connection._member) is not None:
+            self._lent_at = member.lent_at
         return connection
 
     async def __aexit__(
@@ -41,13 +44,20 @@ class AsyncBorrowing(Generic[_Conn]):
         traceback: TracebackType | None,
     ) -> None:
         connection, self._connection = self._connection, None
-        if connection is None:
+        if connection is None or (member := connection._member) is None:
             return
+        # Its close() may have given it back, and another block has it now.
+        if member.lent_at != self._lent_at:
+            return
+        if exc is not None or not self._pool._take_back_at_once(connection, member):
+            await self._end(connection, exc)
+
+    async def _end(self, connection: _Conn, exc: BaseException | None) -> None:
+        pool = self._pool
         try:
             if exc is not None:
-                self._pool._note(connection, exc)
-            if not connection.autocommit and exc_type is not GeneratorExit:
+                pool._note(connection, exc)
+            if not connection.autocommit and not isinstance(exc, GeneratorExit):
                 await connection._end_transaction(exc)
         finally:
-            if connection._pool is self._pool:
-                self._pool._take_back(connection)
+            pool._take_back(connection)

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from psycoxide._pooling.member import Place
+from psycoxide._pooling.member import Place, caller
 from psycoxide.aio.retrying import AsyncRetrying
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class AsyncStatements(Generic[_Conn]):
         self, query: Query, params: Vars = None, *, timeout: float | None = None
     ) -> AsyncCursor[Any]:
         """Run a query, and return a cursor with its result, as `AsyncConnection.execute()`."""
-        async with self._borrow(None, Place.of_caller()) as conn:
+        async with self._borrow(None, caller()) as conn:
             return await conn.execute(query, params, timeout=timeout)
 
     async def executemany(
@@ -50,7 +50,7 @@ class AsyncStatements(Generic[_Conn]):
         timeout: float | None = None,
     ) -> AsyncCursor[Any]:
         """Run a query once for each of many parameters, as `AsyncConnection.executemany()`."""
-        async with self._borrow(None, Place.of_caller()) as conn:
+        async with self._borrow(None, caller()) as conn:
             return await conn.executemany(query, params_seq, returning=returning, timeout=timeout)
 
     @overload
@@ -75,7 +75,7 @@ class AsyncStatements(Generic[_Conn]):
         timeout: float | None = None,
     ) -> list[Any]:
         """Run a query and return all of its rows, as `AsyncConnection.fetch()`."""
-        async with self._borrow(None, Place.of_caller()) as conn:
+        async with self._borrow(None, caller()) as conn:
             factory = conn.row_factory if row_factory is None else row_factory
             return await conn.fetch(query, params, row_factory=factory, timeout=timeout)
 
@@ -101,7 +101,7 @@ class AsyncStatements(Generic[_Conn]):
         timeout: float | None = None,
     ) -> Any:
         """Run a query and return its first row, as `AsyncConnection.fetchrow()`."""
-        async with self._borrow(None, Place.of_caller()) as conn:
+        async with self._borrow(None, caller()) as conn:
             factory = conn.row_factory if row_factory is None else row_factory
             return await conn.fetchrow(query, params, row_factory=factory, timeout=timeout)
 
@@ -109,7 +109,7 @@ class AsyncStatements(Generic[_Conn]):
         self, query: Query, params: Vars = None, *, timeout: float | None = None
     ) -> Any:
         """Run a query and return its first value, as `AsyncConnection.fetchval()`."""
-        async with self._borrow(None, Place.of_caller()) as conn:
+        async with self._borrow(None, caller()) as conn:
             return await conn.fetchval(query, params, timeout=timeout)
 
     def retrying(self, **options: Unpack[RetryingOptions]) -> AsyncRetrying[_Conn]:

@@ -17,13 +17,14 @@ _Conn = TypeVar("_Conn", bound="Connection[Any]")
 class Borrowing(Generic[_Conn]):
     """The block in which a connection is borrowed: see `ConnectionPool.connection()`."""
 
-    __slots__ = ("_connection", "_place", "_pool", "_timeout")
+    __slots__ = ("_connection", "_lent_at", "_place", "_pool", "_timeout")
 
     def __init__(self, pool: ConnectionPool[_Conn], timeout: float | None, place: Place) -> None:
         self._pool = pool
         self._timeout = timeout
         self._place = place
         self._connection: _Conn | None = None
+        self._lent_at = 0.0
 
     def __enter__(self) -> _Conn:
         pool = self._pool
@@ -31,6 +32,8 @@ class Borrowing(Generic[_Conn]):
         if connection is None:
             connection = pool._lend(self._timeout, self._place)
         self._connection = connection
+        if (member := connection._member) is not None:
+            self._lent_at = member.lent_at
         return connection
 
     def __exit__(
@@ -40,13 +43,20 @@ class Borrowing(Generic[_Conn]):
         traceback: TracebackType | None,
     ) -> None:
         connection, self._connection = self._connection, None
-        if connection is None:
+        if connection is None or (member := connection._member) is None:
             return
+        # Its close() may have given it back, and another block has it now.
+        if member.lent_at != self._lent_at:
+            return
+        if exc is not None or not self._pool._take_back_at_once(connection, member):
+            self._end(connection, exc)
+
+    def _end(self, connection: _Conn, exc: BaseException | None) -> None:
+        pool = self._pool
         try:
             if exc is not None:
-                self._pool._note(connection, exc)
-            if not connection.autocommit and exc_type is not GeneratorExit:
+                pool._note(connection, exc)
+            if not connection.autocommit and not isinstance(exc, GeneratorExit):
                 connection._end_transaction(exc)
         finally:
-            if connection._pool is self._pool:
-                self._pool._take_back(connection)
+            pool._take_back(connection)

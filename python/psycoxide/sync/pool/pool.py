@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from psycoxide._exceptions import Error, OperationalError, PoolClosed, PoolTimeout
 from psycoxide._pooling import threads as jobs, threads as stock
 from psycoxide._pooling.forks import pools
-from psycoxide._pooling.member import READY, Member, Place, Request
+from psycoxide._pooling.member import READY, Member, Place, Request, caller
 from psycoxide._pooling.settings import Settings, default_name, sizes
 from psycoxide.sync.connection import Connection
 from psycoxide.sync.pool.block import Borrowing
@@ -162,13 +162,11 @@ class ConnectionPool(Statements[_Conn]):
 
         Its `__cause__` is why they could not be opened, if that is known.
         """
-        upkeep = self._checked()
+        self._checked()
         waiter = jobs.new_waiter()
         self._stock.wait_filled(waiter)
         if not self._done(waiter, timeout):
-            raise self._timed_out(
-                f"the pool {self.name!r} is not filled after {timeout:g} s", upkeep
-            )
+            raise self._timed_out(f"the pool is not filled after {timeout:g} s")
 
     def _done(self, waiter: Any, timeout: float) -> bool:
         """Waits for what is no connection. Returns false after `timeout` seconds."""
@@ -224,22 +222,22 @@ class ConnectionPool(Statements[_Conn]):
         Raises PoolTimeout after `timeout` seconds, those of the pool by default; PoolClosed;
         TooManyRequests.
         """
-        return Borrowing(self, timeout, Place.of_caller())
+        return Borrowing(self, timeout, caller())
 
     def _borrow(self, timeout: float | None, place: Place) -> Borrowing[_Conn]:
         return Borrowing(self, timeout, place)
 
     def getconn(self, timeout: float | None = None) -> _Conn:
         """Borrow a connection, which `putconn()` gives back. Raises what `connection()` raises."""
-        place = Place.of_caller()
+        place = caller()
         return self._lend_at_once(place) or self._lend(timeout, place)
 
     def _lend_at_once(self, place: Place) -> _Conn | None:
         """A connection that can be lent without a wait, if there is one."""
-        now = time.monotonic()
         idle = self._stock.idle
-        if not idle or idle[-1].good_until <= now:
+        if not idle:
             return None
+        now = time.monotonic()
         member = self._stock.take(now, place)
         if member is None:
             return None
@@ -261,19 +259,28 @@ class ConnectionPool(Statements[_Conn]):
     def _lend(self, timeout: float | None, place: Place) -> _Conn:
         """A connection that can be lent, for which the caller waits."""
         upkeep = self._checked()
+        stock = self._stock
         seconds = self._settings.timeout if timeout is None else timeout
-        until = time.monotonic() + seconds
+        now = time.monotonic()
+        until = now + seconds
         while True:
-            waiter = jobs.new_waiter()
-            now = time.monotonic()
-            member = self._stock.take_or_wait(waiter, Request(now, until, place))
+            waiter: Any = jobs.new_waiter()
+            member = stock.take_or_wait(waiter, Request(now, until, place))
             if member is None:
-                member = self._waited(waiter, upkeep, seconds, until)
+                if stock.size < stock.max_size:
+                    upkeep.fill()
+                try:
+                    member = waiter.wait(until)
+                except BaseException:
+                    self._leave(waiter, upkeep)
+                    raise
+                member = self._came(member, waiter, seconds)
                 if self._settings.check is None:
                     # Its last borrower has just used it.
                     return self._lent(member)
             if upkeep.is_good(member, until):
                 return self._lent(member)
+            now = time.monotonic()
 
     def _checked(self) -> Upkeep:
         """The upkeep of an open pool, which follows its user to another event loop."""
@@ -281,22 +288,15 @@ class ConnectionPool(Statements[_Conn]):
             raise PoolClosed(f"the pool {self.name!r} is closed")
         if self._upkeep is None and not self._opens:
             raise PoolClosed(f"the pool {self.name!r} is not open yet")
-        return self._start()
+        return self._upkeep or self._start()
 
-    def _waited(self, waiter: Any, upkeep: Upkeep, seconds: float, until: float) -> Member:
-        """The connection that comes for a waiter."""
-        upkeep.fill()
-        try:
-            found = waiter.wait(until)
-        except BaseException:
-            self._leave(waiter, upkeep)
-            raise
-        if found is None and not self._stock.withdraw(waiter, time.monotonic()):
+    def _came(self, member: Member | None, waiter: Any, seconds: float) -> Member:
+        """What came for a waiter. Raises PoolTimeout if it was nothing."""
+        if member is None and not self._stock.withdraw(waiter, time.monotonic()):
             # It may have come in the last moment.
-            found = waiter.result()
-        if found is None:
-            raise self._timed_out(f"no connection within {seconds:g} s", upkeep)
-        member: Member = found
+            member = waiter.result()
+        if member is None:
+            raise self._timed_out(f"no connection within {seconds:g} s")
         return member
 
     def _leave(self, waiter: Any, upkeep: Upkeep) -> None:
@@ -309,14 +309,15 @@ class ConnectionPool(Statements[_Conn]):
             member.connection.terminate()
             upkeep.fill()
 
-    def _timed_out(self, text: str, upkeep: Upkeep) -> PoolTimeout:
+    def _timed_out(self, text: str) -> PoolTimeout:
         stock = self._stock
         error = PoolTimeout(
             f"{text}: pool {self.name!r} has {stock.size} connections of {stock.max_size:g}, "
             f"{stock.opening} of them are being opened, {len(stock.lent)} are lent"
             f"{stock.holders()}"
         )
-        error.__cause__ = upkeep.last_error
+        if self._upkeep is not None:
+            error.__cause__ = self._upkeep.last_error
         return error
 
     # ---- taking back ----------------------------------------------------------------------------
@@ -333,15 +334,9 @@ class ConnectionPool(Statements[_Conn]):
             raise ValueError(f"pool {self.name!r} cannot take a connection {whose}: {conn!r}")
         self._take_back(conn)
 
-    def _take_back(self, connection: _Conn) -> None:
-        member = connection._member
-        connection._pool = connection._member = None
-        upkeep, settings = self._upkeep, self._settings
-        if member is None or upkeep is None:
-            # The process was forked meanwhile.
-            connection.terminate()
-            return
-        member.connection = connection
+    def _take_back_at_once(self, connection: _Conn, member: Member) -> bool:
+        """Takes a connection back on which nothing is left to do. Returns whether it was one."""
+        stock, settings = self._stock, self._settings
         now = time.monotonic()
         if (
             connection._channel.standing() != READY
@@ -349,14 +344,31 @@ class ConnectionPool(Statements[_Conn]):
             or member.doubtful
             or connection._listens
             or settings.reset is not None
-            or member not in self._stock.lent
+            or member not in stock.lent
         ):
-            upkeep.take_back(member)
-            return
+            return False
+        connection._pool = connection._member = None
+        member.connection = connection
         member.good_until = settings.good_until(now, member.expires_at)
-        if not self._stock.give(member, now):
+        if not stock.give(member, now):
             connection.terminate()
-            upkeep.fill()
+            if self._upkeep is not None:
+                self._upkeep.fill()
+        return True
+
+    def _take_back(self, connection: _Conn) -> None:
+        """Takes a connection back, whatever is left to do on it."""
+        member = connection._member
+        if member is None or self._take_back_at_once(connection, member):
+            return
+        connection._pool = connection._member = None
+        member.connection = connection
+        upkeep = self._upkeep
+        if upkeep is None:
+            # The process was forked meanwhile.
+            connection.terminate()
+            return
+        upkeep.take_back(member)
 
     def _note(self, connection: _Conn, exc: BaseException) -> None:
         """An exception leaves the block: it may be about the server, not only this connection."""
@@ -377,7 +389,7 @@ class ConnectionPool(Statements[_Conn]):
     def check(self) -> None:
         """Look whether the idle connections work, and replace those that do not."""
         upkeep = self._checked()
-        place = Place.of_caller()
+        place = caller()
         looked: set[Member] = set()
         self._stock.suspect()
         for _ in range(len(self._stock.idle)):

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from psycoxide._pooling.member import Place
+from psycoxide._pooling.member import Place, caller
 from psycoxide.sync.retrying import Retrying
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Statements(Generic[_Conn]):
         self, query: Query, params: Vars = None, *, timeout: float | None = None
     ) -> Cursor[Any]:
         """Run a query, and return a cursor with its result, as `Connection.execute()`."""
-        with self._borrow(None, Place.of_caller()) as conn:
+        with self._borrow(None, caller()) as conn:
             return conn.execute(query, params, timeout=timeout)
 
     def executemany(
@@ -49,7 +49,7 @@ class Statements(Generic[_Conn]):
         timeout: float | None = None,
     ) -> Cursor[Any]:
         """Run a query once for each of many parameters, as `Connection.executemany()`."""
-        with self._borrow(None, Place.of_caller()) as conn:
+        with self._borrow(None, caller()) as conn:
             return conn.executemany(query, params_seq, returning=returning, timeout=timeout)
 
     @overload
@@ -74,7 +74,7 @@ class Statements(Generic[_Conn]):
         timeout: float | None = None,
     ) -> list[Any]:
         """Run a query and return all of its rows, as `Connection.fetch()`."""
-        with self._borrow(None, Place.of_caller()) as conn:
+        with self._borrow(None, caller()) as conn:
             factory = conn.row_factory if row_factory is None else row_factory
             return conn.fetch(query, params, row_factory=factory, timeout=timeout)
 
@@ -100,13 +100,13 @@ class Statements(Generic[_Conn]):
         timeout: float | None = None,
     ) -> Any:
         """Run a query and return its first row, as `Connection.fetchrow()`."""
-        with self._borrow(None, Place.of_caller()) as conn:
+        with self._borrow(None, caller()) as conn:
             factory = conn.row_factory if row_factory is None else row_factory
             return conn.fetchrow(query, params, row_factory=factory, timeout=timeout)
 
     def fetchval(self, query: Query, params: Vars = None, *, timeout: float | None = None) -> Any:
         """Run a query and return its first value, as `Connection.fetchval()`."""
-        with self._borrow(None, Place.of_caller()) as conn:
+        with self._borrow(None, caller()) as conn:
             return conn.fetchval(query, params, timeout=timeout)
 
     def retrying(self, **options: Unpack[RetryingOptions]) -> Retrying[_Conn]:

@@ -215,9 +215,11 @@ class Upkeep:
             logger.warning("pool %r closes a connection: %s", self._name, str(error).strip())
             usable = False
         except BaseException:
+            # The event loop ends, perhaps: nothing new is begun.
             if member in self._mending:
                 self._mending.remove(member)
-                self.discard(member)
+                member.connection.terminate()
+                self._stock.retire(member, time.monotonic())
             raise
         if member not in self._mending:
             # The event loop was another one meanwhile.
