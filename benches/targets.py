@@ -86,10 +86,16 @@ TARGETS: dict[str, float] = {
     "sa_insert": 1.7,
     "sa_aio_one": 1.3,
     "sa_aio_many": 2,
+    # In comparison with asyncpg's pool, and twice with psycopg's.
+    "pool_tasks": 2,
+    "pool_tasks_psycopg": 5,
+    "pool_threads": 3,
 }
 
 # What is hoped for beyond that, in comparison with asyncpg on uvloop and on asyncio's loop.
 HOPES: dict[str, float] = {
+    "pool_tasks": 4,
+    "pool_tasks_psycopg": 8,
     "aio_ten": 2.2,
     "aio_ten_asyncio": 3.5,
     "aio_one": 2,

@@ -10,6 +10,7 @@ from . import (
     encrypted,
     fetching,
     other,
+    pools,
     roundtrips,
     rowwise,
     web,
@@ -35,6 +36,7 @@ themes = (
     awaited,
     alchemy,
     web,
+    pools,
 )
 for theme in themes:
     name = theme.__name__.rsplit(".", 1)[1]
