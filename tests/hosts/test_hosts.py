@@ -18,6 +18,7 @@ from fixtures.messages import failure, message
 from fixtures.scripted_server import Ended, Session
 
 import psycoxide
+from psycoxide import sync
 
 ATTRIBUTES = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
 OS_USER = pwd.getpwuid(os.geteuid()).pw_name
@@ -215,6 +216,24 @@ def test_load_is_balanced(pair):
     assert found == set(pair.ports)
     given["target_session_attrs"] = "prefer-standby"
     assert {reached(psycoxide, given) for _ in range(10)} == {pair.names["S"]}
+
+
+def test_a_pool_whose_name_leads_to_another_server_now(pair):
+    """An error about a standby makes it replace all connections."""
+    leads_to = [pair.names["S"]]
+    with sync.ConnectionPool(kwargs=lambda: options(*leads_to), min_size=2, max_size=2) as pool:
+        pool.wait()
+        leads_to[:] = [pair.names["P"]]
+        assert pool.fetchval("select pg_is_in_recovery()")
+        with pytest.raises(psycoxide.errors.ReadOnlySqlTransaction):
+            pool.execute("create table never ()")
+        until = time.monotonic() + 20
+        while pool.fetchval("select pg_is_in_recovery()"):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        with pool.connection() as one, pool.connection() as two:
+            assert not any(c.fetchval("select pg_is_in_recovery()") for c in (one, two))
+        assert pool.get_stats()["connections_num"] == 4
 
 
 def test_every_address_of_a_name(primary, refusing):
