@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from fixtures import clusters
 from fixtures.tasks import aeventually, agather, ajoin, asleep, aspawn
 
 import psycoxide
@@ -210,6 +211,36 @@ async def test_an_error_about_read_only(dsn):
                 await lent.execute("create table never (n integer)")
         await aeventually(lambda: available(pool) == 2)
         assert pool.get_stats()["connections_num"] == 2
+
+
+@pytest.fixture(scope="module")
+def primary():
+    with clusters.fresh() as found:
+        yield found
+
+
+async def test_a_restarted_server(primary):
+    async with aio.AsyncConnectionPool(primary.server.dsn, min_size=2) as pool:
+        await pool.wait()
+        primary.restart()
+        assert await pool.fetchval("select 1") == 1
+        await aeventually(lambda: available(pool) == 2)
+
+
+async def test_a_primary_that_became_another_one(primary):
+    """Connections lead to what is a standby now; new ones, by the same name, to the primary."""
+    with clusters.standby_of(primary) as standby:
+        where = standby.server.dsn
+        async with aio.AsyncConnectionPool(lambda: where, min_size=3) as pool:
+            await pool.wait()
+            where = primary.server.dsn
+            with pytest.raises(psycoxide.errors.ReadOnlySqlTransaction):
+                await pool.execute("create table moved (n integer)")
+            await aeventually(lambda: pool.get_stats()["connections_num"] == 6)
+            await pool.execute("create table moved (n integer)")
+            await aeventually(lambda: available(pool) == 3)
+        async with aio.connect(where) as conn:
+            await conn.execute("drop table moved")
 
 
 # ---- with time ----------------------------------------------------------------------------------

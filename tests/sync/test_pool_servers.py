@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from fixtures import clusters
 from fixtures.tasks import eventually, gather, join, sleep, spawn
 
 import psycoxide
@@ -211,6 +212,36 @@ def test_an_error_about_read_only(dsn):
                 lent.execute("create table never (n integer)")
         eventually(lambda: available(pool) == 2)
         assert pool.get_stats()["connections_num"] == 2
+
+
+@pytest.fixture(scope="module")
+def primary():
+    with clusters.fresh() as found:
+        yield found
+
+
+def test_a_restarted_server(primary):
+    with sync.ConnectionPool(primary.server.dsn, min_size=2) as pool:
+        pool.wait()
+        primary.restart()
+        assert pool.fetchval("select 1") == 1
+        eventually(lambda: available(pool) == 2)
+
+
+def test_a_primary_that_became_another_one(primary):
+    """Connections lead to what is a standby now; new ones, by the same name, to the primary."""
+    with clusters.standby_of(primary) as standby:
+        where = standby.server.dsn
+        with sync.ConnectionPool(lambda: where, min_size=3) as pool:
+            pool.wait()
+            where = primary.server.dsn
+            with pytest.raises(psycoxide.errors.ReadOnlySqlTransaction):
+                pool.execute("create table moved (n integer)")
+            eventually(lambda: pool.get_stats()["connections_num"] == 6)
+            pool.execute("create table moved (n integer)")
+            eventually(lambda: available(pool) == 3)
+        with sync.connect(where) as conn:
+            conn.execute("drop table moved")
 
 
 # ---- with time ----------------------------------------------------------------------------------
