@@ -5,7 +5,7 @@
 #   make test     Rust and Python tests on a throwaway PostgreSQL 15, lint, type checks
 #
 #   make setup    what the tests want of the system: says first what it installs; needs root
-#   make push     a web page of what is NOTIFYed, on gevent       (PORT=8000)
+#   make push     a web page of what is NOTIFYed, on gevent or asyncio  (ASYNCIO=1 PORT=8000)
 #   make web      a web page of seats that are taken, on asyncio  (PORT=8000)
 #   make bench    ratios against psycopg2 and its other peers    (BENCH=all REPS=7 PROCESSORS=1 ASLEEP=1)
 #   make bench-growth  how the time grows with the size; slopes
@@ -64,6 +64,7 @@ REPS ?= 5
 PROCESSORS ?=
 ASLEEP ?=
 NEXT ?=
+ASYNCIO ?=
 SMOKE_PYTHONS ?= 3.10 3.13
 SETUP ?=
 MAY_UPGRADE ?=
@@ -138,7 +139,7 @@ server: $(STAMPS)/demo $(STAMPS)/native
 # Ctrl-C is how this one ends: nothing that make should report.
 push: $(STAMPS)/push $(STAMPS)/native
 	@trap : INT; $(SERVER) --server embedded -- \
-		$(PY) examples/push $(if $(PORT),--port $(PORT)) || test $$? -eq 130
+		$(PY) examples/push $(if $(ASYNCIO),--asyncio) $(if $(PORT),--port $(PORT)) || test $$? -eq 130
 
 web: $(STAMPS)/web $(STAMPS)/native
 	@trap : INT; $(SERVER) --server embedded -- \

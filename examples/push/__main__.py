@@ -1,37 +1,32 @@
 """A web page that shows a square for each NOTIFY: `make push`, or `python examples/push` with DSN.
 
-python examples/push [--host 127.0.0.1] [--port 8000] [--history 500]
+python examples/push [--asyncio] [--host 127.0.0.1] [--port 8000] [--history 500]
 """
 
 from __future__ import annotations
 
 import argparse
 import errno
+import importlib
+import logging
 import os
 import shlex
 import shutil
-import signal
+import socket
 import sys
 
-import channel
-import gevent
-import green
-from gevent.event import Event
-from gevent.pywsgi import WSGIServer
-from hub import Hub
-from web import Site
+from channel import CHANNEL, log
 
 import psycoxide
 
 PORT = 8000
-# Seconds that running answers may take once we are told to stop.
-GRACE = 0.5
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--asyncio", action="store_true", help="on asyncio, and not on gevent")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at")
     parser.add_argument("--port", type=int, help=f"by default {PORT}, or a free one if it is taken")
     parser.add_argument("--history", type=int, default=500, help="squares that are remembered")
@@ -49,47 +44,33 @@ def main() -> int:
         print(f"DSN cannot be read: {error}", file=sys.stderr)
         return 2
 
-    green.install()
-    hub = Hub(options.history)
-    site = Site(hub, lambda colour: channel.notify(dsn, colour))
+    server = importlib.import_module(f"with_{'asyncio' if options.asyncio else 'gevent'}.server")
+    logging.basicConfig(format="[push] %(message)s", level=logging.INFO)
     try:
-        server = serve(site, options.host, options.port)
+        listening = listen(options.host, options.port)
     except OSError as error:
         print(f"cannot listen at {options.host}: {error.strerror or error}", file=sys.stderr)
         return 2
-    greet(f"http://{options.host}:{server.server_port}/", dsn)
-
-    stop = Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        gevent.signal_handler(number, stop.set)
-    listener = gevent.spawn(channel.listen, dsn, hub, tell)
-    listener.link(lambda _greenlet: stop.set())
-    stop.wait()
-
-    failed = listener.dead
-    server.close()
-    hub.close()
-    server.stop(GRACE)
-    listener.kill()
-    tell("stopped")
-    return 1 if failed else 0
+    greet(f"http://{options.host}:{listening.getsockname()[1]}/", dsn)
+    code: int = server.run(listening, dsn, options.history)
+    log.info("stopped")
+    return code
 
 
-def serve(site: Site, host: str, port: int | None) -> WSGIServer:
-    """A server that takes connections at this port or, without one, at the first free port."""
-    server = WSGIServer((host, PORT if port is None else port), site, log=None)
+def listen(host: str, port: int | None) -> socket.socket:
+    """A socket that takes connections at this port or, without one, at the first free port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        server.start()
+        return socket.create_server((host, PORT if port is None else port), family=family)
     except OSError as error:
         if port is not None or error.errno != errno.EADDRINUSE:
             raise
-        return serve(site, host, 0)
-    return server
+        return listen(host, 0)
 
 
 def greet(url: str, dsn: str) -> None:
     """Print the page's address and the commands to type."""
-    statement = f"notify {channel.CHANNEL}, 'red'"
+    statement = f"notify {CHANNEL}, 'red'"
     state = os.environ.get("PSYCOXIDE_TEST_SERVER")
     psql = os.environ.get("PSYCOXIDE_TEST_PSQL") or shutil.which("psql") or "psql"
     if not state:
@@ -105,10 +86,6 @@ def greet(url: str, dsn: str) -> None:
         lines.append(("restart", f"{shlex.join(restart)}   (the page carries on)"))
     lines.append(("stop", "Ctrl-C"))
     print("\n" + "\n".join(f"  {name:<8} {text}" for name, text in lines) + "\n", flush=True)
-
-
-def tell(text: str) -> None:
-    print(f"[push] {text}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

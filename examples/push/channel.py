@@ -1,84 +1,73 @@
-"""The channel: one connection that LISTENs, for as long as the program runs, and NOTIFY."""
+"""The channel: what comes over it, whether it is there, and how long to wait for the server.
+
+Nothing in here waits: `with_gevent/` and `with_asyncio/` do.
+"""
 
 from __future__ import annotations
 
+import logging
 import random
-from collections.abc import Callable
+from typing import Any
 
-import gevent
-import green
-from colour import Colour, NotAColour, brief, parse
-from gevent.lock import BoundedSemaphore
-from gevent.socket import wait_read
+from colour import NotAColour, brief, parse
 from hub import Hub
 
 import psycoxide
 
 CHANNEL = "data"
+APPLICATION = "psycoxide-push"
+# Seconds for connecting, and for each statement.
+PATIENCE = 10.0
+# Seconds of silence after which the listener asks whether the server is still there: if a network
+# or a machine just vanishes, nobody says so.
+SILENCE = 30.0
 # Seconds between attempts to reconnect: doubled each time, less a random part, so that not all
 # clients of a server that comes back arrive in the same moment.
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
-# Seconds of silence after which the listener asks whether the server is still there: if a network
-# or a machine just vanishes, nobody says so.
-SILENCE = 30.0
-# The number of connections for NOTIFY; further posts wait for one.
-SPEAKERS = BoundedSemaphore(4)
+# The number of connections for NOTIFY; further forms wait for one, on asyncio so many seconds.
+SPEAKERS = 4
+WAIT = 2.0
+# Notifications of a burst arrive at once, and are shown one by one: if more wait than this, the
+# listener on asyncio drops them.
+MOST_WAITING = 1_000_000
 
-Tell = Callable[[str], None]
+log = logging.getLogger("push")
 
 
-def listen(dsn: str, hub: Hub, tell: Tell) -> None:
-    """Show a square for each notification, for ever: a lost connection is replaced.
+class Display:
+    """Shows what the listener hears, on the pages and on the terminal."""
 
-    Raises errors that no reconnecting can help, such as a DSN that cannot be read.
-    """
-    failures = 0
-    while True:
+    def __init__(self, hub: Hub[Any]) -> None:
+        self._hub = hub
+        # Since it listened last.
+        self.failures = 0
+
+    def listening(self) -> None:
+        """The server has confirmed it."""
+        self.failures = 0
+        log.info("listening to channel %s", CHANNEL)
+        self._hub.announce("listener", listening=True)
+
+    def received(self, payload: str) -> None:
+        """A notification has come."""
         try:
-            with green.connection(dsn) as conn:
-                with conn.cursor() as cursor, green.deadline("LISTEN"):
-                    cursor.execute(f"listen {CHANNEL}")
-                failures = 0
-                tell(f"listening to channel {CHANNEL}")
-                hub.announce("listener", listening=True)
-                follow(conn, hub, tell)
-        except (psycoxide.OperationalError, psycoxide.InterfaceError) as error:
-            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**failures) * random.uniform(0.75, 1)
-            failures += 1
-            hub.announce("listener", listening=False, attempts=failures)
-            tell(f"{first_line(error)}; again in {pause:.1f} s")
-            gevent.sleep(pause)
+            self._hub.show(parse(payload))
+        except NotAColour as error:
+            log.info("ignored: %s", error)
+            self._hub.announce("refused", text=brief(payload))
+
+    def lost(self, why: str) -> None:
+        """The connection is lost, or another attempt to connect has failed."""
+        self.failures += 1
+        log.warning("%s", why)
+        self._hub.announce("listener", listening=False, attempts=self.failures)
 
 
-def follow(conn: psycoxide.extensions.connection, hub: Hub, tell: Tell) -> None:
-    """Wait for notifications and show them; ends with the exception of a lost connection."""
-    while True:
-        # Before waiting: some may have come together with another answer.
-        notifications, conn.notifies = conn.notifies, []
-        for notification in notifications:
-            try:
-                hub.show(parse(notification.payload))
-            except NotAColour as error:
-                tell(f"ignored: {error}")
-                hub.announce("refused", text=brief(notification.payload))
-            gevent.sleep(0)  # the browsers' turn, or a burst would outrun the history
-        try:
-            wait_read(conn.fileno(), timeout=SILENCE, timeout_exc=TimeoutError())
-        except TimeoutError:
-            with conn.cursor() as cursor, green.deadline("asking after the server"):
-                cursor.execute("select 1")
-        else:
-            conn.poll()
-
-
-def notify(dsn: str, colour: Colour) -> None:
-    """Send a colour through the server, as anyone with a connection can.
-
-    Raises `psycoxide.OperationalError` if there is no server, or no answer in time.
-    """
-    with SPEAKERS, green.connection(dsn) as conn, conn.cursor() as cursor, green.deadline("NOTIFY"):
-        cursor.execute("select pg_notify(%s, %s)", (CHANNEL, colour.name))
+def pause(failures: int) -> float:
+    """How many seconds to wait before the next attempt to connect, after so many failures."""
+    doubled = FIRST_PAUSE * 2.0 ** min(failures - 1, 10)
+    return min(LONGEST_PAUSE, doubled) * random.uniform(0.75, 1)
 
 
 def first_line(error: psycoxide.Error) -> str:

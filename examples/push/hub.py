@@ -1,4 +1,7 @@
-"""One source, any number of browsers: a bounded history, and a position in it for each."""
+"""One source, any number of browsers: a bounded history, and a position in it for each.
+
+Nothing in here waits: `with_gevent/` and `with_asyncio/` do.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,25 @@ import dataclasses
 import itertools
 import json
 import secrets
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, TypeVar
 
 from colour import Colour
-from gevent.event import Event
 
 # A browser that went away is noticed when something is written to it; proxies cut silent streams.
 HEARTBEAT = 15.0
+STILL_HERE = b": still here\n\n"
 # How long a browser waits before it reconnects, in milliseconds.
 RETRY = 1000
+
+
+class Event(Protocol):
+    """What gevent's events and asyncio's have in common for whoever does not wait."""
+
+    def set(self) -> None: ...
+
+
+E = TypeVar("E", bound=Event)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,86 +39,91 @@ class Square:
     colour: Colour
 
 
-class Hub:
-    """Remembers the last `size` squares and streams them to the browsers.
+class Hub(Generic[E]):
+    """Remembers the last `size` squares for the browsers, and wakes whoever serves them.
 
-    There is no queue for each browser. A browser is just the number of the last square sent to it,
-    and its greenlet sleeps until there is a later square: a slow browser costs no memory, and one
+    There is no queue for each browser, only its position: a slow browser costs no memory, and one
     that was away is served in the same way as a slow one.
     """
 
-    def __init__(self, size: int) -> None:
-        self._squares: collections.deque[Square] = collections.deque(maxlen=size)
-        self._last = 0
-        self._latest: dict[str, dict[str, Any]] = {}
-        self._changed = Event()
-        self._open = True
+    def __init__(self, size: int, event: Callable[[], E]) -> None:
+        self.squares: collections.deque[Square] = collections.deque(maxlen=size)
+        self.last = 0
+        # The last announcement of each kind.
+        self.latest: dict[str, dict[str, Any]] = {}
+        # Set by the next change, which puts a new one in its place: take it, look, then wait.
+        self.changed = event()
+        self.open = True
         # Numbers begin anew with each process: a browser must not resume at another process's.
-        self._name = secrets.token_hex(4)
+        self.name = secrets.token_hex(4)
+        self._event = event
 
     def show(self, colour: Colour) -> None:
         """Add a square; every browser gets it."""
-        self._last += 1
-        self._squares.append(Square(self._last, colour))
+        self.last += 1
+        self.squares.append(Square(self.last, colour))
         self._wake()
 
     def announce(self, event: str, **data: Any) -> None:
         """Tell every browser something that only matters until the next message of its kind: it is
         not remembered, and moves no browser's position."""
-        self._latest[event] = data
+        self.latest[event] = data
         self._wake()
 
     def close(self) -> None:
         """End all streams."""
-        self._open = False
+        self.open = False
         self._wake()
 
-    def follow(self, last_event_id: str = "") -> Iterator[bytes]:
-        """The event stream of one browser; it goes on after the last event that it saw, if any.
-
-        Events: `start` (the page resumes, or should clear itself), `square`, and announcements.
-        Squares that are no longer remembered leave a gap in the numbers; a page that shows no more
-        than are remembered does not need them.
-        """
-        position = self._number(last_event_id)
-        resumed = position is not None
-        if position is None:
-            position = self._last - len(self._squares)
-        yield b"retry: %d\n\n" % RETRY
-        yield self._event("start", {"resumed": resumed, "keeps": self._squares.maxlen}, position)
-        # The current state matters to a newcomer; earlier refusals do not.
-        told = {name: data for name, data in self._latest.items() if name != "listener"}
-        while self._open:
-            # Taken before looking: it is set by whatever happens while we are sending.
-            changed = self._changed
-            out = []
-            for name, data in self._latest.items():
-                if told.get(name) is not data:
-                    told[name] = data
-                    out.append(self._event(name, data))
-            forgotten = self._last - len(self._squares)
-            for square in itertools.islice(self._squares, max(0, position - forgotten), None):
-                position = square.number
-                data = {"number": position, **dataclasses.asdict(square.colour)}
-                out.append(self._event("square", data, position))
-            if out:
-                yield b"".join(out)
-            if not changed.wait(HEARTBEAT):
-                yield b": still here\n\n"
-
     def _wake(self) -> None:
-        changed, self._changed = self._changed, Event()
+        changed, self.changed = self.changed, self._event()
         changed.set()
+
+
+class Browser:
+    """A browser that follows: the number of the last square sent to it, and what it was told.
+
+    It goes on after the last event that it saw, if any. Squares that are no longer remembered leave
+    a gap in the numbers; a page that shows no more than are remembered does not need them.
+    """
+
+    def __init__(self, hub: Hub[Any], last_event_id: str = "") -> None:
+        self._hub = hub
+        position = self._number(last_event_id)
+        self._resumes = position is not None
+        self._position = hub.last - len(hub.squares) if position is None else position
+        # The current state matters to a newcomer; earlier refusals do not.
+        self._told = {name: data for name, data in hub.latest.items() if name != "listener"}
+
+    def greeting(self) -> bytes:
+        """How the stream begins: does the page resume, or should it clear itself?"""
+        data = {"resumed": self._resumes, "keeps": self._hub.squares.maxlen}
+        return b"retry: %d\n\n" % RETRY + self._event("start", data, self._position)
+
+    def news(self) -> bytes:
+        """The events that it has not been sent: announcements, and squares."""
+        out = []
+        for name, data in self._hub.latest.items():
+            if self._told.get(name) is not data:
+                self._told[name] = data
+                out.append(self._event(name, data))
+        forgotten = self._hub.last - len(self._hub.squares)
+        known = max(0, self._position - forgotten)
+        for square in itertools.islice(self._hub.squares, known, None):
+            self._position = square.number
+            data = {"number": square.number, **dataclasses.asdict(square.colour)}
+            out.append(self._event("square", data, square.number))
+        return b"".join(out)
 
     def _number(self, event_id: str) -> int | None:
         """The position that an event id stands for; None if the id is not from us."""
         name, _dash, digits = event_id.partition("-")
-        if name != self._name or not digits.isdecimal() or len(digits) > 18:
+        if name != self._hub.name or not digits.isdecimal() or len(digits) > 18:
             return None
         number = int(digits)
-        return number if number <= self._last else None
+        return number if number <= self._hub.last else None
 
     def _event(self, name: str, data: dict[str, Any], position: int | None = None) -> bytes:
         """An event of the stream; json.dumps writes any data as one line of ASCII."""
-        event_id = "" if position is None else f"id: {self._name}-{position}\n"
+        event_id = "" if position is None else f"id: {self._hub.name}-{position}\n"
         return f"event: {name}\n{event_id}data: {json.dumps(data)}\n\n".encode("ascii")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import random
@@ -122,14 +123,21 @@ def test_what_is_forgotten_leaves_a_gap_in_the_numbers(start_push, follow, notif
     assert again.squares(2) == mixture(10)[-2:]
 
 
-@pytest.mark.slow
-def test_who_does_not_read_holds_up_nobody(push, follow, notify):
-    many = 40_000  # some 4 MB: more than the system's buffers hold
+@contextlib.contextmanager
+def unread_stream(push):
+    """A stream whose client does not read it: the socket."""
     with socket.socket() as lazy:
         lazy.settimeout(20)
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         lazy.connect(("127.0.0.1", push.port))
         lazy.sendall(b"GET /squares HTTP/1.0\r\n\r\n")
+        yield lazy
+
+
+@pytest.mark.slow
+def test_who_does_not_read_holds_up_nobody(push, follow, notify):
+    many = 40_000  # some 4 MB: more than the system's buffers hold
+    with unread_stream(push) as lazy, unread_stream(push):
         stream = follow(push)
         sent = mixture(many)
         notify(*sent)
@@ -141,40 +149,43 @@ def test_who_does_not_read_holds_up_nobody(push, follow, notify):
                 line = next(lines)
                 if line.startswith(b'data: {"number"'):
                     numbers.append(json.loads(line[len("data: ") :])["number"])
-    assert numbers == sorted(set(numbers))
-    assert numbers[-500:] == list(range(many - 499, many + 1))
+        assert numbers == sorted(set(numbers))
+        assert numbers[-500:] == list(range(many - 499, many + 1))
+        # Nor does the other one when all are told to go.
+        began = time.monotonic()
+        assert push.stop() == 0
+        assert time.monotonic() - began < 5
+    assert push.log.read_text().endswith("data\n[push] stopped\n")
 
 
-@pytest.mark.parametrize("invented", ["x", "0-1", "{name}-99", "{name}--1", "{name}-²", "{name}-"])
-def test_an_id_we_never_gave_starts_over(push, follow, notify, invented):
+def test_an_id_we_never_gave_starts_over(push, follow, notify):
     stream = follow(push)
     name = stream.next().id.partition("-")[0]
     notify("red", "gold")
     stream.squares(2)
-    again = follow(push, invented.format(name=name))
-    assert not again.next().data["resumed"]
-    assert again.squares(2) == ["red", "gold"]
+    for invented in ["x", "0-1", f"{name}-99", f"{name}--1", f"{name}-\xb2", f"{name}-"]:
+        again = follow(push, invented)
+        assert not again.next().data["resumed"], invented
+        assert again.squares(2) == ["red", "gold"], invented
 
 
-@pytest.mark.parametrize(
-    ("sent", "name", "code"),
-    [
+def test_a_colour_that_is_posted_goes_through_the_server(push, follow, connect):
+    listener = connect()
+    listener.autocommit = True
+    listener.cursor().execute("listen data")
+    stream = follow(push)
+    colours = [
         ("red", "red", "#ff0000"),
         (" DarkSeaGreen ", "darkseagreen", "#8fbc8f"),
         ("rebeccapurple", "rebeccapurple", "#663399"),
         ("#0Af", "#00aaff", "#00aaff"),
         ("#12AB34", "#12ab34", "#12ab34"),
-    ],
-)
-def test_a_colour_that_is_posted_goes_through_the_server(push, follow, connect, sent, name, code):
-    listener = connect()
-    listener.autocommit = True
-    listener.cursor().execute("listen data")
-    stream = follow(push)
-    assert push.post(sent) == (204, "")
-    assert stream.until("square").data == {"number": 1, "name": name, "code": code}
+    ]
+    for number, (sent, name, code) in enumerate(colours, 1):
+        assert push.post(sent) == (204, "")
+        assert stream.until("square").data == {"number": number, "name": name, "code": code}
     listener.cursor().execute("select 1")
-    assert [note.payload for note in listener.notifies] == [name]
+    assert [note.payload for note in listener.notifies] == [name for _, name, _ in colours]
 
 
 HOSTILE = [
@@ -196,15 +207,15 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("sent", HOSTILE, ids=range(len(HOSTILE)))
-def test_what_is_no_colour_is_not_sent(push, follow, sent):
+def test_what_is_no_colour_is_not_sent(push, follow):
     stream = follow(push)
-    status, text = push.post(sent)
-    assert (status, "is no colour" in text) == (400, True)
-    assert text.isascii()
-    assert len(text) < 300
-    push.post("red")
-    assert stream.squares(1) == ["red"]
+    for sent in HOSTILE:
+        status, text = push.post(sent)
+        assert (status, "is no colour" in text) == (400, True), sent
+        assert text.isascii()
+        assert len(text) < 300
+        push.post("red")
+        assert stream.squares(1) == ["red"]
 
 
 def test_what_is_no_colour_is_not_shown(push, follow, notify):
@@ -235,10 +246,17 @@ def test_other_requests_are_refused(push):
     assert push.request("nothing")[0] == 404
     assert push.request("page/../hub.py")[0] == 404
     assert push.request("squares", "DELETE")[0] == 405
+    assert push.request("squares", "HEAD")[0] == 405
     assert push.request("", "POST", b"")[0] == 405
     assert push.request("squares", "POST", b"colour=" + b"r" * 5000)[0] == 413
     assert push.request("squares", "POST", b"")[0] == 400
     assert push.request("squares", "POST", b"\xff=%ff&colour=%00red")[0] == 400
+
+
+def test_a_form_of_unknown_length_is_refused(push):
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", push.port, timeout=20)) as conn:
+        conn.request("POST", "/squares", iter([b"colour=red"]), encode_chunked=True)
+        assert conn.getresponse().status == 411
 
 
 def test_the_page_may_load_its_own_files_only(push):
@@ -306,41 +324,91 @@ def test_it_waits_for_a_server_that_is_not_there_yet(start_push, follow, restart
 
 # The example's listener alone, with less patience than people have.
 LISTENER = """
+import logging
 import sys
 
 sys.path.insert(0, sys.argv[1])
 import channel
-import green
 from hub import Hub
 
 channel.SILENCE = 0.3
-green.PATIENCE = 1
-green.install()
-channel.listen(sys.argv[2], Hub(1), lambda text: print(text, flush=True))
+channel.PATIENCE = 1
+logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
 """
+LISTENERS = {
+    "gevent": """
+from gevent.event import Event
+from with_gevent import database, green
+
+green.install()
+database.listen(sys.argv[2], channel.Display(Hub(1, Event)))
+""",
+    "asyncio": """
+import asyncio
+from with_asyncio import database
+
+asyncio.run(database.listen(sys.argv[2], channel.Display(Hub(1, asyncio.Event))))
+""",
+}
+LOSSES = {
+    "gevent": (
+        "asking after the server: no answer within 1 s\n",
+        "connecting: no answer within 1 s\n",
+    ),
+    "asyncio": (
+        "the connection is lost: the server has not answered for 1 seconds\n",
+        "cannot connect: timeout expired: the call took longer than its timeout allows\n",
+    ),
+}
 
 
-def test_a_silent_death_of_the_network_is_noticed(server, relay):
+def test_a_silent_death_of_the_network_is_noticed(server, relay, variant):
     """Nobody says so when a machine vanishes: only asking tells."""
     parameters = server.parameters
     if not {"host", "port"} <= set(parameters) or parameters["host"].startswith("/"):
         pytest.skip("the given server is not reached at a host and a port, by TCP")
     network = relay((parameters["host"], int(parameters["port"])))
     parameters |= {"host": "127.0.0.1", "port": str(network.port)}
-    dsn = make_dsn(**parameters)
-    command = [sys.executable, "-c", LISTENER, str(EXAMPLE), dsn]
+    program = LISTENER + LISTENERS[variant]
+    command = [sys.executable, "-c", program, str(EXAMPLE), make_dsn(**parameters)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             said = iter(process.stdout.readline, "")
             assert next(said) == "listening to channel data\n"
             time.sleep(1)  # asking goes well, some times
             network.stall()
-            assert next(said).startswith("asking after the server: no answer within 1 s; again in")
-            assert next(said).startswith("connecting: no answer within 1 s; again in")
+            assert (next(said), next(said)) == LOSSES[variant]
             network.flow()
             assert "listening to channel data\n" in said
         finally:
             process.kill()
+
+
+# gevent looks up the name of its host, in a thread.
+@pytest.mark.parametrize("variant", ["asyncio"])
+def test_one_thread_does_it_all(push, follow):
+    stream = follow(push)
+    push.post("red")
+    assert stream.squares(1) == ["red"]
+    assert len(os.listdir(f"/proc/{push.process.pid}/task")) == 1
+
+
+PAUSES = """
+import sys
+
+sys.path.insert(0, sys.argv[1])
+import channel
+
+print(*(channel.pause(failures) for failures in (1, 2, 3, 100_000)))
+"""
+
+
+def test_a_server_that_is_away_for_days_is_still_tried_again():
+    command = [sys.executable, "-c", PAUSES, str(EXAMPLE)]
+    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    pauses = [float(text) for text in said.split()]
+    assert pauses == sorted(pauses)
+    assert 0.1 < pauses[0] < pauses[-1] <= 5
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

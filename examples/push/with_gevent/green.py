@@ -6,13 +6,12 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+import channel
 import gevent
 from gevent.socket import wait_read, wait_write
 
 import psycoxide
 from psycoxide import extensions
-
-PATIENCE = 10.0
 
 
 def install() -> None:
@@ -38,8 +37,8 @@ def deadline(what: str) -> gevent.Timeout:
     A timeout is an exception like any other: it comes out of the wait callback, psycoxide closes
     the connection, since nobody knows its state, and raises it where the program waits.
     """
-    late = psycoxide.OperationalError(f"{what}: no answer within {PATIENCE:.0f} s")
-    return gevent.Timeout(PATIENCE, late)
+    late = psycoxide.OperationalError(f"{what}: no answer within {channel.PATIENCE:.0f} s")
+    return gevent.Timeout(channel.PATIENCE, late)
 
 
 @contextlib.contextmanager
@@ -50,7 +49,7 @@ def connection(dsn: str) -> Iterator[Any]:
     Raises `psycoxide.OperationalError` if there is no server, or no answer in time.
     """
     with deadline("connecting"):
-        conn = psycoxide.connect(dsn, application_name="psycoxide-push")
+        conn = psycoxide.connect(dsn, application_name=channel.APPLICATION)
     try:
         conn.autocommit = True
         yield conn

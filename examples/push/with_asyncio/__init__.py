@@ -1,0 +1,1 @@
+"""What waits, on asyncio: `psycoxide.aio`, and Starlette on uvicorn."""
