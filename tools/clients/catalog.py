@@ -20,7 +20,7 @@ class SQLAlchemy(Client):
     name = family = "sqlalchemy"
     title = "SQLAlchemy"
     versions = (("sqlalchemy==2.1.9", "3.10"),)
-    needs = ("pytest>=8,<10", "pytest-xdist", "typing_extensions", "greenlet")
+    needs: tuple[str, ...] = ("pytest>=8,<10", "pytest-xdist", "typing_extensions", "greenlet")
     suites: tuple[str, ...] = ("test/dialect/postgresql", "test/engine", "test/base")
 
     def database(self, database: Scratch, name: str) -> None:
@@ -102,6 +102,16 @@ class SQLAlchemyAsyncORM(SQLAlchemyAsync):
     name = "sqlalchemy-async-orm"
     title = "SQLAlchemy, asyncio (sql, orm)"
     suites = ("test/sql", "test/orm")
+
+
+class Alembic(SQLAlchemyOwn):
+    """Migrations, on the dialect of psycoxide's own."""
+
+    name = family = "alembic"
+    title = "Alembic, own dialect"
+    versions = (("alembic==1.20.1", "3.10"),)
+    needs = ("sqlalchemy==2.1.9", "pytest>=8,<10", "pytest-xdist", "python-dateutil", "tzdata")
+    suites = ("tests",)
 
 
 class Django(Client):
@@ -261,6 +271,7 @@ CLIENTS: dict[str, Client] = {
         SQLAlchemyAsync(),
         SQLAlchemyOwnORM(),
         SQLAlchemyAsyncORM(),
+        Alembic(),
         Django(),
         DjangoMore(),
     )
@@ -268,5 +279,5 @@ CLIENTS: dict[str, Client] = {
 # The clients that `make clients` runs by default: each test once, in half an hour or less.
 DEFAULT = (
     "psycogreen", "agents", "agents-shim", "pandas", "sqlalchemy", "sqlalchemy-own",
-    "sqlalchemy-async", "django", "django-more",
+    "sqlalchemy-async", "alembic", "django", "django-more",
 )  # fmt: skip

@@ -4,6 +4,8 @@ The dialects are registered here, as the driver is a folder without entry points
 a driver by its name are for ours, too: for psycopg2 or, on asyncio, for psycopg.
 """
 
+import sys
+
 DIALECTS = {
     "psycoxide": "PsycoxideDialect",
     "psycoxide_async": "PsycoxideAsyncDialect",
@@ -27,8 +29,10 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems():
     """A test asks whether a cursor is one on the server; it knows how, for the drivers it knows."""
-    from sqlalchemy.testing.suite import ServerSideCursorsTest
-
+    suite = sys.modules.get("sqlalchemy.testing.suite")
+    if suite is None:
+        return
+    ServerSideCursorsTest = suite.ServerSideCursorsTest
     asks = ServerSideCursorsTest._is_server_side
 
     def asks_ours(self, cursor):
