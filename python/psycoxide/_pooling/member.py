@@ -45,19 +45,19 @@ class Member:
 
     def __init__(self, connection: Any, expires_at: float, generation: int) -> None:
         # None while it is lent: then only the borrower keeps it alive.
-        self.connection = connection
-        self.expires_at = expires_at
+        self.connection: Any = connection
+        self.expires_at: float = expires_at
         # Members of an earlier generation are closed when they come back.
-        self.generation = generation
+        self.generation: int = generation
         # Up to then it may be lent without asking the server whether it is still there.
-        self.good_until = 0.0
-        self.idle_since = 0.0
-        self.lent_at = 0.0
+        self.good_until: float = 0.0
+        self.idle_since: float = 0.0
+        self.lent_at: float = 0.0
         self.borrower: Place | None = None
         # Its holder was named in the log.
-        self.warned = False
+        self.warned: bool = False
         # It may lead to a server that is no longer the primary.
-        self.doubtful = False
+        self.doubtful: bool = False
 
     def report(self) -> str:
         """Who holds it, and since when."""
@@ -71,6 +71,6 @@ class Request:
     __slots__ = ("borrower", "since", "until")
 
     def __init__(self, since: float, until: float, borrower: Place) -> None:
-        self.since = since
-        self.until = until
-        self.borrower = borrower
+        self.since: float = since
+        self.until: float = until
+        self.borrower: Place = borrower

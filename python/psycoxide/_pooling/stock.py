@@ -47,21 +47,21 @@ class Stock:
     def __init__(
         self, min_size: int, max_size: float, max_waiting: int, *, keeps: bool, generation: int = 0
     ) -> None:
-        self.min_size = min_size
-        self.max_size = max_size
-        self.max_waiting = max_waiting
+        self.min_size: int = min_size
+        self.max_size: float = max_size
+        self.max_waiting: int = max_waiting
         # Whether connections that nobody uses are kept.
-        self.keeps = keeps
-        self.closed = False
+        self.keeps: bool = keeps
+        self.closed: bool = False
         # Members of another generation are not lent any more.
-        self.generation = generation
+        self.generation: int = generation
         # The last one was used last, and is lent first.
         self.idle: list[Member] = []
         self.lent: set[Member] = set()
         # Those that are being opened, as long as they are nobody's.
-        self.opening = 0
+        self.opening: int = 0
         # All there are: idle, lent, being opened, and being made ready after their return.
-        self.size = 0
+        self.size: int = 0
         # The first one is served first.
         self.waiting: OrderedDict[Waiter, Request] = OrderedDict()
         # The only attempt to connect that goes on while the server is down.
@@ -313,9 +313,9 @@ class Stock:
         """Begins to count again."""
         self.counts: dict[str, float] = dict.fromkeys(COUNTS, 0)
         # Those that each borrowing changes; in seconds.
-        self.requests = 0
-        self.usage = 0.0
-        self.waited = 0.0
+        self.requests: int = 0
+        self.usage: float = 0.0
+        self.waited: float = 0.0
 
     def stats(self) -> dict[str, int]:
         """The state, and what was counted."""

@@ -14,7 +14,7 @@ from sqlalchemy.util import await_only
 from psycoxide import extensions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from psycoxide.aio import AsyncConnection
     from psycoxide.extensions import Xid
@@ -28,8 +28,8 @@ class AdaptedAsyncConnection(AdaptedConnection):
     def __init__(self, dbapi: Any, connection: AsyncConnection[Any]) -> None:
         self._connection: Any = connection
         self._channel = connection._channel
-        self.dbapi = dbapi
-        self.native = connection._native
+        self.dbapi: Any = dbapi
+        self.native: extensions.connection[Any] = connection._native
         # As in the DB-API: a statement begins a transaction.
         self.native.autocommit = False
 
@@ -111,16 +111,16 @@ class AdaptedCursor:
     server_side = False
 
     def __init__(self, connection: AdaptedAsyncConnection) -> None:
-        self.connection = connection
+        self.connection: AdaptedAsyncConnection = connection
         self._channel = connection._channel
         self._native: Any = connection._channel.cursor()
         self._fetch_here()
 
     def _fetch_here(self) -> None:
         native = self._native
-        self.fetchone = native.fetchone
-        self.fetchmany = native.fetchmany
-        self.fetchall = native.fetchall
+        self.fetchone: Callable[[], Any] = native.fetchone
+        self.fetchmany: Callable[..., list[Any]] = native.fetchmany
+        self.fetchall: Callable[[], list[Any]] = native.fetchall
 
     def execute(self, operation: Any, parameters: Any = None) -> None:
         await_only(self._channel.execute(self._native, operation, parameters, None))
@@ -196,9 +196,9 @@ class ServerSideCursor(AdaptedCursor):
     server_side = True
 
     def _fetch_here(self) -> None:
-        self.fetchone = self._fetch_one
-        self.fetchmany = self._fetch_many
-        self.fetchall = self._fetch_all
+        self.fetchone: Callable[[], Any] = self._fetch_one
+        self.fetchmany: Callable[..., list[Any]] = self._fetch_many
+        self.fetchall: Callable[[], list[Any]] = self._fetch_all
 
     def _fetch_one(self) -> Any:
         rows = self._fetch_many(1)
@@ -221,7 +221,7 @@ class DeclaredCursor(ServerSideCursor):
 
     def __init__(self, connection: AdaptedAsyncConnection, name: str) -> None:
         super().__init__(connection)
-        self.name = name
+        self.name: str = name
         self._quoted = '"' + name.replace('"', '""') + '"'
         self._complete = True
 

@@ -36,7 +36,7 @@ class PsycoxideAsyncDialect(PsycoxideDialect):
     is_async = True
     has_terminate = True
     supports_statement_cache = True
-    execution_ctx_cls = PsycoxideAsyncExecutionContext
+    execution_ctx_cls: Any = PsycoxideAsyncExecutionContext
 
     @classmethod
     def import_dbapi(cls) -> Any:

@@ -21,7 +21,7 @@ from psycoxide.sqlalchemy.dbapi import BlockingModule
 from psycoxide.sqlalchemy.types import COLSPECS
 
 # Where SQLAlchemy's own dialects log the server's notices.
-logger = logging.getLogger("sqlalchemy.dialects.postgresql")
+logger: logging.Logger = logging.getLogger("sqlalchemy.dialects.postgresql")
 
 # Options of a URL that are numbers for the driver.
 SECONDS = ("timeout", "command_timeout", "cancel_timeout")
@@ -47,8 +47,8 @@ class PsycoxideDialect(_PGDialect_common_psycopg):
     supports_sane_multi_rowcount = True
     # Half the time of executemany(): a row costs the server less than a statement does.
     use_insertmanyvalues_wo_returning = True
-    execution_ctx_cls = PsycoxideExecutionContext
-    colspecs = util.update_copy(_PGDialect_common_psycopg.colspecs, COLSPECS)
+    execution_ctx_cls: Any = PsycoxideExecutionContext
+    colspecs: Any = util.update_copy(_PGDialect_common_psycopg.colspecs, COLSPECS)
 
     _hstore_oids: tuple[int, int] | None = None
 

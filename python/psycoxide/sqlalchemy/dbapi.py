@@ -8,6 +8,8 @@ import psycoxide
 from psycoxide._psycopg import Channel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from psycoxide.extensions import connection
 
 # What is left of a cancelled statement may take this many seconds.
@@ -43,4 +45,4 @@ class Module:
 class BlockingModule(Module):
     """What the blocking dialect connects with."""
 
-    connect = staticmethod(connect)
+    connect: Callable[..., connection] = staticmethod(connect)

@@ -11,14 +11,14 @@ import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-logger = logging.getLogger("psycoxide.pool")
+logger: logging.Logger = logging.getLogger("psycoxide.pool")
 
 
 class Jobs:
     """Tasks that end by themselves, and timers."""
 
     def __init__(self, name: str) -> None:
-        self.loop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._name = name
         self._tasks: set[asyncio.Task[Any]] = set()
         self._timers: weakref.WeakSet[asyncio.TimerHandle] = weakref.WeakSet()

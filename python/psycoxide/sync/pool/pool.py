@@ -99,8 +99,8 @@ class ConnectionPool(Statements[_Conn]):
         ping_after: float = 1.0,
         warn_after: float | None = None,
     ) -> None:
-        self.name = name or default_name()
-        self.close_returns = close_returns
+        self.name: str = name or default_name()
+        self.close_returns: bool = close_returns
         self._settings = Settings(
             conninfo=conninfo,
             connection_class=connection_class,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from psycoxide._pooling.settings import Settings
     from psycoxide._pooling.stock import Stock
 
-logger = logging.getLogger("psycoxide.pool")
+logger: logging.Logger = logging.getLogger("psycoxide.pool")
 
 # The pause after the first attempt to connect that fails; each further one is longer, by this
 # factor, up to the last.
@@ -57,7 +57,7 @@ class Upkeep:
         self._name: str = pool.name
         self._stock = stock
         self._settings = settings
-        self.jobs = jobs.Jobs(self._name)
+        self.jobs: jobs.Jobs = jobs.Jobs(self._name)
         # The members that are being made ready after their return.
         self._mending: set[Member] = set()
         # Those whose connection was lost without a return.
@@ -68,7 +68,7 @@ class Upkeep:
         # Why the last attempt to connect has failed.
         self.last_error: Exception | None = None
         # The pool has another one now, or none any more.
-        self.over = False
+        self.over: bool = False
 
     # ---- opening --------------------------------------------------------------------------------
 
