@@ -396,3 +396,15 @@ def row_factories() -> None:
     assert_type(dict(record), "dict[str, Any]")
     assert_type(list(record.items()), "list[tuple[str, Any]]")
     assert_type(record.get("id", 1), Any)
+
+
+class Mine(aio.AsyncConnection[rows.TupleRow]):
+    """A class of connections of the program's own."""
+
+
+async def pools_that_wait() -> None:
+    async with aio.AsyncConnectionPool("", min_size=1) as pool, pool.connection() as conn:
+        assert_type(conn, aio.AsyncConnection[rows.TupleRow])
+    assert_type(await aio.AsyncConnectionPool(connection_class=Mine).getconn(), Mine)
+    assert_type(await aio.AsyncNullConnectionPool().getconn(), aio.AsyncConnection[rows.TupleRow])
+    assert_type(await pool.fetch("select 1", row_factory=rows.dict_row), list[dict[str, Any]])

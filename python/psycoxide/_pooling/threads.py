@@ -15,7 +15,7 @@ from typing import Any
 
 from psycoxide._pooling import stock
 
-logger = logging.getLogger("psycoxide.pool")
+logger: logging.Logger = logging.getLogger("psycoxide.pool")
 
 
 class Future:

@@ -52,8 +52,9 @@ class AsyncConnectionPool(AsyncStatements[_Conn]):
     """A pool of connections. Who wants one waits until one is free.
 
     `conninfo` and `kwargs` are the arguments of `connection_class.connect()`, or functions that
-    return them, called before each attempt. `min_size` connections are kept open, and up to
-    `max_size` are opened when they are asked for; by default that is `min_size`.
+    return them, called before each attempt; the class is `AsyncConnection` by default. `min_size`
+    connections are kept open, and up to `max_size` are opened when they are asked for; by default
+    that is `min_size`.
 
     The pool is opened by `async with pool:`, by `open()`, or at its first use; with `open` false,
     not at its first use, and with `open` true at once.
@@ -81,7 +82,7 @@ class AsyncConnectionPool(AsyncStatements[_Conn]):
         self,
         conninfo: OrCallable[str] = "",
         *,
-        connection_class: type[_Conn] = AsyncConnection,  # type: ignore[assignment]
+        connection_class: type[_Conn] | None = None,
         kwargs: OrCallable[dict[str, Any]] | None = None,
         min_size: int = 4,
         max_size: int | None = None,
@@ -105,7 +106,7 @@ class AsyncConnectionPool(AsyncStatements[_Conn]):
         self.close_returns: bool = close_returns
         self._settings = Settings(
             conninfo=conninfo,
-            connection_class=connection_class,
+            connection_class=connection_class or AsyncConnection,
             kwargs=kwargs,
             configure=configure,
             check=check,

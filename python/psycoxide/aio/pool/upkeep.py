@@ -37,7 +37,7 @@ class Attempt:
     """Attempts to open one connection."""
 
     def __init__(self, until: float) -> None:
-        self.until = until
+        self.until: float = until
         self._delay = FIRST_DELAY
 
     def pause(self) -> float:

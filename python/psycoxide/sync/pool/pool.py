@@ -50,8 +50,9 @@ class ConnectionPool(Statements[_Conn]):
     """A pool of connections. Who wants one waits until one is free.
 
     `conninfo` and `kwargs` are the arguments of `connection_class.connect()`, or functions that
-    return them, called before each attempt. `min_size` connections are kept open, and up to
-    `max_size` are opened when they are asked for; by default that is `min_size`.
+    return them, called before each attempt; the class is `Connection` by default. `min_size`
+    connections are kept open, and up to `max_size` are opened when they are asked for; by default
+    that is `min_size`.
 
     The pool is opened by `with pool:`, by `open()`, or at its first use; with `open` false,
     not at its first use, and with `open` true at once.
@@ -79,7 +80,7 @@ class ConnectionPool(Statements[_Conn]):
         self,
         conninfo: OrCallable[str] = "",
         *,
-        connection_class: type[_Conn] = Connection,  # type: ignore[assignment]
+        connection_class: type[_Conn] | None = None,
         kwargs: OrCallable[dict[str, Any]] | None = None,
         min_size: int = 4,
         max_size: int | None = None,
@@ -103,7 +104,7 @@ class ConnectionPool(Statements[_Conn]):
         self.close_returns: bool = close_returns
         self._settings = Settings(
             conninfo=conninfo,
-            connection_class=connection_class,
+            connection_class=connection_class or Connection,
             kwargs=kwargs,
             configure=configure,
             check=check,
