@@ -35,15 +35,17 @@ class Feed:
     async def follow(self, dsn: str) -> None:
         """Follow the table, for ever."""
         async with aio.AsyncListener(dsn, CHANNEL, ping_every=10, retry_max=2) as events:
-            while True:
-                event = await events.get(timeout=0.5)
-                if isinstance(event, aio.Listening):
-                    # At the beginning, and whenever something may have been missed.
-                    await self._load()
-                elif event is not None:
-                    change = json.loads(event.payload)
-                    self._set({change["seat"]: change["guest"]})
-                self._set_live(events.connected)
+            async for event in events:
+                match event:
+                    case aio.Listening():
+                        # At the beginning, and whenever something may have been missed.
+                        await self._load()
+                        self._set_live(True)
+                    case aio.Lost():
+                        self._set_live(False)
+                    case aio.Notify(_, payload):
+                        change = json.loads(payload)
+                        self._set({change["seat"]: change["guest"]})
 
     async def _load(self) -> None:
         while True:

@@ -30,6 +30,17 @@ class Listening(NamedTuple):
     reason: Exception | None = None
 
 
+class Lost(NamedTuple):
+    """A listener has lost its connection, or could not make another one: it goes on trying.
+
+    `reason` is the error, in the server's own words if it gave a reason. `attempts` is how many
+    attempts to connect have failed since the loss. A program that is slow is told of the last one.
+    """
+
+    reason: Exception
+    attempts: int = 0
+
+
 def channel_names(channels: str | Iterable[str]) -> dict[str, None]:
     """The names of channels, each once, in order. Raises ProgrammingError."""
     names = dict.fromkeys([channels] if isinstance(channels, str) else channels)

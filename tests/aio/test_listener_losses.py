@@ -40,7 +40,16 @@ async def end_session(conn, channel):
 
 
 async def next_event(events):
-    return await events.get(timeout=20)
+    """The next event that is not about a loss."""
+    while isinstance(event := await events.get(timeout=20), aio.Lost):
+        pass
+    return event
+
+
+async def next_loss(events):
+    event = await events.get(timeout=20)
+    assert isinstance(event, aio.Lost)
+    return event
 
 
 async def test_a_session_that_an_administrator_ends(aconn, dsn, caplog):
@@ -65,8 +74,28 @@ async def test_what_came_before_the_loss_is_reported_before_the_gap(aconn, dsn):
         await asleep(0.1)
         await end_session(aconn, "before")
         await asleep(0.1)
-        found = [await next_event(events) for _ in range(4)]
-        assert [getattr(event, "payload", event[0]) for event in found] == ["1", "2", "3", True]
+        found = [await events.get(timeout=20) for _ in range(5)]
+        assert [event.payload for event in found[:3]] == ["1", "2", "3"]
+        assert isinstance(found[3], aio.Lost)
+        assert found[4] == aio.Listening(gap=True, reason=found[3].reason)
+
+
+async def test_a_loss_is_reported_at_once_and_each_attempt_that_fails(aconn, relayed):
+    found, options = relayed
+    async with aio.AsyncListener("", ["told"], **options, **QUICK) as events:
+        await next_event(events)
+        waiting = aspawn(partial(next_loss, events))
+        await asleep(0.05)
+        found.cut()
+        assert (await ajoin(waiting)).attempts == 0
+        for attempts in range(1, 4):
+            loss = await next_loss(events)
+            assert loss.attempts == attempts
+            assert "refused" in str(loss.reason)
+        found.restore()
+        assert (await next_event(events)).gap
+        await aconn.execute("notify told")
+        assert (await next_event(events)).channel == "told"
 
 
 async def test_again_and_again(aconn, dsn):
@@ -84,7 +113,7 @@ async def test_channels_that_change_while_there_is_no_connection(aconn, relayed)
     async with aio.AsyncListener("", ["old"], **options, **QUICK) as events:
         await next_event(events)
         found.cut()
-        assert await events.get(timeout=0.3) is None
+        assert (await next_loss(events)).attempts == 0
         assert not events.connected
         await events.listen("new")
         await events.unlisten("old")
@@ -117,7 +146,7 @@ async def test_short_waits_do_not_keep_it_from_connecting(relayed):
         found.kill()
         for _ in range(2000):
             event = await events.get(timeout=0.001)
-            if event is not None:
+            if isinstance(event, aio.Listening):
                 break
         assert event.gap
 
@@ -126,8 +155,9 @@ async def test_closing_while_it_tries(relayed):
     found, options = relayed
     async with aio.AsyncListener("", "news", retry_min=20, **options) as events:
         await next_event(events)
-        waiting = aspawn(anext, events, None)
         found.cut()
+        await next_loss(events)
+        waiting = aspawn(anext, events, None)
         await asleep(0.2)
         began = time.monotonic()
         await events.aclose()
@@ -141,8 +171,9 @@ async def test_no_attempt_comes_at_once(relayed):
     async with aio.AsyncListener("", "news", **options, retry_min=0.2, retry_max=0.2) as events:
         await next_event(events)
         found.kill()
+        await next_loss(events)
         assert await events.get(timeout=0.05) is None
-        assert (await next_event(events)).gap
+        assert (await events.get(timeout=20)).gap
 
 
 # ---- networks that say nothing ------------------------------------------------------------------
@@ -217,7 +248,8 @@ async def test_a_server_that_is_away_for_a_while(primary, caplog):
         await next_event(events)
         primary.stop()
         try:
-            assert await events.get(timeout=0.3) is None
+            while (await next_loss(events)).attempts < 2:
+                pass
         finally:
             primary.resume()
         assert (await next_event(events)).gap

@@ -41,7 +41,16 @@ def end_session(conn, channel):
 
 
 def next_event(events):
-    return events.get(timeout=20)
+    """The next event that is not about a loss."""
+    while isinstance(event := events.get(timeout=20), sync.Lost):
+        pass
+    return event
+
+
+def next_loss(events):
+    event = events.get(timeout=20)
+    assert isinstance(event, sync.Lost)
+    return event
 
 
 def test_a_session_that_an_administrator_ends(conn, dsn, caplog):
@@ -66,8 +75,28 @@ def test_what_came_before_the_loss_is_reported_before_the_gap(conn, dsn):
         sleep(0.1)
         end_session(conn, "before")
         sleep(0.1)
-        found = [next_event(events) for _ in range(4)]
-        assert [getattr(event, "payload", event[0]) for event in found] == ["1", "2", "3", True]
+        found = [events.get(timeout=20) for _ in range(5)]
+        assert [event.payload for event in found[:3]] == ["1", "2", "3"]
+        assert isinstance(found[3], sync.Lost)
+        assert found[4] == sync.Listening(gap=True, reason=found[3].reason)
+
+
+def test_a_loss_is_reported_at_once_and_each_attempt_that_fails(conn, relayed):
+    found, options = relayed
+    with sync.Listener("", ["told"], **options, **QUICK) as events:
+        next_event(events)
+        waiting = spawn(partial(next_loss, events))
+        sleep(0.05)
+        found.cut()
+        assert join(waiting).attempts == 0
+        for attempts in range(1, 4):
+            loss = next_loss(events)
+            assert loss.attempts == attempts
+            assert "refused" in str(loss.reason)
+        found.restore()
+        assert next_event(events).gap
+        conn.execute("notify told")
+        assert next_event(events).channel == "told"
 
 
 def test_again_and_again(conn, dsn):
@@ -85,7 +114,7 @@ def test_channels_that_change_while_there_is_no_connection(conn, relayed):
     with sync.Listener("", ["old"], **options, **QUICK) as events:
         next_event(events)
         found.cut()
-        assert events.get(timeout=0.3) is None
+        assert next_loss(events).attempts == 0
         assert not events.connected
         events.listen("new")
         events.unlisten("old")
@@ -118,7 +147,7 @@ def test_short_waits_do_not_keep_it_from_connecting(relayed):
         found.kill()
         for _ in range(2000):
             event = events.get(timeout=0.001)
-            if event is not None:
+            if isinstance(event, sync.Listening):
                 break
         assert event.gap
 
@@ -127,8 +156,9 @@ def test_closing_while_it_tries(relayed):
     found, options = relayed
     with sync.Listener("", "news", retry_min=20, **options) as events:
         next_event(events)
-        waiting = spawn(next, events, None)
         found.cut()
+        next_loss(events)
+        waiting = spawn(next, events, None)
         sleep(0.2)
         began = time.monotonic()
         events.close()
@@ -142,8 +172,9 @@ def test_no_attempt_comes_at_once(relayed):
     with sync.Listener("", "news", **options, retry_min=0.2, retry_max=0.2) as events:
         next_event(events)
         found.kill()
+        next_loss(events)
         assert events.get(timeout=0.05) is None
-        assert next_event(events).gap
+        assert events.get(timeout=20).gap
 
 
 # ---- networks that say nothing ------------------------------------------------------------------
@@ -218,7 +249,8 @@ def test_a_server_that_is_away_for_a_while(primary, caplog):
         next_event(events)
         primary.stop()
         try:
-            assert events.get(timeout=0.3) is None
+            while next_loss(events).attempts < 2:
+                pass
         finally:
             primary.resume()
         assert next_event(events).gap

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import Any
 
 import channel
@@ -19,9 +18,6 @@ async def listen(dsn: str, display: Display) -> None:
 
     Raises errors that no reconnecting can help, such as a pooler that delivers no notifications.
     """
-    losses = logging.getLogger("psycoxide.listener")
-    losses.addHandler(Losses(display))
-    losses.propagate = False  # `display` says it, too
     while True:
         try:
             async with aio.AsyncListener(
@@ -48,20 +44,11 @@ async def follow(events: aio.AsyncListener, display: Display) -> None:
         match event:
             case aio.Listening():
                 display.listening()
+            case aio.Lost(reason):
+                display.lost(first_line(reason))
             case aio.Notify(_, payload):
                 display.received(payload)
                 await asyncio.sleep(0)  # the browsers' turn, or a burst would outrun the history
-
-
-class Losses(logging.Handler):
-    """Passes on what the listener logs while it has no connection."""
-
-    def __init__(self, display: Display) -> None:
-        super().__init__(logging.WARNING)
-        self._display = display
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._display.lost(record.getMessage())
 
 
 def speakers(dsn: str) -> aio.AsyncConnectionPool[Any]:

@@ -38,7 +38,7 @@ from psycoxide._exceptions import (
     PoolTimeout,
     TooManyRequests,
 )
-from psycoxide._listening import Listening
+from psycoxide._listening import Listening, Lost
 from psycoxide._psycopg import Notify
 from psycoxide._rollback import Rollback
 from psycoxide.aio.connection import (
@@ -84,6 +84,7 @@ __all__ = [
     "CommitUnknown",
     "Connecting",  # only in aio
     "Listening",
+    "Lost",
     "Notify",
     "OperationTimeout",
     "PipelineAborted",

@@ -23,6 +23,7 @@ from psycoxide._listening import (
     PERMANENT,
     Gate,
     Listening,
+    Lost,
     channel_names,
     commands,
     with_keepalives,
@@ -31,9 +32,13 @@ from psycoxide.aio.connection import AsyncConnection
 from psycoxide.aio.delivery import check_delivery
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from typing_extensions import Self
 
     from psycoxide.extensions import Notify
+
+    Event: TypeAlias = Notify | Listening | Lost
 
 ASYNC = True
 
@@ -48,7 +53,8 @@ class AsyncListener:
 
     `async for event in events:` gives an object of `Notify` for each notification, in order, and
     one of `Listening` whenever the listener has begun to listen: at the beginning, and after each
-    loss of the connection. Its `gap` says whether notifications may be missing.
+    loss of the connection. Its `gap` says whether notifications may be missing. An object of `Lost`
+    says that the connection is lost, and again for each attempt that fails.
 
     It has a connection of its own, made by `connect()` of `conninfo` and `options`, and makes that
     again when it is lost. It waits before each attempt: for about `retry_min` seconds at first, up
@@ -100,7 +106,8 @@ class AsyncListener:
 
         self._conn: AsyncConnection[Any] | None = None
         self._arrived: deque[Notify] = deque()
-        self._begun: Listening | None = None
+        # What became of the connection, and was not reported yet.
+        self._changes: deque[Listening | Lost] = deque()
         self._opened = False
         self._closed = False
         # Held while `_channels` and `_conn` are looked at and changed together.
@@ -118,6 +125,7 @@ class AsyncListener:
         self._lost = 0.0
         self._due = 0.0
         self._reason: Exception | None = None
+        self._attempts = 0
         # Why there will be no other attempt, until the program knows it.
         self._failure: Exception | None = None
 
@@ -193,13 +201,13 @@ class AsyncListener:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Notify | Listening:
+    async def __anext__(self) -> Event:
         event = await self._ask(None)
         if event is None:
             raise StopAsyncIteration
         return event
 
-    async def get(self, *, timeout: float | None = None) -> Notify | Listening | None:
+    async def get(self, *, timeout: float | None = None) -> Event | None:
         """Return the next event; None if there is none within `timeout` seconds.
 
         Raises InterfaceError if the listener is closed.
@@ -209,7 +217,7 @@ class AsyncListener:
             raise InterfaceError("the listener is closed")
         return event
 
-    async def _ask(self, timeout: float | None) -> Notify | Listening | None:
+    async def _ask(self, timeout: float | None) -> Event | None:
         if not self._opened:
             raise InterfaceError("the listener is not open: enter its block, or await open()")
         if not self._asking.acquire(blocking=False):
@@ -219,7 +227,7 @@ class AsyncListener:
         finally:
             self._asking.release()
 
-    async def _next(self, timeout: float | None) -> Notify | Listening | None:
+    async def _next(self, timeout: float | None) -> Event | None:
         until = None if timeout is None else time.monotonic() + timeout
         left = timeout
         has_looked = False
@@ -244,12 +252,12 @@ class AsyncListener:
             raise failure
         return None
 
-    def _take(self) -> Notify | Listening | None:
+    def _take(self) -> Event | None:
         """The next event that has happened already."""
-        if self._begun is not None:
-            begun, self._begun = self._begun, None
-            return begun
-        arrived = self._arrived
+        changes, arrived = self._changes, self._arrived
+        # What has arrived came before the last loss, and after the last beginning.
+        if any(isinstance(change, Listening) for change in changes):
+            return changes.popleft()
         if len(arrived) > self._max_waiting:
             arrived.clear()
             reason = OperationalError(f"more than {self._max_waiting} notifications waited")
@@ -259,7 +267,7 @@ class AsyncListener:
             notify = arrived.popleft()
             if notify.channel in self._channels:
                 return notify
-        return None
+        return changes.popleft() if changes else None
 
     async def _do(self, step: Callable[..., Awaitable[None]], left: float | None) -> None:
         """Connect, or ping. The end of a wait, whatever ends it, does not end that."""
@@ -315,6 +323,8 @@ class AsyncListener:
                 return
             self._conn = None
         self._reason = error
+        self._attempts = 0
+        self._changes.append(Lost(error))
         self._lost = time.monotonic()
         if self._lost - self._made > self._backoff.longest:
             self._backoff.reset()
@@ -336,6 +346,10 @@ class AsyncListener:
         except Exception as error:
             if not self._closed:
                 logger.warning("cannot connect: %s", _in_a_line(error))
+                self._attempts += 1
+                if self._changes and isinstance(self._changes[-1], Lost):
+                    self._changes.pop()
+                self._changes.append(Lost(error, self._attempts))
                 self._postpone(error)
         else:
             logger.info("connected again")
@@ -384,7 +398,8 @@ class AsyncListener:
                 raise InterfaceError("the listener is closed")
             if heard != self._channels:
                 return False
-            self._conn, self._arrived, self._begun = conn, arrived, begun
+            self._conn, self._arrived = conn, arrived
+            self._changes.append(begun)
             self._heard = self._made = time.monotonic()
         return True
 

@@ -21,7 +21,7 @@ from psycoxide._exceptions import (
     PoolTimeout,
     TooManyRequests,
 )
-from psycoxide._listening import Listening
+from psycoxide._listening import Listening, Lost
 from psycoxide._psycopg import Notify
 from psycoxide._rollback import Rollback
 from psycoxide.rows import (
@@ -59,6 +59,7 @@ __all__ = [
     "Cursor",
     "Listener",
     "Listening",
+    "Lost",
     "Notify",
     "NullConnectionPool",
     "OperationTimeout",

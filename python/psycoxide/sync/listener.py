@@ -23,6 +23,7 @@ from psycoxide._listening import (
     PERMANENT,
     Gate,
     Listening,
+    Lost,
     channel_names,
     commands,
     with_keepalives,
@@ -31,9 +32,13 @@ from psycoxide.sync.connection import Connection
 from psycoxide.sync.delivery import check_delivery
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from typing_extensions import Self
 
     from psycoxide.extensions import Notify
+
+    Event: TypeAlias = Notify | Listening | Lost
 
 
 # A wait for notifications keeps the connection from other threads for so many seconds at most.
@@ -47,7 +52,8 @@ class Listener:
 
     `for event in events:` gives an object of `Notify` for each notification, in order, and
     one of `Listening` whenever the listener has begun to listen: at the beginning, and after each
-    loss of the connection. Its `gap` says whether notifications may be missing.
+    loss of the connection. Its `gap` says whether notifications may be missing. An object of `Lost`
+    says that the connection is lost, and again for each attempt that fails.
 
     It has a connection of its own, made by `connect()` of `conninfo` and `options`, and makes that
     again when it is lost. It waits before each attempt: for about `retry_min` seconds at first, up
@@ -99,7 +105,8 @@ class Listener:
 
         self._conn: Connection[Any] | None = None
         self._arrived: deque[Notify] = deque()
-        self._begun: Listening | None = None
+        # What became of the connection, and was not reported yet.
+        self._changes: deque[Listening | Lost] = deque()
         self._opened = False
         self._closed = False
         # Held while `_channels` and `_conn` are looked at and changed together.
@@ -114,6 +121,7 @@ class Listener:
         self._lost = 0.0
         self._due = 0.0
         self._reason: Exception | None = None
+        self._attempts = 0
         # Why there will be no other attempt, until the program knows it.
         self._failure: Exception | None = None
 
@@ -183,13 +191,13 @@ class Listener:
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Notify | Listening:
+    def __next__(self) -> Event:
         event = self._ask(None)
         if event is None:
             raise StopIteration
         return event
 
-    def get(self, *, timeout: float | None = None) -> Notify | Listening | None:
+    def get(self, *, timeout: float | None = None) -> Event | None:
         """Return the next event; None if there is none within `timeout` seconds.
 
         Raises InterfaceError if the listener is closed.
@@ -199,7 +207,7 @@ class Listener:
             raise InterfaceError("the listener is closed")
         return event
 
-    def _ask(self, timeout: float | None) -> Notify | Listening | None:
+    def _ask(self, timeout: float | None) -> Event | None:
         if not self._opened:
             raise InterfaceError("the listener is not open: enter its block, or open()")
         if not self._asking.acquire(blocking=False):
@@ -209,7 +217,7 @@ class Listener:
         finally:
             self._asking.release()
 
-    def _next(self, timeout: float | None) -> Notify | Listening | None:
+    def _next(self, timeout: float | None) -> Event | None:
         until = None if timeout is None else time.monotonic() + timeout
         left = timeout
         has_looked = False
@@ -234,12 +242,12 @@ class Listener:
             raise failure
         return None
 
-    def _take(self) -> Notify | Listening | None:
+    def _take(self) -> Event | None:
         """The next event that has happened already."""
-        if self._begun is not None:
-            begun, self._begun = self._begun, None
-            return begun
-        arrived = self._arrived
+        changes, arrived = self._changes, self._arrived
+        # What has arrived came before the last loss, and after the last beginning.
+        if any(isinstance(change, Listening) for change in changes):
+            return changes.popleft()
         if len(arrived) > self._max_waiting:
             arrived.clear()
             reason = OperationalError(f"more than {self._max_waiting} notifications waited")
@@ -249,7 +257,7 @@ class Listener:
             notify = arrived.popleft()
             if notify.channel in self._channels:
                 return notify
-        return None
+        return changes.popleft() if changes else None
 
     def _do(self, step: Callable[..., None], left: float | None) -> None:
         """Connect, or ping. The end of a wait, whatever ends it, does not end that."""
@@ -295,6 +303,8 @@ class Listener:
                 return
             self._conn = None
         self._reason = error
+        self._attempts = 0
+        self._changes.append(Lost(error))
         self._lost = time.monotonic()
         if self._lost - self._made > self._backoff.longest:
             self._backoff.reset()
@@ -313,6 +323,10 @@ class Listener:
         except Exception as error:
             if not self._closed:
                 logger.warning("cannot connect: %s", _in_a_line(error))
+                self._attempts += 1
+                if self._changes and isinstance(self._changes[-1], Lost):
+                    self._changes.pop()
+                self._changes.append(Lost(error, self._attempts))
                 self._postpone(error)
         else:
             logger.info("connected again")
@@ -361,7 +375,8 @@ class Listener:
                 raise InterfaceError("the listener is closed")
             if heard != self._channels:
                 return False
-            self._conn, self._arrived, self._begun = conn, arrived, begun
+            self._conn, self._arrived = conn, arrived
+            self._changes.append(begun)
             self._heard = self._made = time.monotonic()
         return True
 
