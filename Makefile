@@ -21,7 +21,7 @@
 #   make soak     connections opened, broken and dropped by threads, greenlets, forks (SOAK=seconds)
 #   make deny     licences, bans, sources and advisories of what is linked in
 #   make lint     formatting, lint, types, layering
-#   make smoke    a wheel on the oldest and the newest Python found
+#   make smoke    a wheel on Python 3.10 and 3.13, and the tests of aio and sync there
 #   make test-next  build and tests on Python 3.14 and 3.15, in a chroot of Debian sid (NEXT=--brief)
 #   make build    the native module, in release mode, into .venv
 #   make clean    remove .venv and what the tools cached (target/ stays: cargo clean)
@@ -66,6 +66,7 @@ ASLEEP ?=
 NEXT ?=
 ASYNCIO ?=
 SMOKE_PYTHONS ?= 3.10 3.13
+SMOKE_TESTS ?= tests/aio tests/sync
 SETUP ?=
 MAY_UPGRADE ?=
 
@@ -226,7 +227,7 @@ bench-instr: $(STAMPS)/system-counting $(STAMPS)/native
 	$(SERVER) -- $(PY) benches/instructions.py $(if $(UPDATE),--update)
 
 smoke: $(STAMPS)/system-server $(STAMPS)/base
-	$(SERVER) -- $(PY) tools/smoke.py $(SMOKE_PYTHONS)
+	$(SERVER) -- $(PY) tools/smoke.py $(SMOKE_PYTHONS) $(addprefix --tests=,$(SMOKE_TESTS))
 
 # Root's alone: it needs a chroot, which debootstrap makes.
 test-next: $(STAMPS)/system-chroot $(STAMPS)/base

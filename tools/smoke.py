@@ -1,19 +1,22 @@
 #!/usr/bin/env python3
 """Builds a wheel for each named Python, installs it in a fresh venv, and tries it on a server.
 
-    tools/smoke.py 3.10 3.13
+    tools/smoke.py 3.10 3.13 [--tests tests/aio --tests tests/sync]
 
-A version that is not on this machine is skipped, with a message; if none is there, the Python that
-runs this is used instead. Run it under `tools/pgserver.py run`, which says where the server is.
+With --tests it also runs these tests there, with the wheel. A version that is not on this machine
+is skipped, with a message; if none is there, the Python that runs this is used instead. Run it
+under `tools/pgserver.py run`, which says where the server is.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,7 +66,21 @@ def target_folder() -> Path:
     return Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target") / "smoke"
 
 
-def check(version: str, python: str) -> None:
+def run_tests(python: str, tests: Sequence[str]) -> None:
+    """Run tests in a venv that has the wheel, with the packages of the extra `test-own`."""
+    asked = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "extras.py"), "test-own"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    wanted = asked.stdout.splitlines()
+    install = [python, "-m", "pip", "install", "-q", "--only-binary", ":all:"]
+    subprocess.run([*install, *wanted], check=True)
+    subprocess.run([python, "-m", "pytest", "-q", *tests], cwd=ROOT, check=True)
+
+
+def check(version: str, python: str, tests: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="psycoxide-smoke-") as folder:
         wheel = build(python, Path(folder) / "dist")
         venv = Path(folder) / "venv"
@@ -76,19 +93,27 @@ def check(version: str, python: str) -> None:
         subprocess.run([inside, "-m", "psycoxide", "shim", "install"], cwd=folder, check=True)
         subprocess.run([inside, "-I", "-c", SHIMMED], cwd=folder, check=True)
         print(f"smoke {version}: {wheel.name} ok", flush=True)
+        if tests:
+            run_tests(inside, tests)
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("versions", nargs="*", metavar="VERSION")
+    parser.add_argument("--tests", action="append", default=[], metavar="PATH", help="run these")
+    options = parser.parse_args()
     tried = 0
-    for version in sys.argv[1:]:
+    for version in options.versions:
         python = find(version)
         if python is None:
             print(f"smoke {version}: skipped, there is no Python {version} on PATH or in pyenv")
             continue
-        check(version, python)
+        check(version, python, options.tests)
         tried += 1
     if not tried:
-        check("{}.{}".format(*sys.version_info), sys.executable)
+        check("{}.{}".format(*sys.version_info), sys.executable, options.tests)
     return 0
 
 
