@@ -76,8 +76,8 @@ ENCODINGS = {
 }
 # What means something in SQL, or in the text form of arrays, as the second byte of a character.
 DANGEROUS = b"\\'\"`$%{},;\0\n"
-# A little of each to follow: as text it is data, as SQL it ends the canary.
-TAIL = "'; drop table canary; --\\"
+# A little of each to follow: as text it is data, as SQL it drops the table.
+TAIL = "'; drop table bird; --\\"
 
 
 def dangerous_characters(codec):
@@ -108,7 +108,7 @@ def test_f03_no_character_of_any_encoding_ends_a_literal():
     """every character of 9 client encodings with a quote, a backslash or the like for its second
     byte, before such a character, and every lone first byte: data they stay
     """
-    psql("drop table if exists canary; create table canary (x int); insert into canary values (7)")
+    psql("drop table if exists bird; create table bird (x int); insert into bird values (7)")
     conn = connect()
     conn.autocommit = True
     for encoding, codec in ENCODINGS.items():
@@ -141,4 +141,4 @@ def test_f03_no_character_of_any_encoding_ends_a_literal():
                     cur.execute(b"select " + quoted.getquoted())
                 with contextlib.suppress(db.Error, ValueError, TypeError):
                     cur.execute("select %s", (ext.adapt(evil),))
-        assert psql("select x from canary") == "7", encoding
+        assert psql("select x from bird") == "7", encoding
