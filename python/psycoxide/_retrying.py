@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, TypedDict
 
-from psycoxide._exceptions import Error, InterfaceError, OperationalError, PipelineAborted
+from psycoxide._exceptions import (
+    Error,
+    InterfaceError,
+    OperationalError,
+    OperationTimeout,
+    PipelineAborted,
+)
 
 SERIALIZATION_FAILURE = "40001"
 DEADLOCK_DETECTED = "40P01"
@@ -45,7 +51,11 @@ def is_in_the_way(raised: BaseException) -> bool:
 
 def is_loss(raised: BaseException) -> bool:
     """Whether it can be the error of a connection that was lost."""
-    return all(isinstance(error, (OperationalError, InterfaceError)) for error in leaves(raised))
+    return all(
+        isinstance(error, (OperationalError, InterfaceError))
+        and not isinstance(error, OperationTimeout)
+        for error in leaves(raised)
+    )
 
 
 def leaves(raised: BaseException) -> Iterator[BaseException]:

@@ -121,6 +121,18 @@ async def test_listening_to_another_channel(aconn, events, way):
     assert hits
 
 
+async def test_channels_whose_tasks_were_cancelled(aconn, events):
+    """What is in `channels` is listened to."""
+    for number in range(20):
+        tasks = [asyncio.ensure_future(events.listen(f"c{number}_{each}")) for each in range(3)]
+        await asyncio.sleep(0)
+        for task in tasks[1:]:
+            task.cancel()
+        await asyncio.wait(tasks)
+    heard = await events._conn.fetch("select pg_listening_channels()", row_factory=aio.scalar_row)
+    assert set(events.channels) <= set(heard)
+
+
 async def test_opening(aconn, dsn, way):
     hits = 0
     name = "psycoxide opening"

@@ -244,6 +244,31 @@ async def test_before_the_beginning(dsn):
     await events.aclose()
 
 
+async def test_while_it_begins(dsn, relay, server):
+    """Nobody else makes a connection then."""
+    if not server.port:
+        pytest.skip("the given server's port is not known")
+    network = relay((server.host, server.port))
+    network.stall()
+    listener = aio.AsyncListener("", "news", **{**server.parameters, **network.options})
+    opening = aspawn(listener.open)
+    await asleep(0.1)
+    with pytest.raises(psycoxide.InterfaceError, match="not open"):
+        await listener.get(timeout=0.1)
+    network.flow()
+    await ajoin(opening)
+    assert await listener.get(timeout=10) == aio.Listening(gap=False)
+    assert await listener.get(timeout=0.1) is None
+    await listener.aclose()
+
+
+async def test_outside_autocommit_mode_nothing_would_be_heard(aconn, dsn):
+    async with aio.AsyncListener(dsn, "news", autocommit=False) as events:
+        await events.get(timeout=10)
+        await aconn.execute("notify news")
+        assert (await events.get(timeout=10)).channel == "news"
+
+
 async def test_over_a_unix_socket(aconn, unix_dsn):
     async with aio.AsyncListener(unix_dsn, "news", ping_every=0.05) as events:
         await events.get(timeout=20)

@@ -8,10 +8,11 @@ import time
 from functools import partial
 
 import pytest
-from fixtures.tasks import agather, asleep
+from fixtures.tasks import agather, ajoin, asleep, aspawn
 
 import psycoxide
 from psycoxide import aio, errors
+from psycoxide._retrying import is_loss
 
 QUICK = {"retry_min": 0.0, "retry_max": 0.001}
 SERIALIZABLE = {"isolation": "serializable", **QUICK}
@@ -214,6 +215,25 @@ async def test_there_are_pauses(aconn):
     assert time.monotonic() - began > 0.24
 
 
+async def test_a_deadline_that_passes_while_the_pool_has_none(dsn):
+    async with aio.AsyncConnectionPool(dsn, min_size=1, max_size=1) as pool:
+        numbers = []
+        with pytest.raises(errors.SerializationFailure):
+            async for attempt, transaction in pool.retrying(deadline=0.2, **QUICK):
+                async with attempt, transaction as conn:
+                    numbers.append(attempt.number)
+                    pool_is_empty = aspawn(partial(hold, pool, 0.5))
+                    await fail(conn)
+        await ajoin(pool_is_empty)
+        assert numbers == [1]
+
+
+async def hold(pool, seconds):
+    """Keeps the only connection for some time."""
+    async with pool.connection():
+        await asleep(seconds)
+
+
 # ---- no reason ----------------------------------------------------------------------------------
 
 
@@ -237,6 +257,17 @@ async def test_an_error_that_was_caught_is_none(aconn):
                 with contextlib.suppress(psycoxide.Error):
                     await fail(conn)
     assert numbers == [1]
+
+
+async def test_an_error_behind_the_transaction(aconn, table):
+    """It is committed by then: another attempt would do everything twice."""
+    with pytest.raises(errors.SerializationFailure):
+        async for attempt, transaction in aconn.retrying(**QUICK):
+            async with attempt:
+                async with transaction as conn:
+                    await interfere(conn, table)
+                await fail(aconn)
+    assert await balances(aconn, table) == [101, 100]
 
 
 async def test_rows_that_were_given_out(aconn):
@@ -368,6 +399,16 @@ async def test_decorator(aconn, other, table):
     assert await balances(aconn, table) == [202, 200]
 
 
+async def test_a_decorated_function_that_rolls_back(aconn, table):
+    @aconn.retrying()
+    async def undo(conn):
+        await interfere(conn, table)
+        raise aio.Rollback
+
+    assert await undo() is None
+    assert await balances(aconn, table) == [100, 100]
+
+
 async def test_characteristics(aconn):
     options = {"isolation": "repeatable read", "read_only": True}
     async for attempt, transaction in aconn.retrying(**options):
@@ -395,6 +436,12 @@ async def test_a_loss_before_the_commit(aconn, dsn):
                 await end_session(aconn, lent.info.backend_pid)
             await lent.execute("select pg_sleep(0.1)")
     assert numbers == [1, 2]
+
+
+def test_a_time_limit_is_no_loss():
+    """Even if the connection is closed because of it."""
+    assert is_loss(psycoxide.OperationalError("lost"))
+    assert not is_loss(aio.OperationTimeout("late"))
 
 
 async def test_a_loss_is_raised_unless_it_is_asked_for(aconn, dsn):
@@ -480,6 +527,8 @@ async def test_wrong_arguments(aconn):
         aconn.retrying(attempts=0)
     with pytest.raises(ValueError, match="commit"):
         aconn.retrying(commit="twice")
+    with pytest.raises(ValueError, match="verify_within"):
+        aconn.retrying(commit="verify", verify_within=None)
     with pytest.raises(ValueError, match="retry_min"):
         aconn.retrying(retry_min=-1)
     with pytest.raises(ValueError, match="isolation level"):

@@ -245,6 +245,31 @@ def test_before_the_beginning(dsn):
     events.close()
 
 
+def test_while_it_begins(dsn, relay, server):
+    """Nobody else makes a connection then."""
+    if not server.port:
+        pytest.skip("the given server's port is not known")
+    network = relay((server.host, server.port))
+    network.stall()
+    listener = sync.Listener("", "news", **{**server.parameters, **network.options})
+    opening = spawn(listener.open)
+    sleep(0.1)
+    with pytest.raises(psycoxide.InterfaceError, match="not open"):
+        listener.get(timeout=0.1)
+    network.flow()
+    join(opening)
+    assert listener.get(timeout=10) == sync.Listening(gap=False)
+    assert listener.get(timeout=0.1) is None
+    listener.close()
+
+
+def test_outside_autocommit_mode_nothing_would_be_heard(conn, dsn):
+    with sync.Listener(dsn, "news", autocommit=False) as events:
+        events.get(timeout=10)
+        conn.execute("notify news")
+        assert events.get(timeout=10).channel == "news"
+
+
 def test_over_a_unix_socket(conn, unix_dsn):
     with sync.Listener(unix_dsn, "news", ping_every=0.05) as events:
         events.get(timeout=20)

@@ -9,10 +9,11 @@ import time
 from functools import partial
 
 import pytest
-from fixtures.tasks import gather, sleep
+from fixtures.tasks import gather, join, sleep, spawn
 
 import psycoxide
 from psycoxide import errors, sync
+from psycoxide._retrying import is_loss
 
 QUICK = {"retry_min": 0.0, "retry_max": 0.001}
 SERIALIZABLE = {"isolation": "serializable", **QUICK}
@@ -194,6 +195,25 @@ def test_there_are_pauses(conn):
     assert time.monotonic() - began > 0.24
 
 
+def test_a_deadline_that_passes_while_the_pool_has_none(dsn):
+    with sync.ConnectionPool(dsn, min_size=1, max_size=1) as pool:
+        numbers = []
+        with pytest.raises(errors.SerializationFailure):
+            for attempt, transaction in pool.retrying(deadline=0.2, **QUICK):
+                with attempt, transaction as conn:
+                    numbers.append(attempt.number)
+                    pool_is_empty = spawn(partial(hold, pool, 0.5))
+                    fail(conn)
+        join(pool_is_empty)
+        assert numbers == [1]
+
+
+def hold(pool, seconds):
+    """Keeps the only connection for some time."""
+    with pool.connection():
+        sleep(seconds)
+
+
 # ---- no reason ----------------------------------------------------------------------------------
 
 
@@ -217,6 +237,17 @@ def test_an_error_that_was_caught_is_none(conn):
                 with contextlib.suppress(psycoxide.Error):
                     fail(conn)
     assert numbers == [1]
+
+
+def test_an_error_behind_the_transaction(conn, table):
+    """It is committed by then: another attempt would do everything twice."""
+    with pytest.raises(errors.SerializationFailure):
+        for attempt, transaction in conn.retrying(**QUICK):
+            with attempt:
+                with transaction as conn:
+                    interfere(conn, table)
+                fail(conn)
+    assert balances(conn, table) == [101, 100]
 
 
 def test_rows_that_were_given_out(conn):
@@ -348,6 +379,16 @@ def test_decorator(conn, other, table):
     assert balances(conn, table) == [202, 200]
 
 
+def test_a_decorated_function_that_rolls_back(conn, table):
+    @conn.retrying()
+    def undo(conn):
+        interfere(conn, table)
+        raise sync.Rollback
+
+    assert undo() is None
+    assert balances(conn, table) == [100, 100]
+
+
 def test_characteristics(conn):
     options = {"isolation": "repeatable read", "read_only": True}
     for attempt, transaction in conn.retrying(**options):
@@ -375,6 +416,12 @@ def test_a_loss_before_the_commit(conn, dsn):
                 end_session(conn, lent.info.backend_pid)
             lent.execute("select pg_sleep(0.1)")
     assert numbers == [1, 2]
+
+
+def test_a_time_limit_is_no_loss():
+    """Even if the connection is closed because of it."""
+    assert is_loss(psycoxide.OperationalError("lost"))
+    assert not is_loss(sync.OperationTimeout("late"))
 
 
 def test_a_loss_is_raised_unless_it_is_asked_for(conn, dsn):
@@ -460,6 +507,8 @@ def test_wrong_arguments(conn):
         conn.retrying(attempts=0)
     with pytest.raises(ValueError, match="commit"):
         conn.retrying(commit="twice")
+    with pytest.raises(ValueError, match="verify_within"):
+        conn.retrying(commit="verify", verify_within=None)
     with pytest.raises(ValueError, match="retry_min"):
         conn.retrying(retry_min=-1)
     with pytest.raises(ValueError, match="isolation level"):

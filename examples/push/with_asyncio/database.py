@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import channel
@@ -18,6 +19,8 @@ async def listen(dsn: str, display: Display) -> None:
 
     Raises errors that no reconnecting can help, such as a pooler that delivers no notifications.
     """
+    # The listener logs the losses that it reports, and `display` does as well.
+    logging.getLogger("psycoxide.listener").setLevel(logging.ERROR)
     while True:
         try:
             async with aio.AsyncListener(
@@ -44,8 +47,9 @@ async def follow(events: aio.AsyncListener, display: Display) -> None:
         match event:
             case aio.Listening():
                 display.listening()
-            case aio.Lost(reason):
-                display.lost(first_line(reason))
+            case aio.Lost(reason, attempts):
+                what = "cannot connect" if attempts else "the connection is lost"
+                display.lost(f"{what}: {first_line(reason)}")
             case aio.Notify(_, payload):
                 display.received(payload)
                 await asyncio.sleep(0)  # the browsers' turn, or a burst would outrun the history

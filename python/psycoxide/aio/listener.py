@@ -96,6 +96,8 @@ class AsyncListener:
             "command_timeout": timeout,
             "cancel_timeout": ping_timeout,
             **with_keepalives(conninfo, options, ping_every, ping_timeout),
+            # LISTEN in an open transaction has no effect.
+            "autocommit": True,
         }
         self._ping_every = ping_every
         self._ping_timeout = ping_timeout
@@ -109,6 +111,8 @@ class AsyncListener:
         # What became of the connection, and was not reported yet.
         self._changes: deque[Listening | Lost] = deque()
         self._opened = False
+        # The first connection was made.
+        self._has_begun = False
         self._closed = False
         # Held while `_channels` and `_conn` are looked at and changed together.
         self._lock = threading.Lock()
@@ -117,6 +121,8 @@ class AsyncListener:
             self._step: asyncio.Task[None] | None = None
         else:
             self._closing = threading.Event()
+            # Held by the thread that changes the channels, here and on the server.
+            self._switching = threading.Lock()
             self._gate = Gate()
         # When the server was heard last, when the connection was made and when it was lost, and
         # when the next attempt is due.
@@ -142,6 +148,7 @@ class AsyncListener:
         self._opened = True
         try:
             await self._connect(Listening(gap=False))
+            self._has_begun = True
         except BaseException:
             self._shut()
             raise
@@ -218,7 +225,7 @@ class AsyncListener:
         return event
 
     async def _ask(self, timeout: float | None) -> Event | None:
-        if not self._opened:
+        if not self._has_begun:
             raise InterfaceError("the listener is not open: enter its block, or await open()")
         if not self._asking.acquire(blocking=False):
             raise ProgrammingError("somebody else waits for the events of this listener")
@@ -419,10 +426,18 @@ class AsyncListener:
 
     async def _switch(self, verb: str, channel: str) -> None:
         channel_names(channel)
+        if ASYNC:
+            await self._switch_in_turn(verb, channel)
+        else:
+            with self._switching:
+                await self._switch_in_turn(verb, channel)
+
+    async def _switch_in_turn(self, verb: str, channel: str) -> None:
         with self._lock:
             conn = self._conn
             if conn is not None:
                 commands([channel], _encoding(conn))
+            is_new = channel not in self._channels
             if verb == "LISTEN":
                 self._channels[channel] = None
             else:
@@ -435,10 +450,15 @@ class AsyncListener:
             else:
                 with self._gate:
                     await self._change(conn, verb, [channel])
-        except Error:
-            # The next connection will do it.
-            if not conn.closed:
-                raise
+        except BaseException as raised:
+            if conn.closed and isinstance(raised, Error):
+                # The next connection will do it.
+                return
+            if verb == "LISTEN" and is_new:
+                # Whether the server listens is not known: nothing of the channel is reported.
+                with self._lock:
+                    self._channels.pop(channel, None)
+            raise
 
     async def _change(self, conn: AsyncConnection[Any], verb: str, channels: list[str]) -> None:
         if channels:

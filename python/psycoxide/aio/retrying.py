@@ -51,7 +51,7 @@ class AsyncRetrying(Generic[_Conn]):
                 ...
 
     As a decorator, `@AsyncRetrying(pool)`, it runs a function in such a transaction, whose first
-    argument is the connection; it returns what the function returns.
+    argument is the connection; it returns what the function returns, None if that raises Rollback.
 
     `source` is a connection, or hands out connections: a pool, or a function that returns a context
     manager, as `lambda: connect(dsn)` does.
@@ -91,6 +91,8 @@ class AsyncRetrying(Generic[_Conn]):
             raise ValueError("attempts must be 1 or more")
         if commit not in ("plain", "verify"):
             raise ValueError('commit must be "plain" or "verify"')
+        if commit == "verify" and (verify_within is None or not verify_within >= 0):
+            raise ValueError("verify_within must be a number of seconds")
         Backoff(retry_min, retry_max)
         self._source = source
         self._attempts = attempts
@@ -115,7 +117,8 @@ class AsyncRetrying(Generic[_Conn]):
             async for attempt, transaction in self:
                 async with attempt, transaction as conn:
                     return await function(conn, *args, **kwargs)
-            raise AssertionError
+            # The function has raised Rollback.
+            return None  # type: ignore[return-value]
 
         return wrapper
 
@@ -157,6 +160,11 @@ class _Attempts:
         deadline = self.rules._deadline
         self._next = self._backoff.next()
         return deadline is None or time.monotonic() + self._next - self._began < deadline
+
+    def is_over(self) -> bool:
+        """Whether no attempt may begin any more."""
+        deadline = self.rules._deadline
+        return deadline is not None and time.monotonic() - self._began >= deadline
 
     async def pause(self) -> None:
         """Wait for the next attempt."""
@@ -206,9 +214,15 @@ class AsyncAttempt:
                     raise
                 self._error = error
             await self._attempts.pause()
+        if self._error is not None and self._attempts.is_over():
+            await self._give_back(None)
+            raise self._error
         if conn._channel.in_block or conn.info.transaction_status != TRANSACTION_STATUS_IDLE:
             await self._give_back(None)
-            raise ProgrammingError("a transaction within another one cannot be run again")
+            raise ProgrammingError(
+                "a transaction within another one cannot be run again, and the connection is in "
+                "one: run that one again, or use another connection"
+            )
         conn._gave_out = False
         self.connection = conn
         return self
@@ -251,6 +265,9 @@ class AsyncAttempt:
         conn = self.connection
         if conn is None or not self.transaction.entered or conn._gave_out:
             return False
+        if self.transaction.committed:
+            # It was raised behind the transaction.
+            return False
         if is_in_the_way(raised):
             return not conn.closed or self._borrowed is not None
         if not conn.closed or self._borrowed is None or not is_loss(raised):
@@ -268,6 +285,7 @@ class AsyncAttemptTransaction(Generic[_Conn]):
         self._rules = attempt._rules
         self._block: AsyncTransaction | None = None
         self.commits: bool = False
+        self.committed: bool = False
         self.was_aborted: bool = False
 
     @property
@@ -301,6 +319,7 @@ class AsyncAttemptTransaction(Generic[_Conn]):
         self.commits = True
         try:
             await block.__aexit__(None, None, None)
+            self.committed = True
         except Error as error:
             # Otherwise the server has said that it was rolled back.
             if conn.closed:
@@ -331,6 +350,7 @@ class AsyncAttemptTransaction(Generic[_Conn]):
         if within is not None and found is not None and found.xid is not None:
             committed = await was_committed(conn, found, within)
         if committed:
+            self.committed = True
             return
         if committed is False:
             self.was_aborted = True

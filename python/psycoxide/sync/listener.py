@@ -95,6 +95,8 @@ class Listener:
             "command_timeout": timeout,
             "cancel_timeout": ping_timeout,
             **with_keepalives(conninfo, options, ping_every, ping_timeout),
+            # LISTEN in an open transaction has no effect.
+            "autocommit": True,
         }
         self._ping_every = ping_every
         self._ping_timeout = ping_timeout
@@ -108,11 +110,15 @@ class Listener:
         # What became of the connection, and was not reported yet.
         self._changes: deque[Listening | Lost] = deque()
         self._opened = False
+        # The first connection was made.
+        self._has_begun = False
         self._closed = False
         # Held while `_channels` and `_conn` are looked at and changed together.
         self._lock = threading.Lock()
         self._asking = threading.Lock()
         self._closing = threading.Event()
+        # Held by the thread that changes the channels, here and on the server.
+        self._switching = threading.Lock()
         self._gate = Gate()
         # When the server was heard last, when the connection was made and when it was lost, and
         # when the next attempt is due.
@@ -138,6 +144,7 @@ class Listener:
         self._opened = True
         try:
             self._connect(Listening(gap=False))
+            self._has_begun = True
         except BaseException:
             self._shut()
             raise
@@ -208,7 +215,7 @@ class Listener:
         return event
 
     def _ask(self, timeout: float | None) -> Event | None:
-        if not self._opened:
+        if not self._has_begun:
             raise InterfaceError("the listener is not open: enter its block, or open()")
         if not self._asking.acquire(blocking=False):
             raise ProgrammingError("somebody else waits for the events of this listener")
@@ -396,10 +403,15 @@ class Listener:
 
     def _switch(self, verb: str, channel: str) -> None:
         channel_names(channel)
+        with self._switching:
+            self._switch_in_turn(verb, channel)
+
+    def _switch_in_turn(self, verb: str, channel: str) -> None:
         with self._lock:
             conn = self._conn
             if conn is not None:
                 commands([channel], _encoding(conn))
+            is_new = channel not in self._channels
             if verb == "LISTEN":
                 self._channels[channel] = None
             else:
@@ -409,10 +421,15 @@ class Listener:
         try:
             with self._gate:
                 self._change(conn, verb, [channel])
-        except Error:
-            # The next connection will do it.
-            if not conn.closed:
-                raise
+        except BaseException as raised:
+            if conn.closed and isinstance(raised, Error):
+                # The next connection will do it.
+                return
+            if verb == "LISTEN" and is_new:
+                # Whether the server listens is not known: nothing of the channel is reported.
+                with self._lock:
+                    self._channels.pop(channel, None)
+            raise
 
     def _change(self, conn: Connection[Any], verb: str, channels: list[str]) -> None:
         if channels:

@@ -50,7 +50,7 @@ class Retrying(Generic[_Conn]):
                 ...
 
     As a decorator, `@Retrying(pool)`, it runs a function in such a transaction, whose first
-    argument is the connection; it returns what the function returns.
+    argument is the connection; it returns what the function returns, None if that raises Rollback.
 
     `source` is a connection, or hands out connections: a pool, or a function that returns a context
     manager, as `lambda: connect(dsn)` does.
@@ -90,6 +90,8 @@ class Retrying(Generic[_Conn]):
             raise ValueError("attempts must be 1 or more")
         if commit not in ("plain", "verify"):
             raise ValueError('commit must be "plain" or "verify"')
+        if commit == "verify" and (verify_within is None or not verify_within >= 0):
+            raise ValueError("verify_within must be a number of seconds")
         Backoff(retry_min, retry_max)
         self._source = source
         self._attempts = attempts
@@ -112,7 +114,8 @@ class Retrying(Generic[_Conn]):
             for attempt, transaction in self:
                 with attempt, transaction as conn:
                     return function(conn, *args, **kwargs)
-            raise AssertionError
+            # The function has raised Rollback.
+            return None  # type: ignore[return-value]
 
         return wrapper
 
@@ -154,6 +157,11 @@ class _Attempts:
         deadline = self.rules._deadline
         self._next = self._backoff.next()
         return deadline is None or time.monotonic() + self._next - self._began < deadline
+
+    def is_over(self) -> bool:
+        """Whether no attempt may begin any more."""
+        deadline = self.rules._deadline
+        return deadline is not None and time.monotonic() - self._began >= deadline
 
     def pause(self) -> None:
         """Wait for the next attempt."""
@@ -200,9 +208,15 @@ class Attempt:
                     raise
                 self._error = error
             self._attempts.pause()
+        if self._error is not None and self._attempts.is_over():
+            self._give_back(None)
+            raise self._error
         if conn._channel.in_block or conn.info.transaction_status != TRANSACTION_STATUS_IDLE:
             self._give_back(None)
-            raise ProgrammingError("a transaction within another one cannot be run again")
+            raise ProgrammingError(
+                "a transaction within another one cannot be run again, and the connection is in "
+                "one: run that one again, or use another connection"
+            )
         conn._gave_out = False
         self.connection = conn
         return self
@@ -245,6 +259,9 @@ class Attempt:
         conn = self.connection
         if conn is None or not self.transaction.entered or conn._gave_out:
             return False
+        if self.transaction.committed:
+            # It was raised behind the transaction.
+            return False
         if is_in_the_way(raised):
             return not conn.closed or self._borrowed is not None
         if not conn.closed or self._borrowed is None or not is_loss(raised):
@@ -262,6 +279,7 @@ class AttemptTransaction(Generic[_Conn]):
         self._rules = attempt._rules
         self._block: Transaction | None = None
         self.commits: bool = False
+        self.committed: bool = False
         self.was_aborted: bool = False
 
     @property
@@ -293,6 +311,7 @@ class AttemptTransaction(Generic[_Conn]):
         self.commits = True
         try:
             block.__exit__(None, None, None)
+            self.committed = True
         except Error as error:
             # Otherwise the server has said that it was rolled back.
             if conn.closed:
@@ -319,6 +338,7 @@ class AttemptTransaction(Generic[_Conn]):
         if within is not None and found is not None and found.xid is not None:
             committed = was_committed(conn, found, within)
         if committed:
+            self.committed = True
             return
         if committed is False:
             self.was_aborted = True
