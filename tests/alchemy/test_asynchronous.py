@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import time
 from typing import Any
@@ -415,3 +416,87 @@ async def no_session_left(dsn: str, name: str) -> None:
         while await conn.fetchval(query, [name]):
             assert time.monotonic() < until, "a session is still busy, or in a transaction"
             await asyncio.sleep(0.02)
+
+
+async def raised_in(stream: Any) -> None:
+    async with stream as result:
+        async for _ in result:
+            raise KeyError
+
+
+async def cancelled_in(stream: Any) -> None:
+    async with stream as result:
+        async for _ in result:
+            await asyncio.sleep(60)
+
+
+class TestDirectStreamsThatAreLeft:
+    """SQLAlchemy closes neither the result nor its cursor then, and rolls back in another task."""
+
+    QUERY = text("select generate_series(1, 3000000)")
+    OPTIONS = {"psycoxide_stream": True, "yield_per": 100}  # noqa: RUF012
+
+    @pytest.mark.parametrize("leave", [raised_in, cancelled_in])
+    async def test_of_a_connection(self, async_engine: Any, leave: Any) -> None:
+        async def use() -> None:
+            async with async_engine.connect() as conn:
+                await leave(conn.stream(self.QUERY, execution_options=self.OPTIONS))
+
+        await self.check(async_engine, use)
+
+    @pytest.mark.parametrize("way", ["break", "cancelled"])
+    async def test_of_a_session(self, async_engine: Any, way: str) -> None:
+        async def use() -> None:
+            async with AsyncSession(async_engine) as session:
+                async for _ in await session.stream(self.QUERY, execution_options=self.OPTIONS):
+                    if way == "break":
+                        break
+                    await asyncio.sleep(60)
+
+        await self.check(async_engine, use)
+
+    async def check(self, engine: Any, use: Any) -> None:
+        task = asyncio.ensure_future(use())
+        await asyncio.wait({task}, timeout=1)
+        task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=10)
+        assert done
+        with contextlib.suppress(KeyError, asyncio.CancelledError):
+            task.result()
+        assert engine.pool.checkedout() == 0
+        async with engine.connect() as conn:
+            assert (await conn.execute(text("select 1"))).scalar() == 1
+
+
+async def test_a_cursor_on_the_server_needs_a_transaction(async_engine: Any) -> None:
+    async with async_engine.connect() as conn:
+        await conn.execution_options(isolation_level="AUTOCOMMIT")
+        with pytest.raises(exc.ProgrammingError, match="psycoxide_stream"):
+            await conn.stream(text("select generate_series(1, 20)"))
+        assert (await conn.execute(text("select 1"))).scalar() == 1
+
+
+async def test_a_cursor_that_its_transaction_has_closed(async_engine: Any) -> None:
+    async with async_engine.connect() as conn:
+        result = await conn.stream(text("select generate_series(1, 200)"))
+        await result.fetchone()
+        await conn.commit()
+        await conn.execute(text("create temp table kept (id int)"))
+        await result.close()
+        assert (await conn.execute(text("select count(*) from kept"))).scalar() == 0
+
+
+async def test_a_connection_that_does_not_answer_is_replaced(url: Any, relay: Any) -> None:
+    network = relay((url.host, url.port))
+    engine = create_async_engine(
+        url.set(host="127.0.0.1", port=network.port),
+        pool_pre_ping=True,
+        connect_args={"command_timeout": 0.5},
+    )
+    async with engine.connect() as conn:
+        first = (await conn.execute(text("select pg_backend_pid()"))).scalar()
+    network.stall()
+    asyncio.get_running_loop().call_later(1.0, network.flow)
+    async with engine.connect() as conn:
+        assert (await conn.execute(text("select pg_backend_pid()"))).scalar() != first
+    await engine.dispose()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.engine import AdaptedConnection
 from sqlalchemy.util import await_only
 
-from psycoxide import extensions
+from psycoxide import ProgrammingError, extensions
+from psycoxide.sqlalchemy.session import ping_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 class AdaptedAsyncConnection(AdaptedConnection):
     """A connection of `psycoxide.aio`, which is its `driver_connection`."""
 
-    __slots__ = ("_channel", "dbapi", "native")
+    __slots__ = ("_channel", "_stream", "dbapi", "ended", "native")
 
     def __init__(self, dbapi: Any, connection: AsyncConnection[Any]) -> None:
         self._connection: Any = connection
@@ -32,6 +33,10 @@ class AdaptedAsyncConnection(AdaptedConnection):
         self.native: extensions.connection[Any] = connection._native
         # As in the DB-API: a statement begins a transaction.
         self.native.autocommit = False
+        # How many transactions have ended.
+        self.ended: int = 0
+        # The stream that keeps the connection to itself, until its cursor is closed.
+        self._stream: StreamingCursor | None = None
 
     def cursor(self, name: str | None = None) -> AdaptedCursor:
         """A cursor; with a name, one whose rows stay on the server until they are fetched."""
@@ -39,7 +44,15 @@ class AdaptedAsyncConnection(AdaptedConnection):
 
     def streaming_cursor(self) -> StreamingCursor:
         """A cursor whose rows stay in the socket until they are fetched."""
-        return StreamingCursor(self)
+        self._stream = StreamingCursor(self)
+        return self._stream
+
+    def end_stream(self) -> None:
+        """End the stream. SQLAlchemy ends the transaction in another task, which would wait for it
+        otherwise, if its loop was left by an exception."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
 
     def commit(self) -> None:
         self._end_transaction(True)
@@ -48,13 +61,15 @@ class AdaptedAsyncConnection(AdaptedConnection):
         self._end_transaction(False)
 
     def _end_transaction(self, commits: bool) -> None:
+        self.end_stream()
+        self.ended += 1
         # Most often there is none: nothing to wait for then.
         if self.native.status != extensions.STATUS_READY or self.native.closed:
             await_only(self._channel.end_transaction(commits, None))
 
     def ping(self) -> None:
         """Ask the server for an answer, without a statement."""
-        await_only(self._channel.ping(None))
+        await_only(self._channel.ping(ping_timeout(self._channel)))
 
     def close(self) -> None:
         self._channel.close()
@@ -87,15 +102,22 @@ class AdaptedAsyncConnection(AdaptedConnection):
         return self.native.xid(format_id, gtrid, bqual)
 
     def tpc_begin(self, xid: Xid | str) -> None:
+        self.end_stream()
         await_only(self._channel.tpc_begin(xid, None))
 
     def tpc_prepare(self) -> None:
+        self.end_stream()
+        self.ended += 1
         await_only(self._channel.tpc_prepare(None))
 
     def tpc_commit(self, xid: Xid | str | None = None) -> None:
+        self.end_stream()
+        self.ended += 1
         await_only(self._channel.tpc_commit(xid, None))
 
     def tpc_rollback(self, xid: Xid | str | None = None) -> None:
+        self.end_stream()
+        self.ended += 1
         await_only(self._channel.tpc_rollback(xid, None))
 
     def tpc_recover(self) -> list[Xid]:
@@ -214,7 +236,7 @@ class ServerSideCursor(AdaptedCursor):
 class DeclaredCursor(ServerSideCursor):
     """A cursor on the server (DECLARE). Other statements may run while it is open."""
 
-    __slots__ = ("_complete", "_quoted", "name")
+    __slots__ = ("_complete", "_ended", "_quoted", "name")
 
     # These rows come with the answer to DECLARE.
     FIRST = 50
@@ -224,8 +246,16 @@ class DeclaredCursor(ServerSideCursor):
         self.name: str = name
         self._quoted = '"' + name.replace('"', '""') + '"'
         self._complete = True
+        self._ended = connection.ended
 
     def execute(self, operation: Any, parameters: Any = None) -> None:
+        native = self.connection.native
+        if native.autocommit and native.status == extensions.STATUS_READY:
+            raise ProgrammingError(
+                "a cursor on the server needs a transaction, and the connection is in autocommit "
+                "mode: use the execution option psycoxide_stream=True"
+            )
+        self._ended = self.connection.ended
         # A comment may end the statement.
         sql = (
             f"DECLARE {self._quoted} NO SCROLL CURSOR FOR {operation}\n; {self._fetch(self.FIRST)}"
@@ -262,7 +292,8 @@ class DeclaredCursor(ServerSideCursor):
         if self._native.closed:
             return
         in_transaction = extensions.TRANSACTION_STATUS_INTRANS
-        declared = self._native.description is not None
+        # The end of its transaction has closed it.
+        declared = self._native.description is not None and self._ended == self.connection.ended
         if declared and self.connection.native.get_transaction_status() == in_transaction:
             await_only(self._channel.execute(self._native, f"CLOSE {self._quoted}", None, None))
         self._native.close()
@@ -304,6 +335,8 @@ class StreamingCursor(ServerSideCursor):
         if self._rows is not None:
             self._rows.close()
             self._rows = None
+            if self.connection._stream is self:
+                self.connection._stream = None
         self._native.close()
 
 

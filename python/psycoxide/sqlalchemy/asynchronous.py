@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import URL, AsyncAdaptedQueuePool
 from sqlalchemy.util import await_only
 
-from psycoxide.aio import AsyncConnection
+from psycoxide.aio import AsyncConnection, OperationTimeout
 from psycoxide.sqlalchemy.adapted import AdaptedAsyncConnection
 from psycoxide.sqlalchemy.blocking import PsycoxideDialect, PsycoxideExecutionContext
 from psycoxide.sqlalchemy.dbapi import Module
@@ -56,5 +56,10 @@ class PsycoxideAsyncDialect(PsycoxideDialect):
         return dbapi_connection.native
 
     def do_ping(self, dbapi_connection: Any) -> bool:
-        dbapi_connection.ping()
+        try:
+            dbapi_connection.ping()
+        except OperationTimeout:
+            # Only now the pool knows it for lost.
+            dbapi_connection.terminate()
+            raise
         return True

@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL
 
 import psycoxide
 from psycoxide import extensions
+from psycoxide._exceptions import OperationTimeout
 from psycoxide._psycopg import Channel
 from psycoxide.sqlalchemy import session
 from psycoxide.sqlalchemy.dbapi import BlockingModule
@@ -147,8 +148,17 @@ class PsycoxideDialect(_PGDialect_common_psycopg):
         if not isinstance(dbapi_connection, extensions.connection):
             # A program's own wrapper: what it does counts.
             return bool(super().do_ping(dbapi_connection))  # type: ignore[no-untyped-call]
-        Channel.over(dbapi_connection).ping(None)
+        self._ping(dbapi_connection)
         return True
+
+    def _ping(self, dbapi_connection: Any) -> None:
+        channel = Channel.over(dbapi_connection)
+        try:
+            channel.ping(session.ping_timeout(channel))
+        except OperationTimeout:
+            # Only now the pool knows it for lost.
+            dbapi_connection.close()
+            raise
 
     def is_disconnect(self, e: Exception, connection: Any, cursor: Any) -> bool:
         """The connection knows, whatever the error says."""

@@ -9,6 +9,7 @@ from psycoxide import extensions, extras
 from psycoxide.extras import HstoreAdapter
 
 if TYPE_CHECKING:
+    from psycoxide._psycopg import Channel
     from psycoxide.extensions import connection
 
 # Without a schema: the search path says which one is meant, as for the type's name in a statement.
@@ -24,6 +25,14 @@ NETWORK_ARRAYS = (1041, 651)
 # Arrays of built-in types whose elements are texts for psycopg2, which has no lists of them: bit,
 # jsonpath, macaddr8, money, tsquery, tsvector, varbit, xml.
 TEXT_ARRAYS = (1561, 4073, 775, 791, 3645, 3643, 1563, 143)
+
+# How many seconds a server may take to answer a ping.
+PING_TIMEOUT = 5.0
+
+
+def ping_timeout(channel: Channel) -> float:
+    """How many seconds the server may take to answer a ping on this connection."""
+    return min(channel.timeout or PING_TIMEOUT, PING_TIMEOUT)
 
 
 def register_arrays(conn: connection) -> None:
