@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio  # only in aio
 
 import pytest
-from fixtures.tasks import aeventually, agather, ajoin, aspawn
+from fixtures.tasks import aeventually, agather, ajoin, asleep, aspawn
 
 import psycoxide
 from psycoxide import aio
@@ -275,3 +275,39 @@ async def test_a_null_pool_that_cannot_connect(dsn):
             with pytest.raises(Exception, match="nowhere"):
                 await pool.getconn(timeout=5)
         assert pool.get_stats()["pool_size"] == 0
+
+
+async def test_a_null_pool_has_no_time_to_connect(dsn, relay, server):
+    if not server.port:
+        pytest.skip("the given server's port is not known")
+    found = relay((server.host, server.port))
+    found.is_flowing.clear()
+    options = {**server.parameters, **found.options}
+    async with aio.AsyncNullConnectionPool(kwargs=options) as pool:
+        with pytest.raises(aio.PoolTimeout) as caught:
+            await pool.getconn(timeout=0.2)
+        assert isinstance(caught.value.__cause__, psycoxide.OperationalError)
+        assert pool.get_stats()["requests_errors"] == 1
+        assert pool.get_stats()["pool_size"] == 0
+
+
+@pytest.mark.parametrize("null", [False, True])
+async def test_nothing_is_lent_after_the_pool_was_closed(dsn, null):
+    """It was closed while a connection was checked, or opened."""
+
+    async def wait(conn):
+        begun.append(conn)
+        await asleep(0.3)
+
+    begun = []
+    if null:
+        pool = aio.AsyncNullConnectionPool(dsn, configure=wait)
+    else:
+        pool = aio.AsyncConnectionPool(dsn, min_size=1, check=wait)
+    borrowing = aspawn(pool.getconn)
+    await aeventually(lambda: begun)
+    await pool.close()
+    with pytest.raises(aio.PoolClosed):
+        await ajoin(borrowing)
+    assert begun[0].closed
+    assert pool.get_stats()["pool_size"] == 0

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 
+import pytest
 from fixtures.forks import forked
 
 import psycoxide
@@ -61,6 +63,27 @@ def test_a_connection_that_comes_back_in_another_loop(dsn):
         await pool.close()
 
     asyncio.run(give_back(asyncio.run(borrow())))
+
+
+@pytest.mark.parametrize("closes", [True, False], ids=["closed", "not_closed"])
+def test_a_connection_that_is_forgotten_between_loops(dsn, closes):
+    pool = aio.AsyncConnectionPool(dsn, min_size=1)
+    loops = [asyncio.new_event_loop(), asyncio.new_event_loop()]
+    conn = loops[0].run_until_complete(pool.getconn())
+    if closes:
+        loops[0].close()
+    with pytest.warns(ResourceWarning):
+        del conn
+        gc.collect()
+
+    async def use():
+        assert await pool.fetchval("select 1") == 1
+        assert pool.get_stats()["connections_lost"] == 1
+        await pool.close()
+
+    loops[1].run_until_complete(use())
+    for loop in loops:
+        loop.close()
 
 
 async def test_two_loops_at_a_time(dsn):

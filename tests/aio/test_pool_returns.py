@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio  # only in aio
 import gc
 import logging
+import time
 import warnings
 
 import pytest
 from fixtures.tasks import aeventually, ajoin, asleep, aspawn
 
 from psycoxide import aio
+
+# What a function of the program may raise that is no error.
+ERRORS = [GeneratorExit]
+ERRORS.append(asyncio.CancelledError)  # in sync: ERRORS += [SystemExit, KeyboardInterrupt]
 
 
 @pytest.fixture
@@ -180,6 +186,30 @@ async def test_a_block_that_is_left_by_an_exception(pool):
     await check_kept(pool, conn)
 
 
+async def test_a_block_that_is_cut_off(dsn, relay, server, caplog):
+    """Who is cancelled does not wait for a server that is silent; the pool rolls back."""
+    if not server.port:
+        pytest.skip("the given server's port is not known")
+    found = relay((server.host, server.port))
+    options = {**server.parameters, **found.options, "autocommit": False}
+    async with aio.AsyncConnectionPool(kwargs=options, min_size=1) as pool:
+        await pool.wait()
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            async with pool.connection() as conn:
+                await conn.execute("create temporary table t (n integer)")
+                for each in found.connections:
+                    each.holds_answers.set()
+                raise KeyboardInterrupt
+        assert time.monotonic() - began < 4
+        for each in found.connections:
+            each.holds_answers.clear()
+        async with pool.connection() as again:
+            assert again is conn
+            assert await again.fetchval("select to_regclass('t')") is None
+    assert "rolls back" not in caplog.text
+
+
 # ---- reset --------------------------------------------------------------------------------------
 
 
@@ -213,6 +243,33 @@ async def test_a_reset_that_fails(dsn, how):
             await check_replaced(pool, conn)
 
 
+@pytest.mark.parametrize("error", ERRORS)
+async def test_a_reset_that_raises_what_is_no_error(dsn, error):
+    async def reset(conn):
+        raise error
+
+    async with aio.AsyncConnectionPool(dsn, min_size=1, reset=reset) as pool:
+        for _ in range(2):
+            async with pool.connection() as conn:
+                pass
+            await check_replaced(pool, conn)
+
+
+@pytest.mark.parametrize("error", ERRORS)
+async def test_an_argument_that_raises_what_is_no_error(dsn, error):
+    """As the second attempt, while the server is down, and as the first."""
+
+    async def conninfo():
+        if raises:
+            raise raises.pop()
+        return dsn
+
+    raises = [error(), OSError(), error()]
+    async with aio.AsyncConnectionPool(conninfo, min_size=1) as pool:
+        assert await pool.fetchval("select 1", timeout=5) == 1
+        assert not raises
+
+
 # ---- leaks --------------------------------------------------------------------------------------
 
 
@@ -225,6 +282,14 @@ async def test_who_has_a_connection_for_long_is_named(dsn, caplog):
         assert caplog.text.count("was not given back") == 1
         assert "in test_who_has_a_connection_for_long_is_named()" in caplog.text
         await check_kept(pool, conn)
+
+
+async def test_each_who_has_a_connection_for_long_is_named(dsn, caplog):
+    caplog.set_level(logging.WARNING, "psycoxide.pool")
+    async with aio.AsyncConnectionPool(dsn, min_size=1, warn_after=0.05) as pool:
+        for number in (1, 2):
+            async with pool.connection():
+                await aeventually(lambda n=number: caplog.text.count("was not given back") == n)
 
 
 async def test_a_pool_that_is_forgotten(dsn):

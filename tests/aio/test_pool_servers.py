@@ -76,6 +76,90 @@ async def test_a_network_that_is_silent(relayed):
         assert pool.get_stats()["connections_lost"] == 1
 
 
+@pytest.mark.parametrize("timeout", [0, 0.000001])
+async def test_no_time_for_a_ping(dsn, timeout):
+    """That the time is over says nothing about the connection."""
+    async with aio.AsyncConnectionPool(dsn, min_size=3, ping_after=0.01) as pool:
+        await pool.wait()
+        before = {member.connection for member in pool._stock.idle}
+        await asleep(0.05)
+        with pytest.raises(aio.PoolTimeout):
+            await pool.getconn(timeout)
+        await aeventually(lambda: available(pool) == 3)
+        assert {member.connection for member in pool._stock.idle} == before
+        stats = pool.get_stats()
+        assert "connections_lost" not in stats
+        assert (stats["requests_num"], stats["requests_errors"]) == (1, 1)
+
+
+async def test_a_ping_without_an_answer_in_time(relayed):  # only in aio
+    """Another connection is opened; the first one is lent again when it has answered."""
+    found, options = relayed
+    pool = aio.AsyncConnectionPool(kwargs=options, min_size=1, max_size=2, ping_after=0.01)
+    async with pool:
+        await pool.wait()
+        (first,) = (member.connection for member in pool._stock.idle)
+        await asleep(0.05)
+        for each in found.connections:
+            each.holds_answers.set()
+        async with pool.connection(timeout=2) as other:
+            assert other is not first
+            assert available(pool) == 0
+            for each in found.connections:
+                each.holds_answers.clear()
+            async with pool.connection(timeout=5) as again:
+                assert again is first
+
+
+@pytest.mark.parametrize("how", ["pool", "program"])
+async def test_a_check_without_an_answer(relayed, how):
+    async def check(conn):
+        await conn.execute("select 1")
+
+    found, options = relayed
+    chosen = check if how == "program" else aio.AsyncConnectionPool.check_connection
+    async with aio.AsyncConnectionPool(kwargs=options, min_size=1, check=chosen) as pool:
+        await pool.wait()
+        for each in found.connections:
+            each.holds_answers.set()
+        began = time.monotonic()
+        with pytest.raises(aio.PoolTimeout):
+            await pool.getconn(timeout=0.3)
+        # A thread waits for up to `cancel_timeout`, 5 seconds, for the end of its statement.
+        assert time.monotonic() - began < 8
+        assert await pool.fetchval("select 1") == 1
+
+
+async def test_a_check_that_waits_for_something_else(dsn):  # only in aio
+    async def check(conn):
+        await asleep(3600)
+
+    async with aio.AsyncConnectionPool(dsn, min_size=1, check=check) as pool:
+        await pool.wait()
+        with pytest.raises(aio.PoolTimeout):
+            await pool.getconn(timeout=0.2)
+
+
+async def test_check_looks_at_all(dsn):
+    async with aio.AsyncConnectionPool(dsn, min_size=5, ping_after=3600) as pool:
+        await pool.wait()
+        began = time.monotonic()
+        before = set(pool._stock.idle)
+        await pool.check()
+        await aeventually(lambda: available(pool) == 5)
+        assert set(pool._stock.idle) == before
+        assert all(member.good_until > began for member in before)
+        assert "requests_num" not in pool.get_stats()
+
+
+async def test_a_request_counts_once(dsn, aconn):
+    async with aio.AsyncConnectionPool(dsn, min_size=3) as pool:
+        await pool.wait()
+        await end_all(aconn, pool)
+        assert await pool.fetchval("select 1") == 1
+        assert pool.get_stats()["requests_num"] == 1
+
+
 async def test_no_ping_before_its_time(dsn):
     async with aio.AsyncConnectionPool(dsn, min_size=1, ping_after=60) as pool:
         await pool.wait()

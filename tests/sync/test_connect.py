@@ -218,3 +218,20 @@ def test_terminate_while_a_call_waits(conn):
     with pytest.raises(psycoxide.InterfaceError, match="already closed"):
         join(waiting)
     assert time.monotonic() - began < 5
+
+
+def test_a_block_that_is_cut_off(dsn, relay, server):
+    """Who is cancelled does not wait for a server that is silent."""
+    if not server.port:
+        pytest.skip("the given server's port is not known")
+    found = relay((server.host, server.port))
+    options = {**server.parameters, **found.options}
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        with sync.connect(**options, autocommit=False) as conn:
+            conn.execute("select 1")
+            for each in found.connections:
+                each.holds_answers.set()
+            raise KeyboardInterrupt
+    assert time.monotonic() - began < 4
+    assert conn.closed

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from fixtures.tasks import eventually, gather, join, spawn
+from fixtures.tasks import eventually, gather, join, sleep, spawn
 
 import psycoxide
 from psycoxide import sync
@@ -262,3 +262,39 @@ def test_a_null_pool_that_cannot_connect(dsn):
             with pytest.raises(Exception, match="nowhere"):
                 pool.getconn(timeout=5)
         assert pool.get_stats()["pool_size"] == 0
+
+
+def test_a_null_pool_has_no_time_to_connect(dsn, relay, server):
+    if not server.port:
+        pytest.skip("the given server's port is not known")
+    found = relay((server.host, server.port))
+    found.is_flowing.clear()
+    options = {**server.parameters, **found.options}
+    with sync.NullConnectionPool(kwargs=options) as pool:
+        with pytest.raises(sync.PoolTimeout) as caught:
+            pool.getconn(timeout=0.2)
+        assert isinstance(caught.value.__cause__, psycoxide.OperationalError)
+        assert pool.get_stats()["requests_errors"] == 1
+        assert pool.get_stats()["pool_size"] == 0
+
+
+@pytest.mark.parametrize("null", [False, True])
+def test_nothing_is_lent_after_the_pool_was_closed(dsn, null):
+    """It was closed while a connection was checked, or opened."""
+
+    def wait(conn):
+        begun.append(conn)
+        sleep(0.3)
+
+    begun = []
+    if null:
+        pool = sync.NullConnectionPool(dsn, configure=wait)
+    else:
+        pool = sync.ConnectionPool(dsn, min_size=1, check=wait)
+    borrowing = spawn(pool.getconn)
+    eventually(lambda: begun)
+    pool.close()
+    with pytest.raises(sync.PoolClosed):
+        join(borrowing)
+    assert begun[0].closed
+    assert pool.get_stats()["pool_size"] == 0

@@ -5,12 +5,17 @@ from __future__ import annotations
 
 import gc
 import logging
+import time
 import warnings
 
 import pytest
 from fixtures.tasks import eventually, join, sleep, spawn
 
 from psycoxide import sync
+
+# What a function of the program may raise that is no error.
+ERRORS = [GeneratorExit]
+ERRORS += [SystemExit, KeyboardInterrupt]
 
 
 @pytest.fixture
@@ -181,6 +186,30 @@ def test_a_block_that_is_left_by_an_exception(pool):
     check_kept(pool, conn)
 
 
+def test_a_block_that_is_cut_off(dsn, relay, server, caplog):
+    """Who is cancelled does not wait for a server that is silent; the pool rolls back."""
+    if not server.port:
+        pytest.skip("the given server's port is not known")
+    found = relay((server.host, server.port))
+    options = {**server.parameters, **found.options, "autocommit": False}
+    with sync.ConnectionPool(kwargs=options, min_size=1) as pool:
+        pool.wait()
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            with pool.connection() as conn:
+                conn.execute("create temporary table t (n integer)")
+                for each in found.connections:
+                    each.holds_answers.set()
+                raise KeyboardInterrupt
+        assert time.monotonic() - began < 4
+        for each in found.connections:
+            each.holds_answers.clear()
+        with pool.connection() as again:
+            assert again is conn
+            assert again.fetchval("select to_regclass('t')") is None
+    assert "rolls back" not in caplog.text
+
+
 # ---- reset --------------------------------------------------------------------------------------
 
 
@@ -214,6 +243,33 @@ def test_a_reset_that_fails(dsn, how):
             check_replaced(pool, conn)
 
 
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_reset_that_raises_what_is_no_error(dsn, error):
+    def reset(conn):
+        raise error
+
+    with sync.ConnectionPool(dsn, min_size=1, reset=reset) as pool:
+        for _ in range(2):
+            with pool.connection() as conn:
+                pass
+            check_replaced(pool, conn)
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_an_argument_that_raises_what_is_no_error(dsn, error):
+    """As the second attempt, while the server is down, and as the first."""
+
+    def conninfo():
+        if raises:
+            raise raises.pop()
+        return dsn
+
+    raises = [error(), OSError(), error()]
+    with sync.ConnectionPool(conninfo, min_size=1) as pool:
+        assert pool.fetchval("select 1", timeout=5) == 1
+        assert not raises
+
+
 # ---- leaks --------------------------------------------------------------------------------------
 
 
@@ -226,6 +282,14 @@ def test_who_has_a_connection_for_long_is_named(dsn, caplog):
         assert caplog.text.count("was not given back") == 1
         assert "in test_who_has_a_connection_for_long_is_named()" in caplog.text
         check_kept(pool, conn)
+
+
+def test_each_who_has_a_connection_for_long_is_named(dsn, caplog):
+    caplog.set_level(logging.WARNING, "psycoxide.pool")
+    with sync.ConnectionPool(dsn, min_size=1, warn_after=0.05) as pool:
+        for number in (1, 2):
+            with pool.connection():
+                eventually(lambda n=number: caplog.text.count("was not given back") == n)
 
 
 def test_a_pool_that_is_forgotten(dsn):

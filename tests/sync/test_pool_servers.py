@@ -77,6 +77,61 @@ def test_a_network_that_is_silent(relayed):
         assert pool.get_stats()["connections_lost"] == 1
 
 
+@pytest.mark.parametrize("timeout", [0, 0.000001])
+def test_no_time_for_a_ping(dsn, timeout):
+    """That the time is over says nothing about the connection."""
+    with sync.ConnectionPool(dsn, min_size=3, ping_after=0.01) as pool:
+        pool.wait()
+        before = {member.connection for member in pool._stock.idle}
+        sleep(0.05)
+        with pytest.raises(sync.PoolTimeout):
+            pool.getconn(timeout)
+        eventually(lambda: available(pool) == 3)
+        assert {member.connection for member in pool._stock.idle} == before
+        stats = pool.get_stats()
+        assert "connections_lost" not in stats
+        assert (stats["requests_num"], stats["requests_errors"]) == (1, 1)
+
+
+@pytest.mark.parametrize("how", ["pool", "program"])
+def test_a_check_without_an_answer(relayed, how):
+    def check(conn):
+        conn.execute("select 1")
+
+    found, options = relayed
+    chosen = check if how == "program" else sync.ConnectionPool.check_connection
+    with sync.ConnectionPool(kwargs=options, min_size=1, check=chosen) as pool:
+        pool.wait()
+        for each in found.connections:
+            each.holds_answers.set()
+        began = time.monotonic()
+        with pytest.raises(sync.PoolTimeout):
+            pool.getconn(timeout=0.3)
+        # A thread waits for up to `cancel_timeout`, 5 seconds, for the end of its statement.
+        assert time.monotonic() - began < 8
+        assert pool.fetchval("select 1") == 1
+
+
+def test_check_looks_at_all(dsn):
+    with sync.ConnectionPool(dsn, min_size=5, ping_after=3600) as pool:
+        pool.wait()
+        began = time.monotonic()
+        before = set(pool._stock.idle)
+        pool.check()
+        eventually(lambda: available(pool) == 5)
+        assert set(pool._stock.idle) == before
+        assert all(member.good_until > began for member in before)
+        assert "requests_num" not in pool.get_stats()
+
+
+def test_a_request_counts_once(dsn, conn):
+    with sync.ConnectionPool(dsn, min_size=3) as pool:
+        pool.wait()
+        end_all(conn, pool)
+        assert pool.fetchval("select 1") == 1
+        assert pool.get_stats()["requests_num"] == 1
+
+
 def test_no_ping_before_its_time(dsn):
     with sync.ConnectionPool(dsn, min_size=1, ping_after=60) as pool:
         pool.wait()

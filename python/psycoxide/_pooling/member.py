@@ -34,12 +34,14 @@ class Member:
     __slots__ = (
         "borrower",
         "connection",
+        "cut_off",
         "doubtful",
         "expires_at",
         "generation",
         "good_until",
         "idle_since",
         "lent_at",
+        "unanswered",
         "warned",
     )
 
@@ -56,6 +58,10 @@ class Member:
         self.borrower: Place | None = None
         # Its holder was named in the log.
         self.warned: bool = False
+        # A ping may not have been answered when the time of a request was up.
+        self.unanswered: bool = False
+        # Its borrower was cancelled, and has left a transaction to be rolled back.
+        self.cut_off: bool = False
         # It may lead to a server that is no longer the primary.
         self.doubtful: bool = False
 
@@ -68,9 +74,11 @@ class Member:
 class Request:
     """When somebody began to wait for a connection, until when, and who."""
 
-    __slots__ = ("borrower", "since", "until")
+    __slots__ = ("borrower", "counted", "since", "until")
 
     def __init__(self, since: float, until: float, borrower: Place) -> None:
         self.since: float = since
         self.until: float = until
+        # It asks once more, as the connection that it got was lost.
+        self.counted: bool = False
         self.borrower: Place = borrower

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from psycoxide._exceptions import TooManyRequests
-from psycoxide._pooling.member import Member, Place, Request
+from psycoxide._pooling.member import READY, Member, Place, Request
 
 # How many holders an error names.
 MOST_NAMED = 5
@@ -73,22 +73,28 @@ class Stock:
 
     # ---- lending --------------------------------------------------------------------------------
 
-    def take(self, now: float, borrower: Place) -> Member | None:
-        """The connection that came back last, if one is idle."""
+    def take_ready(self, now: float, borrower: Place) -> Member | None:
+        """The connection that came back last, if it can be lent without asking the server."""
         if not self.idle:
             return None
+        member = self.idle[-1]
+        if member.good_until <= now or member.connection._channel.check_standing() != READY:
+            # It will be looked at more closely.
+            member.good_until = 0.0
+            return None
         self.requests += 1
-        member = self.idle.pop()
-        self.lent.add(member)
-        member.lent_at = now
-        member.borrower = borrower
-        return member
+        return self._take(-1, now, borrower)
 
     def take_or_wait(self, waiter: Waiter, request: Request) -> Member | None:
-        """The same; if none is idle, `waiter` waits. Raises TooManyRequests."""
-        if (member := self.take(request.since, request.borrower)) is not None:
-            return member
-        self.requests += 1
+        """The connection that came back last; if none is idle, `waiter` waits.
+
+        Raises TooManyRequests.
+        """
+        if not request.counted:
+            self.requests += 1
+            request.counted = True
+        if self.idle:
+            return self._take(-1, request.since, request.borrower)
         if self.max_waiting and len(self.waiting) >= self.max_waiting:
             self.counts["requests_errors"] += 1
             raise TooManyRequests(
@@ -98,11 +104,20 @@ class Stock:
         self.waiting[waiter] = request
         return None
 
-    def untake(self, member: Member) -> None:
-        """A connection that was taken was not lent after all."""
-        self.requests -= 1
-        self.lent.discard(member)
-        self.idle.append(member)
+    def take_this(self, member: Member, now: float, borrower: Place) -> bool:
+        """Takes a certain connection, if it is idle, to look after it. Returns whether it was."""
+        if member not in self.idle:
+            return False
+        self._take(self.idle.index(member), now, borrower)
+        return True
+
+    def _take(self, index: int, now: float, borrower: Place) -> Member:
+        member = self.idle.pop(index)
+        self.lent.add(member)
+        member.lent_at = now
+        member.borrower = borrower
+        member.warned = False
+        return member
 
     def give(self, member: Member, now: float) -> bool:
         """Takes a connection that can be lent, and gives it to who waits first.
@@ -203,6 +218,12 @@ class Stock:
         self.opening -= 1
         self.size -= 1
 
+    def drop(self, attempt: object) -> None:
+        """An attempt to open one was interrupted, and does not go on."""
+        if self.probe is attempt:
+            self.probe = None
+        self.not_opened()
+
     def fails(self, attempt: object) -> bool:
         """An attempt to open one has failed. Returns whether it goes on: then all others wait."""
         if self.closed or self.probe not in (None, attempt):
@@ -245,7 +266,9 @@ class Stock:
             found.append(member)
             return True
 
-        return self.take_idle(is_surplus)
+        surplus = self.take_idle(is_surplus)
+        self.check_filled()
+        return surplus
 
     def suspect(self) -> None:
         """Idle connections are not lent before the server has answered on them."""

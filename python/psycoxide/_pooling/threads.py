@@ -71,6 +71,11 @@ def new_waiter() -> Future:
     return Future()
 
 
+def is_cancelled() -> bool:
+    """Threads cannot be cancelled."""
+    return False
+
+
 def locked(method: Callable[..., Any]) -> Callable[..., Any]:
     """The same method under the lock of its object."""
 
@@ -134,9 +139,10 @@ class Jobs:
         self._put(timer.at, timer)
         return timer
 
-    def from_anywhere(self, method: Callable[[], Any]) -> None:
-        """The same as `start()` for destructors: takes no lock."""
+    def from_anywhere(self, method: Callable[[], Any]) -> bool:
+        """The same as `start()` for destructors: takes no lock. Returns true."""
         self._queue.put((0.0, method))
+        return True
 
     def _put(self, at: float, function: Callable[[], Any]) -> None:
         self._queue.put((at, function))
@@ -180,6 +186,7 @@ def run(jobs: queue.SimpleQueue[tuple[float, Callable[[], Any]] | None]) -> None
             _, _, function = heapq.heappop(later)
             try:
                 function()
-            except Exception:
+            except BaseException:
+                # Also sys.exit() in a function of the program's: the pool needs its thread.
                 logger.exception("the upkeep of a pool has failed")
             del function

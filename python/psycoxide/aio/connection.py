@@ -53,7 +53,8 @@ class AsyncConnection(Generic[_Row]):
     started within the block, may use the connection.
 
     As a context manager, it is closed at the end of the block; outside autocommit mode, the
-    transaction is committed before that, or rolled back if the block raised.
+    transaction is committed before that, or rolled back if the block raised; a task that is
+    cancelled leaves the rollback to the server.
     """
 
     # The pool that has lent the connection, and what that knows about it.
@@ -527,7 +528,8 @@ class AsyncConnection(Generic[_Row]):
         traceback: TracebackType | None,
     ) -> None:
         try:
-            if not self.autocommit and exc_type is not GeneratorExit:
+            # Who is cancelled does not wait for the server, which rolls back by itself.
+            if not self.autocommit and (exc is None or isinstance(exc, Exception)):
                 await self._end_transaction(exc)
         finally:
             self._channel.close()

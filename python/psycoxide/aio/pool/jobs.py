@@ -7,9 +7,12 @@ import asyncio
 import contextlib
 import contextvars
 import logging
+import sys
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
+
+from psycoxide._exceptions import OperationTimeout
 
 logger: logging.Logger = logging.getLogger("psycoxide.pool")
 
@@ -41,10 +44,15 @@ class Jobs:
         self._timers.add(timer)
         return timer
 
-    def from_anywhere(self, method: Callable[[], Any]) -> None:
-        """Call a method soon; for destructors, which run in any thread."""
-        with contextlib.suppress(RuntimeError):  # the loop is closed
+    def from_anywhere(self, method: Callable[[], Any]) -> bool:
+        """Call a method soon; for destructors, which run in any thread.
+
+        Returns false if the loop is closed.
+        """
+        with contextlib.suppress(RuntimeError):
             self.loop.call_soon_threadsafe(call, weakref.WeakMethod(method))
+            return True
+        return False
 
     async def close(self, timeout: float) -> None:
         """Cancel what there is, and wait for the end."""
@@ -64,6 +72,30 @@ class Jobs:
 def new_waiter() -> asyncio.Future[Any]:
     """What a task waits for that has to be told."""
     return asyncio.get_running_loop().create_future()
+
+
+async def limited(given: Awaitable[Any], seconds: float) -> Any:
+    """The result of what is awaited. Raises OperationTimeout after so many seconds."""
+    message = f"it took longer than {seconds:.3g} s"
+    if sys.version_info < (3, 11):
+        try:
+            return await asyncio.wait_for(given, seconds)
+        except asyncio.TimeoutError as error:
+            raise OperationTimeout(message) from error
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            return await given
+    except TimeoutError as error:
+        if limit.expired():
+            raise OperationTimeout(message) from error
+        raise
+
+
+def is_cancelled() -> bool:
+    """Whether the running task was cancelled from outside. Python 3.10 does not know."""
+    task: Any = asyncio.current_task()
+    return sys.version_info >= (3, 11) and task is not None and bool(task.cancelling())
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import inspect
+import math
 from typing import TYPE_CHECKING, Any
 
 from psycoxide._exceptions import ProgrammingError
 from psycoxide._pooling.member import READY
+from psycoxide.aio.pool import jobs  # only in aio
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from psycoxide._pooling.settings import Settings
+
+ASYNC = True
 
 
 async def opened(settings: Settings, timeout: float) -> Any:
     """A new connection, configured. Raises what connecting or configuring raises."""
+    if ASYNC:
+        return await jobs.limited(opened_at_last(settings, timeout), timeout)
+    return await opened_at_last(settings, timeout)
+
+
+async def opened_at_last(settings: Settings, timeout: float) -> Any:
+    """The same; the functions of the program may take longer."""
     conninfo = settings.conninfo
     if callable(conninfo):
         conninfo = await value(conninfo())
@@ -23,22 +36,44 @@ async def opened(settings: Settings, timeout: float) -> Any:
     options = {"timeout": timeout, **(kwargs or {})}
     connection = await settings.connection_class.connect(conninfo or "", **options)
     try:
-        await configured(settings, connection)
+        await configured(settings, connection, timeout)
     except BaseException:
         connection.terminate()
         raise
     return connection
 
 
-async def configured(settings: Settings, connection: Any) -> None:
+async def configured(settings: Settings, connection: Any, timeout: float) -> None:
     """Calls `configure`, which has to leave the connection at rest."""
     if settings.configure is None:
         return
-    await value(settings.configure(connection))
+    await called(settings.configure, connection, timeout)
     if connection._channel.standing() != READY:
         raise ProgrammingError("configure() left the connection in a transaction, or closed it")
 
 
-async def value(given: Any) -> Any:
+async def called(function: Callable[[Any], Any], connection: Any, seconds: float) -> None:
+    """Calls a function of the program for a connection. It may take so many seconds.
+
+    So may each of its calls on the connection, unless these have another limit.
+    """
+    channel = connection._channel
+    before = channel.timeout
+    during = seconds if before is None else min(before, seconds)
+    if math.isfinite(during):
+        channel.timeout = during
+    try:
+        await value(function(connection), seconds)
+    finally:
+        # The function may have set another one.
+        if channel.timeout == during:
+            channel.timeout = before
+
+
+async def value(given: Any, seconds: float | None = None) -> Any:
     """What a function of the program has returned, awaited if it has to be."""
-    return await given if inspect.isawaitable(given) else given  # in sync: return given
+    if ASYNC:
+        if not inspect.isawaitable(given):
+            return given
+        return await given if seconds is None else await jobs.limited(given, seconds)
+    return given

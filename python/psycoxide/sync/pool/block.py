@@ -56,7 +56,11 @@ class Borrowing(Generic[_Conn]):
         try:
             if exc is not None:
                 pool._note(connection, exc)
-            if not connection.autocommit and not isinstance(exc, GeneratorExit):
-                connection._end_transaction(exc)
+            if not connection.autocommit:
+                if exc is None or isinstance(exc, Exception):
+                    connection._end_transaction(exc)
+                elif connection._member is not None:
+                    # Who is cancelled does not wait for the server: the pool rolls back.
+                    connection._member.cut_off = True
         finally:
             pool._take_back(connection)

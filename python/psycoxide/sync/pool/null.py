@@ -7,6 +7,7 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
+from psycoxide._exceptions import OperationalError
 from psycoxide._pooling import threads as stock
 from psycoxide._pooling.member import Place
 from psycoxide.sync.connection import Connection
@@ -62,12 +63,20 @@ class NullConnectionPool(ConnectionPool[_Conn]):
             return super()._lend(timeout, place)
         seconds = self._settings.timeout if timeout is None else timeout
         generation = self._stock.generation
+        until = time.monotonic() + seconds
         try:
             connection = upkeep.connect(seconds)
-        except BaseException:
+        except BaseException as error:
             self._stock.retire(None, 0)
+            self._stock.count("requests_errors")
             upkeep.fill()
+            if isinstance(error, OperationalError) and time.monotonic() >= until:
+                raise self._timed_out(f"no connection within {seconds:g} s") from error
             raise
+        if self._stock.closed:
+            connection.terminate()
+            self._stock.retire(None, 0)
+            self._checked()
         member = upkeep.admit(connection, generation)
         self._stock.opened_for(member, time.monotonic(), place)
         return self._lent(member)

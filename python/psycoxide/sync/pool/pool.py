@@ -14,10 +14,11 @@ from psycoxide._pooling import threads as jobs, threads as stock
 from psycoxide._pooling.forks import pools
 from psycoxide._pooling.member import READY, Member, Place, Request, caller
 from psycoxide._pooling.settings import Settings, default_name, sizes
+from psycoxide._retrying import leaves
 from psycoxide.sync.connection import Connection
 from psycoxide.sync.pool.block import Borrowing
 from psycoxide.sync.pool.statements import Statements
-from psycoxide.sync.pool.upkeep import Upkeep
+from psycoxide.sync.pool.upkeep import PING_TIMEOUT, Upkeep
 
 if TYPE_CHECKING:
     from typing_extensions import Self, TypeVar
@@ -238,16 +239,8 @@ class ConnectionPool(Statements[_Conn]):
         idle = self._stock.idle
         if not idle:
             return None
-        now = time.monotonic()
-        member = self._stock.take(now, place)
-        if member is None:
-            return None
-        if member.good_until <= now or member.connection._channel.check_standing() != READY:
-            # It will be looked at more closely.
-            member.good_until = 0.0
-            self._stock.untake(member)
-            return None
-        return self._lent(member)
+        member = self._stock.take_ready(time.monotonic(), place)
+        return None if member is None else self._lent(member)
 
     def _lent(self, member: Member) -> _Conn:
         connection: _Conn = member.connection
@@ -264,9 +257,10 @@ class ConnectionPool(Statements[_Conn]):
         seconds = self._settings.timeout if timeout is None else timeout
         now = time.monotonic()
         until = now + seconds
+        request = Request(now, until, place)
         while True:
             waiter: Any = jobs.new_waiter()
-            member = stock.take_or_wait(waiter, Request(now, until, place))
+            member = stock.take_or_wait(waiter, request)
             if member is None:
                 if stock.size < stock.max_size:
                     upkeep.fill()
@@ -280,8 +274,14 @@ class ConnectionPool(Statements[_Conn]):
                     # Its last borrower has just used it.
                     return self._lent(member)
             if upkeep.is_good(member, until):
-                return self._lent(member)
-            now = time.monotonic()
+                if not stock.closed:
+                    return self._lent(member)
+                upkeep.discard(member)
+            self._checked()
+            request.since = time.monotonic()
+            if request.since >= until:
+                stock.count("requests_errors")
+                raise self._timed_out(f"no connection within {seconds:g} s")
 
     def _checked(self) -> Upkeep:
         """The upkeep of an open pool, which follows its user to another event loop."""
@@ -373,11 +373,11 @@ class ConnectionPool(Statements[_Conn]):
 
     def _note(self, connection: _Conn, exc: BaseException) -> None:
         """An exception leaves the block: it may be about the server, not only this connection."""
-        code = exc.pgcode if isinstance(exc, Error) else None
-        if code not in DOUBTS:
+        codes = {error.pgcode for error in leaves(exc) if isinstance(error, Error)}
+        if codes.isdisjoint(DOUBTS):
             return
         self._stock.suspect()
-        if code == READ_ONLY and connection._member is not None:
+        if READ_ONLY in codes and connection._member is not None:
             connection._member.doubtful = True
 
     def _lose(self, member: Member) -> None:
@@ -391,22 +391,18 @@ class ConnectionPool(Statements[_Conn]):
         """Look whether the idle connections work, and replace those that do not."""
         upkeep = self._checked()
         place = caller()
-        looked: set[Member] = set()
         self._stock.suspect()
-        for _ in range(len(self._stock.idle)):
-            member = self._stock.take(time.monotonic(), place)
-            if member is None or member in looked:
-                if member is not None:
-                    self._stock.untake(member)
-                return
-            looked.add(member)
-            if upkeep.is_good(member, time.monotonic() + TIMEOUT):
+        for member in list(self._stock.idle):
+            now = time.monotonic()
+            # It may be lent by now, or closed.
+            if self._stock.take_this(member, now, place) and upkeep.is_good(member, now + TIMEOUT):
                 upkeep.take_back(member)
 
     @staticmethod
     def check_connection(conn: Connection[Any]) -> None:
         """Raise an exception if the server does not answer. For the pool's `check`."""
-        conn._channel.ping(None)
+        limit = PING_TIMEOUT if conn.timeout is None else min(conn.timeout, PING_TIMEOUT)
+        conn._channel.ping(limit)
 
     def drain(self) -> None:
         """Replace all connections: the idle ones now, those that are lent when they come back."""

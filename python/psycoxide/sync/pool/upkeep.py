@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from psycoxide._exceptions import OperationTimeout, ProgrammingError
 from psycoxide._pooling import threads as jobs
 from psycoxide._pooling.member import BUSY, CLOSED, DRAINING, READY, TRANSACTION, Member
-from psycoxide.sync.pool.opening import opened, value
+from psycoxide.sync.pool.opening import called, opened, value
 
 if TYPE_CHECKING:
     from psycoxide._pooling.settings import Settings
@@ -62,6 +64,8 @@ class Upkeep:
         self._mending: set[Member] = set()
         # Those whose connection was lost without a return.
         self._lost: list[Member] = []
+        # The attempts that have failed, and go on after a pause.
+        self._paused: list[Attempt] = []
         self._timer: Any = None
         self._sweeps_at = 0.0
         self._last_failover = 0.0
@@ -87,17 +91,25 @@ class Upkeep:
                 self._failed(attempt, error)
             return
         except BaseException:
+            # The event loop ends, or a function of the program has raised what is no error.
             if not self.over:
-                self._stock.not_opened()
+                self._stock.drop(attempt)
+                self._fill_later()
             raise
         if self.over:
             connection.terminate()
             return
         self._stock.probe = None
+        self._try_again()
         member = self.admit(connection, generation)
         if not self._stock.opened(member, time.monotonic()):
             connection.terminate()
         self.fill()
+
+    def _fill_later(self) -> None:
+        # When the event loop ends, nothing new is begun.
+        if not jobs.is_cancelled():
+            self.jobs.after(FIRST_DELAY, self.fill)
 
     def connect(self, timeout: float) -> Any:
         """Open a connection, and count that."""
@@ -128,6 +140,7 @@ class Upkeep:
             return
         delay = attempt.pause()
         if time.monotonic() + delay < attempt.until:
+            self._paused.append(attempt)
             self.jobs.after(delay, self._try_again)
             return
         self._stock.probe = None
@@ -140,22 +153,34 @@ class Upkeep:
             value(self._settings.reconnect_failed(pool))
 
     def _try_again(self) -> None:
-        if (attempt := self._stock.probe) is not None:
-            self.jobs.start(self._open, attempt)
+        with contextlib.suppress(IndexError):
+            while True:
+                self.jobs.start(self._open, self._paused.pop())
 
     # ---- before lending -------------------------------------------------------------------------
 
     def is_good(self, member: Member, until: float) -> bool:
-        """Whether an idle connection can be lent; otherwise it is closed, and replaced."""
+        """Whether a connection that was idle can be lent.
+
+        Otherwise it is closed, and replaced; or the pool waits for its answer, which has not come
+        in the time that is left.
+        """
         now = time.monotonic()
         if now < member.good_until and member.connection._channel.check_standing() == READY:
             return True
-        try:
-            good = now < member.expires_at
-            lost = good and not self._answers(member, until)
-        except BaseException:
-            self.take_back(member)
-            raise
+        lost = False
+        good = now < member.expires_at
+        if good:
+            try:
+                answers = self._answers(member, until)
+            except BaseException:
+                self.take_back(member)
+                raise
+            if answers is None:
+                member.unanswered = True
+                self.take_back(member)
+                return False
+            lost = not answers
         if lost:
             self._stock.count("connections_lost")
             self._stock.suspect()
@@ -164,23 +189,39 @@ class Upkeep:
             return False
         return True
 
-    def _answers(self, member: Member, until: float) -> bool:
+    def _answers(self, member: Member, until: float) -> bool | None:
+        """Whether the server answers; None if that is not known when the time is over."""
         channel = member.connection._channel
         if channel.check_standing() != READY:
             return False
+        left = until - time.monotonic()
+        if left <= 0:
+            return None
+        check = self._settings.check
+        # A ping that is not answered leaves time to try another connection.
+        limit = left if check is not None else min(left / 2, PING_TIMEOUT)
+        began = time.monotonic()
         try:
-            if self._settings.check is not None:
-                value(self._settings.check(member.connection))
-            elif time.monotonic() >= member.idle_since + self._settings.ping_after or (
-                member.good_until == 0
-            ):
-                # One that does not answer leaves time to try another one.
-                left = max(until - time.monotonic(), 0) / 2
-                channel.ping(min(left, PING_TIMEOUT))
+            if check is not None:
+                called(check, member.connection, limit)
+            else:
+                channel.ping(limit)
         except Exception as error:
-            logger.warning("pool %r replaces a connection: %s", self._name, str(error).strip())
-            return False
-        return bool(channel.standing() == READY)
+            is_over = time.monotonic() >= began + limit
+            if is_over and limit != PING_TIMEOUT and isinstance(error, OperationTimeout):
+                return None
+            return self._is_unusable(error)
+        if channel.standing() == READY:
+            return True
+        return self._is_unusable(
+            ProgrammingError("check() left the connection in a transaction, or closed it")
+        )
+
+    def _is_unusable(self, error: Exception) -> bool:
+        """A connection that was idle cannot be lent. Returns false."""
+        self.last_error = error
+        logger.warning("pool %r replaces a connection: %s", self._name, str(error).strip())
+        return False
 
     # ---- after the return -----------------------------------------------------------------------
 
@@ -215,11 +256,12 @@ class Upkeep:
             logger.warning("pool %r closes a connection: %s", self._name, str(error).strip())
             usable = False
         except BaseException:
-            # The event loop ends, perhaps: nothing new is begun.
+            # The event loop ends, or a function of the program has raised what is no error.
             if member in self._mending:
                 self._mending.remove(member)
                 member.connection.terminate()
                 self._stock.retire(member, time.monotonic())
+                self._fill_later()
             raise
         if member not in self._mending:
             # The event loop was another one meanwhile.
@@ -243,14 +285,19 @@ class Upkeep:
         """Ends what the borrower has left behind. Returns whether the connection is usable."""
         connection = member.connection
         channel = connection._channel
-        if channel.standing() == DRAINING:
+        was_cut_off, member.cut_off = member.cut_off, False
+        if member.unanswered:
+            member.unanswered = False
+            channel.ping(PING_TIMEOUT)
+        elif channel.standing() == DRAINING:
             # The answer to a ping comes behind what is left.
             channel.ping(MEND_TIMEOUT)
         if channel.in_block:
             self._warn_about(member, "closes a connection that was given back within a transaction")
             return False
         if channel.standing() == TRANSACTION:
-            self._warn_about(member, "rolls back a connection that was given back")
+            if not was_cut_off:
+                self._warn_about(member, "rolls back a connection that was given back")
             channel.end_transaction(False, MEND_TIMEOUT)
             if channel.standing() == TRANSACTION:
                 connection.execute("ROLLBACK", timeout=MEND_TIMEOUT)
@@ -266,7 +313,7 @@ class Upkeep:
             if standby:
                 self._fail_over()
         if self._settings.reset is not None and channel.standing() == READY:
-            value(self._settings.reset(connection))
+            called(self._settings.reset, connection, MEND_TIMEOUT)
         return bool(channel.standing() == READY)
 
     def _warn_about(self, member: Member, text: str) -> None:
@@ -284,15 +331,20 @@ class Upkeep:
     def lose(self, member: Member) -> None:
         """The last reference to a lent connection is gone. For destructors."""
         self._lost.append(member)
-        self.jobs.from_anywhere(self._replace_lost)
+        if not self.jobs.from_anywhere(self._replace_lost):
+            self.count_lost()
 
     def _replace_lost(self) -> None:
+        self.count_lost()
+        self.fill()
+
+    def count_lost(self) -> None:
+        """Those that were forgotten are no members any more."""
         while self._lost:
             member = self._lost.pop()
             if self._stock.come_back(member, time.monotonic()):
                 self._stock.count("connections_lost")
                 self._stock.retire(None, 0)
-        self.fill()
 
     # ---- closing --------------------------------------------------------------------------------
 
