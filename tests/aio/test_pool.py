@@ -151,6 +151,14 @@ async def test_a_pool_opens_itself(dsn):
     assert pool.closed
 
 
+async def test_several_are_the_first_to_use_it(dsn):
+    pool = aio.AsyncConnectionPool(dsn, min_size=1)
+    assert await agather(*[lambda: pool.fetchval("select 1")] * 8) == [1] * 8
+    assert pool.get_stats()["connections_num"] == 1
+    await pool.close()
+    assert pool.get_stats()["pool_size"] == 0
+
+
 async def test_a_pool_that_is_to_be_opened(dsn):
     pool = aio.AsyncConnectionPool(dsn, min_size=1, open=False)
     assert pool.closed

@@ -243,6 +243,25 @@ async def test_a_reset_that_fails(dsn, how):
             await check_replaced(pool, conn)
 
 
+async def test_a_reset_that_hangs(dsn):
+    """It keeps nobody waiting who wants another connection."""
+
+    async def reset(conn):
+        resets.append(conn)
+        if len(resets) == 1:
+            await conn.execute("select pg_sleep(3)")
+
+    resets = []
+    async with aio.AsyncConnectionPool(dsn, min_size=1, max_size=2, reset=reset) as pool:
+        await pool.wait()
+        async with pool.connection():
+            pass
+        await aeventually(lambda: resets)
+        for _ in range(3):
+            async with pool.connection(timeout=2.5) as conn:
+                assert conn is not resets[0]
+
+
 @pytest.mark.parametrize("error", ERRORS)
 async def test_a_reset_that_raises_what_is_no_error(dsn, error):
     async def reset(conn):

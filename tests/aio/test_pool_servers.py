@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import pytest
@@ -283,6 +284,20 @@ async def test_configure(dsn):
         assert await pool.fetchval("show application_name") == "configured"
 
 
+async def test_a_function_that_hangs_once(dsn):  # only in aio: a thread cannot be interrupted
+    async def conninfo():
+        asked.append(1)
+        if len(asked) == 1:
+            await asleep(3600)
+        return dsn
+
+    asked = []
+    async with aio.AsyncConnectionPool(conninfo, min_size=1, timeout=0.2) as pool:
+        async with pool.connection(timeout=5) as conn:
+            assert await conn.fetchval("select 1") == 1
+        assert len(asked) == 2
+
+
 # ---- primaries and standbys ---------------------------------------------------------------------
 
 
@@ -382,6 +397,30 @@ async def test_a_larger_size_serves_who_waits(dsn):
         await aeventually(lambda: pool.get_stats()["requests_waiting"] == 1)
         await pool.resize(1, 2)
         assert await ajoin(waiting) == 1
+
+
+async def test_nothing_ends_by_the_clock(dsn):
+    for_ever = {"max_idle": math.inf, "max_lifetime": math.inf, "reconnect_timeout": math.inf}
+    pool = aio.AsyncConnectionPool(dsn, min_size=1, timeout=math.inf, **for_ever)
+    async with pool:
+        async with pool.connection():
+            waiting = aspawn(pool.fetchval, "select 1")
+            await aeventually(lambda: pool.get_stats()["requests_waiting"] == 1)
+        assert await ajoin(waiting) == 1
+        # What is to be done is done still.
+        conn = await pool.getconn()
+        await conn.close()
+        await pool.putconn(conn)
+        assert await pool.fetchval("select 1") == 1
+
+
+@pytest.mark.parametrize("argument", ["max_idle", "warn_after"])
+async def test_it_does_not_look_all_the_time(dsn, argument):
+    async with aio.AsyncConnectionPool(dsn, min_size=1, max_size=2, **{argument: 0}) as pool:
+        await pool.wait()
+        began = time.process_time()
+        await asleep(0.5)
+        assert time.process_time() - began < 0.25
 
 
 async def test_drain(dsn):

@@ -150,6 +150,14 @@ def test_a_pool_opens_itself(dsn):
     assert pool.closed
 
 
+def test_several_are_the_first_to_use_it(dsn):
+    pool = sync.ConnectionPool(dsn, min_size=1)
+    assert gather(*[lambda: pool.fetchval("select 1")] * 8) == [1] * 8
+    assert pool.get_stats()["connections_num"] == 1
+    pool.close()
+    assert pool.get_stats()["pool_size"] == 0
+
+
 def test_a_pool_that_is_to_be_opened(dsn):
     pool = sync.ConnectionPool(dsn, min_size=1, open=False)
     assert pool.closed

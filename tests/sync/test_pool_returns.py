@@ -243,6 +243,25 @@ def test_a_reset_that_fails(dsn, how):
             check_replaced(pool, conn)
 
 
+def test_a_reset_that_hangs(dsn):
+    """It keeps nobody waiting who wants another connection."""
+
+    def reset(conn):
+        resets.append(conn)
+        if len(resets) == 1:
+            conn.execute("select pg_sleep(3)")
+
+    resets = []
+    with sync.ConnectionPool(dsn, min_size=1, max_size=2, reset=reset) as pool:
+        pool.wait()
+        with pool.connection():
+            pass
+        eventually(lambda: resets)
+        for _ in range(3):
+            with pool.connection(timeout=2.5) as conn:
+                assert conn is not resets[0]
+
+
 @pytest.mark.parametrize("error", ERRORS)
 def test_a_reset_that_raises_what_is_no_error(dsn, error):
     def reset(conn):

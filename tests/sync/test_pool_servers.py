@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import pytest
@@ -354,6 +355,30 @@ def test_a_larger_size_serves_who_waits(dsn):
         eventually(lambda: pool.get_stats()["requests_waiting"] == 1)
         pool.resize(1, 2)
         assert join(waiting) == 1
+
+
+def test_nothing_ends_by_the_clock(dsn):
+    for_ever = {"max_idle": math.inf, "max_lifetime": math.inf, "reconnect_timeout": math.inf}
+    pool = sync.ConnectionPool(dsn, min_size=1, timeout=math.inf, **for_ever)
+    with pool:
+        with pool.connection():
+            waiting = spawn(pool.fetchval, "select 1")
+            eventually(lambda: pool.get_stats()["requests_waiting"] == 1)
+        assert join(waiting) == 1
+        # What is to be done is done still.
+        conn = pool.getconn()
+        conn.close()
+        pool.putconn(conn)
+        assert pool.fetchval("select 1") == 1
+
+
+@pytest.mark.parametrize("argument", ["max_idle", "warn_after"])
+def test_it_does_not_look_all_the_time(dsn, argument):
+    with sync.ConnectionPool(dsn, min_size=1, max_size=2, **{argument: 0}) as pool:
+        pool.wait()
+        began = time.process_time()
+        sleep(0.5)
+        assert time.process_time() - began < 0.25
 
 
 def test_drain(dsn):

@@ -27,6 +27,7 @@ class Settings:
     reconnect_timeout: float
     reconnect_failed: Callable[[Any], Any] | None
     warn_after: float | None
+    num_workers: int
 
     def good_until(self, now: float, expires_at: float) -> float:
         """Up to when a connection that comes back now may be lent without a check."""

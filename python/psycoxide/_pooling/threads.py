@@ -1,4 +1,4 @@
-"""What the pools of `psycoxide.sync` do by threads: waiting, locking, and a thread for upkeep."""
+"""What the pools of `psycoxide.sync` do by threads: waiting, locking, and threads for upkeep."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from typing import Any
 from psycoxide._pooling import stock
 
 logger: logging.Logger = logging.getLogger("psycoxide.pool")
+
+# A queue cannot wait for ever, nor until any moment.
+LONGEST_WAIT = 3600.0
 
 
 class Future:
@@ -71,6 +74,11 @@ def new_waiter() -> Future:
     return Future()
 
 
+def new_lock() -> threading.RLock:
+    """What lets one thread at a time pass."""
+    return threading.RLock()
+
+
 def is_cancelled() -> bool:
     """Threads cannot be cancelled."""
     return False
@@ -118,34 +126,67 @@ class Timer:
             method()
 
 
-class Jobs:
-    """A thread that does one job after another, some of them later. It is started for the first."""
+class Workers:
+    """Threads that do one job after another; each is started when the others are busy."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, most: int) -> None:
+        self._name = name
+        self._most = most
+        self._jobs: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        # Those that were not begun, and those that are under way.
+        self._open = 0
+        self._closed = False
+        self.threads: list[threading.Thread] = []
+
+    def start(self, job: Callable[[], Any]) -> None:
+        """Do this as soon as a thread is free."""
+        with self._lock:
+            if self._closed:
+                return
+            self._open += 1
+            self._jobs.put(job)
+            if self._open > len(self.threads) < self._most:
+                name = f"{self._name}-worker-{len(self.threads) + 1}"
+                thread = threading.Thread(target=self._run, name=name, daemon=True)
+                self.threads.append(thread)
+                thread.start()
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None and not self._closed:
+            do(job)
+            del job
+            with self._lock:
+                self._open -= 1
+        # For the next thread.
+        self._jobs.put(None)
+
+    def stop(self) -> None:
+        """Begin no job any more. For destructors, too: takes no lock."""
+        self._closed = True
+        self._jobs.put(None)
+
+
+class Jobs:
+    """A thread that keeps the time, and others for what may take long. They start when needed."""
+
+    def __init__(self, name: str, num_workers: int) -> None:
         self._name = name
         # Filled from destructors, too, which may run while another method of this class does.
         self._queue: queue.SimpleQueue[tuple[float, Callable[[], Any]] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._workers = Workers(name, num_workers)
         self._closed = False
 
     def start(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Do this as soon as possible."""
-        self._put(0.0, functools.partial(function, *arguments))
+        """Do this as soon as a worker is free."""
+        self._workers.start(functools.partial(function, *arguments))
 
     def after(self, seconds: float, method: Callable[..., Any]) -> Timer:
-        """Call a method later."""
+        """Call a method later, which does not take long."""
         timer = Timer(time.monotonic() + seconds, method)
-        self._put(timer.at, timer)
-        return timer
-
-    def from_anywhere(self, method: Callable[[], Any]) -> bool:
-        """The same as `start()` for destructors: takes no lock. Returns true."""
-        self._queue.put((0.0, method))
-        return True
-
-    def _put(self, at: float, function: Callable[[], Any]) -> None:
-        self._queue.put((at, function))
+        self._queue.put((timer.at, timer))
         if self._thread is None and not self._closed:
             with self._lock:
                 if self._thread is None:
@@ -153,18 +194,35 @@ class Jobs:
                         target=run, args=(self._queue,), name=self._name, daemon=True
                     )
                     self._thread.start()
+        return timer
+
+    def from_anywhere(self, method: Callable[[], Any]) -> bool:
+        """Call a method soon; for destructors: takes no lock. Returns true."""
+        self._queue.put((0.0, method))
+        return True
 
     def close(self, timeout: float) -> None:
-        """End the thread, and wait for that. What was not begun is dropped."""
+        """End the threads, and wait for that. What was not begun is dropped."""
         self.stop()
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout)
+        until = time.monotonic() + timeout
+        for thread in [self._thread, *self._workers.threads]:
+            if thread is not None and thread is not threading.current_thread():
+                thread.join(max(until - time.monotonic(), 0))
 
     def stop(self) -> None:
         """The same without a wait."""
         self._closed = True
         self._queue.put(None)
+        self._workers.stop()
+
+
+def do(job: Callable[[], Any]) -> None:
+    """Do a job. The thread goes on, whatever it raises."""
+    try:
+        job()
+    except BaseException:
+        # Also sys.exit() in a function of the program's: the pool needs its threads.
+        logger.exception("the upkeep of a pool has failed")
 
 
 def run(jobs: queue.SimpleQueue[tuple[float, Callable[[], Any]] | None]) -> None:
@@ -172,7 +230,7 @@ def run(jobs: queue.SimpleQueue[tuple[float, Callable[[], Any]] | None]) -> None
     order = itertools.count()
     later: list[tuple[float, int, Callable[[], Any]]] = []
     while True:
-        wait = max(later[0][0] - time.monotonic(), 0) if later else None
+        wait = min(max(later[0][0] - time.monotonic(), 0), LONGEST_WAIT) if later else None
         try:
             job = jobs.get(timeout=wait)
         except queue.Empty:
@@ -184,9 +242,5 @@ def run(jobs: queue.SimpleQueue[tuple[float, Callable[[], Any]] | None]) -> None
             del job
         while later and later[0][0] <= time.monotonic() and jobs.empty():
             _, _, function = heapq.heappop(later)
-            try:
-                function()
-            except BaseException:
-                # Also sys.exit() in a function of the program's: the pool needs its thread.
-                logger.exception("the upkeep of a pool has failed")
+            do(function)
             del function

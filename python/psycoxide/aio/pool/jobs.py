@@ -7,12 +7,16 @@ import asyncio
 import contextlib
 import contextvars
 import logging
+import math
 import sys
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from psycoxide._exceptions import OperationTimeout
+
+# Not every event loop has timers for any moment.
+LONGEST_WAIT = 3600.0
 
 logger: logging.Logger = logging.getLogger("psycoxide.pool")
 
@@ -39,7 +43,8 @@ class Jobs:
             logger.error("the upkeep of a pool has failed", exc_info=task.exception())
 
     def after(self, seconds: float, method: Callable[..., Any]) -> asyncio.TimerHandle:
-        """Call a method later, unless its object is gone by then."""
+        """Call a method after so many seconds, up to an hour, unless its object is gone by then."""
+        seconds = min(seconds, LONGEST_WAIT)
         timer = self.loop.call_later(seconds, call, weakref.WeakMethod(method))
         self._timers.add(timer)
         return timer
@@ -76,6 +81,8 @@ def new_waiter() -> asyncio.Future[Any]:
 
 async def limited(given: Awaitable[Any], seconds: float) -> Any:
     """The result of what is awaited. Raises OperationTimeout after so many seconds."""
+    if math.isinf(seconds):
+        return await given
     message = f"it took longer than {seconds:.3g} s"
     if sys.version_info < (3, 11):
         try:
@@ -90,6 +97,11 @@ async def limited(given: Awaitable[Any], seconds: float) -> Any:
         if limit.expired():
             raise OperationTimeout(message) from error
         raise
+
+
+def new_lock() -> contextlib.AbstractContextManager[Any]:
+    """Nothing: an event loop is one thread."""
+    return contextlib.nullcontext()
 
 
 def is_cancelled() -> bool:

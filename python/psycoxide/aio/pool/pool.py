@@ -70,8 +70,9 @@ class AsyncConnectionPool(AsyncStatements[_Conn]):
     that it was not used, down to `min_size`. While the server cannot be reached, the pool goes on
     trying for `reconnect_timeout` seconds, and then calls `reconnect_failed(pool)`. With
     `close_returns`, a connection's `close()` gives it back. Whoever has a connection for longer
-    than `warn_after` seconds is named in the log, by the logger `psycoxide.pool`. `num_workers` has
-    no effect.
+    than `warn_after` seconds is named in the log, by the logger `psycoxide.pool`. A
+    pool of `psycoxide.sync` opens connections, and makes them ready after their return, in up to
+    `num_workers` threads.
 
     `execute()`, `fetch()` and the other methods for a statement borrow a connection, run it, and
     give the connection back. Their `timeout` is for the statement.
@@ -119,12 +120,15 @@ class AsyncConnectionPool(AsyncStatements[_Conn]):
             reconnect_timeout=reconnect_timeout,
             reconnect_failed=reconnect_failed,
             warn_after=warn_after,
+            num_workers=num_workers,
         )
         self._stock = self._new_stock(*self._sizes(min_size, max_size), max_waiting, 0)
         # Opens itself at its first use.
         self._opens = open is not False
         self._was_closed = False
         self._upkeep: AsyncUpkeep | None = None
+        # Several threads may be the first to use it.
+        self._starting = jobs.new_lock()
         # When the wait of the first request is over, and what wakes the pool then.
         self._deadline = 0.0
         self._deadline_timer: Any = None
@@ -155,11 +159,13 @@ class AsyncConnectionPool(AsyncStatements[_Conn]):
             await self.wait(timeout)
 
     def _start(self) -> AsyncUpkeep:
-        if self._upkeep is None:
-            self._upkeep = AsyncUpkeep(self, self._stock, self._settings)
-            self._upkeep.fill()
-            self._upkeep.sweep_at(0)
-        return self._upkeep
+        with self._starting:
+            upkeep = self._upkeep
+            if upkeep is None:
+                self._upkeep = upkeep = AsyncUpkeep(self, self._stock, self._settings)
+                upkeep.fill()
+                upkeep.sweep_at(0)
+            return upkeep
 
     async def wait(self, timeout: float = TIMEOUT) -> None:
         """Wait until `min_size` connections are open. Raises PoolTimeout after `timeout` seconds.
@@ -501,6 +507,7 @@ class AsyncConnectionPool(AsyncStatements[_Conn]):
             old.min_size, old.max_size, old.max_waiting, old.generation + 1
         )
         self._stock.closed = old.closed
+        self._starting = jobs.new_lock()
         self._upkeep = None
         self._deadline_timer = None
         if upkeep is not None:

@@ -32,6 +32,8 @@ LIFETIME_JITTER = 0.05
 # How many seconds a server may take to answer a ping, and each step of making a connection ready.
 PING_TIMEOUT = 5.0
 MEND_TIMEOUT = 30.0
+# Not more often than this are all connections looked after.
+SWEEP_INTERVAL = 0.1
 # Not more often than this are all connections replaced because one led to a standby.
 FAILOVER_INTERVAL = 10.0
 
@@ -59,7 +61,8 @@ class Upkeep:
         self._name: str = pool.name
         self._stock = stock
         self._settings = settings
-        self.jobs: jobs.Jobs = jobs.Jobs(self._name)
+        made = jobs.Jobs(self._name, settings.num_workers)
+        self.jobs: jobs.Jobs = made
         # The members that are being made ready after their return.
         self._mending: set[Member] = set()
         # Those whose connection was lost without a return.
@@ -68,6 +71,7 @@ class Upkeep:
         self._paused: list[Attempt] = []
         self._timer: Any = None
         self._sweeps_at = 0.0
+        self._clock = jobs.new_lock()
         self._last_failover = 0.0
         # Why the last attempt to connect has failed.
         self.last_error: Exception | None = None
@@ -257,17 +261,15 @@ class Upkeep:
             usable = False
         except BaseException:
             # The event loop ends, or a function of the program has raised what is no error.
-            if member in self._mending:
-                self._mending.remove(member)
+            if self._ends_mending(member):
                 member.connection.terminate()
                 self._stock.retire(member, time.monotonic())
                 self._fill_later()
             raise
-        if member not in self._mending:
-            # The event loop was another one meanwhile.
+        if not self._ends_mending(member):
+            # The event loop is another one by now, or the pool is closed.
             member.connection.terminate()
             return
-        self._mending.remove(member)
         now = time.monotonic()
         if usable and now < member.expires_at:
             member.good_until = self._settings.good_until(now, member.expires_at)
@@ -280,6 +282,14 @@ class Upkeep:
         if not usable:
             self._stock.count("returns_bad")
         self.discard(member)
+
+    def _ends_mending(self, member: Member) -> bool:
+        """Whether the connection is still the pool's."""
+        try:
+            self._mending.remove(member)
+        except KeyError:
+            return False
+        return True
 
     def _made_ready(self, member: Member) -> bool:
         """Ends what the borrower has left behind. Returns whether the connection is usable."""
@@ -367,26 +377,28 @@ class Upkeep:
     def end(self) -> None:
         """The pool is closed, or its event loop is: what is under way is lost."""
         self.over = True
-        for member in self._mending:
-            member.connection.terminate()
-            self._stock.retire(member, 0)
-        self._mending.clear()
+        for member in list(self._mending):
+            if self._ends_mending(member):
+                member.connection.terminate()
+                self._stock.retire(member, 0)
 
     # ---- by the clock ---------------------------------------------------------------------------
 
     def sweep_at(self, moment: float) -> None:
         """Look after all connections at this moment, or earlier."""
-        if self._timer is not None and self._sweeps_at <= moment:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._sweeps_at = moment
-        self._timer = self.jobs.after(max(moment - time.monotonic(), 0), self._sweep)
+        with self._clock:
+            if self._timer is not None and self._sweeps_at <= moment:
+                return
+            if self._timer is not None:
+                self._timer.cancel()
+            self._sweeps_at = moment
+            self._timer = self.jobs.after(max(moment - time.monotonic(), 0), self._sweep)
 
     def _sweep(self) -> None:
         """Closes what is too old or idle for too long, and reports who holds one for long."""
         now = time.monotonic()
-        self._timer = None
+        with self._clock:
+            self._timer = None
         stock = self._stock
         surplus = stock.size - stock.min_size
 
@@ -406,7 +418,7 @@ class Upkeep:
             moments += [member.idle_since + self._settings.max_idle for member in stock.idle]
         if self._settings.warn_after is not None:
             moments.append(self._warn(lent, now, self._settings.warn_after))
-        self.sweep_at(min(moments))
+        self.sweep_at(max(min(moments), now + SWEEP_INTERVAL))
 
     def _warn(self, lent: list[Member], now: float, after: float) -> float:
         """Reports who holds a connection for long. Returns when to look again."""
