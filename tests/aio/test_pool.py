@@ -246,6 +246,20 @@ async def test_impossible_sizes(dsn, sizes):
         aio.AsyncConnectionPool(dsn, min_size=sizes[0], max_size=sizes[1])
 
 
+SECONDS = ["timeout", "max_lifetime", "max_idle", "ping_after", "reconnect_timeout", "warn_after"]
+
+
+@pytest.mark.parametrize("name", [*SECONDS, "max_waiting", "num_workers"])
+async def test_impossible_numbers(dsn, name):
+    for value in (-1, float("-inf"), float("nan")) if name in SECONDS else (-1,):
+        with pytest.raises(ValueError, match=name):
+            aio.AsyncConnectionPool(dsn, **{name: value})
+    for value in ("1", None):
+        if (name, value) != ("warn_after", None):
+            with pytest.raises(TypeError, match=name):
+                aio.AsyncConnectionPool(dsn, **{name: value})
+
+
 async def test_close_returns(dsn):
     async with aio.AsyncConnectionPool(dsn, min_size=1, close_returns=True) as pool:
         conn = await pool.getconn()

@@ -104,6 +104,40 @@ async def test_two_loops_at_a_time(dsn):
         assert await pool.fetchval("select 1") == 1
 
 
+def test_closing_in_another_loop(dsn):
+    pool = aio.AsyncConnectionPool(dsn, min_size=2, max_size=3)
+
+    async def begin():
+        conn = await pool.getconn()
+        # Others are being opened.
+        await pool.resize(3)
+        return conn
+
+    async def close(conn):
+        closing = asyncio.ensure_future(pool.close())
+        await asyncio.sleep(0.05)
+        assert not closing.done()
+        await pool.putconn(conn)
+        await asyncio.wait_for(closing, 2)
+        assert conn.closed
+        assert pool.get_stats()["pool_size"] == 0
+
+    asyncio.run(close(asyncio.run(begin())))
+
+
+async def test_closing_while_its_loop_runs_elsewhere(dsn):
+    async with aio.AsyncConnectionPool(dsn, min_size=1) as pool:
+
+        def elsewhere():
+            for call in (pool.close, pool.drain, lambda: pool.resize(2)):
+                with pytest.raises(psycoxide.InterfaceError, match="another event loop"):
+                    asyncio.run(call())
+
+        await asyncio.get_running_loop().run_in_executor(None, elsewhere)
+        assert await pool.fetchval("select 1") == 1
+        assert pool.min_size == 1
+
+
 def test_a_child_opens_its_own(dsn):
     pool = aio.AsyncConnectionPool(dsn, min_size=2)
 

@@ -196,6 +196,40 @@ async def test_a_check_of_the_program(dsn):
         assert checked[0] is not checked[1]
 
 
+@pytest.mark.parametrize("how", ["raises", "begins"])
+async def test_a_check_that_always_fails(dsn, how, caplog):
+    """The program learns why, and the server is not asked for connections all the time."""
+
+    async def check(conn):
+        if how == "raises":
+            raise ZeroDivisionError("no")
+        await conn.execute("begin")
+
+    async with aio.AsyncConnectionPool(dsn, min_size=1, check=check) as pool:
+        with pytest.raises(aio.PoolTimeout) as caught:
+            await pool.getconn(timeout=0.5)
+        stats = pool.get_stats()
+        assert 1 < stats["connections_num"] < 6
+        assert stats["connections_errors"] >= stats["connections_num"] - 1
+        reason = "no" if how == "raises" else "check() left the connection in a transaction"
+        assert reason in str(caught.value.__cause__)
+        assert reason in caplog.text
+        await aeventually(lambda: pool.get_stats()["pool_size"] == 1)
+
+
+async def test_a_check_that_fails_at_first(dsn):
+    async def check(conn):
+        checked.append(conn)
+        if len(checked) < 3:
+            raise ZeroDivisionError
+
+    checked = []
+    async with aio.AsyncConnectionPool(dsn, min_size=2, check=check) as pool:
+        assert await pool.fetchval("select 1") == 1
+        await aeventually(lambda: available(pool) == 2)
+    assert pool.get_stats()["pool_size"] == 0
+
+
 async def test_check_connection(dsn):
     pool = aio.AsyncConnectionPool(dsn, min_size=1, check=aio.AsyncConnectionPool.check_connection)
     async with pool:
@@ -389,6 +423,20 @@ async def test_resize(dsn):
         assert pool.get_stats()["pool_size"] == available(pool) == 2
         with pytest.raises(ValueError, match="max_size"):
             await pool.resize(3, 2)
+
+
+async def test_a_smaller_size_ends_a_wait(relayed):
+    found, options = relayed
+    async with aio.AsyncConnectionPool(kwargs=options, min_size=1) as pool:
+        await pool.wait()
+        found.refuse()
+        await pool.resize(2)
+        waiting = aspawn(pool.wait, 10)
+        await asleep(0.1)
+        began = time.monotonic()
+        await pool.resize(1, 2)
+        await ajoin(waiting)
+        assert time.monotonic() - began < 5
 
 
 async def test_a_larger_size_serves_who_waits(dsn):

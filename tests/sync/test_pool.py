@@ -233,6 +233,20 @@ def test_impossible_sizes(dsn, sizes):
         sync.ConnectionPool(dsn, min_size=sizes[0], max_size=sizes[1])
 
 
+SECONDS = ["timeout", "max_lifetime", "max_idle", "ping_after", "reconnect_timeout", "warn_after"]
+
+
+@pytest.mark.parametrize("name", [*SECONDS, "max_waiting", "num_workers"])
+def test_impossible_numbers(dsn, name):
+    for value in (-1, float("-inf"), float("nan")) if name in SECONDS else (-1,):
+        with pytest.raises(ValueError, match=name):
+            sync.ConnectionPool(dsn, **{name: value})
+    for value in ("1", None):
+        if (name, value) != ("warn_after", None):
+            with pytest.raises(TypeError, match=name):
+                sync.ConnectionPool(dsn, **{name: value})
+
+
 def test_close_returns(dsn):
     with sync.ConnectionPool(dsn, min_size=1, close_returns=True) as pool:
         conn = pool.getconn()

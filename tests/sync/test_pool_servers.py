@@ -168,6 +168,40 @@ def test_a_check_of_the_program(dsn):
         assert checked[0] is not checked[1]
 
 
+@pytest.mark.parametrize("how", ["raises", "begins"])
+def test_a_check_that_always_fails(dsn, how, caplog):
+    """The program learns why, and the server is not asked for connections all the time."""
+
+    def check(conn):
+        if how == "raises":
+            raise ZeroDivisionError("no")
+        conn.execute("begin")
+
+    with sync.ConnectionPool(dsn, min_size=1, check=check) as pool:
+        with pytest.raises(sync.PoolTimeout) as caught:
+            pool.getconn(timeout=0.5)
+        stats = pool.get_stats()
+        assert 1 < stats["connections_num"] < 6
+        assert stats["connections_errors"] >= stats["connections_num"] - 1
+        reason = "no" if how == "raises" else "check() left the connection in a transaction"
+        assert reason in str(caught.value.__cause__)
+        assert reason in caplog.text
+        eventually(lambda: pool.get_stats()["pool_size"] == 1)
+
+
+def test_a_check_that_fails_at_first(dsn):
+    def check(conn):
+        checked.append(conn)
+        if len(checked) < 3:
+            raise ZeroDivisionError
+
+    checked = []
+    with sync.ConnectionPool(dsn, min_size=2, check=check) as pool:
+        assert pool.fetchval("select 1") == 1
+        eventually(lambda: available(pool) == 2)
+    assert pool.get_stats()["pool_size"] == 0
+
+
 def test_check_connection(dsn):
     pool = sync.ConnectionPool(dsn, min_size=1, check=sync.ConnectionPool.check_connection)
     with pool:
@@ -347,6 +381,20 @@ def test_resize(dsn):
         assert pool.get_stats()["pool_size"] == available(pool) == 2
         with pytest.raises(ValueError, match="max_size"):
             pool.resize(3, 2)
+
+
+def test_a_smaller_size_ends_a_wait(relayed):
+    found, options = relayed
+    with sync.ConnectionPool(kwargs=options, min_size=1) as pool:
+        pool.wait()
+        found.refuse()
+        pool.resize(2)
+        waiting = spawn(pool.wait, 10)
+        sleep(0.1)
+        began = time.monotonic()
+        pool.resize(1, 2)
+        join(waiting)
+        assert time.monotonic() - began < 5
 
 
 def test_a_larger_size_serves_who_waits(dsn):

@@ -32,6 +32,7 @@ class Member:
     """A connection of a pool, for as long as it is open."""
 
     __slots__ = (
+        "attempt",
         "borrower",
         "connection",
         "cut_off",
@@ -58,6 +59,8 @@ class Member:
         self.borrower: Place | None = None
         # Its holder was named in the log.
         self.warned: bool = False
+        # What has opened it for somebody who waits; None once it was idle or lent.
+        self.attempt: Any = None
         # A ping may not have been answered when the time of a request was up.
         self.unanswered: bool = False
         # Its borrower was cancelled, and has left a transaction to be rolled back.

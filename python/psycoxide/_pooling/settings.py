@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import numbers
 from collections.abc import Callable
 from typing import Any
 
@@ -29,9 +30,33 @@ class Settings:
     warn_after: float | None
     num_workers: int
 
+    def __post_init__(self) -> None:
+        for name in ("timeout", "max_lifetime", "max_idle", "ping_after", "reconnect_timeout"):
+            check_seconds(name, getattr(self, name))
+        if self.warn_after is not None:
+            check_seconds("warn_after", self.warn_after)
+        check_count("num_workers", self.num_workers, 1)
+
     def good_until(self, now: float, expires_at: float) -> float:
         """Up to when a connection that comes back now may be lent without a check."""
         return 0.0 if self.check is not None else min(now + self.ping_after, expires_at)
+
+
+def check_seconds(name: str, value: Any) -> None:
+    """Raises TypeError or ValueError if an argument is no number of seconds."""
+    if not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number of seconds, not {value!r}")
+    # That is true of what is not a number, too.
+    if not float(value) >= 0:
+        raise ValueError(f"{name} cannot be {value!r}")
+
+
+def check_count(name: str, value: Any, least: int) -> None:
+    """Raises TypeError or ValueError if an argument is no whole number of this size."""
+    if not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number, not {value!r}")
+    if value < least:
+        raise ValueError(f"{name} cannot be {value}: it is at least {least}")
 
 
 def sizes(min_size: int, max_size: int | None) -> tuple[int, int]:

@@ -117,6 +117,7 @@ class Stock:
         member.lent_at = now
         member.borrower = borrower
         member.warned = False
+        member.attempt = None
         return member
 
     def give(self, member: Member, now: float) -> bool:
@@ -231,6 +232,12 @@ class Stock:
             return False
         self.probe = attempt
         return True
+
+    def reopen(self, member: Member, now: float) -> None:
+        """A new connection that was taken is of no use: its place is for another attempt."""
+        self.come_back(member, now)
+        self.opening += 1
+        self.check_returned()
 
     def retire(self, member: Member | None, now: float) -> None:
         """A connection is no member any more; or one that was claimed for somebody never was."""

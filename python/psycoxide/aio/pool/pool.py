@@ -13,7 +13,7 @@ from psycoxide._exceptions import Error, InterfaceError, OperationalError, PoolC
 from psycoxide._pooling import stock  # in sync: from psycoxide._pooling import threads as stock
 from psycoxide._pooling.forks import pools
 from psycoxide._pooling.member import READY, Member, Place, Request, caller
-from psycoxide._pooling.settings import Settings, default_name, sizes
+from psycoxide._pooling.settings import Settings, check_count, default_name, sizes
 from psycoxide._retrying import leaves
 from psycoxide.aio.connection import AsyncConnection
 from psycoxide.aio.pool import jobs  # in sync: from psycoxide._pooling import threads as jobs
@@ -77,7 +77,7 @@ class AsyncConnectionPool(AsyncStatements[_Conn]):
     `execute()`, `fetch()` and the other methods for a statement borrow a connection, run it, and
     give the connection back. Their `timeout` is for the statement.
 
-    Raises ValueError if the sizes are impossible.
+    Raises ValueError if the sizes are impossible, ValueError or TypeError if another number is.
     """
 
     def __init__(
@@ -122,6 +122,7 @@ class AsyncConnectionPool(AsyncStatements[_Conn]):
             warn_after=warn_after,
             num_workers=num_workers,
         )
+        check_count("max_waiting", max_waiting, 0)
         self._stock = self._new_stock(*self._sizes(min_size, max_size), max_waiting, 0)
         # Opens itself at its first use.
         self._opens = open is not False
@@ -197,18 +198,18 @@ class AsyncConnectionPool(AsyncStatements[_Conn]):
         Idle connections are closed at once; those that are lent when they are given back, for which
         this waits for up to `timeout` seconds. Closing twice is allowed.
         """
+        self._follow()  # only in aio
         self._was_closed = True
         members = self._stock.close(lambda: PoolClosed(f"the pool {self.name!r} was closed"))
         for member in members:
             member.connection.terminate()
-        if self._upkeep is None:
-            return
         waiter = jobs.new_waiter()
         self._stock.wait_returned(waiter)
         until = time.monotonic() + timeout
         await self._done(waiter, timeout)
-        await self._upkeep.jobs.close(max(until - time.monotonic(), 0))
-        self._upkeep.end()
+        if self._upkeep is not None:
+            await self._upkeep.jobs.close(max(until - time.monotonic(), 0))
+            self._upkeep.end()
         self._stock.forget_openings()
 
     @property
@@ -263,6 +264,7 @@ class AsyncConnectionPool(AsyncStatements[_Conn]):
         connection: _Conn = member.connection
         # If the borrower forgets the connection, it goes, and says so.
         member.connection = None
+        member.attempt = None
         connection._pool = self
         connection._member = member
         return connection
@@ -426,8 +428,11 @@ class AsyncConnectionPool(AsyncStatements[_Conn]):
         member.connection = connection
         upkeep = self._upkeep
         if upkeep is None:
-            # The process was forked meanwhile.
+            # The process was forked meanwhile, or the pool closed in another event loop.
             connection.terminate()
+            now = time.monotonic()
+            if self._stock.come_back(member, now):
+                self._stock.retire(None, now)
             return
         if upkeep.jobs.loop is not jobs.running_loop():  # only in aio
             upkeep.take_back_elsewhere(member)
@@ -475,6 +480,7 @@ class AsyncConnectionPool(AsyncStatements[_Conn]):
 
     async def resize(self, min_size: int, max_size: int | None = None) -> None:
         """Change the size. What is too much is closed, or when it comes back. Raises ValueError."""
+        self._follow()  # only in aio
         members = self._stock.resize(*self._sizes(min_size, max_size))
         if self._upkeep is not None:
             self._upkeep.close_idle(members)

@@ -9,7 +9,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from psycoxide._exceptions import OperationTimeout, ProgrammingError
+from psycoxide._exceptions import OperationalError, OperationTimeout, ProgrammingError
 from psycoxide._pooling.member import BUSY, CLOSED, DRAINING, READY, TRANSACTION, Member
 from psycoxide.aio.pool import jobs  # in sync: from psycoxide._pooling import threads as jobs
 from psycoxide.aio.pool.opening import called, opened, value
@@ -90,8 +90,7 @@ class AsyncUpkeep:
         try:
             connection = await self.connect(max(attempt.until - time.monotonic(), 1))
         except Exception as error:
-            if not self.over:
-                await self._failed(attempt, error)
+            await self._failed(attempt, error)
             return
         except BaseException:
             # The event loop ends, or a function of the program has raised what is no error.
@@ -105,6 +104,7 @@ class AsyncUpkeep:
         self._stock.probe = None
         self._try_again()
         member = self.admit(connection, generation)
+        member.attempt = attempt
         if not self._stock.opened(member, time.monotonic()):
             connection.terminate()
         self.fill()
@@ -138,6 +138,8 @@ class AsyncUpkeep:
         return member
 
     async def _failed(self, attempt: Attempt, error: Exception) -> None:
+        if self.over:
+            return
         logger.warning("pool %r cannot connect: %s", self._name, str(error).strip())
         if not self._stock.fails(attempt):
             return
@@ -184,6 +186,14 @@ class AsyncUpkeep:
                 self.take_back(member)
                 return False
             lost = not answers
+        if lost and member.attempt is not None and not self._stock.closed:
+            # As if it could not have been opened: the next attempt follows after a pause.
+            self._stock.count("connections_errors")
+            self._stock.reopen(member, time.monotonic())
+            member.connection.terminate()
+            error = self.last_error or OperationalError("the server has closed the connection")
+            self.jobs.start(self._failed, member.attempt, error)
+            return False
         if lost:
             self._stock.count("connections_lost")
             self._stock.suspect()
@@ -231,6 +241,7 @@ class AsyncUpkeep:
     def take_back(self, member: Member) -> None:
         """Make a connection that was returned ready to be lent again, or replace it."""
         now = time.monotonic()
+        member.attempt = None
         if not self._stock.come_back(member, now):
             # It was lent before the process was forked.
             member.connection.terminate()

@@ -13,7 +13,7 @@ from psycoxide._exceptions import Error, OperationalError, PoolClosed, PoolTimeo
 from psycoxide._pooling import threads as jobs, threads as stock
 from psycoxide._pooling.forks import pools
 from psycoxide._pooling.member import READY, Member, Place, Request, caller
-from psycoxide._pooling.settings import Settings, default_name, sizes
+from psycoxide._pooling.settings import Settings, check_count, default_name, sizes
 from psycoxide._retrying import leaves
 from psycoxide.sync.connection import Connection
 from psycoxide.sync.pool.block import Borrowing
@@ -75,7 +75,7 @@ class ConnectionPool(Statements[_Conn]):
     `execute()`, `fetch()` and the other methods for a statement borrow a connection, run it, and
     give the connection back. Their `timeout` is for the statement.
 
-    Raises ValueError if the sizes are impossible.
+    Raises ValueError if the sizes are impossible, ValueError or TypeError if another number is.
     """
 
     def __init__(
@@ -120,6 +120,7 @@ class ConnectionPool(Statements[_Conn]):
             warn_after=warn_after,
             num_workers=num_workers,
         )
+        check_count("max_waiting", max_waiting, 0)
         self._stock = self._new_stock(*self._sizes(min_size, max_size), max_waiting, 0)
         # Opens itself at its first use.
         self._opens = open is not False
@@ -192,14 +193,13 @@ class ConnectionPool(Statements[_Conn]):
         members = self._stock.close(lambda: PoolClosed(f"the pool {self.name!r} was closed"))
         for member in members:
             member.connection.terminate()
-        if self._upkeep is None:
-            return
         waiter = jobs.new_waiter()
         self._stock.wait_returned(waiter)
         until = time.monotonic() + timeout
         self._done(waiter, timeout)
-        self._upkeep.jobs.close(max(until - time.monotonic(), 0))
-        self._upkeep.end()
+        if self._upkeep is not None:
+            self._upkeep.jobs.close(max(until - time.monotonic(), 0))
+            self._upkeep.end()
         self._stock.forget_openings()
 
     @property
@@ -252,6 +252,7 @@ class ConnectionPool(Statements[_Conn]):
         connection: _Conn = member.connection
         # If the borrower forgets the connection, it goes, and says so.
         member.connection = None
+        member.attempt = None
         connection._pool = self
         connection._member = member
         return connection
@@ -372,8 +373,11 @@ class ConnectionPool(Statements[_Conn]):
         member.connection = connection
         upkeep = self._upkeep
         if upkeep is None:
-            # The process was forked meanwhile.
+            # The process was forked meanwhile, or the pool closed in another event loop.
             connection.terminate()
+            now = time.monotonic()
+            if self._stock.come_back(member, now):
+                self._stock.retire(None, now)
             return
         upkeep.take_back(member)
 
