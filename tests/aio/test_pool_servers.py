@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio  # only in aio
 import math
+import sys
 import time
 
 import pytest
@@ -344,6 +346,21 @@ async def test_an_error_about_read_only(dsn):
                 await lent.execute("create table never (n integer)")
         await aeventually(lambda: available(pool) == 2)
         assert pool.get_stats()["connections_num"] == 2
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="TaskGroup came with Python 3.11")
+async def test_an_error_about_read_only_in_a_group(dsn):  # only in aio: threads have no groups
+    async def create(conn):
+        async with conn.transaction(read_only=True):
+            await conn.execute("create table never (n integer)")
+
+    async with aio.AsyncConnectionPool(dsn, min_size=1) as pool:
+        with pytest.raises(BaseException) as caught:
+            async with pool.connection() as lent, asyncio.TaskGroup() as group:
+                member = lent._member
+                group.create_task(create(lent))
+        assert caught.type.__name__ == "ExceptionGroup"
+        assert member.doubtful
 
 
 @pytest.fixture(scope="module")

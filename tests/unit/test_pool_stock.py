@@ -62,6 +62,32 @@ class Borrowing(RuleBasedStateMachine):
             self.held.append(member)
         self.settle()
 
+    @precondition(lambda self: self.stock.idle)
+    @rule(works=st.booleans())
+    def look_after(self, works):
+        self.now += 1
+        member = self.stock.idle[0]
+        assert self.stock.take_this(member, self.now, caller())
+        assert not self.stock.take_this(member, self.now, caller())
+        if works:
+            self.stock.give(member, self.now)
+        else:
+            self.stock.retire(member, self.now)
+        self.settle()
+
+    @precondition(lambda self: self.held)
+    @rule()
+    def fail_a_check(self):
+        self.stock.reopen(self.held.pop(), self.now)
+        self.opening.append(object())
+        self.settle()
+
+    @precondition(lambda self: self.opening)
+    @rule()
+    def interrupt_an_attempt(self):
+        self.stock.drop(self.opening.pop())
+        self.settle()
+
     @precondition(lambda self: self.opening)
     @rule(works=st.booleans())
     def open_one(self, works):

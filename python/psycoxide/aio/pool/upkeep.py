@@ -158,6 +158,8 @@ class AsyncUpkeep:
             await value(self._settings.reconnect_failed(pool))
 
     def _try_again(self) -> None:
+        if self._stock.closed:
+            return
         with contextlib.suppress(IndexError):
             while True:
                 self.jobs.start(self._open, self._paused.pop())
