@@ -213,6 +213,7 @@ async def test_a_check_that_always_fails(dsn, how, caplog):
         stats = pool.get_stats()
         assert 1 < stats["connections_num"] < 6
         assert stats["connections_errors"] >= stats["connections_num"] - 1
+        assert (stats["requests_num"], stats["requests_queued"]) == (1, 1)
         reason = "no" if how == "raises" else "check() left the connection in a transaction"
         assert reason in str(caught.value.__cause__)
         assert reason in caplog.text

@@ -77,11 +77,12 @@ class Member:
 class Request:
     """When somebody began to wait for a connection, until when, and who."""
 
-    __slots__ = ("borrower", "counted", "since", "until")
+    __slots__ = ("borrower", "counted", "queued", "since", "until")
 
     def __init__(self, since: float, until: float, borrower: Place) -> None:
         self.since: float = since
         self.until: float = until
-        # It asks once more, as the connection that it got was lost.
+        # It counts once, also if it asks again, as the connection that it got was lost.
         self.counted: bool = False
+        self.queued: bool = False
         self.borrower: Place = borrower

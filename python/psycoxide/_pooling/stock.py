@@ -100,7 +100,9 @@ class Stock:
             raise TooManyRequests(
                 f"{len(self.waiting)} requests, as many as max_waiting, wait for a connection"
             )
-        self.counts["requests_queued"] += 1
+        if not request.queued:
+            self.counts["requests_queued"] += 1
+            request.queued = True
         self.waiting[waiter] = request
         return None
 
