@@ -222,9 +222,9 @@ async def test_a_deadline_that_passes_while_the_pool_has_none(dsn):
             async for attempt, transaction in pool.retrying(deadline=0.2, **QUICK):
                 async with attempt, transaction as conn:
                     numbers.append(attempt.number)
-                    pool_is_empty = aspawn(partial(hold, pool, 0.5))
+                    holding = aspawn(partial(hold, pool, 0.5))
                     await fail(conn)
-        await ajoin(pool_is_empty)
+        await ajoin(holding)
         assert numbers == [1]
 
 

@@ -202,9 +202,9 @@ def test_a_deadline_that_passes_while_the_pool_has_none(dsn):
             for attempt, transaction in pool.retrying(deadline=0.2, **QUICK):
                 with attempt, transaction as conn:
                     numbers.append(attempt.number)
-                    pool_is_empty = spawn(partial(hold, pool, 0.5))
+                    holding = spawn(partial(hold, pool, 0.5))
                     fail(conn)
-        join(pool_is_empty)
+        join(holding)
         assert numbers == [1]
 
 
