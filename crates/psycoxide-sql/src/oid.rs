@@ -298,6 +298,86 @@ pub const REGDATABASE: Oid = 6490;
 /// `regdatabase` array
 pub const REGDATABASE_ARRAY: Oid = 6491;
 
+/// Types with the types of their arrays, the frequent ones first.
+const ARRAYS: &[(Oid, Oid)] = &[
+    (INT4, INT4_ARRAY),
+    (INT8, INT8_ARRAY),
+    (TEXT, TEXT_ARRAY),
+    (NUMERIC, NUMERIC_ARRAY),
+    (FLOAT8, FLOAT8_ARRAY),
+    (UUID, UUID_ARRAY),
+    (TIMESTAMPTZ, TIMESTAMPTZ_ARRAY),
+    (TIMESTAMP, TIMESTAMP_ARRAY),
+    (DATE, DATE_ARRAY),
+    (BOOL, BOOL_ARRAY),
+    (BYTEA, BYTEA_ARRAY),
+    (CHAR, CHAR_ARRAY),
+    (NAME, NAME_ARRAY),
+    (INT2, INT2_ARRAY),
+    (REGPROC, REGPROC_ARRAY),
+    (OID, OID_ARRAY),
+    (XID, XID_ARRAY),
+    (CID, CID_ARRAY),
+    (JSON, JSON_ARRAY),
+    (XML, XML_ARRAY),
+    (POINT, POINT_ARRAY),
+    (LSEG, LSEG_ARRAY),
+    (PATH, PATH_ARRAY),
+    (BOX, BOX_ARRAY),
+    (POLYGON, POLYGON_ARRAY),
+    (LINE, LINE_ARRAY),
+    (CIDR, CIDR_ARRAY),
+    (FLOAT4, FLOAT4_ARRAY),
+    (CIRCLE, CIRCLE_ARRAY),
+    (MACADDR8, MACADDR8_ARRAY),
+    (MONEY, MONEY_ARRAY),
+    (MACADDR, MACADDR_ARRAY),
+    (INET, INET_ARRAY),
+    (BPCHAR, BPCHAR_ARRAY),
+    (VARCHAR, VARCHAR_ARRAY),
+    (TIME, TIME_ARRAY),
+    (INTERVAL, INTERVAL_ARRAY),
+    (TIMETZ, TIMETZ_ARRAY),
+    (BIT, BIT_ARRAY),
+    (VARBIT, VARBIT_ARRAY),
+    (REGPROCEDURE, REGPROCEDURE_ARRAY),
+    (REGOPER, REGOPER_ARRAY),
+    (REGOPERATOR, REGOPERATOR_ARRAY),
+    (REGCLASS, REGCLASS_ARRAY),
+    (REGTYPE, REGTYPE_ARRAY),
+    (PG_LSN, PG_LSN_ARRAY),
+    (TSVECTOR, TSVECTOR_ARRAY),
+    (TSQUERY, TSQUERY_ARRAY),
+    (REGCONFIG, REGCONFIG_ARRAY),
+    (REGDICTIONARY, REGDICTIONARY_ARRAY),
+    (JSONB, JSONB_ARRAY),
+    (INT4RANGE, INT4RANGE_ARRAY),
+    (NUMRANGE, NUMRANGE_ARRAY),
+    (TSRANGE, TSRANGE_ARRAY),
+    (TSTZRANGE, TSTZRANGE_ARRAY),
+    (DATERANGE, DATERANGE_ARRAY),
+    (INT8RANGE, INT8RANGE_ARRAY),
+    (JSONPATH, JSONPATH_ARRAY),
+    (REGNAMESPACE, REGNAMESPACE_ARRAY),
+    (REGROLE, REGROLE_ARRAY),
+    (REGCOLLATION, REGCOLLATION_ARRAY),
+    (INT4MULTIRANGE, INT4MULTIRANGE_ARRAY),
+    (NUMMULTIRANGE, NUMMULTIRANGE_ARRAY),
+    (TSMULTIRANGE, TSMULTIRANGE_ARRAY),
+    (TSTZMULTIRANGE, TSTZMULTIRANGE_ARRAY),
+    (DATEMULTIRANGE, DATEMULTIRANGE_ARRAY),
+    (INT8MULTIRANGE, INT8MULTIRANGE_ARRAY),
+    (PG_SNAPSHOT, PG_SNAPSHOT_ARRAY),
+    (XID8, XID8_ARRAY),
+    (OID8, OID8_ARRAY),
+    (REGDATABASE, REGDATABASE_ARRAY),
+];
+
+/// The type of arrays of this type; `None` if it is no built-in type, or has no arrays.
+pub fn array_of(element: Oid) -> Option<Oid> {
+    ARRAYS.iter().find(|(known, _)| *known == element).map(|(_, array)| *array)
+}
+
 /// Whether the binary format of a type is its text. That of `jsonb` is, after a byte with its
 /// version.
 pub fn is_text_in_binary(oid: Oid) -> bool {
@@ -354,6 +434,14 @@ pub fn by_name(name: &str) -> Option<Oid> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn types_have_arrays() {
+        assert_eq!(array_of(INT4), Some(INT4_ARRAY));
+        assert_eq!(array_of(REGDATABASE), Some(REGDATABASE_ARRAY));
+        assert_eq!(array_of(INT4_ARRAY), None);
+        assert_eq!(array_of(UNKNOWN), None);
+    }
 
     #[test]
     fn types_have_names() {

@@ -5,13 +5,13 @@ use psycoxide_sql::oid::{self, Oid};
 use psycoxide_sql::parameter::{self, Dialect, ParameterForm, Unfit};
 use psycoxide_sql::quote::number;
 use pyo3::exceptions::{PyTypeError, PyValueError};
-use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyFloat, PyList, PyString, PyTuple};
 
 use super::context::AdaptContext;
 use super::quoter::Quoter;
 use super::registry::{Native, type_name};
+use super::scalar;
 use crate::error;
 
 /// Writes rows for a COPY FROM in text or in binary format.
@@ -237,15 +237,7 @@ impl<'a, 'py> CopyRows<'a, 'py> {
 /// Appends an int. Writes nothing and returns false if it has more than 64 bits.
 #[inline]
 fn write_integer(value: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> bool {
-    if !value.is_exact_instance_of::<PyInt>() {
-        return false;
-    }
-    let mut overflow = 0;
-    // SAFETY: the GIL is held, and `value` is an int, for which the function raises nothing.
-    let number = unsafe { ffi::PyLong_AsLongLongAndOverflow(value.as_ptr(), &raw mut overflow) };
-    if overflow != 0 {
-        return false;
-    }
+    let Some(number) = scalar::small_int(value) else { return false };
     number::write_plain_integer(out, number);
     true
 }

@@ -1,4 +1,5 @@
-//! From Python objects to SQL text: adapters, and the query with its parameters merged in.
+//! From Python objects to SQL text: adapters, and the query with its parameters merged in; and to
+//! parameters that are bound on the server.
 //!
 //! Two ways lead to the same text. Every adapter is a Python class whose `getquoted()` returns it,
 //! for programs that use adapters directly. Merging a query writes values straight into the
@@ -11,14 +12,18 @@ mod class;
 mod context;
 mod copy_rows;
 mod datetime;
+mod dump;
 mod mogrify;
 mod quoter;
 mod registry;
 mod scalar;
 mod template;
+mod uuid;
 
 use pyo3::prelude::*;
 
+#[allow(unused_imports, reason = "binding on the server is their user")]
+pub use self::dump::{Dumped, Dumper};
 pub use self::{
     binder::{Binder, numbered},
     class::{Binary, List, QuotedString, SqlIn},
@@ -31,5 +36,6 @@ pub use self::{
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     class::register(module)?;
     registry::register(module)?;
-    mogrify::register(module)
+    mogrify::register(module)?;
+    dump::register(module)
 }

@@ -8,7 +8,7 @@ use super::class;
 use super::context::AdaptContext;
 use super::datetime::{self, Zone};
 use super::registry::{ConfirmedPairs, Found, Native, Registry, no_adapter, type_name};
-use super::scalar;
+use super::{scalar, uuid};
 use crate::conventions::Conventions;
 use crate::imports::{ADAPT, Lazy};
 
@@ -21,6 +21,18 @@ static DEFAULT_ADAPTER: Lazy = Lazy::new("psycoxide._defaults", "adapter");
 /// A list that contains itself must raise an exception before the stack overflows: a level takes a
 /// few hundred bytes of it. An array of the server has 6 dimensions at most.
 const MAX_DEPTH: usize = 500;
+
+/// The number under which the adapter of `uuid.UUID` is confirmed: above those of the built-in
+/// pairs.
+const UUID: usize = 31;
+
+/// What the SQL of an object comes from.
+pub enum Source<'py> {
+    /// A built-in adapter, which writes this object.
+    Native(Native, Bound<'py, PyAny>),
+    /// An adapter of the program: what its `getquoted()` returned.
+    Quoted(Bound<'py, PyAny>),
+}
 
 /// Writes the values of a statement, or of several between which no Python code runs.
 pub struct Quoter<'a, 'py> {
@@ -73,6 +85,22 @@ impl<'a, 'py> Quoter<'a, 'py> {
         Ok(confirmed.then_some(native))
     }
 
+    /// Whether `object` is a `uuid.UUID` that the standard adapter writes.
+    #[inline]
+    pub fn is_plain_uuid(&mut self, object: &Bound<'py, PyAny>) -> PyResult<bool> {
+        if !uuid::is_uuid(object)? {
+            return Ok(false);
+        }
+        if !self.confirmed.has(UUID) {
+            let own = self.context.quoting.conventions() == Conventions::Own;
+            if !uuid::is_adapted_as_usual(object, self.registry, own)? {
+                return Ok(false);
+            }
+            self.confirmed.mark(UUID);
+        }
+        Ok(true)
+    }
+
     /// A function of its own, so that the one below stays inlined where statements are merged.
     #[inline(never)]
     fn confirm_for_copy(&mut self, number: usize) -> PyResult<bool> {
@@ -116,23 +144,75 @@ impl<'a, 'py> Quoter<'a, 'py> {
 
     /// Writes an object whose type has no built-in adapter, or whose built-in adapter was replaced.
     fn looked_up(&mut self, object: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
-        match self.registry.find(object, self.registry.protocol(object.py()).as_any())? {
-            Some(Found::Adapter(adapter)) => match self.registry.native(&adapter) {
-                Some(native) => self.native(native, object, out),
-                None => self.adapter(&adapter.call1((object,))?, out),
-            },
-            Some(Found::Adapted(adapter)) => self.adapter(&adapter, out),
-            None => self.by_default(object, out),
+        match self.look_up(object)? {
+            Source::Native(native, object) => self.native(native, &object, out),
+            Source::Quoted(sql) => self.quoted(&sql, out),
         }
     }
 
-    /// Writes an object that has no adapter.
-    fn by_default(&mut self, object: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
+    /// What the SQL of an object comes from, for an object whose type has no built-in adapter that
+    /// is [native](Self::native_for).
+    pub fn source(&mut self, object: &Bound<'py, PyAny>) -> PyResult<Source<'py>> {
+        if !self.registry.is_complete(object.py()) {
+            self.registry = Registry::complete(object.py())?;
+            self.forget();
+            if let Some(native) = self.native_for(object)? {
+                return Ok(Source::Native(native, object.clone()));
+            }
+        }
+        self.forget();
+        let result = self.look_up(object);
+        self.forget();
+        result
+    }
+
+    fn look_up(&mut self, object: &Bound<'py, PyAny>) -> PyResult<Source<'py>> {
+        match self.registry.find(object, self.registry.protocol(object.py()).as_any())? {
+            Some(Found::Adapter(adapter)) => match self.registry.native(&adapter) {
+                Some(native) => Ok(Source::Native(native, object.clone())),
+                None => self.adapter(&adapter.call1((object,))?),
+            },
+            Some(Found::Adapted(adapter)) => self.adapter(&adapter),
+            None => self.by_default(object),
+        }
+    }
+
+    /// The same for an object that has no adapter.
+    fn by_default(&self, object: &Bound<'py, PyAny>) -> PyResult<Source<'py>> {
         if self.context.quoting.conventions() == Conventions::Psycopg2 {
             return Err(no_adapter(object));
         }
         let adapter = DEFAULT_ADAPTER.bind(object.py())?.call1((object,))?;
-        if adapter.is_none() { Err(no_adapter(object)) } else { self.adapter(&adapter, out) }
+        if adapter.is_none() { Err(no_adapter(object)) } else { self.adapter(&adapter) }
+    }
+
+    /// What the SQL of an adapter object comes from.
+    fn adapter(&self, adapter: &Bound<'py, PyAny>) -> PyResult<Source<'py>> {
+        if let Some((native, wrapped)) = class::unwrap(adapter, &self.context) {
+            return Ok(Source::Native(native, wrapped));
+        }
+        if !self.context.conn.is_none()
+            && let Some(prepare) = adapter.getattr_opt("prepare")?
+        {
+            prepare.call1((self.context.conn,))?;
+        }
+        Ok(Source::Quoted(adapter.call_method0("getquoted")?))
+    }
+
+    /// Writes what a program's adapter returned.
+    pub fn quoted(&mut self, sql: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
+        self.raw_sql = true;
+        if let Ok(bytes) = sql.cast_exact::<PyBytes>() {
+            out.extend_from_slice(bytes.as_bytes());
+        } else if let Ok(text) = sql.cast_exact::<PyString>() {
+            out.extend_from_slice(self.context.quoting.encoding().encode(text)?.as_bytes());
+        } else {
+            return Err(PyValueError::new_err(format!(
+                "only bytes values expected, got {}",
+                type_name(sql)
+            )));
+        }
+        Ok(())
     }
 
     /// Writes `object` as the built-in adapter would.
@@ -233,7 +313,10 @@ impl<'a, 'py> Quoter<'a, 'py> {
             if let Some(adapt) = &replaced {
                 let adapter = adapt.call1((item?,))?;
                 self.forget();
-                self.adapter(&adapter, out)?;
+                match self.adapter(&adapter)? {
+                    Source::Native(native, object) => self.native(native, &object, out)?,
+                    Source::Quoted(sql) => self.quoted(&sql, out)?,
+                }
                 continue;
             }
             // Not `value`: here None is written by its adapter.
@@ -241,35 +324,6 @@ impl<'a, 'py> Quoter<'a, 'py> {
         }
         out.push(b')');
         Ok(())
-    }
-
-    /// Writes the SQL of an adapter object.
-    fn adapter(&mut self, adapter: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
-        if let Some((native, wrapped)) = class::unwrap(adapter, &self.context) {
-            return self.native(native, &wrapped, out);
-        }
-        let quoted = self.quoted(adapter)?;
-        self.raw_sql = true;
-        if let Ok(bytes) = quoted.cast_exact::<PyBytes>() {
-            out.extend_from_slice(bytes.as_bytes());
-        } else if let Ok(text) = quoted.cast_exact::<PyString>() {
-            out.extend_from_slice(self.context.quoting.encoding().encode(text)?.as_bytes());
-        } else {
-            return Err(PyValueError::new_err(format!(
-                "only bytes values expected, got {}",
-                type_name(&quoted)
-            )));
-        }
-        Ok(())
-    }
-
-    fn quoted(&self, adapter: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        if !self.context.conn.is_none()
-            && let Some(prepare) = adapter.getattr_opt("prepare")?
-        {
-            prepare.call1((self.context.conn,))?;
-        }
-        adapter.call_method0("getquoted")
     }
 
     /// Whether the registry still maps a built-in type to its built-in adapter.

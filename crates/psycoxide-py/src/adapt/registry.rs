@@ -194,7 +194,8 @@ impl Registry {
         Ok(None)
     }
 
-    fn registered<'py>(
+    /// The adapter that the dict has for a class.
+    pub fn registered<'py>(
         &self,
         class: &Bound<'py, PyAny>,
         protocol: &Bound<'py, PyAny>,

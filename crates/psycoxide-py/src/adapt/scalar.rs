@@ -3,6 +3,8 @@
 //! Each function takes whatever its adapter class takes, which is more than the type it is
 //! registered for.
 
+use std::borrow::Cow;
+
 use psycoxide_sql::encoding::{self, Encoding};
 use psycoxide_sql::quote::{StringStyle, bytea, literal, number};
 use pyo3::buffer::PyUntypedBuffer;
@@ -27,6 +29,18 @@ pub fn int(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
         return int_digits(&number, out);
     }
     int_digits(object, out)
+}
+
+/// The value of an int; `None` if it has more than 64 bits, or is of another type.
+#[inline]
+pub fn small_int(object: &Bound<'_, PyAny>) -> Option<i64> {
+    if !object.is_exact_instance_of::<PyInt>() {
+        return None;
+    }
+    let mut overflow = 0;
+    // SAFETY: the GIL is held, and `object` is an int, for which the function raises nothing.
+    let value = unsafe { ffi::PyLong_AsLongLongAndOverflow(object.as_ptr(), &raw mut overflow) };
+    (overflow == 0).then_some(value)
 }
 
 fn int_digits(number: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
@@ -159,20 +173,21 @@ pub fn binary(
     context: &QuoteContext,
     out: &mut Vec<u8>,
 ) -> PyResult<()> {
-    let mut write = |data: &[u8]| {
-        if context.in_session() {
-            bytea::write_hex(out, data, context.strings());
-        } else {
-            bytea::write_escape(out, data);
-        }
-    };
+    match content(object)? {
+        None => out.extend_from_slice(b"NULL"),
+        Some(data) if context.in_session() => bytea::write_hex(out, &data, context.strings()),
+        Some(data) => bytea::write_escape(out, &data),
+    }
+    Ok(())
+}
+
+/// The content of any object with the buffer protocol; `None` for None.
+pub fn content<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<Option<Cow<'a, [u8]>>> {
     if let Ok(bytes) = object.cast::<PyBytes>() {
-        write(bytes.as_bytes());
-        return Ok(());
+        return Ok(Some(Cow::Borrowed(bytes.as_bytes())));
     }
     if object.is_none() {
-        out.extend_from_slice(b"NULL");
-        return Ok(());
+        return Ok(None);
     }
     // SAFETY: the GIL is held and `object` is alive; the function only looks at its type.
     if unsafe { ffi::PyObject_CheckBuffer(object.as_ptr()) } == 0 {
@@ -183,8 +198,7 @@ pub fn binary(
     if !buffer.is_c_contiguous() {
         return Err(PyBufferError::new_err("underlying buffer is not C-contiguous"));
     }
-    write(&copied(&buffer));
-    Ok(())
+    Ok(Some(Cow::Owned(copied(&buffer))))
 }
 
 /// A copy of the bytes of a C-contiguous buffer. Threads without the GIL (numpy's, other writers of

@@ -71,6 +71,16 @@ impl QuoteContext {
         .map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
+    /// Appends `text` as it is, for a parameter. Refuses what [`Self::write_literal`] refuses.
+    pub fn write_text(&self, text: &Bound<'_, PyString>, out: &mut Vec<u8>) -> PyResult<()> {
+        let text = self.encoding.encode(text)?;
+        let text = text.as_bytes();
+        literal::check(text, self.encoding.encoding())
+            .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        out.extend_from_slice(text);
+        Ok(())
+    }
+
     /// `text` in the session's encoding.
     pub fn encode<'a, 'py>(&self, text: &'a Bound<'py, PyString>) -> PyResult<Encoded<'a, 'py>> {
         self.encoding().encode(text)

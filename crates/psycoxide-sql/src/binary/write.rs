@@ -1,13 +1,17 @@
-//! Writes PostgreSQL's binary formats from the text of constants.
+//! Writes PostgreSQL's binary formats, from the text of constants and from plain values.
 //!
-//! Each function writes nothing and returns `None` if only the server knows the meaning of a text,
-//! or may have an objection or a warning: it gets the text then.
+//! A function that reads text writes nothing and returns `None` if only the server knows the
+//! meaning of the text, or may have an objection or a warning: it gets the text then.
 
 use super::datetime::{self, DAY};
 use crate::oid::{self, Oid};
-use crate::text::date::{self, Date};
-use crate::text::timestamp::{self, Timestamp};
+use crate::text::date::{self as date_text, Date};
+use crate::text::time::Time;
+use crate::text::timestamp::{self as timestamp_text, Timestamp};
 use crate::text::{Moment, number, uuid};
+
+/// The greatest offset from UTC, in seconds: the server refuses 16 hours and more.
+pub const MAX_OFFSET: i32 = 16 * 3600 - 1;
 
 /// An integer, for a numeric type.
 pub fn integer(out: &mut Vec<u8>, digits: &[u8], oid: Oid) -> Option<()> {
@@ -58,12 +62,13 @@ pub fn quoted(out: &mut Vec<u8>, text: &[u8], cast: &[u8], oid: Oid) -> Option<(
         }
         (b"timestamptz", oid::TIMESTAMPTZ) => {
             let (micros, offset) = moment(text, 25)?;
-            let micros = micros - i64::from(offset?) * 1_000_000;
+            let offset = offset.filter(|offset| offset.abs() <= MAX_OFFSET)?;
+            let micros = micros - i64::from(offset) * 1_000_000;
             out.extend_from_slice(&micros.to_be_bytes());
             Some(())
         }
         (b"date", oid::DATE) => {
-            let Ok(Moment::Finite(date)) = date::date(text) else { return None };
+            let Ok(Moment::Finite(date)) = date_text::date(text) else { return None };
             let days = (text.len() == 10).then(|| day_number(date)).flatten()?;
             out.extend_from_slice(&days.to_be_bytes());
             Some(())
@@ -86,6 +91,48 @@ pub fn quoted(out: &mut Vec<u8>, text: &[u8], cast: &[u8], oid: Oid) -> Option<(
     }
 }
 
+/// A `date`, for a day of our era that exists.
+pub fn date(out: &mut Vec<u8>, date: Date) {
+    out.extend_from_slice(&days(date).to_be_bytes());
+}
+
+/// A `timestamp`, for a day of our era that exists; or a `timestamptz`, by its time in UTC:
+/// `offset` is how many seconds the time given is ahead of that.
+pub fn timestamp(out: &mut Vec<u8>, date: Date, time: Time, offset: i32) {
+    let micros = i64::from(days(date)) * DAY + micros(time) - i64::from(offset) * 1_000_000;
+    out.extend_from_slice(&micros.to_be_bytes());
+}
+
+/// A `time`.
+pub fn time(out: &mut Vec<u8>, time: Time) {
+    out.extend_from_slice(&micros(time).to_be_bytes());
+}
+
+/// A `timetz`, whose time is `offset` seconds ahead of UTC.
+pub fn timetz(out: &mut Vec<u8>, value: Time, offset: i32) {
+    time(out, value);
+    // The server counts to the west.
+    out.extend_from_slice(&offset.wrapping_neg().to_be_bytes());
+}
+
+/// An `interval` without months.
+pub fn interval(out: &mut Vec<u8>, days: i32, micros: i64) {
+    out.extend_from_slice(&micros.to_be_bytes());
+    out.extend_from_slice(&days.to_be_bytes());
+    out.extend_from_slice(&0_i32.to_be_bytes());
+}
+
+/// The microseconds since midnight.
+fn micros(time: Time) -> i64 {
+    let minutes = i64::from(time.hour) * 60 + i64::from(time.minute);
+    (minutes * 60 + i64::from(time.second)) * 1_000_000 + i64::from(time.microsecond)
+}
+
+/// The number of a day that exists. Those of four-digit years fit.
+fn days(date: Date) -> i32 {
+    i32::try_from(datetime::days(date)).unwrap_or_default()
+}
+
 /// A timestamp of `length` bytes, or of six decimals more: its microseconds, as if it were in UTC,
 /// and its offset in seconds.
 fn moment(text: &[u8], length: usize) -> Option<(i64, Option<i32>)> {
@@ -93,16 +140,14 @@ fn moment(text: &[u8], length: usize) -> Option<(i64, Option<i32>)> {
     if text.len() != if fraction { length + 7 } else { length } {
         return None;
     }
-    let Ok(Moment::Finite(Timestamp { date, time, offset })) = timestamp::timestamp(text) else {
+    let Ok(Moment::Finite(Timestamp { date, time, offset })) = timestamp_text::timestamp(text)
+    else {
         return None;
     };
     if time.hour > 23 || time.minute > 59 || time.second > 59 {
         return None;
     }
-    let minutes = i64::from(time.hour) * 60 + i64::from(time.minute);
-    let seconds = minutes * 60 + i64::from(time.second);
-    let micros = seconds * 1_000_000 + i64::from(time.microsecond);
-    Some((i64::from(day_number(date)?) * DAY + micros, offset))
+    Some((i64::from(day_number(date)?) * DAY + micros(time), offset))
 }
 
 /// The number of a day, if the date exists.
@@ -189,11 +234,34 @@ mod tests {
         }
         assert_eq!(aware("2024-01-01T00:00:00"), None);
         assert_eq!(aware("2024-01-01T00:00:00+01:00:30"), None);
+        assert_eq!(aware("2000-01-01T00:00:00-15:59"), Some(57_540_000_000));
+        assert_eq!(aware("2000-01-01T00:00:00-16:00"), None);
         assert_eq!(at("2024-01-01T00:00:00", "timestamp", oid::TIMESTAMPTZ), None);
         let day = |text: &str| written(|out| quoted(out, text.as_bytes(), b"date", oid::DATE));
         assert_eq!(day("2000-03-01"), Some(60_i32.to_be_bytes().to_vec()));
         assert_eq!(day("2001-02-29"), None);
         assert_eq!(day("12000-03-01"), None);
+    }
+
+    #[test]
+    fn dates_and_times_from_their_fields() {
+        let day = Date { year: 1999, month: 12, day: 31 };
+        let noon = Time { hour: 12, minute: 0, second: 1, microsecond: 5 };
+        let bytes = |write: &dyn Fn(&mut Vec<u8>)| {
+            let mut out = Vec::new();
+            write(&mut out);
+            out
+        };
+        let micros = 43_201_000_005_i64;
+        assert_eq!(bytes(&|out| super::date(out, day)), (-1_i32).to_be_bytes());
+        assert_eq!(bytes(&|out| timestamp(out, day, noon, 0)), (micros - DAY).to_be_bytes());
+        let ahead = micros - DAY - 3_600_000_000;
+        assert_eq!(bytes(&|out| timestamp(out, day, noon, 3600)), ahead.to_be_bytes());
+        assert_eq!(bytes(&|out| time(out, noon)), micros.to_be_bytes());
+        let zoned = [&micros.to_be_bytes()[..], &(-3600_i32).to_be_bytes()].concat();
+        assert_eq!(bytes(&|out| timetz(out, noon, 3600)), zoned);
+        let parts = [&7_i64.to_be_bytes()[..], &(-1_i32).to_be_bytes(), &[0; 4]].concat();
+        assert_eq!(bytes(&|out| interval(out, -1, 7)), parts);
     }
 
     #[test]

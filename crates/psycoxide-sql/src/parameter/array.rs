@@ -2,10 +2,11 @@
 
 use super::constant::{Constant, character};
 use super::{Dialect, Unfit};
+use crate::encoding::Encoding;
 use crate::oid::{self, Oid};
 
 /// The greatest depth of arrays: the server allows six dimensions.
-const MAX_DEPTH: usize = 6;
+pub const MAX_DEPTH: usize = 6;
 
 /// The text between `ARRAY[` and `]`; `None` if `sql` is not an array constructor.
 pub(super) fn items(sql: &[u8]) -> Option<&[u8]> {
@@ -85,23 +86,32 @@ fn write_item(
         Constant::Quoted { .. } => {
             let mut text = Vec::new();
             item.write(&mut text, dialect)?;
-            out.push(b'"');
-            let mut rest = text.as_slice();
-            while let Some(length) = character(rest, dialect.encoding) {
-                let (character, after) = rest.split_at_checked(length).ok_or(Unfit)?;
-                if matches!(character, b"\\" | b"\"") {
-                    out.push(b'\\');
-                }
-                out.extend_from_slice(character);
-                rest = after;
-            }
-            if !rest.is_empty() {
-                return Err(Unfit);
-            }
-            out.push(b'"');
+            write_quoted(out, &text, dialect.encoding)?;
         }
         _ => item.write(out, dialect)?,
     }
+    Ok(())
+}
+
+/// Writes an item between double quotes.
+///
+/// # Errors
+/// The text is not in the encoding.
+pub fn write_quoted(out: &mut Vec<u8>, text: &[u8], encoding: &Encoding) -> Result<(), Unfit> {
+    out.push(b'"');
+    let mut rest = text;
+    while let Some(length) = character(rest, encoding) {
+        let (character, after) = rest.split_at_checked(length).ok_or(Unfit)?;
+        if matches!(character, b"\\" | b"\"") {
+            out.push(b'\\');
+        }
+        out.extend_from_slice(character);
+        rest = after;
+    }
+    if !rest.is_empty() {
+        return Err(Unfit);
+    }
+    out.push(b'"');
     Ok(())
 }
 

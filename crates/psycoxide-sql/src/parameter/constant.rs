@@ -125,6 +125,23 @@ impl<'a> Constant<'a> {
         }
     }
 
+    /// The type that the server gives the constant, 0 if the place decides. `rest` is the text
+    /// after the constant, which is empty or belongs to its cast. `None` if the type is not known
+    /// here.
+    ///
+    /// <https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-CONSTANTS-NUMERIC>
+    pub(super) fn own_type(self, rest: &[u8]) -> Option<Oid> {
+        if let Self::Quoted { cast: Some(name), .. } = self {
+            return cast_type(name, rest);
+        }
+        rest.is_empty().then(|| match self {
+            Self::Null | Self::Quoted { .. } => 0,
+            Self::Bool(_) => oid::BOOL,
+            Self::Integer(digits) => integer_type(digits),
+            Self::Numeric(_) => oid::NUMERIC,
+        })
+    }
+
     /// Writes its content in the type's binary format. Writes nothing if only the server knows its
     /// meaning for this type.
     pub(super) fn write_binary(self, out: &mut Vec<u8>, oid: Oid) -> Option<()> {
@@ -201,6 +218,43 @@ fn find_quote(text: &[u8], encoding: &Encoding) -> Result<usize, Unfit> {
             Some(b"\\") => at += 2,
             _ => at += length,
         }
+    }
+}
+
+/// The smallest of the types `int4`, `int8` and `numeric` that has this number.
+fn integer_type(digits: &[u8]) -> Oid {
+    let (negative, digits) = match digits {
+        [b'-', digits @ ..] => (true, digits),
+        _ => (false, digits),
+    };
+    let mut value = 0_i64;
+    for digit in digits {
+        // Counted down, as there is one negative number more than there are positive ones.
+        let digit = i64::from(digit - b'0');
+        match value.checked_mul(10).and_then(|value| value.checked_sub(digit)) {
+            Some(longer) => value = longer,
+            None => return oid::NUMERIC,
+        }
+    }
+    match if negative { Some(value) } else { value.checked_neg() } {
+        None => oid::NUMERIC,
+        Some(value) if i32::try_from(value).is_ok() => oid::INT4,
+        Some(_) => oid::INT8,
+    }
+}
+
+/// The type that a string is cast to. `brackets` is the text after the name.
+fn cast_type(name: &[u8], brackets: &[u8]) -> Option<Oid> {
+    let name = str::from_utf8(name).ok()?.to_ascii_lowercase();
+    let oid = match name.as_str() {
+        // They have a length of one.
+        "char" | "character" => return None,
+        name => oid::by_name(name)?,
+    };
+    match brackets {
+        b"" => Some(oid),
+        b"[]" => oid::array_of(oid),
+        _ => None,
     }
 }
 

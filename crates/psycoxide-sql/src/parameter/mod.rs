@@ -8,7 +8,7 @@
 //!
 //! <https://www.postgresql.org/docs/current/typeconv-query.html>
 
-mod array;
+pub mod array;
 mod constant;
 #[cfg(test)]
 mod tests;
@@ -64,6 +64,29 @@ pub fn write_text(out: &mut Vec<u8>, sql: &[u8], dialect: Dialect) -> Result<Par
     }
     constant.write(out, dialect)?;
     Ok(ParameterForm::Text)
+}
+
+/// Writes the constant `sql` as a parameter of the constant's own type, the one that the server
+/// gives it in any place. Returns that type, 0 for one that the place decides, as for a string
+/// without a cast.
+///
+/// # Errors
+/// The text is not a constant of a type that is known here. `out` may contain part of it.
+pub fn write_typed(
+    out: &mut Vec<u8>,
+    sql: &[u8],
+    dialect: Dialect,
+) -> Result<(Oid, ParameterForm), Unfit> {
+    let (constant, rest) = Constant::read(sql.trim_ascii(), dialect)?;
+    let oid = constant.own_type(rest).ok_or(Unfit)?;
+    if matches!(constant, Constant::Null) {
+        return Ok((oid, ParameterForm::Null));
+    }
+    if dialect.binary && constant.write_binary(out, oid).is_some() {
+        return Ok((oid, ParameterForm::Binary));
+    }
+    constant.write(out, dialect)?;
+    Ok((oid, ParameterForm::Text))
 }
 
 /// Writes the constant `sql` as a parameter with the same meaning, for a column of the type `oid`.

@@ -172,3 +172,65 @@ fn text_for_columns_of_any_type() {
         assert_eq!(text(sql), Err(Unfit), "{sql}");
     }
 }
+
+#[test]
+fn constants_have_types_of_their_own() {
+    let dialect = Dialect { encoding: &UTF8, strings: StringStyle::Standard, binary: false };
+    let typed = |sql: &str| {
+        let mut out = Vec::new();
+        let (oid, form) = write_typed(&mut out, sql.as_bytes(), dialect)?;
+        assert_eq!(form == ParameterForm::Null, sql == "NULL");
+        Ok((oid, String::from_utf8(out).expect("text")))
+    };
+    for (sql, oid, text) in [
+        ("NULL", 0, ""),
+        ("5", oid::INT4, "5"),
+        ("2147483647", oid::INT4, "2147483647"),
+        ("2147483648", oid::INT8, "2147483648"),
+        (" -2147483648", oid::INT4, "-2147483648"),
+        (" -2147483649", oid::INT8, "-2147483649"),
+        ("9223372036854775807", oid::INT8, "9223372036854775807"),
+        ("9223372036854775808", oid::NUMERIC, "9223372036854775808"),
+        ("-9223372036854775808", oid::INT8, "-9223372036854775808"),
+        ("-9223372036854775809", oid::NUMERIC, "-9223372036854775809"),
+        ("00000000000000000000007", oid::INT4, "00000000000000000000007"),
+        ("1.0", oid::NUMERIC, "1.0"),
+        ("1e5", oid::NUMERIC, "1e5"),
+        ("true", oid::BOOL, "true"),
+        ("'it''s'", 0, "it's"),
+        ("'x'::uuid", oid::UUID, "x"),
+        ("'x'::JSONB", oid::JSONB, "x"),
+        ("'{1}'::integer[]", oid::INT4_ARRAY, "{1}"),
+        ("'1'::float", oid::FLOAT8, "1"),
+    ] {
+        assert_eq!(typed(sql), Ok((oid, text.to_owned())), "{sql}");
+    }
+    for sql in [
+        "",
+        "now()",
+        "1::int",
+        "'ab'::char",
+        "'ab'::character",
+        "'ab'::mood",
+        "'1'::numeric(3)",
+        "'1'::int[][]",
+        "'1'::int::text",
+        "'x'::pg_catalog.uuid",
+        "'x'[]",
+        "5[]",
+        "ARRAY[1]",
+        "(1, 2)",
+        "'a' || 'b'",
+    ] {
+        assert_eq!(typed(sql), Err(Unfit), "{sql}");
+    }
+}
+
+#[test]
+fn constants_of_known_types_are_written_in_binary() {
+    let dialect = Dialect { encoding: &UTF8, strings: StringStyle::Standard, binary: true };
+    let mut out = Vec::new();
+    let id = b"'00112233-4455-6677-8899-aabbccddeeff'::uuid";
+    assert_eq!(write_typed(&mut out, id, dialect), Ok((oid::UUID, ParameterForm::Binary)));
+    assert_eq!(out, (0..16).map(|n| n * 0x11).collect::<Vec<u8>>());
+}

@@ -40,6 +40,20 @@ pub fn write(
     Ok(())
 }
 
+/// Refuses text that [`write`] refuses.
+pub fn check(text: &[u8], encoding: &Encoding) -> Result<(), Error> {
+    if !encoding.is_ascii_safe()
+        && let Some(offset) = encoding.find_invalid(text)
+    {
+        return Err(Error::Invalid(offset));
+    }
+    let found = match text.len() {
+        0..=SHORT => text.contains(&0),
+        _ => memchr::memchr(0, text).is_some(),
+    };
+    if found { Err(Error::Nul) } else { Ok(()) }
+}
+
 /// Appends `text` as a string constant, for a session in UTF-8.
 pub fn write_utf8(out: &mut Vec<u8>, text: &str, style: StringStyle) -> Result<(), Error> {
     write_ascii_safe(out, text.as_bytes(), style)
