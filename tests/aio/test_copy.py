@@ -383,8 +383,8 @@ async def test_what_binary_does_not_take(place):
                 await copy.write_row((value, "a"))
         await copy.write_row((1, "a"))
     assert await place.fetch("TABLE place") == [(1, "a")]
-    async with place.copy("COPY (SELECT 1.5) TO STDOUT (FORMAT BINARY)") as copy:
-        copy.set_types(["numeric"])
+    async with place.copy("COPY (SELECT 1::money) TO STDOUT (FORMAT BINARY)") as copy:
+        copy.set_types(["money"])
         with pytest.raises(psycoxide.NotSupportedError, match="text format"):
             await copy.read_row()
 

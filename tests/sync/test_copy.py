@@ -382,8 +382,8 @@ def test_what_binary_does_not_take(place):
                 copy.write_row((value, "a"))
         copy.write_row((1, "a"))
     assert place.fetch("TABLE place") == [(1, "a")]
-    with place.copy("COPY (SELECT 1.5) TO STDOUT (FORMAT BINARY)") as copy:
-        copy.set_types(["numeric"])
+    with place.copy("COPY (SELECT 1::money) TO STDOUT (FORMAT BINARY)") as copy:
+        copy.set_types(["money"])
         with pytest.raises(psycoxide.NotSupportedError, match="text format"):
             copy.read_row()
 

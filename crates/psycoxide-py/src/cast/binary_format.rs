@@ -1,25 +1,44 @@
-//! Values in binary formats, for the types whose binary format says as much as their text.
+//! Values in binary formats.
 //!
 //! The object is the one that the type's text decoder makes of the same value: the tests compare
-//! the two. Other types are requested in text, whatever the cursor prefers: those whose binary
-//! format says less (a `timestamptz` lacks its offset, unless the session is in UTC anyway; a
-//! `real` lacks its digits), and those for which the user has another typecaster.
+//! the two. Where a type's text is simple to write, or has readers in Python, the text is written
+//! from the binary format, and the decoder of text reads it.
+//!
+//! Results are [requested](BinaryFormat::is_preferred) in binary only where that pays for the client
+//! and cannot change a value:
+//!
+//! | in text | why |
+//! |---|---|
+//! | text, varchar, bpchar, name, json, jsonb | the bytes are the same. In arrays they need no escapes, so those come in binary |
+//! | numeric, inet, cidr, macaddr, macaddr8, ranges, multiranges | a `Decimal` and what Python code makes are made of text |
+//! | real | its text has to be found first, which takes longer than reading it; that text depends on `extra_float_digits`, which the server does not report |
+//! | timestamptz, unless the session is in UTC | the binary format has no offset |
+//! | xml | the binary format names the client encoding |
+//! | "char" | its text depends on the server's version |
+//! | bit strings, money, geometric and text search types, composite values | they are `str`, or read by Python code, from text |
+//! | types of extensions (hstore, citext), enums | their OIDs do not say what they are |
+//! | whatever has a typecaster of the program | it gets text |
 
 use psycoxide_sql::binary::array::Array;
-use psycoxide_sql::binary::{self, FAULT, datetime, fixed};
+use psycoxide_sql::binary::{self, FAULT, datetime, fixed, network, numeric, range};
 use psycoxide_sql::oid::{self, Oid};
 use psycoxide_sql::text::{Malformed, Moment};
-use pyo3::ffi;
+use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
+use pyo3::{PyTraverseError, ffi};
 
 use super::context::DecodeContext;
-use super::decoder::Decoder;
-use super::{bytea, datetime as moments, decoder, uuid};
+use super::decoder::{self, Decoder, Traits};
+use super::{bytea, datetime as moments, uuid};
+use crate::encoding::TextDecoder;
 use crate::error;
 use crate::object::{Decoded, Raised, Value, decoded};
 
+/// Writes the text that a value has in the text format.
+type WriteText = fn(&[u8], &mut Vec<u8>) -> Result<(), Malformed>;
+
 /// A type's binary format, and with it the kind of object that a value becomes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum BinaryFormat {
     /// `int` of a `smallint`
     Int2,
@@ -29,6 +48,10 @@ pub enum BinaryFormat {
     Int8,
     /// `int` of an `oid`
     Oid,
+    /// `int` of an `oid8`
+    Oid8,
+    /// `float` of a `real`
+    Float4,
     /// `float` of a `double precision`
     Float8,
     /// `bool`
@@ -37,64 +60,148 @@ pub enum BinaryFormat {
     Date,
     /// `datetime.time` of a `time without time zone`
     Time,
+    /// `datetime.time` of a `time with time zone`
+    TimeTz,
     /// `datetime.datetime` of a `timestamp without time zone`
     Timestamp,
     /// `datetime.datetime` of a `timestamp with time zone`, in UTC
     TimestampTz,
+    /// `datetime.timedelta` of an `interval`
+    Interval,
     /// `uuid.UUID`
     Uuid,
     /// `memoryview` of a `bytea`
     Bytea,
     /// `bytes` of a `bytea`
     ByteaAsBytes,
+    /// What the decoder makes of the bytes, which are those of the text.
+    Text(Decoder),
+    /// The same after the version of a `jsonb`.
+    Jsonb(Decoder),
+    /// What the decoder makes of the text that is written.
+    Written(WriteText, Decoder),
     /// `list` of elements of this type
     Array(Oid, Box<BinaryFormat>),
 }
 
 impl BinaryFormat {
     /// The binary format of a type, if it makes the same objects as this decoder.
-    pub fn of(oid: Oid, decoder: &Decoder) -> Option<Self> {
+    pub fn of(py: Python<'_>, oid: Oid, decoder: &Decoder) -> Option<Self> {
         Some(match (oid, decoder) {
             (oid::INT2, Decoder::Integer) => Self::Int2,
             (oid::INT4, Decoder::Integer) => Self::Int4,
             (oid::INT8, Decoder::Integer) => Self::Int8,
             (oid::OID, Decoder::Integer) => Self::Oid,
+            (oid::OID8, Decoder::Integer) => Self::Oid8,
+            (oid::FLOAT4, Decoder::Float) => Self::Float4,
             (oid::FLOAT8, Decoder::Float) => Self::Float8,
             (oid::BOOL, Decoder::Boolean) => Self::Boolean,
             (oid::DATE, Decoder::Date) => Self::Date,
             (oid::TIME, Decoder::Time) => Self::Time,
+            (oid::TIMETZ, Decoder::Time) => Self::TimeTz,
             (oid::TIMESTAMP, Decoder::Timestamp) => Self::Timestamp,
             (oid::TIMESTAMPTZ, Decoder::TimestampTz) => Self::TimestampTz,
+            (oid::INTERVAL, Decoder::Interval) => Self::Interval,
             (oid::UUID, Decoder::Uuid) => Self::Uuid,
             (oid::BYTEA, Decoder::Bytea) => Self::Bytea,
             (oid::BYTEA, Decoder::ByteaAsBytes) => Self::ByteaAsBytes,
             (array, Decoder::Array(decoder)) => {
-                let element = element(array)?;
-                Self::Array(element, Box::new(Self::of(element, decoder)?))
+                let element = oid::element(array)?;
+                Self::Array(element, Box::new(Self::of(py, element, decoder)?))
             }
-            _ => return None,
+            (oid::JSONB, decoder) => Self::Jsonb(decoder.clone_ref(py)),
+            // That of `xml` names the client encoding.
+            (oid, decoder) if oid != oid::XML && oid::is_text_in_binary(oid) => {
+                Self::Text(decoder.clone_ref(py))
+            }
+            (oid, decoder) => Self::Written(writer(oid)?, decoder.clone_ref(py)),
         })
     }
 
-    /// Whether this is about `timestamp with time zone`, whose text has the session's offset.
-    pub fn has_zone(&self) -> bool {
+    /// Whether results are to be requested in this format, in a session whose time zone is UTC or
+    /// not.
+    pub fn is_preferred(&self, utc: bool) -> bool {
         match self {
-            Self::Array(_, element) => element.has_zone(),
-            format => *format == Self::TimestampTz,
+            Self::Text(_) | Self::Jsonb(_) | Self::Written(..) | Self::Float4 => false,
+            Self::TimestampTz => utc,
+            Self::Array(_, element) => match &**element {
+                Self::Text(decoder) | Self::Jsonb(decoder) => {
+                    matches!(decoder, Decoder::Text | Decoder::Json)
+                }
+                element => element.is_preferred(utc),
+            },
+            _ => true,
         }
     }
 
-    /// Whether values are made as `uuid.UUID` makes them.
-    pub fn is_uuid(&self) -> bool {
+    /// The properties of the values.
+    pub fn traits(&self) -> Traits {
+        let plain = Traits::PLAIN;
         match self {
-            Self::Array(_, element) => element.is_uuid(),
-            format => *format == Self::Uuid,
+            Self::Array(_, element) => Traits { atomic: false, ..element.traits() },
+            Self::Text(decoder) | Self::Jsonb(decoder) | Self::Written(_, decoder) => {
+                decoder.traits()
+            }
+            Self::TimestampTz | Self::TimeTz => Traits { uses_zones: true, ..plain },
+            Self::Uuid => Traits { as_uuid: true, ..plain },
+            Self::Bytea => Traits { atomic: false, ..plain },
+            _ => plain,
         }
     }
 
-    /// Whether values are objects that the garbage collector does not track, or need not.
-    pub fn is_atomic(&self) -> bool {
-        !matches!(self, Self::Bytea | Self::Array(..))
+    /// Imports the classes of the values.
+    pub fn import(&self, py: Python<'_>) -> PyResult<()> {
+        match self {
+            Self::Array(_, element) => element.import(py),
+            Self::Text(decoder) | Self::Jsonb(decoder) | Self::Written(_, decoder) => {
+                decoder.import(py)
+            }
+            Self::Date
+            | Self::Time
+            | Self::TimeTz
+            | Self::Timestamp
+            | Self::TimestampTz
+            | Self::Interval => moments::import(py),
+            _ => Ok(()),
+        }
+    }
+
+    /// A copy of the format.
+    pub fn clone_ref(&self, py: Python<'_>) -> Self {
+        match self {
+            Self::Int2 => Self::Int2,
+            Self::Int4 => Self::Int4,
+            Self::Int8 => Self::Int8,
+            Self::Oid => Self::Oid,
+            Self::Oid8 => Self::Oid8,
+            Self::Float4 => Self::Float4,
+            Self::Float8 => Self::Float8,
+            Self::Boolean => Self::Boolean,
+            Self::Date => Self::Date,
+            Self::Time => Self::Time,
+            Self::TimeTz => Self::TimeTz,
+            Self::Timestamp => Self::Timestamp,
+            Self::TimestampTz => Self::TimestampTz,
+            Self::Interval => Self::Interval,
+            Self::Uuid => Self::Uuid,
+            Self::Bytea => Self::Bytea,
+            Self::ByteaAsBytes => Self::ByteaAsBytes,
+            Self::Text(decoder) => Self::Text(decoder.clone_ref(py)),
+            Self::Jsonb(decoder) => Self::Jsonb(decoder.clone_ref(py)),
+            Self::Written(write, decoder) => Self::Written(*write, decoder.clone_ref(py)),
+            Self::Array(oid, element) => Self::Array(*oid, Box::new(element.clone_ref(py))),
+        }
+    }
+
+    /// Shows the garbage collector what this holds.
+    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self {
+            Self::Array(_, element) => element.traverse(visit),
+            Self::Text(decoder) | Self::Jsonb(decoder) | Self::Written(_, decoder) => {
+                decoder.traverse(visit)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The object for a value.
@@ -102,51 +209,117 @@ impl BinaryFormat {
     pub fn decode(&self, context: &DecodeContext<'_, '_>, bytes: &[u8]) -> Decoded {
         let py = context.py;
         let value = match self {
-            Self::Int2 => {
-                fixed(bytes).map(|bytes| Value::integer(py, i16::from_be_bytes(bytes).into()))
-            }
-            Self::Int4 => {
-                fixed(bytes).map(|bytes| Value::integer(py, i32::from_be_bytes(bytes).into()))
-            }
-            Self::Int8 => fixed(bytes).map(|bytes| Value::integer(py, i64::from_be_bytes(bytes))),
+            Self::Int2 => int2(py, bytes),
+            Self::Int4 => int4(py, bytes),
+            Self::Int8 => int8(py, bytes),
             Self::Oid => {
                 fixed(bytes).map(|bytes| Value::integer(py, u32::from_be_bytes(bytes).into()))
             }
-            Self::Float8 => fixed(bytes).map(|bytes| float(py, f64::from_be_bytes(bytes))),
+            Self::Oid8 => fixed(bytes).map(|bytes| unsigned(py, u64::from_be_bytes(bytes))),
+            Self::Float4 => binary::float::float4(bytes).map(|value| float(py, value)),
+            Self::Float8 => float8(py, bytes),
             Self::Boolean => binary::boolean(bytes).map(|value| Value::boolean(py, value)),
             Self::Date => datetime::date(bytes).map(|date| moments::date_of(py, date)),
             Self::Time => datetime::time(bytes).map(|time| moments::time_of(context, time, None)),
+            Self::TimeTz => datetime::timetz(bytes)
+                .map(|(time, offset)| moments::time_of(context, time, Some(offset))),
             Self::Timestamp => datetime::timestamp(bytes)
                 .map(|moment| moments::timestamp_of(context, moment, None)),
             Self::TimestampTz => datetime::timestamp(bytes)
                 .map(|moment| moments::timestamp_of(context, in_utc(moment), Some(0))),
+            Self::Interval => {
+                datetime::interval(bytes).map(|interval| moments::interval_of(py, interval))
+            }
             Self::Uuid => fixed(bytes)
                 .map(|bytes| decoded(py, uuid::from_number(context, u128::from_be_bytes(bytes)))),
             Self::ByteaAsBytes => Ok(decoder::bytes(py, bytes)),
             Self::Bytea => Ok(bytea::view(py, bytes.to_vec())),
+            Self::Text(decoder) => return decoder.decode(context, Some(bytes)),
+            Self::Jsonb(decoder) => {
+                binary::jsonb(bytes).map(|text| decoder.decode(context, Some(text)))
+            }
+            Self::Written(write, decoder) => return written(context, *write, decoder, bytes),
             Self::Array(oid, element) => return array(context, *oid, element, bytes),
         };
         value.unwrap_or_else(|fault| Err(malformed(py, fault)))
     }
+
+    /// The object for NULL in an array: `None`, unless a caster in Python is asked.
+    fn null(&self, context: &DecodeContext<'_, '_>) -> Decoded {
+        match self {
+            Self::Text(decoder) | Self::Jsonb(decoder) | Self::Written(_, decoder) => {
+                decoder.decode(context, None)
+            }
+            _ => Value::none(context.py),
+        }
+    }
 }
 
-/// The element type of an array type.
-fn element(array: Oid) -> Option<Oid> {
-    Some(match array {
-        oid::INT2_ARRAY => oid::INT2,
-        oid::INT4_ARRAY => oid::INT4,
-        oid::INT8_ARRAY => oid::INT8,
-        oid::OID_ARRAY => oid::OID,
-        oid::FLOAT8_ARRAY => oid::FLOAT8,
-        oid::BOOL_ARRAY => oid::BOOL,
-        oid::DATE_ARRAY => oid::DATE,
-        oid::TIME_ARRAY => oid::TIME,
-        oid::TIMESTAMP_ARRAY => oid::TIMESTAMP,
-        oid::TIMESTAMPTZ_ARRAY => oid::TIMESTAMPTZ,
-        oid::UUID_ARRAY => oid::UUID,
-        oid::BYTEA_ARRAY => oid::BYTEA,
+/// What writes the text of a type's values.
+fn writer(oid: Oid) -> Option<WriteText> {
+    Some(match oid {
+        oid::NUMERIC => numeric::write,
+        oid::INET => network::write_inet,
+        oid::CIDR => network::write_cidr,
+        oid::MACADDR => network::write_mac::<6>,
+        oid::MACADDR8 => network::write_mac::<8>,
+        oid::INT4RANGE => |bytes, out| range::write(bytes, out, binary::write_int4),
+        oid::INT8RANGE => |bytes, out| range::write(bytes, out, binary::write_int8),
+        oid::NUMRANGE => |bytes, out| range::write(bytes, out, numeric::write),
+        oid::DATERANGE => |bytes, out| range::write(bytes, out, datetime::write_date),
+        oid::TSRANGE => |bytes, out| range::write(bytes, out, datetime::write_timestamp),
+        oid::TSTZRANGE => |bytes, out| range::write(bytes, out, datetime::write_timestamptz),
+        oid::INT4MULTIRANGE => |bytes, out| range::write_multi(bytes, out, binary::write_int4),
+        oid::INT8MULTIRANGE => |bytes, out| range::write_multi(bytes, out, binary::write_int8),
+        oid::NUMMULTIRANGE => |bytes, out| range::write_multi(bytes, out, numeric::write),
+        oid::DATEMULTIRANGE => |bytes, out| range::write_multi(bytes, out, datetime::write_date),
+        oid::TSMULTIRANGE => |bytes, out| range::write_multi(bytes, out, datetime::write_timestamp),
+        oid::TSTZMULTIRANGE => {
+            |bytes, out| range::write_multi(bytes, out, datetime::write_timestamptz)
+        }
         _ => return None,
     })
+}
+
+/// What a decoder makes of the text that is written for a value: ASCII, in every client encoding.
+#[inline(never)]
+fn written(
+    context: &DecodeContext<'_, '_>,
+    write: WriteText,
+    decoder: &Decoder,
+    bytes: &[u8],
+) -> Decoded {
+    let mut text = Vec::with_capacity(64);
+    match write(bytes, &mut text) {
+        Ok(()) => decoder.decode(&context.with_encoding(&TextDecoder::UTF8), Some(&text)),
+        Err(fault) => Err(malformed(context.py, fault)),
+    }
+}
+
+/// Values of types that arrays mostly have.
+#[inline]
+fn int2(py: Python<'_>, bytes: &[u8]) -> Result<Decoded, Malformed> {
+    fixed(bytes).map(|bytes| Value::integer(py, i16::from_be_bytes(bytes).into()))
+}
+
+#[inline]
+fn int4(py: Python<'_>, bytes: &[u8]) -> Result<Decoded, Malformed> {
+    fixed(bytes).map(|bytes| Value::integer(py, i32::from_be_bytes(bytes).into()))
+}
+
+#[inline]
+fn int8(py: Python<'_>, bytes: &[u8]) -> Result<Decoded, Malformed> {
+    fixed(bytes).map(|bytes| Value::integer(py, i64::from_be_bytes(bytes)))
+}
+
+#[inline]
+fn float8(py: Python<'_>, bytes: &[u8]) -> Result<Decoded, Malformed> {
+    fixed(bytes).map(|bytes| float(py, f64::from_be_bytes(bytes)))
+}
+
+fn unsigned(_py: Python<'_>, value: u64) -> Decoded {
+    // SAFETY: the GIL is held.
+    unsafe { Value::from_owned(ffi::PyLong_FromUnsignedLongLong(value)) }
 }
 
 #[inline]
@@ -196,33 +369,62 @@ fn nested(
     array: &mut Array<'_>,
 ) -> Decoded {
     let py = context.py;
-    match sizes {
-        [] => match array.next_element() {
+    match (sizes, element) {
+        // A loop of its own for each type of small values.
+        ([size], BinaryFormat::Int2) => list(py, *size, || item(py, array, |b| int2(py, b))),
+        ([size], BinaryFormat::Int4) => list(py, *size, || item(py, array, |b| int4(py, b))),
+        ([size], BinaryFormat::Int8) => list(py, *size, || item(py, array, |b| int8(py, b))),
+        ([size], BinaryFormat::Float8) => list(py, *size, || item(py, array, |b| float8(py, b))),
+        ([size], element) => list(py, *size, || match array.next_element() {
             Ok(Some(bytes)) => element.decode(context, bytes),
-            Ok(None) => Value::none(py),
+            Ok(None) => element.null(context),
             Err(fault) => Err(malformed(py, fault)),
-        },
-        [size, inner @ ..] => list(py, *size, || nested(context, element, inner, array)),
+        }),
+        ([size, inner @ ..], element) => list(py, *size, || nested(context, element, inner, array)),
+        ([], _) => Err(malformed(py, FAULT)),
     }
 }
 
-/// A list of `size` items. It is made when all of them are there, so that Python code that an item
-/// runs (a `tzinfo_factory`) cannot see a half-filled list.
-#[inline]
-fn list(py: Python<'_>, size: usize, mut item: impl FnMut() -> Decoded) -> Decoded {
-    let mut items = Vec::with_capacity(size);
-    for _ in 0..size {
-        items.push(item()?.into_bound(py));
+/// The next element of an array of small values.
+#[inline(always)]
+fn item(
+    py: Python<'_>,
+    array: &mut Array<'_>,
+    decode: impl FnOnce(&[u8]) -> Result<Decoded, Malformed>,
+) -> Decoded {
+    match array.next_element() {
+        Ok(Some(bytes)) => decode(bytes).unwrap_or_else(|fault| Err(malformed(py, fault))),
+        Ok(None) => Value::none(py),
+        Err(fault) => Err(malformed(py, fault)),
     }
+}
+
+/// A list of `size` items.
+///
+/// The garbage collector does not track it while it is being filled, so that Python code that an
+/// item runs (a `tzinfo_factory`) cannot find it.
+#[inline]
+fn list(_py: Python<'_>, size: usize, mut item: impl FnMut() -> Decoded) -> Decoded {
     // SAFETY: the GIL is held. The list has as many places as there are items; each is filled once,
-    // with a reference that is given up here; nobody else has seen the list yet.
+    // with a reference that is given up here. Empty places do not disturb its destruction.
     unsafe {
         let list = ffi::PyList_New(size as ffi::Py_ssize_t);
-        if !list.is_null() {
-            for (place, item) in items.into_iter().enumerate() {
-                ffi::PyList_SET_ITEM(list, place as ffi::Py_ssize_t, item.into_ptr());
+        if list.is_null() {
+            return Err(Raised);
+        }
+        ffi::PyObject_GC_UnTrack(list.cast());
+        for place in 0..size {
+            match item() {
+                Ok(item) => {
+                    ffi::PyList_SET_ITEM(list, place as ffi::Py_ssize_t, item.into_ptr());
+                }
+                Err(raised) => {
+                    ffi::Py_DECREF(list);
+                    return Err(raised);
+                }
             }
         }
+        ffi::PyObject_GC_Track(list.cast());
         Value::from_owned(list)
     }
 }

@@ -243,6 +243,21 @@ pub fn interval(context: &DecodeContext<'_, '_>, text: &[u8]) -> Decoded {
     }
 }
 
+/// The `timedelta` for an interval that was read.
+#[inline]
+pub fn interval_of(py: Python<'_>, interval: Moment<Interval>) -> Decoded {
+    match interval {
+        Moment::Finite(interval) => delta(py, interval),
+        Moment::Infinity | Moment::MinusInfinity => Err(infinite(py)),
+    }
+}
+
+#[cold]
+fn infinite(py: Python<'_>) -> Raised {
+    let error = PyOverflowError::new_err("timedelta cannot hold an infinite interval");
+    Raised::from_error(py, error)
+}
+
 fn delta(py: Python<'_>, interval: Interval) -> Decoded {
     const DAY: i64 = 86_400_000_000;
     let days = (|| {
@@ -279,8 +294,7 @@ fn has_long_number(text: &[u8]) -> bool {
 #[cold]
 fn uncommon_interval(py: Python<'_>, text: &[u8], fault: Malformed) -> Decoded {
     if matches!(text, b"infinity" | b"-infinity") {
-        let error = PyOverflowError::new_err("timedelta cannot hold an infinite interval");
-        return Err(Raised::from_error(py, error));
+        return Err(infinite(py));
     }
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     let is_number = digits.iter().all(u8::is_ascii_digit);

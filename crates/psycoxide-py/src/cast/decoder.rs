@@ -75,6 +75,18 @@ pub struct Traits {
     pub atomic: bool,
 }
 
+impl Traits {
+    /// Those of values such as `int`.
+    pub const PLAIN: Self = Self {
+        runs_python: false,
+        uses_zones: false,
+        uses_encoding: false,
+        as_json: false,
+        as_uuid: false,
+        atomic: true,
+    };
+}
+
 impl Decoder {
     /// The object for a field.
     ///
@@ -118,20 +130,10 @@ impl Decoder {
 
     /// The properties that have to be known before a column's values are decoded.
     pub fn traits(&self) -> Traits {
-        let plain = Traits {
-            runs_python: false,
-            uses_zones: false,
-            uses_encoding: false,
-            as_json: false,
-            as_uuid: false,
-            atomic: true,
-        };
+        let plain = Traits::PLAIN;
         match self {
             Self::Array(element) => Traits { atomic: false, ..element.traits() },
-            Self::BinaryFormat(format) => {
-                let (zone, uuid) = (format.has_zone(), format.is_uuid());
-                Traits { uses_zones: zone, as_uuid: uuid, atomic: format.is_atomic(), ..plain }
-            }
+            Self::BinaryFormat(format) => format.traits(),
             Self::Text => Traits { uses_encoding: true, ..plain },
             Self::Timestamp | Self::TimestampTz | Self::Time => {
                 Traits { uses_zones: true, ..plain }
@@ -163,6 +165,7 @@ impl Decoder {
             }
             Self::Decimal => DECIMAL.bind(py).map(|_| ()),
             Self::Array(element) => element.import(py),
+            Self::BinaryFormat(format) => format.import(py),
             _ => Ok(()),
         }
     }
@@ -194,7 +197,7 @@ impl Decoder {
             Self::Uuid => Self::Uuid,
             Self::Json => Self::Json,
             Self::Hstore => Self::Hstore,
-            Self::BinaryFormat(format) => Self::BinaryFormat(format.clone()),
+            Self::BinaryFormat(format) => Self::BinaryFormat(Box::new(format.clone_ref(py))),
             Self::Array(element) => Self::Array(Box::new(element.clone_ref(py))),
             Self::Python(function) => Self::Python(function.clone_ref(py)),
             Self::Missing => Self::Missing,
@@ -205,6 +208,7 @@ impl Decoder {
     pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self {
             Self::Array(element) => element.traverse(visit),
+            Self::BinaryFormat(format) => format.traverse(visit),
             Self::Python(function) => visit.call(function),
             _ => Ok(()),
         }

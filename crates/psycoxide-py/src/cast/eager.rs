@@ -20,7 +20,7 @@ pub fn is_eager(decoder: &Decoder) -> bool {
 
 /// Whether this reads the binary format of `bytea`.
 fn is_bytea(decoder: &Decoder) -> bool {
-    matches!(decoder, Decoder::BinaryFormat(format) if **format == BinaryFormat::Bytea)
+    matches!(decoder, Decoder::BinaryFormat(format) if matches!(**format, BinaryFormat::Bytea))
 }
 
 /// The first step, when the field arrives. The context's encoding is UTF-8.

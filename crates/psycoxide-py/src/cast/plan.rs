@@ -66,7 +66,7 @@ impl CastPlan {
                     note(oid, caster);
                     let binary = column.format == BINARY;
                     let format =
-                        binary.then(|| BinaryFormat::of(column.type_oid, &decoder)).flatten();
+                        binary.then(|| BinaryFormat::of(py, column.type_oid, &decoder)).flatten();
                     format.map_or(decoder, |format| Decoder::BinaryFormat(Box::new(format)))
                 }
             };
@@ -87,13 +87,14 @@ impl CastPlan {
         types: &[Oid],
         binary: bool,
     ) -> PyResult<Self> {
+        let py = registries.py();
         let decoder = |oid: Oid| {
             if oid == 0 {
                 return Ok(if binary { Decoder::Bytes } else { Decoder::Text });
             }
             let decoder = registries.decoder(oid)?;
-            decoder.import(registries.py())?;
-            match BinaryFormat::of(oid, &decoder).filter(|_| binary) {
+            decoder.import(py)?;
+            match BinaryFormat::of(py, oid, &decoder).filter(|_| binary) {
                 Some(format) => Ok(Decoder::BinaryFormat(Box::new(format))),
                 None if binary && !oid::is_text_in_binary(oid) => {
                     Err(error::not_supported(format!(
@@ -109,7 +110,7 @@ impl CastPlan {
     }
 
     /// The format to request each column in, 0 for text and 1 for binary: binary where its
-    /// typecaster makes the same of both. `utc` says whether the session's time zone is UTC.
+    /// typecaster makes the same of both, and that pays. `utc` says whether the session's time zone is UTC.
     pub fn formats(
         registries: &Registries<'_>,
         columns: &Columns,
@@ -117,8 +118,9 @@ impl CastPlan {
     ) -> PyResult<Vec<i16>> {
         let format = |oid| {
             let decoder = registries.decoder(oid)?;
-            let format = BinaryFormat::of(oid, &decoder).filter(|format| utc || !format.has_zone());
-            Ok(if format.is_some() { BINARY } else { TEXT })
+            let format = BinaryFormat::of(registries.py(), oid, &decoder);
+            let binary = format.is_some_and(|format| format.is_preferred(utc));
+            Ok(if binary { BINARY } else { TEXT })
         };
         columns.iter().map(|column| format(column.type_oid)).collect()
     }

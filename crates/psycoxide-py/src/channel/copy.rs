@@ -307,7 +307,6 @@ impl CopyPlace {
     fn binary_rows(&self, py: Python<'_>, plan: &CastPlan, block: &[u8]) -> PyResult<Py<PyList>> {
         let fetch = Cursor::fetch_context(self.cursor.bind(py));
         let rows = PyList::empty(py);
-        let types = self.data.lock(py).types.clone();
         let fault = |fault: psycoxide_sql::text::Malformed| error::data(fault.0);
         let mut rest = block;
         if !self.data.lock(py).has_header {
@@ -328,15 +327,7 @@ impl CopyPlace {
                 binary::Tuple::Incomplete => break,
             };
             check_width(fields.len(), plan.decoders().len())?;
-            let with_version = |column: usize| types.get(column) == Some(&oid::JSONB);
-            let fields: Vec<_> = fields
-                .into_iter()
-                .enumerate()
-                .map(|(column, field)| match field {
-                    Some([1, text @ ..]) if with_version(column) => Some(Cow::Borrowed(text)),
-                    field => field.map(Cow::Borrowed),
-                })
-                .collect();
+            let fields: Vec<_> = fields.into_iter().map(|field| field.map(Cow::Borrowed)).collect();
             rows.append(row::build_copied(&fetch, plan, &fields)?)?;
             rest = after;
         }

@@ -3,8 +3,11 @@
 //! <https://www.postgresql.org/docs/current/datatype-datetime.html>, with `integer_datetimes` on,
 //! as in every server since PostgreSQL 10.
 
+use std::io::Write;
+
 use super::{FAULT, fixed};
 use crate::text::date::Date;
+use crate::text::interval::Interval;
 use crate::text::time::Time;
 use crate::text::timestamp::Timestamp;
 use crate::text::{Malformed, Moment};
@@ -46,6 +49,80 @@ pub fn time(bytes: &[u8]) -> Result<Time, Malformed> {
         micros @ 0..=DAY => Ok(time_of_day(micros)),
         _ => Err(FAULT),
     }
+}
+
+/// A `timetz`: the time, and its offset in seconds east of Greenwich.
+#[inline]
+pub fn timetz(bytes: &[u8]) -> Result<(Time, i32), Malformed> {
+    let (micros, west) = bytes.split_at_checked(8).ok_or(FAULT)?;
+    let east = i32::from_be_bytes(fixed(west)?).checked_neg().ok_or(FAULT)?;
+    Ok((time(micros)?, east))
+}
+
+/// An `interval`, or one of the two that are infinite.
+#[inline]
+pub fn interval(bytes: &[u8]) -> Result<Moment<Interval>, Malformed> {
+    let [micros @ .., d1, d2, d3, d4, m1, m2, m3, m4] = fixed::<16>(bytes)?;
+    let microseconds = i64::from_be_bytes(micros);
+    let days = i32::from_be_bytes([d1, d2, d3, d4]);
+    let months = i32::from_be_bytes([m1, m2, m3, m4]);
+    Ok(match (months, days, microseconds) {
+        // Before PostgreSQL 17 these are finite, but a client can hold them as little.
+        (i32::MAX, i32::MAX, i64::MAX) => Moment::Infinity,
+        (i32::MIN, i32::MIN, i64::MIN) => Moment::MinusInfinity,
+        // As text has it: years and months of the same sign.
+        _ => Moment::Finite(Interval {
+            years: i64::from(months / 12),
+            months: i64::from(months % 12),
+            days: i64::from(days),
+            microseconds,
+        }),
+    })
+}
+
+/// Writes the text of a `date`, in the style ISO.
+pub fn write_date(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
+    write_moment(date(bytes)?, out, write_day)
+}
+
+/// Writes the text of a `timestamp`, in the style ISO.
+pub fn write_timestamp(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
+    write_moment(timestamp(bytes)?, out, |moment, out| write_time(moment, "", out))
+}
+
+/// Writes the text of a `timestamptz`, in the style ISO, for a session in UTC.
+pub fn write_timestamptz(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
+    write_moment(timestamp(bytes)?, out, |moment, out| write_time(moment, "+00", out))
+}
+
+fn write_moment<T>(
+    moment: Moment<T>,
+    out: &mut Vec<u8>,
+    write: impl FnOnce(T, &mut Vec<u8>) -> std::io::Result<()>,
+) -> Result<(), Malformed> {
+    match moment {
+        Moment::Finite(moment) => write(moment, out).map_err(|_| FAULT)?,
+        Moment::Infinity => out.extend_from_slice(b"infinity"),
+        Moment::MinusInfinity => out.extend_from_slice(b"-infinity"),
+    }
+    Ok(())
+}
+
+fn write_day(date: Date, out: &mut Vec<u8>) -> std::io::Result<()> {
+    let (year, era) = (date.year.unsigned_abs(), if date.year < 0 { " BC" } else { "" });
+    write!(out, "{year:04}-{:02}-{:02}{era}", date.month, date.day)
+}
+
+fn write_time(moment: Timestamp, zone: &str, out: &mut Vec<u8>) -> std::io::Result<()> {
+    let Timestamp { date, time, .. } = moment;
+    write_day(Date { year: date.year.abs(), ..date }, out)?;
+    write!(out, " {:02}:{:02}:{:02}", time.hour, time.minute, time.second)?;
+    if time.microsecond > 0 {
+        write!(out, ".{:06}", time.microsecond)?;
+        let zeros = out.iter().rev().take_while(|byte| **byte == b'0').count();
+        out.truncate(out.len() - zeros);
+    }
+    write!(out, "{zone}{}", if date.year < 0 { " BC" } else { "" })
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -168,5 +245,55 @@ mod tests {
         assert_eq!(clock(DAY), Ok(Time { hour: 24, ..Time::default() }));
         assert_eq!(clock(-1), Err(FAULT));
         assert_eq!(clock(DAY + 1), Err(FAULT));
+    }
+
+    #[test]
+    fn times_have_their_offsets() {
+        let bytes =
+            |micros: i64, west: i32| [&micros.to_be_bytes()[..], &west.to_be_bytes()].concat();
+        let noon = Time { hour: 12, ..Time::default() };
+        assert_eq!(timetz(&bytes(DAY / 2, -19_800)), Ok((noon, 19_800)));
+        assert_eq!(timetz(&bytes(DAY / 2, 3600)), Ok((noon, -3600)));
+        assert_eq!(timetz(&bytes(DAY + 1, 0)), Err(FAULT));
+        assert_eq!(timetz(&bytes(0, i32::MIN)), Err(FAULT));
+        assert_eq!(timetz(b"\0\0\0\0\0\0\0"), Err(FAULT));
+        assert_eq!(timetz(b"\0\0\0\0\0\0\0\0"), Err(FAULT));
+    }
+
+    #[test]
+    fn intervals_have_three_parts() {
+        let of = |micros: i64, days: i32, months: i32| {
+            interval(
+                &[&micros.to_be_bytes()[..], &days.to_be_bytes(), &months.to_be_bytes()].concat(),
+            )
+        };
+        let finite = |years, months, days, microseconds| {
+            Ok(Moment::Finite(Interval { years, months, days, microseconds }))
+        };
+        assert_eq!(of(5, -4, 27), finite(2, 3, -4, 5));
+        assert_eq!(of(-5, 4, -27), finite(-2, -3, 4, -5));
+        assert_eq!(of(i64::MAX, i32::MAX, i32::MAX), Ok(Moment::Infinity));
+        assert_eq!(of(i64::MIN, i32::MIN, i32::MIN), Ok(Moment::MinusInfinity));
+        assert!(matches!(of(i64::MAX, i32::MAX, i32::MIN), Ok(Moment::Finite(_))));
+        assert_eq!(interval(&[0; 15]), Err(FAULT));
+    }
+
+    #[test]
+    fn moments_are_written() {
+        fn text(write: fn(&[u8], &mut Vec<u8>) -> Result<(), Malformed>, bytes: &[u8]) -> String {
+            let mut out = Vec::new();
+            write(bytes, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        }
+        assert_eq!(text(write_date, &0_i32.to_be_bytes()), "2000-01-01");
+        assert_eq!(text(write_date, &(-730_120_i32).to_be_bytes()), "0001-12-31 BC");
+        assert_eq!(text(write_date, &2_921_940_i32.to_be_bytes()), "10000-01-01");
+        assert_eq!(text(write_date, &i32::MIN.to_be_bytes()), "-infinity");
+        let moment = 151_496_634_250_000_i64.to_be_bytes();
+        assert_eq!(text(write_timestamp, &moment), "2004-10-19 10:23:54.25");
+        assert_eq!(text(write_timestamptz, &moment), "2004-10-19 10:23:54.25+00");
+        let before = (-730_120 * DAY).to_be_bytes();
+        assert_eq!(text(write_timestamptz, &before), "0001-12-31 00:00:00+00 BC");
+        assert_eq!(text(write_timestamp, &i64::MAX.to_be_bytes()), "infinity");
     }
 }
