@@ -16,13 +16,14 @@ pub enum Keyword {
     NullTest,
     /// `UNION`, `EXCEPT`, `INTERSECT`
     SetOperation,
-    /// `LIKE`, `ILIKE`, `BETWEEN`, `SYMMETRIC`, `ASYMMETRIC`, `ESCAPE`, `PLACING`, `VARIADIC`
+    /// `LIKE`, `ILIKE`, `SYMMETRIC`, `ASYMMETRIC`, `ESCAPE`, `PLACING`, `VARIADIC`
     BeforeOperand,
     /// `ROLLUP`, `CUBE`, and the end of `GROUPING SETS`
     GroupingSets,
     And,
     As,
     At,
+    Between,
     By,
     Case,
     Cast,
@@ -113,7 +114,7 @@ static TABLE: [Entry; SLOTS] = table! {
     b"as" As,
     b"asymmetric" BeforeOperand,
     b"at" At,
-    b"between" BeforeOperand,
+    b"between" Between,
     b"bit" WithModifier,
     b"both" Trimmed,
     b"by" By,

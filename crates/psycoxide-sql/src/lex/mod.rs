@@ -18,6 +18,7 @@ pub use keyword::Keyword;
 use crate::encoding::{Encoding, Scheme, UTF8};
 use crate::quote::StringStyle;
 use class::is;
+use quoted::Quote;
 
 /// How a session reads SQL.
 #[derive(Clone, Copy, Debug)]
@@ -153,11 +154,11 @@ impl<'a> Lexer<'a> {
                 (TokenKind::Space, true)
             }
             b'\'' => self.string(1, self.plain()),
-            b'e' | b'E' if quoted => self.string(2, quoted::Backslash::Escapes),
+            b'e' | b'E' if quoted => self.string(2, Quote::Escaped),
             b'n' | b'N' if quoted => self.string(2, self.plain()),
-            b'b' | b'B' | b'x' | b'X' if quoted => self.string(2, quoted::Backslash::Ordinary),
+            b'b' | b'B' | b'x' | b'X' if quoted => self.string(2, Quote::None),
             b'u' | b'U' if second == Some(b'&') && self.peek(2) == Some(b'\'') => {
-                self.string(3, quoted::Backslash::Ordinary)
+                self.string(3, Quote::Doubled)
             }
             b'u' | b'U' if second == Some(b'&') && self.peek(2) == Some(b'"') => self.name(3),
             b'"' => self.name(1),
@@ -189,10 +190,10 @@ impl<'a> Lexer<'a> {
         (kind, true)
     }
 
-    fn plain(&self) -> quoted::Backslash {
+    fn plain(&self) -> Quote {
         match self.escapes {
-            true => quoted::Backslash::EscapesHere,
-            false => quoted::Backslash::OrdinaryHere,
+            true => Quote::EscapedHere,
+            false => Quote::DoubledHere,
         }
     }
 }

@@ -3,25 +3,27 @@
 use super::class::{SPACE, is};
 use super::{Lexer, TokenKind};
 
-/// What a backslash is in a string constant.
+/// What stands for a quote inside a string constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Backslash {
-    /// It escapes, as in `E'…'`.
-    Escapes,
-    /// It is a character like any other.
-    Ordinary,
-    /// It escapes in this session.
-    EscapesHere,
-    /// It is a character like any other in this session.
-    OrdinaryHere,
+pub(super) enum Quote {
+    /// Nothing, as in `B'…'` and `X'…'`.
+    None,
+    /// Two quotes, as in `U&'…'`.
+    Doubled,
+    /// Two quotes, or one behind a backslash, as in `E'…'`.
+    Escaped,
+    /// Two quotes; in sessions of the other style a backslash escapes.
+    DoubledHere,
+    /// Two quotes, or one behind a backslash; in sessions of the other style that escapes nothing.
+    EscapedHere,
 }
 
 impl Lexer<'_> {
     /// Moves over a string constant whose opening quote ends `prefix` bytes ahead. The same constant
     /// may go on in another line: `'a'`, a new line, `'b'`.
-    pub(super) fn string(&mut self, prefix: usize, backslash: Backslash) -> (TokenKind, bool) {
+    pub(super) fn string(&mut self, prefix: usize, quote: Quote) -> (TokenKind, bool) {
         self.at += prefix;
-        while self.close(backslash) {
+        while self.close(quote) {
             match self.continuation() {
                 Some(at) => self.at = at,
                 None => return (TokenKind::String, true),
@@ -31,13 +33,13 @@ impl Lexer<'_> {
         (TokenKind::String, false)
     }
 
-    /// Moves behind the next quote that is not doubled. Returns whether there is one.
-    fn close(&mut self, backslash: Backslash) -> bool {
-        let escapes = matches!(backslash, Backslash::Escapes | Backslash::EscapesHere);
-        let differs = matches!(backslash, Backslash::EscapesHere | Backslash::OrdinaryHere);
+    /// Moves behind the next quote that ends a constant. Returns whether there is one.
+    fn close(&mut self, quote: Quote) -> bool {
+        let escapes = matches!(quote, Quote::Escaped | Quote::EscapedHere);
+        let differs = matches!(quote, Quote::EscapedHere | Quote::DoubledHere);
         loop {
-            let found = match backslash {
-                Backslash::Ordinary => memchr::memchr(b'\'', self.rest()),
+            let found = match quote {
+                Quote::None | Quote::Doubled => memchr::memchr(b'\'', self.rest()),
                 _ => memchr::memchr2(b'\'', b'\\', self.rest()),
             };
             let Some(found) = found else { return false };
@@ -53,7 +55,7 @@ impl Lexer<'_> {
             match self.peek(0) {
                 Some(b'\'') => {
                     self.at += 1;
-                    if self.peek(0) != Some(b'\'') {
+                    if self.peek(0) != Some(b'\'') || quote == Quote::None {
                         return true;
                     }
                     self.at += 1;

@@ -8,6 +8,9 @@ pub enum Context {
     /// Before `IS [NOT] NULL`, `ISNULL` or `NOTNULL`: the server takes a parameter there, but cannot
     /// find its type.
     NullTest,
+    /// Before `BETWEEN` or a list of `IN`: the server compares with each operand. A constant of
+    /// unknown type has the type that each comparison asks for, a parameter has one type.
+    Compared,
 
     // Only this value has to be merged.
     /// After `IS` or `IS NOT`, where only some keywords may stand.
@@ -57,7 +60,13 @@ pub enum Context {
 impl Context {
     /// Whether the value may be bound.
     pub fn is_bindable(self) -> bool {
-        matches!(self, Context::Expression | Context::NullTest)
+        matches!(self, Context::Expression | Context::NullTest | Context::Compared)
+    }
+
+    /// Whether it may be bound only as a parameter whose type is told. A constant of unknown type,
+    /// as texts are, has to be merged here.
+    pub fn needs_type(self) -> bool {
+        matches!(self, Context::NullTest | Context::Compared)
     }
 
     /// Whether no value of the statement may be bound.

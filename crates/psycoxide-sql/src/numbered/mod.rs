@@ -247,8 +247,8 @@ impl Numbered {
         &self.text
     }
 
-    /// The text, and for each of its numbers the value, if every placeholder can be bound. A value of
-    /// a [`NullTest`](Context::NullTest) needs a type.
+    /// The text, and for each of its numbers the value, if every placeholder can be bound: some only
+    /// with a type ([`Context::needs_type`]).
     pub fn all_bound(&self) -> Option<(&[u8], &[usize])> {
         self.all_bindable.then_some((&*self.text, &*self.order))
     }

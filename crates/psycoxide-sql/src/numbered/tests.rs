@@ -1,7 +1,7 @@
 use super::Context::{
-    Adjacent, AfterIs, Collation, ConflictTarget, Elsewhere, Expression, Field, Glued, Grouped,
-    InComment, InDollarString, InQuotedName, InString, List, Name, Negated, NullTest, SortKey,
-    TypeModifier, TypeName, TypedConstant,
+    Adjacent, AfterIs, Collation, Compared, ConflictTarget, Elsewhere, Expression, Field, Glued,
+    Grouped, InComment, InDollarString, InQuotedName, InString, List, Name, Negated, NullTest,
+    SortKey, TypeModifier, TypeName, TypedConstant,
 };
 use super::*;
 use crate::encoding;
@@ -85,6 +85,13 @@ fn other_places_are_merged() {
         ("select %s is null, %s IS NOT NULL, %s isnull, not %s notnull", &[NullTest; 4][..]),
         ("select (%s is null or a = %s) from t", &[NullTest, Expression]),
         ("select a = %s is null, a is %s, a is not %s", &[Expression, AfterIs, AfterIs]),
+        ("select %s between a and b, %s not between a and b", &[Compared; 2]),
+        (
+            "select %s in (a, b), %s not in (1), %s is not distinct from a",
+            &[Compared, Compared, Expression],
+        ),
+        ("select %s in (select a), %s not in (with q as (select 1) table q)", &[Expression; 2]),
+        ("select %s not like a, position(%s in a)", &[Expression; 2]),
         ("select %s is %s", &[NullTest, AfterIs]),
         ("select interval %s, date %s, timestamp with time zone %s", &[TypedConstant; 3]),
         ("select double precision %s, foo.bar %s, \"x\" %s", &[TypedConstant; 3]),

@@ -51,7 +51,7 @@ pub(super) struct Walk<'a> {
     unary: bool,
     /// The last token but white space was a placeholder.
     pending: Option<usize>,
-    /// The placeholder whose `IS` or `IS NOT` was the last token.
+    /// The placeholder that the last tokens, as `IS NOT`, may tell more about.
     tested: Option<usize>,
     /// Whether the tokens are the name of a type, and a bracket would begin its modifiers.
     in_type: bool,
@@ -229,15 +229,15 @@ impl<'a> Walk<'a> {
     /// Whether what ends with this token is something with a value.
     fn is_operand(&self, item: Item) -> bool {
         use Keyword::{
-            And, BeforeOperand, By, Case, Distinct, Else, For, From, Having, In, Limit, Not,
-            Offset, On, Or, Returning, Select, Set, SetOperation, Similar, Then, To, Trimmed,
+            And, BeforeOperand, Between, By, Case, Distinct, Else, For, From, Having, In, Limit,
+            Not, Offset, On, Or, Returning, Select, Set, SetOperation, Similar, Then, To, Trimmed,
             Using, Values, When, Where,
         };
         match item {
             Item::QuotedName | Item::Constant | Item::Place | Item::Close => true,
             Item::Word(
-                And | BeforeOperand | By | Case | Distinct | Else | For | From | Having | In
-                | Limit | Not | Offset | On | Or | Returning | Select | Set | SetOperation
+                And | BeforeOperand | Between | By | Case | Distinct | Else | For | From | Having
+                | In | Limit | Not | Offset | On | Or | Returning | Select | Set | SetOperation
                 | Similar | Then | To | Trimmed | Using | Values | When | Where,
             ) => false,
             Item::Word(_) => true,
@@ -370,6 +370,7 @@ impl<'a> Walk<'a> {
             }
             Keyword::And
             | Keyword::BeforeOperand
+            | Keyword::Between
             | Keyword::Case
             | Keyword::Distinct
             | Keyword::Else
@@ -425,15 +426,8 @@ impl<'a> Walk<'a> {
     fn meet(&mut self, item: Item, token: &Token) {
         if let Some(index) = self.pending.take() {
             self.follow(index, item, token);
-        } else if let Some(index) = self.tested
-            && item != Item::Word(Keyword::Not)
-        {
-            self.tested = None;
-            if let Some(place) = self.places.get_mut(index)
-                && matches!(item, Item::Word(Keyword::Null) | Item::Place)
-            {
-                place.context = Context::NullTest;
-            }
+        } else if let Some(index) = self.tested.take() {
+            self.test(index, item);
         }
         self.before = [item, self.before[0], self.before[1]];
         self.ended = token.end;
@@ -442,7 +436,7 @@ impl<'a> Walk<'a> {
     /// Changes the context of a placeholder by what follows it.
     fn follow(&mut self, index: usize, item: Item, token: &Token) {
         let tight = matches!(self.before[1], Item::Operator | Item::Minus)
-            || self.before[1] == Item::Word(Keyword::BeforeOperand);
+            || matches!(self.before[1], Item::Word(Keyword::BeforeOperand | Keyword::Between));
         let touching = self.ended == token.start;
         let Some(place) = self.places.get_mut(index) else { return };
         match item {
@@ -457,11 +451,40 @@ impl<'a> Walk<'a> {
             Item::Word(Keyword::Is) if place.context == Context::Expression && !tight => {
                 self.tested = Some(index);
             }
+            Item::Word(Keyword::Not | Keyword::Between | Keyword::In)
+                if place.context == Context::Expression =>
+            {
+                self.test(index, item);
+            }
             Item::Word(Keyword::NullTest) if place.context == Context::Expression && !tight => {
                 place.context = Context::NullTest;
             }
             _ => {}
         }
+    }
+
+    /// Changes the context of a placeholder by the words behind it: `IS NOT NULL`, `NOT BETWEEN`.
+    fn test(&mut self, index: usize, item: Item) {
+        use Keyword::{Between, In, Not, Null, Select, Values, With};
+        let opener = self.frame.opener;
+        let Some(place) = self.places.get_mut(index) else { return };
+        let goes_on = match (place.context, item) {
+            (_, Item::Word(Not)) | (Context::Compared, Item::Open) => true,
+            (Context::Compared, Item::Word(Select | Values | With)) => {
+                place.context = Context::Expression;
+                false
+            }
+            (Context::Expression, Item::Word(Null) | Item::Place) => {
+                place.context = Context::NullTest;
+                false
+            }
+            (Context::Expression, Item::Word(Between | In)) if opener != Opener::Position => {
+                place.context = Context::Compared;
+                item == Item::Word(In)
+            }
+            _ => false,
+        };
+        self.tested = goes_on.then_some(index);
     }
 
     fn open(&mut self, token: &Token) {
