@@ -163,6 +163,19 @@ KINDS = [
     NAIVE, AWARE, NAIVE_TIMES, AWARE_TIMES, SPANS, INTEGERS | FINITE, INTEGERS | DECIMALS,
     DECIMALS | FLOATS,
 ]  # fmt: skip
+RANGES = [
+    st.builds(
+        kind, st.none() | bounds, st.none() | bounds, st.sampled_from(["[)", "(]", "[]", "()"])
+    )
+    for kind, bounds in [
+        (extras.NumericRange, st.integers() | st.decimals(allow_nan=False)),
+        (extras.DateRange, DATES),
+        (extras.DateTimeRange, NAIVE),
+        (extras.DateTimeTZRange, AWARE),
+        (extras.DateTimeTZRange, NAIVE),
+    ]
+]
+KINDS += [*RANGES, st.just(extras.DateRange(empty=True)) | RANGES[1]]
 SCALARS = st.none() | st.one_of(KINDS)
 
 
@@ -246,6 +259,9 @@ def test_own_floats_are_double_precision(peer: Peer, value: float) -> None:
         ([[dt.datetime.min] * 2] * 2, 1115, 1),
         ([b"x"], 1001, 1),
         ([dt.timedelta(1)], 1187, 1),
+        (extras.NumericRange(1, 5), 0, 0),
+        (extras.DateRange(dt.date.min, None), 3912, 0),
+        ([extras.DateTimeRange(None, dt.datetime.max), None], 3909, 0),
     ],
 )
 def test_types_and_formats(peer: Peer, value: Any, oid: int, form: int) -> None:

@@ -10,6 +10,7 @@
 
 pub mod array;
 mod constant;
+mod range;
 #[cfg(test)]
 mod tests;
 
@@ -66,8 +67,8 @@ pub fn write_text(out: &mut Vec<u8>, sql: &[u8], dialect: Dialect) -> Result<Par
     Ok(ParameterForm::Text)
 }
 
-/// Writes the constant `sql` as a parameter of the constant's own type, the one that the server
-/// gives it in any place. Returns that type, 0 for one that the place decides, as for a string
+/// Writes the constant `sql`, which may also be a range of constants, as a parameter of the
+/// constant's own type, the one that the server gives it in any place. Returns that type, 0 for one that the place decides, as for a string
 /// without a cast.
 ///
 /// # Errors
@@ -77,7 +78,11 @@ pub fn write_typed(
     sql: &[u8],
     dialect: Dialect,
 ) -> Result<(Oid, ParameterForm), Unfit> {
-    let (constant, rest) = Constant::read(sql.trim_ascii(), dialect)?;
+    let sql = sql.trim_ascii();
+    if sql.ends_with(b")") {
+        return Ok((range::write(out, sql, dialect)?, ParameterForm::Text));
+    }
+    let (constant, rest) = Constant::read(sql, dialect)?;
     let oid = constant.own_type(rest).ok_or(Unfit)?;
     if matches!(constant, Constant::Null) {
         return Ok((oid, ParameterForm::Null));

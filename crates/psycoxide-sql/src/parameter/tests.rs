@@ -202,6 +202,10 @@ fn constants_have_types_of_their_own() {
         ("'x'::JSONB", oid::JSONB, "x"),
         ("'{1}'::integer[]", oid::INT4_ARRAY, "{1}"),
         ("'1'::float", oid::FLOAT8, "1"),
+        ("int8range(1, NULL, '[)')", oid::INT8RANGE, r#"["1",)"#),
+        ("numrange( -1.5, 2, '(]')", oid::NUMRANGE, r#"("-1.5","2"]"#),
+        ("daterange(NULL, '2020-01-01'::date, '()')", oid::DATERANGE, r#"(,"2020-01-01")"#),
+        (r#"tsrange('a"b', '\c', '[]')"#, oid::TSRANGE, r#"["a\"b","\\c"]"#),
     ] {
         assert_eq!(typed(sql), Ok((oid, text.to_owned())), "{sql}");
     }
@@ -212,6 +216,16 @@ fn constants_have_types_of_their_own() {
         "'ab'::char",
         "'ab'::character",
         "'ab'::mood",
+        "int4range(1, 3000000000, '[)')",
+        "daterange('2020-01-01'::timestamp, NULL, '[)')",
+        "int4range(1, 2)",
+        "int4range(1, 2, '[)') + int4range(2, 3, '[)')",
+        "int4range(1, 2, '[)'::text)",
+        "int4range(f(1), 2, '[)')",
+        "now(1, 2, '[)')",
+        "pg_catalog.int4range(1, 2, '[)')",
+        "int4range()",
+        ")",
         "'1'::numeric(3)",
         "'1'::int[][]",
         "'1'::int::text",
