@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use psycoxide_proto::{Repeat, Written};
-use psycoxide_sql::parameter::{self, Dialect, ParameterForm, Unfit};
+use psycoxide_proto::Repeat;
+use psycoxide_sql::parameter::Unfit;
 use psycoxide_sql::template::{Piece, Style};
 use psycoxide_sql::{insert, oid::Oid};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::context::AdaptContext;
+use super::dump::Dumper;
 use super::mogrify::{item, raise_fault, too_many};
-use super::quoter::Quoter;
 use super::registry::type_name;
 use super::template::ParsedQuery;
 use crate::encoding::QuoteContext;
@@ -36,10 +36,7 @@ pub fn numbered(py: Python<'_>, query: &[u8], context: &QuoteContext) -> PyResul
 /// Make a new one after the GIL was released, as with a `Merger`.
 pub struct Binder<'a, 'py> {
     parsed: Arc<ParsedQuery>,
-    quoter: Quoter<'a, 'py>,
-    dialect: Dialect,
-    /// The current value as an SQL constant. The buffer is reused.
-    constant: Vec<u8>,
+    dumper: Dumper<'a, 'py>,
 }
 
 impl<'a, 'py> Binder<'a, 'py> {
@@ -52,10 +49,7 @@ impl<'a, 'py> Binder<'a, 'py> {
         binary: bool,
     ) -> PyResult<Self> {
         let parsed = ParsedQuery::of(py, query, context.quoting.encoding())?;
-        let encoding = context.quoting.encoding().encoding();
-        let dialect = Dialect { encoding, strings: context.quoting.strings(), binary };
-        let quoter = Quoter::new(context)?;
-        Ok(Self { parsed, quoter, dialect, constant: Vec::new() })
+        Ok(Self { parsed, dumper: Dumper::new(context, binary)? })
     }
 
     /// Adds a row of parameters of these types. After an error `repeat` may hold a part of the row,
@@ -93,7 +87,7 @@ impl<'a, 'py> Binder<'a, 'py> {
             || args.is_exact_instance_of::<PyDict>())
         {
             // A user's own sequence or mapping may run any code when it is asked for an item.
-            self.quoter.forget();
+            self.dumper.forget();
         }
         repeat.end_row().map_err(|error| error::from_proto(&error))
     }
@@ -105,24 +99,16 @@ impl<'a, 'py> Binder<'a, 'py> {
         oid: Oid,
         repeat: &mut Repeat,
     ) -> PyResult<()> {
-        let (constant, dialect) = (&mut self.constant, self.dialect);
-        constant.clear();
-        self.quoter.value(value, constant)?;
-        let written = repeat.value(|out| {
-            Ok::<_, Unfit>(match parameter::write(out, constant, oid, dialect)? {
-                ParameterForm::Null => Written::Null,
-                ParameterForm::Text => Written::Text,
-                ParameterForm::Binary => Written::Binary,
+        repeat.value(|out| {
+            self.dumper.column(value, oid, out)?.map_err(|Unfit| {
+                error::not_supported(format!(
+                    "executemany() with prepare=True cannot send a value of type '{}' as parameter \
+                     {} of the type with OID {oid}: pass a value that is written as a constant of \
+                     that type, or leave prepare out",
+                    type_name(value),
+                    number + 1,
+                ))
             })
-        });
-        written.map_err(|Unfit| {
-            error::not_supported(format!(
-                "executemany() with prepare=True cannot send a value of type '{}' as parameter {} \
-                 of the type with OID {oid}: pass a value that is written as a constant of that \
-                 type, or leave prepare out",
-                type_name(value),
-                number + 1,
-            ))
         })
     }
 }

@@ -18,6 +18,8 @@ pub fn date(day: &Bound<'_, PyDate>, out: &mut Vec<u8>) -> Oid {
     oid::DATE
 }
 
+/// Writes the days and the time as they are. With `IntervalStyle` `sql_standard` the server reads
+/// the sign of negative days in a literal as the time's, too.
 pub fn interval(delta: &Bound<'_, PyDelta>, out: &mut Vec<u8>) -> Oid {
     let micros = i64::from(delta.get_seconds()) * 1_000_000 + i64::from(delta.get_microseconds());
     write::interval(out, delta.get_days(), micros);

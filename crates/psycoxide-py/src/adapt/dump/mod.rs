@@ -5,6 +5,7 @@
 //! first. What is no constant stays SQL text, to be merged into the statement.
 
 mod array;
+mod column;
 mod datetime;
 
 use psycoxide_proto::Written;
@@ -68,7 +69,6 @@ impl<'a, 'py> Dumper<'a, 'py> {
     }
 
     /// Forgets which adapters are unchanged: Python code may have run and changed the registry.
-    #[allow(dead_code, reason = "binding on the server is its user")]
     pub fn forget(&mut self) {
         self.quoter.forget();
     }
