@@ -6,4 +6,5 @@ pub mod commands;
 pub mod config;
 pub mod json;
 pub mod play;
+pub mod sql;
 pub mod texts;

@@ -8,8 +8,10 @@
 
 #[allow(dead_code)]
 mod common;
+mod numbers;
 
-use common::{Answer, Numbers, Session};
+use common::{Answer, Session};
+use numbers::Numbers;
 use psycoxide_sql::lex::Syntax;
 use psycoxide_sql::numbered::{Context, Filled, Numbered, Place};
 use psycoxide_sql::oid;

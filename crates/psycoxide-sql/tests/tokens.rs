@@ -8,8 +8,10 @@
 
 #[allow(dead_code)]
 mod common;
+mod numbers;
 
-use common::{Numbers, Session};
+use common::Session;
+use numbers::Numbers;
 use psycoxide_sql::encoding;
 use psycoxide_sql::lex::{Lexer, Syntax, Token, TokenKind};
 use psycoxide_sql::quote::StringStyle;

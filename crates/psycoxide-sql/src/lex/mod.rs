@@ -149,6 +149,10 @@ impl<'a> Lexer<'a> {
         let second = self.peek(1);
         let quoted = second == Some(b'\'');
         match first {
+            // Most white space is one blank.
+            b' ' if !second.is_some_and(|byte| is(byte, class::SPACE)) => {
+                self.take(1, TokenKind::Space)
+            }
             b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => {
                 self.skip_all(class::SPACE);
                 (TokenKind::Space, true)

@@ -144,20 +144,36 @@ impl Numbered {
             Piece::Text(range) => Part::Text(template.text(range)),
             Piece::Value(number) => Part::Value(*number),
         });
-        Self::of_parts(parts, syntax)
+        let text = template.pieces().iter().rev().find_map(|piece| match piece {
+            Piece::Text(range) => Some(range.end),
+            Piece::Value(_) => None,
+        });
+        Self::read(parts, text.unwrap_or(0), template.pieces().len(), syntax)
     }
 
     /// The numbered form of a text whose placeholders are `$1`, `$2`, … and in which `%` is an
     /// ordinary character.
     pub fn of_native(text: &[u8], syntax: Syntax) -> Numbered {
-        Self::of_parts([Part::Text(text)], syntax)
+        Self::read([Part::Text(text)], text.len(), 1, syntax)
     }
 
     /// The numbered form of a query in parts. Raw SQL that a value stands for is a part as well, so
     /// that what follows it is read rightly.
     pub fn of_parts<'a>(parts: impl IntoIterator<Item = Part<'a>>, syntax: Syntax) -> Numbered {
-        let mut text = Vec::new();
-        let mut places = Vec::new();
+        Self::read(parts, 0, 0, syntax)
+    }
+
+    /// `length` and `count`: how long its text is, and how many parts there are, if that is known.
+    fn read<'a>(
+        parts: impl IntoIterator<Item = Part<'a>>,
+        length: usize,
+        count: usize,
+        syntax: Syntax,
+    ) -> Numbered {
+        /// `$1` to `$99`, most times.
+        const NUMBER: usize = 3;
+        let mut text = Vec::with_capacity(length + count * NUMBER);
+        let mut places = Vec::with_capacity(count.div_ceil(2));
         let mut number = itoa::Buffer::new();
         for part in parts {
             match part {
