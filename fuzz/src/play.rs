@@ -3,8 +3,8 @@
 //! The fuzz targets use it, and the ordinary tests that replay their corpus.
 
 use psycoxide_proto::{
-    Answer, Ask, BoundParameter, CancelKey, Engine, Error, Event, Extended, Outcome, Request,
-    Secret, Startup,
+    Answer, Ask, CancelKey, Engine, Error, Event, Extended, Outcome, Parameters, Request, Secret,
+    Startup,
 };
 
 /// The nonce of every conversation, so that a recorded SCRAM exchange can be replayed.
@@ -314,10 +314,7 @@ fn request(index: usize) -> Request {
 }
 
 fn statement(closes: bool) -> Extended {
-    Extended {
-        sql: Some(b"SELECT 1".to_vec()),
-        params: vec![BoundParameter { value: None, format: 0 }],
-        closes,
-        ..Extended::default()
-    }
+    let mut parameters = Parameters::default();
+    parameters.push(0, None);
+    Extended { sql: Some(b"SELECT 1".to_vec()), parameters, closes, ..Extended::default() }
 }

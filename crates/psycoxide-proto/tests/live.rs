@@ -18,10 +18,10 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use common::rows;
+use common::{one, parameters, rows};
 use psycoxide_proto::{
-    BoundParameter, Engine, Error, Event, Extended, Outcome, ProtocolVersion, Request, ResultKind,
-    Secret, Startup, TransactionStatus,
+    Engine, Error, Event, Extended, Outcome, ProtocolVersion, Request, ResultKind, Secret, Startup,
+    TransactionStatus, Written,
 };
 
 struct Session {
@@ -308,10 +308,7 @@ fn the_extended_protocol() {
     let from = session.heard.len();
     let outcome = session.run(Request::extended(Extended {
         sql: Some(b"SELECT $1::int + 1, $2::text".to_vec()),
-        params: vec![
-            BoundParameter { value: Some(vec![0, 0, 0, 41]), format: 1 },
-            BoundParameter { value: None, format: 0 },
-        ],
+        parameters: parameters(&[Some((&[0, 0, 0, 41], Written::Binary)), None]),
         ..Extended::default()
     }));
     assert_eq!(rows(&outcome), [[Some("42".to_owned()), None]]);
@@ -324,7 +321,7 @@ fn the_extended_protocol() {
     session.record("prepare", 6, from);
     let outcome = session.run(Request::extended(Extended {
         statement: b"s".to_vec(),
-        params: vec![BoundParameter { value: Some(b"7".to_vec()), format: 0 }],
+        parameters: one(b"7"),
         result_formats: vec![1],
         ..Extended::default()
     }));

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use common::*;
 use psycoxide_proto::{
-    Batch, BoundParameter, Engine, Error, Event, Extended, Interest, Outcome, Phase, Repeat,
-    Request, TransactionStatus, Violation,
+    Batch, Engine, Error, Event, Extended, Interest, Outcome, Phase, Repeat, Request,
+    TransactionStatus, Violation,
 };
 
 const BEGIN: &[u8] = b"BEGIN";
@@ -23,7 +23,7 @@ fn statement() -> Request {
 fn extended(closes: bool) -> Request {
     Request::extended(Extended {
         sql: Some(b"SELECT $1".to_vec()),
-        params: vec![BoundParameter { value: Some(b"1".to_vec()), format: 0 }],
+        parameters: one(b"1"),
         closes,
         ..Extended::default()
     })

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use common::*;
 use psycoxide_proto::{
-    Batch, BoundParameter, Engine, Error, Event, Extended, Interest, Phase, Repeat, Request,
-    ResultKind, Tally, TransactionStatus, Violation,
+    Batch, Engine, Error, Event, Extended, Interest, Phase, Repeat, Request, ResultKind, Tally,
+    TransactionStatus, Violation,
 };
 
 /// Submits a request, checks the types of its messages, and feeds the server's reply.
@@ -27,7 +27,7 @@ fn query(sql: &str) -> Request {
 fn extended() -> Request {
     Request::extended(Extended {
         sql: Some(b"SELECT $1".to_vec()),
-        params: vec![BoundParameter { value: Some(b"1".to_vec()), format: 0 }],
+        parameters: one(b"1"),
         closes: true,
         ..Extended::default()
     })

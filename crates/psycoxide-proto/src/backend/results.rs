@@ -57,6 +57,12 @@ pub(crate) fn check_row(body: &[u8], columns: u16) -> Result<(), Malformed> {
     }
 }
 
+/// The field of a `DataRow` that has only one.
+pub(crate) fn only_field(body: &[u8]) -> Result<&[u8], Malformed> {
+    check_row(body, 1)?;
+    Ok(body.get(6..).unwrap_or_default())
+}
+
 /// `ParameterDescription` (backend, `t`): the types of a prepared statement's parameters.
 ///
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-PARAMETERDESCRIPTION>

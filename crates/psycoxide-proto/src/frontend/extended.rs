@@ -2,16 +2,8 @@
 //!
 //! <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY>
 
+use crate::frontend::parameters::Parameters;
 use crate::wire::writer::{Refused, TOO_LONG, Writer};
-
-/// A parameter of a statement run by the extended query protocol.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BoundParameter {
-    /// The value, `None` for NULL.
-    pub value: Option<Vec<u8>>,
-    /// Its format: 0 is text, 1 is binary.
-    pub format: i16,
-}
 
 /// The object of a Describe or Close.
 #[derive(Clone, Copy, Debug)]
@@ -83,20 +75,13 @@ fn write_length(out: &mut [u8], start: usize, end: usize) -> Result<(), Refused>
 pub(crate) fn bind(
     out: &mut Vec<u8>,
     statement: &[u8],
-    params: &[BoundParameter],
+    parameters: &Parameters,
     result_formats: &[i16],
 ) -> Result<(), Refused> {
     let mut message = Writer::message(out, b'B');
     message.string(b"")?;
     message.string(statement)?;
-    message.count(params.len())?;
-    for param in params {
-        message.int16(param.format);
-    }
-    message.count(params.len())?;
-    for param in params {
-        message.nullable(param.value.as_deref())?;
-    }
+    parameters.write(&mut message)?;
     message.count(result_formats.len())?;
     for format in result_formats {
         message.int16(*format);
@@ -174,11 +159,12 @@ fn named(out: &mut Vec<u8>, kind: u8, target: ObjectKind, name: &[u8]) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frontend::parameters::Written;
 
     #[test]
     fn a_statement_without_values_is_bound_and_executed() {
         let (mut out, mut short) = (Vec::new(), Vec::new());
-        bind(&mut out, b"", &[], &[]).unwrap();
+        bind(&mut out, b"", &Parameters::default(), &[]).unwrap();
         execute(&mut out);
         run_unnamed(&mut short);
         assert_eq!(short, out);
@@ -190,14 +176,13 @@ mod tests {
         parse(&mut out, b"", b"SELECT $1", &[23]).unwrap();
         assert_eq!(out, b"P\0\0\0\x15\0SELECT $1\0\0\x01\0\0\0\x17");
         out.clear();
-        let params = [
-            BoundParameter { value: Some(b"7".to_vec()), format: 0 },
-            BoundParameter { value: None, format: 1 },
-        ];
-        bind(&mut out, b"s", &params, &[1]).unwrap();
+        let mut parameters = Parameters::default();
+        parameters.push(0, Some((b"7", Written::Text)));
+        parameters.push(0, Some((b"8", Written::Binary)));
+        bind(&mut out, b"s", &parameters, &[1]).unwrap();
         assert_eq!(
             out,
-            b"B\0\0\0\x1c\0s\0\0\x02\0\0\0\x01\0\x02\0\0\0\x017\xff\xff\xff\xff\0\x01\0\x01"
+            b"B\0\0\0\x1d\0s\0\0\x02\0\0\0\x01\0\x02\0\0\0\x017\0\0\0\x018\0\x01\0\x01"
         );
         out.clear();
         describe(&mut out, ObjectKind::Portal, b"").unwrap();

@@ -3,5 +3,6 @@
 pub(crate) mod auth;
 pub(crate) mod copy;
 pub(crate) mod extended;
+pub(crate) mod parameters;
 pub(crate) mod query;
 pub(crate) mod startup;

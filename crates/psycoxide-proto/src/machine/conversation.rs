@@ -1,23 +1,26 @@
 //! One conversation without its inbox: what each action of the table does.
 
+use std::sync::Arc;
+
 use crate::backend::auth::Authentication;
 use crate::backend::copy::CopyFormat;
 use crate::backend::report::Report;
 use crate::backend::results::parameter_description;
-use crate::backend::results::{command_complete, empty, function_call_response};
+use crate::backend::results::{command_complete, empty, function_call_response, only_field};
 use crate::backend::session::{
     CancelKey, NegotiateProtocolVersion, Notification, parameter_status, ready_for_query,
 };
 use crate::error::{Error, Violation};
 use crate::frontend::{copy, query, startup as first};
 use crate::machine::event::{Answer, Event, Outcome};
-use crate::machine::in_flight::{BeginForm, End, InFlight};
+use crate::machine::in_flight::{BeginForm, End, InFlight, Run};
 use crate::machine::login::{Login, LoginOutcome};
 use crate::machine::outcome::OutcomeBuilder;
 use crate::machine::pipeline::Queue;
-use crate::machine::request::{Offering, Request};
+use crate::machine::request::{BoundRequest, Offering, Request, RequestKind};
 use crate::machine::session::SessionState;
 use crate::machine::startup::Startup;
+use crate::machine::statements::{Described, changes_names_of_tables};
 use crate::machine::transitions::{Action, Message, Phase, Rule};
 use crate::result::ResultKind;
 use crate::result::rows::Rows;
@@ -176,14 +179,33 @@ impl Conversation {
                 empty(body)?;
                 Ok(Effect::Nothing)
             }
+            Action::Bound => {
+                empty(body)?;
+                Ok(self.begin_known())
+            }
             _ => self.act_rarely(rule, body),
         }
     }
 
     /// A statement is complete.
     fn complete(&mut self, body: &[u8]) -> Result<Effect, MessageError> {
-        let own = self.outcome.complete(command_complete(body)?);
+        let tag = command_complete(body)?;
+        if self.session.statements.is_used() {
+            self.session.statements.note_command(tag);
+        }
+        let own = self.outcome.complete(tag);
         Ok(if own { Effect::Nothing } else { Effect::ForgetRows })
+    }
+
+    /// The result begins of a statement that was described before.
+    fn begin_known(&mut self) -> Effect {
+        if let Some(Run { known: Some(Described::Rows(columns)), .. }) =
+            self.in_flight.run.as_deref()
+        {
+            self.outcome.known_columns(Arc::clone(columns));
+            self.phase = Phase::ExecuteRows;
+        }
+        Effect::ForgetRows
     }
 
     /// A statement has been executed. Without a Sync, that is the end of its request, unless it
@@ -278,12 +300,35 @@ impl Conversation {
                 let effect = self.complete(body)?;
                 return Ok(self.executed(effect));
             }
+            Action::Process => {
+                let own = self.session.key.as_ref().map(|key| key.pid);
+                self.session.statements.note_process(only_field(body)?, own);
+            }
+            Action::Probed => {
+                command_complete(body)?;
+                self.session.statements.note_no_process();
+                self.enter_run();
+            }
+            Action::StatementClosed => {
+                empty(body)?;
+                if let Some(run) = &mut self.in_flight.run {
+                    run.closing = run.closing.saturating_sub(1);
+                }
+                self.enter_run();
+            }
+            Action::Named => {
+                empty(body)?;
+                if let Some(run) = &self.in_flight.run {
+                    self.session.statements.note_parsed(&run.bound.key);
+                }
+            }
             Action::PortalClosed => {
                 empty(body)?;
                 return Ok(self.end_unsynced());
             }
-            // `act` handles the first six; rows and data are read in place, in the inbox.
+            // `act` handles the first seven; rows and data are read in place, in the inbox.
             Action::Ready
+            | Action::Bound
             | Action::Columns
             | Action::Complete
             | Action::Executed
@@ -295,6 +340,31 @@ impl Conversation {
             | Action::DropRow => {}
         }
         Ok(Effect::Nothing)
+    }
+
+    /// What was sent in front of a statement is answered.
+    fn enter_run(&mut self) {
+        if let Some(run) = &self.in_flight.run {
+            self.phase = run.next_phase();
+        }
+    }
+
+    /// A statement that has a name, or with which something else was sent, has run or failed.
+    #[cold]
+    fn end_run(&mut self, run: &Run, outcome: &mut Outcome) {
+        let (statements, key) = (&mut self.session.statements, &run.bound.key);
+        if run.probes {
+            statements.note_no_process();
+        }
+        match &outcome.error {
+            _ if !run.named => {}
+            Some(report) => outcome.again = statements.note_failed(key, report),
+            None if run.known.is_none() => {
+                let columns = outcome.result.as_ref().and_then(|result| result.columns.clone());
+                statements.note_described(key, columns.map_or(Described::NoRows, Described::Rows));
+            }
+            None => {}
+        }
     }
 
     fn note_begun(&mut self) {
@@ -442,6 +512,9 @@ impl Conversation {
         if std::mem::take(&mut self.internal) {
             outcome.result = None;
         }
+        if let Some(run) = self.in_flight.run.take() {
+            self.end_run(&run, &mut outcome);
+        }
         self.event = Some(Event::Done(outcome));
         if self.queue.is_empty() {
             self.in_flight = InFlight::default();
@@ -469,12 +542,55 @@ impl Conversation {
 
     /// Appends the messages of a request, or nothing if it must be refused.
     #[inline]
-    pub(crate) fn send(&mut self, request: Request) -> Result<(Phase, InFlight), Error> {
+    pub(crate) fn send(&mut self, mut request: Request) -> Result<(Phase, InFlight), Error> {
         let form = match request.begin {
             Some(_) => self.session.begin_form(),
             None => BeginForm::Simple,
         };
-        InFlight::start(request, form, &mut self.out).map_err(Error::Misuse)
+        let in_transaction = request.begin.is_some() || self.is_in_transaction();
+        match &mut request.kind {
+            RequestKind::Bound(_) => return self.send_bound(request, form, in_transaction),
+            RequestKind::Query(sql) | RequestKind::Statement(sql)
+                if self.session.statements.is_used() && changes_names_of_tables(sql) =>
+            {
+                self.session.statements.outdate();
+            }
+            _ => {}
+        }
+        self.start(request, form, in_transaction)
+    }
+
+    /// The same for a statement that may have a name.
+    fn send_bound(
+        &mut self,
+        mut request: Request,
+        form: BeginForm,
+        in_transaction: bool,
+    ) -> Result<(Phase, InFlight), Error> {
+        let may_ask = self.session.key.is_some() && self.session.pipelines();
+        let RequestKind::Bound(bound) = &mut request.kind else {
+            return Err(Error::Misuse("not a statement with parameters"));
+        };
+        let BoundRequest { bound, prepare, plan, closes, synced, .. } = &mut **bound;
+        *plan = self.session.statements.plan(&bound.key, *prepare, may_ask);
+        // The end of a transaction closes the portal, too.
+        *closes = in_transaction || !*synced;
+        let bound = Arc::clone(bound);
+        let started = self.start(request, form, in_transaction);
+        started.inspect_err(|_| self.session.statements.note_not_run(&bound.key))
+    }
+
+    #[inline]
+    fn start(
+        &mut self,
+        request: Request,
+        form: BeginForm,
+        in_transaction: bool,
+    ) -> Result<(Phase, InFlight), Error> {
+        let started = InFlight::start(request, form, &mut self.out);
+        let (phase, mut in_flight) = started.map_err(Error::Misuse)?;
+        in_flight.in_transaction = in_transaction;
+        Ok((phase, in_flight))
     }
 
     /// From here on replies are those to this request.

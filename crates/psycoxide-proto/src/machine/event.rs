@@ -76,6 +76,9 @@ pub struct Outcome {
     /// Whether the server has skipped the request, because another one of its
     /// [group](crate::Request::unsynced) had failed. There is neither a result nor an error then.
     pub skipped: bool,
+    /// Whether the error came of a name that a statement had ([`Request::bound`](crate::Request::bound)):
+    /// the statement has not run, and may succeed if it is sent again.
+    pub again: bool,
 }
 
 /// The counts of a batch, up to its first error.

@@ -1,8 +1,14 @@
 //! Sends a request, and keeps the part of it that has to wait.
 
+use std::sync::Arc;
+
 use crate::frontend::extended::{self, ObjectKind};
+use crate::frontend::parameters::Parameters;
 use crate::frontend::query;
-use crate::machine::request::{Extended, Prepare, Request, RequestKind};
+use crate::machine::request::{
+    BoundRequest, BoundStatement, Extended, Prepare, Request, RequestKind,
+};
+use crate::machine::statements::{Described, PROBE, Way};
 use crate::machine::transitions::Phase;
 use crate::wire::outbox::{Outbox, append_to};
 use crate::wire::writer::Refused;
@@ -24,6 +30,26 @@ pub(crate) struct InFlight {
     /// Others may be sent before this one is answered.
     pub(crate) pipelined: bool,
     pub(crate) end: End,
+    /// The session is in a transaction when it runs, as far as that is known.
+    pub(crate) in_transaction: bool,
+    /// The statement of the session's cache that runs, unless it is just parsed without a name.
+    pub(crate) run: Option<Box<Run>>,
+}
+
+/// A run of a statement that has a name, or with which something else was sent.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) bound: Arc<BoundStatement>,
+    /// It has a name, or gets one.
+    pub(crate) named: bool,
+    /// The process's number is asked for.
+    pub(crate) probes: bool,
+    /// The result, if it is known.
+    pub(crate) known: Option<Described>,
+    /// How many CloseComplete are still to come.
+    pub(crate) closing: usize,
+    /// The phase in which the statement's own reply is awaited.
+    pub(crate) own: Phase,
 }
 
 /// The message that ends the replies to a request.
@@ -62,6 +88,8 @@ impl Default for InFlight {
             queries: Vec::new().into_iter(),
             pipelined: false,
             end: End::default(),
+            in_transaction: false,
+            run: None,
         }
     }
 }
@@ -92,7 +120,7 @@ impl InFlight {
             })?;
             return Ok((Phase::BeginParse, in_flight));
         }
-        if matches!(request.kind, RequestKind::Unsynced(_) | RequestKind::Sync) {
+        if request.kind.is_in_group() {
             return Err("a group cannot wait for a BEGIN");
         }
         // Write all of it now, so that nothing is sent of a request that must be refused.
@@ -155,6 +183,7 @@ impl InFlight {
                 self.end = if extended.closes { End::PortalClosed } else { End::Executed };
                 with_parameters(out, &extended)?
             }
+            RequestKind::Bound(bound) => self.bound(*bound, out)?,
             RequestKind::Sync => {
                 extended::sync(out);
                 Phase::GroupSync
@@ -172,6 +201,65 @@ impl InFlight {
                 Phase::Close
             }
         })
+    }
+
+    /// A statement that may have a name, and what goes in front of it.
+    fn bound(&mut self, request: BoundRequest, out: &mut Vec<u8>) -> Result<Phase, Refused> {
+        let BoundRequest { bound, formats, synced, closes, plan, .. } = request;
+        if plan.probe {
+            extended::parse(out, b"", PROBE, &[])?;
+            extended::run_unnamed(out);
+        }
+        for name in &plan.closing {
+            extended::close(out, ObjectKind::Statement, name)?;
+        }
+        let mut codes = &[][..];
+        let (name, own, known) = match plan.way {
+            Way::Unnamed => (None, Phase::Parse, None),
+            Way::Name(name) => (Some(name), Phase::ParseNamed, None),
+            Way::Named(name, None) => (Some(name), Phase::Bind, None),
+            Way::Named(name, Some(described)) => {
+                let chosen = match (&formats, &described) {
+                    (Some(formats), Described::Rows(columns)) => {
+                        Some(formats).filter(|formats| Arc::ptr_eq(formats.described(), columns))
+                    }
+                    _ => None,
+                };
+                let described = match chosen {
+                    Some(formats) => {
+                        codes = formats.codes();
+                        Described::Rows(Arc::clone(formats.columns()))
+                    }
+                    None => described,
+                };
+                (Some(name), Phase::BindKnown, Some(described))
+            }
+        };
+        let name_bytes = name.as_deref().unwrap_or_default();
+        if matches!(own, Phase::Parse | Phase::ParseNamed) {
+            extended::parse(out, name_bytes, bound.sql(), bound.types())?;
+        }
+        extended::bind(out, name_bytes, &bound.parameters, codes)?;
+        if known.is_none() {
+            extended::describe(out, ObjectKind::Portal, b"")?;
+        }
+        extended::execute(out);
+        if closes {
+            extended::close(out, ObjectKind::Portal, b"")?;
+        }
+        if synced {
+            extended::sync(out);
+        } else {
+            self.end = if closes { End::PortalClosed } else { End::Executed };
+        }
+        if own == Phase::Parse && !plan.probe && plan.closing.is_empty() {
+            return Ok(own);
+        }
+        let (named, probes, closing) = (name.is_some(), plan.probe, plan.closing.len());
+        let run = Run { bound, named, probes, known, closing, own };
+        let phase = if probes { Phase::ProbeParse } else { run.next_phase() };
+        self.run = Some(Box::new(run));
+        Ok(phase)
     }
 
     /// The reply to a statement of a batch before its rows: ParseComplete, if each is parsed, and
@@ -264,6 +352,13 @@ impl InFlight {
     }
 }
 
+impl Run {
+    /// The phase after the answer about the process, or after a CloseComplete.
+    pub(crate) fn next_phase(&self) -> Phase {
+        if self.closing > 0 { Phase::StatementClose } else { self.own }
+    }
+}
+
 /// The replies of a peer to Parse, Bind, Execute and Sync when it does not know the extended query
 /// protocol.
 ///
@@ -313,6 +408,15 @@ impl BeginRefusal {
 }
 
 impl RequestKind {
+    /// Whether it belongs to a group, or ends one.
+    pub(crate) fn is_in_group(&self) -> bool {
+        match self {
+            RequestKind::Unsynced(_) | RequestKind::Sync => true,
+            RequestKind::Bound(bound) => !bound.synced,
+            _ => false,
+        }
+    }
+
     /// Whether it can go in one flush with a BEGIN: it has no end but a Sync.
     fn goes_with_begin(&self) -> bool {
         match self {
@@ -322,6 +426,7 @@ impl RequestKind {
             | RequestKind::Extended(_)
             | RequestKind::Prepare(_)
             | RequestKind::Close { .. }
+            | RequestKind::Bound(_)
             | RequestKind::Unsynced(_) => true,
             RequestKind::Query(_)
             | RequestKind::Script(_)
@@ -342,7 +447,7 @@ fn run_unsynced(out: &mut Vec<u8>, sql: &[u8]) -> Result<(), Refused> {
 /// A statement without parameters, by the extended query protocol.
 fn without_parameters(out: &mut Vec<u8>, sql: &[u8]) -> Result<Phase, Refused> {
     extended::parse(out, b"", sql, &[])?;
-    extended::bind(out, b"", &[], &[])?;
+    extended::bind(out, b"", &Parameters::default(), &[])?;
     run_portal(out, true)?;
     extended::sync(out);
     Ok(Phase::Parse)
@@ -350,11 +455,11 @@ fn without_parameters(out: &mut Vec<u8>, sql: &[u8]) -> Result<Phase, Refused> {
 
 #[inline(never)]
 fn with_parameters(out: &mut Vec<u8>, extended: &Extended) -> Result<Phase, Refused> {
-    let Extended { statement, sql, types, params, result_formats, closes } = extended;
+    let Extended { statement, sql, parameters, result_formats, closes } = extended;
     if let Some(sql) = sql {
-        extended::parse(out, statement, sql, types)?;
+        extended::parse(out, statement, sql, parameters.types())?;
     }
-    extended::bind(out, statement, params, result_formats)?;
+    extended::bind(out, statement, parameters, result_formats)?;
     run_portal(out, *closes)?;
     Ok(if sql.is_some() { Phase::Parse } else { Phase::Bind })
 }

@@ -12,6 +12,7 @@ pub(crate) mod repeat;
 pub(crate) mod request;
 mod session;
 pub(crate) mod startup;
+pub(crate) mod statements;
 pub(crate) mod transitions;
 
 use std::fmt;
@@ -28,8 +29,9 @@ use crate::wire::deframe::Header;
 use crate::wire::inbox::Inbox;
 use conversation::{Conversation, Effect};
 use event::{Answer, Event, TokenRefusal};
-use request::{Offering, Request};
+use request::{BoundStatement, Offering, Request};
 use startup::{ProtocolVersion, Startup};
+use statements::StatementSettings;
 use transitions::{Action, Message, Phase, Rule, rule};
 
 /// COPY data reach the driver in blocks of about this size: large enough to make the cost per block
@@ -113,6 +115,28 @@ impl Engine {
     /// skips.
     pub fn pipelines(&self) -> bool {
         self.talk.session.pipelines()
+    }
+
+    /// Whether the names of statements last on this connection ([`Request::bound`]); `None` as long as
+    /// nothing is known. Behind a pooler that gives each transaction another server they do not.
+    pub fn statement_names_last(&self) -> Option<bool> {
+        self.talk.session.statements.names_last()
+    }
+
+    /// How many statements have a name on the server, or are getting one.
+    pub fn named_statements(&self) -> usize {
+        self.talk.session.statements.named()
+    }
+
+    /// How the session prepares statements.
+    pub fn statement_settings(&self) -> StatementSettings {
+        self.talk.session.statements.settings
+    }
+
+    /// The columns of a statement that has a name, as the server has described them; `None` if it has
+    /// none, or returns no rows.
+    pub fn known_columns(&self, bound: &BoundStatement) -> Option<&Arc<Columns>> {
+        self.talk.session.statements.columns(&bound.key)
     }
 
     /// Whether the last request with a BEGIN has begun its transaction, even if it failed later. Of
@@ -345,6 +369,11 @@ impl Engine {
     }
 
     // Commands.
+
+    /// Changes how the session prepares statements, from the next one on.
+    pub fn set_statement_settings(&mut self, settings: StatementSettings) {
+        self.talk.session.statements.settings = settings;
+    }
 
     /// Begins a request.
     ///

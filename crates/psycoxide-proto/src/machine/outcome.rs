@@ -45,6 +45,14 @@ impl OutcomeBuilder {
         Ok(())
     }
 
+    /// A result begins whose columns are known from before.
+    pub(crate) fn known_columns(&mut self, columns: Arc<Columns>) {
+        self.width = u16::try_from(columns.len()).unwrap_or(u16::MAX);
+        let open = self.open.get_or_insert_default();
+        open.kind = ResultKind::Tuples;
+        open.columns = Some(columns);
+    }
+
     /// A result of this kind begins.
     pub(crate) fn open(&mut self, kind: ResultKind) {
         self.open = Some(Box::new(QueryResult { kind, ..QueryResult::default() }));

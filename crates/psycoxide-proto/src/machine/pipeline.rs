@@ -5,11 +5,12 @@
 
 use std::collections::VecDeque;
 
+use crate::backend::session::TransactionStatus;
 use crate::error::Error;
 use crate::machine::conversation::Conversation;
 use crate::machine::event::{Event, Outcome};
 use crate::machine::in_flight::InFlight;
-use crate::machine::request::{Offering, Request, RequestKind};
+use crate::machine::request::{Offering, Request};
 use crate::machine::transitions::Phase;
 
 /// The requests behind the one in flight, in the order in which they were sent.
@@ -64,6 +65,14 @@ impl Conversation {
         self.queue.requests.back().map_or(&self.in_flight, |last| &last.in_flight)
     }
 
+    /// Whether the next request runs in a transaction, as far as that is known.
+    pub(crate) fn is_in_transaction(&self) -> bool {
+        match self.phase {
+            Phase::Idle => self.session.status != TransactionStatus::Idle,
+            _ => self.last().in_transaction,
+        }
+    }
+
     /// How many requests the driver has not seen the end of.
     pub(crate) fn requests_in_flight(&self) -> usize {
         let awaited = usize::from(self.phase.is_waiting());
@@ -75,7 +84,7 @@ impl Conversation {
     #[cold]
     pub(crate) fn submit_behind(&mut self, request: Request) -> Result<(), Error> {
         if self.has_open_group() {
-            if !matches!(request.kind, RequestKind::Unsynced(_) | RequestKind::Sync) {
+            if !request.kind.is_in_group() {
                 return Err(Error::Misuse("a group is open"));
             }
             if request.begin.is_some() {
@@ -126,7 +135,10 @@ impl Conversation {
 
     #[cold]
     fn skip_next(&mut self) {
-        if self.queue.requests.pop_front().is_some() {
+        if let Some(skipped) = self.queue.requests.pop_front() {
+            if let Some(run) = skipped.in_flight.run {
+                self.session.statements.note_not_run(&run.bound.key);
+            }
             self.event = Some(Event::Done(Outcome { skipped: true, ..Outcome::default() }));
             self.advance();
         }

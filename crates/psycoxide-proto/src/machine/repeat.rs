@@ -2,18 +2,8 @@
 
 use crate::error::Error;
 use crate::frontend::extended;
+use crate::frontend::parameters::Written;
 use crate::wire::writer::{NUL, Refused, TOO_LONG, TOO_MANY};
-
-/// The form in which a parameter was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// Nothing was written: the parameter is NULL.
-    Null,
-    /// The value is text.
-    Text,
-    /// The value is in its type's binary format.
-    Binary,
-}
 
 /// A statement with rows of parameters: parsed once, bound and executed once a row.
 ///

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::frontend::extended::BoundParameter;
+use crate::frontend::parameters::Parameters;
 use crate::machine::batch::Batch;
 use crate::machine::repeat::Repeat;
+use crate::machine::statements::{Key, Plan, PrepareWhen};
+use crate::result::columns::Columns;
 
 /// One request to the server, answered by one [`Event::Done`](crate::Event::Done).
 #[derive(Clone, Debug, PartialEq)]
@@ -48,8 +50,84 @@ pub(crate) enum RequestKind {
     Close { name: Vec<u8> },
     /// Parse / Bind / Describe / Execute without a Sync.
     Unsynced(Box<Extended>),
+    /// A statement that may have been prepared before: Bind / Execute, with or without a Sync.
+    Bound(Box<BoundRequest>),
     /// Sync alone.
     Sync,
+}
+
+/// A statement and the values of its parameters, which may run again and again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BoundStatement {
+    pub(crate) key: Key,
+    pub(crate) parameters: Parameters,
+}
+
+impl BoundStatement {
+    /// Exactly one statement, with `$1` and so on, and its parameters.
+    pub fn new(sql: Arc<[u8]>, mut parameters: Parameters) -> BoundStatement {
+        let types = parameters.take_types();
+        BoundStatement { key: Key { sql, types }, parameters }
+    }
+
+    /// The text of the statement.
+    pub fn sql(&self) -> &Arc<[u8]> {
+        &self.key.sql
+    }
+
+    /// The types of its parameters.
+    pub fn types(&self) -> &[u32] {
+        &self.key.types
+    }
+}
+
+/// The formats to ask for, once the columns of a statement are known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Formats {
+    described: Arc<Columns>,
+    columns: Arc<Columns>,
+    codes: Vec<i16>,
+}
+
+impl Formats {
+    /// These formats (0 is text, 1 is binary) for the columns that the server has described in text.
+    pub fn new(described: Arc<Columns>, codes: Vec<i16>) -> Formats {
+        let mut columns = Columns::clone(&described);
+        for (column, code) in columns.0.iter_mut().zip(&codes) {
+            column.format = *code;
+        }
+        // One code stands for all columns.
+        let codes = if codes.iter().all(|code| *code == 1) { vec![1] } else { codes };
+        Formats { described, columns: Arc::new(columns), codes }
+    }
+
+    /// The columns as the server has described them.
+    pub fn described(&self) -> &Arc<Columns> {
+        &self.described
+    }
+
+    /// The same columns in the formats to ask for.
+    pub fn columns(&self) -> &Arc<Columns> {
+        &self.columns
+    }
+
+    pub(crate) fn codes(&self) -> &[i16] {
+        &self.codes
+    }
+}
+
+/// A run of a statement.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct BoundRequest {
+    pub(crate) bound: Arc<BoundStatement>,
+    pub(crate) prepare: PrepareWhen,
+    pub(crate) formats: Option<Arc<Formats>>,
+    /// Whether a Sync follows.
+    pub(crate) synced: bool,
+    /// Whether to close the portal afterwards.
+    pub(crate) closes: bool,
+    /// Chosen when it is sent.
+    pub(crate) plan: Plan,
 }
 
 /// A statement to prepare.
@@ -69,10 +147,8 @@ pub struct Extended {
     pub statement: Vec<u8>,
     /// The text to parse first; `None` when the statement has been prepared before.
     pub sql: Option<Vec<u8>>,
-    /// The types of the parameters. 0 lets the server choose, as do types left out at the end.
-    pub types: Vec<u32>,
-    /// The parameters' values.
-    pub params: Vec<BoundParameter>,
+    /// The parameters.
+    pub parameters: Parameters,
     /// The formats of the columns: 0 is text, 1 is binary. A single one is for all columns; without
     /// any, all are text.
     pub result_formats: Vec<i16>,
@@ -155,6 +231,32 @@ impl Request {
     /// The server sends its replies, except for an error, when it gets the Sync or has many.
     pub fn unsynced(extended: Extended) -> Request {
         Request::of(RequestKind::Unsynced(Box::new(extended))).pipelined()
+    }
+
+    /// A statement that may run under a name: the session
+    /// [decides](crate::Engine::set_statement_settings) when it is sent. What is known of its result is
+    /// not asked for again. `formats` counts if the columns are still those that it is for.
+    ///
+    /// If the name turns out to be the fault of an error, [`Outcome::again`](crate::Outcome::again) says
+    /// so.
+    pub fn bound(
+        bound: Arc<BoundStatement>,
+        prepare: PrepareWhen,
+        formats: Option<Arc<Formats>>,
+    ) -> Request {
+        let plan = Plan::UNNAMED;
+        let (synced, closes) = (true, true);
+        let bound = BoundRequest { bound, prepare, formats, synced, closes, plan };
+        Request::of(RequestKind::Bound(Box::new(bound)))
+    }
+
+    /// The same without a Sync, as a part of a group: see [`Request::unsynced`].
+    pub fn unsynced_bound(bound: Arc<BoundStatement>, prepare: PrepareWhen) -> Request {
+        let mut request = Request::bound(bound, prepare, None);
+        if let RequestKind::Bound(bound) = &mut request.kind {
+            bound.synced = false;
+        }
+        request.pipelined()
     }
 
     /// Ends the group of [`Request::unsynced`] that is open; or a Sync alone, which only asks for an

@@ -9,6 +9,7 @@ use crate::backend::session::{
 use crate::error::{Error, Violation};
 use crate::machine::in_flight::BeginForm;
 use crate::machine::startup::ProtocolVersion;
+use crate::machine::statements::Statements;
 
 /// Above this many queued notices and notifications the driver should take them.
 const FLOOD: usize = 1000;
@@ -88,6 +89,7 @@ pub(crate) struct SessionState {
     pub(crate) protocol: ProtocolVersion,
     pub(crate) key: Option<CancelKey>,
     pub(crate) parameters: ServerParameters,
+    pub(crate) statements: Statements,
     notices: VecDeque<Report>,
     notice_bytes: usize,
     notifications: Vec<Notification>,
@@ -102,6 +104,7 @@ impl SessionState {
             protocol,
             key: None,
             parameters: ServerParameters::default(),
+            statements: Statements::default(),
             notices: VecDeque::new(),
             notice_bytes: 0,
             notifications: Vec::new(),

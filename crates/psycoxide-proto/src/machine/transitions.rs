@@ -9,7 +9,9 @@
 //!                                         PipelinedQuery (► ExecuteRows) ► Sync
 //!   Begin ► BeginReady ► any of these
 //!   BeginParse ► BeginBind ► BeginExecute (► BeginReady) ► any of these
+//!  (ProbeParse ► ProbeBind ► ProbeExecute ►) (StatementClose ►)
 //!                                         Parse ► Bind ► Describe ► Execute… ► Sync
+//!                                         ParseNamed ► Bind …;  BindKnown ► Execute… ► Sync
 //!                                         Parse ► DescribeParameters ► DescribeRows ► Sync
 //!                                         BatchParse ► BatchBind ► BatchExecute ► BatchParse …
 //!                                         RepeatParse ► RepeatBind ⇄ RepeatExecute
@@ -56,8 +58,20 @@ pub enum Phase {
     QueryRows,
     /// A pipelined simple query: the reply to its only statement is awaited.
     PipelinedQuery,
+    /// The process's number is asked for, in front of a statement: ParseComplete is awaited.
+    ProbeParse,
+    /// … its BindComplete.
+    ProbeBind,
+    /// … its row and its CommandComplete.
+    ProbeExecute,
+    /// Statements that lose their names are closed in front of one: a CloseComplete is awaited.
+    StatementClose,
     /// Extended query: ParseComplete is awaited.
     Parse,
+    /// … of a statement that gets a name.
+    ParseNamed,
+    /// Extended query: the BindComplete of a statement is awaited whose result is known.
+    BindKnown,
     /// Extended query: BindComplete is awaited.
     Bind,
     /// Extended query: the portal's RowDescription or NoData is awaited.
@@ -132,7 +146,7 @@ impl Phase {
 }
 
 /// Every phase, in the order of declaration.
-const PHASES: [Phase; 41] = [
+const PHASES: [Phase; 47] = [
     Phase::Authenticate,
     Phase::Start,
     Phase::Idle,
@@ -145,7 +159,13 @@ const PHASES: [Phase; 41] = [
     Phase::Query,
     Phase::QueryRows,
     Phase::PipelinedQuery,
+    Phase::ProbeParse,
+    Phase::ProbeBind,
+    Phase::ProbeExecute,
+    Phase::StatementClose,
     Phase::Parse,
+    Phase::ParseNamed,
+    Phase::BindKnown,
     Phase::Bind,
     Phase::Describe,
     Phase::Execute,
@@ -261,6 +281,16 @@ pub(crate) enum Action {
     BeginIgnored,
     /// The request failed.
     Error,
+    /// The process's number has come.
+    Process,
+    /// All of the answer about the process has come.
+    Probed,
+    /// A statement has lost its name.
+    StatementClosed,
+    /// A statement has its name.
+    Named,
+    /// A statement is bound whose result is known: it begins.
+    Bound,
     /// A result with rows begins.
     Columns,
     /// A prepared statement's columns.
@@ -308,7 +338,7 @@ pub(crate) enum Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rule {
     pub(crate) action: Action,
-    /// The next phase. `Authenticate`, `Ready`, `BegunExtended`, `BeginRefused`, `BeginIgnored`,
+    /// The next phase. `Authenticate`, `Ready`, `Probed`, `StatementClosed`, `Bound`, `BegunExtended`, `BeginRefused`, `BeginIgnored`,
     /// `Executed`, `Empty`, `CopyComplete` and `Error` may choose another one.
     pub(crate) next: Phase,
 }
@@ -443,6 +473,15 @@ const fn request(phase: Phase, message: Message) -> Entry {
             Some((Action::Columns, phase))
         }
 
+        (Phase::ProbeParse, M::ParseComplete) => Some((Action::Acknowledge, Phase::ProbeBind)),
+        (Phase::ProbeBind, M::BindComplete) => Some((Action::Acknowledge, Phase::ProbeExecute)),
+        (Phase::ProbeExecute, M::DataRow) => Some((Action::Process, Phase::ProbeExecute)),
+        (Phase::ProbeExecute, M::CommandComplete) => Some((Action::Probed, Phase::Parse)),
+        (Phase::StatementClose, M::CloseComplete) => {
+            Some((Action::StatementClosed, Phase::StatementClose))
+        }
+        (Phase::ParseNamed, M::ParseComplete) => Some((Action::Named, Phase::Bind)),
+        (Phase::BindKnown, M::BindComplete) => Some((Action::Bound, Phase::Execute)),
         (Phase::Parse, M::ParseComplete) => Some((Action::Acknowledge, Phase::Bind)),
         (Phase::Bind, M::BindComplete) => Some((Action::Acknowledge, Phase::Describe)),
         (Phase::Describe | Phase::PipelinedQuery, M::RowDescription) => {
@@ -581,7 +620,16 @@ mod tests {
                 (b'E', Phase::Drain),
             ],
         ),
+        (Phase::ProbeParse, &[(b'1', Phase::ProbeBind), (b'E', Phase::Drain)]),
+        (Phase::ProbeBind, &[(b'2', Phase::ProbeExecute), (b'E', Phase::Drain)]),
+        (
+            Phase::ProbeExecute,
+            &[(b'D', Phase::ProbeExecute), (b'C', Phase::Parse), (b'E', Phase::Drain)],
+        ),
+        (Phase::StatementClose, &[(b'3', Phase::StatementClose), (b'E', Phase::Drain)]),
         (Phase::Parse, &[(b'1', Phase::Bind), (b'E', Phase::Drain)]),
+        (Phase::ParseNamed, &[(b'1', Phase::Bind), (b'E', Phase::Drain)]),
+        (Phase::BindKnown, &[(b'2', Phase::Execute), (b'E', Phase::Drain)]),
         (Phase::Bind, &[(b'2', Phase::Describe), (b'E', Phase::Drain)]),
         (
             Phase::Describe,
@@ -699,6 +747,8 @@ mod tests {
                 Phase::Authenticate | Phase::Start | Phase::Idle => {}
                 Phase::Begin | Phase::BeginReady | Phase::BeginRefused | Phase::BeginParse => {}
                 Phase::BeginBind | Phase::BeginExecute | Phase::Query | Phase::QueryRows => {}
+                Phase::ProbeParse | Phase::ProbeBind | Phase::ProbeExecute => {}
+                Phase::StatementClose | Phase::ParseNamed | Phase::BindKnown => {}
                 Phase::PipelinedQuery | Phase::Parse | Phase::Bind | Phase::Describe => {}
                 Phase::Execute | Phase::ExecuteRows => {}
                 Phase::BatchParse | Phase::BatchBind | Phase::BatchExecute => {}

@@ -1,7 +1,9 @@
 //! A scripted server's bytes, and a driver that records everything that an engine reports.
 #![allow(dead_code)]
 
-use psycoxide_proto::{Engine, Error, Event, Outcome, Request, Secret, Startup};
+use psycoxide_proto::{
+    Engine, Error, Event, Outcome, Parameters, Request, Secret, Startup, Written,
+};
 
 /// A message of the server.
 pub fn message(kind: u8, body: &[u8]) -> Vec<u8> {
@@ -300,4 +302,18 @@ pub fn boundaries(bytes: &[u8]) -> Vec<usize> {
         Some(begin)
     };
     std::iter::from_fn(|| next(&mut at)).collect()
+}
+
+/// Parameters of types that the server chooses.
+pub fn parameters(values: &[Option<(&[u8], Written)>]) -> Parameters {
+    let mut parameters = Parameters::default();
+    for value in values {
+        parameters.push(0, *value);
+    }
+    parameters
+}
+
+/// A single parameter in text.
+pub fn one(value: &[u8]) -> Parameters {
+    parameters(&[Some((value, Written::Text))])
 }

@@ -1,7 +1,12 @@
 //! A statement of a cursor, as an operation.
 
+use std::sync::Arc;
+
 use psycoxide_net::Stop;
-use psycoxide_proto::{Columns, Event, Extended, Outcome, Request, Rows, Tag};
+use psycoxide_proto::{
+    BoundStatement, Columns, Engine, Event, Extended, Outcome, PrepareWhen, Request, Rows, Tag,
+    TransactionStatus,
+};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
@@ -51,10 +56,24 @@ impl ForCursor {
     }
 }
 
+/// A run of a statement that is bound to its parameters on the server.
+pub struct Run {
+    /// The statement and its parameters.
+    pub statement: Arc<BoundStatement>,
+    /// When it gets a name.
+    pub prepare: PrepareWhen,
+    /// It may be sent while others are under way.
+    pub pipelined: bool,
+}
+
 /// Runs a statement, and gives its outcome to the cursor.
 pub struct Statement {
     sink: EagerSink,
     stage: Stage,
+    /// What runs, if it is bound on the server.
+    run: Option<Run>,
+    /// How often it may still be sent again because of the name that it had.
+    attempts: u8,
     in_transaction: bool,
     /// Why the server's COPY was refused.
     refused: Option<String>,
@@ -66,17 +85,43 @@ enum Stage {
     First(Request),
     /// The statement is described, to learn which columns can come in binary.
     Describing(Vec<u8>),
+    /// The bound statement was not sent yet.
+    Unsent,
     /// The statement runs.
     Running,
+    /// The transaction that began with it is rolled back, before it is sent again.
+    RollingBack,
 }
+
+/// How often a statement is sent again because of the name that it had: the server may have forgotten
+/// the name, and its result may have changed.
+const ATTEMPTS: u8 = 2;
 
 impl Statement {
     /// Runs `request` in a transaction: one begins if there is none, outside autocommit mode. Rows
     /// with long fields become objects while they arrive.
     pub fn new(cursor: ForCursor, request: Request) -> Self {
+        Self::at(cursor, Stage::First(request.offering(LONG_FIELD)))
+    }
+
+    /// The same for a statement that is bound on the server.
+    pub fn bound(cursor: ForCursor, run: Run) -> Self {
+        Self { run: Some(run), ..Self::at(cursor, Stage::Unsent) }
+    }
+
+    fn at(cursor: ForCursor, stage: Stage) -> Self {
         let sink = EagerSink { cursor, rows: None };
-        let stage = Stage::First(request.offering(LONG_FIELD));
-        Self { sink, stage, in_transaction: true, refused: None }
+        let attempts = ATTEMPTS;
+        Self { sink, stage, run: None, attempts, in_transaction: true, refused: None }
+    }
+
+    /// Makes a bound statement as it was before its launch. Returns whether it is one.
+    pub fn rewind(&mut self) -> bool {
+        if self.run.is_some() {
+            self.stage = Stage::Unsent;
+            self.sink.rows = None;
+        }
+        self.run.is_some()
     }
 
     /// Makes it as it was before its launch, with `request`.
@@ -87,14 +132,39 @@ impl Statement {
 
     /// The same for a statement whose columns are to come in binary if they can.
     pub fn in_binary(cursor: ForCursor, sql: Vec<u8>) -> Self {
-        let sink = EagerSink { cursor, rows: None };
-        Self { sink, stage: Stage::Describing(sql), in_transaction: true, refused: None }
+        Self::at(cursor, Stage::Describing(sql))
     }
 
     /// Runs a command about a cursor of the server, in a transaction or not.
     pub fn about_named(cursor: ForCursor, request: Request, in_transaction: bool) -> Self {
-        let sink = EagerSink { cursor, rows: None };
-        Self { sink, stage: Stage::First(request), in_transaction, refused: None }
+        Self { in_transaction, ..Self::at(cursor, Stage::First(request)) }
+    }
+
+    /// The request for a bound statement.
+    fn bound_request(&self, context: OperationContext<'_, '_>) -> PyResult<Request> {
+        let Some(Run { statement, prepare, pipelined }) = &self.run else {
+            return Err(error::internal("a statement without parameters"));
+        };
+        let request = Request::bound(Arc::clone(statement), *prepare, None).offering(LONG_FIELD);
+        let _ = context;
+        Ok(if *pipelined { request.pipelined() } else { request })
+    }
+
+    /// What follows if the name that the statement had is to blame for an error, and nothing of the
+    /// transaction is lost by another attempt.
+    #[cold]
+    fn again(&mut self, context: OperationContext<'_, '_>, outcome: &Outcome) -> Option<Next<()>> {
+        self.attempts = self.attempts.checked_sub(1)?;
+        match context.session.ask(Engine::transaction_status)? {
+            TransactionStatus::Idle => self.rewind().then_some(Next::Again),
+            _ if outcome.begun => {
+                let connection = context.connection.get();
+                let rollback = connection.state(context.py()).end("ROLLBACK")?;
+                self.stage = Stage::RollingBack;
+                Some(Next::Send(Request::query(rollback)))
+            }
+            _ => None,
+        }
     }
 
     fn send<T>(&self, request: Request) -> Next<T> {
@@ -109,7 +179,7 @@ impl Operation for Statement {
     type Output = ();
 
     #[inline]
-    fn launch(&mut self, _context: OperationContext<'_, '_>) -> PyResult<Next<()>> {
+    fn launch(&mut self, context: OperationContext<'_, '_>) -> PyResult<Next<()>> {
         let request = match std::mem::replace(&mut self.stage, Stage::Running) {
             Stage::Describing(sql) => {
                 let describe = Request::prepare(Vec::new(), sql.clone(), Vec::new());
@@ -117,7 +187,10 @@ impl Operation for Statement {
                 describe
             }
             Stage::First(request) => request,
-            Stage::Running => return Err(error::internal("a statement that was launched twice")),
+            Stage::Unsent => self.bound_request(context)?,
+            Stage::Running | Stage::RollingBack => {
+                return Err(error::internal("a statement that was launched twice"));
+            }
         };
         Ok(self.send(request))
     }
@@ -139,7 +212,16 @@ impl Operation for Statement {
             cursor.get().state(context.py()).fetched.statusmessage = Some(Tag::new());
             return Err(error::programming(text));
         }
+        if outcome.again
+            && let Some(next) = self.again(context, &outcome)
+        {
+            return Ok(next);
+        }
         match std::mem::replace(&mut self.stage, Stage::Running) {
+            Stage::RollingBack if outcome.error.is_none() => {
+                self.rewind();
+                Ok(Next::Again)
+            }
             Stage::Describing(sql) if outcome.error.is_none() => {
                 let request = choose_formats(context, &cursor, sql, outcome)?;
                 Ok(self.send(request.offering(LONG_FIELD)))

@@ -31,6 +31,8 @@ pub enum Next<T> {
     /// Give the caller this, and keep the place on the connection until the next call:
     /// [`Operation::resume`].
     Pause(T),
+    /// Launch it again: nothing is left of it on the server.
+    Again,
     /// Give up because of this exception: the server is told to cancel, and the rest of its reply
     /// is read. Then [`Operation::failed`] is called.
     GiveUp(PyErr),
@@ -46,6 +48,7 @@ impl<T> Next<T> {
             Self::SendInTransaction(request) => Next::SendInTransaction(request),
             Self::SendTogether(requests) => Next::SendTogether(requests),
             Self::Resume => Next::Resume,
+            Self::Again => Next::Again,
             Self::Pause(output) => Next::Pause(change(output)),
             Self::GiveUp(raised) => Next::GiveUp(raised),
             Self::Done(output) => Next::Done(change(output)),
@@ -183,6 +186,8 @@ pub enum Step<T> {
     Wait(Option<Request>),
     /// Send several requests, by [`Running::start_step`], and wait for the session's next stop.
     WaitForAll(Vec<Request>),
+    /// Launch the operation again, when its turn comes.
+    Again,
     /// Cancel the operation on the server, and read the rest of its reply.
     GiveUp(PyErr),
     /// Return the operation's output: it is complete, or it [pauses](Running::pauses).
@@ -278,6 +283,7 @@ impl<O: Operation + ?Sized> Running<O> {
                 Step::WaitForAll(first.into_iter().chain(requests).collect())
             }
             Next::Resume => Step::Wait(None),
+            Next::Again => Step::Again,
             Next::Pause(output) => {
                 self.pauses = true;
                 Step::Done(output)

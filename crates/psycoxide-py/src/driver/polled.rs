@@ -30,6 +30,7 @@ pub fn launch(
     match running.start_step(context, step)? {
         Step::Wait(_) | Step::WaitForAll(_) => {}
         Step::GiveUp(raised) => return Err(raised),
+        Step::Again => return Err(error::internal("an operation that cannot be launched")),
         Step::Done(()) => return Ok(()),
     }
     context.session.begin_polled();
@@ -95,8 +96,12 @@ pub fn poll(connection: &Bound<'_, Connection>, session: &Session) -> PyResult<i
         if ended && !session.end_polled() {
             return Err(error::timed_out());
         }
-        let step = running.land(context, stop)?;
+        let step = match running.land(context, stop)? {
+            Step::Again => running.launch(context)?,
+            step => step,
+        };
         match running.start_step(context, step)? {
+            Step::Again => return Err(error::internal("an operation that cannot be launched")),
             Step::Wait(_) | Step::WaitForAll(_) => {
                 this.set_running(py, running);
                 if ended {

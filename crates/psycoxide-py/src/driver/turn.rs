@@ -210,6 +210,7 @@ impl<'a, 'py> TurnGuard<'a, 'py> {
                     running.land(self.context, stop)?
                 }
                 step @ Step::WaitForAll(_) => running.start_step(self.context, step)?,
+                Step::Again => running.launch(self.context)?,
                 Step::GiveUp(raised) => {
                     let outcome = blocking::give_up(self.context);
                     return Err(running.operation.failed(self.context, raised, outcome));

@@ -193,6 +193,7 @@ impl LoopDriver {
             let begun = match step.and_then(|step| running.start_step(context, step)) {
                 Ok(Step::Wait(_) | Step::WaitForAll(_)) => Ok(()),
                 Ok(Step::GiveUp(raised)) | Err(raised) => Err(raised),
+                Ok(Step::Again) => Err(error::internal("an operation that cannot be launched")),
                 Ok(Step::Done(reply)) => {
                     let entry = this.state(py).queue.remove_launched(number);
                     answer(py, entry, Ok(reply));

@@ -197,20 +197,22 @@ impl LoopDriver {
         let number = entry.number;
         let goes_on = if !entry.is_wanted() && !entry.options.shielded {
             Self::land_unwanted(context, &mut entry, &mut running, stop)
-        } else if entry.exposed
-            && is_hit(session, &stop)
-            && running.operation.prepare_again(context)
-        {
-            // Nothing of it is left on the server.
-            entry.exposed = false;
-            entry.running = Some(running);
-            let mut state = this.state(py);
-            state.landing = false;
-            state.queue.push_again(entry);
-            drop(state);
-            return Self::after_landing(slf, false);
         } else {
-            let step = running.land(context, Ok(stop));
+            let is_hit = entry.exposed && is_hit(session, &stop);
+            let step = match is_hit && running.operation.prepare_again(context) {
+                true => Ok(Step::Again),
+                false => running.land(context, Ok(stop)),
+            };
+            if matches!(step, Ok(Step::Again)) {
+                // Nothing of it is left on the server.
+                entry.exposed = false;
+                entry.running = Some(running);
+                let mut state = this.state(py);
+                state.landing = false;
+                state.queue.push_again(entry);
+                drop(state);
+                return Self::after_landing(slf, false);
+            }
             Self::follow(context, &mut entry, &mut running, step, done)
         };
         this.state(py).landing = false;
@@ -243,7 +245,7 @@ impl LoopDriver {
         let py = context.py();
         let ended = done && !running.has_more_to_come();
         match step.and_then(|step| running.start_step(context, step)) {
-            Ok(Step::Wait(_) | Step::WaitForAll(_)) => true,
+            Ok(Step::Wait(_) | Step::WaitForAll(_) | Step::Again) => true,
             Ok(Step::Done(reply)) => {
                 // If the operation neither ends nor pauses, it has what its caller wanted: the rest
                 // of the answer is dropped.
