@@ -928,6 +928,7 @@ class PipelineGroup:
 # Methods that run something return its result, or an awaitable of it.
 @final
 class Channel:
+    binds: bool
     timeout: float | None
     def __new__(cls, asynchronous: bool, cancel_timeout: float) -> Self: ...
     @property
@@ -949,6 +950,7 @@ class Channel:
         self, cursor: _Cursor, statement: OwnQuery, params: Vars, timeout: float | None, /
     ) -> CopyPlace: ...
     def cursor(self) -> _Cursor: ...
+    def describe(self, cursor: _Cursor, query: OwnQuery, timeout: float | None, /) -> Any: ...
     def disown_group(self, block: object, /) -> None: ...
     def end_transaction(self, commits: bool, timeout: float | None, /) -> Any: ...
     def enter_transaction(
@@ -961,7 +963,14 @@ class Channel:
         /,
     ) -> Any: ...
     def execute(
-        self, cursor: _Cursor, query: OwnQuery, params: Vars, timeout: float | None, /
+        self,
+        cursor: _Cursor,
+        query: OwnQuery,
+        params: Vars,
+        timeout: float | None,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+        /,
     ) -> Any: ...
     def executemany(
         self,
@@ -974,12 +983,34 @@ class Channel:
         /,
     ) -> Any: ...
     def fetch(
-        self, query: OwnQuery, params: Vars, row_factory: object, timeout: float | None, /
+        self,
+        query: OwnQuery,
+        params: Vars,
+        row_factory: object,
+        timeout: float | None,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+        /,
     ) -> Any: ...
     def fetchrow(
-        self, query: OwnQuery, params: Vars, row_factory: object, timeout: float | None, /
+        self,
+        query: OwnQuery,
+        params: Vars,
+        row_factory: object,
+        timeout: float | None,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+        /,
     ) -> Any: ...
-    def fetchval(self, query: OwnQuery, params: Vars, timeout: float | None, /) -> Any: ...
+    def fetchval(
+        self,
+        query: OwnQuery,
+        params: Vars,
+        timeout: float | None,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+        /,
+    ) -> Any: ...
     def leave_transaction(self, commits: bool, detached: bool, /) -> Any: ...
     def own(self, block: object, /) -> None: ...
     def ping(self, timeout: float | None) -> Any: ...
@@ -990,9 +1021,12 @@ class Channel:
         params: Vars,
         want: str | None,
         row_factory: object,
+        prepare: bool | None = None,
         /,
     ) -> PipelineStatement: ...
+    def prepared_statements(self) -> tuple[int, bool | None]: ...
     def read(self, cursor: _Cursor, count: int, row_factory: object, /) -> Any: ...
+    def set_statement_settings(self, threshold: int | None, max: int, /) -> None: ...
     def standing(self) -> int: ...
     def start_part(
         self,
@@ -1006,6 +1040,7 @@ class Channel:
         /,
     ) -> Any: ...
     def statement_done(self, statement: PipelineStatement, /) -> Any: ...
+    def statement_settings(self) -> tuple[int | None, int]: ...
     def statement_result(self, statement: PipelineStatement, /) -> Any: ...
     def stream(
         self,
@@ -1014,6 +1049,8 @@ class Channel:
         params: Vars,
         row_factory: object,
         timeout: float | None,
+        prepare: bool | None = None,
+        binary: bool | None = None,
         /,
     ) -> Any: ...
     @staticmethod

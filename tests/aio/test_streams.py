@@ -71,7 +71,7 @@ async def test_a_cursor_describes_its_stream(aconn):
             assert [column.name for column in cursor.description] == ["g", "?column?"]
         assert cursor.rowcount == 3
         assert cursor.statusmessage == "SELECT 3"
-        assert cursor.query == SERIES.replace("%s", "3").encode()
+        assert cursor.query == SERIES.replace("%s", "$1").encode()
         await cursor.execute("SELECT 5")
         assert await cursor.fetchone() == (5,)
 

@@ -72,7 +72,7 @@ def test_a_cursor_describes_its_stream(conn):
             assert [column.name for column in cursor.description] == ["g", "?column?"]
         assert cursor.rowcount == 3
         assert cursor.statusmessage == "SELECT 3"
-        assert cursor.query == SERIES.replace("%s", "3").encode()
+        assert cursor.query == SERIES.replace("%s", "$1").encode()
         cursor.execute("SELECT 5")
         assert cursor.fetchone() == (5,)
 

@@ -52,6 +52,7 @@ from psycoxide.aio.listener import AsyncListener
 from psycoxide.aio.pipeline import AsyncPipeline, AsyncPipelineResult
 from psycoxide.aio.pool.null import AsyncNullConnectionPool
 from psycoxide.aio.pool.pool import AsyncConnectionPool
+from psycoxide.aio.prepared import AsyncPreparedStatement
 from psycoxide.aio.retrying import AsyncAttempt, AsyncAttemptTransaction, AsyncRetrying
 from psycoxide.aio.stream import AsyncStream
 from psycoxide.aio.transaction import AsyncTransaction
@@ -78,6 +79,7 @@ __all__ = [
     "AsyncNullConnectionPool",
     "AsyncPipeline",
     "AsyncPipelineResult",
+    "AsyncPreparedStatement",
     "AsyncRetrying",
     "AsyncStream",
     "AsyncTransaction",

@@ -86,13 +86,19 @@ class AsyncCursor(Generic[_Row]):
     # ---- queries --------------------------------------------------------------------------------
 
     async def execute(
-        self, query: Query, params: Vars = None, *, timeout: float | None = None
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        timeout: float | None = None,
+        prepare: bool | None = None,
+        binary: bool | None = None,
     ) -> Self:
         """Run a query, and return the cursor itself. See `AsyncConnection.execute()`."""
         if self._native.closed and not self._channel.closed:
             raise InterfaceError("the cursor is closed")
         self._maker = None
-        await self._channel.execute(self._native, query, params, timeout)
+        await self._channel.execute(self._native, query, params, timeout, prepare, binary)
         return self
 
     async def executemany(
@@ -148,11 +154,18 @@ class AsyncCursor(Generic[_Row]):
         await channel.executemany(self._native, query, items, returning, rowcount, timeout)
 
     def stream(
-        self, query: Query, params: Vars = None, *, timeout: float | None = None
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        timeout: float | None = None,
+        prepare: bool | None = None,
+        binary: bool | None = None,
     ) -> AsyncStream[_Row]:
         """Iterate over the rows of a query while they arrive. See `AsyncConnection.stream()`."""
         self._maker = None
-        rows = self._channel.stream(self._native, query, params, self._row_factory, timeout)
+        native, factory = self._native, self._row_factory
+        rows = self._channel.stream(native, query, params, factory, timeout, prepare, binary)
         return AsyncStream(rows)
 
     def copy(

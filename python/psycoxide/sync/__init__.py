@@ -45,6 +45,7 @@ from psycoxide.sync.listener import Listener
 from psycoxide.sync.pipeline import Pipeline, PipelineResult
 from psycoxide.sync.pool.null import NullConnectionPool
 from psycoxide.sync.pool.pool import ConnectionPool
+from psycoxide.sync.prepared import PreparedStatement
 from psycoxide.sync.retrying import Attempt, AttemptTransaction, Retrying
 from psycoxide.sync.stream import Stream
 from psycoxide.sync.transaction import Transaction
@@ -68,6 +69,7 @@ __all__ = [
     "PipelineResult",
     "PoolClosed",
     "PoolTimeout",
+    "PreparedStatement",
     "Record",
     "Retrying",
     "Rollback",

@@ -8,16 +8,14 @@ import warnings
 from collections import deque
 from collections.abc import Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, overload
 
 from psycoxide._exceptions import InterfaceError
 from psycoxide._psycopg import Channel
 from psycoxide.rows import TupleRow, tuple_row
-from psycoxide.sync.copy import Copy
-from psycoxide.sync.cursor import Cursor
 from psycoxide.sync.pipeline import Pipeline
+from psycoxide.sync.queries import Queries
 from psycoxide.sync.retrying import Retrying
-from psycoxide.sync.stream import Stream
 from psycoxide.sync.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -25,10 +23,8 @@ if TYPE_CHECKING:
 
     from psycoxide._pooling.member import Member
     from psycoxide._retrying import RetryingOptions
-    from psycoxide._types import OwnQuery as Query, Vars
     from psycoxide.extensions import ConnectionInfo, Notify, Xid
     from psycoxide.rows import RowFactory
-    from psycoxide.sync.cursor import Items
     from psycoxide.sync.pool.pool import ConnectionPool
 
 
@@ -40,11 +36,36 @@ TRANSACTION_STATUS_IDLE = 0
 TRANSACTION_STATUS_INTRANS = 2
 TRANSACTION_STATUS_INERROR = 3
 
+# Where parameters are bound: on the server, or merged into the text of the query.
+Binding: TypeAlias = Literal["server", "client"]
+
+# How often a statement runs before it is prepared, and how many statements are prepared at most.
+PREPARE_THRESHOLD = 5
+PREPARED_MAX = 100
+
+# The options of a connection that are not those of its server.
+OWN_OPTIONS = (
+    "row_factory",
+    "autocommit",
+    "binding",
+    "prepare_threshold",
+    "prepared_max",
+    "command_timeout",
+    "cancel_timeout",
+)
+
 # What is left of a statement whose caller is gone may take this many seconds.
 CANCEL_TIMEOUT = 5.0
 
 
-class Connection(Generic[_Row]):
+def binds(binding: str) -> bool:
+    """Whether parameters are bound on the server. Raises ValueError for an unknown place."""
+    if binding not in ("server", "client"):
+        raise ValueError(f'binding is "server" or "client": got {binding!r}')
+    return binding == "server"
+
+
+class Connection(Queries[_Row]):
     """A session with a PostgreSQL server, made by `connect()`.
 
     It may be used by several threads at once: statements are sent without waiting for each other,
@@ -67,26 +88,29 @@ class Connection(Generic[_Row]):
         *,
         row_factory: RowFactory[_Row] = tuple_row,  # type: ignore[assignment]
         autocommit: bool = True,
+        binding: Binding = "server",
+        prepare_threshold: int | None = PREPARE_THRESHOLD,
+        prepared_max: int = PREPARED_MAX,
         command_timeout: float | None = None,
         cancel_timeout: float = CANCEL_TIMEOUT,
     ) -> None:
         self._channel = Channel(False, cancel_timeout)
         self._channel.timeout = command_timeout
+        self._channel.binds = binds(binding)
+        self._prepared = (prepare_threshold, prepared_max)
         self._native = self._channel.connection
         self._autocommit = autocommit
         self._savepoints = 0
         self._opened = False
         # How it was opened, so that another one like it can be.
         self._origin: tuple[str, dict[str, Any]] = ("", {})
-        # Whether rows were given to the program while they arrived.
         self._gave_out = False
         self.row_factory = row_factory
 
     @classmethod
     def connect(cls, conninfo: str = "", **options: Any) -> Self:
         """Opens a connection: takes what `connect()` of the module takes."""
-        names = ("row_factory", "autocommit", "command_timeout", "cancel_timeout")
-        own = {name: options.pop(name) for name in names if name in options}
+        own = {name: options.pop(name) for name in OWN_OPTIONS if name in options}
         timeout = options.pop("timeout", None)
         return cls(**own)._open(conninfo, options, timeout)
 
@@ -94,182 +118,18 @@ class Connection(Generic[_Row]):
         self._origin = (conninfo, dict(options))
         self._channel.connect(conninfo, options, timeout)
         self._native.autocommit = self._autocommit
+        self._channel.set_statement_settings(*self._prepared)
         self._native.notifies = deque()
         self._opened = True
+        return self
+
+    def _own_connection(self) -> Self:
         return self
 
     def _another(self, timeout: float | None) -> Connection[Any]:
         """Open another connection to where this one leads."""
         conninfo, options = self._origin
         return Connection.connect(conninfo, timeout=timeout, **options)
-
-    # ---- statements -----------------------------------------------------------------------------
-
-    def execute(
-        self, query: Query, params: Vars = None, *, timeout: float | None = None
-    ) -> Cursor[_Row]:
-        """Run a query, and return a cursor with its result.
-
-        `%s` or `%(name)s` in the query stand for the values of `params`, a sequence or a mapping.
-        Without `params` the text is sent as it is, and may hold several statements.
-
-        Raises the server's errors as exceptions of `psycoxide.errors`; OperationTimeout after
-        `timeout` seconds; InterfaceError if the connection is closed.
-        """
-        cursor: Cursor[_Row] = Cursor(self, row_factory=self.row_factory)
-        return cursor.execute(query, params, timeout=timeout)
-
-    def executemany(
-        self,
-        query: Query,
-        params_seq: Items,
-        *,
-        returning: bool = False,
-        timeout: float | None = None,
-    ) -> Cursor[_Row]:
-        """Run a query once for each of many parameters, all of them or none.
-
-        `params_seq` is an iterable, or an asynchronous one, of what `execute()` takes as `params`.
-        They are sent many at a time; a plain `INSERT ... VALUES (%s, ...)` is parsed once. Outside
-        a transaction, in autocommit mode, all is one transaction.
-
-        Returns a cursor. Its `rowcount` is the sum of all row counts. The rows that the statements
-        return, by RETURNING for example, are dropped, unless `returning` is true: then the cursor
-        has them, in order.
-
-        Raises what `execute()` raises.
-        """
-        cursor: Cursor[_Row] = Cursor(self, row_factory=self.row_factory)
-        return cursor.executemany(query, params_seq, returning=returning, timeout=timeout)
-
-    @overload
-    def fetch(
-        self, query: Query, params: Vars = None, *, timeout: float | None = None
-    ) -> list[_Row]: ...
-    @overload
-    def fetch(
-        self,
-        query: Query,
-        params: Vars = None,
-        *,
-        row_factory: RowFactory[_R],
-        timeout: float | None = None,
-    ) -> list[_R]: ...
-    def fetch(
-        self,
-        query: Query,
-        params: Vars = None,
-        *,
-        row_factory: RowFactory[Any] | None = None,
-        timeout: float | None = None,
-    ) -> list[Any]:
-        """Run a query and return all of its rows; none if it returns no table.
-
-        `row_factory` makes the rows of this call. Raises what `execute()` raises.
-        """
-        factory = self.row_factory if row_factory is None else row_factory
-        rows: list[Any] = self._channel.fetch(query, params, factory, timeout)
-        return rows
-
-    @overload
-    def fetchrow(
-        self, query: Query, params: Vars = None, *, timeout: float | None = None
-    ) -> _Row | None: ...
-    @overload
-    def fetchrow(
-        self,
-        query: Query,
-        params: Vars = None,
-        *,
-        row_factory: RowFactory[_R],
-        timeout: float | None = None,
-    ) -> _R | None: ...
-    def fetchrow(
-        self,
-        query: Query,
-        params: Vars = None,
-        *,
-        row_factory: RowFactory[Any] | None = None,
-        timeout: float | None = None,
-    ) -> Any:
-        """Run a query and return its first row, None if there is none.
-
-        Raises what `execute()` raises.
-        """
-        factory = self.row_factory if row_factory is None else row_factory
-        return self._channel.fetchrow(query, params, factory, timeout)
-
-    def fetchval(self, query: Query, params: Vars = None, *, timeout: float | None = None) -> Any:
-        """Run a query and return the first value of its first row, None if there is none.
-
-        Raises what `execute()` raises.
-        """
-        return self._channel.fetchval(query, params, timeout)
-
-    @overload
-    def stream(
-        self, query: Query, params: Vars = None, *, timeout: float | None = None
-    ) -> Stream[_Row]: ...
-    @overload
-    def stream(
-        self,
-        query: Query,
-        params: Vars = None,
-        *,
-        row_factory: RowFactory[_R],
-        timeout: float | None = None,
-    ) -> Stream[_R]: ...
-    def stream(
-        self,
-        query: Query,
-        params: Vars = None,
-        *,
-        row_factory: RowFactory[Any] | None = None,
-        timeout: float | None = None,
-    ) -> Stream[Any]:
-        """Iterate over the rows of a query while they arrive: `for row in conn.stream(...)`.
-
-        Memory stays constant: no more is read from the server while the loop is busy with the rows
-        that have arrived. There is neither a cursor on the server nor a transaction. The query runs
-        when the first row is asked for, and is one statement.
-
-        Other calls on the connection wait until the stream has ended; the thread that reads it gets
-        ProgrammingError from them. Leaving the loop early cancels the query on the server; within a
-        transaction that makes the transaction fail, unless all rows had been sent by then. If an
-        exception may leave the loop, `with conn.stream(...) as rows:` ends the stream at
-        once; otherwise it ends when its last reference goes.
-
-        `row_factory` makes the rows. `timeout` is how many seconds each wait for more rows may
-        take. Raises what `execute()` raises, perhaps after some rows.
-        """
-        factory = self.row_factory if row_factory is None else row_factory
-        cursor = self._channel.cursor()
-        self._gave_out = True
-        return Stream(self._channel.stream(cursor, query, params, factory, timeout))
-
-    def copy(self, statement: Query, params: Vars = None, *, timeout: float | None = None) -> Copy:
-        """Copy data to or from a table: `with conn.copy("COPY item FROM STDIN") as copy:`.
-
-        `copy.write_row((1, "tea"))`, `write_rows()` and `write()` send data,
-        `for row in copy.rows()` and `for block in copy` receive them. The server has
-        the rows once the block has ended; an exception that leaves the block makes the COPY fail.
-
-        Other calls on the connection wait until the block has ended; the thread in the block gets
-        ProgrammingError from them. `timeout` is how many seconds each wait for the server may
-        take. The server's errors are raised by the block's beginning or end, or by a call in it;
-        ProgrammingError if the statement is not a COPY FROM STDIN or a COPY TO STDOUT.
-        """
-        cursor = self._channel.cursor()
-        return Copy(self, cursor, self._channel.copy(cursor, statement, params, timeout))
-
-    @overload
-    def cursor(self) -> Cursor[_Row]: ...
-    @overload
-    def cursor(self, *, row_factory: RowFactory[_R]) -> Cursor[_R]: ...
-    def cursor(self, *, row_factory: RowFactory[Any] | None = None) -> Cursor[Any]:
-        """Return a new cursor. `row_factory` makes its rows."""
-        factory = self.row_factory if row_factory is None else row_factory
-        return Cursor(self, row_factory=factory)
 
     # ---- transactions ---------------------------------------------------------------------------
 
@@ -449,6 +309,39 @@ class Connection(Generic[_Row]):
                 return
             self._channel.wait_for_messages(left)
 
+    # ---- prepared statements --------------------------------------------------------------------
+
+    @property
+    def prepare_threshold(self) -> int | None:
+        """How often a query runs before it is prepared; None if none is by itself."""
+        return self._channel.statement_settings()[0]
+
+    @prepare_threshold.setter
+    def prepare_threshold(self, value: int | None) -> None:
+        self._channel.set_statement_settings(value, self.prepared_max)
+
+    @property
+    def prepared_max(self) -> int:
+        """How many queries are prepared at a time; 0 for none."""
+        return self._channel.statement_settings()[1]
+
+    @prepared_max.setter
+    def prepared_max(self, value: int) -> None:
+        self._channel.set_statement_settings(self.prepare_threshold, value)
+
+    @property
+    def prepared(self) -> int:
+        """How many queries are prepared on the server now."""
+        return self._channel.prepared_statements()[0]
+
+    @property
+    def prepares(self) -> bool | None:
+        """Whether queries can be prepared; None as long as that is not known.
+
+        False behind a pooler that may give each transaction another server.
+        """
+        return self._channel.prepared_statements()[1]
+
     # ---- the session ----------------------------------------------------------------------------
 
     @property
@@ -561,6 +454,9 @@ def connect(
     *,
     row_factory: RowFactory[_R],
     autocommit: bool = True,
+    binding: Binding = "server",
+    prepare_threshold: int | None = PREPARE_THRESHOLD,
+    prepared_max: int = PREPARED_MAX,
     timeout: float | None = None,
     command_timeout: float | None = None,
     cancel_timeout: float = CANCEL_TIMEOUT,
@@ -571,6 +467,9 @@ def connect(
     conninfo: str = "",
     *,
     autocommit: bool = True,
+    binding: Binding = "server",
+    prepare_threshold: int | None = PREPARE_THRESHOLD,
+    prepared_max: int = PREPARED_MAX,
     timeout: float | None = None,
     command_timeout: float | None = None,
     cancel_timeout: float = CANCEL_TIMEOUT,
@@ -581,6 +480,9 @@ def connect(
     *,
     row_factory: RowFactory[Any] = tuple_row,
     autocommit: bool = True,
+    binding: Binding = "server",
+    prepare_threshold: int | None = PREPARE_THRESHOLD,
+    prepared_max: int = PREPARED_MAX,
     timeout: float | None = None,
     command_timeout: float | None = None,
     cancel_timeout: float = CANCEL_TIMEOUT,
@@ -599,11 +501,18 @@ def connect(
     `cancel_timeout` is how many seconds the server may take to end a statement whose caller is
     gone, before the connection is closed.
 
+    `binding` "server" sends the parameters of a query apart from its text; "client" merges them
+    into it, as psycopg2 does. A query is prepared when it has run `prepare_threshold` times, never
+    if that is None; up to `prepared_max` queries are prepared at a time.
+
     Raises OperationalError if it cannot connect, ProgrammingError if an option is not valid.
     """
     conn: Connection[Any] = Connection(
         row_factory=row_factory,
         autocommit=autocommit,
+        binding=binding,
+        prepare_threshold=prepare_threshold,
+        prepared_max=prepared_max,
         command_timeout=command_timeout,
         cancel_timeout=cancel_timeout,
     )

@@ -67,12 +67,20 @@ class Cursor(Generic[_Row]):
 
     # ---- queries --------------------------------------------------------------------------------
 
-    def execute(self, query: Query, params: Vars = None, *, timeout: float | None = None) -> Self:
+    def execute(
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        timeout: float | None = None,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+    ) -> Self:
         """Run a query, and return the cursor itself. See `Connection.execute()`."""
         if self._native.closed and not self._channel.closed:
             raise InterfaceError("the cursor is closed")
         self._maker = None
-        self._channel.execute(self._native, query, params, timeout)
+        self._channel.execute(self._native, query, params, timeout, prepare, binary)
         return self
 
     def executemany(
@@ -128,11 +136,18 @@ class Cursor(Generic[_Row]):
         channel.executemany(self._native, query, items, returning, rowcount, timeout)
 
     def stream(
-        self, query: Query, params: Vars = None, *, timeout: float | None = None
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        timeout: float | None = None,
+        prepare: bool | None = None,
+        binary: bool | None = None,
     ) -> Stream[_Row]:
         """Iterate over the rows of a query while they arrive. See `Connection.stream()`."""
         self._maker = None
-        rows = self._channel.stream(self._native, query, params, self._row_factory, timeout)
+        native, factory = self._native, self._row_factory
+        rows = self._channel.stream(native, query, params, factory, timeout, prepare, binary)
         return Stream(rows)
 
     def copy(self, statement: Query, params: Vars = None, *, timeout: float | None = None) -> Copy:

@@ -39,6 +39,24 @@ impl Report {
         }
     }
 
+    /// Adds a hint, behind the server's own if there is one.
+    pub fn add_hint(&mut self, hint: &str) {
+        let mut fields = Vec::with_capacity(self.fields.len() + hint.len() + 3);
+        for (code, text) in self.iter().filter(|(code, _)| *code != b'H') {
+            fields.push(code);
+            fields.extend_from_slice(text);
+            fields.push(0);
+        }
+        fields.push(b'H');
+        if let Some(own) = self.field(b'H') {
+            fields.extend_from_slice(own);
+            fields.push(b' ');
+        }
+        fields.extend(hint.bytes().filter(|byte| *byte != 0));
+        fields.push(0);
+        self.fields = fields;
+    }
+
     /// The text of the first field with this code.
     pub fn field(&self, code: u8) -> Option<&[u8]> {
         self.iter().find(|(other, _)| *other == code).map(|(_, text)| text)

@@ -81,6 +81,11 @@ impl Parameters {
         self.binary.len()
     }
 
+    /// How many bytes they take.
+    pub(crate) fn size(&self) -> usize {
+        self.values.len()
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.binary.is_empty()

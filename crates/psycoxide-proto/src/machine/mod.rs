@@ -117,6 +117,12 @@ impl Engine {
         self.talk.session.pipelines()
     }
 
+    /// Whether the peer takes requests by the extended query protocol, as far as its reports and its
+    /// answers tell.
+    pub fn takes_extended(&self) -> bool {
+        self.talk.session.takes_extended()
+    }
+
     /// Whether the names of statements last on this connection ([`Request::bound`]); `None` as long as
     /// nothing is known. Behind a pooler that gives each transaction another server they do not.
     pub fn statement_names_last(&self) -> Option<bool> {

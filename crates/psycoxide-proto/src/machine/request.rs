@@ -75,6 +75,11 @@ impl BoundStatement {
         &self.key.sql
     }
 
+    /// How many bytes its text and its parameters take, about.
+    pub fn size(&self) -> usize {
+        self.key.sql.len() + self.parameters.size()
+    }
+
     /// The types of its parameters.
     pub fn types(&self) -> &[u32] {
         &self.key.types

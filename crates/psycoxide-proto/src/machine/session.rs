@@ -127,6 +127,11 @@ impl SessionState {
         self.extended == Some(true) && self.peer == Some(PeerKind::PostgreSql14)
     }
 
+    /// Whether the peer takes requests by the extended query protocol, as far as is known.
+    pub(crate) fn takes_extended(&self) -> bool {
+        self.extended.unwrap_or(self.peer >= Some(PeerKind::PostgreSql))
+    }
+
     /// Judges the peer by its reports up to the first ReadyForQuery. A pooler may relay more of
     /// them later.
     pub(crate) fn settle(&mut self) {

@@ -7,6 +7,7 @@
 //! to the built-in one. The registry is consulted anew for each statement, so that what a user
 //! registers takes effect at once.
 
+mod bind;
 mod binder;
 mod class;
 mod context;
@@ -25,6 +26,7 @@ use pyo3::prelude::*;
 #[allow(unused_imports, reason = "binding on the server is their user")]
 pub use self::dump::{Dumped, Dumper};
 pub use self::{
+    bind::{BoundQuery, Labels, bind_query, numbered_query},
     binder::{Binder, numbered},
     class::{Binary, List, QuotedString, SqlIn},
     context::{AdaptContext, AdapterConnection},

@@ -1,8 +1,10 @@
 //! Parsed queries, and a small cache of those that were used last.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use psycoxide_sql::lex::Syntax;
+use psycoxide_sql::numbered::Numbered;
 use psycoxide_sql::template::Template;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -20,9 +22,18 @@ const LONGEST_CACHED: usize = 16 * 1024;
 /// A query split at its placeholders, with their names as Python strings.
 pub struct ParsedQuery {
     pub template: Template,
-    query: Vec<u8>,
+    query: Arc<[u8]>,
     encoding: ClientEncoding,
     names: Vec<Py<PyString>>,
+    /// With numbers for its placeholders, once it was to be bound on the server.
+    numbered: OnceLock<NumberedQuery>,
+}
+
+/// The numbered form of a query.
+struct NumberedQuery {
+    form: Numbered,
+    /// Its text, if all placeholders are bound.
+    bound_text: Option<Arc<[u8]>>,
 }
 
 impl ParsedQuery {
@@ -45,6 +56,24 @@ impl ParsedQuery {
         Ok(parsed)
     }
 
+    /// The same with its numbered form for a session that reads SQL in this way.
+    pub fn of_numbered(
+        py: Python<'_>,
+        query: &[u8],
+        encoding: ClientEncoding,
+        syntax: Syntax,
+    ) -> PyResult<Arc<ParsedQuery>> {
+        let parsed = ParsedQuery::of(py, query, encoding)?;
+        let numbered = parsed.numbered.get_or_init(|| NumberedQuery::of(&parsed, syntax));
+        if numbered.form.suits(syntax.strings) {
+            return Ok(parsed);
+        }
+        // Another session, which reads backslashes in another way, has come first.
+        let own = ParsedQuery::new(py, query, encoding)?;
+        let _ = own.numbered.set(NumberedQuery::of(&own, syntax));
+        Ok(Arc::new(own))
+    }
+
     fn new(py: Python<'_>, query: &[u8], encoding: ClientEncoding) -> PyResult<Self> {
         let template = Template::parse(query);
         // Not interned: a program that makes up names would have Python keep them for ever.
@@ -54,7 +83,7 @@ impl ParsedQuery {
             .map(|range| encoding.decode(py, query.get(range.clone()).unwrap_or_default()))
             .map(|name| name.map(Bound::unbind))
             .collect::<PyResult<_>>()?;
-        Ok(Self { template, query: query.to_vec(), encoding, names })
+        Ok(Self { template, query: query.into(), encoding, names, numbered: OnceLock::new() })
     }
 
     /// The whole query.
@@ -62,9 +91,32 @@ impl ParsedQuery {
         &self.query
     }
 
+    /// The whole query, to be kept.
+    pub fn shared_query(&self) -> Arc<[u8]> {
+        Arc::clone(&self.query)
+    }
+
+    /// Its numbered form, if it was [made](ParsedQuery::of_numbered).
+    pub fn numbered(&self) -> Option<&Numbered> {
+        self.numbered.get().map(|numbered| &numbered.form)
+    }
+
+    /// The text of its numbered form, if all placeholders are bound.
+    pub fn bound_text(&self) -> Option<Arc<[u8]>> {
+        self.numbered.get()?.bound_text.clone()
+    }
+
     /// The name of the placeholder with this number.
     pub fn name(&self, number: usize) -> Option<&Py<PyString>> {
         self.names.get(number)
+    }
+}
+
+impl NumberedQuery {
+    fn of(parsed: &ParsedQuery, syntax: Syntax) -> Self {
+        let form = Numbered::of(&parsed.template, syntax);
+        let bound_text = form.all_bound().map(|(text, _)| text.into());
+        Self { form, bound_text }
     }
 }
 
@@ -74,7 +126,7 @@ static CACHE: Guarded<VecDeque<Arc<ParsedQuery>>> = Guarded::new(VecDeque::new()
 /// frequent queries stay.
 fn cached(py: Python<'_>, query: &[u8], encoding: ClientEncoding) -> Option<Arc<ParsedQuery>> {
     let mut cache = CACHE.lock(py);
-    let at = cache.iter().position(|known| known.query == query && known.encoding == encoding)?;
+    let at = cache.iter().position(|known| *known.query == *query && known.encoding == encoding)?;
     if at > 0 {
         cache.swap(at, at - 1);
         return cache.get(at - 1).cloned();

@@ -36,7 +36,7 @@ pub use caster::Caster;
 pub use context::{DecodeContext, FetchContext};
 pub use decoder::{Decoder, decode_object};
 pub use plan::CastPlan;
-pub use plan_cache::{CachedPlan, PlanCache};
+pub use plan_cache::{CachedPlan, ChosenFormats, FormatCache, PlanCache};
 pub use registry::{Registries, string_types};
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use psycoxide_proto::Columns;
+use psycoxide_proto::{Columns, Formats};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt};
 
@@ -15,8 +15,8 @@ use super::plan::CastPlan;
 use super::registry::{self, Registries};
 use crate::encoding::TextDecoder;
 
-/// How many plans are cached: the engine does not remember the columns of more results either.
-const CAPACITY: usize = 4;
+/// How many plans are cached: a program repeats a handful of statements at a time.
+const CAPACITY: usize = 32;
 /// The plan for more columns than this is not cached.
 const MAX_COLUMNS: usize = 128;
 
@@ -83,6 +83,68 @@ impl CachedPlan {
         let same =
             self.plan.is_native_in(encoding) && self.is_current(registry::string_types(py))?;
         Ok(same.then(|| Arc::clone(&self.plan)))
+    }
+}
+
+/// The formats chosen for the columns of a statement, and what they depend on.
+pub struct ChosenFormats {
+    described: Arc<Columns>,
+    /// `None`: all columns come in text.
+    formats: Option<Arc<Formats>>,
+    /// A plan for the columns; without one they are chosen anew each time.
+    plan: Option<CachedPlan>,
+    utc: bool,
+}
+
+impl ChosenFormats {
+    /// Formats that were chosen just now.
+    ///
+    /// `registries` are those of a cursor for which only the global registry counts.
+    pub fn new(
+        registries: &Registries<'_>,
+        encoding: TextDecoder,
+        described: &Arc<Columns>,
+        formats: Option<Arc<Formats>>,
+        utc: bool,
+    ) -> PyResult<Self> {
+        let (_, plan) = CachedPlan::resolve(registries, encoding, described)?;
+        Ok(Self { described: Arc::clone(described), formats, plan, utc })
+    }
+
+    /// The formats; `None` if all columns come in text.
+    pub fn formats(&self) -> Option<Arc<Formats>> {
+        self.formats.clone()
+    }
+
+    /// Whether the same formats would be chosen now.
+    pub fn is_current(&self, py: Python<'_>, encoding: &TextDecoder) -> PyResult<bool> {
+        match &self.plan {
+            Some(plan) => Ok(plan.plan(py, encoding)?.is_some()),
+            None => Ok(false),
+        }
+    }
+}
+
+/// The formats of the statements that a connection has run last.
+#[derive(Default)]
+pub struct FormatCache(Vec<ChosenFormats>);
+
+impl FormatCache {
+    /// Takes out the formats for these very columns.
+    pub fn take(&mut self, described: &Arc<Columns>, utc: bool) -> Option<ChosenFormats> {
+        let index = self
+            .0
+            .iter()
+            .position(|chosen| Arc::ptr_eq(&chosen.described, described) && chosen.utc == utc)?;
+        Some(self.0.swap_remove(index))
+    }
+
+    /// Adds formats, and returns those that are pushed out, to be dropped without the lock.
+    #[must_use]
+    pub fn keep(&mut self, chosen: ChosenFormats) -> Option<ChosenFormats> {
+        let dropped = (self.0.len() >= CAPACITY).then(|| self.0.remove(0));
+        self.0.push(chosen);
+        dropped
     }
 }
 

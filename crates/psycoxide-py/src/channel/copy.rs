@@ -539,7 +539,7 @@ impl Channel {
     ) -> PyResult<CopyPlace> {
         let timeout = seconds(timeout)?;
         Self::check_owner(slf)?;
-        let (request, _) = Self::request(slf, cursor, statement, params)?;
+        let request = Request::query(Self::text(slf, cursor, statement, params)?);
         cursor.get().reset(slf.py());
         let shared = Arc::new(Guarded::<Shared>::default());
         let cursor = cursor.clone().unbind();

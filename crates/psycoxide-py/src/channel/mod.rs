@@ -4,7 +4,9 @@
 //! makes an operation, and runs it by the driver of its kind. So a method returns its result on a
 //! blocking channel, and on the channel of an event loop what a coroutine awaits.
 
+mod binding;
 mod copy;
+mod describe;
 mod hold;
 mod ping;
 mod pipeline;
@@ -51,6 +53,8 @@ pub struct Channel {
 struct State {
     /// The time limit of calls that name none.
     timeout: Option<Duration>,
+    /// Parameters are bound on the server.
+    binds: bool,
     /// Whose transaction is open: other tasks may not use the connection.
     owner: Option<Py<PyAny>>,
     /// The outermost block of a transaction, while it is entered.

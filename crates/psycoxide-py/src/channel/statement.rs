@@ -10,7 +10,7 @@ use pyo3::types::{PyBytes, PySequence, PyString};
 
 use super::rows::{Rows, Want};
 use super::{Channel, seconds};
-use crate::cursor::{Cursor, ForCursor, Many, Statement};
+use crate::cursor::{Cursor, ForCursor, Many, Run, Statement};
 use crate::driver::awaited::CallOptions;
 use crate::driver::{Making, Next, Operation, OperationContext, Reply, RowSink};
 use crate::error;
@@ -21,7 +21,7 @@ struct Query {
     statement: Statement,
     /// What the caller gets of the result.
     rows: Option<Rows>,
-    /// What was sent, if it can be sent again: it is a statement that may be pipelined.
+    /// The text that was sent, if it can be sent again: it is a statement that may be pipelined.
     again: Option<Py<PyBytes>>,
 }
 
@@ -57,7 +57,7 @@ impl Operation for Query {
     }
 
     fn prepare_again(&mut self, context: OperationContext<'_, '_>) -> bool {
-        let Some(sql) = &self.again else { return false };
+        let Some(sql) = &self.again else { return self.statement.rewind() };
         let request = Request::query(sql.as_bytes(context.py()).to_vec());
         self.statement.reset(request.pipelined());
         true
@@ -74,6 +74,27 @@ impl Operation for Query {
     }
 }
 
+/// What a program says about how a query is sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct QueryForm {
+    /// Whether it is prepared: at once, or never; `None` leaves that to the session.
+    pub(super) prepare: Option<bool>,
+    /// Whether columns come in binary: at once, or never; `None` leaves that to the session.
+    pub(super) binary: Option<bool>,
+}
+
+/// How a query is sent.
+pub(super) enum Sent {
+    /// As text, perhaps with its parameters merged in.
+    Text {
+        request: Request,
+        /// It may be sent while others are under way.
+        pipelined: bool,
+    },
+    /// With its parameters apart from it.
+    Bound(Run),
+}
+
 static TEMPLATE_PARTS: Lazy = Lazy::new("psycoxide._templates", "parts");
 
 /// Whether a query is a template (`t"..."`, from Python 3.14 on).
@@ -84,6 +105,20 @@ pub(super) fn is_template(query: &Bound<'_, PyAny>) -> bool {
     let class = query.get_type();
     class.name().is_ok_and(|name| name == "Template")
         && class.module().is_ok_and(|module| module == "string.templatelib")
+}
+
+/// The text of a template with its placeholders, and their values.
+pub(super) fn template_parts<'py>(
+    cursor: &Bound<'py, Cursor>,
+    query: &Bound<'py, PyAny>,
+    params: Option<&Bound<'py, PyAny>>,
+) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    if params.is_some() {
+        return Err(PyTypeError::new_err(
+            "a template has its parameters in it, and takes no others",
+        ));
+    }
+    TEMPLATE_PARTS.bind(cursor.py())?.call1((query, cursor))?.extract()
 }
 
 impl Channel {
@@ -97,14 +132,8 @@ impl Channel {
         let py = slf.py();
         let sql = match is_template(query) {
             false => Cursor::merge_to_run(cursor, query, params)?,
-            true if params.is_some() => {
-                return Err(PyTypeError::new_err(
-                    "a template has its parameters in it, and takes no others",
-                ));
-            }
             true => {
-                let split = TEMPLATE_PARTS.bind(py)?.call1((query, cursor))?;
-                let (text, values): (Bound<'_, PyAny>, Bound<'_, PyAny>) = split.extract()?;
+                let (text, values) = template_parts(cursor, query, params)?;
                 Cursor::merge_to_run(cursor, &text, Some(&values))?
             }
         };
@@ -119,14 +148,19 @@ impl Channel {
         Ok(sql)
     }
 
-    /// The request for a query with its parameters merged in, and whether it may be sent while
-    /// others are under way.
-    pub(super) fn request(
+    /// How a query is sent.
+    pub(super) fn sent(
         slf: &Bound<'_, Self>,
         cursor: &Bound<'_, Cursor>,
         query: &Bound<'_, PyAny>,
         params: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<(Request, bool)> {
+        form: QueryForm,
+    ) -> PyResult<Sent> {
+        if slf.get().binds(slf)
+            && let Some(run) = Self::bound(slf, cursor, query, params, form)?
+        {
+            return Ok(Sent::Bound(run));
+        }
         let sql = Self::text(slf, cursor, query, params)?;
         let connection = Self::connection(slf).get();
         let pipelined = is_pipelinable(&sql);
@@ -137,7 +171,8 @@ impl Channel {
             true => Request::statement(sql),
             false => Request::query(sql),
         };
-        Ok((if pipelined { request.pipelined() } else { request }, pipelined))
+        let request = if pipelined { request.pipelined() } else { request };
+        Ok(Sent::Text { request, pipelined })
     }
 
     fn run_query<'py>(
@@ -147,11 +182,20 @@ impl Channel {
         params: Option<&Bound<'py, PyAny>>,
         rows: Option<Rows>,
         timeout: Option<f64>,
+        form: QueryForm,
     ) -> PyResult<Bound<'py, PyAny>> {
         Self::check_owner(slf)?;
-        let (request, pipelined) = Self::request(slf, cursor, query, params)?;
-        let statement = Statement::new(ForCursor::called(cursor), request);
-        let again = if pipelined { cursor.get().query_bytes(slf.py()) } else { None };
+        let for_cursor = ForCursor::called(cursor);
+        let (statement, pipelined, again) = match Self::sent(slf, cursor, query, params, form)? {
+            Sent::Bound(run) => {
+                let pipelined = run.pipelined;
+                (Statement::bound(for_cursor, run), pipelined, None)
+            }
+            Sent::Text { request, pipelined } => {
+                let again = if pipelined { cursor.get().query_bytes(slf.py()) } else { None };
+                (Statement::new(for_cursor, request), pipelined, again)
+            }
+        };
         let options =
             CallOptions { timeout: seconds(timeout)?, pipelined, ..CallOptions::default() };
         Self::run(slf, Query { statement, rows, again }, options)
@@ -164,25 +208,28 @@ impl Channel {
         want: Want,
         row_factory: Option<Bound<'py, PyAny>>,
         timeout: Option<f64>,
+        form: QueryForm,
     ) -> PyResult<Bound<'py, PyAny>> {
         let cursor = Cursor::of(Self::connection(slf))?;
         let rows = Rows::new(&cursor, want, row_factory);
-        Self::run_query(slf, &cursor, query, params, Some(rows), timeout)
+        Self::run_query(slf, &cursor, query, params, Some(rows), timeout, form)
     }
 }
 
 #[pymethods]
 impl Channel {
-    /// execute(cursor, query, params, timeout) -- Runs a query; the native cursor has the result.
-    #[pyo3(signature = (cursor, query, params, timeout, /))]
+    /// execute(cursor, query, params, timeout, prepare, binary) -- Runs a query; the native cursor has the result.
+    #[pyo3(signature = (cursor, query, params, timeout, prepare=None, binary=None, /))]
     fn execute<'py>(
         slf: &Bound<'py, Self>,
         cursor: &Bound<'py, Cursor>,
         query: &Bound<'py, PyAny>,
         params: Option<&Bound<'py, PyAny>>,
         timeout: Option<f64>,
+        prepare: Option<bool>,
+        binary: Option<bool>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        Self::run_query(slf, cursor, query, params, None, timeout)
+        Self::run_query(slf, cursor, query, params, None, timeout, QueryForm { prepare, binary })
     }
 
     /// executemany(cursor, query, items, returning, rowcount, timeout) -- Runs a query once for each
@@ -204,41 +251,71 @@ impl Channel {
         Self::run(slf, many, options)
     }
 
-    /// fetch(query, params, row_factory, timeout) -- Runs a query and returns all of its rows.
-    #[pyo3(signature = (query, params, row_factory, timeout, /))]
+    /// fetch(query, params, row_factory, timeout, prepare, binary) -- Runs a query and returns all of its rows.
+    #[pyo3(signature = (query, params, row_factory, timeout, prepare=None, binary=None, /))]
     fn fetch<'py>(
         slf: &Bound<'py, Self>,
         query: &Bound<'py, PyAny>,
         params: Option<&Bound<'py, PyAny>>,
         row_factory: Option<Bound<'py, PyAny>>,
         timeout: Option<f64>,
+        prepare: Option<bool>,
+        binary: Option<bool>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        Self::fetch_rows(slf, query, params, Want::All, row_factory, timeout)
+        Self::fetch_rows(
+            slf,
+            query,
+            params,
+            Want::All,
+            row_factory,
+            timeout,
+            QueryForm { prepare, binary },
+        )
     }
 
-    /// fetchrow(query, params, row_factory, timeout) -- Runs a query and returns its first row, or
+    /// fetchrow(query, params, row_factory, timeout, prepare, binary) -- Runs a query and returns its first row, or
     /// `None`.
-    #[pyo3(signature = (query, params, row_factory, timeout, /))]
+    #[pyo3(signature = (query, params, row_factory, timeout, prepare=None, binary=None, /))]
     fn fetchrow<'py>(
         slf: &Bound<'py, Self>,
         query: &Bound<'py, PyAny>,
         params: Option<&Bound<'py, PyAny>>,
         row_factory: Option<Bound<'py, PyAny>>,
         timeout: Option<f64>,
+        prepare: Option<bool>,
+        binary: Option<bool>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        Self::fetch_rows(slf, query, params, Want::Row, row_factory, timeout)
+        Self::fetch_rows(
+            slf,
+            query,
+            params,
+            Want::Row,
+            row_factory,
+            timeout,
+            QueryForm { prepare, binary },
+        )
     }
 
-    /// fetchval(query, params, timeout) -- Runs a query and returns the first value of its first
+    /// fetchval(query, params, timeout, prepare, binary) -- Runs a query and returns the first value of its first
     /// row, or `None`.
-    #[pyo3(signature = (query, params, timeout, /))]
+    #[pyo3(signature = (query, params, timeout, prepare=None, binary=None, /))]
     fn fetchval<'py>(
         slf: &Bound<'py, Self>,
         query: &Bound<'py, PyAny>,
         params: Option<&Bound<'py, PyAny>>,
         timeout: Option<f64>,
+        prepare: Option<bool>,
+        binary: Option<bool>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        Self::fetch_rows(slf, query, params, Want::Value, None, timeout)
+        Self::fetch_rows(
+            slf,
+            query,
+            params,
+            Want::Value,
+            None,
+            timeout,
+            QueryForm { prepare, binary },
+        )
     }
 
     /// read(cursor, count, row_factory) -- The next rows of a native cursor's result, all if

@@ -17,8 +17,9 @@ use pyo3::prelude::*;
 
 use super::hold::Hold;
 use super::rows::Shape;
+use super::statement::{QueryForm, Sent};
 use super::{Channel, seconds};
-use crate::cursor::Cursor;
+use crate::cursor::{Again, Cursor, Run};
 use crate::driver::awaited::SLICE;
 use crate::driver::{Making, Next, Operation, OperationContext, Reply};
 use crate::error;
@@ -96,12 +97,22 @@ impl Arrived {
 
 /// Runs a query, and gives out its rows in portions.
 struct Streaming {
-    request: Option<Request>,
+    query: StreamedQuery,
     arrived: Arc<Arrived>,
     /// How many rows were given out.
     given: usize,
+    /// The transaction that began with the query is rolled back, before that is sent again.
+    rolling_back: bool,
     /// Why the server's COPY was refused.
     refused: Option<String>,
+}
+
+/// What a stream sends.
+enum StreamedQuery {
+    Text(Request),
+    Bound(Run),
+    /// Its text was sent.
+    Sent,
 }
 
 impl Streaming {
@@ -117,6 +128,22 @@ impl Streaming {
         }
         self.given += rows.len();
         Cursor::take_portion(self.arrived.cursor.bind(py), columns, rows)
+    }
+
+    /// What follows if the name that the statement had is to blame for an error.
+    fn again(
+        &mut self,
+        context: OperationContext<'_, '_>,
+        outcome: &Outcome,
+    ) -> Option<Next<Reply>> {
+        let StreamedQuery::Bound(run) = &mut self.query else { return None };
+        match run.again(context, outcome)? {
+            Again::Send => Some(Next::Again),
+            Again::After(request) => {
+                self.rolling_back = true;
+                Some(Next::Send(request))
+            }
+        }
     }
 
     fn end(&mut self, py: Python<'_>, outcome: Outcome) -> PyResult<Next<Reply>> {
@@ -143,11 +170,19 @@ fn several_results() -> PyErr {
 impl Operation for Streaming {
     type Output = Reply;
 
-    fn launch(&mut self, _context: OperationContext<'_, '_>) -> PyResult<Next<Reply>> {
-        match self.request.take() {
-            Some(request) => Ok(Next::SendInTransaction(request)),
-            None => Err(error::internal("a stream that was launched twice")),
-        }
+    fn launch(&mut self, context: OperationContext<'_, '_>) -> PyResult<Next<Reply>> {
+        let request = match std::mem::replace(&mut self.query, StreamedQuery::Sent) {
+            StreamedQuery::Text(request) => request,
+            StreamedQuery::Bound(run) => {
+                let request = run.request(context, self.arrived.cursor.bind(context.py()))?;
+                self.query = StreamedQuery::Bound(run);
+                request
+            }
+            StreamedQuery::Sent => {
+                return Err(error::internal("a stream that was launched twice"));
+            }
+        };
+        Ok(Next::SendInTransaction(request.streaming()))
     }
 
     fn land(&mut self, context: OperationContext<'_, '_>, stop: Stop) -> PyResult<Next<Reply>> {
@@ -160,7 +195,16 @@ impl Operation for Streaming {
                 }),
                 None => Ok(Next::Resume),
             },
-            Stop::Event(Event::Done(outcome)) => self.end(py, outcome),
+            Stop::Event(Event::Done(outcome)) => {
+                if self.rolling_back && outcome.error.is_none() {
+                    self.rolling_back = false;
+                    return Ok(Next::Again);
+                }
+                match self.again(context, &outcome) {
+                    Some(next) => Ok(next),
+                    None => self.end(py, outcome),
+                }
+            }
             stop => context.outcome(stop, &mut self.refused).map(|_| Next::Resume),
         }
     }
@@ -295,9 +339,12 @@ impl AsyncRowIterator {
 
 #[pymethods]
 impl Channel {
-    /// stream(cursor, query, params, row_factory, timeout) -- An iterator over the rows of a query,
+    /// stream(cursor, query, params, row_factory, timeout, prepare, binary) -- An iterator over the rows of a query,
     /// which runs when the first one is asked for. The native cursor has the rows that have arrived.
-    #[pyo3(signature = (cursor, query, params, row_factory, timeout, /))]
+    #[pyo3(signature = (
+        cursor, query, params, row_factory, timeout, prepare=None, binary=None, /
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "called by Python alone")]
     fn stream<'py>(
         slf: &Bound<'py, Self>,
         cursor: &Bound<'py, Cursor>,
@@ -305,11 +352,17 @@ impl Channel {
         params: Option<&Bound<'py, PyAny>>,
         row_factory: Option<Py<PyAny>>,
         timeout: Option<f64>,
+        prepare: Option<bool>,
+        binary: Option<bool>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let timeout = seconds(timeout)?;
         Self::check_owner(slf)?;
-        let (request, _) = Self::request(slf, cursor, query, params)?;
+        let form = QueryForm { prepare, binary };
+        let query = match Self::sent(slf, cursor, query, params, form)? {
+            Sent::Text { request, .. } => StreamedQuery::Text(request),
+            Sent::Bound(run) => StreamedQuery::Bound(run),
+        };
         Cursor::begin_portions(cursor);
         let row_factory = match row_factory {
             Some(factory) if Shape::is_tuple(factory.bind(py))? => None,
@@ -323,9 +376,10 @@ impl Channel {
             asynchronous: slf.get().driver.is_some(),
         });
         let operation = Streaming {
-            request: Some(request.streaming()),
+            query,
             arrived: Arc::clone(&arrived),
             given: 0,
+            rolling_back: false,
             refused: None,
         };
         let stream = Stream { hold: Hold::new(slf, operation), arrived, timeout };

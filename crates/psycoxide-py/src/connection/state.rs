@@ -4,7 +4,7 @@ use psycoxide_net::SessionSnapshot;
 use psycoxide_proto::Request;
 use psycoxide_sql::command::begin::Characteristics;
 
-use crate::cast::PlanCache;
+use crate::cast::{FormatCache, PlanCache};
 
 /// `connection.status`: what the *driver* did, not what the server says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,6 +87,8 @@ pub struct State {
     pub versions: (i64, i32),
     /// How to decode the columns of the last results.
     pub plans: PlanCache,
+    /// In which formats the columns of the last statements come.
+    pub formats: FormatCache,
     /// The text of the last error, for `info.error_message`.
     pub error_message: Option<String>,
 }

@@ -118,7 +118,7 @@ impl Cursor {
     }
 
     /// Sets `cursor.query` to None.
-    pub(super) fn forget_query(&self, py: Python<'_>) {
+    pub fn forget_query(&self, py: Python<'_>) {
         let old = std::mem::replace(&mut self.objects(py).query, py.None());
         drop(old);
     }

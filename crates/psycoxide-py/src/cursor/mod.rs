@@ -20,6 +20,7 @@ mod place;
 mod query;
 mod read_ahead;
 mod result;
+mod run;
 mod scroll;
 mod statement;
 mod tpc_recover;
@@ -41,6 +42,7 @@ use crate::row::{RowClass, RowKeys};
 pub use many::Many;
 use named::Named;
 use result::Fetched;
+pub use run::{Again, Run};
 pub use statement::{ForCursor, Statement};
 
 /// cursor(conn, name=None) -> new cursor

@@ -341,7 +341,18 @@ impl Cursor {
         }
         let Some(tuples) = this.state(slf.py()).fetched.tuples.clone() else { return Ok(None) };
         let Some(columns) = tuples.result.columns.as_ref() else { return Ok(None) };
-        let context = this.connection(py)?.get().quote_context(slf.py());
+        let description = Self::describe_columns(slf, columns)?.into_any();
+        this.objects(slf.py()).description = Some(description.clone().unbind());
+        Ok(Some(description))
+    }
+
+    /// Columns as `cursor.description` has them.
+    pub fn describe_columns<'py>(
+        slf: &Bound<'py, Self>,
+        columns: &Columns,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let py = slf.py();
+        let context = slf.get().connection(py)?.get().quote_context(py);
         let described = columns
             .iter()
             .map(|column| {
@@ -349,9 +360,7 @@ impl Cursor {
                 Bound::new(py, Column::describe(py, column, name.as_any())?)
             })
             .collect::<PyResult<Vec<_>>>()?;
-        let description = PyTuple::new(py, described)?.into_any();
-        this.objects(slf.py()).description = Some(description.clone().unbind());
-        Ok(Some(description))
+        PyTuple::new(py, described)
     }
 }
 

@@ -1,17 +1,13 @@
 //! A statement of a cursor, as an operation.
 
-use std::sync::Arc;
-
 use psycoxide_net::Stop;
-use psycoxide_proto::{
-    BoundStatement, Columns, Engine, Event, Extended, Outcome, PrepareWhen, Request, Rows, Tag,
-    TransactionStatus,
-};
+use psycoxide_proto::{Columns, Event, Extended, Outcome, Request, Rows, Tag};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
 use super::Cursor;
+use super::run::{Again, Run};
 use crate::cast::CastPlan;
 use crate::driver::{Next, Operation, OperationContext, RowSink};
 use crate::error;
@@ -56,24 +52,12 @@ impl ForCursor {
     }
 }
 
-/// A run of a statement that is bound to its parameters on the server.
-pub struct Run {
-    /// The statement and its parameters.
-    pub statement: Arc<BoundStatement>,
-    /// When it gets a name.
-    pub prepare: PrepareWhen,
-    /// It may be sent while others are under way.
-    pub pipelined: bool,
-}
-
 /// Runs a statement, and gives its outcome to the cursor.
 pub struct Statement {
     sink: EagerSink,
     stage: Stage,
     /// What runs, if it is bound on the server.
     run: Option<Run>,
-    /// How often it may still be sent again because of the name that it had.
-    attempts: u8,
     in_transaction: bool,
     /// Why the server's COPY was refused.
     refused: Option<String>,
@@ -93,10 +77,6 @@ enum Stage {
     RollingBack,
 }
 
-/// How often a statement is sent again because of the name that it had: the server may have forgotten
-/// the name, and its result may have changed.
-const ATTEMPTS: u8 = 2;
-
 impl Statement {
     /// Runs `request` in a transaction: one begins if there is none, outside autocommit mode. Rows
     /// with long fields become objects while they arrive.
@@ -111,8 +91,7 @@ impl Statement {
 
     fn at(cursor: ForCursor, stage: Stage) -> Self {
         let sink = EagerSink { cursor, rows: None };
-        let attempts = ATTEMPTS;
-        Self { sink, stage, run: None, attempts, in_transaction: true, refused: None }
+        Self { sink, stage, run: None, in_transaction: true, refused: None }
     }
 
     /// Makes a bound statement as it was before its launch. Returns whether it is one.
@@ -142,28 +121,22 @@ impl Statement {
 
     /// The request for a bound statement.
     fn bound_request(&self, context: OperationContext<'_, '_>) -> PyResult<Request> {
-        let Some(Run { statement, prepare, pipelined }) = &self.run else {
+        let Some(run) = &self.run else {
             return Err(error::internal("a statement without parameters"));
         };
-        let request = Request::bound(Arc::clone(statement), *prepare, None).offering(LONG_FIELD);
-        let _ = context;
-        Ok(if *pipelined { request.pipelined() } else { request })
+        let cursor = self.sink.cursor.get(context.py())?;
+        Ok(run.request(context, &cursor)?.offering(LONG_FIELD))
     }
 
-    /// What follows if the name that the statement had is to blame for an error, and nothing of the
-    /// transaction is lost by another attempt.
+    /// What follows if the name that the statement had is to blame for an error.
     #[cold]
     fn again(&mut self, context: OperationContext<'_, '_>, outcome: &Outcome) -> Option<Next<()>> {
-        self.attempts = self.attempts.checked_sub(1)?;
-        match context.session.ask(Engine::transaction_status)? {
-            TransactionStatus::Idle => self.rewind().then_some(Next::Again),
-            _ if outcome.begun => {
-                let connection = context.connection.get();
-                let rollback = connection.state(context.py()).end("ROLLBACK")?;
+        match self.run.as_mut()?.again(context, outcome)? {
+            Again::Send => self.rewind().then_some(Next::Again),
+            Again::After(request) => {
                 self.stage = Stage::RollingBack;
-                Some(Next::Send(Request::query(rollback)))
+                Some(Next::Send(request))
             }
-            _ => None,
         }
     }
 
@@ -203,9 +176,12 @@ impl Operation for Statement {
             // The stream has begun: a replication cursor reads it.
             return Ok(Next::Done(()));
         }
-        let Some(outcome) = context.outcome(stop, &mut self.refused)? else {
+        let Some(mut outcome) = context.outcome(stop, &mut self.refused)? else {
             return Ok(Next::Resume);
         };
+        if let (Some(report), Some(run)) = (&mut outcome.error, &self.run) {
+            run.advise(context.py(), report);
+        }
         let cursor = self.sink.cursor.get(context.py())?;
         if let Some(text) = self.refused.take() {
             cursor.get().reset(context.py());

@@ -16,9 +16,9 @@ use psycoxide_sql::statement::{Unfit, check_single, is_copy};
 use pyo3::prelude::*;
 
 use super::rows::{Rows, Want};
-use super::statement::is_template;
+use super::statement::{QueryForm, is_template};
 use super::{Channel, Silent, seconds};
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, Run};
 use crate::driver::awaited::{Awaitable, Call, CallOptions, LoopDriver, What};
 use crate::driver::{Reply, Running};
 use crate::error;
@@ -28,9 +28,9 @@ use statement::PipelineStatement;
 
 #[pymethods]
 impl Channel {
-    /// pipeline_statement(cursor, query, params, want, row_factory) -- A statement for a pipeline.
+    /// pipeline_statement(cursor, query, params, want, row_factory, prepare) -- A statement for a pipeline.
     /// `want` is what becomes of its rows: "rows", "row", "value" or None.
-    #[pyo3(signature = (cursor, query, params, want, row_factory, /))]
+    #[pyo3(signature = (cursor, query, params, want, row_factory, prepare=None, /))]
     fn pipeline_statement<'py>(
         slf: &Bound<'py, Self>,
         cursor: &Bound<'py, Cursor>,
@@ -38,6 +38,7 @@ impl Channel {
         params: Option<&Bound<'py, PyAny>>,
         want: Option<&str>,
         row_factory: Option<Bound<'py, PyAny>>,
+        prepare: Option<bool>,
     ) -> PyResult<PipelineStatement> {
         Self::check_owner(slf)?;
         let connection = Self::connection(slf);
@@ -45,11 +46,22 @@ impl Channel {
         if !is_template(query) {
             refuse_unfit(&Cursor::query_text(cursor, query, connection)?)?;
         }
-        let sql = Self::text(slf, cursor, query, params)?;
-        // Raw SQL may begin it.
-        if is_copy(&sql) {
-            refuse_unfit(&sql)?;
-        }
+        let form = QueryForm { prepare, binary: Some(false) };
+        let bound = match slf.get().binds(slf) {
+            true => Self::bound(slf, cursor, query, params, form)?,
+            false => None,
+        };
+        let run = match bound {
+            Some(run) => run,
+            None => {
+                let sql = Self::text(slf, cursor, query, params)?;
+                // Raw SQL may begin it.
+                if is_copy(&sql) {
+                    refuse_unfit(&sql)?;
+                }
+                Run::of_text(&sql)
+            }
+        };
         let want = match want {
             None => None,
             Some("rows") => Some(Want::All),
@@ -57,7 +69,7 @@ impl Channel {
             Some(_) => Some(Want::Value),
         };
         let rows = want.map(|want| Rows::new(cursor, want, row_factory));
-        Ok(PipelineStatement::new(cursor, &sql, rows))
+        Ok(PipelineStatement::new(cursor, run, rows))
     }
 
     /// start_part(group, statements, atomic, follows, begins, commits, timeout) -- Sends statements.

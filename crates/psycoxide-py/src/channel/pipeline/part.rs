@@ -111,16 +111,12 @@ impl Part {
 
     /// The requests for all statements, and for the end of the transaction.
     fn all(&mut self, context: OperationContext<'_, '_>) -> Vec<Request> {
-        let py = context.py();
         let mut requests = Vec::with_capacity(self.unsent.len() + 2);
         // Between two Syncs there is a transaction in any case.
         let implicit = self.begins && self.commits;
         for statement in self.unsent.drain(..) {
-            let extended = statement.get().extended(py);
-            requests.push(match self.kind {
-                Kind::Atomic => Request::unsynced(extended),
-                Kind::Separate => Request::extended(extended).pipelined(),
-            });
+            let request = statement.get().request(self.kind == Kind::Atomic);
+            requests.push(request.pipelined());
             self.under_way.push_back(Item::Statement(statement));
         }
         if self.begins && !implicit {
@@ -140,7 +136,7 @@ impl Part {
     /// The request for one statement: the peer may lose count of what a server skips.
     fn one(&mut self, context: OperationContext<'_, '_>) -> Vec<Request> {
         let Some(statement) = self.unsent.pop_front() else { return Vec::new() };
-        let mut requests = vec![Request::extended(statement.get().extended(context.py()))];
+        let mut requests = vec![statement.get().request(false)];
         self.under_way.push_back(Item::Statement(statement));
         if std::mem::take(&mut self.begins) {
             self.own = self.commits;

@@ -1,12 +1,11 @@
 //! A statement of a pipeline, and what became of it.
 
-use psycoxide_proto::{Extended, Outcome};
+use psycoxide_proto::{Outcome, Request};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
 
 use crate::channel::rows::Rows;
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, Run};
 use crate::driver::Reply;
 use crate::driver::awaited::Awaitable;
 use crate::guarded::Guarded;
@@ -18,7 +17,9 @@ static PIPELINE_ABORTED: Lazy = Lazy::new("psycoxide._exceptions", "PipelineAbor
 #[pyclass(module = "psycoxide._psycopg", frozen)]
 pub struct PipelineStatement {
     cursor: Py<Cursor>,
-    sql: Py<PyBytes>,
+    /// How many bytes it takes, about.
+    size: usize,
+    run: Run,
     state: Guarded<StatementState>,
 }
 
@@ -40,12 +41,13 @@ enum Stage {
 
 impl PipelineStatement {
     /// A statement that is still to be sent. `rows` is what becomes of its result.
-    pub(super) fn new(cursor: &Bound<'_, Cursor>, sql: &[u8], rows: Option<Rows>) -> Self {
+    pub(super) fn new(cursor: &Bound<'_, Cursor>, run: Run, rows: Option<Rows>) -> Self {
         let state =
             StatementState { stage: Stage::Waiting, rows, read: false, waiting: Vec::new() };
         Self {
             cursor: cursor.clone().unbind(),
-            sql: PyBytes::new(cursor.py(), sql).unbind(),
+            size: run.statement().size(),
+            run,
             state: Guarded::new(state),
         }
     }
@@ -104,9 +106,9 @@ impl PipelineStatement {
         self.answer(py, Err(aborted(py, cause)));
     }
 
-    pub(super) fn extended(&self, py: Python<'_>) -> Extended {
-        let sql = Some(self.sql.as_bytes(py).to_vec());
-        Extended { sql, closes: true, ..Extended::default() }
+    /// The request for it: in a group, or standing alone.
+    pub(super) fn request(&self, grouped: bool) -> Request {
+        if grouped { self.run.grouped_request() } else { self.run.plain_request() }
     }
 }
 
@@ -140,10 +142,10 @@ impl PipelineStatement {
         self.cursor.clone_ref(py)
     }
 
-    /// The length of its text.
+    /// How many bytes it takes, about.
     #[getter]
-    fn size(&self, py: Python<'_>) -> usize {
-        self.sql.as_bytes(py).len()
+    fn size(&self) -> usize {
+        self.size
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -1,0 +1,312 @@
+//! Queries whose parameters are bound on the server.
+//!
+//! Each value becomes a parameter, or is merged into the text where the server takes none, or where it
+//! is no single value (a tuple for `IN`, raw SQL). Statements that take no parameters at all are merged
+//! as a whole, by the caller.
+
+use std::sync::Arc;
+
+use psycoxide_proto::{BoundStatement, Parameters};
+use psycoxide_sql::lex::Syntax;
+use psycoxide_sql::numbered::{Context, Filled, Numbered, Place, Whole};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+use super::context::AdaptContext;
+use super::dump::{Dumped, Dumper};
+use super::mogrify::{item, raise_fault, too_many};
+use super::quoter::Quoter;
+use super::template::ParsedQuery;
+use crate::conventions::Conventions;
+use crate::error;
+
+/// What becomes of a query that is to be bound on the server.
+pub enum BoundQuery {
+    /// The statement with its parameters.
+    Statement(BoundStatement, Labels),
+    /// It cannot be bound: all of its values are to be merged in.
+    Merged,
+}
+
+/// Which placeholder each parameter has in the query.
+#[derive(Clone)]
+pub struct Labels {
+    parsed: Arc<ParsedQuery>,
+    /// The value of each parameter; `None` if all placeholders are bound.
+    order: Option<Vec<usize>>,
+}
+
+impl Labels {
+    /// The placeholder of the parameter with this number, counted from 1, as the program has written
+    /// it, and which one of its like it is; `None` if the program has written the number itself.
+    pub fn placeholder(&self, py: Python<'_>, number: usize) -> Option<String> {
+        let index = number.checked_sub(1)?;
+        let numbered = self.parsed.numbered()?;
+        if numbered.is_native() {
+            return None;
+        }
+        let value = match &self.order {
+            Some(order) => *order.get(index)?,
+            None => numbered.places().get(index)?.value,
+        };
+        Some(match self.parsed.name(value) {
+            Some(name) => format!("%({})s", name.bind(py).to_string_lossy()),
+            None => format!("%s (number {})", value + 1),
+        })
+    }
+}
+
+/// The text of a query with `$1` and so on in the place of its placeholders.
+///
+/// # Errors
+/// The template's own fault; `ProgrammingError` if it is no query that takes parameters, or one of its
+/// placeholders is where the server takes none.
+pub fn numbered_query(
+    py: Python<'_>,
+    query: &[u8],
+    context: &AdaptContext<'_, '_>,
+) -> PyResult<Vec<u8>> {
+    let syntax = syntax(context);
+    let parsed = ParsedQuery::of_numbered(py, query, context.quoting.encoding(), syntax)?;
+    raise_fault(&parsed)?;
+    let Some(numbered) = parsed.numbered() else {
+        return Err(error::internal("a query without its numbered form"));
+    };
+    check(numbered)?;
+    match numbered.all_bound() {
+        Some((text, _)) => Ok(text.to_vec()),
+        None => Err(error::programming(
+            "the query cannot be prepared: it is not a single statement that reads or writes rows, or \
+             a placeholder stands where the server takes no parameter",
+        )),
+    }
+}
+
+/// The query with its parameters apart from it. `binary`: whether values may be in binary formats.
+pub fn bind_query<'py>(
+    py: Python<'py>,
+    query: &[u8],
+    args: Option<&Bound<'py, PyAny>>,
+    context: &AdaptContext<'_, 'py>,
+    binary: bool,
+) -> PyResult<BoundQuery> {
+    let syntax = syntax(context);
+    let parsed = ParsedQuery::of_numbered(py, query, context.quoting.encoding(), syntax)?;
+    let Some(args) = args else {
+        // Not a template: it is sent as it is.
+        let labels = Labels { parsed: Arc::clone(&parsed), order: None };
+        let statement = BoundStatement::new(parsed.shared_query(), Parameters::default());
+        return Ok(BoundQuery::Statement(statement, labels));
+    };
+    raise_fault(&parsed)?;
+    let Some(numbered) = parsed.numbered() else { return Ok(BoundQuery::Merged) };
+    check(numbered)?;
+    if let Some(whole) = numbered.whole() {
+        refuse_inside(whole, context.quoting.conventions())?;
+        return Ok(BoundQuery::Merged);
+    }
+    if numbered.places().is_empty() {
+        // Merging decides what to do with values that have no placeholders.
+        return Ok(BoundQuery::Merged);
+    }
+    let values = Values::of(&parsed, numbered, args)?;
+    let mut dumper = Dumper::new(context, binary)?;
+    let statement = match values.bind_all(numbered, &mut dumper)? {
+        Some(parameters) => {
+            let Some(text) = parsed.bound_text() else {
+                return Err(error::internal("a query without its bound form"));
+            };
+            (BoundStatement::new(text, parameters), None)
+        }
+        None => {
+            let mut quoter = Quoter::new(context)?;
+            let (statement, order) = values.bind_some(numbered, &mut dumper, &mut quoter)?;
+            (statement, Some(order))
+        }
+    };
+    let (statement, order) = statement;
+    Ok(BoundQuery::Statement(statement, Labels { parsed, order }))
+}
+
+fn syntax(context: &AdaptContext<'_, '_>) -> Syntax {
+    Syntax { encoding: context.quoting.encoding().encoding(), strings: context.quoting.strings() }
+}
+
+/// Refuses placeholders that can be neither bound nor merged.
+fn check(numbered: &Numbered) -> PyResult<()> {
+    match numbered.fault() {
+        Some(fault) => Err(error::programming(fault.to_string())),
+        None => Ok(()),
+    }
+}
+
+/// Refuses placeholders inside of constants, quoted names and comments, unless psycopg2's rules hold,
+/// which merge values there.
+fn refuse_inside(whole: Whole, conventions: Conventions) -> PyResult<()> {
+    let Whole::Place(context) = whole else { return Ok(()) };
+    let (inside, advice) = match context {
+        Context::InString | Context::InDollarString => {
+            ("a string constant", "take it out of the quotes, and put the string together with ||")
+        }
+        Context::InQuotedName => ("a quoted name", "use sql.Identifier"),
+        Context::InComment => ("a comment", "write %% for a percent sign"),
+        _ => return Ok(()),
+    };
+    match conventions {
+        Conventions::Psycopg2 => Ok(()),
+        Conventions::Own => Err(error::programming(format!(
+            "a placeholder stands inside {inside}, where no value can be bound: {advice}"
+        ))),
+    }
+}
+
+/// The values of a query.
+struct Values<'a, 'py> {
+    parsed: &'a ParsedQuery,
+    args: &'a Bound<'py, PyAny>,
+    /// Asking for a value may run Python code.
+    in_python: bool,
+}
+
+impl<'a, 'py> Values<'a, 'py> {
+    /// # Errors
+    /// There are more values than placeholders.
+    fn of(
+        parsed: &'a ParsedQuery,
+        numbered: &Numbered,
+        args: &'a Bound<'py, PyAny>,
+    ) -> PyResult<Self> {
+        let plain = args.is_exact_instance_of::<PyTuple>()
+            || args.is_exact_instance_of::<PyList>()
+            || args.is_exact_instance_of::<PyDict>();
+        if numbered.is_native() {
+            let given = match args.is_instance_of::<PyDict>() {
+                false => args.len()?,
+                true => {
+                    return Err(PyTypeError::new_err(
+                        "the values of $1, $2 and so on are a sequence: got a dict",
+                    ));
+                }
+            };
+            if given != numbered.parameters() {
+                return Err(error::programming(format!(
+                    "the query has {} parameters, and got {given} values",
+                    numbered.parameters()
+                )));
+            }
+        } else if parsed.template.positions() > 0 && args.len()? > parsed.template.positions() {
+            return Err(too_many());
+        }
+        Ok(Self { parsed, args, in_python: !plain })
+    }
+
+    fn get(&self, value: usize, dumper: &mut Dumper<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        let found = match self.parsed.name(value) {
+            Some(name) => self.args.get_item(name),
+            None => item(self.args, value),
+        };
+        if self.in_python {
+            dumper.forget();
+        }
+        found
+    }
+
+    /// All values as parameters; `None` if one has to be merged.
+    fn bind_all(
+        &self,
+        numbered: &Numbered,
+        dumper: &mut Dumper<'_, 'py>,
+    ) -> PyResult<Option<Parameters>> {
+        let Some((_, order)) = numbered.all_bound() else { return Ok(None) };
+        let mut parameters = Parameters::default();
+        for value in order {
+            let object = self.get(*value, dumper)?;
+            if add(&mut parameters, dumper, &object)?.is_some() {
+                return Ok(None);
+            }
+        }
+        // The type of a value of which only NULL is tested cannot be found: such a one is merged.
+        let untyped = |place: &Place| {
+            let number = if numbered.is_native() { Some(place.value) } else { None };
+            let number = number.unwrap_or_else(|| index_of(numbered, place));
+            parameters.types().get(number) == Some(&0)
+        };
+        let tests = |place: &&Place| place.context == Context::NullTest;
+        if numbered.places().iter().filter(tests).any(untyped) {
+            return Ok(None);
+        }
+        Ok(Some(parameters))
+    }
+
+    /// The statement with the values merged in that have to be. Also returns the value of each
+    /// parameter.
+    fn bind_some(
+        &self,
+        numbered: &Numbered,
+        dumper: &mut Dumper<'_, 'py>,
+        quoter: &mut Quoter<'_, 'py>,
+    ) -> PyResult<(BoundStatement, Vec<usize>)> {
+        let (mut text, mut order) = (Vec::new(), Vec::new());
+        let mut parameters = Parameters::default();
+        // The parameter of each value that the query names by its own numbers.
+        let mut bound = vec![false; if numbered.is_native() { numbered.parameters() } else { 0 }];
+        numbered.write(&mut text, &mut order, |place, out| {
+            if bound.get(place.value) == Some(&true) {
+                return Ok(Filled::Bound);
+            }
+            let object = self.get(place.value, dumper)?;
+            let literal = match place.context {
+                Context::Expression => add(&mut parameters, dumper, &object)?,
+                Context::NullTest => {
+                    let mut typed = Parameters::default();
+                    match add(&mut typed, dumper, &object)? {
+                        None if typed.types() != [0] => add(&mut parameters, dumper, &object)?,
+                        _ => Some(quoted(quoter, &object)?),
+                    }
+                }
+                _ => Some(quoted(quoter, &object)?),
+            };
+            match literal {
+                None => {
+                    if let Some(bound) = bound.get_mut(place.value) {
+                        *bound = true;
+                    }
+                    Ok::<_, PyErr>(Filled::Bound)
+                }
+                Some(literal) => {
+                    out.extend_from_slice(&literal);
+                    Ok(Filled::Merged)
+                }
+            }
+        })?;
+        Ok((BoundStatement::new(text.into(), parameters), order))
+    }
+}
+
+/// Which of the placeholders one is.
+fn index_of(numbered: &Numbered, place: &Place) -> usize {
+    numbered.places().iter().position(|other| other == place).unwrap_or_default()
+}
+
+/// Adds a value; returns its SQL if it is no single value.
+fn add<'py>(
+    parameters: &mut Parameters,
+    dumper: &mut Dumper<'_, 'py>,
+    object: &Bound<'py, PyAny>,
+) -> PyResult<Option<Vec<u8>>> {
+    parameters.add(|out| {
+        Ok(match dumper.value(object, out)? {
+            Dumped::Bound(oid, written) => Some((oid, written)),
+            Dumped::Literal => None,
+        })
+    })
+}
+
+fn quoted<'py>(quoter: &mut Quoter<'_, 'py>, object: &Bound<'py, PyAny>) -> PyResult<Vec<u8>> {
+    let mut sql = Vec::new();
+    quoter.value(object, &mut sql)?;
+    // Python code may have run.
+    quoter.forget();
+    Ok(sql)
+}

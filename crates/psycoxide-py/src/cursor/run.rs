@@ -1,0 +1,190 @@
+//! Runs of statements that are bound to their parameters on the server.
+
+use std::sync::Arc;
+
+use psycoxide_proto::{
+    BoundStatement, Columns, Engine, Formats, Outcome, Parameters, PrepareWhen, Report, Request,
+    TransactionStatus,
+};
+use pyo3::prelude::*;
+
+use super::Cursor;
+use crate::adapt::Labels;
+use crate::cast::{CastPlan, ChosenFormats};
+use crate::driver::OperationContext;
+
+/// How often a statement is sent again because of the name that it had: the server may have forgotten
+/// the name, and its result may have changed.
+const ATTEMPTS: u8 = 2;
+
+/// A run of a statement that is bound to its parameters on the server.
+pub struct Run {
+    statement: Arc<BoundStatement>,
+    /// What the program has written for its parameters; `None` if there are none.
+    labels: Option<Labels>,
+    prepare: PrepareWhen,
+    /// Whether columns come in binary: at once, or never; `None`: as soon as the statement has a name.
+    binary: Option<bool>,
+    /// It may be sent while others are under way.
+    pub pipelined: bool,
+    /// How often it may still be sent again because of its name.
+    attempts: u8,
+}
+
+/// What has to be done before a statement can be sent again.
+pub enum Again {
+    /// Nothing.
+    Send,
+    /// This request: the transaction that began with the statement has failed.
+    After(Request),
+}
+
+impl Run {
+    /// A run of `statement`. `pipelined`: it may be sent while others are under way.
+    pub fn new(
+        statement: BoundStatement,
+        labels: Labels,
+        prepare: PrepareWhen,
+        binary: Option<bool>,
+        pipelined: bool,
+    ) -> Self {
+        let (statement, labels) = (Arc::new(statement), Some(labels));
+        Self { statement, labels, prepare, binary, pipelined, attempts: ATTEMPTS }
+    }
+
+    /// A run of a text whose parameters, if it had any, were merged in. It never gets a name.
+    pub fn of_text(sql: &[u8]) -> Self {
+        let statement = BoundStatement::new(sql.into(), Parameters::default());
+        Self {
+            statement: Arc::new(statement),
+            labels: None,
+            prepare: PrepareWhen::Never,
+            binary: Some(false),
+            pipelined: false,
+            attempts: ATTEMPTS,
+        }
+    }
+
+    /// The request for it as a part of a group. Its columns come in text.
+    pub fn grouped_request(&self) -> Request {
+        Request::unsynced_bound(Arc::clone(&self.statement), self.prepare)
+    }
+
+    /// The request for it alone. Its columns come in text.
+    pub fn plain_request(&self) -> Request {
+        Request::bound(Arc::clone(&self.statement), self.prepare, None)
+    }
+
+    /// The statement.
+    pub fn statement(&self) -> &Arc<BoundStatement> {
+        &self.statement
+    }
+
+    /// The request for it, to be sent now. The cursor decodes its rows.
+    pub fn request(
+        &self,
+        context: OperationContext<'_, '_>,
+        cursor: &Bound<'_, Cursor>,
+    ) -> PyResult<Request> {
+        let described = match self.binary {
+            Some(false) => None,
+            _ => context.session.ask(|engine| engine.known_columns(&self.statement).cloned()),
+        };
+        let formats = match described.flatten() {
+            Some(columns) => cursor.get().formats(context, &columns)?,
+            None => None,
+        };
+        let request = Request::bound(Arc::clone(&self.statement), self.prepare, formats);
+        Ok(if self.pipelined { request.pipelined() } else { request })
+    }
+
+    /// What to do if the name that the statement had is to blame for an error, and nothing of the
+    /// transaction is lost by another attempt; `None` if the error is the program's.
+    #[cold]
+    pub fn again(&mut self, context: OperationContext<'_, '_>, outcome: &Outcome) -> Option<Again> {
+        if !outcome.again {
+            return None;
+        }
+        self.attempts = self.attempts.checked_sub(1)?;
+        match context.session.ask(Engine::transaction_status)? {
+            TransactionStatus::Idle => Some(Again::Send),
+            _ if outcome.begun => {
+                let rollback = context.connection.get().state(context.py()).end("ROLLBACK")?;
+                Some(Again::After(Request::query(rollback)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The errors that a cast of a parameter mends: its type could not be found, or is not the one that
+/// an operator, a function or a column takes.
+const OF_TYPES: [&str; 4] = ["42P18", "42883", "42725", "42804"];
+
+impl Run {
+    /// Adds advice to an error of the server, if it is about a type that a parameter has or lacks.
+    #[cold]
+    pub fn advise(&self, py: Python<'_>, report: &mut Report) {
+        let about_types = report.sqlstate().is_some_and(|code| OF_TYPES.contains(&code));
+        let Some(labels) = self.labels.as_ref().filter(|_| about_types) else { return };
+        if self.statement.types().is_empty() {
+            return;
+        }
+        let number = report.message().and_then(parameter_number);
+        let hint = match number {
+            Some(number) => {
+                let written = labels.placeholder(py, number);
+                let written = written.unwrap_or_else(|| format!("${number}"));
+                format!("Write a cast behind the placeholder {written}, as in %s::text.")
+            }
+            None => "Parameters are bound on the server, with the types of their values: write a cast \
+                     behind a placeholder whose value has another type than the one that is needed, as \
+                     in %s::text."
+                .to_owned(),
+        };
+        report.add_hint(&hint);
+    }
+}
+
+/// The first `$n` in a message.
+fn parameter_number(message: &[u8]) -> Option<usize> {
+    let at = memchr::memchr(b'$', message)? + 1;
+    let digits = message.get(at..)?;
+    let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    std::str::from_utf8(digits.get(..length)?).ok()?.parse().ok()
+}
+
+impl Cursor {
+    /// The formats to ask for columns in, which the server has described; `None` if all are text.
+    fn formats(
+        &self,
+        context: OperationContext<'_, '_>,
+        described: &Arc<Columns>,
+    ) -> PyResult<Option<Arc<Formats>>> {
+        let py = context.py();
+        let connection = context.connection.get();
+        let utc = connection.is_in_utc(py);
+        let (registries, encoding) = (self.registries(py)?, self.text_decoder(py)?);
+        if !registries.is_global() {
+            return Ok(choose(described, CastPlan::formats(&registries, described, utc)?));
+        }
+        let cached = connection.state(py).formats.take(described, utc);
+        let chosen = match cached {
+            Some(chosen) if chosen.is_current(py, &encoding)? => chosen,
+            _ => {
+                let codes = CastPlan::formats(&registries, described, utc)?;
+                let formats = choose(described, codes);
+                ChosenFormats::new(&registries, encoding, described, formats, utc)?
+            }
+        };
+        let formats = chosen.formats();
+        let dropped = connection.state(py).formats.keep(chosen);
+        drop(dropped);
+        Ok(formats)
+    }
+}
+
+fn choose(described: &Arc<Columns>, codes: Vec<i16>) -> Option<Arc<Formats>> {
+    let binary = codes.iter().any(|code| *code != 0);
+    binary.then(|| Arc::new(Formats::new(Arc::clone(described), codes)))
+}

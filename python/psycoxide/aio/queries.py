@@ -1,0 +1,273 @@
+"""What runs queries on a connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from psycoxide._psycopg import Channel
+from psycoxide.aio.copy import AsyncCopy
+from psycoxide.aio.cursor import AsyncCursor
+from psycoxide.aio.prepared import AsyncPreparedStatement
+from psycoxide.aio.stream import AsyncStream
+
+if TYPE_CHECKING:
+    from psycoxide._types import OwnQuery as Query, Vars
+    from psycoxide.aio.connection import AsyncConnection
+    from psycoxide.aio.cursor import Items
+    from psycoxide.rows import RowFactory
+
+_Row = TypeVar("_Row")
+_R = TypeVar("_R")
+
+
+class AsyncQueries(Generic[_Row]):
+    """The part of a connection that runs queries."""
+
+    row_factory: RowFactory[_Row]
+    _channel: Channel
+    # Whether rows were given to the program while they arrived.
+    _gave_out: bool
+
+    def _own_connection(self) -> AsyncConnection[_Row]:
+        raise NotImplementedError
+
+    async def execute(
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        timeout: float | None = None,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+    ) -> AsyncCursor[_Row]:
+        """Run a query, and return a cursor with its result.
+
+        `%s` or `%(name)s` in the query, or `$1` and so on, stand for the values of `params`, a
+        sequence or a mapping. Without `params` the text is sent as it is, and may hold several
+        statements.
+
+        `prepare`: true prepares the statement on the server at once, false never; None when it has
+        run `prepare_threshold` times. `binary`: true asks for columns in binary at once, false
+        never; None as soon as the statement is prepared. The values are the same in both formats.
+
+        Raises the server's errors as exceptions of `psycoxide.errors`; OperationTimeout after
+        `timeout` seconds; InterfaceError if the connection is closed.
+        """
+        cursor: AsyncCursor[_Row] = AsyncCursor(
+            self._own_connection(), row_factory=self.row_factory
+        )
+        return await cursor.execute(query, params, timeout=timeout, prepare=prepare, binary=binary)
+
+    async def executemany(
+        self,
+        query: Query,
+        params_seq: Items,
+        *,
+        returning: bool = False,
+        timeout: float | None = None,
+    ) -> AsyncCursor[_Row]:
+        """Run a query once for each of many parameters, all of them or none.
+
+        `params_seq` is an iterable, or an asynchronous one, of what `execute()` takes as `params`.
+        They are sent many at a time; a plain `INSERT ... VALUES (%s, ...)` is parsed once. Outside
+        a transaction, in autocommit mode, all is one transaction.
+
+        Returns a cursor. Its `rowcount` is the sum of all row counts. The rows that the statements
+        return, by RETURNING for example, are dropped, unless `returning` is true: then the cursor
+        has them, in order.
+
+        Raises what `execute()` raises.
+        """
+        cursor: AsyncCursor[_Row] = AsyncCursor(
+            self._own_connection(), row_factory=self.row_factory
+        )
+        return await cursor.executemany(query, params_seq, returning=returning, timeout=timeout)
+
+    @overload
+    async def fetch(
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        timeout: float | None = None,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+    ) -> list[_Row]: ...
+    @overload
+    async def fetch(
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        row_factory: RowFactory[_R],
+        timeout: float | None = None,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+    ) -> list[_R]: ...
+    async def fetch(
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        row_factory: RowFactory[Any] | None = None,
+        timeout: float | None = None,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+    ) -> list[Any]:
+        """Run a query and return all of its rows; none if it returns no table.
+
+        `row_factory` makes the rows of this call. Raises what `execute()` raises.
+        """
+        factory = self.row_factory if row_factory is None else row_factory
+        rows: list[Any] = await self._channel.fetch(
+            query, params, factory, timeout, prepare, binary
+        )
+        return rows
+
+    @overload
+    async def fetchrow(
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        timeout: float | None = None,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+    ) -> _Row | None: ...
+    @overload
+    async def fetchrow(
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        row_factory: RowFactory[_R],
+        timeout: float | None = None,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+    ) -> _R | None: ...
+    async def fetchrow(
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        row_factory: RowFactory[Any] | None = None,
+        timeout: float | None = None,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+    ) -> Any:
+        """Run a query and return its first row, None if there is none.
+
+        Raises what `execute()` raises.
+        """
+        factory = self.row_factory if row_factory is None else row_factory
+        return await self._channel.fetchrow(query, params, factory, timeout, prepare, binary)
+
+    async def fetchval(
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        timeout: float | None = None,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+    ) -> Any:
+        """Run a query and return the first value of its first row, None if there is none.
+
+        Raises what `execute()` raises.
+        """
+        return await self._channel.fetchval(query, params, timeout, prepare, binary)
+
+    @overload
+    def stream(
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        timeout: float | None = None,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+    ) -> AsyncStream[_Row]: ...
+    @overload
+    def stream(
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        row_factory: RowFactory[_R],
+        timeout: float | None = None,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+    ) -> AsyncStream[_R]: ...
+    def stream(
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        row_factory: RowFactory[Any] | None = None,
+        timeout: float | None = None,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+    ) -> AsyncStream[Any]:
+        """Iterate over the rows of a query while they arrive: `async for row in conn.stream(...)`.
+
+        Memory stays constant: no more is read from the server while the loop is busy with the rows
+        that have arrived. There is neither a cursor on the server nor a transaction. The query runs
+        when the first row is asked for, and is one statement.
+
+        Other calls on the connection wait until the stream has ended; the task that reads it gets
+        ProgrammingError from them. Leaving the loop early cancels the query on the server; within a
+        transaction that makes the transaction fail, unless all rows had been sent by then. If an
+        exception may leave the loop, `async with conn.stream(...) as rows:` ends the stream at
+        once; otherwise it ends when its last reference goes.
+
+        `row_factory` makes the rows. `timeout` is how many seconds each wait for more rows may
+        take. Raises what `execute()` raises, perhaps after some rows.
+        """
+        factory = self.row_factory if row_factory is None else row_factory
+        cursor = self._channel.cursor()
+        self._gave_out = True
+        rows = self._channel.stream(cursor, query, params, factory, timeout, prepare, binary)
+        return AsyncStream(rows)
+
+    async def prepare(
+        self, query: Query, *, timeout: float | None = None
+    ) -> AsyncPreparedStatement[_Row]:
+        """Have the server parse a query, and return an object that runs it again and again.
+
+        The query has `%s`, `%(name)s` or `$1` in the place of its parameters. Nothing has to be
+        closed: statements that are not used any more make room for others. Behind a pooler on which
+        prepared statements do not last, each run parses it anew.
+
+        Raises the server's errors as exceptions of `psycoxide.errors`.
+        """
+        connection = self._own_connection()
+        description = await self._channel.describe(self._channel.cursor(), query, timeout)
+        return AsyncPreparedStatement(connection, query, *description)
+
+    def copy(
+        self, statement: Query, params: Vars = None, *, timeout: float | None = None
+    ) -> AsyncCopy:
+        """Copy data to or from a table: `async with conn.copy("COPY item FROM STDIN") as copy:`.
+
+        `await copy.write_row((1, "tea"))`, `write_rows()` and `write()` send data,
+        `async for row in copy.rows()` and `async for block in copy` receive them. The server has
+        the rows once the block has ended; an exception that leaves the block makes the COPY fail.
+
+        Other calls on the connection wait until the block has ended; the task in the block gets
+        ProgrammingError from them. `timeout` is how many seconds each wait for the server may
+        take. The server's errors are raised by the block's beginning or end, or by a call in it;
+        ProgrammingError if the statement is not a COPY FROM STDIN or a COPY TO STDOUT.
+        """
+        cursor = self._channel.cursor()
+        return AsyncCopy(
+            self._own_connection(), cursor, self._channel.copy(cursor, statement, params, timeout)
+        )
+
+    @overload
+    def cursor(self) -> AsyncCursor[_Row]: ...
+    @overload
+    def cursor(self, *, row_factory: RowFactory[_R]) -> AsyncCursor[_R]: ...
+    def cursor(self, *, row_factory: RowFactory[Any] | None = None) -> AsyncCursor[Any]:
+        """Return a new cursor. `row_factory` makes its rows."""
+        factory = self.row_factory if row_factory is None else row_factory
+        return AsyncCursor(self._own_connection(), row_factory=factory)
