@@ -17,7 +17,11 @@ class AsyncModule(Module):
     """What the asynchronous dialect connects with."""
 
     def connect(self, *arguments: Any, **options: Any) -> AdaptedAsyncConnection:
-        creator = options.pop("async_creator_fn", AsyncConnection.connect)
+        creator = options.pop("async_creator_fn", None)
+        if creator is None:
+            creator = AsyncConnection.connect
+            # SQLAlchemy writes SQL for drivers that merge: it leaves out casts.
+            options.setdefault("binding", "client")
         return AdaptedAsyncConnection(self, await_only(creator(*arguments, **options)))
 
 

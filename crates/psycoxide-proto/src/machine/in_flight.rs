@@ -205,7 +205,7 @@ impl InFlight {
 
     /// A statement that may have a name, and what goes in front of it.
     fn bound(&mut self, request: BoundRequest, out: &mut Vec<u8>) -> Result<Phase, Refused> {
-        let BoundRequest { bound, formats, synced, closes, plan, .. } = request;
+        let BoundRequest { bound, formats, forced, synced, closes, plan, .. } = request;
         if plan.probe {
             extended::parse(out, b"", PROBE, &[])?;
             extended::run_unnamed(out);
@@ -220,9 +220,10 @@ impl InFlight {
             Way::Named(name, None) => (Some(name), Phase::Bind, None),
             Way::Named(name, Some(described)) => {
                 let chosen = match (&formats, &described) {
-                    (Some(formats), Described::Rows(columns)) => {
-                        Some(formats).filter(|formats| Arc::ptr_eq(formats.described(), columns))
-                    }
+                    (Some(formats), Described::Rows(columns)) => Some(formats).filter(|formats| {
+                        Arc::ptr_eq(formats.described(), columns)
+                            || forced && formats.described() == columns
+                    }),
                     _ => None,
                 };
                 let described = match chosen {
@@ -235,6 +236,12 @@ impl InFlight {
                 (Some(name), Phase::BindKnown, Some(described))
             }
         };
+        if forced
+            && known.is_none()
+            && let Some(formats) = &formats
+        {
+            codes = formats.codes();
+        }
         let name_bytes = name.as_deref().unwrap_or_default();
         if matches!(own, Phase::Parse | Phase::ParseNamed) {
             extended::parse(out, name_bytes, bound.sql(), bound.types())?;

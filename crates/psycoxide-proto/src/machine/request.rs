@@ -127,6 +127,8 @@ pub(crate) struct BoundRequest {
     pub(crate) bound: Arc<BoundStatement>,
     pub(crate) prepare: PrepareWhen,
     pub(crate) formats: Option<Arc<Formats>>,
+    /// Whether the formats count without a name, too.
+    pub(crate) forced: bool,
     /// Whether a Sync follows.
     pub(crate) synced: bool,
     /// Whether to close the portal afterwards.
@@ -250,9 +252,23 @@ impl Request {
         formats: Option<Arc<Formats>>,
     ) -> Request {
         let plan = Plan::UNNAMED;
-        let (synced, closes) = (true, true);
-        let bound = BoundRequest { bound, prepare, formats, synced, closes, plan };
+        let (forced, synced, closes) = (false, true, true);
+        let bound = BoundRequest { bound, prepare, formats, forced, synced, closes, plan };
         Request::of(RequestKind::Bound(Box::new(bound)))
+    }
+
+    /// The same for a statement whose columns were [described](Request::prepare) just now: the formats
+    /// count even if it has no name.
+    pub fn bound_in(
+        bound: Arc<BoundStatement>,
+        prepare: PrepareWhen,
+        formats: Arc<Formats>,
+    ) -> Request {
+        let mut request = Request::bound(bound, prepare, Some(formats));
+        if let RequestKind::Bound(bound) = &mut request.kind {
+            bound.forced = true;
+        }
+        request
     }
 
     /// The same without a Sync, as a part of a group: see [`Request::unsynced`].

@@ -64,7 +64,8 @@ impl Channel {
             Some(true) => PrepareWhen::Now,
             Some(false) => PrepareWhen::Never,
         };
-        let pipelined = is_pipelinable(statement.sql());
+        // What is described first takes two requests.
+        let pipelined = form.binary != Some(true) && is_pipelinable(statement.sql());
         Ok(Some(Run::new(statement, labels, prepare, form.binary, pipelined)))
     }
 }

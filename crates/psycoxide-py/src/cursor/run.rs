@@ -29,6 +29,8 @@ pub struct Run {
     pub pipelined: bool,
     /// How often it may still be sent again because of its name.
     attempts: u8,
+    /// The formats of its columns, once they were described because binary ones are wanted at once.
+    formats: Option<Option<Arc<Formats>>>,
 }
 
 /// What has to be done before a statement can be sent again.
@@ -49,7 +51,7 @@ impl Run {
         pipelined: bool,
     ) -> Self {
         let (statement, labels) = (Arc::new(statement), Some(labels));
-        Self { statement, labels, prepare, binary, pipelined, attempts: ATTEMPTS }
+        Self { statement, labels, prepare, binary, pipelined, attempts: ATTEMPTS, formats: None }
     }
 
     /// A run of a text whose parameters, if it had any, were merged in. It never gets a name.
@@ -62,6 +64,7 @@ impl Run {
             binary: Some(false),
             pipelined: false,
             attempts: ATTEMPTS,
+            formats: None,
         }
     }
 
@@ -86,16 +89,53 @@ impl Run {
         context: OperationContext<'_, '_>,
         cursor: &Bound<'_, Cursor>,
     ) -> PyResult<Request> {
-        let described = match self.binary {
-            Some(false) => None,
-            _ => context.session.ask(|engine| engine.known_columns(&self.statement).cloned()),
+        let statement = Arc::clone(&self.statement);
+        let request = match (&self.formats, self.binary) {
+            (Some(Some(formats)), _) => {
+                Request::bound_in(statement, self.prepare, Arc::clone(formats))
+            }
+            (Some(None), _) | (None, Some(false)) => Request::bound(statement, self.prepare, None),
+            (None, _) => {
+                let formats = match self.known_columns(context) {
+                    Some(columns) => cursor.get().formats(context, &columns)?,
+                    None => None,
+                };
+                Request::bound(statement, self.prepare, formats)
+            }
         };
-        let formats = match described.flatten() {
+        Ok(if self.pipelined { request.pipelined() } else { request })
+    }
+
+    /// The request that has its columns described, if they are wanted in binary at once and are not
+    /// known.
+    pub fn description_request(&self, context: OperationContext<'_, '_>) -> Option<Request> {
+        if self.binary != Some(true)
+            || self.formats.is_some()
+            || self.known_columns(context).is_some()
+        {
+            return None;
+        }
+        let (sql, types) = (self.statement.sql().to_vec(), self.statement.types().to_vec());
+        Some(Request::prepare(Vec::new(), sql, types))
+    }
+
+    /// Notes the columns that were described.
+    pub fn note_described(
+        &mut self,
+        context: OperationContext<'_, '_>,
+        cursor: &Bound<'_, Cursor>,
+        described: Outcome,
+    ) -> PyResult<()> {
+        let columns = described.result.and_then(|result| result.columns);
+        self.formats = Some(match columns {
             Some(columns) => cursor.get().formats(context, &columns)?,
             None => None,
-        };
-        let request = Request::bound(Arc::clone(&self.statement), self.prepare, formats);
-        Ok(if self.pipelined { request.pipelined() } else { request })
+        });
+        Ok(())
+    }
+
+    fn known_columns(&self, context: OperationContext<'_, '_>) -> Option<Arc<Columns>> {
+        context.session.ask(|engine| engine.known_columns(&self.statement).cloned()).flatten()
     }
 
     /// What to do if the name that the statement had is to blame for an error, and nothing of the

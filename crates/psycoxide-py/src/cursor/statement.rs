@@ -71,6 +71,8 @@ enum Stage {
     Describing(Vec<u8>),
     /// The bound statement was not sent yet.
     Unsent,
+    /// The bound statement is described, as its columns are to come in binary.
+    DescribingRun,
     /// The statement runs.
     Running,
     /// The transaction that began with it is rolled back, before it is sent again.
@@ -160,8 +162,16 @@ impl Operation for Statement {
                 describe
             }
             Stage::First(request) => request,
-            Stage::Unsent => self.bound_request(context)?,
-            Stage::Running | Stage::RollingBack => {
+            Stage::Unsent => {
+                match self.run.as_ref().and_then(|run| run.description_request(context)) {
+                    Some(describe) => {
+                        self.stage = Stage::DescribingRun;
+                        describe
+                    }
+                    None => self.bound_request(context)?,
+                }
+            }
+            Stage::Running | Stage::DescribingRun | Stage::RollingBack => {
                 return Err(error::internal("a statement that was launched twice"));
             }
         };
@@ -197,6 +207,12 @@ impl Operation for Statement {
             Stage::RollingBack if outcome.error.is_none() => {
                 self.rewind();
                 Ok(Next::Again)
+            }
+            Stage::DescribingRun if outcome.error.is_none() => {
+                if let Some(run) = &mut self.run {
+                    run.note_described(context, &cursor, outcome)?;
+                }
+                Ok(self.send(self.bound_request(context)?))
             }
             Stage::Describing(sql) if outcome.error.is_none() => {
                 let request = choose_formats(context, &cursor, sql, outcome)?;
