@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use psycoxide_proto::{
-    BoundParameter, Engine, Event, Extended, Outcome, Report, Request, Secret, Startup,
+    Engine, Event, Extended, Outcome, Parameters, Report, Request, Secret, Startup, Written,
 };
 
 /// What came of a statement: its rows, or the server's report.
@@ -84,12 +84,13 @@ impl Session {
 
     /// Runs a statement with these values, as text, of these types.
     pub fn bind(&mut self, sql: &[u8], values: &[(u32, &str)]) -> Answer {
-        let parameter =
-            |(_, value): &(u32, &str)| BoundParameter { value: Some((*value).into()), format: 0 };
+        let mut parameters = Parameters::default();
+        for (oid, value) in values {
+            parameters.push(*oid, Some((value.as_bytes(), Written::Text)));
+        }
         self.run(Request::extended(Extended {
             sql: Some(sql.to_vec()),
-            types: values.iter().map(|(oid, _)| *oid).collect(),
-            params: values.iter().map(parameter).collect(),
+            parameters,
             closes: true,
             ..Extended::default()
         }))
