@@ -4,6 +4,8 @@
 //! So each may return a false no (the byte is in a constant, the statement begins with a comment),
 //! but never a false yes.
 
+use crate::lex::{Lexer, Syntax, Token, TokenKind};
+
 /// Statements that run in a transaction, leave it open, and are not COPY.
 const PLAIN: [&[u8]; 7] =
     [b"insert", b"update", b"delete", b"merge", b"select", b"values", b"with"];
@@ -67,8 +69,8 @@ pub enum Unfit {
 }
 
 /// Checks that a text is one statement that is no COPY. Unlike the other questions it reads quotes
-/// and comments. It may err where the server reads them in another way, by a backslash: the server
-/// refuses several statements then.
+/// and comments, as a session does that has [these settings](Syntax::default). It may err for another
+/// session: the server refuses several statements then.
 ///
 /// # Errors
 /// What the text is instead.
@@ -76,19 +78,12 @@ pub fn check_single(text: &[u8]) -> Result<(), Unfit> {
     if is_copy(text) {
         return Err(Unfit::Copy);
     }
-    let mut rest = text;
     let mut ended = false;
-    while let Some((first, after)) = rest.split_first() {
-        let length = blank(rest);
-        if length > 0 {
-            rest = rest.get(length..).unwrap_or_default();
-        } else if *first == b';' {
-            ended = true;
-            rest = after;
-        } else if ended {
-            return Err(Unfit::Several);
-        } else {
-            rest = rest.get(token(rest)..).unwrap_or_default();
+    for token in tokens(text) {
+        match token.kind {
+            TokenKind::Symbol(b';') => ended = true,
+            _ if ended => return Err(Unfit::Several),
+            _ => {}
         }
     }
     Ok(())
@@ -96,66 +91,14 @@ pub fn check_single(text: &[u8]) -> Result<(), Unfit> {
 
 /// Whether the first word behind comments is COPY.
 pub fn is_copy(text: &[u8]) -> bool {
-    let mut rest = text;
-    loop {
-        match blank(rest) {
-            0 => return begins_with(rest, &[b"copy"]),
-            length => rest = rest.get(length..).unwrap_or_default(),
-        }
-    }
+    let first = tokens(text).next();
+    first.is_some_and(|token| begins_with(text.get(token.start..).unwrap_or_default(), &[b"copy"]))
 }
 
-/// The length of the white space or the comment at the start; 0 if there is none.
-fn blank(text: &[u8]) -> usize {
-    let spaces = text.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0x0b);
-    match (spaces.count(), text) {
-        (spaces @ 1.., _) => spaces,
-        (_, [b'-', b'-', ..]) => {
-            text.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(text.len())
-        }
-        (_, [b'/', b'*', ..]) => comment(text),
-        _ => 0,
-    }
-}
-
-/// The length of the comment at the start, which may hold others.
-fn comment(text: &[u8]) -> usize {
-    let (mut at, mut depth) = (0, 0);
-    loop {
-        match text.get(at..) {
-            Some([b'/', b'*', ..]) => (at, depth) = (at + 2, depth + 1),
-            Some([b'*', b'/', ..]) => (at, depth) = (at + 2, depth - 1),
-            Some([_, ..]) => at += 1,
-            _ => return text.len(),
-        }
-        if depth == 0 {
-            return at;
-        }
-    }
-}
-
-/// The length of what begins the text: something quoted, a word, or one other byte.
-fn token(text: &[u8]) -> usize {
-    let quoted = |begin: usize, end: &[u8]| {
-        let rest = text.get(begin..).unwrap_or_default();
-        memchr::memmem::find(rest, end).map_or(text.len(), |found| begin + found + end.len())
-    };
-    match text {
-        [quote @ (b'\'' | b'"'), ..] => quoted(1, &[*quote]),
-        [b'$', tag @ ..] => match tag.iter().position(|byte| !is_word(*byte)) {
-            Some(end)
-                if tag.get(end) == Some(&b'$') && !tag.first().is_some_and(u8::is_ascii_digit) =>
-            {
-                quoted(end + 2, text.get(..end + 2).unwrap_or_default())
-            }
-            _ => 1,
-        },
-        _ => text.iter().take_while(|byte| is_word(**byte) || **byte == b'$').count().max(1),
-    }
-}
-
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()
+/// The tokens of a text, but for white space and comments.
+fn tokens(text: &[u8]) -> impl Iterator<Item = Token> {
+    let is_blank = |token: &Token| matches!(token.kind, TokenKind::Space | TokenKind::Comment);
+    Lexer::new(text, Syntax::default()).filter(move |token| !is_blank(token))
 }
 
 /// Whether the first word is one of these lower-case words.
