@@ -7,8 +7,13 @@
 //! Each placeholder has a number of its own, even if several ask for the same name: the server gives
 //! a number one type, and `select %(a)s, x from t where x = %(a)s` may need two.
 
+mod after;
+mod before;
+mod clauses;
 mod context;
 mod frame;
+mod item;
+mod statements;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -189,7 +194,7 @@ impl Numbered {
         }
         let native = places.is_empty();
         let walk = Walk::over(&text, places, native, syntax);
-        let kind = walk.kind();
+        let kind = walk.statements.kind();
         let (places, mixed) = (walk.places, walk.mixed);
         let whole = match kind {
             Kind::Bindable => places
