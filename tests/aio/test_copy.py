@@ -17,6 +17,7 @@ from fixtures.tasks import ajoin, asleep, aspawn
 
 import psycoxide
 from psycoxide import aio, errors
+from psycoxide.extensions import AsIs
 from psycoxide.extras import Json, NumericRange
 
 PLACE = "CREATE TEMP TABLE place (id int PRIMARY KEY, name text)"
@@ -129,6 +130,13 @@ BINARY = [
     ("timestamp", dt.datetime(2024, 5, 17, 1, 2, 3, 4)),
     ("timestamptz", dt.datetime(2024, 5, 17, 1, 2, 3, 4, dt.timezone.utc)),
     ("varchar", "abc"),
+    ("time", dt.time(1, 2, 3, 4)),
+    ("timetz", dt.time(1, 2, 3, 4, dt.timezone(dt.timedelta(hours=-3, seconds=5)))),
+    ("interval", dt.timedelta(days=-3, seconds=5, microseconds=7)),
+    ("int4[]", [1, None, -3]),
+    ("int8[]", [[1, 2**40], [None, -3]]),
+    ("float8[]", [1.5, None]),
+    ("text[]", ['a"b', "c\\d", "", "NULL", "{x,y}", None, "t\tn\n"]),
 ]
 
 
@@ -145,6 +153,14 @@ async def test_values_in_binary(aconn, name, value):
         assert await copy.read_row() == (2, None)
         assert await copy.read_row() is None
         assert await copy.read_row() is None
+
+
+async def test_an_adapter_may_write_null_in_binary(aconn):
+    await aconn.execute("CREATE TEMP TABLE one (n int, value jsonb)")
+    async with aconn.copy("COPY one FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(["int4", "jsonb"])
+        await copy.write_rows([(1, AsIs(None)), (AsIs(None), Json([1]))])
+    assert await aconn.fetch("TABLE one") == [(1, None), (None, [1])]
 
 
 async def test_no_rows_in_binary(place):

@@ -18,6 +18,7 @@ from fixtures.tasks import join, sleep, spawn
 
 import psycoxide
 from psycoxide import errors, sync
+from psycoxide.extensions import AsIs
 from psycoxide.extras import Json, NumericRange
 
 PLACE = "CREATE TEMP TABLE place (id int PRIMARY KEY, name text)"
@@ -130,6 +131,13 @@ BINARY = [
     ("timestamp", dt.datetime(2024, 5, 17, 1, 2, 3, 4)),
     ("timestamptz", dt.datetime(2024, 5, 17, 1, 2, 3, 4, dt.timezone.utc)),
     ("varchar", "abc"),
+    ("time", dt.time(1, 2, 3, 4)),
+    ("timetz", dt.time(1, 2, 3, 4, dt.timezone(dt.timedelta(hours=-3, seconds=5)))),
+    ("interval", dt.timedelta(days=-3, seconds=5, microseconds=7)),
+    ("int4[]", [1, None, -3]),
+    ("int8[]", [[1, 2**40], [None, -3]]),
+    ("float8[]", [1.5, None]),
+    ("text[]", ['a"b', "c\\d", "", "NULL", "{x,y}", None, "t\tn\n"]),
 ]
 
 
@@ -146,6 +154,14 @@ def test_values_in_binary(conn, name, value):
         assert copy.read_row() == (2, None)
         assert copy.read_row() is None
         assert copy.read_row() is None
+
+
+def test_an_adapter_may_write_null_in_binary(conn):
+    conn.execute("CREATE TEMP TABLE one (n int, value jsonb)")
+    with conn.copy("COPY one FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(["int4", "jsonb"])
+        copy.write_rows([(1, AsIs(None)), (AsIs(None), Json([1]))])
+    assert conn.fetch("TABLE one") == [(1, None), (None, [1])]
 
 
 def test_no_rows_in_binary(place):

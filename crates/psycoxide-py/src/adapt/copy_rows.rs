@@ -1,5 +1,6 @@
 //! Writing rows as the data of a COPY FROM.
 
+use psycoxide_proto::Written;
 use psycoxide_sql::copy;
 use psycoxide_sql::oid::{self, Oid};
 use psycoxide_sql::parameter::{self, Dialect, ParameterForm, Unfit};
@@ -9,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyList, PyString, PyTuple};
 
 use super::context::AdaptContext;
-use super::quoter::Quoter;
+use super::dump::Dumper;
 use super::registry::{Native, type_name};
 use super::scalar;
 use crate::error;
@@ -18,7 +19,7 @@ use crate::error;
 ///
 /// Make a new one after the GIL was released, as with a `Merger`.
 pub struct CopyRows<'a, 'py> {
-    quoter: Quoter<'a, 'py>,
+    dumper: Dumper<'a, 'py>,
     context: AdaptContext<'a, 'py>,
     dialect: Dialect,
     binary: bool,
@@ -34,9 +35,9 @@ impl<'a, 'py> CopyRows<'a, 'py> {
     pub fn new(context: &AdaptContext<'a, 'py>, binary: bool, types: &'a [Oid]) -> PyResult<Self> {
         let encoding = context.quoting.encoding().encoding();
         let dialect = Dialect { encoding, strings: context.quoting.strings(), binary };
-        let (quoter, context) = (Quoter::new(context)?, *context);
+        let (dumper, context) = (Dumper::new(context, binary)?, *context);
         Ok(Self {
-            quoter,
+            dumper,
             context,
             dialect,
             binary,
@@ -48,7 +49,7 @@ impl<'a, 'py> CopyRows<'a, 'py> {
 
     /// Python code has run, which may have changed the adapters.
     pub fn forget(&mut self) {
-        self.quoter.forget();
+        self.dumper.forget();
     }
 
     /// Appends a row. After an error `out` is as it was.
@@ -67,7 +68,7 @@ impl<'a, 'py> CopyRows<'a, 'py> {
         } else {
             // A user's own sequence may run any code when it is asked for its items.
             let items = row.try_iter().and_then(Iterator::collect::<PyResult<Vec<_>>>);
-            self.quoter.forget();
+            self.dumper.forget();
             items.and_then(|items| self.values(items.len(), items.into_iter().map(Ok), out))
         };
         written.inspect_err(|_| out.truncate(start))
@@ -125,7 +126,7 @@ impl<'a, 'py> CopyRows<'a, 'py> {
             out.extend_from_slice(copy::NULL);
             return Ok(());
         }
-        match self.quoter.native_for(value)? {
+        match self.dumper.quoter().native_for(value)? {
             Some(Native::Int) if write_integer(value, out) => Ok(()),
             Some(Native::QuotedString) if value.is_instance_of::<PyString>() => {
                 let text = self.context.quoting.encode(value.cast::<PyString>()?)?;
@@ -149,7 +150,7 @@ impl<'a, 'py> CopyRows<'a, 'py> {
         out: &mut Vec<u8>,
     ) -> PyResult<()> {
         self.constant.clear();
-        self.quoter.value(value, &mut self.constant)?;
+        self.dumper.quoter().value(value, &mut self.constant)?;
         self.content.clear();
         match parameter::write_text(&mut self.content, &self.constant, self.dialect) {
             Ok(ParameterForm::Null) => out.extend_from_slice(copy::NULL),
@@ -174,63 +175,58 @@ impl<'a, 'py> CopyRows<'a, 'py> {
     ) -> PyResult<()> {
         let at = out.len();
         out.extend_from_slice(&(-1_i32).to_be_bytes());
-        if value.is_none() {
-            return Ok(());
-        }
+        let start = out.len();
         let oid = self.types.get(column).copied().unwrap_or_default();
         if oid == oid::JSONB {
             // The version of the format, before the text.
             out.push(1);
         }
-        if !self.binary_value(value, oid, out)? {
-            return Ok(());
+        match self.binary_value(value, oid, out)? {
+            Ok(Written::Null) => {
+                out.truncate(start);
+                return Ok(());
+            }
+            Ok(Written::Binary) => {}
+            Ok(Written::Text) if oid::is_text_in_binary(oid) => {}
+            Ok(Written::Text) | Err(Unfit) => {
+                return Err(error::not_supported(format!(
+                    "a value of type '{}' cannot be written in the binary format of the type with \
+                     OID {oid}: use COPY's text format",
+                    type_name(value)
+                )));
+            }
         }
-        let length = i32::try_from(out.len() - at - 4)
+        let length = i32::try_from(out.len() - start)
             .map_err(|_| PyValueError::new_err("a value is too long for COPY"))?;
-        if let Some(place) = out.get_mut(at..at + 4) {
+        if let Some(place) = out.get_mut(at..start) {
             place.copy_from_slice(&length.to_be_bytes());
         }
         Ok(())
     }
 
-    /// Appends a value in the binary format of a type. Returns false if it is NULL.
+    /// Appends a value of a type: as text if it has no binary format here.
     fn binary_value(
         &mut self,
         value: &Bound<'py, PyAny>,
         oid: Oid,
         out: &mut Vec<u8>,
-    ) -> PyResult<bool> {
-        match self.quoter.native_for(value)? {
+    ) -> PyResult<Result<Written, Unfit>> {
+        match self.dumper.quoter().native_for(value)? {
             Some(Native::QuotedString)
                 if oid::is_text_in_binary(oid) && value.is_instance_of::<PyString>() =>
             {
+                // Not a parameter: the server says itself that it takes no NUL.
                 let text = self.context.quoting.encode(value.cast::<PyString>()?)?;
                 out.extend_from_slice(text.as_bytes());
-                return Ok(true);
-            }
-            Some(Native::Binary) if oid == oid::BYTEA && value.is_instance_of::<PyBytes>() => {
-                out.extend_from_slice(value.cast::<PyBytes>()?.as_bytes());
-                return Ok(true);
+                return Ok(Ok(Written::Binary));
             }
             Some(Native::Float) if oid == oid::FLOAT8 && value.is_instance_of::<PyFloat>() => {
                 out.extend_from_slice(&value.extract::<f64>()?.to_be_bytes());
-                return Ok(true);
+                return Ok(Ok(Written::Binary));
             }
             _ => {}
         }
-        self.constant.clear();
-        self.quoter.value(value, &mut self.constant)?;
-        match parameter::write(out, &self.constant, oid, self.dialect) {
-            Ok(ParameterForm::Null) => return Ok(false),
-            Ok(ParameterForm::Binary) => return Ok(true),
-            Ok(ParameterForm::Text) if oid::is_text_in_binary(oid) => return Ok(true),
-            Ok(ParameterForm::Text) | Err(Unfit) => {}
-        }
-        Err(error::not_supported(format!(
-            "a value of type '{}' cannot be written in the binary format of the type with OID {oid}: \
-             use COPY's text format",
-            type_name(value)
-        )))
+        self.dumper.column(value, oid, out)
     }
 }
 

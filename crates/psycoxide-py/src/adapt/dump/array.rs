@@ -80,10 +80,7 @@ impl<'py> Dumper<'_, 'py> {
         if !self.in_array
             && let Ok(list) = object.cast::<PyList>()
         {
-            self.in_array = true;
-            let written = self.array(list, out);
-            self.in_array = false;
-            if let Some(dumped) = written? {
+            if let Some(dumped) = self.array(list, None, out)? {
                 return Ok(dumped);
             }
             out.truncate(start);
@@ -91,10 +88,41 @@ impl<'py> Dumper<'_, 'py> {
         self.as_sql(Native::List, object, out)
     }
 
-    fn array(&mut self, list: &Bound<'py, PyList>, out: &mut Vec<u8>) -> PyResult<Option<Dumped>> {
+    /// Writes a list as an array of the type `oid` in binary. Returns false if it has another type.
+    pub(super) fn list_of(
+        &mut self,
+        list: &Bound<'py, PyList>,
+        oid: Oid,
+        out: &mut Vec<u8>,
+    ) -> PyResult<bool> {
+        let element = (oid == oid::INT8_ARRAY).then_some(Element { oid: oid::INT8, text: false });
+        let written = self.array(list, element, out)?;
+        Ok(written == Some(Dumped::Bound(oid, Written::Binary)))
+    }
+
+    /// Writes an array, whose elements are at least as wide as `element`. `None` if there is no
+    /// array of one type.
+    fn array(
+        &mut self,
+        list: &Bound<'py, PyList>,
+        element: Option<Element>,
+        out: &mut Vec<u8>,
+    ) -> PyResult<Option<Dumped>> {
         let Some(depth) = self.depth(list)? else { return Ok(None) };
+        let was_in_array = std::mem::replace(&mut self.in_array, true);
+        let written = self.elements(list, depth, element, out);
+        self.in_array = was_in_array;
+        written
+    }
+
+    fn elements(
+        &mut self,
+        list: &Bound<'py, PyList>,
+        depth: usize,
+        mut element: Option<Element>,
+        out: &mut Vec<u8>,
+    ) -> PyResult<Option<Dumped>> {
         let start = out.len();
-        let mut element = None;
         loop {
             let mut array = Array { sizes: [None; MAX_DEPTH], depth, element, has_nulls: false };
             out.truncate(start);

@@ -5,7 +5,7 @@ use psycoxide_sql::oid::{self, Oid};
 use psycoxide_sql::parameter::{self, ParameterForm, Unfit};
 use psycoxide_sql::quote::number;
 use pyo3::prelude::*;
-use pyo3::types::{PyDate, PyDateTime, PyDelta, PyFloat, PyString, PyTime};
+use pyo3::types::{PyDate, PyDateTime, PyDelta, PyFloat, PyList, PyString, PyTime};
 
 use super::{Dumper, datetime};
 use crate::adapt::registry::Native;
@@ -97,11 +97,11 @@ impl<'py> Dumper<'_, 'py> {
                 }
                 None => Ok(None),
             },
-            _ => self.column_moment(native, object, oid, out),
+            _ => self.column_uncommon(native, object, oid, out),
         }
     }
 
-    fn column_moment(
+    fn column_uncommon(
         &mut self,
         native: Native,
         object: &Bound<'py, PyAny>,
@@ -125,6 +125,10 @@ impl<'py> Dumper<'_, 'py> {
             (Native::Interval, oid::INTERVAL) => {
                 object.cast::<PyDelta>().ok().map(|delta| datetime::interval(delta, out))
             }
+            (Native::List, _) => match object.cast_exact::<PyList>() {
+                Ok(list) if self.list_of(list, oid, out)? => Some(oid),
+                _ => None,
+            },
             _ => None,
         };
         // A naive moment is no `timestamptz`, and the other way round.

@@ -73,6 +73,12 @@ impl<'a, 'py> Dumper<'a, 'py> {
         self.quoter.forget();
     }
 
+    /// What writes the values that stay SQL.
+    #[inline]
+    pub fn quoter(&mut self) -> &mut Quoter<'a, 'py> {
+        &mut self.quoter
+    }
+
     /// Appends a value to `out`. After an error `out` may hold a part of it.
     #[inline]
     pub fn value(&mut self, object: &Bound<'py, PyAny>, out: &mut Vec<u8>) -> PyResult<Dumped> {
