@@ -37,6 +37,9 @@ def _adapt_enum(obj: enum.Enum) -> Any:
     return adapt(obj.value)
 
 
+# Base classes of numpy's numbers and truth values, by name: numpy is not imported for them.
+_NUMPY = frozenset({"integer", "floating", "bool", "bool_"})
+
 _ADAPTERS: dict[type, Callable[[Any], Any]] = {
     uuid.UUID: UUID_adapter,
     dict: Json,
@@ -54,4 +57,6 @@ def adapter(obj: object) -> Any:
         found = _ADAPTERS.get(base)
         if found is not None:
             return found(obj)
+        if base.__module__ == "numpy" and base.__name__ in _NUMPY:
+            return adapt(obj.item())  # type: ignore[attr-defined]
     return None

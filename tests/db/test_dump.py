@@ -14,6 +14,7 @@ import zoneinfo
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given, strategies as st
@@ -347,6 +348,38 @@ def test_what_only_the_own_conventions_adapt(peer: Peer, value: Any, oid: int, f
     if not isinstance(value, list):
         with pytest.raises(pg.ProgrammingError, match="can't adapt type"):
             pg._dump(value)
+
+
+def test_numbers_of_numpy(peer: Peer) -> None:
+    numpy = pytest.importorskip("numpy", reason="numpy has no wheel for this Python")
+    for value, plain in [
+        (numpy.int8(-5), -5),
+        (numpy.uint64(2**64 - 1), 2**64 - 1),
+        (numpy.int64(2**40), 2**40),
+        (numpy.float16(0.5), 0.5),
+        (numpy.float32(0.1), float(numpy.float32(0.1))),
+        (numpy.float64(0.1), 0.1),
+        (numpy.bool_(True), True),
+        (numpy.str_("it's"), "it's"),
+    ]:
+        dumped = check(peer, value, own=True) if type(plain) is not float else None
+        assert pg._dump(value, own=True) == pg._dump(plain, own=True) == (dumped or mock.ANY)
+    for value in (numpy.datetime64("2020-01-01"), numpy.longdouble(1), numpy.complex64(1)):
+        with pytest.raises(pg.ProgrammingError, match="can't adapt type"):
+            pg._dump(value, own=True)
+    with pytest.raises(pg.ProgrammingError, match="can't adapt type"):
+        pg._dump(numpy.int64(1))
+
+
+def test_a_float_behind_an_adapter_is_one() -> None:
+    class Ratio(enum.Enum):
+        HALF = 0.5
+        EXACT = Decimal(2)
+
+    assert pg._dump(Ratio.HALF, own=True) == pg._dump(0.5, own=True)
+    assert pg._dump(extensions.Float(0.5), own=True) == pg._dump(0.5, own=True)
+    assert pg._dump(Ratio.EXACT, own=True) == (1700, 0, b"2")
+    assert pg._dump(extensions.Boolean([0]), own=True) == (16, 1, b"\1")
 
 
 ENCODINGS = ["UTF8", "LATIN1", "LATIN9", "WIN1251", "EUC_JP", "SJIS", "BIG5", "GBK", "GB18030"]

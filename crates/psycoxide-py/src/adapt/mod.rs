@@ -23,8 +23,6 @@ mod uuid;
 
 use pyo3::prelude::*;
 
-#[allow(unused_imports, reason = "binding on the server is their user")]
-pub use self::dump::{Dumped, Dumper};
 pub use self::{
     bind::{BoundQuery, Labels, bind_query, numbered_query},
     binder::{Binder, numbered},

@@ -14,7 +14,6 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
 use self::datetime::DateTime;
-use self::plain::AsIs;
 pub use self::{
     binary::Binary, list::List, protocol::ISQLQuote, quoted_string::QuotedString, sql_in::SqlIn,
 };
@@ -86,9 +85,6 @@ pub fn unwrap<'py>(
     if let Ok(binary) = adapter.cast_exact::<Binary>() {
         return Some((Native::Binary, binary.get().wrapped_for(context)));
     }
-    if let Ok(as_is) = adapter.cast_exact::<AsIs>() {
-        return Some((Native::AsIs, as_is.get().wrapped(py)));
-    }
     if let Ok(text) = adapter.cast_exact::<QuotedString>() {
         return Some((Native::QuotedString, text.get().wrapped_for(context)));
     }
@@ -98,7 +94,7 @@ pub fn unwrap<'py>(
     if let Ok(list) = adapter.cast_exact::<List>() {
         return Some((Native::List, list.get().wrapped_for(context)));
     }
-    None
+    plain::unwrap(adapter)
 }
 
 /// `str()` of an adapter: its SQL as text.

@@ -20,8 +20,7 @@ macro_rules! plain_adapters {
 
             impl $class {
                 /// The object that is adapted.
-                #[allow(dead_code)]
-                pub fn wrapped<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+                fn wrapped<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
                     self.wrapped.get_or_none(py)
                 }
             }
@@ -71,6 +70,15 @@ macro_rules! plain_adapters {
                 }
             }
         )*
+
+        /// The built-in adapter that `adapter` is and the object in it; `None` for adapters of
+        /// other files, and for classes that inherit from these.
+        pub fn unwrap<'py>(adapter: &Bound<'py, PyAny>) -> Option<(Native, Bound<'py, PyAny>)> {
+            $(if let Ok(plain) = adapter.cast_exact::<$class>() {
+                return Some((Native::$class, plain.get().wrapped(adapter.py())));
+            })*
+            None
+        }
 
         /// Adds the classes of this file to the module.
         pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
