@@ -287,6 +287,8 @@ const MERGED: &[(&str, Context, &[&str])] = {
         ("select %s %s", Adjacent, &["date", "'2020-01-01'"]),
         ("select a + %s from t group by a + %s", Grouped, &["1", "1"]),
         ("select distinct a + %s from t order by a + %s", Grouped, &["1", "1"]),
+        ("select a + %s from t group by a + 1", Grouped, &["1"]),
+        ("select distinct b || %s from t order by b || 'x'", Grouped, &["'x'"]),
         ("select distinct on (a + %s) a from t order by a + %s", Grouped, &["1", "1"]),
         ("select 'a%s' is null", InString, &[""]),
         ("select $$a%s$$ is null", InDollarString, &[""]),
@@ -500,7 +502,9 @@ impl Maker {
             "select all ",
             "select count(*), ",
         ]);
+        let (text, values) = (self.text.len(), self.values.len());
         self.expression();
+        let repeated = (self.text[text..].to_owned(), self.values[values..].to_vec());
         if self.numbers.below(3) == 0 {
             self.clause(", ");
             self.one_of(&["", " as x", " y"]);
@@ -509,11 +513,15 @@ impl Maker {
         if self.numbers.below(2) == 0 {
             self.clause(" where ");
         }
-        if self.numbers.below(3) == 0 {
+        if self.numbers.below(8) == 0 {
+            self.one_of(&[" group by ", " order by "]);
+            self.text.push_str(&repeated.0);
+            self.values.extend(repeated.1);
+        } else if self.numbers.below(3) == 0 {
             self.clause(" group by ");
             self.any(&[|_| {}, |m| m.clause(", "), |m| m.put(", a, b, c")]);
         }
-        if self.numbers.below(2) == 0 {
+        if !self.text.contains(" order by ") && self.numbers.below(2) == 0 {
             self.clause(" order by ");
             self.any(&[|_| {}, |m| m.clause(", ")]);
             self.one_of(&["", " desc", " nulls first"]);

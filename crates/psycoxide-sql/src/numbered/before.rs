@@ -58,12 +58,12 @@ impl Walk<'_> {
         }
     }
 
-    fn behind_comma(&self) -> Context {
+    pub(super) fn behind_comma(&self) -> Context {
         match self.frame.clause {
             Clause::Names | Clause::Targets => Context::Name,
             Clause::Values => Context::List,
             Clause::Sort | Clause::Group => Context::SortKey,
-            Clause::Expressions => Context::Expression,
+            Clause::Expressions | Clause::Filter => Context::Expression,
             Clause::Conflict => Context::ConflictTarget,
             Clause::Start => match self.frame.opener {
                 Opener::Statement => Context::Elsewhere,

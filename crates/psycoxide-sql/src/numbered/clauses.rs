@@ -27,6 +27,7 @@ impl Walk<'_> {
             Keyword::Distinct => self.distinct |= !behind_distinct(first),
             Keyword::From if after(Keyword::Distinct) && behind_distinct(second) => {}
             Keyword::From | Keyword::For if self.is_inside_call() => {}
+            Keyword::On if after(Keyword::Distinct) => {}
             Keyword::Conflict if after(Keyword::On) => self.frame.clause = Clause::Conflict,
             Keyword::By => {
                 let group = after(Keyword::Group);
@@ -51,18 +52,14 @@ impl Walk<'_> {
             | Keyword::Update
             | Keyword::Using
             | Keyword::Window => self.frame.clause = Clause::Names,
-            Keyword::Fetch
-            | Keyword::Having
-            | Keyword::Limit
-            | Keyword::Offset
-            | Keyword::On
-            | Keyword::Returning
-            | Keyword::Select
-            | Keyword::Where
+            Keyword::Having | Keyword::Returning | Keyword::Select => {
+                self.frame.clause = Clause::Expressions;
+            }
+            Keyword::Fetch | Keyword::Limit | Keyword::Offset | Keyword::On | Keyword::Where
                 // The WHERE that follows the brackets of ON CONFLICT is one of the index.
                 if self.frame.clause != Clause::Conflict =>
             {
-                self.frame.clause = Clause::Expressions;
+                self.frame.clause = Clause::Filter;
             }
             Keyword::SetOperation => self.frame.clause = Clause::Start,
             _ => {}

@@ -36,6 +36,9 @@ pub enum Context {
     /// After a minus sign that makes a constant negative. The type depends on the result, and so does
     /// what it means as a key of ORDER BY.
     Negated,
+    /// In an expression that has to be equal to another one, as that of GROUP BY to the selected one:
+    /// two parameters are never equal.
+    Grouped,
     /// Anywhere else.
     Elsewhere,
 
@@ -44,9 +47,6 @@ pub enum Context {
     Glued,
     /// Next to another placeholder or a constant, with nothing but white space in between.
     Adjacent,
-    /// In a part that has to equal another one, as an expression of the SELECT list has to equal
-    /// that of GROUP BY: two parameters are never equal.
-    Grouped,
     /// Inside a string constant.
     InString,
     /// Inside a dollar-quoted string constant.
@@ -71,12 +71,7 @@ impl Context {
 
     /// Whether no value of the statement may be bound.
     pub fn merges_all(self) -> bool {
-        use Context::{
-            Adjacent, Glued, Grouped, InComment, InDollarString, InQuotedName, InString,
-        };
-        matches!(
-            self,
-            Glued | Adjacent | Grouped | InString | InDollarString | InQuotedName | InComment
-        )
+        use Context::{Adjacent, Glued, InComment, InDollarString, InQuotedName, InString};
+        matches!(self, Glued | Adjacent | InString | InDollarString | InQuotedName | InComment)
     }
 }

@@ -13,6 +13,8 @@ pub(super) struct Frame {
     pub grouped: bool,
     /// Whether it is in a key of ORDER BY.
     pub sorted: bool,
+    /// Whether it is a part of what a query around it selects.
+    pub selected: bool,
 }
 
 /// What stands before an opening bracket.
@@ -43,6 +45,8 @@ pub(super) enum Clause {
     Start,
     /// A list of expressions, or one.
     Expressions,
+    /// A condition for rows, or their count.
+    Filter,
     /// A list of tables, or of assignments.
     Names,
     /// The names behind WITH or INSERT INTO, each of which may have a list of columns.
@@ -61,6 +65,7 @@ impl Frame {
             forced: None,
             grouped: false,
             sorted: false,
+            selected: false,
         }
     }
 
@@ -73,11 +78,17 @@ impl Frame {
             forced: self.forced.or(conflict).or(forced),
             grouped: self.is_grouped(),
             sorted: self.is_sorted(),
+            selected: self.is_selected(),
         }
     }
 
     pub fn is_grouped(&self) -> bool {
         self.grouped || self.clause == Clause::Group
+    }
+
+    /// Whether the current clause is selected, or a key of what is.
+    pub fn is_selected(&self) -> bool {
+        self.selected || matches!(self.clause, Clause::Expressions | Clause::Sort | Clause::Group)
     }
 
     pub fn is_sorted(&self) -> bool {

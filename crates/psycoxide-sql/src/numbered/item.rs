@@ -44,6 +44,30 @@ impl Item {
         }
     }
 
+    /// Whether an expression that ended before this token goes on with it.
+    pub fn goes_on(self) -> bool {
+        use Keyword::{
+            And, At, BeforeOperand, Between, Collate, In, Is, Not, NullTest, Or, Similar,
+        };
+        match self {
+            Item::Operator | Item::Minus | Item::Cast | Item::OpenIndex | Item::Dot => true,
+            Item::Word(word) => matches!(
+                word,
+                And | At
+                    | BeforeOperand
+                    | Between
+                    | Collate
+                    | In
+                    | Is
+                    | Not
+                    | NullTest
+                    | Or
+                    | Similar
+            ),
+            _ => false,
+        }
+    }
+
     /// Whether UPDATE, behind this, is the statement's word, or one of `DO UPDATE`, `FOR UPDATE`,
     /// `THEN UPDATE`.
     pub fn may_precede_update(self) -> bool {

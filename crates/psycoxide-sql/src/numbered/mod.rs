@@ -57,6 +57,8 @@ pub struct Place {
     /// Where its number stands in the text.
     start: usize,
     end: usize,
+    /// Whether it is in an expression that GROUP BY or ORDER BY may have again.
+    selected: bool,
 }
 
 impl Place {
@@ -88,8 +90,7 @@ pub enum Kind {
 pub enum Whole {
     /// It is not one statement with parameters.
     Kind(Kind),
-    /// A placeholder stands where its value decides how the text behind it is read, or where it has
-    /// to be the same constant as another one.
+    /// A placeholder stands where its value decides how the text behind it is read.
     Place(Context),
 }
 
@@ -188,7 +189,7 @@ impl Numbered {
                     text.push(b'$');
                     text.extend_from_slice(number.format(places.len() + 1).as_bytes());
                     let context = Context::Elsewhere;
-                    places.push(Place { value, context, start, end: text.len() });
+                    places.push(Place { value, context, start, end: text.len(), selected: false });
                 }
             }
         }

@@ -64,6 +64,8 @@ fn expressions_are_bound() {
         "select t.limit, %s, u.order from t",
         "select %s%%%s, %s is true, not %s is not json",
         "select a from t group by b having max(c) = %s order by max(c) + %s limit %s",
+        "select a, %s from t group by 1, (2), rollup(3) having max(c) = %s order by 1",
+        "select a from t where b = %s group by date_trunc('day', b)",
     ] {
         let found = contexts(query);
         assert!(!found.is_empty());
@@ -128,6 +130,31 @@ fn other_places_are_merged() {
         ("select -%s, a = -%s, (- %s)", &[Negated; 3]),
         ("select a from json_table(%s, '$' columns (b int path %s))", &[Elsewhere; 2]),
         ("select union %s", &[Elsewhere]),
+        (
+            "select a + %s, count(*) from t where c = %s group by a + %s having max(b) > %s limit %s",
+            &[Grouped, Expression, Grouped, Grouped, Expression],
+        ),
+        ("select 1 from t group by date_trunc(%s, a), rollup(b + %s)", &[Grouped; 2]),
+        ("select 1 from t group by a, case when a = %s then 1 end, (select %s)", &[Grouped; 2]),
+        (
+            "select a from (select a + %s from t where b = %s group by a + %s) x where a = %s",
+            &[Grouped, Expression, Grouped, Expression],
+        ),
+        (
+            "select (select 1 from u where c = %s) from t group by (select 1 from u where c = %s)",
+            &[Grouped; 2],
+        ),
+        ("select distinct a + %s from t order by a + %s", &[Grouped; 2]),
+        ("select distinct on (a + %s) a, %s from t where f(%s)", &[Grouped, Grouped, Expression]),
+        (
+            "select a + %s from t where b = %s group by a + 1 limit %s",
+            &[Grouped, Expression, Expression],
+        ),
+        ("select distinct a || %s from f(%s) order by a || 'x'", &[Grouped, Expression]),
+        ("select distinct %s is null from t order by %s is null", &[Grouped, SortKey]),
+        ("select %s + a from t group by 1 + a", &[Grouped]),
+        ("select %s, max(a) from t group by %s, 3 order by 1", &[Expression, SortKey]),
+        ("select a from t group by a, date_trunc('day', b) having c = %s", &[Grouped]),
     ] {
         assert_eq!(contexts(query), expected, "{query}");
         let numbered = read(query);
@@ -152,11 +179,6 @@ fn some_places_make_the_whole_statement_merged() {
         ("select %s'x', %s1, 1%s, %s\"x\"", &[Glued, Glued, Adjacent, Glued]),
         ("select %s%s", &[Glued, Adjacent]),
         ("select %s %s, %s 'x', 'x' %s, 'x'\n%s, 1 %s", &[Adjacent; 6][..]),
-        ("select a + %s, count(*) from t group by a + %s", &[Expression, Grouped]),
-        ("select 1 from t group by date_trunc(%s, a), rollup(b + %s)", &[Grouped; 2]),
-        ("select 1 from t group by a, case when a = %s then 1 end, (select %s)", &[Grouped; 2]),
-        ("select distinct a + %s from t order by a + %s", &[Expression, Grouped]),
-        ("select distinct on (a + %s) a from t", &[Grouped]),
     ] {
         let found = contexts(query);
         assert_eq!(found, *expected, "{query}");

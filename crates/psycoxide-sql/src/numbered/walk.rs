@@ -8,7 +8,7 @@ use super::context::Context;
 use super::frame::{Frame, Opener};
 use super::item::Item;
 use super::statements::Statements;
-use crate::lex::{Lexer, Syntax, Token, TokenKind};
+use crate::lex::{Keyword, Lexer, Syntax, Token, TokenKind};
 
 pub(super) struct Walk<'a> {
     pub text: &'a [u8],
@@ -37,6 +37,11 @@ pub(super) struct Walk<'a> {
     pub in_type: bool,
     /// Whether there was a DISTINCT that makes rows or values different.
     pub distinct: bool,
+    /// Whether a constant or a placeholder is a part of a key of GROUP BY, or of a key of ORDER BY
+    /// that DISTINCT wants to be selected too.
+    repeated: bool,
+    /// Whether the last token begins such a key. If it is all of it, it is the number of a column.
+    bare: bool,
     pub statements: Statements,
 }
 
@@ -59,6 +64,8 @@ impl<'a> Walk<'a> {
             tested: None,
             in_type: false,
             distinct: false,
+            repeated: false,
+            bare: false,
             statements: Statements::none(),
         };
         // Half a character at the end of one might hide the start of another.
@@ -79,9 +86,20 @@ impl<'a> Walk<'a> {
                 _ => walk.token(&token),
             }
         }
+        if walk.repeated {
+            walk.group_selected();
+        }
         walk.met_backslashes = lexer.met_backslashes();
         walk.statements.broken |= !walk.frames.is_empty();
         walk
+    }
+
+    /// Has the placeholders merged whose values GROUP BY may repeat.
+    fn group_selected(&mut self) {
+        let bound = |place: &&mut Place| place.selected && place.context.is_bindable();
+        for place in self.places.iter_mut().filter(bound) {
+            place.context = Context::Grouped;
+        }
     }
 
     /// Gives this context to the placeholders inside a token.
@@ -157,6 +175,9 @@ impl<'a> Walk<'a> {
         self.go_on();
         let before = self.before[0];
         self.meet(item, token);
+        if item == Item::Constant {
+            self.note_key(before);
+        }
         self.in_type = match item {
             Item::Cast => true,
             Item::Dot => self.in_type,
@@ -174,7 +195,8 @@ impl<'a> Walk<'a> {
                 return;
             };
             let (start, end) = (token.start, token.end);
-            self.places.push(Place { value, context: Context::Elsewhere, start, end });
+            let context = Context::Elsewhere;
+            self.places.push(Place { value, context, start, end, selected: false });
         } else {
             match self.places.get(index) {
                 Some(place) if place.start == token.start && place.end == token.end => {}
@@ -195,13 +217,30 @@ impl<'a> Walk<'a> {
         }
         let context = self.context(token);
         self.go_on();
+        let before = self.before[0];
         self.meet(Item::Place, token);
+        self.note_key(before);
         if let Some(place) = self.places.get_mut(index) {
             place.context = context;
+            place.selected = self.frame.is_selected();
         }
         self.next = index + 1;
         self.pending = Some(index);
         self.in_type = false;
+    }
+
+    /// Notes that a constant or a placeholder follows. If it is a part of a key that has to be
+    /// selected too, what is selected may have the same.
+    fn note_key(&mut self, before: Item) {
+        if self.frame.is_grouped() || self.distinct && self.frame.is_sorted() {
+            self.bare = match before {
+                Item::Word(Keyword::By) => true,
+                Item::Comma => self.behind_comma() == Context::SortKey,
+                Item::Open => self.frame.opener == Opener::Keys,
+                _ => false,
+            };
+            self.repeated |= !self.bare;
+        }
     }
 
     /// Takes note of a token, which also may say more about the placeholder before it.
@@ -211,6 +250,7 @@ impl<'a> Walk<'a> {
         } else if let Some(index) = self.tested.take() {
             self.test(index, item);
         }
+        self.repeated |= std::mem::take(&mut self.bare) && item.goes_on();
         self.before = [item, self.before[0], self.before[1]];
         self.ended = token.end;
     }
