@@ -378,89 +378,15 @@ pub fn array_of(element: Oid) -> Option<Oid> {
     ARRAYS.iter().find(|(known, _)| *known == element).map(|(_, array)| *array)
 }
 
+/// The type of an array type's elements; `None` if it is no built-in array type.
+pub fn element_of(array: Oid) -> Option<Oid> {
+    ARRAYS.iter().find(|(_, known)| *known == array).map(|(element, _)| *element)
+}
+
 /// Whether the binary format of a type is its text. That of `jsonb` is, after a byte with its
 /// version.
 pub fn is_text_in_binary(oid: Oid) -> bool {
     matches!(oid, TEXT | VARCHAR | BPCHAR | NAME | JSON | JSONB | XML | UNKNOWN)
-}
-
-/// The type of an array type's elements. `None` if it is none of the built-in array types.
-pub fn element(array: Oid) -> Option<Oid> {
-    Some(match array {
-        BOOL_ARRAY => BOOL,
-        BYTEA_ARRAY => BYTEA,
-        CHAR_ARRAY => CHAR,
-        NAME_ARRAY => NAME,
-        INT8_ARRAY => INT8,
-        INT2_ARRAY => INT2,
-        INT4_ARRAY => INT4,
-        REGPROC_ARRAY => REGPROC,
-        TEXT_ARRAY => TEXT,
-        OID_ARRAY => OID,
-        XID_ARRAY => XID,
-        CID_ARRAY => CID,
-        JSON_ARRAY => JSON,
-        XML_ARRAY => XML,
-        POINT_ARRAY => POINT,
-        LSEG_ARRAY => LSEG,
-        PATH_ARRAY => PATH,
-        BOX_ARRAY => BOX,
-        POLYGON_ARRAY => POLYGON,
-        LINE_ARRAY => LINE,
-        CIDR_ARRAY => CIDR,
-        FLOAT4_ARRAY => FLOAT4,
-        FLOAT8_ARRAY => FLOAT8,
-        CIRCLE_ARRAY => CIRCLE,
-        MACADDR8_ARRAY => MACADDR8,
-        MONEY_ARRAY => MONEY,
-        MACADDR_ARRAY => MACADDR,
-        INET_ARRAY => INET,
-        BPCHAR_ARRAY => BPCHAR,
-        VARCHAR_ARRAY => VARCHAR,
-        DATE_ARRAY => DATE,
-        TIME_ARRAY => TIME,
-        TIMESTAMP_ARRAY => TIMESTAMP,
-        TIMESTAMPTZ_ARRAY => TIMESTAMPTZ,
-        INTERVAL_ARRAY => INTERVAL,
-        TIMETZ_ARRAY => TIMETZ,
-        BIT_ARRAY => BIT,
-        VARBIT_ARRAY => VARBIT,
-        NUMERIC_ARRAY => NUMERIC,
-        REGPROCEDURE_ARRAY => REGPROCEDURE,
-        REGOPER_ARRAY => REGOPER,
-        REGOPERATOR_ARRAY => REGOPERATOR,
-        REGCLASS_ARRAY => REGCLASS,
-        REGTYPE_ARRAY => REGTYPE,
-        RECORD_ARRAY => RECORD,
-        UUID_ARRAY => UUID,
-        PG_LSN_ARRAY => PG_LSN,
-        TSVECTOR_ARRAY => TSVECTOR,
-        TSQUERY_ARRAY => TSQUERY,
-        REGCONFIG_ARRAY => REGCONFIG,
-        REGDICTIONARY_ARRAY => REGDICTIONARY,
-        JSONB_ARRAY => JSONB,
-        INT4RANGE_ARRAY => INT4RANGE,
-        NUMRANGE_ARRAY => NUMRANGE,
-        TSRANGE_ARRAY => TSRANGE,
-        TSTZRANGE_ARRAY => TSTZRANGE,
-        DATERANGE_ARRAY => DATERANGE,
-        INT8RANGE_ARRAY => INT8RANGE,
-        JSONPATH_ARRAY => JSONPATH,
-        REGNAMESPACE_ARRAY => REGNAMESPACE,
-        REGROLE_ARRAY => REGROLE,
-        REGCOLLATION_ARRAY => REGCOLLATION,
-        INT4MULTIRANGE_ARRAY => INT4MULTIRANGE,
-        NUMMULTIRANGE_ARRAY => NUMMULTIRANGE,
-        TSMULTIRANGE_ARRAY => TSMULTIRANGE,
-        TSTZMULTIRANGE_ARRAY => TSTZMULTIRANGE,
-        DATEMULTIRANGE_ARRAY => DATEMULTIRANGE,
-        INT8MULTIRANGE_ARRAY => INT8MULTIRANGE,
-        PG_SNAPSHOT_ARRAY => PG_SNAPSHOT,
-        XID8_ARRAY => XID8,
-        OID8_ARRAY => OID8,
-        REGDATABASE_ARRAY => REGDATABASE,
-        _ => return None,
-    })
 }
 
 /// The type with this name, as SQL spells it: `int4`, `double precision`, `text[]`. `None` if it is
@@ -520,6 +446,8 @@ mod tests {
         assert_eq!(array_of(REGDATABASE), Some(REGDATABASE_ARRAY));
         assert_eq!(array_of(INT4_ARRAY), None);
         assert_eq!(array_of(UNKNOWN), None);
+        assert_eq!(element_of(INT4_ARRAY), Some(INT4));
+        assert_eq!(element_of(INT4), None);
     }
 
     #[test]

@@ -19,7 +19,7 @@
 //! | types of extensions (hstore, citext), enums | their OIDs do not say what they are |
 //! | whatever has a typecaster of the program | it gets text |
 
-use psycoxide_sql::binary::array::Array;
+use psycoxide_sql::binary::array::{self, Array, Dimension};
 use psycoxide_sql::binary::{self, FAULT, datetime, fixed, network, numeric, range};
 use psycoxide_sql::oid::{self, Oid};
 use psycoxide_sql::text::{Malformed, Moment};
@@ -106,7 +106,7 @@ impl BinaryFormat {
             (oid::BYTEA, Decoder::Bytea) => Self::Bytea,
             (oid::BYTEA, Decoder::ByteaAsBytes) => Self::ByteaAsBytes,
             (array, Decoder::Array(decoder)) => {
-                let element = oid::element(array)?;
+                let element = oid::element_of(array)?;
                 Self::Array(element, Box::new(Self::of(py, element, decoder)?))
             }
             (oid::JSONB, decoder) => Self::Jsonb(decoder.clone_ref(py)),
@@ -205,43 +205,33 @@ impl BinaryFormat {
     }
 
     /// The object for a value.
+    ///
+    /// Each arm calls a function that is not inlined, and this ends with it: it is only a jump.
     #[inline(never)]
     pub fn decode(&self, context: &DecodeContext<'_, '_>, bytes: &[u8]) -> Decoded {
-        let py = context.py;
-        let value = match self {
-            Self::Int2 => int2(py, bytes),
-            Self::Int4 => int4(py, bytes),
-            Self::Int8 => int8(py, bytes),
-            Self::Oid => {
-                fixed(bytes).map(|bytes| Value::integer(py, u32::from_be_bytes(bytes).into()))
-            }
-            Self::Oid8 => fixed(bytes).map(|bytes| unsigned(py, u64::from_be_bytes(bytes))),
-            Self::Float4 => binary::float::float4(bytes).map(|value| float(py, value)),
-            Self::Float8 => float8(py, bytes),
-            Self::Boolean => binary::boolean(bytes).map(|value| Value::boolean(py, value)),
-            Self::Date => datetime::date(bytes).map(|date| moments::date_of(py, date)),
-            Self::Time => datetime::time(bytes).map(|time| moments::time_of(context, time, None)),
-            Self::TimeTz => datetime::timetz(bytes)
-                .map(|(time, offset)| moments::time_of(context, time, Some(offset))),
-            Self::Timestamp => datetime::timestamp(bytes)
-                .map(|moment| moments::timestamp_of(context, moment, None)),
-            Self::TimestampTz => datetime::timestamp(bytes)
-                .map(|moment| moments::timestamp_of(context, in_utc(moment), Some(0))),
-            Self::Interval => {
-                datetime::interval(bytes).map(|interval| moments::interval_of(py, interval))
-            }
-            Self::Uuid => fixed(bytes)
-                .map(|bytes| decoded(py, uuid::from_number(context, u128::from_be_bytes(bytes)))),
-            Self::ByteaAsBytes => Ok(decoder::bytes(py, bytes)),
-            Self::Bytea => Ok(bytea::view(py, bytes.to_vec())),
-            Self::Text(decoder) => return decoder.decode(context, Some(bytes)),
-            Self::Jsonb(decoder) => {
-                binary::jsonb(bytes).map(|text| decoder.decode(context, Some(text)))
-            }
-            Self::Written(write, decoder) => return written(context, *write, decoder, bytes),
-            Self::Array(oid, element) => return array(context, *oid, element, bytes),
-        };
-        value.unwrap_or_else(|fault| Err(malformed(py, fault)))
+        match self {
+            Self::Int2 => int2(context, bytes),
+            Self::Int4 => int4(context, bytes),
+            Self::Int8 => int8(context, bytes),
+            Self::Oid => oid(context, bytes),
+            Self::Oid8 => oid8(context, bytes),
+            Self::Float4 => float4(context, bytes),
+            Self::Float8 => float8(context, bytes),
+            Self::Boolean => boolean(context, bytes),
+            Self::Date => date(context, bytes),
+            Self::Time => time(context, bytes),
+            Self::TimeTz => timetz(context, bytes),
+            Self::Timestamp => timestamp(context, bytes),
+            Self::TimestampTz => timestamptz(context, bytes),
+            Self::Interval => interval(context, bytes),
+            Self::Uuid => uuid(context, bytes),
+            Self::ByteaAsBytes => decoder::bytes(context.py, bytes),
+            Self::Bytea => bytea::view(context.py, bytes.to_vec()),
+            Self::Text(decoder) => decoder.decode(context, Some(bytes)),
+            Self::Jsonb(decoder) => jsonb(context, decoder, bytes),
+            Self::Written(write, decoder) => written(context, *write, decoder, bytes),
+            Self::Array(oid, element) => array(context, *oid, element, bytes),
+        }
     }
 
     /// The object for NULL in an array: `None`, unless a caster in Python is asked.
@@ -296,45 +286,140 @@ fn written(
     }
 }
 
-/// Values of types that arrays mostly have.
-#[inline]
-fn int2(py: Python<'_>, bytes: &[u8]) -> Result<Decoded, Malformed> {
-    fixed(bytes).map(|bytes| Value::integer(py, i16::from_be_bytes(bytes).into()))
+/// The object that `make` makes of what was read.
+#[inline(always)]
+fn made<T>(
+    context: &DecodeContext<'_, '_>,
+    read: Result<T, Malformed>,
+    make: impl FnOnce(T) -> Decoded,
+) -> Decoded {
+    match read {
+        Ok(value) => make(value),
+        Err(fault) => Err(malformed(context.py, fault)),
+    }
+}
+
+#[inline(never)]
+fn int2(context: &DecodeContext<'_, '_>, bytes: &[u8]) -> Decoded {
+    made(context, fixed(bytes), |value| of_int2(context.py, value))
+}
+
+#[inline(never)]
+fn int4(context: &DecodeContext<'_, '_>, bytes: &[u8]) -> Decoded {
+    made(context, fixed(bytes), |value| of_int4(context.py, value))
+}
+
+#[inline(never)]
+fn int8(context: &DecodeContext<'_, '_>, bytes: &[u8]) -> Decoded {
+    made(context, fixed(bytes), |value| of_int8(context.py, value))
+}
+
+#[inline(never)]
+fn oid(context: &DecodeContext<'_, '_>, bytes: &[u8]) -> Decoded {
+    made(context, fixed(bytes), |value| {
+        Value::integer(context.py, u32::from_be_bytes(value).into())
+    })
+}
+
+#[inline(never)]
+fn oid8(context: &DecodeContext<'_, '_>, bytes: &[u8]) -> Decoded {
+    made(context, fixed(bytes), |value| {
+        // SAFETY: the GIL is held.
+        unsafe { Value::from_owned(ffi::PyLong_FromUnsignedLongLong(u64::from_be_bytes(value))) }
+    })
+}
+
+#[inline(never)]
+fn float4(context: &DecodeContext<'_, '_>, bytes: &[u8]) -> Decoded {
+    made(context, binary::float::float4(bytes), |value| float(context.py, value))
+}
+
+#[inline(never)]
+fn float8(context: &DecodeContext<'_, '_>, bytes: &[u8]) -> Decoded {
+    made(context, fixed(bytes), |value| of_float8(context.py, value))
+}
+
+#[inline(never)]
+fn boolean(context: &DecodeContext<'_, '_>, bytes: &[u8]) -> Decoded {
+    made(context, binary::boolean(bytes), |value| Value::boolean(context.py, value))
+}
+
+#[inline(never)]
+fn date(context: &DecodeContext<'_, '_>, bytes: &[u8]) -> Decoded {
+    made(context, datetime::date(bytes), |value| moments::date_of(context.py, value))
+}
+
+#[inline(never)]
+fn time(context: &DecodeContext<'_, '_>, bytes: &[u8]) -> Decoded {
+    made(context, datetime::time(bytes), |value| moments::time_of(context, value, None))
+}
+
+#[inline(never)]
+fn timetz(context: &DecodeContext<'_, '_>, bytes: &[u8]) -> Decoded {
+    made(context, datetime::timetz(bytes), |(time, offset)| {
+        moments::time_of(context, time, Some(offset))
+    })
+}
+
+#[inline(never)]
+fn timestamp(context: &DecodeContext<'_, '_>, bytes: &[u8]) -> Decoded {
+    made(context, datetime::timestamp(bytes), |value| moments::timestamp_of(context, value, None))
+}
+
+#[inline(never)]
+fn timestamptz(context: &DecodeContext<'_, '_>, bytes: &[u8]) -> Decoded {
+    made(context, datetime::timestamp(bytes), |moment| {
+        let moment = match moment {
+            Moment::Finite(moment) => {
+                Moment::Finite(moments::Timestamp { offset: Some(0), ..moment })
+            }
+            special => special,
+        };
+        moments::timestamp_of(context, moment, Some(0))
+    })
+}
+
+#[inline(never)]
+fn interval(context: &DecodeContext<'_, '_>, bytes: &[u8]) -> Decoded {
+    made(context, datetime::interval(bytes), |value| moments::interval_of(context.py, value))
+}
+
+#[inline(never)]
+fn uuid(context: &DecodeContext<'_, '_>, bytes: &[u8]) -> Decoded {
+    made(context, fixed(bytes), |value| {
+        decoded(context.py, uuid::from_number(context, u128::from_be_bytes(value)))
+    })
+}
+
+#[inline(never)]
+fn jsonb(context: &DecodeContext<'_, '_>, decoder: &Decoder, bytes: &[u8]) -> Decoded {
+    made(context, binary::jsonb(bytes), |text| decoder.decode(context, Some(text)))
 }
 
 #[inline]
-fn int4(py: Python<'_>, bytes: &[u8]) -> Result<Decoded, Malformed> {
-    fixed(bytes).map(|bytes| Value::integer(py, i32::from_be_bytes(bytes).into()))
+fn of_int2(py: Python<'_>, bytes: [u8; 2]) -> Decoded {
+    Value::integer(py, i16::from_be_bytes(bytes).into())
 }
 
 #[inline]
-fn int8(py: Python<'_>, bytes: &[u8]) -> Result<Decoded, Malformed> {
-    fixed(bytes).map(|bytes| Value::integer(py, i64::from_be_bytes(bytes)))
+fn of_int4(py: Python<'_>, bytes: [u8; 4]) -> Decoded {
+    Value::integer(py, i32::from_be_bytes(bytes).into())
 }
 
 #[inline]
-fn float8(py: Python<'_>, bytes: &[u8]) -> Result<Decoded, Malformed> {
-    fixed(bytes).map(|bytes| float(py, f64::from_be_bytes(bytes)))
+fn of_int8(py: Python<'_>, bytes: [u8; 8]) -> Decoded {
+    Value::integer(py, i64::from_be_bytes(bytes))
 }
 
-fn unsigned(_py: Python<'_>, value: u64) -> Decoded {
-    // SAFETY: the GIL is held.
-    unsafe { Value::from_owned(ffi::PyLong_FromUnsignedLongLong(value)) }
+#[inline]
+fn of_float8(py: Python<'_>, bytes: [u8; 8]) -> Decoded {
+    float(py, f64::from_be_bytes(bytes))
 }
 
 #[inline]
 fn float(_py: Python<'_>, value: f64) -> Decoded {
     // SAFETY: the GIL is held.
     unsafe { Value::from_owned(ffi::PyFloat_FromDouble(value)) }
-}
-
-fn in_utc(moment: Moment<moments::Timestamp>) -> Moment<moments::Timestamp> {
-    match moment {
-        Moment::Finite(timestamp) => {
-            Moment::Finite(moments::Timestamp { offset: Some(0), ..timestamp })
-        }
-        special => special,
-    }
 }
 
 /// A list, nested as the array is; lower bounds are dropped.
@@ -349,10 +434,9 @@ fn array(
     if array.element != oid {
         return Err(malformed(py, FAULT));
     }
-    let shape = array;
-    let list = match shape.sizes() {
-        [] => list(py, 0, || Err(malformed(py, FAULT)))?,
-        sizes => nested(context, element, sizes, &mut array)?,
+    let list = match array.dimensions {
+        [] => list(py, 0, || Value::none(py))?,
+        dimensions => nested(context, element, dimensions, &mut array)?,
     };
     if array.is_at_end() {
         return Ok(list);
@@ -365,68 +449,92 @@ fn array(
 fn nested(
     context: &DecodeContext<'_, '_>,
     element: &BinaryFormat,
-    sizes: &[usize],
+    dimensions: &[Dimension],
     array: &mut Array<'_>,
 ) -> Decoded {
     let py = context.py;
-    match (sizes, element) {
+    let [dimension, inner @ ..] = dimensions else { return Err(malformed(py, FAULT)) };
+    let size = array::size(*dimension);
+    if !inner.is_empty() {
+        return hidden_list(py, size, || nested(context, element, inner, array));
+    }
+    match element {
         // A loop of its own for each type of small values.
-        ([size], BinaryFormat::Int2) => list(py, *size, || item(py, array, |b| int2(py, b))),
-        ([size], BinaryFormat::Int4) => list(py, *size, || item(py, array, |b| int4(py, b))),
-        ([size], BinaryFormat::Int8) => list(py, *size, || item(py, array, |b| int8(py, b))),
-        ([size], BinaryFormat::Float8) => list(py, *size, || item(py, array, |b| float8(py, b))),
-        ([size], element) => list(py, *size, || match array.next_element() {
+        BinaryFormat::Int2 => numbers(py, size, array, of_int2),
+        BinaryFormat::Int4 => numbers(py, size, array, of_int4),
+        BinaryFormat::Int8 => numbers(py, size, array, of_int8),
+        BinaryFormat::Float8 => numbers(py, size, array, of_float8),
+        element => hidden_list(py, size, || match array.next_element() {
             Ok(Some(bytes)) => element.decode(context, bytes),
             Ok(None) => element.null(context),
             Err(fault) => Err(malformed(py, fault)),
         }),
-        ([size, inner @ ..], element) => list(py, *size, || nested(context, element, inner, array)),
-        ([], _) => Err(malformed(py, FAULT)),
     }
 }
 
-/// The next element of an array of small values.
+/// A list of numbers of `N` bytes, and of `None`.
+///
+/// Making a number runs no Python code, not even by way of the garbage collector.
 #[inline(always)]
-fn item(
+fn numbers<const N: usize>(
     py: Python<'_>,
+    size: usize,
     array: &mut Array<'_>,
-    decode: impl FnOnce(&[u8]) -> Result<Decoded, Malformed>,
+    make: impl Fn(Python<'_>, [u8; N]) -> Decoded,
 ) -> Decoded {
-    match array.next_element() {
-        Ok(Some(bytes)) => decode(bytes).unwrap_or_else(|fault| Err(malformed(py, fault))),
+    // A copy of its own, which stays in registers.
+    let mut rest = *array;
+    let numbers = list(py, size, || match rest.next_fixed() {
+        Ok(Some(bytes)) => make(py, bytes),
         Ok(None) => Value::none(py),
         Err(fault) => Err(malformed(py, fault)),
+    });
+    *array = rest;
+    numbers
+}
+
+/// A list of `size` items, which the garbage collector does not track while it is being filled, so
+/// that Python code that an item runs (a `tzinfo_factory`) cannot find it.
+#[inline(always)]
+fn hidden_list(py: Python<'_>, size: usize, mut item: impl FnMut() -> Decoded) -> Decoded {
+    // SAFETY: the GIL is held, and the list lives.
+    unsafe {
+        let list = Value::from_owned(ffi::PyList_New(size as ffi::Py_ssize_t))?;
+        let list = list.into_bound(py);
+        ffi::PyObject_GC_UnTrack(list.as_ptr().cast());
+        fill(list.as_ptr(), size, &mut item)?;
+        ffi::PyObject_GC_Track(list.as_ptr().cast());
+        Ok(Value::from(list))
     }
 }
 
-/// A list of `size` items.
-///
-/// The garbage collector does not track it while it is being filled, so that Python code that an
-/// item runs (a `tzinfo_factory`) cannot find it.
-#[inline]
-fn list(_py: Python<'_>, size: usize, mut item: impl FnMut() -> Decoded) -> Decoded {
-    // SAFETY: the GIL is held. The list has as many places as there are items; each is filled once,
-    // with a reference that is given up here. Empty places do not disturb its destruction.
+/// A list of `size` items that are made without running Python code.
+#[inline(always)]
+fn list(py: Python<'_>, size: usize, mut item: impl FnMut() -> Decoded) -> Decoded {
+    // SAFETY: the GIL is held; nobody else has seen the list yet.
     unsafe {
-        let list = ffi::PyList_New(size as ffi::Py_ssize_t);
-        if list.is_null() {
-            return Err(Raised);
-        }
-        ffi::PyObject_GC_UnTrack(list.cast());
-        for place in 0..size {
-            match item() {
-                Ok(item) => {
-                    ffi::PyList_SET_ITEM(list, place as ffi::Py_ssize_t, item.into_ptr());
-                }
-                Err(raised) => {
-                    ffi::Py_DECREF(list);
-                    return Err(raised);
-                }
-            }
-        }
-        ffi::PyObject_GC_Track(list.cast());
-        Value::from_owned(list)
+        let list = Value::from_owned(ffi::PyList_New(size as ffi::Py_ssize_t))?.into_bound(py);
+        fill(list.as_ptr(), size, &mut item)?;
+        Ok(Value::from(list))
     }
+}
+
+/// Fills a list with `size` items. Empty places do not disturb the destruction of a list.
+///
+/// # Safety
+/// `list` is a new list with `size` empty places. The GIL is held.
+#[inline(always)]
+unsafe fn fill(
+    list: *mut ffi::PyObject,
+    size: usize,
+    item: &mut impl FnMut() -> Decoded,
+) -> Result<(), Raised> {
+    for place in 0..size {
+        let item = item()?;
+        // SAFETY: each place is filled once, with a reference that is given up here.
+        unsafe { ffi::PyList_SET_ITEM(list, place as ffi::Py_ssize_t, item.into_ptr()) };
+    }
+    Ok(())
 }
 
 #[cold]

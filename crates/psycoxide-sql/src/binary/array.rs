@@ -11,34 +11,44 @@ use crate::text::array::MAX_DEPTH;
 pub struct Array<'a> {
     /// The element's type.
     pub element: u32,
-    sizes: [usize; MAX_DEPTH],
-    depth: usize,
+    /// The dimensions, of an array that is not empty.
+    pub dimensions: &'a [Dimension],
     bytes: &'a [u8],
+}
+
+/// A dimension of an array: its size and its lower bound.
+pub type Dimension = [u8; 8];
+
+/// The number of elements in a dimension.
+#[inline]
+pub fn size([s1, s2, s3, s4, ..]: Dimension) -> usize {
+    // It is not negative: `parse` has refused that.
+    usize::try_from(i32::from_be_bytes([s1, s2, s3, s4])).unwrap_or(0)
 }
 
 impl<'a> Array<'a> {
     /// Reads the header of an array. Lower bounds are dropped.
+    #[inline]
     pub fn parse(mut bytes: &'a [u8]) -> Result<Self, Malformed> {
         let depth = usize::try_from(int32(&mut bytes)?).map_err(|_| FAULT)?;
         let _has_nulls = int32(&mut bytes)?;
         let element = int32(&mut bytes)?.cast_unsigned();
-        let mut sizes = [0; MAX_DEPTH];
+        if depth > MAX_DEPTH {
+            return Err(FAULT);
+        }
+        let (dimensions, bytes) = bytes.split_at_checked(depth * 8).ok_or(FAULT)?;
+        let (dimensions, _): (&[Dimension], _) = dimensions.as_chunks();
         let mut count = usize::from(depth > 0);
-        for size in sizes.get_mut(..depth).ok_or(FAULT)? {
-            *size = usize::try_from(int32(&mut bytes)?).map_err(|_| FAULT)?;
-            let _lower_bound = int32(&mut bytes)?;
-            count = count.checked_mul(*size).ok_or(FAULT)?;
+        for [s1, s2, s3, s4, ..] in dimensions {
+            let size = i32::from_be_bytes([*s1, *s2, *s3, *s4]);
+            let size = usize::try_from(size).map_err(|_| FAULT)?;
+            count = count.checked_mul(size).ok_or(FAULT)?;
         }
         // Each element takes at least four bytes, its length. An empty array has no dimensions.
         if count > bytes.len() / 4 || (depth > 0) != (count > 0) {
             return Err(FAULT);
         }
-        Ok(Self { element, sizes, depth, bytes })
-    }
-
-    /// The number of elements in each dimension; empty for an empty array.
-    pub fn sizes(&self) -> &[usize] {
-        self.sizes.get(..self.depth).unwrap_or_default()
+        Ok(Self { element, dimensions, bytes })
     }
 
     /// Takes the next element: its bytes, `None` for NULL.
@@ -48,6 +58,21 @@ impl<'a> Array<'a> {
         let (element, rest) = self.bytes.split_at_checked(length).ok_or(FAULT)?;
         self.bytes = rest;
         Ok(Some(element))
+    }
+
+    /// Takes the next element, of a type whose values have `N` bytes.
+    #[inline(always)]
+    pub fn next_fixed<const N: usize>(&mut self) -> Result<Option<[u8; N]>, Malformed> {
+        let length = int32(&mut self.bytes)?;
+        if length < 0 {
+            return Ok(None);
+        }
+        let (element, rest) = self.bytes.split_first_chunk().ok_or(FAULT)?;
+        if usize::try_from(length) != Ok(N) {
+            return Err(FAULT);
+        }
+        self.bytes = rest;
+        Ok(Some(*element))
     }
 
     /// Whether all elements have been taken.
@@ -75,15 +100,21 @@ mod tests {
     fn shape_and_elements_are_read() {
         let bytes = words(&[2, 1, 23, 2, 1, 1, -5, 4, 7, -1]);
         let mut array = Array::parse(&bytes).unwrap();
-        assert_eq!((array.element, array.sizes()), (23, &[2, 1][..]));
+        assert_eq!(array.element, 23);
+        assert_eq!(array.dimensions.iter().copied().map(size).collect::<Vec<_>>(), [2, 1]);
         assert_eq!(array.next_element(), Ok(Some(&[0, 0, 0, 7][..])));
         assert!(!array.is_at_end());
         assert_eq!(array.next_element(), Ok(None));
         assert!(array.is_at_end());
+        let mut array = Array::parse(&bytes).unwrap();
+        assert_eq!(array.clone().next_fixed::<2>(), Err(FAULT));
+        assert_eq!(array.next_fixed(), Ok(Some([0, 0, 0, 7])));
+        assert_eq!(array.next_fixed::<4>(), Ok(None));
+        assert_eq!(array.next_fixed::<4>(), Err(FAULT));
         assert_eq!(array.next_element(), Err(FAULT));
         let empty = words(&[0, 0, 23]);
         let array = Array::parse(&empty).unwrap();
-        assert!(array.sizes().is_empty() && array.is_at_end());
+        assert!(array.dimensions.is_empty() && array.is_at_end());
     }
 
     #[test]

@@ -129,7 +129,7 @@ fn write_time(moment: Timestamp, zone: &str, out: &mut Vec<u8>) -> std::io::Resu
 #[inline]
 fn time_of_day(micros: i64) -> Time {
     // At most a day, and not negative.
-    let seconds = micros / 1_000_000;
+    let seconds = (micros / 1_000_000) as u32;
     Time {
         hour: (seconds / 3600) as u8,
         minute: (seconds / 60 % 60) as u8,
@@ -141,24 +141,28 @@ fn time_of_day(micros: i64) -> Time {
 /// The date that is this many days after the first of January 2000.
 ///
 /// Eras of 400 years all have the same number of days, and years that begin in March the same
-/// months.
+/// months. The quotients and remainders are found by multiplication, as in Neri and Schneider,
+/// *Euclidean affine functions and their application to calendar algorithms* (2022).
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 #[inline]
 pub(super) fn day(days: i64) -> Date {
     const ERA: i64 = 146_097;
-    let days = days + SHIFT;
-    let (era, rest) = (days.div_euclid(ERA), days.rem_euclid(ERA));
-    let year = (rest - rest / 1460 + rest / 36_524 - rest / 146_096) / 365;
-    let of_year = rest - (365 * year + year / 4 - year / 100);
-    let march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * march + 2) / 5 + 1;
-    let month = if march < 10 { march + 3 } else { march - 9 };
-    let year = year + era * 400 + i64::from(month <= 2);
+    /// As many eras before the year 0 as 32 bits of days go back.
+    const ERAS: i64 = 14_700;
+    // Not negative for any 32-bit number, and what a timestamp has is less.
+    let quarters = (4 * (days + SHIFT + ERAS * ERA) + 3) as u64;
+    let (century, of_century) = (quarters / ERA as u64, (quarters % ERA as u64) as u32 / 4);
+    let product = 2_939_745 * u64::from(4 * of_century + 3);
+    let of_year = product as u32 / 2_939_745 / 4;
+    let march = 2141 * of_year + 197_913;
+    let is_next_year = of_year >= 306;
+    let month = (march >> 16) - if is_next_year { 12 } else { 0 };
+    let year = (100 * century + (product >> 32) + u64::from(is_next_year)) as i64 - 400 * ERAS;
     // There is no year zero: 1 BC is the year before 1.
     let year = if year <= 0 { year - 1 } else { year };
     // The year fits: a 64-bit number of microseconds spans 300 000 years, a 32-bit number of days 6
     // million.
-    Date { year: year as i32, month: month as u8, day: day as u8 }
+    Date { year: year as i32, month: month as u8, day: ((march & 0xffff) / 2141 + 1) as u8 }
 }
 
 /// The number of days from the first of January 2000 to a date, for years of our era.
