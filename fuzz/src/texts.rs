@@ -1,5 +1,11 @@
 //! PostgreSQL's text formats: a value that is written again and read again is the same.
 
+use std::net::IpAddr;
+
+use psycoxide_sql::binary::array::{self, Array};
+use psycoxide_sql::binary::{
+    self as formats, datetime, float, network, numeric, range as ranges_in,
+};
 use psycoxide_sql::template::{Piece, Style, Template};
 use psycoxide_sql::text::array::{Item, Items, unescape};
 use psycoxide_sql::text::date::{Date, date};
@@ -17,6 +23,7 @@ type Target = (&'static str, fn(&[u8]));
 /// All targets of this file.
 pub const TARGETS: &[Target] = &[
     ("arrays", arrays),
+    ("binary", binary),
     ("composites", composites),
     ("dates", dates),
     ("hstore", hstore),
@@ -220,6 +227,68 @@ fn write_offset(offset: Option<i32>) -> Option<String> {
     let sign = if seconds < 0 { '-' } else { '+' };
     let (hours, rest) = (seconds.unsigned_abs() / 3600, seconds.unsigned_abs() % 3600);
     (hours < 100).then(|| format!("{sign}{hours:02}:{:02}:{:02}", rest / 60, rest % 60))
+}
+
+/// Every binary format is read or refused; what is written of a value is its text.
+pub fn binary(input: &[u8]) {
+    let text = |write: fn(&[u8], &mut Vec<u8>) -> Result<(), Malformed>| {
+        let mut out = Vec::new();
+        write(input, &mut out).ok().map(|()| String::from_utf8(out).expect("it is ASCII"))
+    };
+    if let Some(text) = text(numeric::write) {
+        let digits = text.strip_prefix('-').unwrap_or(&text);
+        let plain = |byte: u8| byte.is_ascii_digit() || byte == b'.';
+        assert!(digits.bytes().all(plain) || matches!(digits, "NaN" | "Infinity"), "{text}");
+        assert!(number::float(text.as_bytes()).is_some() || digits == "Infinity", "{text}");
+    }
+    if let Some(text) = text(network::write_inet) {
+        let address = text.split('/').next().unwrap_or_default();
+        let octets = match address.parse().expect("an address") {
+            IpAddr::V4(address) => address.octets().to_vec(),
+            IpAddr::V6(address) => address.octets().to_vec(),
+        };
+        assert_eq!(Some(octets.as_slice()), input.get(4..), "{text}");
+    }
+    let _ = (text(network::write_cidr), text(network::write_mac::<6>));
+    if let Some(text) = text(datetime::write_date) {
+        assert_eq!(date(text.as_bytes()), datetime::date(input), "{text}");
+    }
+    if let Some(text) = text(datetime::write_timestamp) {
+        assert_eq!(timestamp(text.as_bytes()), datetime::timestamp(input), "{text}");
+    }
+    if let Some(text) = text(|bytes, out| ranges_in::write(bytes, out, datetime::write_timestamptz))
+    {
+        assert!(range(text.as_bytes()).is_ok(), "{text}");
+    }
+    if let Some(text) = text(|bytes, out| ranges_in::write_multi(bytes, out, formats::write_int4)) {
+        assert!(text.contains("empty") || multirange(text.as_bytes()).is_ok(), "{text}");
+    }
+    if let (Ok(read), Some(bytes)) = (float::float4(input), input.first_chunk()) {
+        #[allow(clippy::cast_possible_truncation)]
+        let (read, value) = (read as f32, f32::from_be_bytes(*bytes));
+        assert!(read == value || value.is_nan(), "{value:e}");
+    }
+    let _ = (datetime::interval(input), datetime::timetz(input), formats::jsonb(input));
+    if let Ok(mut all) = Array::parse(input) {
+        let count: usize = all.dimensions.iter().copied().map(array::size).product();
+        let count = if all.dimensions.is_empty() { 0 } else { count };
+        assert!(count <= input.len() / 4);
+        for _ in 0..count {
+            let fixed = { all }.next_fixed::<4>();
+            let next = all.next_element();
+            match next {
+                Ok(Some(bytes)) if bytes.len() == 4 => {
+                    assert_eq!(fixed.ok().flatten().as_ref().map(<[u8; 4]>::as_slice), Some(bytes));
+                }
+                Ok(None) => assert_eq!(fixed, Ok(None)),
+                Ok(Some(_)) | Err(_) => assert!(fixed.is_err()),
+            }
+            if next.is_err() {
+                return;
+            }
+        }
+        let _ = all.is_at_end();
+    }
 }
 
 pub fn scalars(input: &[u8]) {

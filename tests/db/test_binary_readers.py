@@ -434,3 +434,21 @@ def test_copied_values(dsn, name):
         assert [list(map(shown, row)) for row in rows] == [
             list(map(shown, row)) for row in expected
         ]
+
+
+AS_THEY_ARE = {"text", "varchar", "char(5)", "name", "json", "bytea"}
+
+
+@pytest.mark.parametrize("name", [name for name in VALUES if name not in AS_THEY_ARE])
+def test_malformed_bytes_are_an_error(dsn, name):
+    with psycoxide.sync.connect(dsn) as conn:
+        (oid, array) = conn.fetchrow(f"SELECT '{name}'::regtype::oid, '{name}[]'::regtype::oid")
+        whole = conn.fetchval("SELECT array_send('{}'::int4[])")
+        malformed = [(oid, bad) for bad in (b"", b"\xff" * 3, b"\xfe" * 33)]
+        if name != "macaddr8":  # its arrays have no typecaster
+            malformed += [(array, bad) for bad in (b"", whole[:-1], whole + b"\0")]
+        for oid, data in malformed:
+            copy = conn.copy(f"COPY (SELECT '\\x{data.hex()}'::bytea) TO STDOUT (FORMAT BINARY)")
+            with copy, pytest.raises(psycoxide.DataError, match="malformed binary value"):
+                copy.set_types([oid])
+                list(copy.rows())

@@ -1,5 +1,5 @@
-//! Replays the fuzzer's corpus, whole and truncated, through the fuzz targets for the text formats,
-//! JSON, SQL and the template.
+//! Replays the fuzzer's corpus, whole, truncated and with a byte changed, through the fuzz targets
+//! for the formats of values, JSON, SQL and the template.
 #![expect(clippy::disallowed_methods, reason = "the corpus is a folder")]
 
 #[path = "../../../fuzz/src/json.rs"]
@@ -22,6 +22,13 @@ fn the_corpus_is_read_the_same_when_written_again() {
             let input = std::fs::read(path).unwrap();
             for end in 0..=input.len() {
                 target(&input[..end]);
+            }
+            for place in 0..input.len() {
+                for byte in [0, 1, b'"', 0x7f, 0x80, 0xff] {
+                    let mut changed = input.clone();
+                    changed[place] = byte;
+                    target(&changed);
+                }
             }
             count += 1;
         }
