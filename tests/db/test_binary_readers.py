@@ -13,7 +13,6 @@ import struct
 import pytest
 
 import psycoxide
-import psycoxide.extras
 import psycoxide.sync
 
 # What is beyond Python's classes is here as well: the exception has to be the same.
@@ -108,7 +107,6 @@ class Legacy:
 
     def __init__(self, connect, dsn):
         self.conn = connect(dsn)
-        psycoxide.extras.register_uuid(conn_or_curs=self.conn)
 
     def run(self, statement):
         self.conn.cursor().execute(statement)
@@ -144,8 +142,10 @@ class New:
 
 
 @pytest.fixture(params=[Legacy, New])
-def api(request, connect, dsn):
+def api(request, connect, dsn, uuids):
     api = request.param(connect, dsn)
+    if isinstance(api, Legacy):
+        uuids(api.conn)
     api.run("SET TIME ZONE 'UTC'")
     yield api
     api.conn.close()

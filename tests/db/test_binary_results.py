@@ -52,8 +52,8 @@ TYPES = {
 
 
 @pytest.fixture(params=["UTC", "Europe/Rome"])
-def zoned(conn, request):
-    psycoxide.extras.register_uuid(conn_or_curs=conn)
+def zoned(conn, request, uuids):
+    uuids(conn)
     cur = conn.cursor()
     cur.execute("SET TIME ZONE %s", (request.param,))
     conn.commit()
