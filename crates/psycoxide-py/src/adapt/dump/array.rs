@@ -246,7 +246,7 @@ impl<'py> Dumper<'_, 'py> {
             let length = i32::try_from(out.len() - start).map_err(|_| Stop::Unfit)?;
             let place = out.get_mut(before..).and_then(<[u8]>::first_chunk_mut::<LENGTH>);
             *place.ok_or(Stop::Unfit)? = length.to_be_bytes();
-        } else if found.oid != oid::NUMERIC && !is_integer(found.oid) {
+        } else if !out.get(start..).is_some_and(is_plain) {
             self.sql.clear();
             self.sql.extend_from_slice(out.get(start..).unwrap_or_default());
             out.truncate(start);
@@ -319,6 +319,13 @@ fn number_rank(oid: Oid) -> Option<u8> {
         oid::FLOAT8 => 3,
         _ => return None,
     })
+}
+
+/// Whether an element needs no quotes in an array's text.
+fn is_plain(text: &[u8]) -> bool {
+    let plain =
+        |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
+    !text.is_empty() && text.iter().all(plain)
 }
 
 fn is_integer(oid: Oid) -> bool {
