@@ -340,17 +340,17 @@ def test_every_power_of_two_as_real(api):
     ],
 )
 def test_settings_of_the_session(api, setting):
-    """The declared cursor's `timestamptz` is in UTC, which says the same in another zone."""
     api.run(f"SET {setting}")
     for name in VALUES:
-        if "tstz" in name or name == "timestamptz":
-            for value in without_errors(api, name):
-                query = f"SELECT {value}, ARRAY[{value}]"
-                text = rows_or_error(api, query, "text")
-                assert rows_or_error(api, query, "preferred") == text
-        elif name == "interval" or name[:2] not in ("in", "ma", "nu"):
-            for value in VALUES[name]:
-                same_both_ways(api, f"SELECT {literal(value, name)}")
+        values = ", ".join(without_errors(api, name))
+        text = rows_or_error(api, f"SELECT {values}", "text")
+        assert isinstance(text, list)
+        assert rows_or_error(api, f"SELECT {values}", "preferred") == text
+        array = f"SELECT ARRAY[{values}]"
+        assert rows_or_error(api, array, "preferred") == rows_or_error(api, array, "text")
+        # Without its offset a moment is read in UTC, so the session's zone is asked for in text.
+        if "TimeZone" not in setting or not name.startswith(("tstz", "timestamptz")):
+            assert rows_or_error(api, f"SELECT {values}", "declared") == text
 
 
 def test_styles_that_are_not_read_as_text_are_in_binary(api):
