@@ -25,8 +25,12 @@ pub(super) fn write(out: &mut Vec<u8>, sql: &[u8], dialect: Dialect) -> Result<O
     let mut next = || {
         let (constant, after) = Constant::read(rest, dialect)?;
         rest = after.strip_prefix(b", ").ok_or(Unfit)?;
+        // Text that is cast to a smaller type may be out of that type's range.
+        let is_number = matches!(constant, Constant::Integer(_) | Constant::Numeric(_));
         match constant.own_type(b"") {
-            Some(oid) if oid == 0 || bounds.contains(&oid) => Ok(constant),
+            Some(0) => Ok(constant),
+            Some(oid) if bounds.last() == Some(&oid) => Ok(constant),
+            Some(oid) if is_number && bounds.contains(&oid) => Ok(constant),
             _ => Err(Unfit),
         }
     };

@@ -218,6 +218,7 @@ fn constants_have_types_of_their_own() {
         "'ab'::mood",
         "int4range(1, 3000000000, '[)')",
         "daterange('2020-01-01'::timestamp, NULL, '[)')",
+        "numrange('2147483648'::int, NULL, '[)')",
         "int4range(1, 2)",
         "int4range(1, 2, '[)') + int4range(2, 3, '[)')",
         "int4range(1, 2, '[)'::text)",
