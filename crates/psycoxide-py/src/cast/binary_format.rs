@@ -16,8 +16,12 @@
 //! | xml | the binary format names the client encoding |
 //! | "char" | its text depends on the server's version |
 //! | bit strings, money, geometric and text search types, composite values | they are `str`, or read by Python code, from text |
-//! | types of extensions (hstore, citext), enums | their OIDs do not say what they are |
+//! | enums, types of extensions, arrays of these | their OIDs do not say what they are. In `hstore` lengths are those of the server's encoding, whatever the client's |
 //! | whatever has a typecaster of the program | it gets text |
+//!
+//! Where a setting of the session keeps a value from being read as text (a `DateStyle` other than
+//! ISO, the `IntervalStyle` `iso_8601`) or makes that text inexact (`extra_float_digits` below 1), the
+//! binary format still says all.
 
 use psycoxide_sql::binary::array::{self, Array, Dimension};
 use psycoxide_sql::binary::{self, FAULT, datetime, fixed, network, numeric, range};
