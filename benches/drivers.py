@@ -83,9 +83,11 @@ class Dbapi:
 
 class Psycoxide(Dbapi):
     name = module_name = "psycoxide"
+    # Where its own API binds parameters.
+    binding = "server"
 
     async def connect_awaited(self) -> Any:
-        conn = await self.submodule("aio").connect(**self.unix)
+        conn = await self.submodule("aio").connect(**self.unix, binding=self.binding)
         self.pids.append(conn.info.backend_pid)
         return conn
 
@@ -98,6 +100,13 @@ class PsycoxideBinary(Psycoxide):
 
     name = "psycoxide-binary"
     cursor = Psycoxide.binary_cursor
+
+
+class PsycoxideMerged(Psycoxide):
+    """psycoxide's own API, with parameters merged into the text."""
+
+    name = "psycoxide-merged"
+    binding = "client"
 
 
 class Psycopg(Dbapi):
@@ -205,5 +214,14 @@ class PsqlpyConnection:
 
 DRIVERS: dict[str, Callable[[], Dbapi]] = {
     driver.name: driver
-    for driver in (Dbapi, Psycoxide, PsycoxideBinary, Psycopg, PsycopgBinary, Asyncpg, Psqlpy)
+    for driver in (
+        Dbapi,
+        Psycoxide,
+        PsycoxideBinary,
+        PsycoxideMerged,
+        Psycopg,
+        PsycopgBinary,
+        Asyncpg,
+        Psqlpy,
+    )
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     alchemy,
     awaited,
+    binding,
     connecting,
     copying,
     encrypted,
@@ -37,6 +38,7 @@ themes = (
     alchemy,
     web,
     pools,
+    binding,
 )
 for theme in themes:
     name = theme.__name__.rsplit(".", 1)[1]
