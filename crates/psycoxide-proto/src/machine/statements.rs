@@ -6,8 +6,9 @@
 //! them. Behind a pooler that gives each transaction another server there are no names: such a pooler
 //! shows in that the process that answers is not the one that the session was told of.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -15,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::backend::report::Report;
 use crate::result::columns::Columns;
 
-/// How many statements are counted that have no name yet.
+/// How many statements without a name are counted at a time.
 const COUNTED: usize = 256;
 
 /// The bytes of a statement's digest that its name shows.
@@ -53,7 +54,7 @@ impl Default for StatementSettings {
 }
 
 /// A statement: its text, and the types of its parameters.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
     pub(crate) sql: Arc<[u8]>,
     pub(crate) types: Vec<u32>,
@@ -73,8 +74,6 @@ pub(crate) type Name = Arc<[u8]>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Stage {
-    /// It has run so often without a name.
-    Counted(u32),
     /// Its Parse is on the way.
     Naming,
     /// The server knows it.
@@ -86,7 +85,6 @@ enum Stage {
 #[derive(Debug)]
 struct Entry {
     stage: Stage,
-    /// Empty until it gets one.
     name: Name,
     /// When it was used last.
     used: u64,
@@ -135,11 +133,9 @@ enum Names {
 #[derive(Debug, Default)]
 pub(crate) struct Statements {
     pub(crate) settings: StatementSettings,
+    /// Those that have a name, or are getting one.
     entries: BTreeMap<Key, Entry>,
-    /// Those without a name, in the order in which they came.
-    counted: VecDeque<Key>,
-    /// How many have a name, or are getting one.
-    named: usize,
+    runs: Runs,
     clock: u64,
     names: Names,
     /// The transaction that is open may have changed results.
@@ -149,12 +145,12 @@ pub(crate) struct Statements {
 impl Statements {
     /// Whether a statement has a name, or is getting one.
     pub(crate) fn is_used(&self) -> bool {
-        self.named > 0
+        !self.entries.is_empty()
     }
 
     /// How many have a name, or are getting one.
     pub(crate) fn named(&self) -> usize {
-        self.named
+        self.entries.len()
     }
 
     /// Whether names last on this connection; `None` as long as nothing is known.
@@ -186,29 +182,23 @@ impl Statements {
             return Plan::UNNAMED;
         }
         self.clock += 1;
-        let runs = match self.entries.get_mut(key) {
-            None => {
-                self.count(key.clone());
-                0
-            }
-            Some(entry) => {
-                entry.used = self.clock;
-                match &mut entry.stage {
-                    Stage::Naming => return Plan::UNNAMED,
-                    Stage::Named(described) => {
-                        let way = Way::Named(Arc::clone(&entry.name), described.clone());
-                        return Plan { way, ..Plan::UNNAMED };
-                    }
-                    Stage::Outdated => {
-                        entry.stage = Stage::Naming;
-                        let name = Arc::clone(&entry.name);
-                        let closing = vec![Arc::clone(&name)];
-                        return Plan { way: Way::Name(name), closing, probe: false };
-                    }
-                    Stage::Counted(runs) => std::mem::replace(runs, runs.saturating_add(1)),
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.used = self.clock;
+            return match &entry.stage {
+                Stage::Naming => Plan::UNNAMED,
+                Stage::Named(described) => {
+                    let way = Way::Named(Arc::clone(&entry.name), described.clone());
+                    Plan { way, ..Plan::UNNAMED }
                 }
-            }
-        };
+                Stage::Outdated => {
+                    entry.stage = Stage::Naming;
+                    let name = Arc::clone(&entry.name);
+                    let closing = vec![Arc::clone(&name)];
+                    Plan { way: Way::Name(name), closing, probe: false }
+                }
+            };
+        }
+        let runs = self.runs.count(key);
         if runs < threshold {
             return Plan::UNNAMED;
         }
@@ -222,43 +212,23 @@ impl Statements {
         }
     }
 
-    /// Counts a statement that is new.
-    fn count(&mut self, key: Key) {
-        while self.counted.len() >= COUNTED
-            && let Some(oldest) = self.counted.pop_front()
-        {
-            if matches!(self.entries.get(&oldest), Some(Entry { stage: Stage::Counted(_), .. })) {
-                self.entries.remove(&oldest);
-            }
-        }
-        self.counted.push_back(key.clone());
-        let entry = Entry { stage: Stage::Counted(1), name: Name::default(), used: self.clock };
-        self.entries.insert(key, entry);
-    }
-
     fn begin_naming(&mut self, key: &Key) -> Plan {
-        let closing = if self.named < self.settings.max { None } else { self.evict() };
-        if self.named >= self.settings.max {
+        let closing = if self.entries.len() < self.settings.max { None } else { self.evict() };
+        if self.entries.len() >= self.settings.max {
             // All are still getting their names.
             return Plan::UNNAMED;
         }
-        let Some(entry) = self.entries.get_mut(key) else { return Plan::UNNAMED };
-        entry.stage = Stage::Naming;
-        entry.name = name(key);
-        self.named += 1;
-        let way = Way::Name(Arc::clone(&entry.name));
-        Plan { way, closing: closing.into_iter().collect(), probe: false }
+        let name = name(key);
+        let entry = Entry { stage: Stage::Naming, name: Arc::clone(&name), used: self.clock };
+        self.entries.insert(key.clone(), entry);
+        Plan { way: Way::Name(name), closing: closing.into_iter().collect(), probe: false }
     }
 
     /// Forgets the named statement that was not used for longest. Returns its name.
     fn evict(&mut self) -> Option<Name> {
-        let named = self
-            .entries
-            .iter()
-            .filter(|(_, entry)| matches!(entry.stage, Stage::Named(_) | Stage::Outdated));
+        let named = self.entries.iter().filter(|(_, entry)| entry.stage != Stage::Naming);
         let (oldest, _) = named.min_by_key(|(_, entry)| entry.used)?;
         let oldest = oldest.clone();
-        self.named -= 1;
         self.entries.remove(&oldest).map(|entry| entry.name)
     }
 
@@ -331,12 +301,10 @@ impl Statements {
         }
     }
 
+    /// The statement has no name any more. It gets one with its next run.
     fn forget_name(&mut self, key: &Key) {
-        let threshold = self.settings.threshold.unwrap_or_default();
-        if let Some(entry) = self.entries.get_mut(key) {
-            entry.stage = Stage::Counted(threshold);
-            self.named -= 1;
-            self.counted.push_back(key.clone());
+        if self.entries.remove(key).is_some() {
+            self.runs.set(key, self.settings.threshold.unwrap_or_default());
         }
     }
 
@@ -344,15 +312,8 @@ impl Statements {
     pub(crate) fn note_command(&mut self, tag: &[u8]) {
         match tag {
             b"DISCARD ALL" | b"DEALLOCATE ALL" => {
-                let named = |entry: &Entry| !matches!(entry.stage, Stage::Counted(_));
-                let named: Vec<Key> = self
-                    .entries
-                    .iter()
-                    .filter(|(_, entry)| named(entry))
-                    .map(|(key, _)| key.clone())
-                    .collect();
-                for key in named {
-                    self.forget_name(&key);
+                for key in std::mem::take(&mut self.entries).into_keys() {
+                    self.runs.set(&key, self.settings.threshold.unwrap_or_default());
                 }
             }
             b"ROLLBACK" if self.changed => self.outdate(),
@@ -376,6 +337,45 @@ impl Statements {
             }
         }
     }
+}
+
+/// How often statements without a name have run. Each has a place by its digest, and two statements
+/// may ask for the same place: the one that comes last has it.
+#[derive(Debug, Default)]
+struct Runs(Vec<(u64, u32)>);
+
+impl Runs {
+    /// Counts a run. Returns how many there were before.
+    fn count(&mut self, key: &Key) -> u32 {
+        let digest = digest(key);
+        let Some(known) = self.place(digest) else { return 0 };
+        if known.0 != digest {
+            *known = (digest, 0);
+        }
+        let runs = known.1;
+        known.1 = runs.saturating_add(1);
+        runs
+    }
+
+    fn set(&mut self, key: &Key, runs: u32) {
+        let digest = digest(key);
+        if let Some(known) = self.place(digest) {
+            *known = (digest, runs);
+        }
+    }
+
+    fn place(&mut self, digest: u64) -> Option<&mut (u64, u32)> {
+        if self.0.is_empty() {
+            self.0 = vec![(0, 0); COUNTED];
+        }
+        self.0.get_mut(usize::try_from(digest).unwrap_or_default() % COUNTED)
+    }
+}
+
+fn digest(key: &Key) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The name of a statement.

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use psycoxide_proto::{BoundStatement, Parameters};
 use psycoxide_sql::lex::Syntax;
-use psycoxide_sql::numbered::{Context, Filled, Numbered, Place, Whole};
+use psycoxide_sql::numbered::{Context, Filled, Numbered, Part, Place, Whole};
+use psycoxide_sql::template::Piece;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -112,7 +113,7 @@ pub fn bind_query<'py>(
     }
     let values = Values::of(&parsed, numbered, args)?;
     let mut dumper = Dumper::new(context, binary)?;
-    let statement = match values.bind_all(numbered, &mut dumper)? {
+    let (statement, order) = match values.bind_all(numbered, &mut dumper)? {
         Some(parameters) => {
             let Some(text) = parsed.bound_text() else {
                 return Err(error::internal("a query without its bound form"));
@@ -120,12 +121,30 @@ pub fn bind_query<'py>(
             (BoundStatement::new(text, parameters), None)
         }
         None => {
-            let mut quoter = Quoter::new(context)?;
-            let (statement, order) = values.bind_some(numbered, &mut dumper, &mut quoter)?;
-            (statement, Some(order))
+            let (mut quoter, mut raw) = (Quoter::new(context)?, Vec::new());
+            let (statement, order) =
+                values.bind_some(numbered, &mut dumper, &mut quoter, &mut raw)?;
+            if raw.is_empty() || numbered.is_native() {
+                (statement, Some(order))
+            } else {
+                // What follows raw SQL depends on it.
+                let parts = parsed.template.pieces().iter().map(|piece| match piece {
+                    Piece::Text(range) => Part::Text(parsed.template.text(range)),
+                    Piece::Value(value) => match raw.iter().find(|(raw, _)| raw == value) {
+                        Some((_, sql)) => Part::Text(sql),
+                        None => Part::Value(*value),
+                    },
+                });
+                let numbered = Numbered::of_parts(parts, syntax);
+                if numbered.whole().is_some() || numbered.fault().is_some() {
+                    return Ok(BoundQuery::Merged);
+                }
+                let (statement, order) =
+                    values.bind_some(&numbered, &mut dumper, &mut quoter, &mut Vec::new())?;
+                (statement, Some(order))
+            }
         }
     };
-    let (statement, order) = statement;
     Ok(BoundQuery::Statement(statement, Labels { parsed, order }))
 }
 
@@ -226,26 +245,25 @@ impl<'a, 'py> Values<'a, 'py> {
                 return Ok(None);
             }
         }
-        // The type of a value of which only NULL is tested cannot be found: such a one is merged.
-        let untyped = |place: &Place| {
-            let number = if numbered.is_native() { Some(place.value) } else { None };
-            let number = number.unwrap_or_else(|| index_of(numbered, place));
-            parameters.types().get(number) == Some(&0)
+        // A value without a type of its own is merged where its place gives it none.
+        let untyped = |(index, place): (usize, &Place)| {
+            let number = if numbered.is_native() { place.value } else { index };
+            place.context.needs_type() && parameters.types().get(number) == Some(&0)
         };
-        let tests = |place: &&Place| place.context == Context::NullTest;
-        if numbered.places().iter().filter(tests).any(untyped) {
+        if numbered.places().iter().enumerate().any(untyped) {
             return Ok(None);
         }
         Ok(Some(parameters))
     }
 
-    /// The statement with the values merged in that have to be. Also returns the value of each
-    /// parameter.
+    /// The statement with the values merged in that have to be, and the value of each parameter.
+    /// Raw SQL that was merged is added to `raw`, with its value.
     fn bind_some(
         &self,
         numbered: &Numbered,
         dumper: &mut Dumper<'_, 'py>,
         quoter: &mut Quoter<'_, 'py>,
+        raw: &mut Vec<(usize, Vec<u8>)>,
     ) -> PyResult<(BoundStatement, Vec<usize>)> {
         let (mut text, mut order) = (Vec::new(), Vec::new());
         let mut parameters = Parameters::default();
@@ -256,17 +274,23 @@ impl<'a, 'py> Values<'a, 'py> {
                 return Ok(Filled::Bound);
             }
             let object = self.get(place.value, dumper)?;
-            let literal = match place.context {
-                Context::Expression => add(&mut parameters, dumper, &object)?,
-                Context::NullTest => {
-                    let mut typed = Parameters::default();
-                    match add(&mut typed, dumper, &object)? {
-                        None if typed.types() != [0] => add(&mut parameters, dumper, &object)?,
-                        _ => Some(quoted(quoter, &object)?),
-                    }
+            let literal = match place.context.is_bindable() {
+                true => {
+                    let needs_type = place.context.needs_type();
+                    let other = parameters.add(|out| match dumper.value(&object, out)? {
+                        Dumped::Bound(0, _) if needs_type => Ok(None),
+                        Dumped::Bound(oid, written) => Ok(Some((oid, written))),
+                        Dumped::Literal => Ok::<_, PyErr>(None),
+                    })?;
+                    other.map(|_| quoted(quoter, &object)).transpose()?
                 }
-                _ => Some(quoted(quoter, &object)?),
+                false => Some(quoted(quoter, &object)?),
             };
+            if quoter.wrote_raw_sql()
+                && let Some(literal) = &literal
+            {
+                raw.push((place.value, literal.clone()));
+            }
             match literal {
                 None => {
                     if let Some(bound) = bound.get_mut(place.value) {
@@ -282,11 +306,6 @@ impl<'a, 'py> Values<'a, 'py> {
         })?;
         Ok((BoundStatement::new(text.into(), parameters), order))
     }
-}
-
-/// Which of the placeholders one is.
-fn index_of(numbered: &Numbered, place: &Place) -> usize {
-    numbered.places().iter().position(|other| other == place).unwrap_or_default()
 }
 
 /// Adds a value; returns its SQL if it is no single value.
