@@ -286,10 +286,12 @@ impl<'a, 'py> Values<'a, 'py> {
                 }
                 false => Some(quoted(quoter, &object)?),
             };
-            if quoter.wrote_raw_sql()
-                && let Some(literal) = &literal
-            {
-                raw.push((place.value, literal.clone()));
+            if let Some(literal) = &literal {
+                // Python code may have run.
+                dumper.forget();
+                if quoter.wrote_raw_sql() {
+                    raw.push((place.value, literal.clone()));
+                }
             }
             match literal {
                 None => {
