@@ -8,7 +8,8 @@ use crate::backend::report::Report;
 use crate::backend::results::parameter_description;
 use crate::backend::results::{command_complete, empty, function_call_response, only_field};
 use crate::backend::session::{
-    CancelKey, NegotiateProtocolVersion, Notification, parameter_status, ready_for_query,
+    CancelKey, NegotiateProtocolVersion, Notification, TransactionStatus, parameter_status,
+    ready_for_query,
 };
 use crate::error::{Error, Violation};
 use crate::frontend::{copy, query, startup as first};
@@ -20,7 +21,7 @@ use crate::machine::pipeline::Queue;
 use crate::machine::request::{BoundRequest, Offering, Request, RequestKind};
 use crate::machine::session::SessionState;
 use crate::machine::startup::Startup;
-use crate::machine::statements::{Described, changes_names_of_tables};
+use crate::machine::statements::{Described, NameUse, changes_names_of_tables};
 use crate::machine::transitions::{Action, Message, Phase, Rule};
 use crate::result::ResultKind;
 use crate::result::rows::Rows;
@@ -171,8 +172,11 @@ impl Conversation {
                 Ok(self.executed(effect))
             }
             Action::BatchComplete => {
-                self.outcome
-                    .complete_in_batch(self.in_flight.acknowledged(), command_complete(body)?);
+                let tag = command_complete(body)?;
+                self.outcome.complete_in_batch(self.in_flight.acknowledged(), tag);
+                if self.session.statements.is_used() {
+                    self.session.statements.note_command(tag);
+                }
                 Ok(Effect::SkipRepeated)
             }
             Action::Acknowledge => {
@@ -190,11 +194,22 @@ impl Conversation {
     /// A statement is complete.
     fn complete(&mut self, body: &[u8]) -> Result<Effect, MessageError> {
         let tag = command_complete(body)?;
+        let own = self.outcome.complete(tag);
         if self.session.statements.is_used() {
+            self.note_command(tag, own);
+        }
+        Ok(if own { Effect::Nothing } else { Effect::ForgetRows })
+    }
+
+    /// A command is complete that may outdate prepared statements. `rows`: it has returned rows.
+    #[cold]
+    fn note_command(&mut self, tag: &[u8], rows: bool) {
+        if !rows && tag.starts_with(b"SELECT ") {
+            // CREATE TABLE AS, SELECT INTO.
+            self.session.statements.note_change();
+        } else {
             self.session.statements.note_command(tag);
         }
-        let own = self.outcome.complete(tag);
-        Ok(if own { Effect::Nothing } else { Effect::ForgetRows })
     }
 
     /// The result begins of a statement that was described before.
@@ -312,7 +327,7 @@ impl Conversation {
             Action::StatementClosed => {
                 empty(body)?;
                 if let Some(run) = &mut self.in_flight.run {
-                    run.closing = run.closing.saturating_sub(1);
+                    run.closing.pop();
                 }
                 self.enter_run();
             }
@@ -353,15 +368,18 @@ impl Conversation {
     #[cold]
     fn end_run(&mut self, run: &Run, outcome: &mut Outcome) {
         let (statements, key) = (&mut self.session.statements, &run.bound.key);
-        if run.probes {
-            statements.note_no_process();
-        }
         match &outcome.error {
-            _ if !run.named => {}
-            Some(report) => outcome.again = statements.note_failed(key, report),
-            None if run.known.is_none() => {
+            Some(_) if run.begins && !outcome.begun => {
+                statements.note_not_run(key, run.used, run.probes, &run.closing);
+            }
+            Some(report) => {
+                statements.note_not_closed(&run.closing);
+                outcome.again = run.probes && statements.note_probe_failed(report)
+                    || statements.note_failed(key, run.used, report);
+            }
+            None if run.used != NameUse::None && run.known.is_none() => {
                 let columns = outcome.result.as_ref().and_then(|result| result.columns.clone());
-                statements.note_described(key, columns.map_or(Described::NoRows, Described::Rows));
+                statements.note_described(key, columns);
             }
             None => {}
         }
@@ -484,6 +502,9 @@ impl Conversation {
     /// The server is ready: send the next query of the script, or finish the request.
     fn ready(&mut self, body: &[u8]) -> Result<Effect, MessageError> {
         self.session.status = ready_for_query(body)?;
+        if self.session.status == TransactionStatus::Idle {
+            self.session.statements.note_idle();
+        }
         self.session.settle();
         // The server has gone on after all.
         self.last_words = None;
@@ -567,17 +588,22 @@ impl Conversation {
         form: BeginForm,
         in_transaction: bool,
     ) -> Result<(Phase, InFlight), Error> {
-        let may_ask = self.session.key.is_some() && self.session.pipelines();
+        let may_ask = self.session.key.is_some()
+            && self.session.pipelines()
+            && self.session.status != TransactionStatus::InError;
         let RequestKind::Bound(bound) = &mut request.kind else {
             return Err(Error::Misuse("not a statement with parameters"));
         };
         let BoundRequest { bound, prepare, plan, closes, synced, .. } = &mut **bound;
-        *plan = self.session.statements.plan(&bound.key, *prepare, may_ask);
+        *plan = self.session.statements.plan(&bound.key, *prepare, may_ask, in_transaction);
         // The end of a transaction closes the portal, too.
         *closes = in_transaction || !*synced;
-        let bound = Arc::clone(bound);
+        let (bound, used) = (Arc::clone(bound), plan.name_use());
+        let (probe, closing) = (plan.probe, plan.closing.clone());
         let started = self.start(request, form, in_transaction);
-        started.inspect_err(|_| self.session.statements.note_not_run(&bound.key))
+        started.inspect_err(|_| {
+            self.session.statements.note_not_run(&bound.key, used, probe, &closing);
+        })
     }
 
     #[inline]
@@ -587,9 +613,13 @@ impl Conversation {
         form: BeginForm,
         in_transaction: bool,
     ) -> Result<(Phase, InFlight), Error> {
+        let begins = request.begin.is_some();
         let started = InFlight::start(request, form, &mut self.out);
         let (phase, mut in_flight) = started.map_err(Error::Misuse)?;
         in_flight.in_transaction = in_transaction;
+        if let Some(run) = &mut in_flight.run {
+            run.begins = begins;
+        }
         Ok((phase, in_flight))
     }
 

@@ -8,7 +8,7 @@ use crate::frontend::query;
 use crate::machine::request::{
     BoundRequest, BoundStatement, Extended, Prepare, Request, RequestKind,
 };
-use crate::machine::statements::{Described, PROBE, Way};
+use crate::machine::statements::{Described, Name, NameUse, PROBE, Way};
 use crate::machine::transitions::Phase;
 use crate::wire::outbox::{Outbox, append_to};
 use crate::wire::writer::Refused;
@@ -40,14 +40,16 @@ pub(crate) struct InFlight {
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) bound: Arc<BoundStatement>,
-    /// It has a name, or gets one.
-    pub(crate) named: bool,
+    /// What it does with its name.
+    pub(crate) used: NameUse,
+    /// A BEGIN goes in front of it.
+    pub(crate) begins: bool,
     /// The process's number is asked for.
     pub(crate) probes: bool,
     /// The result, if it is known.
     pub(crate) known: Option<Described>,
-    /// How many CloseComplete are still to come.
-    pub(crate) closing: usize,
+    /// The names whose CloseComplete is still to come, the last one first.
+    pub(crate) closing: Vec<Name>,
     /// The phase in which the statement's own reply is awaited.
     pub(crate) own: Phase,
 }
@@ -206,6 +208,7 @@ impl InFlight {
     /// A statement that may have a name, and what goes in front of it.
     fn bound(&mut self, request: BoundRequest, out: &mut Vec<u8>) -> Result<Phase, Refused> {
         let BoundRequest { bound, formats, forced, synced, closes, plan, .. } = request;
+        let used = plan.name_use();
         if plan.probe {
             extended::parse(out, b"", PROBE, &[])?;
             extended::run_unnamed(out);
@@ -262,8 +265,9 @@ impl InFlight {
         if own == Phase::Parse && !plan.probe && plan.closing.is_empty() {
             return Ok(own);
         }
-        let (named, probes, closing) = (name.is_some(), plan.probe, plan.closing.len());
-        let run = Run { bound, named, probes, known, closing, own };
+        let (probes, mut closing) = (plan.probe, plan.closing);
+        closing.reverse();
+        let run = Run { bound, used, begins: false, probes, known, closing, own };
         let phase = if probes { Phase::ProbeParse } else { run.next_phase() };
         self.run = Some(Box::new(run));
         Ok(phase)
@@ -362,7 +366,7 @@ impl InFlight {
 impl Run {
     /// The phase after the answer about the process, or after a CloseComplete.
     pub(crate) fn next_phase(&self) -> Phase {
-        if self.closing > 0 { Phase::StatementClose } else { self.own }
+        if self.closing.is_empty() { self.own } else { Phase::StatementClose }
     }
 }
 

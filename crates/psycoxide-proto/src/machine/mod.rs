@@ -136,7 +136,7 @@ impl Engine {
 
     /// How the session prepares statements.
     pub fn statement_settings(&self) -> StatementSettings {
-        self.talk.session.statements.settings
+        self.talk.session.statements.settings()
     }
 
     /// The columns of a statement that has a name, as the server has described them; `None` if it has
@@ -378,7 +378,7 @@ impl Engine {
 
     /// Changes how the session prepares statements, from the next one on.
     pub fn set_statement_settings(&mut self, settings: StatementSettings) {
-        self.talk.session.statements.settings = settings;
+        self.talk.session.statements.set_settings(settings);
     }
 
     /// Begins a request.

@@ -137,7 +137,12 @@ impl Conversation {
     fn skip_next(&mut self) {
         if let Some(skipped) = self.queue.requests.pop_front() {
             if let Some(run) = skipped.in_flight.run {
-                self.session.statements.note_not_run(&run.bound.key);
+                self.session.statements.note_not_run(
+                    &run.bound.key,
+                    run.used,
+                    run.probes,
+                    &run.closing,
+                );
             }
             self.event = Some(Event::Done(Outcome { skipped: true, ..Outcome::default() }));
             self.advance();

@@ -113,6 +113,14 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) const UNNAMED: Plan = Plan { way: Way::Unnamed, closing: Vec::new(), probe: false };
+
+    pub(crate) fn name_use(&self) -> NameUse {
+        match self.way {
+            Way::Unnamed => NameUse::None,
+            Way::Name(_) => NameUse::Gets,
+            Way::Named(..) => NameUse::Has,
+        }
+    }
 }
 
 /// Whether names last: what is known of a pooler.
@@ -129,13 +137,27 @@ enum Names {
     DoNotLast,
 }
 
+/// What a run does with the name of its statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NameUse {
+    /// It ran without one.
+    None,
+    /// It was to get one.
+    Gets,
+    /// It ran under the one that it had.
+    Has,
+}
+
 /// The statements of a session.
 #[derive(Debug, Default)]
 pub(crate) struct Statements {
-    pub(crate) settings: StatementSettings,
+    settings: StatementSettings,
     /// Those that have a name, or are getting one.
     entries: BTreeMap<Key, Entry>,
     runs: Runs,
+    /// The names that the server still has, and that are not needed any more. They are closed with the
+    /// next statement that is sent.
+    closing: Vec<Name>,
     clock: u64,
     names: Names,
     /// The transaction that is open may have changed results.
@@ -151,6 +173,16 @@ impl Statements {
     /// How many have a name, or are getting one.
     pub(crate) fn named(&self) -> usize {
         self.entries.len()
+    }
+
+    pub(crate) fn settings(&self) -> StatementSettings {
+        self.settings
+    }
+
+    /// Changes how statements are prepared, from the next one on.
+    pub(crate) fn set_settings(&mut self, settings: StatementSettings) {
+        self.settings = settings;
+        self.evict_down_to(settings.max);
     }
 
     /// Whether names last on this connection; `None` as long as nothing is known.
@@ -171,8 +203,28 @@ impl Statements {
     }
 
     /// Decides how a statement runs that is about to be sent. `may_ask`: whether the peer can be asked
-    /// for the number of its process.
-    pub(crate) fn plan(&mut self, key: &Key, prepare: PrepareWhen, may_ask: bool) -> Plan {
+    /// for the number of its process. `in_transaction`: whether a transaction is open.
+    pub(crate) fn plan(
+        &mut self,
+        key: &Key,
+        prepare: PrepareWhen,
+        may_ask: bool,
+        in_transaction: bool,
+    ) -> Plan {
+        let mut plan = self.choose(key, prepare, may_ask, in_transaction);
+        if !self.closing.is_empty() {
+            plan.closing.append(&mut self.closing);
+        }
+        plan
+    }
+
+    fn choose(
+        &mut self,
+        key: &Key,
+        prepare: PrepareWhen,
+        may_ask: bool,
+        in_transaction: bool,
+    ) -> Plan {
         let threshold = match (prepare, self.settings.threshold) {
             (PrepareWhen::Never, _) | (PrepareWhen::Often, None) => return Plan::UNNAMED,
             (PrepareWhen::Often, Some(threshold)) => threshold,
@@ -199,37 +251,40 @@ impl Statements {
             };
         }
         let runs = self.runs.count(key);
-        if runs < threshold {
-            return Plan::UNNAMED;
-        }
         match self.names {
-            Names::Unknown if may_ask => {
+            // One run ahead, so that the answer is there when the name is due.
+            Names::Unknown if may_ask && runs.saturating_add(1) >= threshold => {
                 self.names = Names::Asked;
                 Plan { probe: true, ..Plan::UNNAMED }
             }
-            Names::Last => self.begin_naming(key),
-            Names::Unknown | Names::Asked | Names::DoNotLast => Plan::UNNAMED,
+            Names::Last if runs >= threshold => self.begin_naming(key, in_transaction),
+            _ => Plan::UNNAMED,
         }
     }
 
-    fn begin_naming(&mut self, key: &Key) -> Plan {
-        let closing = if self.entries.len() < self.settings.max { None } else { self.evict() };
+    fn begin_naming(&mut self, key: &Key, in_transaction: bool) -> Plan {
+        self.evict_down_to(self.settings.max.saturating_sub(1));
         if self.entries.len() >= self.settings.max {
             // All are still getting their names.
             return Plan::UNNAMED;
         }
+        // What the transaction did before is not known: commands count only once there are names.
+        self.changed |= in_transaction && self.entries.is_empty();
         let name = name(key);
         let entry = Entry { stage: Stage::Naming, name: Arc::clone(&name), used: self.clock };
         self.entries.insert(key.clone(), entry);
-        Plan { way: Way::Name(name), closing: closing.into_iter().collect(), probe: false }
+        Plan { way: Way::Name(name), ..Plan::UNNAMED }
     }
 
-    /// Forgets the named statement that was not used for longest. Returns its name.
-    fn evict(&mut self) -> Option<Name> {
-        let named = self.entries.iter().filter(|(_, entry)| entry.stage != Stage::Naming);
-        let (oldest, _) = named.min_by_key(|(_, entry)| entry.used)?;
-        let oldest = oldest.clone();
-        self.entries.remove(&oldest).map(|entry| entry.name)
+    /// Gives up the names that were not used for longest, until no more than `most` are left; those
+    /// that are just given stay.
+    fn evict_down_to(&mut self, most: usize) {
+        while self.entries.len() > most {
+            let named = self.entries.iter().filter(|(_, entry)| entry.has_name());
+            let Some((oldest, _)) = named.min_by_key(|(_, entry)| entry.used) else { return };
+            let oldest = oldest.clone();
+            self.closing.extend(self.entries.remove(&oldest).map(|entry| entry.name));
+        }
     }
 
     /// The server's process has this number; the session was told of `own`.
@@ -245,14 +300,34 @@ impl Statements {
         }
     }
 
-    /// A statement was not sent, or was skipped.
-    pub(crate) fn note_not_run(&mut self, key: &Key) {
-        if self.names == Names::Asked {
+    /// A statement has failed, in front of which the process was asked for. Returns whether the question
+    /// has failed, and not the statement, and the statement may succeed without it.
+    pub(crate) fn note_probe_failed(&mut self, report: &Report) -> bool {
+        if self.names != Names::Asked {
+            return false;
+        }
+        // in_failed_sql_transaction, or a cancel request, a shutdown: any statement would have failed.
+        let any = report.sqlstate().is_some_and(|code| code == "25P02" || code.starts_with("57"));
+        self.names = if any { Names::Unknown } else { Names::DoNotLast };
+        !any
+    }
+
+    /// A statement was not sent, or was skipped, with what was to be done in front of it.
+    pub(crate) fn note_not_run(&mut self, key: &Key, used: NameUse, probe: bool, closing: &[Name]) {
+        if probe && self.names == Names::Asked {
             self.names = Names::Unknown;
         }
-        if matches!(self.entries.get(key), Some(Entry { stage: Stage::Naming, .. })) {
+        if used == NameUse::Gets
+            && matches!(self.entries.get(key), Some(Entry { stage: Stage::Naming, .. }))
+        {
             self.forget_name(key);
         }
+        self.note_not_closed(closing);
+    }
+
+    /// The server still has these names.
+    pub(crate) fn note_not_closed(&mut self, names: &[Name]) {
+        self.closing.extend_from_slice(names);
     }
 
     /// The server has parsed a statement under its name.
@@ -261,40 +336,59 @@ impl Statements {
             && entry.stage == Stage::Naming
         {
             entry.stage = Stage::Named(None);
+            self.evict_down_to(self.settings.max);
         }
     }
 
     /// A statement under its name has this result.
-    pub(crate) fn note_described(&mut self, key: &Key, described: Described) {
+    pub(crate) fn note_described(&mut self, key: &Key, described: Option<Arc<Columns>>) {
         if let Some(Entry { stage: Stage::Named(known @ None), .. }) = self.entries.get_mut(key) {
-            *known = Some(described);
+            *known = Some(described.map_or(Described::NoRows, |mut columns| {
+                if columns.0.iter().any(|column| column.format != 0) {
+                    // Other runs may ask for other formats.
+                    Arc::make_mut(&mut columns).0.iter_mut().for_each(|column| column.format = 0);
+                }
+                Described::Rows(columns)
+            }));
         }
     }
 
-    /// A statement has failed that ran under a name, or was to get one. Returns whether that was the
-    /// name's fault: nothing has run, and the same statement may succeed now.
-    pub(crate) fn note_failed(&mut self, key: &Key, report: &Report) -> bool {
-        let Some(entry) = self.entries.get_mut(key) else { return false };
-        match (&entry.stage, report.sqlstate()) {
+    /// A statement has failed. Returns whether that was the fault of the name that it had, or was to get:
+    /// nothing has run, and the same statement may succeed now.
+    ///
+    /// The name may have met another fate since the statement was sent.
+    pub(crate) fn note_failed(&mut self, key: &Key, used: NameUse, report: &Report) -> bool {
+        let stage = self.entries.get(key).map(|entry| &entry.stage);
+        match (used, stage, report.sqlstate()) {
+            (NameUse::None, ..) => return false,
             // duplicate_prepared_statement: the same name is the same statement.
-            (Stage::Naming, Some("42P05")) => {
-                entry.stage = Stage::Named(None);
-                true
+            (NameUse::Gets, Some(Stage::Naming), Some("42P05")) => {
+                self.note_parsed(key);
+                return true;
             }
-            (Stage::Naming, _) => {
+            (NameUse::Gets, Some(Stage::Naming), _) => {
                 self.forget_name(key);
-                false
+                return false;
             }
+            _ => {}
+        }
+        // An error that a function raised has a context.
+        if report.field(b'W').is_some() {
+            return false;
+        }
+        match report.sqlstate() {
             // invalid_sql_statement_name: somebody has deallocated it.
-            (Stage::Named(_) | Stage::Outdated, Some("26000")) => {
-                self.forget_name(key);
+            Some("26000") => {
+                if self.entries.get(key).is_some_and(Entry::has_name) {
+                    self.forget_name(key);
+                }
                 true
             }
             // "cached plan must not change result type"
-            (Stage::Named(_) | Stage::Outdated, Some("0A000"))
-                if report.field(b'R') == Some(b"RevalidateCachedQuery") =>
-            {
-                entry.stage = Stage::Outdated;
+            Some("0A000") if report.field(b'R') == Some(b"RevalidateCachedQuery") => {
+                if let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.has_name()) {
+                    entry.stage = Stage::Outdated;
+                }
                 true
             }
             _ => false,
@@ -312,21 +406,35 @@ impl Statements {
     pub(crate) fn note_command(&mut self, tag: &[u8]) {
         match tag {
             b"DISCARD ALL" | b"DEALLOCATE ALL" => {
-                for key in std::mem::take(&mut self.entries).into_keys() {
-                    self.runs.set(&key, self.settings.threshold.unwrap_or_default());
+                // Those that are still getting their names were sent behind the command.
+                let named = self.entries.iter().filter(|(_, entry)| entry.has_name());
+                let named: Vec<Key> = named.map(|(key, _)| key.clone()).collect();
+                for key in named {
+                    self.forget_name(&key);
                 }
+                self.closing.clear();
             }
             b"ROLLBACK" if self.changed => self.outdate(),
-            b"COMMIT" => self.changed = false,
             _ if [&b"ALTER "[..], b"CREATE ", b"DROP ", b"DISCARD "]
                 .iter()
                 .any(|word| tag.starts_with(word)) =>
             {
-                self.changed = true;
-                self.outdate();
+                self.note_change();
             }
             _ => {}
         }
+    }
+
+    /// A command may have changed which tables there are, or their columns.
+    pub(crate) fn note_change(&mut self) {
+        self.changed = true;
+        self.outdate();
+    }
+
+    /// No transaction is open.
+    #[inline]
+    pub(crate) fn note_idle(&mut self) {
+        self.changed = false;
     }
 
     /// Results may have changed: statements are parsed anew when they are used next.
@@ -336,6 +444,13 @@ impl Statements {
                 entry.stage = Stage::Outdated;
             }
         }
+    }
+}
+
+impl Entry {
+    /// Whether the server has its name.
+    fn has_name(&self) -> bool {
+        self.stage != Stage::Naming
     }
 }
 
