@@ -2,9 +2,11 @@
 //!
 //! The fuzz targets use it, and the ordinary tests that replay their corpus.
 
+use std::sync::Arc;
+
 use psycoxide_proto::{
-    Answer, Ask, CancelKey, Engine, Error, Event, Extended, Outcome, Parameters, Request, Secret,
-    Startup,
+    Answer, Ask, BoundStatement, CancelKey, Engine, Error, Event, Extended, Formats, Outcome,
+    Parameters, PrepareWhen, Request, Secret, Startup, StatementSettings,
 };
 
 /// The nonce of every conversation, so that a recorded SCRAM exchange can be replayed.
@@ -20,6 +22,15 @@ const REQUESTS: usize = 16;
 /// The most requests in flight in a conversation with pipelined requests.
 const AHEAD: usize = 3;
 
+/// From this choice of the first request on, the requests are statements that may get names.
+const BOUND: u8 = 0x30;
+
+/// From this choice of the first request on, some of those are pipelined, and some in groups.
+const BOUND_AHEAD: u8 = 0x34;
+
+/// How many statements may have names.
+const NAMES: usize = 2;
+
 /// From this choice of the first request on, the requests are pipelined.
 const PIPELINED: u8 = 0x38;
 
@@ -31,6 +42,9 @@ const SLICES: usize = 4;
 
 /// A server's first messages if it trusts the client.
 const WELCOME: &[u8] = b"R\0\0\0\x08\0\0\0\0S\0\0\0\x12DateStyle\0ISO\0";
+
+/// The number of the server's process, 7, and a key.
+const KEY: &[u8] = b"K\0\0\0\x0c\0\0\0\x07abcd";
 
 /// The ReadyForQuery after the parameters.
 const READY: &[u8] = b"Z\0\0\0\x05I";
@@ -153,7 +167,14 @@ impl Player {
                 let name = [name.as_bytes(), b"\0x\0"].concat();
                 engine.receive(&[b"S", &length.to_be_bytes()[..], &name].concat());
             }
+            if binds(choice & 0x3f) {
+                engine.receive(KEY);
+            }
             engine.receive(READY);
+        }
+        if binds(choice & 0x3f) {
+            let settings = StatementSettings { threshold: Some(1), max: NAMES };
+            engine.set_statement_settings(settings);
         }
         let results = Results::default();
         let mut player =
@@ -166,6 +187,12 @@ impl Player {
     fn ask(&mut self) {
         let first = self.choice & 0x3f;
         while self.requests < REQUESTS {
+            if binds(first) {
+                if !self.ask_bound(first >= BOUND_AHEAD) {
+                    return;
+                }
+                continue;
+            }
             let request = request(usize::from(first) + self.requests);
             let engine = &mut self.engine;
             let mut group = false;
@@ -197,6 +224,36 @@ impl Player {
         }
     }
 
+    /// Makes the next request of a conversation of statements that may get names. Returns whether one
+    /// was made.
+    fn ask_bound(&mut self, ahead: bool) -> bool {
+        let engine = &mut self.engine;
+        let accepted = match ahead {
+            false => engine.is_idle(),
+            true => engine.accepts_pipelined() || self.group && engine.error().is_none(),
+        };
+        if !accepted || engine.requests_in_flight() >= AHEAD {
+            return false;
+        }
+        let (number, first) = (self.requests, usize::from(self.choice & 3));
+        let mut group = false;
+        let request = match number % 8 {
+            3 | 7 if self.group => Request::sync(),
+            5 | 6 if ahead => {
+                group = true;
+                Request::unsynced_bound(bound(number + first), PrepareWhen::Often)
+            }
+            4 if !self.group => Request::query(b"SET search_path TO x".to_vec()),
+            _ if self.group => Request::sync(),
+            _ => run(engine, number, first),
+        };
+        self.group = group;
+        let request = if ahead { request.pipelined() } else { request };
+        assert_eq!(engine.submit(request), Ok(()));
+        self.requests += 1;
+        true
+    }
+
     fn hear(&mut self, bytes: &[u8], piece: usize) {
         for bytes in bytes.chunks(piece) {
             self.engine.receive(bytes);
@@ -214,6 +271,7 @@ impl Player {
             self.results.sent.extend_from_slice(out);
             let count = out.len();
             self.engine.sent(count);
+            assert!(self.engine.named_statements() <= NAMES);
             let Some(event) = self.engine.poll_event() else { break };
             self.answer(&event);
             match (self.results.events.last_mut(), event) {
@@ -294,6 +352,37 @@ fn read(outcome: &Outcome) {
     let mut last = result.rows.seek(count.saturating_sub(1));
     assert_eq!(result.rows.next_row(&mut last).is_some(), count > 0);
     let _ = (result.affected(), result.inserted_oid());
+}
+
+/// Whether the requests are statements that may get names.
+fn binds(first: u8) -> bool {
+    (BOUND..PIPELINED).contains(&first)
+}
+
+/// One of a few statements.
+fn bound(number: usize) -> Arc<BoundStatement> {
+    let sql: &[u8] =
+        [&b"SELECT 1"[..], b"SELECT 2", b"SELECT 3"].get(number % 3).unwrap_or(&&b""[..]);
+    let mut parameters = Parameters::default();
+    parameters.push(0, None);
+    Arc::new(BoundStatement::new(sql.into(), parameters))
+}
+
+/// A run of one, in binary if its columns are known.
+fn run(engine: &Engine, number: usize, first: usize) -> Request {
+    let statement = bound(number * first);
+    let prepare = match number % 5 {
+        0 => PrepareWhen::Never,
+        1 | 2 => PrepareWhen::Now,
+        _ => PrepareWhen::Often,
+    };
+    let known = engine.known_columns(&statement).filter(|_| number % 2 == 0);
+    let formats =
+        known.map(|columns| Arc::new(Formats::new(Arc::clone(columns), vec![1; columns.len()])));
+    match formats {
+        Some(formats) if number % 4 == 0 => Request::bound_in(statement, prepare, formats),
+        formats => Request::bound(statement, prepare, formats),
+    }
 }
 
 /// One request of each kind.
