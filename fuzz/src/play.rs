@@ -376,11 +376,11 @@ fn run(engine: &Engine, number: usize, first: usize) -> Request {
         1 | 2 => PrepareWhen::Now,
         _ => PrepareWhen::Often,
     };
-    let known = engine.known_columns(&statement).filter(|_| number % 2 == 0);
+    let known = engine.known_columns(&statement).filter(|_| number.is_multiple_of(2));
     let formats =
         known.map(|columns| Arc::new(Formats::new(Arc::clone(columns), vec![1; columns.len()])));
     match formats {
-        Some(formats) if number % 4 == 0 => Request::bound_in(statement, prepare, formats),
+        Some(formats) if number.is_multiple_of(4) => Request::bound_in(statement, prepare, formats),
         formats => Request::bound(statement, prepare, formats),
     }
 }

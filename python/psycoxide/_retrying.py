@@ -16,6 +16,8 @@ from psycoxide._exceptions import (
 SERIALIZATION_FAILURE = "40001"
 DEADLOCK_DETECTED = "40P01"
 IN_FAILED_SQL_TRANSACTION = "25P02"
+INVALID_SQL_STATEMENT_NAME = "26000"
+FEATURE_NOT_SUPPORTED = "0A000"
 
 
 class RetryingOptions(TypedDict, total=False):
@@ -35,18 +37,21 @@ class RetryingOptions(TypedDict, total=False):
 
 def is_in_the_way(raised: BaseException) -> bool:
     """Whether another transaction was in the way: the same one may succeed at another time."""
-    codes = {code for error in leaves(raised) for code in [getattr(error, "pgcode", None)]}
+    reasons = {is_reason(error) for error in leaves(raised)}
     # Statements behind the one that has failed have failed as well.
-    return (
-        bool(codes)
-        and codes != {IN_FAILED_SQL_TRANSACTION}
-        and codes
-        <= {
-            SERIALIZATION_FAILURE,
-            DEADLOCK_DETECTED,
-            IN_FAILED_SQL_TRANSACTION,
-        }
-    )
+    return True in reasons and False not in reasons
+
+
+def is_reason(error: BaseException) -> bool | None:
+    """Whether a transaction is run again after this error; None if it only follows from another."""
+    code = getattr(error, "pgcode", None)
+    if code == IN_FAILED_SQL_TRANSACTION:
+        return None
+    if code == FEATURE_NOT_SUPPORTED:
+        # "cached plan must not change result type": somebody has changed a table.
+        return error.diag.source_function == "RevalidateCachedQuery"  # type: ignore[attr-defined, no-any-return]
+    # A prepared statement that somebody has deallocated is prepared again.
+    return code in (SERIALIZATION_FAILURE, DEADLOCK_DETECTED, INVALID_SQL_STATEMENT_NAME)
 
 
 def is_loss(raised: BaseException) -> bool:

@@ -90,10 +90,8 @@ impl Server {
                 }
                 if name.is_empty() {
                     self.unnamed = sql;
-                } else if self.named.contains_key(&name) {
+                } else if self.named.insert(name, (sql, false)).is_some() {
                     return self.fail("42P05", "");
-                } else {
-                    self.named.insert(name, (sql, false));
                 }
                 parsed()
             }
@@ -653,6 +651,23 @@ fn a_statement_that_is_gone_or_has_changed_is_parsed_again() {
     assert_eq!(session.server.named.len(), session.named());
 }
 
+/// Somebody has dropped the type of a parameter. Its context names the parameter.
+#[test]
+fn a_statement_whose_values_cannot_be_bound_is_parsed_again() {
+    let mut session = Session::proven(Some(0), 10);
+    session.ask(often("SELECT"));
+    let error = ('B', "XX000", "Wunnamed portal parameter $1\0");
+    session.server.errors.push(error);
+    assert_eq!(session.failure(often("SELECT")), ("BES".into(), "XX000".into(), true));
+    assert_eq!(session.messages(often("SELECT")), "CPBDES");
+    // Not if it has just been parsed, nor if its value is wrong.
+    session.server.errors.push(error);
+    assert_eq!(session.failure(ask("SELECT", Never)), (UNNAMED.into(), "XX000".into(), false));
+    session.server.errors.push(('B', "22P02", "Wunnamed portal parameter $1\0"));
+    assert_eq!(session.failure(often("SELECT")), ("BES".into(), "22P02".into(), false));
+    assert_eq!(session.messages(often("SELECT")), KNOWN);
+}
+
 #[test]
 fn other_errors_are_the_programs() {
     let errors = [
@@ -660,6 +675,7 @@ fn other_errors_are_the_programs() {
         ("0A000", "RExecSomething\0"),
         ("22012", "RRevalidateCachedQuery\0"),
         ("42P05", ""),
+        ("XX000", ""),
         // Of a function.
         ("26000", "WPL/pgSQL function f()\0"),
         ("0A000", "WPL/pgSQL function f()\0RRevalidateCachedQuery\0"),
@@ -815,7 +831,7 @@ fn a_begin_that_fails_in_the_same_flush() {
     session.ask(query("COMMIT"));
     // Even an error that looks like one of a name is not of the name.
     session.server.errors.push(('E', "26000", ""));
-    assert_eq!(session.failure(often("new").begin(BEGIN)).2, false);
+    assert!(!session.failure(often("new").begin(BEGIN)).2);
     assert_eq!(session.messages(often("new")), KNOWN);
 }
 

@@ -56,10 +56,11 @@ class Retrying(Generic[_Conn]):
     manager, as `lambda: connect(dsn)` does.
 
     The block is run up to `attempts` times, if it fails, or its COMMIT, with a serialization
-    failure or a deadlock. With `lost`, it is run again also if the connection was lost before the
-    COMMIT was sent; `source` has to hand out another one. No attempt begins `deadline` seconds
-    after the first one. Before each there is a pause, of `retry_min` seconds at first, up to
-    `retry_max` later, or a random part of that. Otherwise the last error is raised.
+    failure or a deadlock, or because somebody has changed a table under a prepared statement. With
+    `lost`, it is run again also if the connection was lost before the COMMIT was sent; `source` has
+    to hand out another one. No attempt begins `deadline` seconds after the first one. Before each
+    there is a pause, of `retry_min` seconds at first, up to `retry_max` later, or a random part of
+    that. Otherwise the last error is raised.
 
     A block is not run again if it has read from `stream()` or COPY: the program has the rows.
 

@@ -159,7 +159,7 @@ impl Conversation {
 
     /// Does what the table says about a message.
     pub(crate) fn act(&mut self, rule: Rule, body: &[u8]) -> Result<Effect, MessageError> {
-        self.phase = rule.next;
+        let phase = std::mem::replace(&mut self.phase, rule.next);
         match rule.action {
             Action::Ready => self.ready(body),
             Action::Columns => {
@@ -187,7 +187,7 @@ impl Conversation {
                 empty(body)?;
                 Ok(self.begin_known())
             }
-            _ => self.act_rarely(rule, body),
+            _ => self.act_rarely(rule, body, phase),
         }
     }
 
@@ -246,7 +246,12 @@ impl Conversation {
 
     /// Rare actions, out of line, to keep the hot ones small in the instruction cache.
     #[inline(never)]
-    fn act_rarely(&mut self, rule: Rule, body: &[u8]) -> Result<Effect, MessageError> {
+    fn act_rarely(
+        &mut self,
+        rule: Rule,
+        body: &[u8],
+        phase: Phase,
+    ) -> Result<Effect, MessageError> {
         match rule.action {
             Action::Notice => self.session.add_notice(Report::parse(body)?),
             Action::Notification => self.session.add_notification(Notification::parse(body)?),
@@ -280,7 +285,12 @@ impl Conversation {
                     return Err(Violation::Unexpected { message, phase }.into());
                 }
             }
-            Action::Error => return self.error(body),
+            Action::Error => {
+                if let Some(run) = &mut self.in_flight.run {
+                    run.unbound = matches!(phase, Phase::Bind | Phase::BindKnown);
+                }
+                return self.error(body);
+            }
             Action::CopyIn | Action::CopyOut | Action::CopyBoth | Action::RefuseCopyIn => {
                 return self.copy_begins(rule.action, CopyFormat::parse(body)?);
             }
@@ -375,7 +385,7 @@ impl Conversation {
             Some(report) => {
                 statements.note_not_closed(&run.closing);
                 outcome.again = run.probes && statements.note_probe_failed(report)
-                    || statements.note_failed(key, run.used, report);
+                    || statements.note_failed(key, run.used, run.unbound, report);
             }
             None if run.used != NameUse::None && run.known.is_none() => {
                 let columns = outcome.result.as_ref().and_then(|result| result.columns.clone());

@@ -44,6 +44,8 @@ pub(crate) struct Run {
     pub(crate) used: NameUse,
     /// A BEGIN goes in front of it.
     pub(crate) begins: bool,
+    /// It has failed when its values were bound.
+    pub(crate) unbound: bool,
     /// The process's number is asked for.
     pub(crate) probes: bool,
     /// The result, if it is known.
@@ -267,7 +269,7 @@ impl InFlight {
         }
         let (probes, mut closing) = (plan.probe, plan.closing);
         closing.reverse();
-        let run = Run { bound, used, begins: false, probes, known, closing, own };
+        let run = Run { bound, used, begins: false, unbound: false, probes, known, closing, own };
         let phase = if probes { Phase::ProbeParse } else { run.next_phase() };
         self.run = Some(Box::new(run));
         Ok(phase)

@@ -356,8 +356,15 @@ impl Statements {
     /// A statement has failed. Returns whether that was the fault of the name that it had, or was to get:
     /// nothing has run, and the same statement may succeed now.
     ///
-    /// The name may have met another fate since the statement was sent.
-    pub(crate) fn note_failed(&mut self, key: &Key, used: NameUse, report: &Report) -> bool {
+    /// The name may have met another fate since the statement was sent. `unbound`: the values could not
+    /// be bound.
+    pub(crate) fn note_failed(
+        &mut self,
+        key: &Key,
+        used: NameUse,
+        unbound: bool,
+        report: &Report,
+    ) -> bool {
         let stage = self.entries.get(key).map(|entry| &entry.stage);
         match (used, stage, report.sqlstate()) {
             (NameUse::None, ..) => return false,
@@ -373,25 +380,34 @@ impl Statements {
             _ => {}
         }
         // An error that a function raised has a context.
-        if report.field(b'W').is_some() {
-            return false;
-        }
+        let own = report.field(b'W').is_none();
         match report.sqlstate() {
+            // internal_error: "cache lookup failed for type", as somebody has dropped the type that a
+            // parameter has in the prepared statement.
+            Some("XX000") if unbound => {
+                self.note_changed(key);
+                true
+            }
             // invalid_sql_statement_name: somebody has deallocated it.
-            Some("26000") => {
+            Some("26000") if own => {
                 if self.entries.get(key).is_some_and(Entry::has_name) {
                     self.forget_name(key);
                 }
                 true
             }
             // "cached plan must not change result type"
-            Some("0A000") if report.field(b'R') == Some(b"RevalidateCachedQuery") => {
-                if let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.has_name()) {
-                    entry.stage = Stage::Outdated;
-                }
+            Some("0A000") if own && report.field(b'R') == Some(b"RevalidateCachedQuery") => {
+                self.note_changed(key);
                 true
             }
             _ => false,
+        }
+    }
+
+    /// A statement has to be parsed again before it can run.
+    fn note_changed(&mut self, key: &Key) {
+        if let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.has_name()) {
+            entry.stage = Stage::Outdated;
         }
     }
 
