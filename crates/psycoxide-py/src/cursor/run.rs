@@ -157,9 +157,9 @@ impl Run {
     }
 }
 
-/// The errors that a cast of a parameter mends: its type could not be found, or is not the one that
-/// an operator, a function or a column takes.
-const OF_TYPES: [&str; 4] = ["42P18", "42883", "42725", "42804"];
+/// The errors that a cast of a parameter mends: its type could not be found, or is another one in each
+/// place, or is not the one that an operator, a function or a column takes.
+const OF_TYPES: [&str; 5] = ["42P18", "42P08", "42883", "42725", "42804"];
 
 impl Run {
     /// Adds advice to an error of the server, if it is about a type that a parameter has or lacks.
