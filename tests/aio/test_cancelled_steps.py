@@ -123,6 +123,71 @@ async def test_a_large_parameter(aconn, way):
         await check_usable(aconn)
 
 
+async def check_names(conn):
+    """The session and the server agree about prepared statements, so that all run."""
+    for query in ("select %s + 1", "select %s + 2", "select %s + 3"):
+        for n in range(3):
+            assert await soon(conn.fetchval(query, (n,))) == n + int(query[-1])
+    names = await conn.fetchval(
+        "select count(*) from pg_prepared_statements where name like '\\_px\\_%'", prepare=False
+    )
+    assert names <= conn.prepared_max
+
+
+@pytest.mark.parametrize("when", ["asked", "named", "evicted", "outdated", "gone", "begins"])
+async def test_a_statement_that_gets_a_name(dsn, way, when):
+    """Names are given, given up, and found gone, with a cancelled task at each step."""
+    most = 1 if when == "evicted" else 2
+    async with aio.connect(dsn, prepare_threshold=0, prepared_max=most) as conn:
+        await conn.execute("create temp table t (n integer)")
+
+        async def prepared():
+            assert await conn.fetchval("select %s + 1", (1,)) == 2
+            assert await conn.fetchval("select %s + 2", (1,), binary=True) == 3
+
+        async def within():
+            async with conn.transaction():
+                await prepared()
+
+        async def renewed():
+            nonlocal conn
+            await conn.close()
+            conn = await aio.connect(dsn, prepare_threshold=0, prepared_max=most)
+            await conn.execute("create temp table t (n integer)")
+
+        def works():
+            return within() if when == "begins" else prepared()
+
+        async for run in at_each_step(way, works):
+            check_cancelled(run)
+            await check_usable(conn)
+            await check_names(conn)
+            if when == "asked":
+                await renewed()
+            elif when in ("named", "begins"):
+                await conn.execute("discard all")
+                await conn.execute("create temp table t (n integer)")
+            elif when == "outdated":
+                await conn.execute("alter table t alter column n set default 1")
+            elif when == "gone":
+                await conn.execute("do $$ begin execute 'deallocate all'; end $$")
+        await conn.close()
+
+
+async def test_many_statements_that_get_names(dsn, way):
+    async with aio.connect(dsn, prepare_threshold=1, prepared_max=2) as conn:
+
+        async def many():
+            calls = [conn.fetchval(f"select %s + {n % 3 + 1}", (n,)) for n in range(12)]
+            assert await asyncio.gather(*calls) == [n + n % 3 + 1 for n in range(12)]
+
+        async for run in at_each_step(way, many):
+            check_cancelled(run)
+            await check_usable(conn)
+            await check_names(conn)
+            await conn.execute("deallocate all")
+
+
 async def test_a_cursor(aconn, way):
     async def read():
         async with aconn.cursor() as cursor:

@@ -651,6 +651,43 @@ async def test_streams(aconn, other, table):
     assert len(rows) == 50_000
 
 
+# ---- pools ---------------------------------------------------------------------------------------
+
+
+async def test_connections_of_a_pool_keep_their_statements(dsn):
+    async with aio.AsyncConnectionPool(dsn, min_size=1, max_size=1) as pool:
+        for n in range(7):
+            assert await pool.fetchval("select %s + 1", (n,)) == n + 1
+        async with pool.connection() as conn:
+            assert await named(conn) == ["select $1 + 1"]
+            assert conn.prepared == 1
+
+
+async def test_a_pool_that_resets_its_connections(dsn):
+    async def reset(conn):
+        await conn.execute("discard all")
+
+    async with aio.AsyncConnectionPool(dsn, min_size=1, max_size=1, reset=reset) as pool:
+        for _ in range(3):
+            async with pool.connection() as conn:
+                assert await named(conn) == []
+                for n in range(7):
+                    assert await conn.fetchval("select %s + 1", (n,)) == n + 1
+                assert await named(conn) == ["select $1 + 1"]
+
+
+async def test_a_pool_whose_connections_are_given_back_within_a_transaction(dsn):
+    async with aio.AsyncConnectionPool(dsn, min_size=1, max_size=1) as pool:
+        for _ in range(3):
+            conn = await pool.getconn()
+            await conn.execute("begin")
+            await conn.execute("create temp table t (a integer)")
+            assert await runs(conn, "select * from t where a = %s", (1,), 7) == [[]] * 7
+            await pool.putconn(conn)
+            with pytest.raises(errors.UndefinedTable):
+                await pool.fetch("select * from t where a = %s", (1,))
+
+
 # ---- plans ---------------------------------------------------------------------------------------
 
 

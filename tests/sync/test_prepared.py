@@ -652,6 +652,43 @@ def test_streams(conn, other, table):
     assert len(rows) == 50_000
 
 
+# ---- pools ---------------------------------------------------------------------------------------
+
+
+def test_connections_of_a_pool_keep_their_statements(dsn):
+    with sync.ConnectionPool(dsn, min_size=1, max_size=1) as pool:
+        for n in range(7):
+            assert pool.fetchval("select %s + 1", (n,)) == n + 1
+        with pool.connection() as conn:
+            assert named(conn) == ["select $1 + 1"]
+            assert conn.prepared == 1
+
+
+def test_a_pool_that_resets_its_connections(dsn):
+    def reset(conn):
+        conn.execute("discard all")
+
+    with sync.ConnectionPool(dsn, min_size=1, max_size=1, reset=reset) as pool:
+        for _ in range(3):
+            with pool.connection() as conn:
+                assert named(conn) == []
+                for n in range(7):
+                    assert conn.fetchval("select %s + 1", (n,)) == n + 1
+                assert named(conn) == ["select $1 + 1"]
+
+
+def test_a_pool_whose_connections_are_given_back_within_a_transaction(dsn):
+    with sync.ConnectionPool(dsn, min_size=1, max_size=1) as pool:
+        for _ in range(3):
+            conn = pool.getconn()
+            conn.execute("begin")
+            conn.execute("create temp table t (a integer)")
+            assert runs(conn, "select * from t where a = %s", (1,), 7) == [[]] * 7
+            pool.putconn(conn)
+            with pytest.raises(errors.UndefinedTable):
+                pool.fetch("select * from t where a = %s", (1,))
+
+
 # ---- plans ---------------------------------------------------------------------------------------
 
 

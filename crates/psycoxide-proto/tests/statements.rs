@@ -505,7 +505,7 @@ fn fewer_names_from_now_on() {
 fn what_is_counted_is_bounded() {
     let mut session = Session::with(Some(1), 10);
     session.ask(often("old"));
-    for n in 0..300 {
+    for n in 0..5000 {
         session.ask(ask(&n.to_string(), Often));
     }
     // It was forgotten that this one has run before.
