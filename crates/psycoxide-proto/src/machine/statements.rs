@@ -534,3 +534,145 @@ pub(crate) fn changes_names_of_tables(sql: &[u8]) -> bool {
             .iter()
             .any(|word| sql.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(sql: &str) -> Key {
+        Key { sql: sql.as_bytes().into(), types: vec![23] }
+    }
+
+    fn report(fields: &str) -> Report {
+        Report::parse(format!("SERROR\0{fields}\0").as_bytes()).unwrap()
+    }
+
+    /// Statements that are named at once, on a connection where names last.
+    fn lasting(max: usize) -> Statements {
+        let mut statements = Statements { names: Names::Last, ..Statements::default() };
+        statements.set_settings(StatementSettings { threshold: Some(0), max });
+        statements
+    }
+
+    fn plan(statements: &mut Statements, sql: &str) -> Plan {
+        statements.plan(&key(sql), PrepareWhen::Often, true, false)
+    }
+
+    /// Runs a statement with success.
+    fn run(statements: &mut Statements, sql: &str) -> Plan {
+        let plan = plan(statements, sql);
+        if plan.name_use() == NameUse::Gets {
+            statements.note_parsed(&key(sql));
+            statements.note_described(&key(sql), None);
+        }
+        plan
+    }
+
+    #[test]
+    fn a_name_is_made_of_the_text_and_the_types() {
+        let known = name(&key("SELECT $1"));
+        assert_eq!(known, name(&key("SELECT $1")));
+        assert!(known.starts_with(b"_px_") && known.len() == 4 + 2 * NAME_BYTES);
+        // Names on a server are shorter than 64 bytes.
+        assert!(known.len() < 64);
+        let others = [
+            key("SELECT $1 "),
+            Key { types: vec![], ..key("SELECT $1") },
+            Key { types: vec![20], ..key("SELECT $1") },
+            Key { types: vec![23, 23], ..key("SELECT $1") },
+        ];
+        for other in others {
+            assert_ne!(known, name(&other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn the_process_has_to_be_the_one_of_the_session() {
+        let cases = [
+            (&b"7"[..], Some(7), Some(true)),
+            (b"8", Some(7), Some(false)),
+            (b"-7", Some(7), Some(false)),
+            (b"7 ", Some(7), Some(false)),
+            (b"\xff", Some(7), Some(false)),
+            (b"", None, Some(false)),
+            (b"7", None, Some(false)),
+        ];
+        for (pid, own, lasts) in cases {
+            let mut statements = Statements::default();
+            statements.note_process(pid, own);
+            assert_eq!(statements.names_last(), lasts, "{pid:?}, {own:?}");
+        }
+    }
+
+    #[test]
+    fn a_question_is_under_way_once() {
+        let mut statements = Statements::default();
+        statements.set_settings(StatementSettings { threshold: Some(0), max: 5 });
+        let refused = statements.plan(&key("a"), PrepareWhen::Now, false, false);
+        assert_eq!(refused, Plan::UNNAMED);
+        assert!(plan(&mut statements, "a").probe);
+        assert!(!plan(&mut statements, "a").probe);
+        // Another statement that was not run says nothing of the question.
+        statements.note_not_run(&key("a"), NameUse::None, false, &[]);
+        assert!(!plan(&mut statements, "a").probe);
+        statements.note_not_run(&key("a"), NameUse::None, true, &[]);
+        assert!(plan(&mut statements, "a").probe);
+        assert!(!statements.note_probe_failed(&report("C57014\0")));
+        assert!(plan(&mut statements, "a").probe);
+        assert!(statements.note_probe_failed(&report("C42501\0")));
+        assert_eq!(statements.names_last(), Some(false));
+        assert!(!statements.note_probe_failed(&report("C42501\0")));
+    }
+
+    #[test]
+    fn names_that_are_given_up_are_closed_once() {
+        let mut statements = lasting(2);
+        let first = run(&mut statements, "a");
+        run(&mut statements, "b");
+        let closing = plan(&mut statements, "c").closing;
+        assert_eq!(Way::Name(closing[0].clone()), first.way);
+        // It was skipped: its Close has not happened, and "c" has no name.
+        statements.note_not_run(&key("c"), NameUse::Gets, false, &closing);
+        assert_eq!(statements.named(), 1);
+        let next = statements.plan(&key("d"), PrepareWhen::Never, true, false);
+        assert_eq!((next.closing, next.way), (closing, Way::Unnamed));
+        assert_eq!(run(&mut statements, "e").closing, Vec::<Name>::new());
+        // After this the server has none.
+        statements.note_not_closed(&[name(&key("a"))]);
+        statements.note_command(b"DISCARD ALL");
+        assert_eq!(run(&mut statements, "e").closing, Vec::<Name>::new());
+        assert_eq!(statements.named(), 1);
+    }
+
+    #[test]
+    fn runs_are_judged_by_how_they_were_sent() {
+        let gone = report("C26000\0");
+        let changed = report("C0A000\0RRevalidateCachedQuery\0");
+        for report in [&gone, &changed] {
+            let mut statements = lasting(2);
+            run(&mut statements, "a");
+            assert!(statements.note_failed(&key("a"), NameUse::Has, false, report));
+            assert_eq!(plan(&mut statements, "a").name_use(), NameUse::Gets);
+            // A second run that was under way. The new name stays.
+            assert!(statements.note_failed(&key("a"), NameUse::Has, false, report));
+            statements.note_parsed(&key("a"));
+            assert_eq!(plan(&mut statements, "a").name_use(), NameUse::Has);
+            // One that had to make room meanwhile.
+            assert!(statements.note_failed(&key("b"), NameUse::Has, false, report));
+            assert!(!statements.note_failed(&key("b"), NameUse::None, false, report));
+            assert_eq!(statements.named(), 1);
+        }
+    }
+
+    #[test]
+    fn commands_that_change_which_tables_names_mean() {
+        for sql in
+            ["set search_path to x", "SET LOCAL SCHEMA 'x'", "RESET ALL", "reset search_path"]
+        {
+            assert!(changes_names_of_tables(sql.as_bytes()), "{sql}");
+        }
+        for sql in ["", "se", "set timezone to x", "select 'search_path'", "reset timezone"] {
+            assert!(!changes_names_of_tables(sql.as_bytes()), "{sql}");
+        }
+    }
+}
