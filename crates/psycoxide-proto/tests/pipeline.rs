@@ -43,7 +43,7 @@ fn batch() -> Request {
 }
 
 fn repeat() -> Request {
-    let mut repeat = Repeat::new(b"a".to_vec(), vec![]);
+    let mut repeat = Repeat::new(b"a".as_slice().into(), 0);
     repeat.end_row().unwrap();
     repeat.end_row().unwrap();
     Request::repeat(repeat)

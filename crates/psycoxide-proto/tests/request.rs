@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use common::*;
 use psycoxide_proto::{
-    Batch, Engine, Error, Event, Extended, Interest, Phase, Repeat, Request, ResultKind, Tally,
-    TransactionStatus, Violation,
+    Batch, BoundStatement, Engine, Error, Event, Extended, Interest, Parameters, Phase, Repeat,
+    Request, ResultKind, Tally, TransactionStatus, Violation,
 };
 
 /// Submits a request, checks the types of its messages, and feeds the server's reply.
@@ -704,13 +704,16 @@ fn a_batch_counts_and_drops_rows() {
     ];
     ask(&mut engine, batch(&["a", "b"]).begin(BEGIN), "PBEPBEPBES", &answer);
     let done = outcome(&mut engine);
-    assert_eq!(done.batch, Tally { statements: 2, affected: 4, uncounted: false });
+    assert_eq!(
+        done.batch,
+        Tally { statements: 2, affected: 4, uncounted: false, ..Tally::default() }
+    );
     let result = done.result.unwrap();
     assert_eq!((result.kind, result.tag.as_slice()), (ResultKind::Command, &b"SELECT 2"[..]));
     assert!(result.rows.is_empty() && engine.is_idle());
     let answer = [message(b'1', b""), message(b'2', b""), complete("SET"), ready(b'T')];
     ask(&mut engine, batch(&["a"]), "PBES", &answer);
-    let tally = Tally { statements: 1, affected: 0, uncounted: true };
+    let tally = Tally { statements: 1, affected: 0, uncounted: true, ..Tally::default() };
     assert_eq!(outcome(&mut engine).batch, tally);
 }
 
@@ -749,15 +752,18 @@ fn repeated_replies_are_counted() {
         let pieces: Vec<_> = bytes.chunks(pieces).map(<[u8]>::to_vec).collect();
         ask(&mut engine, batch(&statements), &messages, &pieces);
         let done = outcome(&mut engine);
-        assert_eq!(done.batch, Tally { statements: 17, affected: 14, uncounted: true });
+        assert_eq!(
+            done.batch,
+            Tally { statements: 17, affected: 14, uncounted: true, ..Tally::default() }
+        );
         assert_eq!(done.result.unwrap().tag.as_slice(), b"INSERT 0 1");
         // Nothing is left of the previous request.
         let answer = [again(""), one(), one(), ready(b'T')];
         ask(&mut engine, batch(&["x"; 3]), "PBEPBEPBES", &answer);
-        let tally = Tally { statements: 3, affected: 2, uncounted: true };
+        let tally = Tally { statements: 3, affected: 2, uncounted: true, ..Tally::default() };
         assert_eq!(outcome(&mut engine).batch, tally);
     }
-    let mut repeat = Repeat::new(b"x".to_vec(), vec![]);
+    let mut repeat = Repeat::new(b"x".as_slice().into(), 0);
     let again = [message(b'2', b""), complete("INSERT 0 1")].concat();
     for _ in 0..3 {
         repeat.end_row().unwrap();
@@ -765,8 +771,125 @@ fn repeated_replies_are_counted() {
     let answer = [message(b'1', b""), again.repeat(3), ready(b'T')].concat();
     let mut engine = idle();
     ask(&mut engine, Request::repeat(repeat), "PBEBEBES", &[answer]);
-    let tally = Tally { statements: 3, affected: 3, uncounted: false };
+    let tally = Tally { statements: 3, affected: 3, uncounted: false, ..Tally::default() };
     assert_eq!(outcome(&mut engine).batch, tally);
+}
+
+/// A statement with so many rows of parameters, none of them with a value, that keeps its rows. It
+/// is parsed anew in front of each row that is listed.
+fn kept(rows: usize, anew: &[usize]) -> (Request, String) {
+    let mut repeat = Repeat::new(b"x".as_slice().into(), 0).keeping();
+    let other = BoundStatement::new(b"y".as_slice().into(), Parameters::default());
+    let mut messages = String::new();
+    for row in 0..rows {
+        if anew.contains(&row) {
+            repeat.statement(&other).unwrap();
+            messages.push_str("PDBE");
+        } else {
+            repeat.end_row().unwrap();
+            messages.push_str(if row == 0 { "PDBE" } else { "BE" });
+        }
+    }
+    messages.push('S');
+    (Request::repeat(repeat), messages)
+}
+
+fn described(columns: Option<&[&str]>) -> Vec<u8> {
+    let columns = columns.map_or_else(|| message(b'n', b""), row_description);
+    [message(b'1', b""), message(b't', b"\0\0"), columns].concat()
+}
+
+#[test]
+fn the_rows_of_all_runs_make_one_result() {
+    let run = |values: &[&[u8]]| {
+        let rows: Vec<_> = values.iter().map(|value| data_row(&[Some(value)])).collect();
+        let tag = format!("INSERT 0 {}", values.len());
+        [message(b'2', b""), rows.concat(), complete(&tag)].concat()
+    };
+    let answer = [
+        described(Some(&["a"])),
+        run(&[b"1"]),
+        run(&[]),
+        run(&[b"2", b"3"]),
+        described(Some(&["a"])),
+        run(&[b"4"]),
+        ready(b'T'),
+    ];
+    let bytes = answer.concat();
+    for pieces in [usize::MAX, 40, 7, 1] {
+        let mut engine = idle();
+        let pieces: Vec<_> = bytes.chunks(pieces).map(<[u8]>::to_vec).collect();
+        let (request, messages) = kept(4, &[3]);
+        ask(&mut engine, request, &messages, &pieces);
+        let done = outcome(&mut engine);
+        let tally = Tally { statements: 4, affected: 4, ..Tally::default() };
+        assert!(done.batch == tally && done.error.is_none());
+        assert_eq!(rows(&done), ["1", "2", "3", "4"].map(|value| vec![Some(value.to_owned())]));
+        let result = done.result.unwrap();
+        assert_eq!((result.kind, result.columns.unwrap().len()), (ResultKind::Tuples, 1));
+        assert_eq!(result.tag.as_slice(), b"INSERT 0 1");
+        assert!(engine.is_idle());
+    }
+}
+
+#[test]
+fn runs_that_return_nothing_leave_a_tag() {
+    let run = [message(b'2', b""), complete("UPDATE 2")].concat();
+    let (request, messages) = kept(2, &[]);
+    let mut engine = idle();
+    let answer = [described(None), run.clone(), run.clone(), ready(b'T')];
+    ask(&mut engine, request, &messages, &answer);
+    let done = outcome(&mut engine);
+    assert_eq!(done.batch, Tally { statements: 2, affected: 4, ..Tally::default() });
+    let result = done.result.unwrap();
+    assert_eq!((result.kind, result.tag.as_slice()), (ResultKind::Command, &b"UPDATE 2"[..]));
+    // A row has no place there.
+    let (request, messages) = kept(1, &[]);
+    engine.submit(request).unwrap();
+    assert_eq!(kinds(&sent(&mut engine)), messages);
+    engine.receive(&[described(None), message(b'2', b""), data_row(&[Some(b"1")])].concat());
+    assert_eq!(engine.phase(), Phase::Failed);
+}
+
+#[test]
+fn tables_of_different_columns_make_no_result() {
+    let run =
+        |row: &[Option<&[u8]>]| [message(b'2', b""), data_row(row), complete("SELECT 1")].concat();
+    let (request, messages) = kept(2, &[1]);
+    let mut engine = idle();
+    let answer = [
+        described(Some(&["a"])),
+        run(&[Some(b"1")]),
+        described(Some(&["a", "b"])),
+        run(&[Some(b"1"), None]),
+        ready(b'T'),
+    ];
+    ask(&mut engine, request, &messages, &answer);
+    let done = outcome(&mut engine);
+    assert_eq!(done.batch, Tally { statements: 2, affected: 2, mixed: true, ..Tally::default() });
+    assert!(done.result.is_none() && done.error.is_none() && engine.is_idle());
+}
+
+#[test]
+fn an_error_among_runs_leaves_no_rows() {
+    let (request, messages) = kept(3, &[]);
+    let mut engine = idle();
+    let run = [message(b'2', b""), data_row(&[Some(b"1")])].concat();
+    let answer = [
+        described(Some(&["a"])),
+        [run.clone(), complete("SELECT 1")].concat(),
+        run,
+        error("ERROR", "22012", "no"),
+        ready(b'E'),
+    ];
+    ask(&mut engine, request, &messages, &answer);
+    let done = outcome(&mut engine);
+    assert_eq!(done.batch.statements, 1);
+    assert!(done.error.is_some() && done.result.is_none());
+    // Nothing is left of them.
+    ask(&mut engine, Request::query(b"x".to_vec()), "Q", &[complete("SET"), ready(b'T')]);
+    let result = outcome(&mut engine).result.unwrap();
+    assert!(result.rows.is_empty() && result.columns.is_none());
 }
 
 #[test]
@@ -778,7 +901,10 @@ fn a_batch_ends_at_the_first_error() {
         answer.extend([error("ERROR", "22012", "no"), ready(b'E')]);
         ask(&mut engine, batch(&["a", "b", "c"]), "PBEPBEPBES", &answer);
         let done = outcome(&mut engine);
-        assert_eq!(done.batch, Tally { statements: 1, affected: 1, uncounted: false });
+        assert_eq!(
+            done.batch,
+            Tally { statements: 1, affected: 1, uncounted: false, ..Tally::default() }
+        );
         assert!(done.error.is_some() && done.result.is_none());
         assert!(engine.is_idle());
     }

@@ -179,6 +179,10 @@ impl Conversation {
                 }
                 Ok(Effect::SkipRepeated)
             }
+            Action::KeptComplete => {
+                self.outcome.complete_kept(command_complete(body)?);
+                Ok(Effect::Nothing)
+            }
             Action::Acknowledge => {
                 empty(body)?;
                 Ok(Effect::Nothing)
@@ -267,6 +271,11 @@ impl Conversation {
             Action::Refused => return Err(Error::Server(Box::new(Report::parse(body)?)).into()),
             Action::LastWords => self.last_words(Report::parse(body)?),
             Action::NoColumns => empty(body)?,
+            Action::KeptColumns => self.outcome.kept_columns(body)?,
+            Action::NoKeptColumns => {
+                empty(body)?;
+                self.outcome.width = 0;
+            }
             Action::Begun => {
                 command_complete(body)?;
                 self.note_begun();
@@ -351,13 +360,14 @@ impl Conversation {
                 empty(body)?;
                 return Ok(self.end_unsynced());
             }
-            // `act` handles the first seven; rows and data are read in place, in the inbox.
+            // `act` handles the first eight; rows and data are read in place, in the inbox.
             Action::Ready
             | Action::Bound
             | Action::Columns
             | Action::Complete
             | Action::Executed
             | Action::BatchComplete
+            | Action::KeptComplete
             | Action::Acknowledge
             | Action::Ignore
             | Action::Rows

@@ -90,4 +90,7 @@ pub struct Tally {
     pub affected: u64,
     /// Whether some statement's tag had no row count.
     pub uncounted: bool,
+    /// Whether the rows of the statements were to be kept, and have different columns: there is no
+    /// result then.
+    pub mixed: bool,
 }

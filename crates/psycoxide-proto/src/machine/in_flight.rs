@@ -172,7 +172,7 @@ impl InFlight {
             }
             RequestKind::Repeat(repeat) => {
                 repeat.write(out)?;
-                Phase::RepeatParse
+                if repeat.keeps() { Phase::KeptParse } else { Phase::RepeatParse }
             }
             RequestKind::Function { oid, args } => {
                 query::function_call(out, oid, &args)?;
@@ -533,13 +533,19 @@ mod tests {
             batch.text().extend_from_slice(sql);
             assert!(batch.end_statement());
         }
-        let mut repeat = Repeat::new(b"a".to_vec(), vec![]);
-        for _ in 0..2 {
+        let repeat = |keeps| {
+            let mut repeat = Repeat::new(b"a".as_slice().into(), 0);
+            if keeps {
+                repeat = repeat.keeping();
+            }
             repeat.end_row().unwrap();
-        }
+            repeat.end_row().unwrap();
+            repeat
+        };
         for (request, phase, messages, together) in [
             (Request::batch(Arc::new(batch)), Phase::BatchParse, "PBEPBES", true),
-            (Request::repeat(repeat), Phase::RepeatParse, "PBEBES", true),
+            (Request::repeat(repeat(false)), Phase::RepeatParse, "PBEBES", true),
+            (Request::repeat(repeat(true)), Phase::KeptParse, "PDBEBES", true),
             (Request::query(b"SELECT 1".to_vec()), Phase::Query, "Q", false),
             (Request::script(vec![b"a".to_vec(), b"b".to_vec()]), Phase::Query, "Q", false),
             (Request::function(1, vec![]), Phase::Function, "F", false),
@@ -687,7 +693,7 @@ mod tests {
             Request::statement(b"SELECT 1\0".to_vec()).begin(b"BEGIN"),
             Request::query(b"SELECT 1".to_vec()).begin(b"BEGIN\0"),
             Request::batch(Arc::default()),
-            Request::repeat(Repeat::new(b"a".to_vec(), vec![])),
+            Request::repeat(Repeat::new(b"a".as_slice().into(), 0)),
             Request::script(vec![]).begin(b"BEGIN"),
             Request::prepare(b"\0".to_vec(), vec![], vec![]),
         ] {

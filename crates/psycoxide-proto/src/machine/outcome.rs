@@ -111,6 +111,34 @@ impl OutcomeBuilder {
         }
     }
 
+    /// The columns of a statement that runs once for each row of parameters, or of the one that
+    /// comes after it. All of its runs make one result.
+    pub(crate) fn kept_columns(&mut self, body: &[u8]) -> Result<(), Malformed> {
+        let columns = self.describe(body)?;
+        self.width = u16::try_from(columns.len()).unwrap_or(u16::MAX);
+        match &self.open {
+            Some(open) => self.batch.mixed |= open.columns.as_ref() != Some(&columns),
+            None => {
+                self.last = None;
+                let kind = ResultKind::Tuples;
+                let columns = Some(columns);
+                self.open = Some(Box::new(QueryResult { kind, columns, ..Default::default() }));
+            }
+        }
+        Ok(())
+    }
+
+    /// Such a statement has run once, with this tag.
+    pub(crate) fn complete_kept(&mut self, tag: &[u8]) {
+        self.count_in_batch(tag::affected(tag), 1);
+        let result = match &mut self.open {
+            Some(open) => open,
+            None => self.last.get_or_insert_default(),
+        };
+        result.tag.clear();
+        result.tag.extend_from_slice(tag);
+    }
+
     /// The last statement's whole reply as bytes; empty if it is not comparable.
     pub(crate) fn repeated_reply(&self) -> &[u8] {
         &self.repeated_reply
@@ -162,6 +190,10 @@ impl OutcomeBuilder {
             result.rows = rows;
         }
         let batch = std::mem::take(&mut self.batch);
+        if batch.mixed {
+            // The rows do not belong together.
+            result = None;
+        }
         Outcome { result, error: self.error.take(), batch, ..Outcome::default() }
     }
 

@@ -38,7 +38,7 @@ pub(crate) enum RequestKind {
     Statement(Vec<u8>),
     /// Statements in one flush, with one Sync after all of them.
     Batch(Arc<Batch>),
-    /// Parse, a Bind and an Execute for each row, one Sync.
+    /// Parse, a Bind and an Execute for each row, one Sync. There may be several Parses.
     Repeat(Box<Repeat>),
     /// FunctionCall.
     Function { oid: u32, args: Vec<Vec<u8>> },
@@ -194,8 +194,8 @@ impl Request {
         Request::of(RequestKind::Batch(batch))
     }
 
-    /// One statement, run once for each row of parameters. Errors, rows and counts are as for
-    /// [`Request::batch`].
+    /// One statement, run once for each row of parameters. Errors and counts are as for
+    /// [`Request::batch`]. Rows are dropped, or [kept](Repeat::keeping): all of them make one result.
     pub fn repeat(repeat: Repeat) -> Request {
         Request::of(RequestKind::Repeat(Box::new(repeat)))
     }

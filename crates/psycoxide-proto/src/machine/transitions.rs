@@ -15,6 +15,7 @@
 //!                                         Parse ► DescribeParameters ► DescribeRows ► Sync
 //!                                         BatchParse ► BatchBind ► BatchExecute ► BatchParse …
 //!                                         RepeatParse ► RepeatBind ⇄ RepeatExecute
+//!                                         KeptParse ► KeptParameters ► KeptDescribe ► KeptBind ⇄ KeptRows
 //!                                         Close ► Sync
 //!   (Group ►) Parse ► Bind ► Describe ► Execute… (► GroupClose) ► Group … GroupSync
 //!                                         Function ► Sync
@@ -88,10 +89,20 @@ pub enum Phase {
     BatchExecute,
     /// A statement with rows of parameters: its ParseComplete is awaited.
     RepeatParse,
-    /// … the BindComplete of its next row, or the end.
+    /// … the BindComplete of its next row, the ParseComplete of the next statement, or the end.
     RepeatBind,
     /// … that row's CommandComplete; rows of a result are dropped.
     RepeatExecute,
+    /// The same with the rows of the results kept: its ParseComplete is awaited.
+    KeptParse,
+    /// … its ParameterDescription.
+    KeptParameters,
+    /// … its RowDescription or NoData.
+    KeptDescribe,
+    /// … the BindComplete of its next row, the ParseComplete of the next statement, or the end.
+    KeptBind,
+    /// … that row's result, and its CommandComplete.
+    KeptRows,
     /// Preparing a statement: ParseComplete is awaited.
     PrepareParse,
     /// Preparing a statement: ParameterDescription is awaited.
@@ -146,7 +157,7 @@ impl Phase {
 }
 
 /// Every phase, in the order of declaration.
-const PHASES: [Phase; 47] = [
+const PHASES: [Phase; 52] = [
     Phase::Authenticate,
     Phase::Start,
     Phase::Idle,
@@ -176,6 +187,11 @@ const PHASES: [Phase; 47] = [
     Phase::RepeatParse,
     Phase::RepeatBind,
     Phase::RepeatExecute,
+    Phase::KeptParse,
+    Phase::KeptParameters,
+    Phase::KeptDescribe,
+    Phase::KeptBind,
+    Phase::KeptRows,
     Phase::PrepareParse,
     Phase::DescribeParameters,
     Phase::DescribeRows,
@@ -311,6 +327,12 @@ pub(crate) enum Action {
     DropRow,
     /// A statement of a batch is complete.
     BatchComplete,
+    /// The columns of a statement that runs once for each row of parameters.
+    KeptColumns,
+    /// Such a statement returns no rows.
+    NoKeptColumns,
+    /// Such a statement has run once.
+    KeptComplete,
     /// A COPY is complete: on to `Query` or `Sync`.
     CopyComplete,
     /// The text held no statement.
@@ -507,12 +529,26 @@ const fn request(phase: Phase, message: Message) -> Entry {
             Some((Action::BatchComplete, Phase::BatchParse))
         }
 
-        (Phase::RepeatParse, M::ParseComplete) => Some((Action::Acknowledge, Phase::RepeatBind)),
+        (Phase::RepeatParse | Phase::RepeatBind, M::ParseComplete) => {
+            Some((Action::Acknowledge, Phase::RepeatBind))
+        }
         (Phase::RepeatBind, M::BindComplete) => Some((Action::Acknowledge, Phase::RepeatExecute)),
         (Phase::RepeatExecute, M::DataRow) => Some((Action::DropRow, phase)),
         (Phase::RepeatExecute, M::CommandComplete) => {
             Some((Action::BatchComplete, Phase::RepeatBind))
         }
+
+        (Phase::KeptParse | Phase::KeptBind, M::ParseComplete) => {
+            Some((Action::Acknowledge, Phase::KeptParameters))
+        }
+        (Phase::KeptParameters, M::ParameterDescription) => {
+            Some((Action::Ignore, Phase::KeptDescribe))
+        }
+        (Phase::KeptDescribe, M::RowDescription) => Some((Action::KeptColumns, Phase::KeptBind)),
+        (Phase::KeptDescribe, M::NoData) => Some((Action::NoKeptColumns, Phase::KeptBind)),
+        (Phase::KeptBind, M::BindComplete) => Some((Action::Acknowledge, Phase::KeptRows)),
+        (Phase::KeptRows, M::DataRow) => Some((Action::Rows, phase)),
+        (Phase::KeptRows, M::CommandComplete) => Some((Action::KeptComplete, Phase::KeptBind)),
 
         (Phase::PrepareParse, M::ParseComplete) => {
             Some((Action::Acknowledge, Phase::DescribeParameters))
@@ -551,6 +587,7 @@ const fn request(phase: Phase, message: Message) -> Entry {
             Phase::Query
             | Phase::BatchParse
             | Phase::RepeatBind
+            | Phase::KeptBind
             | Phase::Sync
             | Phase::GroupSync
             | Phase::Drain,
@@ -663,11 +700,35 @@ mod tests {
         (Phase::RepeatParse, &[(b'1', Phase::RepeatBind), (b'E', Phase::Drain)]),
         (
             Phase::RepeatBind,
-            &[(b'2', Phase::RepeatExecute), (b'E', Phase::Drain), (b'Z', Phase::Idle)],
+            &[
+                (b'1', Phase::RepeatBind),
+                (b'2', Phase::RepeatExecute),
+                (b'E', Phase::Drain),
+                (b'Z', Phase::Idle),
+            ],
         ),
         (
             Phase::RepeatExecute,
             &[(b'D', Phase::RepeatExecute), (b'C', Phase::RepeatBind), (b'E', Phase::Drain)],
+        ),
+        (Phase::KeptParse, &[(b'1', Phase::KeptParameters), (b'E', Phase::Drain)]),
+        (Phase::KeptParameters, &[(b't', Phase::KeptDescribe), (b'E', Phase::Drain)]),
+        (
+            Phase::KeptDescribe,
+            &[(b'T', Phase::KeptBind), (b'n', Phase::KeptBind), (b'E', Phase::Drain)],
+        ),
+        (
+            Phase::KeptBind,
+            &[
+                (b'1', Phase::KeptParameters),
+                (b'2', Phase::KeptRows),
+                (b'E', Phase::Drain),
+                (b'Z', Phase::Idle),
+            ],
+        ),
+        (
+            Phase::KeptRows,
+            &[(b'D', Phase::KeptRows), (b'C', Phase::KeptBind), (b'E', Phase::Drain)],
         ),
         (Phase::PrepareParse, &[(b'1', Phase::DescribeParameters), (b'E', Phase::Drain)]),
         (Phase::DescribeParameters, &[(b't', Phase::DescribeRows), (b'E', Phase::Drain)]),
@@ -753,6 +814,8 @@ mod tests {
                 Phase::Execute | Phase::ExecuteRows => {}
                 Phase::BatchParse | Phase::BatchBind | Phase::BatchExecute => {}
                 Phase::RepeatParse | Phase::RepeatBind | Phase::RepeatExecute => {}
+                Phase::KeptParse | Phase::KeptParameters | Phase::KeptDescribe => {}
+                Phase::KeptBind | Phase::KeptRows => {}
                 Phase::PrepareParse | Phase::DescribeParameters => {}
                 Phase::DescribeRows | Phase::Close | Phase::Sync | Phase::Function => {}
                 Phase::Group | Phase::GroupFailed | Phase::GroupClose | Phase::GroupSync => {}

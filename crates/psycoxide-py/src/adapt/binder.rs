@@ -99,8 +99,8 @@ impl<'a, 'py> Binder<'a, 'py> {
         oid: Oid,
         repeat: &mut Repeat,
     ) -> PyResult<()> {
-        repeat.value(|out| {
-            self.dumper.column(value, oid, out)?.map_err(|Unfit| {
+        let added = repeat.value(true, |out| {
+            let written = self.dumper.column(value, oid, out)?.map_err(|Unfit| {
                 error::not_supported(format!(
                     "executemany() with prepare=True cannot send a value of type '{}' as parameter \
                      {} of the type with OID {oid}: pass a value that is written as a constant of \
@@ -108,7 +108,9 @@ impl<'a, 'py> Binder<'a, 'py> {
                     type_name(value),
                     number + 1,
                 ))
-            })
-        })
+            })?;
+            Ok::<_, PyErr>(Some((oid, written)))
+        });
+        added.map(drop)
     }
 }

@@ -6,6 +6,7 @@
 //! of `execute()`.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use psycoxide_proto::{Outcome, Repeat, Request, TransactionStatus};
 use pyo3::prelude::*;
@@ -27,14 +28,14 @@ pub(super) const FIRST_ROWS: usize = 250;
 pub(super) const MAX_ROWS: usize = 4000;
 
 /// Rows are sent as soon as they have this many bytes.
-const MAX_BYTES: usize = 512 << 10;
+pub(super) const MAX_BYTES: usize = 512 << 10;
 
 /// The statement in its two forms.
 pub(super) struct PreparedInsert {
     /// With `%s`, in the client encoding.
     pub(super) template: Vec<u8>,
     /// With `$1` and so on.
-    pub(super) numbered: Vec<u8>,
+    pub(super) numbered: Arc<[u8]>,
     /// How the session quoted when `executemany()` began.
     context: QuoteContext,
 }
@@ -47,13 +48,13 @@ impl PreparedInsert {
     pub(super) fn of(connection: &Bound<'_, Connection>, template: Vec<u8>) -> PyResult<Self> {
         let py = connection.py();
         let context = connection.get().quote_context(py);
-        let numbered = adapt::numbered(py, &template, &context)?;
+        let numbered = adapt::numbered(py, &template, &context)?.into();
         Ok(Self { template, numbered, context })
     }
 
     /// The request that has the server parse it.
     pub(super) fn describe(&self) -> Request {
-        Request::prepare(Vec::new(), self.numbered.clone(), Vec::new())
+        Request::prepare(Vec::new(), self.numbered.to_vec(), Vec::new())
     }
 }
 
@@ -167,7 +168,7 @@ impl Cursor {
         let binary = session.ask(|engine| engine.parameter("integer_datetimes") == Some(b"on"));
         let binary = binary.unwrap_or_default();
         let mut binder = adapt::Binder::new(py, &statement.template, &context, binary)?;
-        let mut repeat = Repeat::new(statement.numbered.clone(), types.to_vec());
+        let mut repeat = Repeat::new(Arc::clone(&statement.numbered), types.len());
         let (mut rows, mut failed) = (Vec::new(), None);
         while repeat.size() < MAX_BYTES
             && let Some(vars) = waiting.pop_front()
