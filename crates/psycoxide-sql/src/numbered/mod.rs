@@ -275,6 +275,34 @@ impl Numbered {
         self.all_bindable.then_some((&*self.text, &*self.order))
     }
 
+    /// Whether a NULL in this place means the same whatever its type: it is assigned to a column, or
+    /// compared with it for equality, by itself. It may err on the side of no.
+    pub fn null_fits(&self, place: &Place) -> bool {
+        const OPERATOR: &[u8] = b"+-*/<>=~!@#%^&|`?:";
+        const FOLLOWING: [&[u8]; 5] = [b"where", b"and", b"or", b"from", b"returning"];
+        let (Some(before), Some(after)) =
+            (self.text.get(..place.start), self.text.get(place.end..))
+        else {
+            return false;
+        };
+        if memchr::memmem::find(before, b"--").is_some()
+            || memchr::memmem::find(before, b"/*").is_some()
+        {
+            // A sign could be a part of a comment.
+            return false;
+        }
+        let Some((b'=', before)) = before.trim_ascii_end().split_last() else { return false };
+        if before.last().is_some_and(|last| OPERATOR.contains(last)) {
+            return false;
+        }
+        let after = after.trim_ascii_start();
+        let word = after.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_');
+        match after.get(..word.count()) {
+            None | Some([]) => matches!(after.first(), None | Some(b',' | b')' | b';')),
+            Some(word) => FOLLOWING.iter().any(|known| known.eq_ignore_ascii_case(word)),
+        }
+    }
+
     /// Whether a session with this style reads the text in the same way as the one for which it was
     /// made.
     pub fn suits(&self, strings: StringStyle) -> bool {

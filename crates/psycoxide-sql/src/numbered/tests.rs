@@ -330,3 +330,21 @@ fn invalid_text_is_merged() {
     assert_eq!(kind(b"select \x83\x5b, %s"), Kind::Bindable);
     assert_eq!(kind(b"select \x83, %s"), Kind::Unfinished);
 }
+
+#[test]
+fn a_null_fits_where_it_is_assigned_or_compared_by_itself() {
+    for (query, fits) in [
+        ("update t set a = %s, b=%s , c = (%s), d = d + %s where e = %s", "xx..x"),
+        ("update t set a = %s\nFROM u WHERE b = %s AND c = %s Or d = %s RETURNING a", "xxxx"),
+        ("update t set a = %s from_ where b <= %s and c != %s and d += %s and e := %s", "....."),
+        ("update t set a = %s::int, b = %s || c, e = %s * 2, f = coalesce(a = %s, %s)", "...x."),
+        ("select f(a => %s), a = %s is true, a = %s;", "..x"),
+        ("insert into t values (%s) on conflict (a) do update set b = %s", ".x"),
+        ("select a --=\n%s, b /*=*/ = %s", ".."),
+    ] {
+        let numbered = read(query);
+        let found = numbered.places().iter().map(|place| numbered.null_fits(place));
+        let found: String = found.map(|fits| if fits { 'x' } else { '.' }).collect();
+        assert_eq!(found, fits, "{query}");
+    }
+}
