@@ -16,6 +16,13 @@ from psycoxide import aio, errors, extensions
 MANY = 25_000
 
 
+@pytest.fixture(params=["server", "client"])
+async def aconn(dsn, request):
+    """A connection that binds parameters in each way."""
+    async with aio.connect(dsn, binding=request.param) as conn:
+        yield conn
+
+
 @pytest.fixture
 async def table(aconn):
     await aconn.execute("create temp table many (a int primary key, b text)")

@@ -15,6 +15,13 @@ from psycoxide import errors, extensions, sync
 MANY = 25_000
 
 
+@pytest.fixture(params=["server", "client"])
+def conn(dsn, request):
+    """A connection that binds parameters in each way."""
+    with sync.connect(dsn, binding=request.param) as conn:
+        yield conn
+
+
 @pytest.fixture
 def table(conn):
     conn.execute("create temp table many (a int primary key, b text)")

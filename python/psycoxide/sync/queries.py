@@ -68,8 +68,10 @@ class Queries(Generic[_Row]):
         """Run a query once for each of many parameters, all of them or none.
 
         `params_seq` is an iterable, or an asynchronous one, of what `execute()` takes as `params`.
-        They are sent many at a time; a plain `INSERT ... VALUES (%s, ...)` is parsed once. Outside
-        a transaction, in autocommit mode, all is one transaction.
+        They are sent many at a time. The server parses the query once for all rows of a batch whose
+        values have the same types, and each row means what it means to `execute()`. With
+        `binding="client"` only a plain `INSERT ... VALUES (%s, ...)` is parsed once. Outside a
+        transaction, in autocommit mode, all is one transaction.
 
         Returns a cursor. Its `rowcount` is the sum of all row counts. The rows that the statements
         return, by RETURNING for example, are dropped, unless `returning` is true: then the cursor

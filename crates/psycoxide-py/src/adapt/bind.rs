@@ -148,12 +148,12 @@ pub fn bind_query<'py>(
     Ok(BoundQuery::Statement(statement, Labels { parsed, order }))
 }
 
-fn syntax(context: &AdaptContext<'_, '_>) -> Syntax {
+pub(super) fn syntax(context: &AdaptContext<'_, '_>) -> Syntax {
     Syntax { encoding: context.quoting.encoding().encoding(), strings: context.quoting.strings() }
 }
 
 /// Refuses placeholders that can be neither bound nor merged.
-fn check(numbered: &Numbered) -> PyResult<()> {
+pub(super) fn check(numbered: &Numbered) -> PyResult<()> {
     match numbered.fault() {
         Some(fault) => Err(error::programming(fault.to_string())),
         None => Ok(()),
@@ -162,7 +162,7 @@ fn check(numbered: &Numbered) -> PyResult<()> {
 
 /// Refuses placeholders inside of constants, quoted names and comments, unless psycopg2's rules hold,
 /// which merge values there.
-fn refuse_inside(whole: Whole, conventions: Conventions) -> PyResult<()> {
+pub(super) fn refuse_inside(whole: Whole, conventions: Conventions) -> PyResult<()> {
     let Whole::Place(context) = whole else { return Ok(()) };
     let (inside, advice) = match context {
         Context::InString | Context::InDollarString => {
@@ -181,7 +181,7 @@ fn refuse_inside(whole: Whole, conventions: Conventions) -> PyResult<()> {
 }
 
 /// The values of a query.
-struct Values<'a, 'py> {
+pub(super) struct Values<'a, 'py> {
     parsed: &'a ParsedQuery,
     args: &'a Bound<'py, PyAny>,
     /// Asking for a value may run Python code.
@@ -191,7 +191,7 @@ struct Values<'a, 'py> {
 impl<'a, 'py> Values<'a, 'py> {
     /// # Errors
     /// There are more values than placeholders.
-    fn of(
+    pub(super) fn of(
         parsed: &'a ParsedQuery,
         numbered: &Numbered,
         args: &'a Bound<'py, PyAny>,
@@ -220,7 +220,12 @@ impl<'a, 'py> Values<'a, 'py> {
         Ok(Self { parsed, args, in_python: !plain })
     }
 
-    fn get(&self, value: usize, dumper: &mut Dumper<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+    /// The value with this number.
+    pub(super) fn get(
+        &self,
+        value: usize,
+        dumper: &mut Dumper<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let found = match self.parsed.name(value) {
             Some(name) => self.args.get_item(name),
             None => item(self.args, value),

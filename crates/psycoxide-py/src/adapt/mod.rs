@@ -17,6 +17,7 @@ mod dump;
 mod mogrify;
 mod quoter;
 mod registry;
+mod rows;
 mod scalar;
 mod template;
 mod uuid;
@@ -31,6 +32,7 @@ pub use self::{
     copy_rows::CopyRows,
     mogrify::{Merger, mogrify},
     registry::{adapters, type_name},
+    rows::{RepeatedQuery, RowBinder},
 };
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

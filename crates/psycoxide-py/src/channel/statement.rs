@@ -246,7 +246,8 @@ impl Channel {
         timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
         Self::check_owner(slf)?;
-        let many = Many::new(cursor, query, &items.to_tuple()?, returning, rowcount)?;
+        let binds = slf.get().binds(slf);
+        let many = Many::new(cursor, query, &items.to_tuple()?, binds, returning, rowcount)?;
         let options = CallOptions { timeout: seconds(timeout)?, ..CallOptions::default() };
         Self::run(slf, many, options)
     }

@@ -1,7 +1,9 @@
 //! `executemany()` of `psycoxide.aio` and `psycoxide.sync`: one operation, all rows or none.
 //!
-//! A plain `INSERT ... VALUES` is parsed once and bound to each row; other statements have their
-//! parameters merged in, and go in batches. Two batches are under way at a time, so that one is
+//! Where parameters are bound on the server, a statement is bound to each row. It is parsed anew only
+//! where the types of the values change, so that each row means what it means to `execute()`. Where
+//! they are merged, a plain `INSERT ... VALUES` is described and bound to each row; other statements
+//! have their parameters merged in, and go in batches. Two batches are under way at a time, so that one is
 //! written while the server works on the other. In autocommit mode the operation has a transaction
 //! of its own: BEGIN goes with the first batch, COMMIT with the last.
 
@@ -10,7 +12,8 @@ use std::sync::Arc;
 
 use psycoxide_net::Stop;
 use psycoxide_proto::{
-    Batch, Engine, Extended, Outcome, QueryResult, Request, ResultKind, TransactionStatus,
+    Batch, Engine, Extended, Outcome, PrepareWhen, QueryResult, Request, ResultKind,
+    TransactionStatus,
 };
 use psycoxide_sql::statement;
 use pyo3::exceptions::PyValueError;
@@ -20,8 +23,9 @@ use pyo3::types::PyTuple;
 
 use super::Cursor;
 use super::executemany::{MAX_STATEMENTS, RowCountSum, fill};
-use super::executemany_prepared::{FIRST_ROWS, MAX_ROWS, PreparedInsert, RowsToSend};
-use crate::adapt;
+use super::executemany_prepared::{FIRST_ROWS, MAX_BYTES, MAX_ROWS, PreparedInsert, RowsToSend};
+use super::run::Run;
+use crate::adapt::{self, BoundQuery, RepeatedQuery, RowBinder};
 use crate::connection::{Connection, Status};
 use crate::driver::{Next, Operation, OperationContext, Reply};
 use crate::error;
@@ -59,6 +63,8 @@ pub struct Many {
 
 /// How the statement is sent.
 enum Form {
+    /// Bound to each row, with the types that its values have by themselves.
+    Bound { query: RepeatedQuery, most: usize },
     /// Parsed once. Without the types of its parameters it is still to be described.
     Prepared { statement: PreparedInsert, types: Option<Vec<u32>>, most: usize },
     /// With the parameters merged in, many at a time.
@@ -70,7 +76,7 @@ enum Form {
 /// A request under way.
 enum Part {
     Description,
-    /// Rows of a prepared statement, made of the items from this one on.
+    /// Rows of a statement that is bound to them, made of the items from this one on.
     Rows(usize),
     Batch(Arc<Batch>),
     /// One statement, of which the rows may be kept. The others of its group follow.
@@ -118,9 +124,7 @@ impl Kept {
                 kept.tag = result.tag;
             }
             Some(_) => {
-                return Err(error::not_supported(
-                    "the statements of executemany() returned tables with different columns",
-                ));
+                return Err(different_columns());
             }
         }
         Ok(())
@@ -129,19 +133,29 @@ impl Kept {
 
 impl Many {
     /// Runs `query` for each of `items`; their rows are kept if `returning`, and `rowcount` counts
-    /// in the sum.
+    /// in the sum. `binds`: whether parameters are bound on the server.
     pub fn new(
         cursor: &Bound<'_, Cursor>,
         query: &Bound<'_, PyAny>,
         items: &Bound<'_, PyTuple>,
+        binds: bool,
         returning: bool,
         rowcount: i64,
     ) -> PyResult<Self> {
         let connection = cursor.get().connection(cursor.py())?;
         let text = Cursor::query_text(cursor, query, connection)?;
         let plain = statement::is_plain(&text);
-        let prepared = !returning && plain && items.len() >= MIN_PREPARED;
+        let prepared = !binds && !returning && plain && items.len() >= MIN_PREPARED;
+        let bound = match binds {
+            true => {
+                let context = Connection::adapt_context(connection);
+                RepeatedQuery::of(cursor.py(), &text, &context)
+                    .inspect_err(|_| cursor.get().forget_query(cursor.py()))?
+            }
+            false => None,
+        };
         let form = match prepared.then(|| PreparedInsert::of(connection, text.clone())) {
+            _ if let Some(query) = bound => Form::Bound { query, most: FIRST_ROWS },
             Some(Ok(statement)) => Form::Prepared { statement, types: None, most: FIRST_ROWS },
             _ if plain => Form::Merged,
             _ => Form::Alone,
@@ -234,6 +248,7 @@ impl Many {
         }
         let cursor = self.cursor.clone_ref(py).into_bound(py);
         let mut requests = match &mut self.form {
+            Form::Bound { .. } => self.next_rows(context, &cursor, &items, pipelines)?,
             Form::Prepared { types: None, statement, .. } => {
                 cursor.get().note_query(py, &statement.numbered);
                 self.under_way.push_back(Part::Description);
@@ -280,6 +295,56 @@ impl Many {
             *first = std::mem::replace(first, Request::sync()).begin(begin.as_bytes());
         }
         Ok(requests)
+    }
+
+    /// A batch of rows for a statement that is bound to them. It is empty if what has to be raised
+    /// waits for the rows before it.
+    fn next_rows<'py>(
+        &mut self,
+        context: OperationContext<'_, 'py>,
+        cursor: &Bound<'py, Cursor>,
+        items: &Bound<'py, PyTuple>,
+        pipelines: bool,
+    ) -> PyResult<Vec<Request>> {
+        let py = cursor.py();
+        let Form::Bound { query, most } = &mut self.form else { return Ok(Vec::new()) };
+        // Some peers lose count of what the server skips after an error.
+        let together = pipelines || (query.is_insert() && self.kept.is_none());
+        let count = if together { *most } else { 1 };
+        if together {
+            *most = MAX_ROWS.min(*most * 2);
+        }
+        let adapting = Connection::adapt_context(cursor.get().connection(py)?);
+        let binary = takes_binary(context);
+        let mut binder = RowBinder::new(py, query, &self.text, &adapting, binary)?;
+        let mut repeat = query.repeat();
+        if self.kept.is_some() {
+            repeat = repeat.keeping();
+        }
+        let last = items.len().min(self.sent + count);
+        while self.sent + repeat.len() < last && repeat.size() < MAX_BYTES {
+            let item = items.get_item(self.sent + repeat.len())?;
+            match binder.row(&item, &mut repeat) {
+                Ok(true) => {}
+                // The rows before it come first, and may fail: it comes again.
+                _ if !repeat.is_empty() || !self.under_way.is_empty() => break,
+                Ok(false) => {
+                    let sql = Self::merge(cursor, &self.text, &item)?;
+                    return Ok(vec![self.alone(cursor, sql)?]);
+                }
+                Err(raised) => {
+                    cursor.get().forget_query(py);
+                    return Err(raised);
+                }
+            }
+        }
+        if repeat.is_empty() {
+            return Ok(Vec::new());
+        }
+        cursor.get().note_query(py, query.text());
+        self.under_way.push_back(Part::Rows(self.sent));
+        self.sent += repeat.len();
+        Ok(vec![Request::repeat(repeat).pipelined()])
     }
 
     /// A batch of which no rows are kept.
@@ -360,7 +425,13 @@ impl Many {
     }
 
     /// Takes over the outcome of a request.
-    fn take(&mut self, py: Python<'_>, part: &Part, outcome: Outcome) -> PyResult<()> {
+    fn take(
+        &mut self,
+        context: OperationContext<'_, '_>,
+        part: &Part,
+        outcome: Outcome,
+    ) -> PyResult<()> {
+        let py = context.py();
         let cursor = self.cursor.bind(py);
         match part {
             Part::Description => {
@@ -369,6 +440,9 @@ impl Many {
                     *types = Some(found);
                 }
                 Ok(())
+            }
+            Part::Rows(first) if matches!(self.form, Form::Bound { .. }) => {
+                self.take_bound(context, *first, outcome)
             }
             Part::Rows(first) => {
                 let Form::Prepared { statement, .. } = &self.form else {
@@ -401,6 +475,45 @@ impl Many {
         }
     }
 
+    /// Takes over the outcome of rows to which the statement was bound, from the item `first` on.
+    fn take_bound(
+        &mut self,
+        context: OperationContext<'_, '_>,
+        first: usize,
+        mut outcome: Outcome,
+    ) -> PyResult<()> {
+        let py = context.py();
+        let cursor = self.cursor.bind(py);
+        if let Some(report) = &mut outcome.error
+            && let Ok(item) = self.items.bind(py).get_item(first + outcome.batch.statements)
+        {
+            let adapting = Connection::adapt_context(cursor.get().connection(py)?);
+            let binary = takes_binary(context);
+            if let Ok(BoundQuery::Statement(statement, labels)) =
+                adapt::bind_query(py, &self.text, Some(&item), &adapting, binary)
+            {
+                cursor.get().note_query(py, statement.sql());
+                Run::new(statement, labels, PrepareWhen::Never, None, true).advise(py, report);
+            }
+            if report.field(b'P').is_none()
+                && let Ok(sql) = adapt::mogrify(py, &self.text, &item, &adapting)
+            {
+                // The error is about the values: `cursor.query` shows them.
+                cursor.get().note_query(py, &sql);
+            }
+        }
+        self.total.add_tally(outcome.batch);
+        if outcome.batch.mixed {
+            return Err(different_columns());
+        }
+        if let Some(kept) = &mut self.kept
+            && let Some(result) = outcome.result.take_if(|result| result.kind == ResultKind::Tuples)
+        {
+            return kept.add(result);
+        }
+        Cursor::take_outcome(cursor, outcome)
+    }
+
     /// Takes over the outcome of one statement.
     fn take_statement(&mut self, py: Python<'_>, mut outcome: Outcome) -> PyResult<()> {
         let cursor = self.cursor.bind(py);
@@ -430,6 +543,16 @@ impl Many {
         }
         Ok(Reply::Object(py.None()))
     }
+}
+
+fn different_columns() -> PyErr {
+    error::not_supported("the statements of executemany() returned tables with different columns")
+}
+
+/// Whether the server is known to have the binary formats of PostgreSQL 10 and later.
+fn takes_binary(context: OperationContext<'_, '_>) -> bool {
+    let binary = |engine: &Engine| engine.parameter("integer_datetimes") == Some(b"on");
+    context.session.ask(binary).unwrap_or_default()
 }
 
 /// Refuses a text of which the server would read only the part before a NUL.
@@ -470,7 +593,7 @@ impl Operation for Many {
             self.failed.get_or_insert(error::programming(text));
         } else if self.failed.is_none() && !outcome.skipped {
             // What comes behind an error is about the failed transaction.
-            self.failed = self.take(context.py(), &part, outcome).err();
+            self.failed = self.take(context, &part, outcome).err();
         }
         self.go_on(context)
     }
