@@ -149,6 +149,35 @@ async def test_a_null_has_no_type_where_that_matters(aconn):
     assert found == [("1",), ("x",), ("2",), ("007",), (None,)]
 
 
+async def test_integers_go_with_wider_numbers(aconn, server, message_relay):
+    numbers = [1, 0.5, 7, 10**15, 10**14, -3, -(10**15), 2**40, 2**53 + 1, -0.0, 0, 1e15, 5]
+    decimals = [1, 2**40, -7, decimal.Decimal("1.50"), 3, 10**30, 2**62, 0]
+    for column in ("text", "float8", "numeric", "int8", "varchar", "float4", "numeric(40, 1)"):
+        await aconn.execute(f"create temp table many (k int, v {column})")
+        await aconn.execute("create temp table looped (like many)")
+        query = "insert into {} values (%s, %s)"
+        for values in (numbers, decimals, numbers[::-1], decimals[::-1]):
+            rows = [(k, value) for k, value in enumerate(values * 30)]
+            results = [
+                await run(aconn, query.format(table), rows)
+                for run, table in ((at_once, "many"), (looped, "looped"))
+            ]
+            assert results[0] == results[1], column
+        many, loop = [
+            await aconn.fetch(f"select v::text, count(*) from {table} group by 1 order by 1")
+            for table in ("many", "looped")
+        ]
+        assert many == loop
+        await aconn.execute("drop table many, looped")
+    found = through(message_relay, server)
+    async with aio.connect(**{**server.parameters, **found.options}) as conn:
+        await conn.execute("create temp table many (v float8)")
+        await conn.executemany(
+            "insert into many values (%s)", [(n if n % 2 else n / 4,) for n in range(999)]
+        )
+        assert sent(found).count(b"P") < 12
+
+
 async def test_tests_for_null(aconn):
     query = "select %s is null, %s::text"
     rows = [(None, "a"), (1, "b"), ("x", "c"), (None, "d"), (2, "e")]
@@ -169,16 +198,25 @@ async def test_values_that_are_merged_stay_in_their_row(aconn):
     assert [(n, text) for n, text in found if text != "x"] == [(101, "raw"), (300, "raw")]
 
 
-async def test_raw_sql_that_is_no_expression_is_refused(aconn, tables):
-    rows = [(n,) for n in range(60, 90)] + [(extensions.AsIs("1); delete from many --"),)]
-    before = await contents(aconn, "many")
-    with pytest.raises(errors.SyntaxError):
-        await aconn.executemany("insert into many (n) values (%s)", rows)
+async def test_raw_sql_that_is_more_than_a_value(aconn, tables):
+    query = "insert into {} (n) values (%s)"
+    for run, table in ((at_once, "many"), (looped, "looped")):
+        raw = [
+            extensions.AsIs("60), (61"),
+            63,
+            extensions.AsIs(f"62); delete from {table} where (n < 42"),
+        ]
+        items = [(value,) for value in (*range(100, 400), *raw, 64)]
+        # The row count of several statements is that of the last one.
+        assert await run(aconn, query.format(table), items) == 300 + 2 + 1 + 6 + 1
+    many, loop = [await contents(aconn, table) for table in tables]
+    assert many == loop
+    assert len(many) == 2 + 300 + 2 + 1 + 1 + 1
     with pytest.raises(ValueError, match="NUL"):
         await aconn.executemany(
-            "insert into many (n) values (%s)", [*rows[:20], (extensions.AsIs("\0"),)]
+            query.format("many"), [*((n,) for n in range(500, 520)), (extensions.AsIs("\0"),)]
         )
-    assert await contents(aconn, "many") == before
+    assert await contents(aconn, "many") == many
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,35 @@ def test_a_null_has_no_type_where_that_matters(conn):
     assert found == [("1",), ("x",), ("2",), ("007",), (None,)]
 
 
+def test_integers_go_with_wider_numbers(conn, server, message_relay):
+    numbers = [1, 0.5, 7, 10**15, 10**14, -3, -(10**15), 2**40, 2**53 + 1, -0.0, 0, 1e15, 5]
+    decimals = [1, 2**40, -7, decimal.Decimal("1.50"), 3, 10**30, 2**62, 0]
+    for column in ("text", "float8", "numeric", "int8", "varchar", "float4", "numeric(40, 1)"):
+        conn.execute(f"create temp table many (k int, v {column})")
+        conn.execute("create temp table looped (like many)")
+        query = "insert into {} values (%s, %s)"
+        for values in (numbers, decimals, numbers[::-1], decimals[::-1]):
+            rows = [(k, value) for k, value in enumerate(values * 30)]
+            results = [
+                run(conn, query.format(table), rows)
+                for run, table in ((at_once, "many"), (looped, "looped"))
+            ]
+            assert results[0] == results[1], column
+        many, loop = [
+            conn.fetch(f"select v::text, count(*) from {table} group by 1 order by 1")
+            for table in ("many", "looped")
+        ]
+        assert many == loop
+        conn.execute("drop table many, looped")
+    found = through(message_relay, server)
+    with sync.connect(**{**server.parameters, **found.options}) as conn:
+        conn.execute("create temp table many (v float8)")
+        conn.executemany(
+            "insert into many values (%s)", [(n if n % 2 else n / 4,) for n in range(999)]
+        )
+        assert sent(found).count(b"P") < 12
+
+
 def test_tests_for_null(conn):
     query = "select %s is null, %s::text"
     rows = [(None, "a"), (1, "b"), ("x", "c"), (None, "d"), (2, "e")]
@@ -170,14 +199,25 @@ def test_values_that_are_merged_stay_in_their_row(conn):
     assert [(n, text) for n, text in found if text != "x"] == [(101, "raw"), (300, "raw")]
 
 
-def test_raw_sql_that_is_no_expression_is_refused(conn, tables):
-    rows = [(n,) for n in range(60, 90)] + [(extensions.AsIs("1); delete from many --"),)]
-    before = contents(conn, "many")
-    with pytest.raises(errors.SyntaxError):
-        conn.executemany("insert into many (n) values (%s)", rows)
+def test_raw_sql_that_is_more_than_a_value(conn, tables):
+    query = "insert into {} (n) values (%s)"
+    for run, table in ((at_once, "many"), (looped, "looped")):
+        raw = [
+            extensions.AsIs("60), (61"),
+            63,
+            extensions.AsIs(f"62); delete from {table} where (n < 42"),
+        ]
+        items = [(value,) for value in (*range(100, 400), *raw, 64)]
+        # The row count of several statements is that of the last one.
+        assert run(conn, query.format(table), items) == 300 + 2 + 1 + 6 + 1
+    many, loop = [contents(conn, table) for table in tables]
+    assert many == loop
+    assert len(many) == 2 + 300 + 2 + 1 + 1 + 1
     with pytest.raises(ValueError, match="NUL"):
-        conn.executemany("insert into many (n) values (%s)", [*rows[:20], (extensions.AsIs("\0"),)])
-    assert contents(conn, "many") == before
+        conn.executemany(
+            query.format("many"), [*((n,) for n in range(500, 520)), (extensions.AsIs("\0"),)]
+        )
+    assert contents(conn, "many") == many
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ impl Repeat {
         if written == Written::Null {
             self.messages.truncate(at + 4);
             if null_fits && oid == 0 {
-                oid = self.types.get(number).copied().unwrap_or(0);
+                oid = self.parsed_type(number);
             }
         } else {
             let length = self.messages.len() - at - 4;
@@ -86,6 +86,12 @@ impl Repeat {
         }
         self.found.push(oid);
         Ok(true)
+    }
+
+    /// The type that the parameter with this number, counted from 0, has in the complete rows; 0 if
+    /// there are none.
+    pub fn parsed_type(&self, number: usize) -> u32 {
+        self.types.get(number).copied().unwrap_or(0)
     }
 
     /// The types of the current row's values so far.

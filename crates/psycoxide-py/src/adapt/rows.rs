@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use psycoxide_proto::Repeat;
+use psycoxide_proto::{Repeat, Written};
 use psycoxide_sql::insert;
 use pyo3::prelude::*;
 
 use super::bind::{BoundQuery, Values, bind_query, check, refuse_inside, syntax};
 use super::context::AdaptContext;
-use super::dump::{Dumped, Dumper};
+use super::dump::{Dumped, Dumper, widen};
 use super::mogrify::raise_fault;
 use super::template::ParsedQuery;
 use crate::encoding::ClientEncoding;
@@ -108,7 +108,8 @@ impl<'a, 'b, 'py> RowBinder<'a, 'b, 'py> {
         Ok(Self { query, parsed, context, dumper: Dumper::new(context, binary)?, binary })
     }
 
-    /// Adds a row. Each value has the type that it has by itself, as if it was the only row. A row
+    /// Adds a row. Each value has the type that it has by itself, as if it was the only row; but an
+    /// integer that is a whole value of a plain INSERT may have that of wider numbers before it. A row
     /// with a value that cannot be bound is a statement of its own. Returns false, and adds nothing,
     /// if that has to be merged as a whole.
     pub fn row(&mut self, args: &Bound<'py, PyAny>, repeat: &mut Repeat) -> PyResult<bool> {
@@ -127,10 +128,17 @@ impl<'a, 'b, 'py> RowBinder<'a, 'b, 'py> {
         let (_, order) = numbered.all_bound().unwrap_or_default();
         let dumper = &mut self.dumper;
         let mut all = true;
-        for (value, null_fits) in order.iter().zip(&self.query.null_fits) {
+        let is_insert = self.query.is_insert;
+        for (number, (value, null_fits)) in order.iter().zip(&self.query.null_fits).enumerate() {
             let object = values.get(*value, dumper)?;
+            let known = repeat.parsed_type(number);
             all = repeat.value(*null_fits, |out| {
+                let start = out.len();
                 Ok::<_, PyErr>(match dumper.value(&object, out)? {
+                    Dumped::Bound(oid, Written::Binary) if is_insert && oid != known => {
+                        let widened = widen(oid, known, start, out);
+                        Some(widened.unwrap_or((oid, Written::Binary)))
+                    }
                     Dumped::Bound(oid, written) => Some((oid, written)),
                     Dumped::Literal => None,
                 })

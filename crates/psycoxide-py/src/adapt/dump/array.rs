@@ -328,12 +328,12 @@ fn is_plain(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(plain)
 }
 
-fn is_integer(oid: Oid) -> bool {
+pub(super) fn is_integer(oid: Oid) -> bool {
     matches!(oid, oid::INT4 | oid::INT8)
 }
 
 /// The value of an `int4` or `int8` in binary.
-fn integer(bytes: &[u8]) -> Option<i64> {
+pub(super) fn integer(bytes: &[u8]) -> Option<i64> {
     match <[u8; 4]>::try_from(bytes) {
         Ok(four) => Some(i64::from(i32::from_be_bytes(four))),
         Err(_) => Some(i64::from_be_bytes(bytes.try_into().ok()?)),

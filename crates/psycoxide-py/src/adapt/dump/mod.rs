@@ -239,6 +239,37 @@ impl<'a, 'py> Dumper<'a, 'py> {
     }
 }
 
+/// Writes an integer that begins at `start` in binary, of the type `found`, as one of a wider type, if
+/// whatever column it is assigned to gets the same value.
+pub fn widen(found: Oid, wider: Oid, start: usize, out: &mut Vec<u8>) -> Option<(Oid, Written)> {
+    /// A larger `float8` has an exponent as text.
+    const PLAIN_FLOATS: u64 = 1_000_000_000_000_000;
+    if !array::is_integer(found) {
+        return None;
+    }
+    let value = array::integer(out.get(start..)?)?;
+    let written = match wider {
+        oid::INT8 => {
+            out.truncate(start);
+            out.extend_from_slice(&value.to_be_bytes());
+            Written::Binary
+        }
+        oid::NUMERIC => {
+            out.truncate(start);
+            number::write_plain_integer(out, value);
+            Written::Text
+        }
+        oid::FLOAT8 if value.unsigned_abs() < PLAIN_FLOATS => {
+            out.truncate(start);
+            #[expect(clippy::cast_precision_loss, reason = "it is not so large")]
+            out.extend_from_slice(&(value as f64).to_be_bytes());
+            Written::Binary
+        }
+        _ => return None,
+    };
+    Some((wider, written))
+}
+
 /// Writes an int of the smaller type that has it, and returns that.
 #[inline]
 fn write_integer(value: i64, out: &mut Vec<u8>) -> Oid {
