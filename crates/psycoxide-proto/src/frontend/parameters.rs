@@ -23,7 +23,19 @@ pub struct Parameters {
     values: Vec<u8>,
 }
 
+/// Most values take no more bytes than this, with their length.
+const TYPICAL_VALUE: usize = 16;
+
 impl Parameters {
+    /// Without any yet, but with memory for `count` of them.
+    pub fn with_capacity(count: usize) -> Parameters {
+        Parameters {
+            types: Vec::with_capacity(count),
+            binary: Vec::with_capacity(count),
+            values: Vec::with_capacity(count * TYPICAL_VALUE),
+        }
+    }
+
     /// Adds a parameter: `write` appends its value, and returns its type (0 lets the server choose)
     /// and its form. If it returns `None`, there is no such parameter: what it wrote is returned.
     ///

@@ -18,6 +18,20 @@ use crate::wire::writer::Refused;
 pub(crate) struct InFlight {
     /// The phase in which the request's own reply is awaited, after a BEGIN.
     pub(crate) reply_phase: Phase,
+    /// What is left to send; most requests are sent at once.
+    rest: Option<Box<Rest>>,
+    /// Others may be sent before this one is answered.
+    pub(crate) pipelined: bool,
+    pub(crate) end: End,
+    /// The session is in a transaction when it runs, as far as that is known.
+    pub(crate) in_transaction: bool,
+    /// The statement of the session's cache that runs, unless it is just parsed without a name.
+    pub(crate) run: Option<Box<Run>>,
+}
+
+/// The part of a request that has to wait.
+#[derive(Debug, Default)]
+struct Rest {
     /// The request's messages, until the BEGIN that was sent alone has succeeded.
     held: Vec<u8>,
     /// A BEGIN that was sent alone by the extended query protocol to a peer that may not know that
@@ -27,13 +41,12 @@ pub(crate) struct InFlight {
     refusal: BeginRefusal,
     /// Simple queries still to be sent.
     queries: std::vec::IntoIter<Vec<u8>>,
-    /// Others may be sent before this one is answered.
-    pub(crate) pipelined: bool,
-    pub(crate) end: End,
-    /// The session is in a transaction when it runs, as far as that is known.
-    pub(crate) in_transaction: bool,
-    /// The statement of the session's cache that runs, unless it is just parsed without a name.
-    pub(crate) run: Option<Box<Run>>,
+}
+
+impl Rest {
+    fn is_sent(&self) -> bool {
+        self.held.is_empty() && self.queries.as_slice().is_empty()
+    }
 }
 
 /// A run of a statement that has a name, or with which something else was sent.
@@ -86,10 +99,7 @@ impl Default for InFlight {
     fn default() -> InFlight {
         InFlight {
             reply_phase: Phase::Query,
-            held: Vec::new(),
-            begin: Vec::new(),
-            refusal: BeginRefusal::default(),
-            queries: Vec::new().into_iter(),
+            rest: None,
             pipelined: false,
             end: End::default(),
             in_transaction: false,
@@ -130,7 +140,7 @@ impl InFlight {
         // Write all of it now, so that nothing is sent of a request that must be refused.
         let mut held = Vec::new();
         in_flight.write(request.kind, &mut held)?;
-        in_flight.held = held;
+        in_flight.rest.get_or_insert_default().held = held;
         if form == BeginForm::Simple {
             out.append(|out| query::query(out, &begin))?;
             return Ok((Phase::Begin, in_flight));
@@ -141,7 +151,7 @@ impl InFlight {
             Ok(())
         })?;
         if form == BeginForm::First {
-            in_flight.begin = begin;
+            in_flight.rest.get_or_insert_default().begin = begin;
         }
         Ok((Phase::BeginParse, in_flight))
     }
@@ -162,8 +172,11 @@ impl InFlight {
         Ok(match kind {
             RequestKind::Query(sql) | RequestKind::Statement(sql) => self.simple(sql, out)?,
             RequestKind::Script(queries) => {
-                self.queries = queries.into_iter();
-                let first = self.queries.next().ok_or("a script without a query")?;
+                let mut queries = queries.into_iter();
+                let first = queries.next().ok_or("a script without a query")?;
+                if !queries.as_slice().is_empty() {
+                    self.rest.get_or_insert_default().queries = queries;
+                }
                 self.simple(first, out)?
             }
             RequestKind::Batch(batch) => {
@@ -312,26 +325,35 @@ impl InFlight {
     /// Whether another request may be sent before this one is answered: its only replies to come
     /// are those to what was sent.
     pub(crate) fn may_be_followed(&self) -> bool {
-        self.pipelined && self.held.is_empty() && self.queries.as_slice().is_empty()
+        self.pipelined && self.rest.as_ref().is_none_or(|rest| rest.is_sent())
+    }
+
+    /// Whether its messages wait for the success of a BEGIN.
+    fn holds(&self) -> bool {
+        self.rest.as_ref().is_some_and(|rest| !rest.held.is_empty())
     }
 
     /// The phase after a BEGIN that succeeded: its ReadyForQuery, or the request's own phase.
     pub(crate) fn after_begin(&self) -> Phase {
-        if self.held.is_empty() { self.reply_phase } else { Phase::BeginReady }
+        match self.holds() {
+            true => Phase::BeginReady,
+            false => self.reply_phase,
+        }
     }
 
     /// Sends what comes next once the server is ready and nothing has failed: the request itself
     /// after a BEGIN, or the next query. Returns the phase to enter, if something was sent.
     pub(crate) fn go_on(&mut self, out: &mut Outbox) -> Result<Option<Phase>, Refused> {
-        if !self.held.is_empty() {
-            let held = std::mem::take(&mut self.held);
+        let Some(rest) = &mut self.rest else { return Ok(None) };
+        if !rest.held.is_empty() {
+            let held = std::mem::take(&mut rest.held);
             out.append(|out| {
                 append_to(out, held);
                 Ok(())
             })?;
             return Ok(Some(self.reply_phase));
         }
-        let Some(sql) = self.queries.next() else { return Ok(None) };
+        let Some(sql) = rest.queries.next() else { return Ok(None) };
         out.append(|out| query::query(out, &sql))?;
         Ok(Some(self.query_phase()))
     }
@@ -345,10 +367,12 @@ impl InFlight {
         error: bool,
         out: &mut Outbox,
     ) -> Result<Option<Phase>, Refused> {
-        if self.begin.is_empty() || self.is_extended() {
+        let is_extended = self.is_extended();
+        let Some(rest) = self.rest.as_mut().filter(|rest| !rest.begin.is_empty() && !is_extended)
+        else {
             return Ok(None);
-        }
-        match self.refusal.count(error) {
+        };
+        match rest.refusal.count(error) {
             Outstanding::Some => return Ok(Some(Phase::BeginRefused)),
             Outstanding::Unclear => {
                 out.append(|out| {
@@ -359,7 +383,7 @@ impl InFlight {
             }
             Outstanding::None => {}
         }
-        let begin = std::mem::take(&mut self.begin);
+        let begin = std::mem::take(&mut rest.begin);
         out.append(|out| query::query(out, &begin))?;
         Ok(Some(Phase::Begin))
     }
@@ -630,7 +654,7 @@ mod tests {
                     while go_on(&mut in_flight).0.is_some() {}
                     assert!(!in_flight.may_be_followed());
                     let (_, mut in_flight, _) = start(request.pipelined(), form);
-                    if in_flight.held.is_empty() && in_flight.is_extended() {
+                    if !in_flight.holds() && in_flight.is_extended() {
                         assert!(in_flight.may_be_followed());
                         continue;
                     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use psycoxide_proto::{BoundStatement, Parameters};
 use psycoxide_sql::lex::Syntax;
 use psycoxide_sql::numbered::{Context, Filled, Numbered, Part, Place, Whole};
+use psycoxide_sql::statement::is_pipelinable;
 use psycoxide_sql::template::Piece;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -36,9 +37,20 @@ pub struct Labels {
     parsed: Arc<ParsedQuery>,
     /// The value of each parameter; `None` if all placeholders are bound.
     order: Option<Vec<usize>>,
+    /// The query had values.
+    templated: bool,
 }
 
 impl Labels {
+    /// Whether the statement may be sent while others are under way.
+    pub fn is_pipelinable(&self, statement: &BoundStatement) -> bool {
+        match &self.order {
+            Some(_) => is_pipelinable(statement.sql()),
+            None if self.templated => self.parsed.is_pipelinable(),
+            None => self.parsed.plain().pipelinable,
+        }
+    }
+
     /// The placeholder of the parameter with this number, counted from 1, as the program has written
     /// it, and which one of its like it is; `None` if the program has written the number itself.
     pub fn placeholder(&self, py: Python<'_>, number: usize) -> Option<String> {
@@ -85,21 +97,27 @@ pub fn numbered_query(
 }
 
 /// The query with its parameters apart from it. `binary`: whether values may be in binary formats.
+/// Without `args` it is sent as it is, if its reply is the same by both protocols, or if `anything`.
 pub fn bind_query<'py>(
     py: Python<'py>,
     query: &[u8],
     args: Option<&Bound<'py, PyAny>>,
     context: &AdaptContext<'_, 'py>,
     binary: bool,
+    anything: bool,
 ) -> PyResult<BoundQuery> {
-    let syntax = syntax(context);
-    let parsed = ParsedQuery::of_numbered(py, query, context.quoting.encoding(), syntax)?;
     let Some(args) = args else {
         // Not a template: it is sent as it is.
-        let labels = Labels { parsed: Arc::clone(&parsed), order: None };
+        let parsed = ParsedQuery::of(py, query, context.quoting.encoding())?;
+        if !anything && !parsed.plain().protocol_independent {
+            return Ok(BoundQuery::Merged);
+        }
+        let labels = Labels { parsed: Arc::clone(&parsed), order: None, templated: false };
         let statement = BoundStatement::new(parsed.shared_query(), Parameters::default());
         return Ok(BoundQuery::Statement(statement, labels));
     };
+    let syntax = syntax(context);
+    let parsed = ParsedQuery::of_numbered(py, query, context.quoting.encoding(), syntax)?;
     raise_fault(&parsed)?;
     let Some(numbered) = parsed.numbered() else { return Ok(BoundQuery::Merged) };
     check(numbered)?;
@@ -145,7 +163,7 @@ pub fn bind_query<'py>(
             }
         }
     };
-    Ok(BoundQuery::Statement(statement, Labels { parsed, order }))
+    Ok(BoundQuery::Statement(statement, Labels { parsed, order, templated: true }))
 }
 
 pub(super) fn syntax(context: &AdaptContext<'_, '_>) -> Syntax {
@@ -243,7 +261,7 @@ impl<'a, 'py> Values<'a, 'py> {
         dumper: &mut Dumper<'_, 'py>,
     ) -> PyResult<Option<Parameters>> {
         let Some((_, order)) = numbered.all_bound() else { return Ok(None) };
-        let mut parameters = Parameters::default();
+        let mut parameters = Parameters::with_capacity(order.len());
         for value in order {
             let object = self.get(*value, dumper)?;
             if add(&mut parameters, dumper, &object)?.is_some() {

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use psycoxide_sql::lex::Syntax;
 use psycoxide_sql::numbered::Numbered;
+use psycoxide_sql::statement::{is_pipelinable, is_protocol_independent};
 use psycoxide_sql::template::Template;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -27,6 +28,17 @@ pub struct ParsedQuery {
     names: Vec<Py<PyString>>,
     /// With numbers for its placeholders, once it was to be bound on the server.
     numbered: OnceLock<NumberedQuery>,
+    /// How it may be sent as it is, once it was to be.
+    plain: OnceLock<PlainQuery>,
+}
+
+/// How a query may be sent as it is.
+#[derive(Clone, Copy)]
+pub struct PlainQuery {
+    /// Its reply is the same by both protocols.
+    pub protocol_independent: bool,
+    /// It may be sent while other statements are under way.
+    pub pipelinable: bool,
 }
 
 /// The numbered form of a query.
@@ -34,6 +46,8 @@ struct NumberedQuery {
     form: Numbered,
     /// Its text, if all placeholders are bound.
     bound_text: Option<Arc<[u8]>>,
+    /// Whether that may be sent while other statements are under way.
+    pipelinable: bool,
 }
 
 impl ParsedQuery {
@@ -83,7 +97,14 @@ impl ParsedQuery {
             .map(|range| encoding.decode(py, query.get(range.clone()).unwrap_or_default()))
             .map(|name| name.map(Bound::unbind))
             .collect::<PyResult<_>>()?;
-        Ok(Self { template, query: query.into(), encoding, names, numbered: OnceLock::new() })
+        Ok(Self {
+            template,
+            query: query.into(),
+            encoding,
+            names,
+            numbered: OnceLock::new(),
+            plain: OnceLock::new(),
+        })
     }
 
     /// The whole query.
@@ -96,6 +117,14 @@ impl ParsedQuery {
         Arc::clone(&self.query)
     }
 
+    /// How it may be sent as it is.
+    pub fn plain(&self) -> PlainQuery {
+        *self.plain.get_or_init(|| PlainQuery {
+            protocol_independent: is_protocol_independent(&self.query),
+            pipelinable: is_pipelinable(&self.query),
+        })
+    }
+
     /// Its numbered form, if it was [made](ParsedQuery::of_numbered).
     pub fn numbered(&self) -> Option<&Numbered> {
         self.numbered.get().map(|numbered| &numbered.form)
@@ -104,6 +133,11 @@ impl ParsedQuery {
     /// The text of its numbered form, if all placeholders are bound.
     pub fn bound_text(&self) -> Option<Arc<[u8]>> {
         self.numbered.get()?.bound_text.clone()
+    }
+
+    /// Whether that text may be sent while other statements are under way.
+    pub fn is_pipelinable(&self) -> bool {
+        self.numbered.get().is_some_and(|numbered| numbered.pipelinable)
     }
 
     /// The name of the placeholder with this number.
@@ -115,8 +149,9 @@ impl ParsedQuery {
 impl NumberedQuery {
     fn of(parsed: &ParsedQuery, syntax: Syntax) -> Self {
         let form = Numbered::of(&parsed.template, syntax);
-        let bound_text = form.all_bound().map(|(text, _)| text.into());
-        Self { form, bound_text }
+        let bound_text: Option<Arc<[u8]>> = form.all_bound().map(|(text, _)| text.into());
+        let pipelinable = bound_text.as_ref().is_some_and(|text| is_pipelinable(text));
+        Self { form, bound_text, pipelinable }
     }
 }
 

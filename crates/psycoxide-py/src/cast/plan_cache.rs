@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use psycoxide_proto::{Columns, Formats};
+use psycoxide_sql::oid;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt};
 
@@ -93,7 +94,8 @@ pub struct ChosenFormats {
     formats: Option<Arc<Formats>>,
     /// A plan for the columns; without one they are chosen anew each time.
     plan: Option<CachedPlan>,
-    utc: bool,
+    /// Whether the session's time zone was UTC, if that matters.
+    utc: Option<bool>,
 }
 
 impl ChosenFormats {
@@ -108,6 +110,7 @@ impl ChosenFormats {
         utc: bool,
     ) -> PyResult<Self> {
         let (_, plan) = CachedPlan::resolve(registries, encoding, described)?;
+        let utc = described.iter().any(|column| has_zone(column.type_oid)).then_some(utc);
         Ok(Self { described: Arc::clone(described), formats, plan, utc })
     }
 
@@ -116,13 +119,26 @@ impl ChosenFormats {
         self.formats.clone()
     }
 
-    /// Whether the same formats would be chosen now.
-    pub fn is_current(&self, py: Python<'_>, encoding: &TextDecoder) -> PyResult<bool> {
+    /// Whether the same formats would be chosen now. `utc` says whether the session's time zone is
+    /// UTC.
+    pub fn is_current(
+        &self,
+        py: Python<'_>,
+        encoding: &TextDecoder,
+        utc: impl FnOnce() -> bool,
+    ) -> PyResult<bool> {
         match &self.plan {
-            Some(plan) => Ok(plan.plan(py, encoding)?.is_some()),
-            None => Ok(false),
+            Some(plan) if self.utc.is_none_or(|known| known == utc()) => {
+                Ok(plan.plan(py, encoding)?.is_some())
+            }
+            _ => Ok(false),
         }
     }
+}
+
+/// Whether values of a type depend on the session's time zone.
+fn has_zone(oid: u32) -> bool {
+    matches!(oid, oid::TIMESTAMPTZ | oid::TIMESTAMPTZ_ARRAY)
 }
 
 /// The formats of the statements that a connection has run last.
@@ -131,11 +147,8 @@ pub struct FormatCache(Vec<ChosenFormats>);
 
 impl FormatCache {
     /// Takes out the formats for these very columns.
-    pub fn take(&mut self, described: &Arc<Columns>, utc: bool) -> Option<ChosenFormats> {
-        let index = self
-            .0
-            .iter()
-            .position(|chosen| Arc::ptr_eq(&chosen.described, described) && chosen.utc == utc)?;
+    pub fn take(&mut self, described: &Arc<Columns>) -> Option<ChosenFormats> {
+        let index = self.0.iter().position(|chosen| Arc::ptr_eq(&chosen.described, described))?;
         Some(self.0.swap_remove(index))
     }
 

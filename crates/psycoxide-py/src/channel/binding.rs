@@ -1,7 +1,6 @@
 //! Queries whose parameters are bound on the server.
 
 use psycoxide_proto::{Engine, PrepareWhen, StatementSettings};
-use psycoxide_sql::statement::{is_pipelinable, is_protocol_independent};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -21,6 +20,24 @@ impl Channel {
         let connection = self.connection.bind(py).get();
         let Some(session) = connection.any_session() else { return false };
         !connection.state(py).replication && session.ask(Engine::takes_extended) == Some(true)
+    }
+
+    /// Whether values may be sent in binary formats: the server has those of PostgreSQL 10 and later.
+    fn sends_binary(&self, slf: &Bound<'_, Self>) -> PyResult<bool> {
+        let py = slf.py();
+        let session = self.connection.bind(py).get().open_session()?;
+        let version = session.ask(Engine::parameters_version);
+        let mut state = self.state.lock(py);
+        match state.sends_binary {
+            Some((known, binary)) if Some(known) == version => Ok(binary),
+            _ => {
+                let asked =
+                    session.ask(|engine| engine.parameter("integer_datetimes") == Some(b"on"));
+                let binary = asked.unwrap_or_default();
+                state.sends_binary = version.map(|version| (version, binary));
+                Ok(binary)
+            }
+        }
     }
 
     /// The run of a query that is bound on the server; `None` if it is better sent as text.
@@ -43,15 +60,9 @@ impl Channel {
         };
         let text = Cursor::query_text(cursor, query, connection)?;
         let context = Connection::adapt_context(connection);
-        let session = connection.get().open_session()?;
-        let binary = session.ask(|engine| engine.parameter("integer_datetimes") == Some(b"on"));
-        let binary = binary.unwrap_or_default();
-        let bound = match params {
-            None if form.prepare != Some(true) && !is_protocol_independent(&text) => {
-                return Ok(None);
-            }
-            params => adapt::bind_query(py, &text, params, &context, binary),
-        };
+        let binary = slf.get().sends_binary(slf)?;
+        let prepares = form.prepare == Some(true);
+        let bound = adapt::bind_query(py, &text, params, &context, binary, prepares);
         let bound = bound.inspect_err(|_| cursor.get().forget_query(py))?;
         let BoundQuery::Statement(statement, labels) = bound else { return Ok(None) };
         if memchr::memchr(0, statement.sql()).is_some() {
@@ -65,7 +76,7 @@ impl Channel {
             Some(false) => PrepareWhen::Never,
         };
         // What is described first takes two requests.
-        let pipelined = form.binary != Some(true) && is_pipelinable(statement.sql());
+        let pipelined = form.binary != Some(true) && labels.is_pipelinable(&statement);
         Ok(Some(Run::new(statement, labels, prepare, form.binary, pipelined)))
     }
 }

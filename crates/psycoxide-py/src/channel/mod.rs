@@ -55,6 +55,8 @@ struct State {
     timeout: Option<Duration>,
     /// Parameters are bound on the server.
     binds: bool,
+    /// Whether values may be sent in binary formats, for this version of the session's parameters.
+    sends_binary: Option<(u64, bool)>,
     /// Whose transaction is open: other tasks may not use the connection.
     owner: Option<Py<PyAny>>,
     /// The outermost block of a transaction, while it is entered.

@@ -203,15 +203,16 @@ impl Cursor {
     ) -> PyResult<Option<Arc<Formats>>> {
         let py = context.py();
         let connection = context.connection.get();
-        let utc = connection.is_in_utc(py);
+        let utc = || connection.is_in_utc(py);
         let (registries, encoding) = (self.registries(py)?, self.text_decoder(py)?);
         if !registries.is_global() {
-            return Ok(choose(described, CastPlan::formats(&registries, described, utc)?));
+            return Ok(choose(described, CastPlan::formats(&registries, described, utc())?));
         }
-        let cached = connection.state(py).formats.take(described, utc);
+        let cached = connection.state(py).formats.take(described);
         let chosen = match cached {
-            Some(chosen) if chosen.is_current(py, &encoding)? => chosen,
+            Some(chosen) if chosen.is_current(py, &encoding, utc)? => chosen,
             _ => {
+                let utc = utc();
                 let codes = CastPlan::formats(&registries, described, utc)?;
                 let formats = choose(described, codes);
                 ChosenFormats::new(&registries, encoding, described, formats, utc)?

@@ -57,7 +57,7 @@ pub struct Statement {
     sink: EagerSink,
     stage: Stage,
     /// What runs, if it is bound on the server.
-    run: Option<Run>,
+    run: Option<Box<Run>>,
     in_transaction: bool,
     /// Why the server's COPY was refused.
     refused: Option<String>,
@@ -88,7 +88,7 @@ impl Statement {
 
     /// The same for a statement that is bound on the server.
     pub fn bound(cursor: ForCursor, run: Run) -> Self {
-        Self { run: Some(run), ..Self::at(cursor, Stage::Unsent) }
+        Self { run: Some(Box::new(run)), ..Self::at(cursor, Stage::Unsent) }
     }
 
     fn at(cursor: ForCursor, stage: Stage) -> Self {
