@@ -660,12 +660,13 @@ fn a_statement_whose_values_cannot_be_bound_is_parsed_again() {
     session.server.errors.push(error);
     assert_eq!(session.failure(often("SELECT")), ("BES".into(), "XX000".into(), true));
     assert_eq!(session.messages(often("SELECT")), "CPBDES");
-    // Not if it has just been parsed, nor if its value is wrong.
+    // Not if it has just been parsed.
     session.server.errors.push(error);
     assert_eq!(session.failure(ask("SELECT", Never)), (UNNAMED.into(), "XX000".into(), false));
+    // A value without a type may be right for the type that its place has by now.
     session.server.errors.push(('B', "22P02", "Wunnamed portal parameter $1\0"));
-    assert_eq!(session.failure(often("SELECT")), ("BES".into(), "22P02".into(), false));
-    assert_eq!(session.messages(often("SELECT")), KNOWN);
+    assert_eq!(session.failure(often("SELECT")), ("BES".into(), "22P02".into(), true));
+    assert_eq!(session.messages(often("SELECT")), "CPBDES");
 }
 
 #[test]

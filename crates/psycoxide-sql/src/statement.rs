@@ -54,9 +54,28 @@ pub fn is_pipelinable(text: &[u8]) -> bool {
 /// portal execution strategy is in effect", says the server's source). A FETCH from a binary cursor
 /// does not qualify either. <https://www.postgresql.org/docs/current/sql-createrule.html>
 pub fn is_protocol_independent(text: &[u8]) -> bool {
-    let reads = begins_with(text, &READING)
-        || begins_with(text, &[b"with"]) && !WRITING.iter().any(|word| holds(text, word));
-    reads && is_single(text) && !SHOWING.iter().any(|name| holds(text, name))
+    is_reading(text) && is_single(text) && !SHOWING.iter().any(|name| holds(text, name))
+}
+
+/// Whether a text may hold a constant that means the time at which the server reads it: `'now'`,
+/// `'today'`, `'tomorrow'` or `'yesterday'`. It may err on the side of yes.
+/// <https://www.postgresql.org/docs/current/datatype-datetime.html#DATATYPE-DATETIME-SPECIAL-VALUES>
+pub fn reads_clock(text: &[u8]) -> bool {
+    const WORDS: [&[u8]; 4] = [b"now", b"today", b"tomorrow", b"yesterday"];
+    memchr::memchr_iter(b'\'', text).any(|quote| {
+        let behind = text.get(quote + 1..).unwrap_or_default().trim_ascii_start();
+        let before = text.get(..quote).unwrap_or_default().trim_ascii_end();
+        WORDS.iter().any(|word| {
+            let ends = before.len().checked_sub(word.len()).and_then(|start| before.get(start..));
+            begins_with(behind, &[word]) || ends.is_some_and(|end| end.eq_ignore_ascii_case(word))
+        })
+    })
+}
+
+/// Whether a text begins as a statement that writes nothing, but through functions that it calls.
+pub fn is_reading(text: &[u8]) -> bool {
+    begins_with(text, &READING)
+        || begins_with(text, &[b"with"]) && !WRITING.iter().any(|word| holds(text, word))
 }
 
 /// Why a text cannot be sent together with others.
@@ -123,6 +142,18 @@ fn holds(text: &[u8], word: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn constants_may_mean_the_time_at_which_they_are_read() {
+        for text in
+            ["select 'now'", "select ' Today '::date", "x = 'TOMORROW 10:00'", "E'yesterday'"]
+        {
+            assert!(reads_clock(text.as_bytes()), "{text}");
+        }
+        for text in ["select now()", "select 'a'", "", "'", "select 'nowhere' || x", "now"] {
+            assert!(!reads_clock(text.as_bytes()), "{text}");
+        }
+    }
 
     #[test]
     fn a_single_statement_has_no_sign_of_another() {

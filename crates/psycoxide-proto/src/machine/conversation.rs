@@ -21,7 +21,7 @@ use crate::machine::pipeline::Queue;
 use crate::machine::request::{BoundRequest, Offering, Request, RequestKind};
 use crate::machine::session::SessionState;
 use crate::machine::startup::Startup;
-use crate::machine::statements::{Described, NameUse, changes_names_of_tables};
+use crate::machine::statements::{Described, NameUse, changes_constants, changes_names_of_tables};
 use crate::machine::transitions::{Action, Message, Phase, Rule};
 use crate::result::ResultKind;
 use crate::result::rows::Rows;
@@ -261,7 +261,11 @@ impl Conversation {
             Action::Notification => self.session.add_notification(Notification::parse(body)?),
             Action::Parameter => {
                 let (name, value) = parameter_status(body)?;
+                let known = self.session.parameters.version();
                 self.session.parameters.set(name, value)?;
+                if self.session.parameters.version() != known && changes_constants(name) {
+                    self.session.statements.outdate();
+                }
             }
             Action::Key => self.session.key = Some(CancelKey::parse(body)?),
             Action::Negotiate => {
@@ -594,7 +598,7 @@ impl Conversation {
             RequestKind::Query(sql) | RequestKind::Statement(sql)
                 if self.session.statements.is_used() && changes_names_of_tables(sql) =>
             {
-                self.session.statements.outdate();
+                self.session.statements.note_renaming();
             }
             _ => {}
         }
@@ -615,6 +619,9 @@ impl Conversation {
             return Err(Error::Misuse("not a statement with parameters"));
         };
         let BoundRequest { bound, prepare, plan, closes, synced, .. } = &mut **bound;
+        if self.session.statements.is_used() && changes_names_of_tables(bound.sql()) {
+            self.session.statements.note_renaming();
+        }
         *plan = self.session.statements.plan(&bound.key, *prepare, may_ask, in_transaction);
         // The end of a transaction closes the portal, too.
         *closes = in_transaction || !*synced;

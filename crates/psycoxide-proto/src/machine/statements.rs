@@ -162,6 +162,8 @@ pub(crate) struct Statements {
     names: Names,
     /// The transaction that is open may have changed results.
     changed: bool,
+    /// It may have changed, for itself, which tables are meant.
+    renamed: bool,
 }
 
 impl Statements {
@@ -379,24 +381,36 @@ impl Statements {
             }
             _ => {}
         }
-        // An error that a function raised has a context.
-        let own = report.field(b'W').is_none();
+        if !unbound {
+            // A function may raise anything.
+            return false;
+        }
         match report.sqlstate() {
             // internal_error: "cache lookup failed for type", as somebody has dropped the type that a
             // parameter has in the prepared statement.
-            Some("XX000") if unbound => {
+            Some("XX000") => {
                 self.note_changed(key);
                 true
             }
             // invalid_sql_statement_name: somebody has deallocated it.
-            Some("26000") if own => {
+            Some("26000") => {
                 if self.entries.get(key).is_some_and(Entry::has_name) {
                     self.forget_name(key);
                 }
                 true
             }
             // "cached plan must not change result type"
-            Some("0A000") if own && report.field(b'R') == Some(b"RevalidateCachedQuery") => {
+            Some("0A000") if report.field(b'R') == Some(b"RevalidateCachedQuery") => {
+                self.note_changed(key);
+                true
+            }
+            // data_exception, undefined_object: a parameter whose type the server has chosen may have
+            // another one by now.
+            Some(code)
+                if used == NameUse::Has
+                    && (code.starts_with("22") || code == "42704")
+                    && key.types.contains(&0) =>
+            {
                 self.note_changed(key);
                 true
             }
@@ -451,6 +465,16 @@ impl Statements {
     #[inline]
     pub(crate) fn note_idle(&mut self) {
         self.changed = false;
+        if std::mem::take(&mut self.renamed) {
+            self.outdate();
+        }
+    }
+
+    /// A command that is sent changes which tables the names in statements mean, perhaps only up to the
+    /// end of the transaction.
+    pub(crate) fn note_renaming(&mut self) {
+        self.renamed = true;
+        self.outdate();
     }
 
     /// Results may have changed: statements are parsed anew when they are used next.
@@ -525,8 +549,24 @@ fn name(key: &Key) -> Name {
     name.into_bytes().into()
 }
 
+/// Settings that decide what constants in the text of a statement mean, which are read when it is
+/// parsed.
+const READING: [&str; 5] =
+    ["TimeZone", "DateStyle", "IntervalStyle", "standard_conforming_strings", "client_encoding"];
+
+/// Whether constants in the text of a statement mean something else when this setting changes.
+pub(crate) fn changes_constants(parameter: &[u8]) -> bool {
+    READING.iter().any(|name| name.as_bytes() == parameter)
+}
+
 /// Whether a command changes which tables the names in statements mean. It may err on the side of yes.
 pub(crate) fn changes_names_of_tables(sql: &[u8]) -> bool {
+    if [&b"set_config"[..], b"SET_CONFIG"]
+        .iter()
+        .any(|word| memchr::memmem::find(sql, word).is_some())
+    {
+        return true;
+    }
     let begins =
         |word: &[u8]| sql.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     (begins(b"set") || begins(b"reset"))
@@ -651,24 +691,58 @@ mod tests {
         for report in [&gone, &changed] {
             let mut statements = lasting(2);
             run(&mut statements, "a");
-            assert!(statements.note_failed(&key("a"), NameUse::Has, false, report));
+            // A function has raised it.
+            assert!(!statements.note_failed(&key("a"), NameUse::Has, false, report));
+            assert!(statements.note_failed(&key("a"), NameUse::Has, true, report));
             assert_eq!(plan(&mut statements, "a").name_use(), NameUse::Gets);
             // A second run that was under way. The new name stays.
-            assert!(statements.note_failed(&key("a"), NameUse::Has, false, report));
+            assert!(statements.note_failed(&key("a"), NameUse::Has, true, report));
             statements.note_parsed(&key("a"));
             assert_eq!(plan(&mut statements, "a").name_use(), NameUse::Has);
             // One that had to make room meanwhile.
-            assert!(statements.note_failed(&key("b"), NameUse::Has, false, report));
-            assert!(!statements.note_failed(&key("b"), NameUse::None, false, report));
+            assert!(statements.note_failed(&key("b"), NameUse::Has, true, report));
+            assert!(!statements.note_failed(&key("b"), NameUse::None, true, report));
             assert_eq!(statements.named(), 1);
         }
     }
 
     #[test]
+    fn a_value_may_not_fit_because_its_place_has_changed() {
+        let invalid = report("C22P02\0");
+        let untyped = Key { types: vec![0], ..key("a") };
+        let mut statements = lasting(2);
+        for (key, again) in [(&key("a"), false), (&untyped, true)] {
+            statements.plan(key, PrepareWhen::Often, true, false);
+            assert!(!statements.note_failed(key, NameUse::Gets, true, &invalid));
+            statements.plan(key, PrepareWhen::Often, true, false);
+            statements.note_parsed(key);
+            assert!(!statements.note_failed(key, NameUse::Has, false, &invalid));
+            assert_eq!(statements.note_failed(key, NameUse::Has, true, &invalid), again);
+        }
+    }
+
+    #[test]
+    fn what_a_transaction_has_renamed_is_over_with_it() {
+        let mut statements = lasting(2);
+        run(&mut statements, "a");
+        statements.note_renaming();
+        assert_eq!(run(&mut statements, "a").name_use(), NameUse::Gets);
+        assert_eq!(run(&mut statements, "a").name_use(), NameUse::Has);
+        statements.note_idle();
+        assert_eq!(run(&mut statements, "a").name_use(), NameUse::Gets);
+        statements.note_idle();
+        assert_eq!(run(&mut statements, "a").name_use(), NameUse::Has);
+    }
+
+    #[test]
     fn commands_that_change_which_tables_names_mean() {
-        for sql in
-            ["set search_path to x", "SET LOCAL SCHEMA 'x'", "RESET ALL", "reset search_path"]
-        {
+        for sql in [
+            "set search_path to x",
+            "SET LOCAL SCHEMA 'x'",
+            "RESET ALL",
+            "reset search_path",
+            "select set_config('search_path', $1, true)",
+        ] {
             assert!(changes_names_of_tables(sql.as_bytes()), "{sql}");
         }
         for sql in ["", "se", "set timezone to x", "select 'search_path'", "reset timezone"] {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use psycoxide_proto::{BoundStatement, Parameters};
 use psycoxide_sql::lex::Syntax;
-use psycoxide_sql::numbered::{Context, Filled, Numbered, Part, Place, Whole};
+use psycoxide_sql::numbered::{Context, Filled, Kind, Numbered, Part, Place};
 use psycoxide_sql::statement::is_pipelinable;
 use psycoxide_sql::template::Piece;
 use pyo3::exceptions::PyTypeError;
@@ -49,6 +49,12 @@ impl Labels {
             None if self.templated => self.parsed.is_pipelinable(),
             None => self.parsed.plain().pipelinable,
         }
+    }
+
+    /// Whether the text has constants that mean the time at which they are read, like `'now'`. They must
+    /// be read anew each time.
+    pub fn reads_clock(&self) -> bool {
+        self.parsed.plain().reads_clock
     }
 
     /// The placeholder of the parameter with this number, counted from 1, as the program has written
@@ -97,7 +103,8 @@ pub fn numbered_query(
 }
 
 /// The query with its parameters apart from it. `binary`: whether values may be in binary formats.
-/// Without `args` it is sent as it is, if its reply is the same by both protocols, or if `anything`.
+/// Without `args` it is sent as it is, if its reply is the same by both protocols, or if it is one
+/// statement with rows and `anything` goes.
 pub fn bind_query<'py>(
     py: Python<'py>,
     query: &[u8],
@@ -109,7 +116,8 @@ pub fn bind_query<'py>(
     let Some(args) = args else {
         // Not a template: it is sent as it is.
         let parsed = ParsedQuery::of(py, query, context.quoting.encoding())?;
-        if !anything && !parsed.plain().protocol_independent {
+        let takes_name = || Numbered::of_native(query, syntax(context)).kind() == Kind::Bindable;
+        if !(parsed.plain().protocol_independent || anything && takes_name()) {
             return Ok(BoundQuery::Merged);
         }
         let labels = Labels { parsed: Arc::clone(&parsed), order: None, templated: false };
@@ -121,8 +129,8 @@ pub fn bind_query<'py>(
     raise_fault(&parsed)?;
     let Some(numbered) = parsed.numbered() else { return Ok(BoundQuery::Merged) };
     check(numbered)?;
-    if let Some(whole) = numbered.whole() {
-        refuse_inside(whole, context.quoting.conventions())?;
+    refuse_inside(numbered, context.quoting.conventions())?;
+    if numbered.whole().is_some() {
         return Ok(BoundQuery::Merged);
     }
     if numbered.places().is_empty() {
@@ -154,7 +162,9 @@ pub fn bind_query<'py>(
                     },
                 });
                 let numbered = Numbered::of_parts(parts, syntax);
-                if numbered.whole().is_some() || numbered.fault().is_some() {
+                check(&numbered)?;
+                refuse_inside(&numbered, context.quoting.conventions())?;
+                if numbered.whole().is_some() {
                     return Ok(BoundQuery::Merged);
                 }
                 let (statement, order) =
@@ -178,24 +188,43 @@ pub(super) fn check(numbered: &Numbered) -> PyResult<()> {
     }
 }
 
+/// Refuses the query if a placeholder stands inside of a constant, a quoted name or a comment, for an
+/// API that does not merge values there.
+///
+/// # Errors
+/// `ProgrammingError`, which says what to do.
+pub fn refuse_merging_inside(
+    py: Python<'_>,
+    query: &[u8],
+    context: &AdaptContext<'_, '_>,
+) -> PyResult<()> {
+    let syntax = syntax(context);
+    let parsed = ParsedQuery::of_numbered(py, query, context.quoting.encoding(), syntax)?;
+    let numbered = parsed.numbered();
+    numbered.map_or(Ok(()), |numbered| refuse_inside(numbered, context.quoting.conventions()))
+}
+
 /// Refuses placeholders inside of constants, quoted names and comments, unless psycopg2's rules hold,
-/// which merge values there.
-pub(super) fn refuse_inside(whole: Whole, conventions: Conventions) -> PyResult<()> {
-    let Whole::Place(context) = whole else { return Ok(()) };
-    let (inside, advice) = match context {
-        Context::InString | Context::InDollarString => {
-            ("a string constant", "take it out of the quotes, and put the string together with ||")
-        }
-        Context::InQuotedName => ("a quoted name", "use sql.Identifier"),
-        Context::InComment => ("a comment", "write %% for a percent sign"),
-        _ => return Ok(()),
-    };
-    match conventions {
-        Conventions::Psycopg2 => Ok(()),
-        Conventions::Own => Err(error::programming(format!(
-            "a placeholder stands inside {inside}, where no value can be bound: {advice}"
-        ))),
+/// which merge values there: a value could end the constant.
+pub(super) fn refuse_inside(numbered: &Numbered, conventions: Conventions) -> PyResult<()> {
+    if conventions == Conventions::Psycopg2 {
+        return Ok(());
     }
+    for place in numbered.places() {
+        let (inside, advice) = match place.context {
+            Context::InString | Context::InDollarString => (
+                "a string constant",
+                "take it out of the quotes, and put the string together with ||",
+            ),
+            Context::InQuotedName => ("a quoted name", "use sql.Identifier"),
+            Context::InComment => ("a comment", "write %% for a percent sign"),
+            _ => continue,
+        };
+        return Err(error::programming(format!(
+            "a placeholder stands inside {inside}, where no value can be bound: {advice}"
+        )));
+    }
+    Ok(())
 }
 
 /// The values of a query.

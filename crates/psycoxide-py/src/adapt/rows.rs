@@ -43,9 +43,7 @@ impl RepeatedQuery {
             _ => return Ok(None),
         };
         check(numbered)?;
-        if let Some(whole) = numbered.whole() {
-            refuse_inside(whole, context.quoting.conventions())?;
-        }
+        refuse_inside(numbered, context.quoting.conventions())?;
         let Some(text) = parsed.bound_text().filter(|_| !numbered.places().is_empty()) else {
             return Ok(None);
         };
@@ -153,7 +151,7 @@ impl<'a, 'b, 'py> RowBinder<'a, 'b, 'py> {
         } else {
             dumper.forget();
             let query = self.parsed.query();
-            match bind_query(args.py(), query, Some(args), self.context, self.binary)? {
+            match bind_query(args.py(), query, Some(args), self.context, self.binary, false)? {
                 BoundQuery::Statement(statement, _) => {
                     if memchr::memchr(0, statement.sql()).is_some() {
                         return Ok(false);

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use psycoxide_sql::lex::Syntax;
 use psycoxide_sql::numbered::Numbered;
-use psycoxide_sql::statement::{is_pipelinable, is_protocol_independent};
+use psycoxide_sql::statement::{is_pipelinable, is_protocol_independent, reads_clock};
 use psycoxide_sql::template::Template;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -39,6 +39,8 @@ pub struct PlainQuery {
     pub protocol_independent: bool,
     /// It may be sent while other statements are under way.
     pub pipelinable: bool,
+    /// It may have a constant that means the time at which it is read, like `'now'`.
+    pub reads_clock: bool,
 }
 
 /// The numbered form of a query.
@@ -122,6 +124,7 @@ impl ParsedQuery {
         *self.plain.get_or_init(|| PlainQuery {
             protocol_independent: is_protocol_independent(&self.query),
             pipelinable: is_pipelinable(&self.query),
+            reads_clock: reads_clock(&self.query),
         })
     }
 

@@ -122,6 +122,33 @@ impl BinaryFormat {
         })
     }
 
+    /// The binary format of a type, for the objects that its values become if the program has
+    /// registered nothing.
+    pub fn usual(py: Python<'_>, oid: Oid) -> Option<Self> {
+        let decoder = |oid| {
+            Some(match oid {
+                oid::INT2 | oid::INT4 | oid::INT8 | oid::OID | oid::OID8 => Decoder::Integer,
+                oid::FLOAT4 | oid::FLOAT8 => Decoder::Float,
+                oid::BOOL => Decoder::Boolean,
+                oid::DATE => Decoder::Date,
+                oid::TIME | oid::TIMETZ => Decoder::Time,
+                oid::TIMESTAMP => Decoder::Timestamp,
+                oid::TIMESTAMPTZ => Decoder::TimestampTz,
+                oid::INTERVAL => Decoder::Interval,
+                oid::UUID => Decoder::Uuid,
+                oid::BYTEA => Decoder::ByteaAsBytes,
+                oid::JSON | oid::JSONB => Decoder::Json,
+                _ if oid::is_text_in_binary(oid) => Decoder::Text,
+                _ => return None,
+            })
+        };
+        let decoder = match oid::element_of(oid) {
+            Some(element) => Decoder::Array(Box::new(decoder(element)?)),
+            None => decoder(oid)?,
+        };
+        Self::of(py, oid, &decoder)
+    }
+
     /// Whether results are to be requested in this format, in a session whose time zone is UTC or
     /// not.
     pub fn is_preferred(&self, utc: bool) -> bool {

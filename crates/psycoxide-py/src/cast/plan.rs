@@ -65,8 +65,13 @@ impl CastPlan {
                     decoder.import(py)?;
                     note(oid, caster);
                     let binary = column.format == BINARY;
-                    let format =
-                        binary.then(|| BinaryFormat::of(py, column.type_oid, &decoder)).flatten();
+                    // A caster that was registered after binary was asked for gets text or nothing.
+                    let format = || {
+                        let usual = || BinaryFormat::usual(py, column.type_oid);
+                        let found = BinaryFormat::of(py, column.type_oid, &decoder);
+                        if registries.is_own() { found.or_else(usual) } else { found }
+                    };
+                    let format = if binary { format() } else { None };
                     format.map_or(decoder, |format| Decoder::BinaryFormat(Box::new(format)))
                 }
             };

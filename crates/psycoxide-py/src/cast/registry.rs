@@ -41,6 +41,11 @@ impl<'py> Registries<'py> {
         self.py
     }
 
+    /// Whether the rules of `psycoxide.aio` and `psycoxide.sync` hold.
+    pub fn is_own(&self) -> bool {
+        self.conventions == Conventions::Own
+    }
+
     /// Whether only the global registry counts.
     pub fn is_global(&self) -> bool {
         self.own.iter().all(Option::is_none)

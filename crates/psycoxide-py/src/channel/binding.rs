@@ -71,6 +71,7 @@ impl Channel {
         connection.get().refuse_tpc_prepared(py, "execute")?;
         cursor.get().note_query(py, statement.sql());
         let prepare = match form.prepare {
+            _ if labels.reads_clock() => PrepareWhen::Never,
             None => PrepareWhen::Often,
             Some(true) => PrepareWhen::Now,
             Some(false) => PrepareWhen::Never,

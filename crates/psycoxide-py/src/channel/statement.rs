@@ -10,6 +10,8 @@ use pyo3::types::{PyBytes, PySequence, PyString};
 
 use super::rows::{Rows, Want};
 use super::{Channel, seconds};
+use crate::adapt;
+use crate::connection::Connection;
 use crate::cursor::{Cursor, ForCursor, Many, Run, Statement};
 use crate::driver::awaited::CallOptions;
 use crate::driver::{Making, Next, Operation, OperationContext, Reply, RowSink};
@@ -130,6 +132,11 @@ impl Channel {
         params: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Vec<u8>> {
         let py = slf.py();
+        if slf.get().binds(slf) && params.is_some() && !is_template(query) {
+            let connection = Self::connection(slf);
+            let text = Cursor::query_text(cursor, query, connection)?;
+            adapt::refuse_merging_inside(py, &text, &Connection::adapt_context(connection))?;
+        }
         let sql = match is_template(query) {
             false => Cursor::merge_to_run(cursor, query, params)?,
             true => {

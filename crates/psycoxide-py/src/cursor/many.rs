@@ -490,7 +490,7 @@ impl Many {
             let adapting = Connection::adapt_context(cursor.get().connection(py)?);
             let binary = takes_binary(context);
             if let Ok(BoundQuery::Statement(statement, labels)) =
-                adapt::bind_query(py, &self.text, Some(&item), &adapting, binary)
+                adapt::bind_query(py, &self.text, Some(&item), &adapting, binary, false)
             {
                 cursor.get().note_query(py, statement.sql());
                 Run::new(statement, labels, PrepareWhen::Never, None, true).advise(py, report);

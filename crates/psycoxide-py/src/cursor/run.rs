@@ -6,6 +6,7 @@ use psycoxide_proto::{
     BoundStatement, Columns, Engine, Formats, Outcome, Parameters, PrepareWhen, Report, Request,
     TransactionStatus,
 };
+use psycoxide_sql::statement::is_reading;
 use pyo3::prelude::*;
 
 use super::Cursor;
@@ -146,6 +147,11 @@ impl Run {
             return None;
         }
         self.attempts = self.attempts.checked_sub(1)?;
+        // What was sent behind it runs before it now: that must make no difference.
+        let followed = context.session.ask(Engine::requests_in_flight)? > 0;
+        if followed && !is_reading(self.statement.sql()) {
+            return None;
+        }
         match context.session.ask(Engine::transaction_status)? {
             TransactionStatus::Idle => Some(Again::Send),
             _ if outcome.begun => {
