@@ -20,6 +20,7 @@ pytest_plugins = [
     "fixtures.processes",
     "fixtures.environments",
     "fixtures.relay",
+    "fixtures.pooler",
     "fixtures.ports",
     "fixtures.isolated",
     "fixtures.browser",

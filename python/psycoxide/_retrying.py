@@ -16,7 +16,10 @@ from psycoxide._exceptions import (
 SERIALIZATION_FAILURE = "40001"
 DEADLOCK_DETECTED = "40P01"
 IN_FAILED_SQL_TRANSACTION = "25P02"
-INVALID_SQL_STATEMENT_NAME = "26000"
+# invalid_sql_statement_name, duplicate_prepared_statement
+STATEMENT_NAMES = ("26000", "42P05")
+# How the names begin that statements get by themselves.
+OWN_NAME = '"_px_'
 FEATURE_NOT_SUPPORTED = "0A000"
 
 
@@ -50,8 +53,11 @@ def is_reason(error: BaseException) -> bool | None:
     if code == FEATURE_NOT_SUPPORTED:
         # "cached plan must not change result type": somebody has changed a table.
         return error.diag.source_function == "RevalidateCachedQuery"  # type: ignore[attr-defined, no-any-return]
-    # A prepared statement that somebody has deallocated is prepared again.
-    return code in (SERIALIZATION_FAILURE, DEADLOCK_DETECTED, INVALID_SQL_STATEMENT_NAME)
+    if code in STATEMENT_NAMES:
+        # A statement that is prepared by itself, and that somebody has deallocated, or left behind
+        # on the server that a pooler has chosen.
+        return OWN_NAME in str(error)
+    return code in (SERIALIZATION_FAILURE, DEADLOCK_DETECTED)
 
 
 def is_loss(raised: BaseException) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from fixtures.messages import error, message, ready
-from fixtures.relay import Conversation, MessageRelay, pass_on
+from fixtures.relay import Conversation, MessageRelay, keep_until_sync, pass_on
 from fixtures.scripted_server import Ended
 from fixtures.server import ServerUnderTest
 
@@ -21,17 +21,6 @@ from psycoxide import errors
 
 REFUSED = error(S="ERROR", C="0A000", M="extended query protocol is not supported")
 EXTENDED = b"PBDECSH"
-
-
-def keep_until_sync(conversation: Conversation, kind: bytes, body: bytes) -> None:
-    """PgCat 1.3.0: a simple query overtakes what waits for a Sync."""
-    if kind in b"PBDEC":
-        conversation.kept += message(kind, body)
-        return
-    if kind == b"S":
-        conversation.to_server(conversation.kept)
-        conversation.kept = b""
-    pass_on(conversation, kind, body)
 
 
 def refuse_each(conversation: Conversation, kind: bytes, body: bytes) -> None:

@@ -602,7 +602,7 @@ fn only_peers_that_report_what_postgresql_reports_are_asked() {
         for _ in 0..10 {
             assert_eq!(session.messages(now("SELECT")), UNNAMED);
         }
-        assert_eq!((session.named(), session.engine.statement_names_last()), (0, None));
+        assert_eq!((session.named(), session.engine.statement_names_last()), (0, Some(false)));
     }
 }
 
@@ -631,6 +631,24 @@ fn a_name_that_exists_is_the_same_statement() {
     assert_eq!(session.failure(often("SELECT")), ("BDES".into(), "26000".into(), true));
     assert_eq!(session.messages(often("SELECT")), UNNAMED);
     assert_eq!(session.messages(often("SELECT")), KNOWN);
+}
+
+/// There may be a pooler that has announced the process of a server, and has gone on to another one.
+#[test]
+fn names_that_are_gone_again_and_again_are_given_up() {
+    let mut session = Session::proven(Some(0), 10);
+    session.ask(often("a"));
+    session.ask(often("b"));
+    session.ask(often("c"));
+    session.server.named.clear();
+    assert_eq!(session.failure(often("a")), ("BES".into(), "26000".into(), true));
+    assert_eq!(session.engine.statement_names_last(), Some(true));
+    assert_eq!(session.failure(often("b")), ("BES".into(), "26000".into(), true));
+    assert_eq!((session.named(), session.engine.statement_names_last()), (0, None));
+    assert_eq!(session.messages(often("b")), "PBECPBDES");
+    assert_eq!(session.engine.statement_names_last(), Some(true));
+    assert_eq!(session.messages(often("b")), UNNAMED);
+    assert_eq!(session.messages(often("b")), KNOWN);
 }
 
 #[test]

@@ -117,16 +117,16 @@ impl Engine {
         self.talk.session.pipelines()
     }
 
-    /// Whether the peer takes requests by the extended query protocol, as far as its reports and its
-    /// answers tell.
-    pub fn takes_extended(&self) -> bool {
-        self.talk.session.takes_extended()
+    /// Whether the parameters of statements can be bound by the peer ([`Request::bound`]), as far as its
+    /// reports and its answers tell.
+    pub fn binds(&self) -> bool {
+        self.talk.session.binds(self.server_version())
     }
 
     /// Whether the names of statements last on this connection ([`Request::bound`]); `None` as long as
     /// nothing is known. Behind a pooler that gives each transaction another server they do not.
     pub fn statement_names_last(&self) -> Option<bool> {
-        self.talk.session.statements.names_last()
+        self.talk.session.names_last()
     }
 
     /// How many statements have a name on the server, or are getting one.

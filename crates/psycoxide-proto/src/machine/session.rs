@@ -127,9 +127,26 @@ impl SessionState {
         self.extended == Some(true) && self.peer == Some(PeerKind::PostgreSql14)
     }
 
-    /// Whether the peer takes requests by the extended query protocol, as far as is known.
-    pub(crate) fn takes_extended(&self) -> bool {
-        self.extended.unwrap_or(self.peer >= Some(PeerKind::PostgreSql))
+    /// Whether the names of statements last; `None` as long as nothing is known. Who cannot be asked
+    /// gets none.
+    pub(crate) fn names_last(&self) -> Option<bool> {
+        let is_able = self.extended != Some(false)
+            && self.key.is_some()
+            && self.peer.is_none_or(|peer| peer == PeerKind::PostgreSql14);
+        if is_able { self.statements.names_last() } else { Some(false) }
+    }
+
+    /// Whether parameters can be bound by this peer: it reports what PostgreSQL does, has refused
+    /// nothing so far, and is not the pooler Odyssey. That reports a newer server's version, and not all
+    /// that such a server does. In transaction mode it prepares statements without a name under names of
+    /// its own, which fail once a table has changed.
+    pub(crate) fn binds(&self, server_version: u32) -> bool {
+        let is_postgresql = match self.peer {
+            Some(PeerKind::PostgreSql14) => true,
+            Some(PeerKind::PostgreSql) => server_version < 140_000,
+            Some(PeerKind::Unknown) | None => false,
+        };
+        is_postgresql && self.extended != Some(false)
     }
 
     /// Judges the peer by its reports up to the first ReadyForQuery. A pooler may relay more of

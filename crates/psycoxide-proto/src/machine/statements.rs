@@ -19,6 +19,9 @@ use crate::result::columns::Columns;
 /// How many statements without a name are counted at a time.
 const COUNTED: usize = 256;
 
+/// So many names that are gone make the session ask again whether names last.
+const SUSPICIOUS: u32 = 2;
+
 /// The bytes of a statement's digest that its name shows.
 const NAME_BYTES: usize = 16;
 
@@ -160,6 +163,8 @@ pub(crate) struct Statements {
     closing: Vec<Name>,
     clock: u64,
     names: Names,
+    /// How often a name was gone since it is known whether names last.
+    lost: u32,
     /// The transaction that is open may have changed results.
     changed: bool,
     /// It may have changed, for itself, which tables are meant.
@@ -392,10 +397,11 @@ impl Statements {
                 self.note_changed(key);
                 true
             }
-            // invalid_sql_statement_name: somebody has deallocated it.
+            // invalid_sql_statement_name: somebody has deallocated it, or another server has answered.
             Some("26000") => {
                 if self.entries.get(key).is_some_and(Entry::has_name) {
                     self.forget_name(key);
+                    self.note_lost();
                 }
                 true
             }
@@ -418,6 +424,28 @@ impl Statements {
         }
     }
 
+    /// A name was gone. If that comes again, all are given up, and whether any lasts is asked anew: there
+    /// are poolers that announce the process of a server, and go on to another server later.
+    fn note_lost(&mut self) {
+        self.lost += 1;
+        if self.lost >= SUSPICIOUS && self.names == Names::Last {
+            (self.names, self.lost) = (Names::Unknown, 0);
+            let names = self.entries.values().filter(|entry| entry.has_name());
+            let names: Vec<Name> = names.map(|entry| Arc::clone(&entry.name)).collect();
+            self.forget_names();
+            self.closing.extend(names);
+        }
+    }
+
+    /// Forgets all names but those that are still being given.
+    fn forget_names(&mut self) {
+        let named = self.entries.iter().filter(|(_, entry)| entry.has_name());
+        let named: Vec<Key> = named.map(|(key, _)| key.clone()).collect();
+        for key in named {
+            self.forget_name(&key);
+        }
+    }
+
     /// A statement has to be parsed again before it can run.
     fn note_changed(&mut self, key: &Key) {
         if let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.has_name()) {
@@ -437,11 +465,7 @@ impl Statements {
         match tag {
             b"DISCARD ALL" | b"DEALLOCATE ALL" => {
                 // Those that are still getting their names were sent behind the command.
-                let named = self.entries.iter().filter(|(_, entry)| entry.has_name());
-                let named: Vec<Key> = named.map(|(key, _)| key.clone()).collect();
-                for key in named {
-                    self.forget_name(&key);
-                }
+                self.forget_names();
                 self.closing.clear();
             }
             b"ROLLBACK" if self.changed => self.outdate(),

@@ -19,7 +19,7 @@ impl Channel {
         }
         let connection = self.connection.bind(py).get();
         let Some(session) = connection.any_session() else { return false };
-        !connection.state(py).replication && session.ask(Engine::takes_extended) == Some(true)
+        !connection.state(py).replication && session.ask(Engine::binds) == Some(true)
     }
 
     /// Whether values may be sent in binary formats: the server has those of PostgreSQL 10 and later.

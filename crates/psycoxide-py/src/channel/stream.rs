@@ -130,7 +130,7 @@ impl Streaming {
         Cursor::take_portion(self.arrived.cursor.bind(py), columns, rows)
     }
 
-    /// What follows if the name that the statement had is to blame for an error.
+    /// What follows if the way in which the query was sent is to blame for an error.
     fn again(
         &mut self,
         context: OperationContext<'_, '_>,

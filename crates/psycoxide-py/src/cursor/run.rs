@@ -15,7 +15,7 @@ use crate::cast::{CastPlan, ChosenFormats};
 use crate::driver::OperationContext;
 
 /// How often a statement is sent again because of the name that it had: the server may have forgotten
-/// the name, and its result may have changed.
+/// the name, and its result may have changed. The last time it has no name.
 const ATTEMPTS: u8 = 2;
 
 /// A run of a statement that is bound to its parameters on the server.
@@ -69,9 +69,11 @@ impl Run {
         }
     }
 
-    /// The request for it as a part of a group. Its columns come in text.
-    pub fn grouped_request(&self) -> Request {
-        Request::unsynced_bound(Arc::clone(&self.statement), self.prepare)
+    /// The request for it as a part of a group; without a name unless `named`. Its columns come in
+    /// text.
+    pub fn grouped_request(&self, named: bool) -> Request {
+        let prepare = if named { self.prepare } else { PrepareWhen::Never };
+        Request::unsynced_bound(Arc::clone(&self.statement), prepare)
     }
 
     /// The request for it alone. Its columns come in text.
@@ -139,11 +141,26 @@ impl Run {
         context.session.ask(|engine| engine.known_columns(&self.statement).cloned()).flatten()
     }
 
-    /// What to do if the name that the statement had is to blame for an error, and nothing of the
-    /// transaction is lost by another attempt; `None` if the error is the program's.
+    /// Whether a statement failed because of how it was sent: its name is to blame, or it was described
+    /// and its columns have changed before it ran.
+    #[cold]
+    pub fn may_go_again(&self, outcome: &Outcome) -> bool {
+        let Some(report) = &outcome.error else { return false };
+        match (report.sqlstate(), report.field(b'R')) {
+            (Some("08P01"), Some(b"PortalSetResultFormat")) => {
+                matches!(self.formats, Some(Some(_)))
+            }
+            // There are poolers that give names to statements that have none.
+            (Some("0A000"), Some(b"RevalidateCachedQuery")) => true,
+            _ => outcome.again,
+        }
+    }
+
+    /// What to do if a statement [may go again](Self::may_go_again), and nothing of the transaction is
+    /// lost by another attempt; `None` if the error is the program's.
     #[cold]
     pub fn again(&mut self, context: OperationContext<'_, '_>, outcome: &Outcome) -> Option<Again> {
-        if !outcome.again {
+        if !self.may_go_again(outcome) {
             return None;
         }
         self.attempts = self.attempts.checked_sub(1)?;
@@ -152,6 +169,11 @@ impl Run {
         if followed && !is_reading(self.statement.sql()) {
             return None;
         }
+        if self.attempts == 0 {
+            self.prepare = PrepareWhen::Never;
+        }
+        // What was described is of the past. In text it runs at once.
+        self.formats = self.formats.take().map(|_| None);
         match context.session.ask(Engine::transaction_status)? {
             TransactionStatus::Idle => Some(Again::Send),
             _ if outcome.begun => {

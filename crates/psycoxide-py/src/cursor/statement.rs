@@ -130,7 +130,7 @@ impl Statement {
         Ok(run.request(context, &cursor)?.offering(LONG_FIELD))
     }
 
-    /// What follows if the name that the statement had is to blame for an error.
+    /// What follows if the way in which the statement was sent is to blame for an error.
     #[cold]
     fn again(&mut self, context: OperationContext<'_, '_>, outcome: &Outcome) -> Option<Next<()>> {
         match self.run.as_mut()?.again(context, outcome)? {
@@ -198,7 +198,7 @@ impl Operation for Statement {
             cursor.get().state(context.py()).fetched.statusmessage = Some(Tag::new());
             return Err(error::programming(text));
         }
-        if outcome.again
+        if outcome.error.is_some()
             && let Some(next) = self.again(context, &outcome)
         {
             return Ok(next);

@@ -27,6 +27,11 @@ pub(super) struct Part {
     commits: bool,
     /// The transaction has begun in this part, which ends it as well.
     own: bool,
+    /// All statements, if they went with one Sync as a transaction of their own: they can be sent
+    /// once more.
+    whole: Vec<Py<PipelineStatement>>,
+    /// The name of a statement was to blame for an error: all are sent again, without names.
+    again: bool,
     /// When the time of its pipeline is over.
     until: Option<Instant>,
     /// What is raised besides the errors of the statements: the end of the transaction has failed.
@@ -69,6 +74,8 @@ impl Part {
             begins,
             commits,
             own: false,
+            whole: Vec::new(),
+            again: false,
             until,
             failed: None,
             rollbacks: 0,
@@ -81,6 +88,11 @@ impl Part {
             return Ok(Next::Resume);
         }
         let py = context.py();
+        let whole = std::mem::take(&mut self.whole);
+        if self.again && !whole.is_empty() {
+            self.unsent = whole.into();
+            (self.begins, self.commits) = (true, true);
+        }
         if self.kind == Kind::Atomic
             && let Some(cause) = self.group.get().cause(py)
         {
@@ -114,8 +126,11 @@ impl Part {
         let mut requests = Vec::with_capacity(self.unsent.len() + 2);
         // Between two Syncs there is a transaction in any case.
         let implicit = self.begins && self.commits;
+        if implicit && !self.again {
+            self.whole = self.unsent.iter().map(|each| each.clone_ref(context.py())).collect();
+        }
         for statement in self.unsent.drain(..) {
-            let request = statement.get().request(self.kind == Kind::Atomic);
+            let request = statement.get().request(self.kind == Kind::Atomic, !self.again);
             requests.push(request.pipelined());
             self.under_way.push_back(Item::Statement(statement));
         }
@@ -136,7 +151,7 @@ impl Part {
     /// The request for one statement: the peer may lose count of what a server skips.
     fn one(&mut self, context: OperationContext<'_, '_>) -> Vec<Request> {
         let Some(statement) = self.unsent.pop_front() else { return Vec::new() };
-        let mut requests = vec![statement.get().request(false)];
+        let mut requests = vec![statement.get().request(false, true)];
         self.under_way.push_back(Item::Statement(statement));
         if std::mem::take(&mut self.begins) {
             self.own = self.commits;
@@ -172,6 +187,14 @@ impl Part {
         };
         let statement = statement.bind(py);
         let this = statement.get();
+        if self.again && !self.whole.is_empty() {
+            return;
+        }
+        if outcome.again && self.may_go_again(py) {
+            self.again = true;
+            self.whole.iter().for_each(|statement| statement.get().reset(py));
+            return;
+        }
         let cause = if self.kind == Kind::Atomic { group.cause(py) } else { None };
         if let Some(cause) = cause {
             return this.abort(py, &cause);
@@ -182,6 +205,12 @@ impl Part {
         if failed {
             group.note(statement);
         }
+    }
+
+    /// Whether all statements can be sent once more: the program has seen no result of them.
+    #[cold]
+    fn may_go_again(&self, py: Python<'_>) -> bool {
+        !self.whole.is_empty() && !self.whole.iter().any(|statement| statement.get().was_seen(py))
     }
 
     /// Tells those that have no answer why there is none.
@@ -248,6 +277,7 @@ impl Operation for Part {
 
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.group)?;
+        self.whole.iter().try_for_each(|statement| visit.call(statement))?;
         self.unsent.iter().try_for_each(|statement| visit.call(statement))?;
         self.under_way.iter().try_for_each(|item| match item {
             Item::Statement(statement) => visit.call(statement),

@@ -29,6 +29,8 @@ struct StatementState {
     rows: Option<Rows>,
     /// Whether the program knows of the error.
     read: bool,
+    /// Whether somebody was told of the answer.
+    awaited: bool,
     /// Wait for the answer.
     waiting: Vec<Py<Awaitable>>,
 }
@@ -42,8 +44,13 @@ enum Stage {
 impl PipelineStatement {
     /// A statement that is still to be sent. `rows` is what becomes of its result.
     pub(super) fn new(cursor: &Bound<'_, Cursor>, run: Run, rows: Option<Rows>) -> Self {
-        let state =
-            StatementState { stage: Stage::Waiting, rows, read: false, waiting: Vec::new() };
+        let state = StatementState {
+            stage: Stage::Waiting,
+            rows,
+            read: false,
+            awaited: false,
+            waiting: Vec::new(),
+        };
         Self {
             cursor: cursor.clone().unbind(),
             size: run.statement().size(),
@@ -87,6 +94,7 @@ impl PipelineStatement {
             Err(raised) => Stage::Failed(raised),
         };
         let waiting = std::mem::take(&mut state.waiting);
+        state.awaited = !waiting.is_empty();
         drop(state);
         for awaitable in waiting {
             awaitable.get().answer(py, Ok(Reply::Object(py.None())));
@@ -106,9 +114,23 @@ impl PipelineStatement {
         self.answer(py, Err(aborted(py, cause)));
     }
 
-    /// The request for it: in a group, or standing alone.
-    pub(super) fn request(&self, grouped: bool) -> Request {
-        if grouped { self.run.grouped_request() } else { self.run.plain_request() }
+    /// Whether the program may have its result.
+    pub(super) fn was_seen(&self, py: Python<'_>) -> bool {
+        let state = self.state.lock(py);
+        state.read || state.awaited
+    }
+
+    /// It is sent again, and has no answer yet.
+    pub(super) fn reset(&self, py: Python<'_>) {
+        let mut state = self.state.lock(py);
+        let old = std::mem::replace(&mut state.stage, Stage::Waiting);
+        drop(state);
+        drop(old);
+    }
+
+    /// The request for it: in a group, or standing alone; with a name, or never with one.
+    pub(super) fn request(&self, grouped: bool, named: bool) -> Request {
+        if grouped { self.run.grouped_request(named) } else { self.run.plain_request() }
     }
 }
 
