@@ -57,6 +57,11 @@ MODES = (
     Mode("default"),
     Mode("green", ("--green", "1")),
     Mode("eventlet", ("--green", "eventlet")),
+    Mode("binding=auto", environment=(("PSYCOXIDE_BINDING", "auto"),)),
+    Mode(
+        "prepared",
+        environment=(("PSYCOXIDE_BINDING", "auto"), ("PSYCOXIDE_PREPARE_THRESHOLD", "1")),
+    ),
     Mode("socket", socket=True),
     Mode("cleartext", environment=(("PGSSLMODE", "disable"),)),
     Mode("python3.10", python="3.10"),

@@ -41,7 +41,7 @@ mod turn;
 mod wait;
 
 pub use cancel::{CancelProgress, CancelToken, Cancelling};
-pub use config::{Config, ConnInfo, Environment, OnDemand};
+pub use config::{Config, ConnInfo, Environment, OnDemand, ParameterBinding};
 pub use conn_status::ConnStatus;
 pub use copy_flush::CopyFlushPolicy;
 pub use error::{Error, FailedAttempt, Reason};

@@ -50,13 +50,14 @@ impl Environment {
         Self { variables: Vec::new(), user: rustix::process::geteuid().as_raw() }
     }
 
-    /// Copies an entry, `NAME=value`, if it is libpq's, Kerberos's, the locale or the home
+    /// Copies an entry, `NAME=value`, if it is libpq's, our own, Kerberos's, the locale or the home
     /// directory.
     fn take(&mut self, entry: &[u8]) {
         // Patterns, as a connect looks at all variables: each is a comparison or two.
         if matches!(
             entry,
             [b'P', b'G', ..]
+                | [b'P', b'S', b'Y', b'C', b'O', b'X', ..]
                 | [b'K', b'R', b'B', b'5', ..]
                 | [b'L', b'C', b'_', ..]
                 | [b'L', b'A', b'N', b'G', b'=', ..]
@@ -73,7 +74,7 @@ impl Environment {
 
     /// The options that have a variable, and its value.
     pub(super) fn options(&self) -> impl Iterator<Item = (Key, &str)> {
-        self.variables.iter().filter(|entry| entry.starts_with("PG")).filter_map(|entry| {
+        self.variables.iter().filter(|entry| entry.starts_with('P')).filter_map(|entry| {
             let (name, value) = entry.split_once('=')?;
             Some((Key::of_variable(name)?, value))
         })

@@ -85,6 +85,8 @@ pub static KEYWORDS: &[Keyword] = &[
     option("oauth_ca_file", Some("PGOAUTHCAFILE"), None),
     option("sslkeylogfile", None, None),
     option("operation_timeout", None, None),
+    option("binding", Some("PSYCOXIDE_BINDING"), None),
+    option("prepare_threshold", Some("PSYCOXIDE_PREPARE_THRESHOLD"), None),
 ];
 
 /// Whether there is an option of this name.

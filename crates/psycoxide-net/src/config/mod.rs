@@ -38,6 +38,7 @@ pub(crate) use hosts::{FALLBACK_SOCKET_DIRECTORY, socket_path};
 pub use keywords::{KEYWORDS, Keyword, is_option};
 use keywords::{Key, key};
 pub(crate) use secret::shown_host;
+pub use settings::ParameterBinding;
 pub(crate) use settings::{Gss, GssMode, Keepalive, Settings, TargetSession};
 use values::Values;
 
@@ -153,6 +154,16 @@ impl Config {
     /// The time that an operation may take, if it is limited.
     pub fn operation_timeout(&self) -> Option<Duration> {
         self.settings.operation_timeout
+    }
+
+    /// Where parameters are bound to a query.
+    pub fn binding(&self) -> ParameterBinding {
+        self.settings.binding
+    }
+
+    /// How often a statement runs before it is prepared. `None`: none is by itself.
+    pub fn prepare_threshold(&self) -> Option<u32> {
+        self.settings.prepare_threshold
     }
 
     /// The servers to try, in the order given.

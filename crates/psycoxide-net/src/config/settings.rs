@@ -22,6 +22,9 @@ pub(crate) struct Settings {
     pub(crate) connect_timeout: Option<Duration>,
     /// The time that an operation may take, connecting included, if it is limited.
     pub(crate) operation_timeout: Option<Duration>,
+    pub(crate) binding: ParameterBinding,
+    /// How often a statement runs before it is prepared. `None`: none is by itself.
+    pub(crate) prepare_threshold: Option<u32>,
     pub(crate) keepalive: Option<Keepalive>,
     /// The time that sent data may stay unacknowledged.
     pub(crate) tcp_user_timeout: Option<Duration>,
@@ -49,6 +52,15 @@ pub(crate) struct Keepalive {
 
 /// The length of a SCRAM-SHA-256 key in bytes.
 const SCRAM_KEY: usize = 32;
+
+/// Where parameters are bound to a query (`binding`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParameterBinding {
+    /// Here: they are merged into its text.
+    Client,
+    /// On the server, where that makes no difference for the program.
+    Auto,
+}
 
 /// The options of GSSAPI encryption.
 #[derive(Clone, Debug)]
@@ -93,6 +105,16 @@ impl Settings {
         Ok(Settings {
             connect_timeout: positive(values, key!("connect_timeout"))?.map(seconds),
             operation_timeout: fraction(values, key!("operation_timeout"))?,
+            binding: word(
+                values,
+                key!("binding"),
+                &[
+                    ("", ParameterBinding::Client),
+                    ("client", ParameterBinding::Client),
+                    ("auto", ParameterBinding::Auto),
+                ],
+            )?,
+            prepare_threshold: threshold(values)?,
             keepalive: keepalive(values)?,
             tcp_user_timeout: positive(values, key!("tcp_user_timeout"))?
                 .map(|number| Duration::from_millis(number.into())),
@@ -271,6 +293,14 @@ fn fraction(values: &Values, key: Key) -> Result<Option<Duration>, Error> {
     let duration =
         seconds.ok_or_else(|| Error::Value { keyword: key.name(), value: value.to_owned() })?;
     Ok(Some(duration).filter(|duration| !duration.is_zero()))
+}
+
+/// `prepare_threshold`, which is not negative.
+fn threshold(values: &Values) -> Result<Option<u32>, Error> {
+    let key = key!("prepare_threshold");
+    let Some(value) = values.filled(key) else { return Ok(None) };
+    let number = value.trim().parse();
+    number.map(Some).map_err(|_| Error::Value { keyword: key.name(), value: value.to_owned() })
 }
 
 /// Parses a 32-bit integer as C's `strtol` does, with only blanks around it.

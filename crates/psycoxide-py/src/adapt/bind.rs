@@ -17,10 +17,9 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::context::AdaptContext;
 use super::dump::{Dumped, Dumper};
-use super::mogrify::{item, raise_fault, too_many};
+use super::mogrify::{has_fault, item, raise_fault, too_many};
 use super::quoter::Quoter;
 use super::template::ParsedQuery;
-use crate::conventions::Conventions;
 use crate::error;
 
 /// What becomes of a query that is to be bound on the server.
@@ -129,7 +128,7 @@ pub fn bind_query<'py>(
     raise_fault(&parsed)?;
     let Some(numbered) = parsed.numbered() else { return Ok(BoundQuery::Merged) };
     check(numbered)?;
-    refuse_inside(numbered, context.quoting.conventions())?;
+    refuse_inside(numbered)?;
     if numbered.whole().is_some() {
         return Ok(BoundQuery::Merged);
     }
@@ -163,7 +162,7 @@ pub fn bind_query<'py>(
                 });
                 let numbered = Numbered::of_parts(parts, syntax);
                 check(&numbered)?;
-                refuse_inside(&numbered, context.quoting.conventions())?;
+                refuse_inside(&numbered)?;
                 if numbered.whole().is_some() {
                     return Ok(BoundQuery::Merged);
                 }
@@ -174,6 +173,33 @@ pub fn bind_query<'py>(
         }
     };
     Ok(BoundQuery::Statement(statement, Labels { parsed, order, templated: true }))
+}
+
+/// The same for a program that knows psycopg2's rules only. All values are bound, or none: what is
+/// merged changes the text, so that binding the others would save nothing. What is wrong with the
+/// query is left to merging, which raises it as psycopg2 does.
+pub fn bind_all<'py>(
+    py: Python<'py>,
+    query: &[u8],
+    args: &Bound<'py, PyAny>,
+    context: &AdaptContext<'_, 'py>,
+    binary: bool,
+) -> PyResult<Option<BoundStatement>> {
+    let syntax = syntax(context);
+    let parsed = ParsedQuery::of_numbered(py, query, context.quoting.encoding(), syntax)?;
+    let (Some(numbered), Some(text)) = (parsed.numbered(), parsed.bound_text()) else {
+        return Ok(None);
+    };
+    if numbered.is_native() || has_fault(&parsed) {
+        return Ok(None);
+    }
+    let values = Values::unchecked(&parsed, args);
+    let mut dumper = Dumper::new(context, binary)?;
+    let Some(parameters) = values.bind_all(numbered, &mut dumper)? else { return Ok(None) };
+    if values.are_too_many()? {
+        return Err(too_many());
+    }
+    Ok(Some(BoundStatement::new(text, parameters)))
 }
 
 pub(super) fn syntax(context: &AdaptContext<'_, '_>) -> Syntax {
@@ -201,15 +227,12 @@ pub fn refuse_merging_inside(
     let syntax = syntax(context);
     let parsed = ParsedQuery::of_numbered(py, query, context.quoting.encoding(), syntax)?;
     let numbered = parsed.numbered();
-    numbered.map_or(Ok(()), |numbered| refuse_inside(numbered, context.quoting.conventions()))
+    numbered.map_or(Ok(()), refuse_inside)
 }
 
-/// Refuses placeholders inside of constants, quoted names and comments, unless psycopg2's rules hold,
-/// which merge values there: a value could end the constant.
-pub(super) fn refuse_inside(numbered: &Numbered, conventions: Conventions) -> PyResult<()> {
-    if conventions == Conventions::Psycopg2 {
-        return Ok(());
-    }
+/// Refuses placeholders inside of constants, quoted names and comments: a value that is merged there
+/// could end them.
+pub(super) fn refuse_inside(numbered: &Numbered) -> PyResult<()> {
     for place in numbered.places() {
         let (inside, advice) = match place.context {
             Context::InString | Context::InDollarString => (
@@ -243,9 +266,7 @@ impl<'a, 'py> Values<'a, 'py> {
         numbered: &Numbered,
         args: &'a Bound<'py, PyAny>,
     ) -> PyResult<Self> {
-        let plain = args.is_exact_instance_of::<PyTuple>()
-            || args.is_exact_instance_of::<PyList>()
-            || args.is_exact_instance_of::<PyDict>();
+        let values = Self::unchecked(parsed, args);
         if numbered.is_native() {
             let given = match args.is_instance_of::<PyDict>() {
                 false => args.len()?,
@@ -261,10 +282,23 @@ impl<'a, 'py> Values<'a, 'py> {
                     numbered.parameters()
                 )));
             }
-        } else if parsed.template.positions() > 0 && args.len()? > parsed.template.positions() {
+        } else if values.are_too_many()? {
             return Err(too_many());
         }
-        Ok(Self { parsed, args, in_python: !plain })
+        Ok(values)
+    }
+
+    fn unchecked(parsed: &'a ParsedQuery, args: &'a Bound<'py, PyAny>) -> Self {
+        let plain = args.is_exact_instance_of::<PyTuple>()
+            || args.is_exact_instance_of::<PyList>()
+            || args.is_exact_instance_of::<PyDict>();
+        Self { parsed, args, in_python: !plain }
+    }
+
+    /// Whether there are more values than placeholders.
+    fn are_too_many(&self) -> PyResult<bool> {
+        let positions = self.parsed.template.positions();
+        Ok(positions > 0 && self.args.len()? > positions)
     }
 
     /// The value with this number.

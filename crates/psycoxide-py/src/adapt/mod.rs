@@ -25,7 +25,7 @@ mod uuid;
 use pyo3::prelude::*;
 
 pub use self::{
-    bind::{BoundQuery, Labels, bind_query, numbered_query, refuse_merging_inside},
+    bind::{BoundQuery, Labels, bind_all, bind_query, numbered_query, refuse_merging_inside},
     binder::{Binder, numbered},
     class::{Binary, List, QuotedString, SqlIn},
     context::{AdaptContext, AdapterConnection},

@@ -201,6 +201,12 @@ pub(super) fn raise_fault(parsed: &ParsedQuery) -> PyResult<()> {
     }
 }
 
+/// Whether merging raises the template's own fault.
+pub(super) fn has_fault(parsed: &ParsedQuery) -> bool {
+    let template = &parsed.template;
+    template.reading_fault().or_else(|| template.merging_fault()).is_some()
+}
+
 #[cold]
 fn fault_error(parsed: &ParsedQuery, fault: &Fault) -> PyErr {
     match fault {

@@ -43,7 +43,7 @@ impl RepeatedQuery {
             _ => return Ok(None),
         };
         check(numbered)?;
-        refuse_inside(numbered, context.quoting.conventions())?;
+        refuse_inside(numbered)?;
         let Some(text) = parsed.bound_text().filter(|_| !numbered.places().is_empty()) else {
             return Ok(None);
         };

@@ -78,7 +78,7 @@ impl Channel {
         };
         // What is described first takes two requests.
         let pipelined = form.binary != Some(true) && labels.is_pipelinable(&statement);
-        Ok(Some(Run::new(statement, labels, prepare, form.binary, pipelined)))
+        Ok(Some(Run::new(statement, Some(labels), prepare, form.binary, pipelined)))
     }
 }
 

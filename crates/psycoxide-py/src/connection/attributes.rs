@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use psycoxide_net::Closed;
+use psycoxide_proto::{Engine, StatementSettings};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict};
@@ -183,6 +184,34 @@ impl Connection {
             .transpose()
             .map_err(|_| PyValueError::new_err("operation_timeout must be a positive number"))?;
         self.usable_session()?.set_timeout(timeout.filter(|timeout| !timeout.is_zero()));
+        Ok(())
+    }
+
+    /// Where parameters are bound to queries: "client" or "auto", as the option of this name says.
+    /// Not in psycopg2.
+    #[getter]
+    fn binding(&self) -> &'static str {
+        if self.binding.get().is_some() { "auto" } else { "client" }
+    }
+
+    /// How often a query runs before it is prepared, if its parameters are bound on the server: an
+    /// int, or `None` for never. Not in psycopg2.
+    #[getter]
+    fn prepare_threshold(&self) -> PyResult<Option<u32>> {
+        let settings = self.usable_session()?.ask(Engine::statement_settings);
+        Ok(settings.and_then(|settings| settings.threshold))
+    }
+
+    #[setter]
+    fn set_prepare_threshold(&self, runs: Option<i64>) -> PyResult<()> {
+        let threshold = runs
+            .map(u32::try_from)
+            .transpose()
+            .map_err(|_| PyValueError::new_err("prepare_threshold must not be negative"))?;
+        let session = self.usable_session()?;
+        let settings = session.ask(Engine::statement_settings).unwrap_or_default();
+        let settings = StatementSettings { threshold, ..settings };
+        session.with_engine(|engine| engine.set_statement_settings(settings));
         Ok(())
     }
 

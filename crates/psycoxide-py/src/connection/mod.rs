@@ -34,6 +34,7 @@ pub use state::{State, Status, Waiter};
 
 use crate::adapt::AdaptContext;
 use crate::conventions::Conventions;
+use crate::cursor::KnownQueries;
 use crate::driver::{green, polled::PolledOperation};
 use crate::encoding::{QuoteContext, SessionQuoting};
 use crate::error;
@@ -60,6 +61,8 @@ pub struct Connection {
     binary_types: Py<PyDict>,
     /// Which API the connection belongs to.
     conventions: Conventions,
+    /// Set if parameters are bound on the server: what is known of queries there.
+    binding: OnceLock<KnownQueries>,
 }
 
 /// The Python objects that a connection holds and its user may replace.
@@ -107,6 +110,7 @@ impl Connection {
             string_types: PyDict::new(py).unbind(),
             binary_types: PyDict::new(py).unbind(),
             conventions,
+            binding: OnceLock::new(),
         }
     }
 
@@ -203,6 +207,12 @@ impl Connection {
     /// Which API the connection belongs to.
     pub fn conventions(&self) -> Conventions {
         self.conventions
+    }
+
+    /// What is known of queries whose parameters are bound on the server; `None` if they are merged.
+    #[inline]
+    pub fn known_queries(&self) -> Option<&KnownQueries> {
+        self.binding.get()
     }
 
     /// Locks the state of the driver. Held for a moment, never across a call into Python.

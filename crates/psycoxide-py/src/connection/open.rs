@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use psycoxide_net::config::Error as ConfigError;
-use psycoxide_net::{Config, ConnInfo, Environment, Link, OnDemand, Session};
+use psycoxide_net::{Config, ConnInfo, Environment, Link, OnDemand, ParameterBinding, Session};
+use psycoxide_proto::StatementSettings;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
@@ -12,6 +13,8 @@ use pyo3::types::{PyDict, PyList, PyString};
 use super::connecting::Connecting;
 use super::dsn::{hide_password, merge, read, with_read};
 use super::{Connection, Status, Waiter, credentials};
+use crate::conventions::Conventions;
+use crate::cursor::KnownQueries;
 use crate::driver::{OperationContext, TurnGuard, blocking, polled, refresh};
 use crate::error;
 use crate::imports::{CONNECT, Lazy, MAKE_DSN};
@@ -115,6 +118,12 @@ impl Connection {
         let config = Arc::new(config);
         this.objects(slf.py()).credentials = given.map(Bound::unbind);
         let _ = this.config.set(Arc::clone(&config));
+        if config.binding() == ParameterBinding::Auto
+            && this.conventions == Conventions::Psycopg2
+            && waiter == Waiter::Call
+        {
+            let _ = this.binding.set(KnownQueries::of(&config));
+        }
         let timeout = config.operation_timeout();
         // Connecting to a Unix socket never waits, so the GIL is kept.
         let dialed = match config.is_local() {
@@ -143,6 +152,11 @@ impl Connection {
         }
         refresh(py, self, session).inspect_err(|_| session.break_off())?;
         self.note_versions(py);
+        if self.conventions == Conventions::Psycopg2 {
+            let threshold = self.config.get().and_then(|config| config.prepare_threshold());
+            let settings = StatementSettings { threshold, ..StatementSettings::default() };
+            session.with_engine(|engine| engine.set_statement_settings(settings));
+        }
         let used = self.objects(py).credentials.take();
         drop(used);
         let mut state = self.state(py);
@@ -216,6 +230,10 @@ fn _connect<'py>(
 /// `connection_factory(dsn)`, usually a subclass of `extensions.connection`, makes the connection
 /// that is returned; `cursor_factory` becomes its attribute of that name. With `async` or `async_`
 /// true the connection is asynchronous and has to be polled: `connection_factory(dsn, async=1)`.
+///
+/// `binding="auto"` binds the parameters of queries on the server where that gives the same results,
+/// and prepares a query that has run `prepare_threshold` times, none by default. (psycopg2 has
+/// neither.)
 ///
 /// Raises OperationalError if it cannot connect, ProgrammingError if `dsn` or a keyword is not
 /// valid.

@@ -167,6 +167,9 @@ impl Cursor {
             return Self::execute_named(slf, connection, query, vars);
         }
         refuse_polled(slf.py(), connection.get(), "execute")?;
+        if let (Some(known), Some(vars)) = (connection.get().known_queries(), vars) {
+            return Self::execute_bound(slf, connection, known, query, vars);
+        }
         let sql = Self::merge_to_run(slf, query, vars)?;
         Self::run(slf, sql, "execute")
     }

@@ -493,7 +493,8 @@ impl Many {
                 adapt::bind_query(py, &self.text, Some(&item), &adapting, binary, false)
             {
                 cursor.get().note_query(py, statement.sql());
-                Run::new(statement, labels, PrepareWhen::Never, None, true).advise(py, report);
+                Run::new(statement, Some(labels), PrepareWhen::Never, None, true)
+                    .advise(py, report);
             }
             if report.field(b'P').is_none()
                 && let Ok(sql) = adapt::mogrify(py, &self.text, &item, &adapting)

@@ -4,6 +4,7 @@
 
 mod attributes;
 mod binary_results;
+mod bound;
 mod column;
 mod copy;
 mod direct_file;
@@ -14,6 +15,7 @@ mod factory;
 mod fetch;
 mod file_copy;
 mod iteration;
+mod known_queries;
 mod many;
 mod named;
 mod place;
@@ -39,6 +41,7 @@ use crate::connection::Connection;
 use crate::error;
 use crate::guarded::{Guard, Guarded};
 use crate::row::{RowClass, RowKeys};
+pub use known_queries::KnownQueries;
 pub use many::Many;
 use named::Named;
 use result::Fetched;

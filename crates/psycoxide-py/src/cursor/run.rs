@@ -21,7 +21,8 @@ const ATTEMPTS: u8 = 2;
 /// A run of a statement that is bound to its parameters on the server.
 pub struct Run {
     statement: Arc<BoundStatement>,
-    /// What the program has written for its parameters; `None` if there are none.
+    /// What the program has written for its parameters; `None` if there are none, or it gets no
+    /// advice about them.
     labels: Option<Labels>,
     prepare: PrepareWhen,
     /// Whether columns come in binary: at once, or never; `None`: as soon as the statement has a name.
@@ -43,15 +44,16 @@ pub enum Again {
 }
 
 impl Run {
-    /// A run of `statement`. `pipelined`: it may be sent while others are under way.
+    /// A run of `statement`. Without `labels` the server's errors are raised as they are.
+    /// `pipelined`: it may be sent while others are under way.
     pub fn new(
         statement: BoundStatement,
-        labels: Labels,
+        labels: Option<Labels>,
         prepare: PrepareWhen,
         binary: Option<bool>,
         pipelined: bool,
     ) -> Self {
-        let (statement, labels) = (Arc::new(statement), Some(labels));
+        let statement = Arc::new(statement);
         Self { statement, labels, prepare, binary, pipelined, attempts: ATTEMPTS, formats: None }
     }
 
