@@ -120,7 +120,7 @@ impl Engine {
     /// Whether the parameters of statements can be bound by the peer ([`Request::bound`]), as far as its
     /// reports and its answers tell.
     pub fn binds(&self) -> bool {
-        self.talk.session.binds(self.server_version())
+        self.talk.session.binds(|| self.server_version())
     }
 
     /// Whether the names of statements last on this connection ([`Request::bound`]); `None` as long as

@@ -140,10 +140,10 @@ impl SessionState {
     /// nothing so far, and is not the pooler Odyssey. That reports a newer server's version, and not all
     /// that such a server does. In transaction mode it prepares statements without a name under names of
     /// its own, which fail once a table has changed.
-    pub(crate) fn binds(&self, server_version: u32) -> bool {
+    pub(crate) fn binds(&self, server_version: impl FnOnce() -> u32) -> bool {
         let is_postgresql = match self.peer {
             Some(PeerKind::PostgreSql14) => true,
-            Some(PeerKind::PostgreSql) => server_version < 140_000,
+            Some(PeerKind::PostgreSql) => server_version() < 140_000,
             Some(PeerKind::Unknown) | None => false,
         };
         is_postgresql && self.extended != Some(false)

@@ -462,6 +462,10 @@ impl Statements {
 
     /// The session was told that a command is complete, with this tag.
     pub(crate) fn note_command(&mut self, tag: &[u8]) {
+        if !matches!(tag.first(), Some(b'A' | b'C' | b'D' | b'R')) {
+            // SELECT, INSERT, UPDATE
+            return;
+        }
         match tag {
             b"DISCARD ALL" | b"DEALLOCATE ALL" => {
                 // Those that are still getting their names were sent behind the command.
@@ -585,10 +589,12 @@ pub(crate) fn changes_constants(parameter: &[u8]) -> bool {
 
 /// Whether a command changes which tables the names in statements mean. It may err on the side of yes.
 pub(crate) fn changes_names_of_tables(sql: &[u8]) -> bool {
-    if [&b"set_config"[..], b"SET_CONFIG"]
-        .iter()
-        .any(|word| memchr::memmem::find(sql, word).is_some())
-    {
+    let names_function = |at: usize| {
+        let before = at.checked_sub(3).and_then(|start| sql.get(start..at));
+        before.is_some_and(|word| word.eq_ignore_ascii_case(b"set"))
+            && sql.get(at + 1..at + 7).is_some_and(|word| word.eq_ignore_ascii_case(b"config"))
+    };
+    if memchr::memchr_iter(b'_', sql).any(names_function) {
         return true;
     }
     let begins =
