@@ -361,7 +361,12 @@ async def test_a_statement_is_parsed_once_for_each_batch(server, message_relay):
 @pytest.mark.parametrize("returning", [False, True])
 async def test_a_peer_that_does_not_say_what_it_is(server, message_relay, returning):
     def change(kind, body):
-        return b"" if body.startswith(b"in_hot_standby") and kind == b"S" else message(kind, body)
+        # A server of version 13 reports less, and so do poolers that lose count.
+        if kind == b"S" and body.startswith(b"in_hot_standby"):
+            return b""
+        if kind == b"S" and body.startswith(b"server_version\0"):
+            body = b"server_version\x0013.20\0"
+        return message(kind, body)
 
     found = through(message_relay, server, change)
     async with aio.connect(**{**server.parameters, **found.options}) as conn:
