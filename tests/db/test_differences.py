@@ -29,6 +29,18 @@ def test_an_interval_is_read_rightly_or_refused(cur, style, text):
     assert isinstance(got[0], datetime.timedelta)
 
 
+@pytest.mark.parametrize("style", ["postgres", "postgres_verbose", "sql_standard", "iso_8601"])
+@pytest.mark.parametrize("hours", [-25, -24, -23, -0.5, 0, 0.5, 23, 25])
+def test_an_interval_is_written_rightly(cur, style, hours):
+    cur.execute(f"set intervalstyle to {style}")
+    delta = datetime.timedelta(hours=hours)
+    cur.execute("select extract(epoch from %s), extract(epoch from %s)", (delta, delta))
+    assert cur.fetchone() == (hours * 3600, hours * 3600)
+    merged = cur.mogrify("%s", (datetime.timedelta(hours=-23),))
+    sign = b"+" if style == "sql_standard" else b""
+    assert merged == b"'-1 days %s3600.000000 seconds'::interval" % sign
+
+
 def test_an_infinite_decimal_stays_infinite(cur):
     values = (decimal.Decimal("Infinity"), decimal.Decimal("-Infinity"))
     if cur.connection.info.server_version < 140000:

@@ -68,10 +68,12 @@ pub fn timestamp(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<Zone>
     Ok(if asked { Zone::Asked } else { Zone::None })
 }
 
-pub fn interval(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
+/// `signed`: see [`datetime::write_interval`].
+pub fn interval(object: &Bound<'_, PyAny>, signed: bool, out: &mut Vec<u8>) -> PyResult<()> {
     let delta = object.cast::<PyDelta>()?;
+    let (seconds, microseconds) = (delta.get_seconds(), delta.get_microseconds());
     out.push(b'\'');
-    datetime::write_interval(out, delta.get_days(), delta.get_seconds(), delta.get_microseconds());
+    datetime::write_interval(out, delta.get_days(), seconds, microseconds, signed);
     out.extend_from_slice(b"'::interval");
     Ok(())
 }

@@ -230,7 +230,9 @@ impl<'a, 'py> Quoter<'a, 'py> {
             Native::Timestamp => self.zoned(datetime::timestamp(object, out)),
             Native::Date => datetime::date(object, out),
             Native::Time => self.zoned(datetime::time(object, out)),
-            Native::Interval => datetime::interval(object, out),
+            Native::Interval => {
+                datetime::interval(object, self.context.quoting.signs_intervals(), out)
+            }
             Native::Decimal => scalar::decimal(object, out),
             Native::Binary => scalar::binary(object, &self.context.quoting, out),
             Native::AsIs => {

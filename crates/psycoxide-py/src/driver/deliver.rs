@@ -70,7 +70,7 @@ fn deliver_async_messages(connection: &Bound<'_, Connection>, session: &Session)
 /// `OperationalError` if Python has no codec for the client encoding.
 #[cold]
 pub fn refresh(py: Python<'_>, connection: &Connection, session: &Session) -> PyResult<()> {
-    let (version, encoding, strings, snapshot) = {
+    let (version, encoding, (strings, signs_intervals), snapshot) = {
         let link = session.link();
         let Some(engine) = link.engine() else { return Ok(()) };
         let version = engine.parameters_version();
@@ -82,7 +82,7 @@ pub fn refresh(py: Python<'_>, connection: &Connection, session: &Session) -> Py
         (
             version,
             String::from_utf8_lossy(encoding).into_owned(),
-            strings,
+            (strings, engine.parameter("IntervalStyle") == Some(b"sql_standard")),
             SessionSnapshot::of(&link),
         )
     };
@@ -95,7 +95,7 @@ pub fn refresh(py: Python<'_>, connection: &Connection, session: &Session) -> Py
     state.parameters_version = Some(version);
     state.snapshot = snapshot.map(Box::new);
     drop(state);
-    let quoting = QuoteContext::new(client_encoding, strings);
+    let quoting = QuoteContext::new(client_encoding, strings).signing_intervals(signs_intervals);
     connection.session_quoting().set(py, quoting.with_conventions(connection.conventions()));
     Ok(())
 }

@@ -20,12 +20,20 @@ pub struct QuoteContext {
     encoding: ClientEncoding,
     strings: StringStyle,
     in_session: bool,
+    /// Each field of an interval needs a sign of its own.
+    signs_intervals: bool,
     conventions: Conventions,
 }
 
 impl QuoteContext {
     pub fn new(encoding: ClientEncoding, strings: StringStyle) -> Self {
-        Self { encoding, strings, in_session: true, conventions: Conventions::Psycopg2 }
+        Self { encoding, strings, in_session: true, ..Self::default() }
+    }
+
+    /// The same for a session whose `IntervalStyle` is `sql_standard`, or is not: by that the sign of the
+    /// first field counts for those that have none.
+    pub fn signing_intervals(self, signs_intervals: bool) -> Self {
+        Self { signs_intervals, ..self }
     }
 
     /// The same for a session of which these conventions hold.
@@ -35,7 +43,13 @@ impl QuoteContext {
             // Constants that mean the same whatever `standard_conforming_strings` is.
             Conventions::Own => StringStyle::Escape,
         };
-        Self { strings, conventions, ..self }
+        let signs_intervals = self.signs_intervals || conventions == Conventions::Own;
+        Self { strings, signs_intervals, conventions, ..self }
+    }
+
+    /// Whether each field of an interval needs a sign of its own.
+    pub fn signs_intervals(&self) -> bool {
+        self.signs_intervals
     }
 
     pub fn conventions(&self) -> Conventions {

@@ -42,11 +42,16 @@ pub fn write_offset(out: &mut Vec<u8>, days: i32, seconds: i32, microseconds: i3
     }
 }
 
-/// Appends `1 days 2.000003 seconds`.
-pub fn write_interval(out: &mut Vec<u8>, days: i32, seconds: i32, microseconds: i32) {
+/// Appends `1 days 2.000003 seconds`. `signed`: positive seconds behind negative days get a sign, which a
+/// server needs whose `IntervalStyle` is `sql_standard`.
+/// <https://www.postgresql.org/docs/current/datatype-datetime.html#DATATYPE-INTERVAL-INPUT>
+pub fn write_interval(out: &mut Vec<u8>, days: i32, seconds: i32, microseconds: i32, signed: bool) {
     let mut digits = itoa::Buffer::new();
     out.extend_from_slice(digits.format(days).as_bytes());
     out.extend_from_slice(b" days ");
+    if signed && days < 0 {
+        out.push(b'+');
+    }
     out.extend_from_slice(digits.format(seconds).as_bytes());
     write_fraction(out, u32::try_from(microseconds).unwrap_or(0));
     out.extend_from_slice(b" seconds");
@@ -107,10 +112,14 @@ mod tests {
 
     #[test]
     fn intervals() {
-        assert_eq!(text(|out| write_interval(out, 0, 0, 0)), "0 days 0.000000 seconds");
+        assert_eq!(text(|out| write_interval(out, 0, 0, 0, true)), "0 days 0.000000 seconds");
         assert_eq!(
-            text(|out| write_interval(out, -999_999_999, 86_399, 12)),
+            text(|out| write_interval(out, -999_999_999, 86_399, 12, false)),
             "-999999999 days 86399.000012 seconds"
+        );
+        assert_eq!(
+            text(|out| write_interval(out, -1, 3600, 0, true)),
+            "-1 days +3600.000000 seconds"
         );
     }
 }
