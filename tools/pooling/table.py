@@ -21,6 +21,7 @@ COLUMNS = (
     "large objects",
     "named cursors",
     "binary cursors",
+    "bound statements",
     "cancel",
     "restart",
     "pool is full",

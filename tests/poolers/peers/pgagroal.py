@@ -30,6 +30,8 @@ port = {server}
 
 class Pgagroal(Pooler):
     title = "pgagroal"
+    # In each mode it refuses more clients than there are servers.
+    crowd = SIZE
     program = "pgagroal"
     ending = signal.SIGTERM
     settling = 0.1

@@ -15,12 +15,13 @@ auth_type = scram-sha-256
 auth_file = {folder}/users.txt
 pool_mode = {mode}
 default_pool_size = {size}
-max_client_conn = 100
+max_client_conn = 250
 query_wait_timeout = {patience}
 server_login_retry = 1
 ignore_startup_parameters = {ignored}
 admin_users = {user}
 pidfile =
+{more}
 """
 
 
@@ -30,6 +31,8 @@ class PgBouncer(Pooler):
     console = "pgbouncer"
     # Parameters of the startup packet that it lets pass, without heeding them.
     ignored = ""
+    # A line more of its configuration.
+    more = ""
 
     def configure(self) -> list[str]:
         conf = CONF.format(
@@ -41,6 +44,7 @@ class PgBouncer(Pooler):
             patience=PATIENCE,
             ignored=self.ignored,
             user=USER,
+            more=self.more,
         )
         self.place.write(self.folder / "users.txt", f'"{USER}" "{PASSWORD}"\n')
         return [self.path, str(self.place.write(self.folder / "pgbouncer.ini", conf))]

@@ -19,6 +19,7 @@ CLIENTS = 12
 
 class Pglite(Pooler):
     title = "PGlite"
+    crowd = CLIENTS - 2
     modes = ("multiplexed",)
     program = "node"
     ending = signal.SIGTERM

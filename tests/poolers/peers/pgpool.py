@@ -36,6 +36,7 @@ class Pgpool(Pooler):
     """Its children serve a client each, for as long as it stays."""
 
     title = "Pgpool-II"
+    names = True
     modes = ("session",)
     program = "pgpool"
     # A child resets the session before it is free for the next client.

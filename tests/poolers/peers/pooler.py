@@ -44,6 +44,10 @@ class Pooler:
     settling: ClassVar[float] = 0
     # Whether it can heed a cancel request while a query runs.
     cancels: ClassVar[bool] = True
+    # How many clients may be there at once where they share the servers.
+    crowd: ClassVar[int] = 200
+    # Whether statements get names through it.
+    names: ClassVar[bool] = False
     # What its own console is called as a database, or None if it has none.
     console: ClassVar[str | None] = None
 
