@@ -52,7 +52,10 @@ def outcome(conn: Any, query: Any, values: Any) -> Any:
     except Exception as raised:
         seen = (type(raised), str(raised))
     else:
-        rows = cur.fetchall() if cur.description else None
+        rows = None
+        if cur.description:
+            # The address of a memoryview says nothing.
+            rows = [[bytes(v) if isinstance(v, memoryview) else v for v in row] for row in cur]
         columns = [(column.name, column.type_code) for column in cur.description or ()]
         seen = (repr(rows), columns, cur.rowcount, cur.statusmessage)
     return seen, conn.info.transaction_status, conn.status

@@ -24,6 +24,13 @@ from psycoxide import _psycopg as pg, extensions, extras
 pytest.importorskip("psycopg", reason="no psycopg 3 to send parameters with")
 
 
+@pytest.fixture(autouse=True)
+def no_adapter_of_uuids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another test's `register_uuid()` would hold for the whole process."""
+    key = (uuid.UUID, extensions.ISQLQuote)
+    monkeypatch.delitem(extensions.adapters, key, raising=False)
+
+
 class Answer:
     """The type and the text of one value, or the SQLSTATE of the error that there was instead."""
 
