@@ -323,6 +323,10 @@ def test_native_parameters(conn):
         assert conn.fetchval("select 2 in $1 and $2", ((1, 2), True)) is True
         assert conn.fetchval("select 5 %% $1", (3,)) == 2
         assert conn.fetchval("select $1 || '%%'", ("x",)) == "x%"
+        # Alone it is an ordinary character, as there is no %s.
+        assert conn.fetchval("select 5 % $1", (3,)) == 2
+        assert conn.fetchval("select 'abc' like 'a%' and $1", (True,)) is True
+        assert conn.fetchval("select $1::text like '%'", ("x",)) is True
     # One that does not stand in the query has a type all the same.
     assert conn.fetchval("select $2", (1, 2)) == 2
     with pytest.raises(errors.IndeterminateDatatype, match=r"\$1"):

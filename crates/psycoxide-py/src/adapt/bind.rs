@@ -17,7 +17,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::context::AdaptContext;
 use super::dump::{Dumped, Dumper};
-use super::mogrify::{has_fault, item, raise_fault, too_many};
+use super::mogrify::{has_fault, item, raise_fault_of_bound, too_many};
 use super::quoter::Quoter;
 use super::template::ParsedQuery;
 use crate::error;
@@ -87,7 +87,7 @@ pub fn numbered_query(
 ) -> PyResult<Vec<u8>> {
     let syntax = syntax(context);
     let parsed = ParsedQuery::of_numbered(py, query, context.quoting.encoding(), syntax)?;
-    raise_fault(&parsed)?;
+    raise_fault_of_bound(&parsed)?;
     let Some(numbered) = parsed.numbered() else {
         return Err(error::internal("a query without its numbered form"));
     };
@@ -125,7 +125,7 @@ pub fn bind_query<'py>(
     };
     let syntax = syntax(context);
     let parsed = ParsedQuery::of_numbered(py, query, context.quoting.encoding(), syntax)?;
-    raise_fault(&parsed)?;
+    raise_fault_of_bound(&parsed)?;
     let Some(numbered) = parsed.numbered() else { return Ok(BoundQuery::Merged) };
     check(numbered)?;
     refuse_inside(numbered)?;

@@ -201,6 +201,11 @@ pub(super) fn raise_fault(parsed: &ParsedQuery) -> PyResult<()> {
     }
 }
 
+/// The same for a query that is to be bound on the server.
+pub(super) fn raise_fault_of_bound(parsed: &ParsedQuery) -> PyResult<()> {
+    if parsed.is_without_template() { Ok(()) } else { raise_fault(parsed) }
+}
+
 /// Whether merging raises the template's own fault.
 pub(super) fn has_fault(parsed: &ParsedQuery) -> bool {
     let template = &parsed.template;

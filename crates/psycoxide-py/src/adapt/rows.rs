@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use super::bind::{BoundQuery, Values, bind_query, check, refuse_inside, syntax};
 use super::context::AdaptContext;
 use super::dump::{Dumped, Dumper, widen};
-use super::mogrify::raise_fault;
+use super::mogrify::raise_fault_of_bound;
 use super::template::ParsedQuery;
 use crate::encoding::ClientEncoding;
 use crate::error;
@@ -38,7 +38,7 @@ impl RepeatedQuery {
         let encoding = context.quoting.encoding();
         let parsed = ParsedQuery::of_numbered(py, query, encoding, syntax(context))?;
         let numbered = match parsed.numbered() {
-            Some(numbered) if raise_fault(&parsed).is_ok() => numbered,
+            Some(numbered) if raise_fault_of_bound(&parsed).is_ok() => numbered,
             // Merging raises the fault.
             _ => return Ok(None),
         };

@@ -46,6 +46,8 @@ pub struct PlainQuery {
 /// The numbered form of a query.
 struct NumberedQuery {
     form: Numbered,
+    /// It was made of the query itself, in which `%` is an ordinary character.
+    is_own: bool,
     /// Its text, if all placeholders are bound.
     bound_text: Option<Arc<[u8]>>,
     /// Whether that may be sent while other statements are under way.
@@ -133,6 +135,11 @@ impl ParsedQuery {
         self.numbered.get().map(|numbered| &numbered.form)
     }
 
+    /// Whether its numbered form was made of the query itself, in which `%` is an ordinary character.
+    pub fn is_without_template(&self) -> bool {
+        self.numbered.get().is_some_and(|numbered| numbered.is_own)
+    }
+
     /// The text of its numbered form, if all placeholders are bound.
     pub fn bound_text(&self) -> Option<Arc<[u8]>> {
         self.numbered.get()?.bound_text.clone()
@@ -151,10 +158,25 @@ impl ParsedQuery {
 
 impl NumberedQuery {
     fn of(parsed: &ParsedQuery, syntax: Syntax) -> Self {
-        let form = Numbered::of(&parsed.template, syntax);
+        let form = Self::native(parsed, syntax);
+        let is_own = form.is_some();
+        let form = form.unwrap_or_else(|| Numbered::of(&parsed.template, syntax));
         let bound_text: Option<Arc<[u8]>> = form.all_bound().map(|(text, _)| text.into());
         let pipelinable = bound_text.as_ref().is_some_and(|text| is_pipelinable(text));
-        Self { form, bound_text, pipelinable }
+        Self { form, is_own, bound_text, pipelinable }
+    }
+
+    /// The form of a query with `$1` and so on in which a percent sign stands alone, as an operator or
+    /// in a pattern.
+    fn native(parsed: &ParsedQuery, syntax: Syntax) -> Option<Numbered> {
+        let template = &parsed.template;
+        let has = |mark: &[u8]| memchr::memmem::find(&parsed.query, mark).is_some();
+        let faulty = template.reading_fault().or_else(|| template.merging_fault()).is_some();
+        if !faulty || has(b"%s") || has(b"%(") {
+            return None;
+        }
+        let form = Numbered::of_native(&parsed.query, syntax);
+        (form.parameters() > 0 && form.whole().is_none()).then_some(form)
     }
 }
 
