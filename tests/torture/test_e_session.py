@@ -65,8 +65,7 @@ def test_e02_no_notification_is_lost():
             for i in range(0, 4000, 10):
                 s.execute(
                     "do $$ begin for j in 0..9 loop "
-                    "perform pg_notify('ch', (%s + j)::text); end loop; end $$",
-                    (i,),
+                    f"perform pg_notify('ch', ({i} + j)::text); end loop; end $$"
                 )
             stop.append(1)
 
