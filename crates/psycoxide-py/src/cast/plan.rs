@@ -65,7 +65,8 @@ impl CastPlan {
                     decoder.import(py)?;
                     note(oid, caster);
                     let binary = column.format == BINARY;
-                    // A caster that was registered after binary was asked for gets text or nothing.
+                    // A caster of the program reads text. One that was registered while binary was on
+                    // its way is passed over: the value is what it would have been without it.
                     let format = || {
                         let usual = || BinaryFormat::usual(py, column.type_oid);
                         let found = BinaryFormat::of(py, column.type_oid, &decoder);

@@ -132,18 +132,22 @@ impl Channel {
         params: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Vec<u8>> {
         let py = slf.py();
-        if slf.get().binds(slf) && params.is_some() && !is_template(query) {
+        let parts;
+        let (query, params) = match is_template(query) {
+            false => (query, params),
+            true => {
+                parts = template_parts(cursor, query, params)?;
+                (&parts.0, Some(&parts.1))
+            }
+        };
+        // What the program may write is the same, whether the peer binds or not.
+        let chosen = slf.get().state.lock(py).binds;
+        if chosen && params.is_some() {
             let connection = Self::connection(slf);
             let text = Cursor::query_text(cursor, query, connection)?;
             adapt::refuse_merging_inside(py, &text, &Connection::adapt_context(connection))?;
         }
-        let sql = match is_template(query) {
-            false => Cursor::merge_to_run(cursor, query, params)?,
-            true => {
-                let (text, values) = template_parts(cursor, query, params)?;
-                Cursor::merge_to_run(cursor, &text, Some(&values))?
-            }
-        };
+        let sql = Cursor::merge_to_run(cursor, query, params)?;
         if memchr::memchr(0, &sql).is_some() {
             return Err(PyValueError::new_err("a query cannot contain NUL (0x00) characters"));
         }
