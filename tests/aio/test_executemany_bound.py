@@ -441,5 +441,7 @@ async def test_quotes_are_refused_where_the_peer_does_not_bind(server, message_r
             begin = len(sent(found))
             with pytest.raises(psycoxide.ProgrammingError, match="stands inside"):
                 await conn.execute(query, ("x",))
+            with pytest.raises(psycoxide.ProgrammingError, match="stands inside"):
+                await conn.executemany(query, [("x",), ("y",)])
             assert len(sent(found)) == begin
         assert await conn.fetchval("select %s", (1,)) == 1

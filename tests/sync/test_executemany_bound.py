@@ -442,5 +442,7 @@ def test_quotes_are_refused_where_the_peer_does_not_bind(server, message_relay):
             begin = len(sent(found))
             with pytest.raises(psycoxide.ProgrammingError, match="stands inside"):
                 conn.execute(query, ("x",))
+            with pytest.raises(psycoxide.ProgrammingError, match="stands inside"):
+                conn.executemany(query, [("x",), ("y",)])
             assert len(sent(found)) == begin
         assert conn.fetchval("select %s", (1,)) == 1

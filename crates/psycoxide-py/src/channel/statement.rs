@@ -140,12 +140,8 @@ impl Channel {
                 (&parts.0, Some(&parts.1))
             }
         };
-        // What the program may write is the same, whether the peer binds or not.
-        let chosen = slf.get().state.lock(py).binds;
-        if chosen && params.is_some() {
-            let connection = Self::connection(slf);
-            let text = Cursor::query_text(cursor, query, connection)?;
-            adapt::refuse_merging_inside(py, &text, &Connection::adapt_context(connection))?;
+        if params.is_some() {
+            Self::refuse_merging_inside(slf, cursor, query)?;
         }
         let sql = Cursor::merge_to_run(cursor, query, params)?;
         if memchr::memchr(0, &sql).is_some() {
@@ -157,6 +153,23 @@ impl Channel {
         Self::connection(slf).get().refuse_tpc_prepared(py, "execute")?;
         cursor.get().note_query(py, &sql);
         Ok(sql)
+    }
+
+    /// Refuses placeholders inside quotes if the program wants its values bound: what it may write is
+    /// the same, whether the peer binds or not.
+    fn refuse_merging_inside(
+        slf: &Bound<'_, Self>,
+        cursor: &Bound<'_, Cursor>,
+        query: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let py = slf.py();
+        let chosen = slf.get().state.lock(py).binds;
+        if !chosen {
+            return Ok(());
+        }
+        let connection = Self::connection(slf);
+        let text = Cursor::query_text(cursor, query, connection)?;
+        adapt::refuse_merging_inside(py, &text, &Connection::adapt_context(connection))
     }
 
     /// How a query is sent.
@@ -257,6 +270,7 @@ impl Channel {
         timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
         Self::check_owner(slf)?;
+        Self::refuse_merging_inside(slf, cursor, query)?;
         let binds = slf.get().binds(slf);
         let many = Many::new(cursor, query, &items.to_tuple()?, binds, returning, rowcount)?;
         let options = CallOptions { timeout: seconds(timeout)?, ..CallOptions::default() };
