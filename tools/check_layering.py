@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks the one rule of the house: proto and sql <- net <- py, and never back.
+"""Checks the one rule of the house: proto and sql <- net and arrow <- py, and never back.
 
     python tools/check_layering.py [--map CRATE [ROOM ...]]
 
@@ -30,7 +30,8 @@ MAY_USE: dict[str, set[str]] = {
     "psycoxide-proto": set(),
     "psycoxide-sql": set(),
     "psycoxide-net": {"psycoxide-proto", "psycoxide-sql"},
-    "psycoxide-py": {"psycoxide-proto", "psycoxide-sql", "psycoxide-net"},
+    "psycoxide-arrow": {"psycoxide-proto", "psycoxide-sql"},
+    "psycoxide-py": {"psycoxide-proto", "psycoxide-sql", "psycoxide-net", "psycoxide-arrow"},
 }
 
 # Time, sockets, randomness and Python come in as arguments, so these crates may not be linked in.
@@ -40,9 +41,10 @@ MUST_NOT_USE: dict[str, set[str]] = {
     "psycoxide-proto": OUTSIDE_WORLD | PYTHON,
     "psycoxide-sql": OUTSIDE_WORLD | PYTHON,
     "psycoxide-net": PYTHON,
+    "psycoxide-arrow": {"socket2", "rustix", "memmap2", "tokio", "mio"} | PYTHON,
 }
 
-FORBID_UNSAFE = ["psycoxide-proto", "psycoxide-sql"]
+FORBID_UNSAFE = ["psycoxide-proto", "psycoxide-sql", "psycoxide-arrow"]
 
 # Rooms that may need each other: a connection runs its own statements (BEGIN, SET, COMMIT) by a
 # driver, and a driver works on a connection.
