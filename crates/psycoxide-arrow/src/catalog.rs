@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use psycoxide_sql::oid::Oid;
 
+use crate::layout::is_known;
+
 /// Types by their OID, as far as they were asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
@@ -56,11 +58,6 @@ pub struct CompositeField {
     pub modifier: i32,
 }
 
-/// Whether a type's layout is known without the server's catalogue.
-pub fn is_built_in(oid: Oid) -> bool {
-    oid < 16384
-}
-
 impl Catalog {
     /// What is known of a type.
     pub fn get(&self, oid: Oid) -> Option<&TypeEntry> {
@@ -89,7 +86,7 @@ impl Catalog {
             }
             seen.push(oid);
             match self.get(oid).map(|entry| &entry.kind) {
-                None if is_built_in(oid) => {}
+                None if is_known(oid) => {}
                 None => missing.push(oid),
                 Some(TypeKind::Composite(fields)) => {
                     waiting.extend(fields.iter().map(|field| field.oid));
