@@ -3,16 +3,17 @@
 use arrow_schema::DataType;
 
 use super::build::Build;
+use super::list::Form;
 use super::primitive::Nothing;
 use super::text::is_text;
-use super::{datetime, decimal, number, text};
+use super::{datetime, decimal, list, number, structs, text, vector};
 use crate::error::LayoutError;
-use crate::layout::kind::{Kind, Text};
+use crate::layout::kind::{ArrayText, Kind, Part, Text};
 use crate::layout::{Node, Rules};
 
 /// A builder for the values of a type; `None` if there is no way from it to its Arrow type, or from
 /// its format.
-pub(crate) fn builder(node: &Node, is_binary: bool, rules: Rules) -> Option<Box<dyn Build>> {
+pub(crate) fn builder<'a>(node: &'a Node, is_binary: bool, rules: Rules) -> Option<Box<dyn Build>> {
     let to = &node.data_type;
     if is_text(to) {
         return text::text(&node.kind, is_binary, to);
@@ -31,7 +32,33 @@ pub(crate) fn builder(node: &Node, is_binary: bool, rules: Rules) -> Option<Box<
         Kind::Timestamp { zoned } => datetime::timestamp(is_binary, *zoned, to, rules),
         Kind::Interval => datetime::interval(is_binary, to, rules),
         Kind::Void if *to == DataType::Null => Some(Box::new(Nothing::default())),
-        _ => None,
+        Kind::Hstore => structs::maps(is_binary, to),
+        Kind::Vector { half, .. } => vector::vectors(*half, is_binary, to),
+        Kind::Array { element, dimensions, text } => {
+            let form = match text {
+                _ if is_binary => Form::Array,
+                ArrayText::Braces(delimiter) => Form::ArrayText(*delimiter),
+                ArrayText::Spaces => Form::Spaces,
+            };
+            let items = builder(element, is_binary, rules)?;
+            list::lists(form, to, *dimensions, &element.data_type, items)
+        }
+        Kind::Range(bound) => {
+            let bounds = [builder(bound, is_binary, rules)?, builder(bound, is_binary, rules)?];
+            structs::ranges(is_binary, to, &bound.data_type, bounds)
+        }
+        Kind::Multirange(range) => {
+            let form = if is_binary { Form::Multirange } else { Form::MultirangeText };
+            list::lists(form, to, 1, &range.data_type, builder(range, is_binary, rules)?)
+        }
+        Kind::Composite(parts) => {
+            let part = |part: &'a Part| {
+                let builder = builder(&part.node, is_binary, rules)?;
+                Some((part.oid, &part.node.data_type, builder))
+            };
+            structs::composites(is_binary, to, parts.iter().map(part).collect::<Option<_>>()?)
+        }
+        Kind::Bool | Kind::Void | Kind::Text(_) | Kind::Json | Kind::Jsonb | Kind::Enum(_) => None,
     }
 }
 

@@ -5,10 +5,13 @@ mod choice;
 mod datetime;
 mod decimal;
 mod dictionary;
+mod list;
 mod number;
 mod primitive;
 mod strings;
+mod structs;
 mod text;
+mod vector;
 
 use std::fmt;
 use std::sync::Arc;
