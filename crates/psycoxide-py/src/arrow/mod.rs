@@ -5,6 +5,7 @@
 
 mod collecting;
 mod export;
+mod foreign;
 mod options;
 mod table;
 
@@ -12,6 +13,7 @@ use pyo3::prelude::*;
 
 pub use collecting::{Batches, Collecting, Fault, STREAM, TABLE};
 pub use export::stream_capsule;
+pub use foreign::{BatchSource, ForeignReader};
 pub use options::options;
 pub use table::ArrowTable;
 
