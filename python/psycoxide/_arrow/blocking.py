@@ -26,6 +26,7 @@ def ingest(
     connection = cursor.connection
     # No class of the program's, whose methods may do something else.
     own = _psycopg.cursor(connection)
+    _psycopg.register_type(_psycopg.UNICODE, own)
     chunks = Chunks(plan.encoder, progress)
     begin, end, undo = block(connection)
     try:
@@ -38,7 +39,10 @@ def ingest(
         except BaseException:
             # Where the connection is lost there is nothing to undo. The exception says more.
             with suppress(Error):
-                own.execute(undo)
+                if undo:
+                    own.execute(undo)
+                else:
+                    _psycopg.connection.rollback(connection)
             raise
         return rows
     finally:
@@ -47,14 +51,17 @@ def ingest(
 
 
 def block(connection: _psycopg.connection) -> tuple[str, str, str]:
-    """The statements that begin, end and undo what is all done or not at all."""
+    """The statements that begin, end and undo what is all done or not at all.
+
+    None of them, if that is a transaction that the connection begins, and has to end, by itself.
+    """
     if connection.get_transaction_status() != IDLE:
         undo = f"ROLLBACK TO SAVEPOINT {SCRATCH}; RELEASE SAVEPOINT {SCRATCH}"
         return f"SAVEPOINT {SCRATCH}", f"RELEASE SAVEPOINT {SCRATCH}", undo
     if connection.autocommit:
         return "BEGIN", "COMMIT", "ROLLBACK"
     # The transaction that the first statement begins is the program's to commit.
-    return "", "", "ROLLBACK"
+    return "", "", ""
 
 
 def follow(steps: Steps, own: _psycopg.cursor, chunks: Chunks) -> int:

@@ -6,8 +6,8 @@ import asyncio  # only in aio
 from typing import TYPE_CHECKING, Any
 
 from psycoxide._arrow.ingest import Chunks, Fetch, Ingest, Progress, Send, Steps
+from psycoxide._psycopg import UNICODE, register_type
 from psycoxide.aio.copy import AsyncCopy
-from psycoxide.rows import tuple_row
 
 if TYPE_CHECKING:
     from psycoxide._psycopg import ArrowEncoder
@@ -65,6 +65,7 @@ async def follow(
     """Run the steps; returns what they return."""
     channel = connection._channel
     native = channel.cursor()
+    register_type(UNICODE, native)
     answer: Any = None
     while True:
         try:
@@ -80,8 +81,9 @@ async def follow(
                 chunks.report(b"")
             answer = native.rowcount
         elif isinstance(step, Fetch):
-            rows = await channel.fetch(step.query, step.params, tuple_row, None)
-            answer = rows[0][0]
+            await channel.execute(native, step.query, step.params, None)
+            row = native.fetchone()
+            answer = None if row is None else row[0]
         else:
             await channel.execute(native, step.query, None, None)
             answer = native.rowcount

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from psycoxide._arrow.ingest import Chunks, Fetch, Ingest, Progress, Send, Steps
-from psycoxide.rows import tuple_row
+from psycoxide._psycopg import UNICODE, register_type
 from psycoxide.sync.copy import Copy
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def follow(connection: Connection[Any], plan: Ingest, steps: Steps, chunks: Chun
     """Run the steps; returns what they return."""
     channel = connection._channel
     native = channel.cursor()
+    register_type(UNICODE, native)
     answer: Any = None
     while True:
         try:
@@ -75,8 +76,9 @@ def follow(connection: Connection[Any], plan: Ingest, steps: Steps, chunks: Chun
                 chunks.report(b"")
             answer = native.rowcount
         elif isinstance(step, Fetch):
-            rows = channel.fetch(step.query, step.params, tuple_row, None)
-            answer = rows[0][0]
+            channel.execute(native, step.query, step.params, None)
+            row = native.fetchone()
+            answer = None if row is None else row[0]
         else:
             channel.execute(native, step.query, None, None)
             answer = native.rowcount

@@ -262,7 +262,7 @@ pub fn timestamp(value: Value<'_>, target: &Type) -> Result<i64, Fault> {
         Value::Timestamp(value, unit) | Value::Moment(value, unit) => {
             moment::timestamp(moment::micros(value, unit)?)
         }
-        Value::Date(days) => moment::timestamp(i64::from(days) * moment::DAY),
+        Value::Date(days) => moment::midnight(days),
         Value::DateMillis(millis) => {
             moment::timestamp(moment::micros(millis, arrow_schema::TimeUnit::Millisecond)?)
         }

@@ -64,6 +64,12 @@ pub fn timestamp(micros: i64) -> Result<i64, String> {
     }
 }
 
+/// The moment when a day begins.
+pub fn midnight(days: i32) -> Result<i64, String> {
+    // Past the range of timestamps, if not of their numbers.
+    timestamp(i64::from(days).saturating_mul(DAY))
+}
+
 /// A time of day, in microseconds.
 pub fn time(micros: i64) -> Result<i64, String> {
     match micros {
