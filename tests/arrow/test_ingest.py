@@ -455,6 +455,10 @@ def test_modes(cur):
         cur.adbc_ingest("ingest_modes", one, "create")
     assert cur.adbc_ingest("ingest_modes", one, "create_append") == 1
     assert texts(cur, "ingest_modes") == ["1", "1"]
+    # No type would be made for these, and none has to be.
+    structs = pa.table({"c": pa.array([None], pa.struct([("x", pa.int32())]))})
+    with pytest.raises(psycoxide.ProgrammingError, match='column "c": values of the Arrow type'):
+        cur.adbc_ingest("ingest_modes", structs, "create_append")
     other = pa.table({"d": ["x"]})
     assert cur.adbc_ingest("ingest_modes", other, "replace") == 1
     assert texts(cur, "ingest_modes", "d") == ["x"]

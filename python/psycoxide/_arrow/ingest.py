@@ -218,6 +218,11 @@ class Ingest:
         return int(rows)
 
     def _create(self, table: str) -> Generator[Step, Any, None]:
+        if self.mode == "create_append":
+            # Then it does not matter whether there are types for all columns.
+            found = yield Fetch("SELECT pg_catalog.to_regclass(%s::text)::text", (table,))
+            if found is not None:
+                return
         types = zip(self.columns, self.encoder.column_types())
         parts = [f"{quoted(name)} {kind}" for name, kind in types]
         if self.key:

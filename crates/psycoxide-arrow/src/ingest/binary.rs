@@ -411,10 +411,11 @@ fn array(value: Value<'_>, element: &Type, depth: usize, out: &mut Vec<u8>) -> R
         out.extend_from_slice(&count(*length)?);
         out.extend_from_slice(&1_i32.to_be_bytes());
     }
-    if !dimensions.is_empty() && elements(value, element, depth, out)? {
-        if let Some(place) = out.get_mut(nulls + 3) {
-            *place = 1;
-        }
+    if !dimensions.is_empty()
+        && elements(value, element, depth, out)?
+        && let Some(place) = out.get_mut(nulls + 3)
+    {
+        *place = 1;
     }
     Ok(())
 }
