@@ -217,9 +217,13 @@ class AsyncConnection(AsyncQueries[_Row]):
 
     def _in_transaction(self) -> bool:
         """Whether statements are in a transaction that goes on behind them."""
+        return self._is_in_transaction() or not self.autocommit
+
+    def _is_in_transaction(self) -> bool:
+        """Whether a transaction is open now."""
         status = self._native.get_transaction_status()
         open_ = status in (TRANSACTION_STATUS_INTRANS, TRANSACTION_STATUS_INERROR)
-        return open_ or self._channel.in_block or not self.autocommit
+        return open_ or self._channel.in_block
 
     def _refuse_in_block(self, what: str) -> None:
         if self._channel.in_block:
