@@ -87,11 +87,12 @@ _EXTREME = "(select {column} from {whole} where {condition} order by 1{direction
 # The bounds in the order of the column that they are for, with its collation; whether the operator
 # of the conditions says the same.
 _IN_ORDER = """\
-with bound(v) as (
-    select coalesce((select {column} from {whole} limit 0), v) from (values {values}) as given(v)
-)
 select v::text as written, v > lag(v) over ordered, v >= lag(v) over ordered
-from bound window ordered as (order by v) order by row_number() over ordered"""
+from (
+    select coalesce((select {column} from {whole} limit 0), given.v)
+    from (values {values}) as given(v)
+) as bound(v)
+window ordered as (order by v) order by row_number() over ordered"""
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,20 @@ class Bounds:
 class Divider:
     """What is to be divided, and by which column."""
 
+    # What stands in FROM, perhaps several times; and before the query, so that the parameters are
+    # there once.
     whole: str
+    before: str
     params: Any
     # As it stands in a query.
     column: str
     described: Column
     count: int
+
+    def question(self, query: str, *, explained: bool = False) -> Question:
+        """A question about the whole."""
+        explain = "explain (format json) " if explained else ""
+        return Question(f"{explain}{self.before}{query}", self.params)
 
 
 @dataclass(frozen=True)
@@ -175,7 +184,7 @@ def _from_statistics(
     if table is None and (yield from _extremes_are_cheap(divider)):
         # A query may want a narrow range of what the table has.
         query = f"select {_extreme(divider)}::text, {_extreme(divider, last=True)}::text"
-        ((low, high),) = (yield Question(query, divider.params)).rows
+        ((low, high),) = (yield divider.question(query)).rows
         if low is None:
             return _Guess([])
         low, high = literal(low, name), literal(high, name)
@@ -203,14 +212,14 @@ def _from_values(
     else:
         between = _between(divider, name)
         if between and (yield from _extremes_are_cheap(divider)):
-            found = yield Question(between, divider.params)
+            found = yield divider.question(between)
             return _Guess([text for (text,) in found.rows])
         rows, _cost = yield from _estimates(_some(divider), divider)
         fraction = min(1.0, SAMPLE_ROWS / max(1.0, rows))
         sample = _some(divider)
         if fraction < 1:
             sample += f" and pg_catalog.random() < {fraction:.9f}"
-    answer = yield Question(_RUNS.format(sample=sample, count=divider.count), divider.params)
+    answer = yield divider.question(_RUNS.format(sample=sample, count=divider.count))
     return _Guess([text for (text,) in answer.rows])
 
 
@@ -240,7 +249,7 @@ def _extremes_are_cheap(divider: Divider) -> Asking[bool]:
 
 def _estimates(query: str, divider: Divider) -> Asking[tuple[float, float]]:
     """How many rows the planner expects, and at what cost."""
-    answer = yield Question(f"explain (format json) {query}", divider.params)
+    answer = yield divider.question(query, explained=True)
     plan = answer.rows[0][0]
     if isinstance(plan, str):
         plan = json.loads(plan)
@@ -278,7 +287,7 @@ def _in_order(divider: Divider, values: list[str], name: str) -> Asking[list[str
         return []
     given = ", ".join(f"({literal(text, name)})" for text in values)
     query = _IN_ORDER.format(column=divider.column, whole=divider.whole, values=given)
-    rows = (yield Question(query, divider.params)).rows
+    rows = (yield divider.question(query)).rows
     if any(not_below is False for _, _, not_below in rows):
         raise ProgrammingError(
             f'"{divider.described.name}" cannot be divided by: the operators for {name} that the '

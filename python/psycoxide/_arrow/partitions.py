@@ -47,6 +47,10 @@ def divided(given: Source, on: str | None, count: int, server_version: int) -> A
     table = None
     if given.is_table:
         table = yield from relation(given)
+    if on is None:
+        on = _by_default(table)
+    if on == "ctid":
+        _check_pages(table, server_version)
     whole = _whole(given, table)
     try:
         columns = (yield Question(f"select * from {whole} limit 0", given.params)).columns
@@ -55,11 +59,7 @@ def divided(given: Source, on: str | None, count: int, server_version: int) -> A
             "only what can stand in the FROM of a query can be read in parts: a table, or one "
             f"SELECT, VALUES or TABLE ({str(error).strip()})"
         ) from error
-    if on is None:
-        on = _by_default(table)
-    if on == "ctid":
-        _check_pages(table, server_version)
-        assert table
+    if on == "ctid" and table:
         conditions = pages.conditions(table, count)
     else:
         conditions = yield from _on_column(given, table, whole, columns, on, count)
@@ -112,7 +112,10 @@ def _on_column(
         wrong = "there is no column" if not named else "there is more than one column"
         raise ProgrammingError(f'{wrong} "{on}" to divide by: the columns are {names}')
     column = f"{PART}.{identifier(on)}"
-    divider = bounds.Divider(whole, given.params, column, named[0], count)
+    # As a CTE, which stands once for all places that it is read in.
+    before = "" if table else f"with whole as not materialized ({given.text}\n) "
+    inside = whole if table else f"whole as {PART}"
+    divider = bounds.Divider(inside, before, given.params, column, named[0], count)
     found = yield from bounds.bounds(divider, table)
     if not found.values:
         # One part: also those without a value.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psycoxide import errors
 from psycoxide._arrow.asking import Asking, Question
-from psycoxide._exceptions import NotSupportedError
+from psycoxide._exceptions import NotSupportedError, ProgrammingError
 
 if TYPE_CHECKING:
     from psycoxide._arrow.source import Source
@@ -22,7 +22,7 @@ _KINDS = {
 
 _BY_OID = """\
 select c.oid::int8, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
-    c.relkind::text
+    c.relkind::text, c.relpersistence = 't'
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.oid = {oid}"""
 
@@ -73,6 +73,10 @@ def relation(given: Source) -> Asking[Relation]:
         raise errors.UndefinedTable(
             f"there is no table or view {given.text} that other sessions see"
         )
+    if answer.rows[0][3]:
+        raise ProgrammingError(
+            f"{given.text} is a temporary table: other sessions, which are to read it, cannot"
+        )
     found = yield from _described(answer.rows[0])
     if found is None:
         raise NotSupportedError(f"{given.text} is neither a table nor a view: it has no rows")
@@ -85,8 +89,8 @@ def relation_by_oid(oid: int) -> Asking[Relation | None]:
     return (yield from _described(answer.rows[0])) if answer.rows else None
 
 
-def _described(row: tuple[int, str, str]) -> Asking[Relation | None]:
-    oid, name, kind = row
+def _described(row: tuple[Any, ...]) -> Asking[Relation | None]:
+    oid, name, kind, _ = row
     if kind not in _KINDS:
         return None
     tree = (yield Question(_TREE.format(oid="%s"), [oid])).rows

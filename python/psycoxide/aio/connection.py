@@ -14,6 +14,7 @@ from psycoxide._exceptions import InterfaceError
 from psycoxide._psycopg import Channel
 from psycoxide.aio.pipeline import AsyncPipeline
 from psycoxide.aio.queries import AsyncQueries
+from psycoxide.aio.reading import AsyncArrowReading
 from psycoxide.aio.retrying import AsyncRetrying
 from psycoxide.aio.transaction import AsyncTransaction
 from psycoxide.rows import TupleRow, tuple_row
@@ -66,7 +67,7 @@ def binds(binding: str) -> bool:
     return binding == "server"
 
 
-class AsyncConnection(AsyncQueries[_Row]):
+class AsyncConnection(AsyncArrowReading, AsyncQueries[_Row]):
     """A session with a PostgreSQL server, made by `connect()`.
 
     It may be used by several tasks at once: statements are sent without waiting for each other, and

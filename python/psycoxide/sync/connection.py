@@ -15,6 +15,7 @@ from psycoxide._psycopg import Channel
 from psycoxide.rows import TupleRow, tuple_row
 from psycoxide.sync.pipeline import Pipeline
 from psycoxide.sync.queries import Queries
+from psycoxide.sync.reading import ArrowReading
 from psycoxide.sync.retrying import Retrying
 from psycoxide.sync.transaction import Transaction
 
@@ -65,7 +66,7 @@ def binds(binding: str) -> bool:
     return binding == "server"
 
 
-class Connection(Queries[_Row]):
+class Connection(ArrowReading, Queries[_Row]):
     """A session with a PostgreSQL server, made by `connect()`.
 
     It may be used by several threads at once: statements are sent without waiting for each other,

@@ -100,7 +100,7 @@ class Partitioned:
         return packed, None
 
     def adbc_read_partition(self, partition: bytes, *, timeout: float | None = None) -> Self:
-        """Run the query of a partition, for `fetchall()` and the like, and return the cursor itself.
+        """Run the query of a partition, for `fetchall()` and so on, and return the cursor itself.
 
         The query runs in a transaction of its own, read-only and on the snapshot of the
         partition. `timeout` is how many seconds each statement of it may take.
