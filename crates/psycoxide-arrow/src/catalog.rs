@@ -3,6 +3,10 @@
 use std::collections::HashMap;
 
 use psycoxide_sql::oid::Oid;
+use psycoxide_sql::text::array::{Item, Items, unescape};
+
+use crate::error::LayoutError;
+use crate::layout::is_known;
 
 /// Types by their OID, as far as they were asked for.
 #[derive(Clone, Debug, Default)]
@@ -56,11 +60,6 @@ pub struct CompositeField {
     pub modifier: i32,
 }
 
-/// Whether a type's layout is known without the server's catalogue.
-pub fn is_built_in(oid: Oid) -> bool {
-    oid < 16384
-}
-
 impl Catalog {
     /// What is known of a type.
     pub fn get(&self, oid: Oid) -> Option<&TypeEntry> {
@@ -70,6 +69,30 @@ impl Catalog {
     /// Notes a type.
     pub fn insert(&mut self, oid: Oid, entry: TypeEntry) {
         self.types.insert(oid, entry);
+    }
+
+    /// Notes the type in a row of the query that `psycoxide_sql::command::types::query` writes.
+    ///
+    /// # Errors
+    /// The row is none of that query's.
+    pub fn take_row<'a>(
+        &mut self,
+        fields: impl IntoIterator<Item = Option<&'a [u8]>>,
+    ) -> Result<(), LayoutError> {
+        let malformed = || LayoutError("the server's answer about its types is malformed".into());
+        let fields: Vec<_> = fields.into_iter().collect();
+        let (oid, entry) = entry(&fields).ok_or_else(malformed)?;
+        self.types.insert(oid, entry);
+        Ok(())
+    }
+
+    /// Notes that those of these types that are not known are gone: they were asked for, and had no row.
+    pub fn mark_gone(&mut self, asked: &[Oid]) {
+        for oid in asked {
+            self.types
+                .entry(*oid)
+                .or_insert_with(|| TypeEntry { name: oid.to_string(), kind: TypeKind::Gone });
+        }
     }
 
     /// Forgets all types.
@@ -89,7 +112,7 @@ impl Catalog {
             }
             seen.push(oid);
             match self.get(oid).map(|entry| &entry.kind) {
-                None if is_built_in(oid) => {}
+                None if is_known(oid) => {}
                 None => missing.push(oid),
                 Some(TypeKind::Composite(fields)) => {
                     waiting.extend(fields.iter().map(|field| field.oid));
@@ -105,5 +128,131 @@ impl Catalog {
         }
         missing.sort_unstable();
         missing
+    }
+}
+
+/// The type in a row of the query.
+fn entry(fields: &[Option<&[u8]>]) -> Option<(Oid, TypeEntry)> {
+    let &[oid, name, typname, kind, part, modifier, labels, names, types, modifiers] = fields
+    else {
+        return None;
+    };
+    let kind = match kind? {
+        b"a" => TypeKind::Array(parsed(part?)?),
+        b"d" => TypeKind::Domain { base: parsed(part?)?, modifier: parsed(modifier?)? },
+        // The range of a type that is not in `pg_range`, and the like, can only be gone.
+        b"r" => part.and_then(parsed).map_or(TypeKind::Gone, TypeKind::Range),
+        b"m" => part.and_then(parsed).map_or(TypeKind::Gone, TypeKind::Multirange),
+        b"e" => TypeKind::Enum(elements(labels)?),
+        b"c" => TypeKind::Composite(composite(names, types, modifiers)?),
+        _ => TypeKind::Base(text(typname?)?),
+    };
+    Some((parsed(oid?)?, TypeEntry { name: text(name?)?, kind }))
+}
+
+fn composite(
+    names: Option<&[u8]>,
+    types: Option<&[u8]>,
+    modifiers: Option<&[u8]>,
+) -> Option<Vec<CompositeField>> {
+    let (names, types, modifiers) = (elements(names)?, elements(types)?, elements(modifiers)?);
+    if names.len() != types.len() || names.len() != modifiers.len() {
+        return None;
+    }
+    let fields = names.into_iter().zip(types).zip(modifiers).map(|((name, oid), modifier)| {
+        Some(CompositeField { name, oid: oid.parse().ok()?, modifier: modifier.parse().ok()? })
+    });
+    fields.collect()
+}
+
+/// The elements of an array without NULLs; no array has none.
+fn elements(array: Option<&[u8]>) -> Option<Vec<String>> {
+    let Some(array) = array else { return Some(Vec::new()) };
+    let mut items = Items::new(array);
+    let mut elements = Vec::new();
+    let mut unescaped = Vec::new();
+    while let Some(item) = items.step().ok()? {
+        match item {
+            Item::Open | Item::Close => {}
+            Item::Null => return None,
+            Item::Plain(element) => elements.push(text(element)?),
+            Item::Escaped(element) => {
+                unescape(element, &mut unescaped);
+                elements.push(text(&unescaped)?);
+            }
+        }
+    }
+    Some(elements)
+}
+
+fn text(bytes: &[u8]) -> Option<String> {
+    String::from_utf8(bytes.to_vec()).ok()
+}
+
+fn parsed<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {
+    std::str::from_utf8(bytes).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(fields: &[&str]) -> Result<Catalog, LayoutError> {
+        let mut catalog = Catalog::default();
+        catalog.take_row(fields.iter().map(|text| (*text != "-").then_some(text.as_bytes())))?;
+        Ok(catalog)
+    }
+
+    #[test]
+    fn rows_are_types() {
+        let kind = |fields: &[&str]| row(fields).unwrap().get(50_000).unwrap().kind.clone();
+        let none = ["-"; 4];
+        let simple = |kind: &'static str, part: &'static str| {
+            [&["50000", "s.t", "t", kind, part, "7"][..], &none].concat()
+        };
+        assert_eq!(kind(&simple("b", "0")), TypeKind::Base("t".into()));
+        assert_eq!(kind(&simple("p", "0")), TypeKind::Base("t".into()));
+        assert_eq!(kind(&simple("a", "23")), TypeKind::Array(23));
+        assert_eq!(kind(&simple("d", "23")), TypeKind::Domain { base: 23, modifier: 7 });
+        assert_eq!(kind(&simple("r", "23")), TypeKind::Range(23));
+        assert_eq!(kind(&simple("m", "3904")), TypeKind::Multirange(3904));
+        assert_eq!(kind(&simple("m", "-")), TypeKind::Gone);
+        assert_eq!(row(&simple("b", "0")).unwrap().get(50_000).unwrap().name, "s.t");
+        let labels = r#"{sad,"NULL","a \"b\"",é}"#;
+        assert_eq!(
+            kind(&["50000", "t", "t", "e", "0", "-1", labels, "-", "-", "-"]),
+            TypeKind::Enum(["sad", "NULL", "a \"b\"", "é"].map(String::from).into())
+        );
+        assert_eq!(
+            kind(&["50000", "t", "t", "c", "0", "-1", "-", "{a,b}", "{23,25}", "{-1,5}"]),
+            TypeKind::Composite(vec![
+                CompositeField { name: "a".into(), oid: 23, modifier: -1 },
+                CompositeField { name: "b".into(), oid: 25, modifier: 5 },
+            ])
+        );
+        assert_eq!(
+            kind(&["50000", "t", "t", "c", "0", "-1", "-", "-", "-", "-"]),
+            TypeKind::Composite(Vec::new())
+        );
+        assert!(row(&["x"]).is_err());
+        assert!(row(&["50000", "t", "t", "c", "0", "-1", "-", "{a}", "{23,25}", "{-1}"]).is_err());
+    }
+
+    #[test]
+    fn what_is_not_known_is_asked_for_with_its_parts() {
+        let mut catalog = Catalog::default();
+        assert_eq!(catalog.missing([23, 1007, 2249, 50_000, 50_001, 50_000]), [50_000, 50_001]);
+        // A type of the system that is no type of values: a view's row, a domain of the standard.
+        assert_eq!(catalog.missing([83]), [83]);
+        let entry = |kind| TypeEntry { name: "t".into(), kind };
+        catalog.insert(50_000, entry(TypeKind::Array(50_002)));
+        catalog.insert(50_001, entry(TypeKind::Array(50_001)));
+        assert_eq!(catalog.missing([50_000, 50_001]), [50_002]);
+        catalog.mark_gone(&[50_000, 50_002]);
+        assert_eq!(catalog.missing([50_000]), []);
+        assert_eq!(catalog.get(50_000).unwrap().kind, TypeKind::Array(50_002));
+        assert_eq!(catalog.get(50_002).unwrap().kind, TypeKind::Gone);
+        catalog.clear();
+        assert_eq!(catalog.missing([50_000]), [50_000]);
     }
 }

@@ -1,6 +1,9 @@
 //! What goes wrong.
 
+use std::borrow::Cow;
 use std::fmt;
+
+use psycoxide_sql::text::Malformed;
 
 /// A result, or a column of it, that cannot be laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +19,11 @@ pub struct ValueError {
     /// What is wrong, and which option to choose.
     pub reason: String,
 }
+
+/// The reason of a [`ValueError`], as small as can be: the result of reading a value is to stay in
+/// registers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault(Box<Cow<'static, str>>);
 
 impl fmt::Display for LayoutError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,3 +41,30 @@ impl fmt::Display for ValueError {
 }
 
 impl std::error::Error for ValueError {}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&'static str> for Fault {
+    #[cold]
+    fn from(reason: &'static str) -> Self {
+        Self(Box::new(reason.into()))
+    }
+}
+
+impl From<String> for Fault {
+    #[cold]
+    fn from(reason: String) -> Self {
+        Self(Box::new(reason.into()))
+    }
+}
+
+impl From<Malformed> for Fault {
+    #[cold]
+    fn from(Malformed(reason): Malformed) -> Self {
+        reason.into()
+    }
+}

@@ -3,6 +3,7 @@
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod adapt;
+mod arrow;
 mod cast;
 mod channel;
 mod connection;
@@ -38,6 +39,7 @@ fn _psycopg(module: &Bound<'_, PyModule>) -> PyResult<()> {
     error::register(module)?;
     encoding::register(module)?;
     adapt::register(module)?;
+    arrow::register(module)?;
     cast::register(module)?;
     channel::register(module)?;
     connection::register(module)?;

@@ -41,6 +41,7 @@ from psycoxide._exceptions import (
 from psycoxide._listening import Listening, Lost
 from psycoxide._psycopg import Notify
 from psycoxide._rollback import Rollback
+from psycoxide.aio.arrow import AsyncArrowStream
 from psycoxide.aio.connection import (
     AsyncConnection,
     Connecting,  # only in aio
@@ -69,6 +70,7 @@ from psycoxide.rows import (
 )
 
 __all__ = [
+    "AsyncArrowStream",
     "AsyncAttempt",
     "AsyncAttemptTransaction",
     "AsyncConnection",

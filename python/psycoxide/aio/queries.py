@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from psycoxide._psycopg import Channel
+from psycoxide.aio.arrow import AsyncArrowStream
 from psycoxide.aio.copy import AsyncCopy
 from psycoxide.aio.cursor import AsyncCursor
 from psycoxide.aio.prepared import AsyncPreparedStatement
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from psycoxide._types import OwnQuery as Query, Vars
     from psycoxide.aio.connection import AsyncConnection
     from psycoxide.aio.cursor import Items
+    from psycoxide.arrow import ArrowOptions
     from psycoxide.rows import RowFactory
 
 _Row = TypeVar("_Row")
@@ -230,6 +232,31 @@ class AsyncQueries(Generic[_Row]):
         self._gave_out = True
         rows = self._channel.stream(cursor, query, params, factory, timeout, prepare, binary)
         return AsyncStream(rows)
+
+    def stream_arrow(
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        options: ArrowOptions | None = None,
+        timeout: float | None = None,
+        prepare: bool | None = None,
+    ) -> AsyncArrowStream:
+        """Iterate over a query's result as Arrow: `async for table in conn.stream_arrow(...)`.
+
+        Each table is one record batch, of up to 65,536 rows or about 16 MiB. Memory stays constant:
+        no more is read from the server while the loop is busy. Otherwise it is as `stream()`, but
+        for its values, which come in PostgreSQL's binary formats and become Arrow's as `options`
+        say.
+
+        Raises what `execute()` raises; DataError for a value that its Arrow type cannot hold, with
+        row and column and the option to choose.
+        """
+        cursor = self._channel.cursor()
+        cursor.arrow = True if options is None else options
+        self._gave_out = True
+        native = self._channel.stream_arrow(cursor, query, params, timeout, prepare)
+        return AsyncArrowStream(native)
 
     async def prepare(
         self, query: Query, *, timeout: float | None = None

@@ -14,9 +14,10 @@ from psycoxide._arrow.tables import in_one, taking
 from psycoxide.aio.partitions import answered
 
 if TYPE_CHECKING:
-    from psycoxide._psycopg import Channel
+    from psycoxide._psycopg import ArrowTable, Channel
     from psycoxide._types import OwnQuery as Query, Vars
     from psycoxide.aio.connection import AsyncConnection
+    from psycoxide.arrow import ArrowOptions
 
 ASYNC = True
 
@@ -34,10 +35,10 @@ class AsyncArrowReading:
         *,
         readers: int = 1,
         on: str | None = None,
-        options: Any = None,
+        options: ArrowOptions | None = None,
         progress: Callable[[int, int], object] | None = None,
         timeout: float | None = None,
-    ) -> Any:
+    ) -> ArrowTable:
         """Read a query, or a table, as Arrow, and return a table with `__arrow_c_stream__()`.
 
         `query` is a query, or the name of a table as in SQL. With one of the `readers`, this
@@ -60,10 +61,9 @@ class AsyncArrowReading:
         take = taking(options)
         if checked(readers) == 1:
             text = f"select * from {given.text}" if given.is_table else given.text
-            reader: Any = cursor
-            reader.arrow = take.options
-            await reader.execute(text, given.params, timeout=timeout)
-            return in_one([await reader.fetch_arrow()])
+            cursor.arrow = take.options
+            await cursor.execute(text, given.params, timeout=timeout)
+            return await cursor.fetch_arrow()
         origin = await self._like_this_one(connection, timeout)
         if ASYNC:
             return in_one(await run_in_thread(Reading(origin, given, on, readers, take), progress))

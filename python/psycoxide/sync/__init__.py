@@ -35,6 +35,7 @@ from psycoxide.rows import (
     scalar_row,
     tuple_row,
 )
+from psycoxide.sync.arrow import ArrowStream
 from psycoxide.sync.connection import (
     Connection,
     connect,
@@ -51,6 +52,7 @@ from psycoxide.sync.stream import Stream
 from psycoxide.sync.transaction import Transaction
 
 __all__ = [
+    "ArrowStream",
     "Attempt",
     "AttemptTransaction",
     "CommitUnknown",

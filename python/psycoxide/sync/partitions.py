@@ -16,8 +16,9 @@ from psycoxide.rows import tuple_row
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from psycoxide._psycopg import cursor
+    from psycoxide._psycopg import ArrowTable, cursor
     from psycoxide._types import OwnQuery as Query, Vars
+    from psycoxide.arrow import ArrowOptions
     from psycoxide.sync.connection import Connection
 
 _T = TypeVar("_T")
@@ -51,6 +52,10 @@ class Partitioned:
     _connection: Connection[Any]
     _native: cursor
 
+    @property
+    def arrow(self) -> ArrowOptions | bool | None:
+        raise NotImplementedError
+
     def adbc_execute_partitions(
         self,
         query: Query,
@@ -59,7 +64,7 @@ class Partitioned:
         on: str | None = None,
         partitions: int = PARTITIONS,
         timeout: float | None = None,
-    ) -> tuple[list[bytes], Any]:
+    ) -> tuple[list[bytes], ArrowTable | None]:
         """Divide a query, or a table, and return the descriptors of its partitions and its schema.
 
         Each partition can be read by `adbc_read_partition()` of any cursor that is connected to
@@ -78,7 +83,8 @@ class Partitioned:
         fewer if there are too few rows or values. `params` are merged into the text. `timeout` is
         how many seconds each statement may take.
 
-        The second value is an Arrow schema, or None.
+        The second value is the schema of a reader with the `arrow` of this cursor, as an object
+        with `__arrow_c_schema__()`; None if that is None.
 
         Raises ProgrammingError outside of a transaction, and if `query` cannot be divided like
         that; NotSupportedError for ranges of pages before PostgreSQL 14; the server's errors.
@@ -97,7 +103,12 @@ class Partitioned:
         parts = answered(connection, asking, timeout)
         snapshot = answered(connection, exported(), timeout)
         packed = [snapshot.partition(statement).packed() for statement in parts.statements]
-        return packed, None
+        if self.arrow is None:
+            return packed, None
+        shape = connection.cursor()
+        shape.arrow = self.arrow
+        shape.execute(f"{parts.statements[0]} limit 0", timeout=timeout)
+        return packed, shape.fetch_arrow()
 
     def adbc_read_partition(self, partition: bytes, *, timeout: float | None = None) -> Self:
         """Run the query of a partition, for `fetchall()` and so on, and return the cursor itself.

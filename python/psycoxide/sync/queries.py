@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from psycoxide._psycopg import Channel
+from psycoxide.sync.arrow import ArrowStream
 from psycoxide.sync.copy import Copy
 from psycoxide.sync.cursor import Cursor
 from psycoxide.sync.prepared import PreparedStatement
@@ -13,6 +14,7 @@ from psycoxide.sync.stream import Stream
 
 if TYPE_CHECKING:
     from psycoxide._types import OwnQuery as Query, Vars
+    from psycoxide.arrow import ArrowOptions
     from psycoxide.rows import RowFactory
     from psycoxide.sync.connection import Connection
     from psycoxide.sync.cursor import Items
@@ -225,6 +227,31 @@ class Queries(Generic[_Row]):
         self._gave_out = True
         rows = self._channel.stream(cursor, query, params, factory, timeout, prepare, binary)
         return Stream(rows)
+
+    def stream_arrow(
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        options: ArrowOptions | None = None,
+        timeout: float | None = None,
+        prepare: bool | None = None,
+    ) -> ArrowStream:
+        """Iterate over a query's result as Arrow: `for table in conn.stream_arrow(...)`.
+
+        Each table is one record batch, of up to 65,536 rows or about 16 MiB. Memory stays constant:
+        no more is read from the server while the loop is busy. Otherwise it is as `stream()`, but
+        for its values, which come in PostgreSQL's binary formats and become Arrow's as `options`
+        say.
+
+        Raises what `execute()` raises; DataError for a value that its Arrow type cannot hold, with
+        row and column and the option to choose.
+        """
+        cursor = self._channel.cursor()
+        cursor.arrow = True if options is None else options
+        self._gave_out = True
+        native = self._channel.stream_arrow(cursor, query, params, timeout, prepare)
+        return ArrowStream(native)
 
     def prepare(self, query: Query, *, timeout: float | None = None) -> PreparedStatement[_Row]:
         """Have the server parse a query, and return an object that runs it again and again.

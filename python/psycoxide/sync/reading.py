@@ -13,8 +13,9 @@ from psycoxide._arrow.tables import in_one, taking
 from psycoxide.sync.partitions import answered
 
 if TYPE_CHECKING:
-    from psycoxide._psycopg import Channel
+    from psycoxide._psycopg import ArrowTable, Channel
     from psycoxide._types import OwnQuery as Query, Vars
+    from psycoxide.arrow import ArrowOptions
     from psycoxide.sync.connection import Connection
 
 
@@ -31,10 +32,10 @@ class ArrowReading:
         *,
         readers: int = 1,
         on: str | None = None,
-        options: Any = None,
+        options: ArrowOptions | None = None,
         progress: Callable[[int, int], object] | None = None,
         timeout: float | None = None,
-    ) -> Any:
+    ) -> ArrowTable:
         """Read a query, or a table, as Arrow, and return a table with `__arrow_c_stream__()`.
 
         `query` is a query, or the name of a table as in SQL. With one of the `readers`, this
@@ -57,10 +58,9 @@ class ArrowReading:
         take = taking(options)
         if checked(readers) == 1:
             text = f"select * from {given.text}" if given.is_table else given.text
-            reader: Any = cursor
-            reader.arrow = take.options
-            reader.execute(text, given.params, timeout=timeout)
-            return in_one([reader.fetch_arrow()])
+            cursor.arrow = take.options
+            cursor.execute(text, given.params, timeout=timeout)
+            return cursor.fetch_arrow()
         origin = self._like_this_one(connection, timeout)
         return in_one(Reading(origin, given, on, readers, take, progress).run())
 

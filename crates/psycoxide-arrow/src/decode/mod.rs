@@ -1,15 +1,37 @@
 //! From rows to record batches.
 
+mod build;
+mod choice;
+mod datetime;
+mod decimal;
+mod dictionary;
+mod list;
+mod number;
+mod primitive;
+mod strings;
+mod structs;
+mod text;
+mod vector;
+
+use std::fmt;
 use std::sync::Arc;
 
-use arrow_array::builder::{Int32Builder, StringBuilder};
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use psycoxide_proto::{Row, RowIter};
-use psycoxide_sql::binary::fixed;
-use psycoxide_sql::text::number;
+use arrow_array::{RecordBatch, RecordBatchOptions};
+use psycoxide_proto::{Fields, Row, RowIter};
 
-use crate::error::ValueError;
-use crate::layout::{ColumnSpec, ResultLayout};
+use crate::error::{Fault, ValueError};
+use crate::layout::ResultLayout;
+use build::Build;
+pub(crate) use choice::{builder, prefers_binary, why_not};
+
+/// How many rows are decoded together, column by column: so many that the loops are long, so few that
+/// their bytes stay in the processor's first cache.
+const CHUNK_ROWS: usize = 256;
+/// Rows beyond this many bytes are decoded before more are taken.
+const CHUNK_BYTES: usize = 1 << 20;
+/// A batch with so many bytes, or a column of as many bytes or items, is complete: what follows in one
+/// row or one chunk still fits into 31 bits.
+const MOST_BYTES: usize = 1 << 30;
 
 /// When a batch is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,29 +43,40 @@ pub struct Limits {
 }
 
 /// Makes record batches of rows.
-#[derive(Debug)]
 pub struct RowDecoder {
     layout: Arc<ResultLayout>,
-    columns: Vec<Column>,
+    columns: Vec<Box<dyn Build>>,
     /// How many rows the batch has.
     rows: usize,
     /// How many bytes they take, about.
     bytes: usize,
     /// How many rows came before the batch.
     before: u64,
+    failed: Option<ValueError>,
 }
 
-#[derive(Debug)]
-enum Column {
-    Int4(Int32Builder),
-    Text(StringBuilder),
+impl fmt::Debug for RowDecoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RowDecoder")
+            .field("columns", &self.columns.len())
+            .field("rows", &self.rows)
+            .field("bytes", &self.bytes)
+            .field("before", &self.before)
+            .field("failed", &self.failed)
+            .finish()
+    }
 }
 
 impl RowDecoder {
     /// A decoder for a result, before its first row.
     pub fn new(layout: Arc<ResultLayout>) -> Self {
-        let columns = layout.columns().iter().map(Column::of).collect();
-        Self { layout, columns, rows: 0, bytes: 0, before: 0 }
+        // The layout has none without a builder.
+        let columns = layout
+            .columns()
+            .iter()
+            .filter_map(|column| builder(&column.node, column.binary, layout.rules()))
+            .collect();
+        Self { layout, columns, rows: 0, bytes: 0, before: 0, failed: None }
     }
 
     /// How the columns are laid out.
@@ -56,15 +89,40 @@ impl RowDecoder {
         self.rows
     }
 
+    /// Whether the batch is complete: it has reached a limit, or another row might make a column longer
+    /// than Arrow allows.
+    pub fn is_complete(&self, limits: Limits) -> bool {
+        self.rows >= limits.rows.max(1)
+            || self.rows > 0 && self.bytes >= limits.bytes.clamp(1, MOST_BYTES)
+            || self.columns.iter().any(|column| column.size() >= MOST_BYTES)
+    }
+
     /// Adds rows to the batch until it is complete or they end. Returns whether it is complete: then the
     /// iterator is at the first row that was not taken.
     ///
     /// # Errors
     /// The first value that its Arrow type cannot hold. No batch can be made after that.
     pub fn append(&mut self, rows: &mut RowIter<'_>, limits: Limits) -> Result<bool, ValueError> {
-        while self.rows < limits.rows && self.bytes < limits.bytes {
-            let Some(row) = rows.next() else { return Ok(false) };
-            self.append_row(row)?;
+        let mut chunk = Vec::new();
+        while !self.is_complete(limits) {
+            let most = CHUNK_ROWS.min(limits.rows.max(1) - self.rows);
+            let room = CHUNK_BYTES.min(limits.bytes.max(1) - self.bytes.min(limits.bytes));
+            chunk.clear();
+            chunk.reserve(most.min(CHUNK_ROWS));
+            let mut bytes = 0;
+            while chunk.len() < most && bytes < room {
+                let Some(row) = rows.next() else { break };
+                if row.len() != self.columns.len() {
+                    return Err(self.wrong_row(chunk.len(), row.len()));
+                }
+                bytes += row.size();
+                chunk.push(row.fields());
+            }
+            if chunk.is_empty() {
+                return Ok(false);
+            }
+            self.bytes += bytes;
+            self.fill(&mut chunk)?;
         }
         Ok(true)
     }
@@ -74,8 +132,11 @@ impl RowDecoder {
     /// # Errors
     /// As above.
     pub fn append_row(&mut self, row: Row<'_>) -> Result<(), ValueError> {
+        if row.len() != self.columns.len() {
+            return Err(self.wrong_row(0, row.len()));
+        }
         self.bytes += row.size();
-        self.append_fields(row.fields())
+        self.fill(&mut [row.fields()])
     }
 
     /// Adds a row whose fields do not come from the wire.
@@ -86,18 +147,27 @@ impl RowDecoder {
         &mut self,
         fields: impl IntoIterator<Item = Option<&'a [u8]>>,
     ) -> Result<(), ValueError> {
-        let row = self.before + self.rows as u64 + 1;
-        for ((column, field), spec) in
-            self.columns.iter_mut().zip(fields).zip(self.layout.columns())
-        {
-            column.append(field, spec.binary).map_err(|reason| ValueError {
-                row,
-                column: spec.name.clone(),
-                reason,
-            })?;
+        self.check()?;
+        let mut count = 0;
+        let mut fault = None;
+        for field in fields {
+            if let Some(column) = self.columns.get_mut(count) {
+                self.bytes += field.map_or(0, <[u8]>::len);
+                if let Err(reason) = column.append(field) {
+                    fault = Some(reason);
+                    break;
+                }
+            }
+            count += 1;
         }
-        self.rows += 1;
-        Ok(())
+        match fault {
+            Some(fault) => Err(self.fail(self.rows, count, &fault)),
+            None if count != self.columns.len() => Err(self.wrong_row(0, count)),
+            None => {
+                self.rows += 1;
+                Ok(())
+            }
+        }
     }
 
     /// Takes the batch; the next row begins another one.
@@ -105,50 +175,67 @@ impl RowDecoder {
     /// # Errors
     /// A value that its Arrow type cannot hold.
     pub fn finish(&mut self) -> Result<RecordBatch, ValueError> {
-        let arrays = self.columns.iter_mut().map(Column::finish).collect();
-        let rows = std::mem::take(&mut self.rows);
-        self.before += rows as u64;
+        self.check()?;
+        let mut arrays = Vec::with_capacity(self.columns.len());
+        for place in 0..self.columns.len() {
+            let finished = self.columns.get_mut(place).map(|column| column.finish());
+            match finished {
+                Some(Ok(array)) => arrays.push(array),
+                Some(Err((row, fault))) => return Err(self.fail(row, place, &fault)),
+                None => {}
+            }
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        let schema = Arc::clone(self.layout.schema());
+        let batch = RecordBatch::try_new_with_options(schema, arrays, &options)
+            .map_err(|error| self.fail(0, 0, &error.to_string().into()))?;
+        self.before += std::mem::take(&mut self.rows) as u64;
         self.bytes = 0;
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        RecordBatch::try_new_with_options(Arc::clone(self.layout.schema()), arrays, &options)
-            .map_err(|error| ValueError {
-                row: self.before,
-                column: String::new(),
-                reason: error.to_string(),
-            })
+        Ok(batch)
     }
-}
 
-impl Column {
-    fn of(spec: &ColumnSpec) -> Self {
-        match spec.oid {
-            psycoxide_sql::oid::INT4 => Self::Int4(Int32Builder::new()),
-            _ => Self::Text(StringBuilder::new()),
+    /// Decodes rows, column by column.
+    fn fill(&mut self, rows: &mut [Fields<'_>]) -> Result<(), ValueError> {
+        self.check()?;
+        let mut rows = rows;
+        let mut first = None;
+        for (place, column) in self.columns.iter_mut().enumerate() {
+            if let Err((row, fault)) = column.fill(rows) {
+                // The other columns may fail at a row before that.
+                rows = rows.get_mut(..row).unwrap_or_default();
+                first = Some((row, place, fault));
+            }
+        }
+        match first {
+            Some((row, column, fault)) => Err(self.fail(self.rows + row, column, &fault)),
+            None => {
+                self.rows += rows.len();
+                Ok(())
+            }
         }
     }
 
-    fn append(&mut self, field: Option<&[u8]>, binary: bool) -> Result<(), String> {
-        match self {
-            Self::Int4(builder) => builder.append_option(match field {
-                None => None,
-                Some(bytes) if binary => {
-                    Some(i32::from_be_bytes(fixed(bytes).map_err(|fault| fault.to_string())?))
-                }
-                Some(text) => number::integer(text).and_then(|value| value.try_into().ok()),
-            }),
-            Self::Text(builder) => match field {
-                None => builder.append_null(),
-                Some(text) => builder
-                    .append_value(std::str::from_utf8(text).map_err(|fault| fault.to_string())?),
-            },
-        }
-        Ok(())
+    fn check(&self) -> Result<(), ValueError> {
+        self.failed.clone().map_or(Ok(()), Err)
     }
 
-    fn finish(&mut self) -> ArrayRef {
-        match self {
-            Self::Int4(builder) => Arc::new(builder.finish()),
-            Self::Text(builder) => Arc::new(builder.finish()),
-        }
+    /// Notes that a value, or a row of the batch, is wrong.
+    #[cold]
+    fn fail(&mut self, row: usize, column: usize, fault: &Fault) -> ValueError {
+        let column = self.layout.columns().get(column);
+        let error = ValueError {
+            row: self.before + row as u64 + 1,
+            column: column.map(|column| column.name.clone()).unwrap_or_default(),
+            reason: fault.to_string(),
+        };
+        self.failed = Some(error.clone());
+        error
+    }
+
+    #[cold]
+    fn wrong_row(&mut self, row: usize, fields: usize) -> ValueError {
+        let columns = self.columns.len();
+        let fault = format!("the row has {fields} fields, the result has {columns} columns");
+        self.fail(self.rows + row, columns, &fault.into())
     }
 }

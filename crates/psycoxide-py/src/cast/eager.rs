@@ -3,8 +3,9 @@
 //! In between there is an immutable object that no user sees: the value itself, the memory behind a
 //! `memoryview`, or the raw field as `bytes`.
 
+use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
-use pyo3::types::{PyAny, PyBytes, PyString};
+use pyo3::types::{PyAny, PyBool, PyBytes, PyFloat, PyInt, PyString};
 
 use super::binary_format::BinaryFormat;
 use super::bytea;
@@ -74,6 +75,37 @@ pub fn finish(decoder: &Decoder, context: &DecodeContext<'_, '_>, kept: &Py<PyAn
         decoder if is_bytea(decoder) => bytea::view_of(kept),
         _ => Ok(Value::from(kept.clone())),
     }
+}
+
+/// The field that an object was kept of.
+pub fn field(kept: &Bound<'_, PyAny>, binary: bool) -> PyResult<Option<Vec<u8>>> {
+    if kept.is_none() {
+        return Ok(None);
+    }
+    if let Ok(field) = kept.cast_exact::<PyBytes>() {
+        return Ok(Some(field.as_bytes().to_vec()));
+    }
+    if kept.is_instance_of::<PyString>() {
+        return text_of(kept).map(|text| Some(text.as_bytes().to_vec()));
+    }
+    if kept.is_instance_of::<PyBool>() {
+        return Ok(Some(if kept.is_truthy()? { b"t".to_vec() } else { b"f".to_vec() }));
+    }
+    if kept.is_instance_of::<PyInt>() || kept.is_instance_of::<PyFloat>() {
+        return Ok(Some(kept.repr()?.to_str()?.as_bytes().to_vec()));
+    }
+    let value = PyBuffer::<u8>::get(
+        &bytea::view_of(kept).map_err(|raised| raised.into_error(kept.py()))?.into_bound(kept.py()),
+    )?
+    .to_vec(kept.py())?;
+    if binary {
+        return Ok(Some(value));
+    }
+    let mut text = b"\\x".to_vec();
+    text.resize(2 + 2 * value.len(), 0);
+    // The lengths fit: it cannot fail.
+    let _ = const_hex::encode_to_slice(&value, text.get_mut(2..).unwrap_or_default());
+    Ok(Some(text))
 }
 
 /// The UTF-8 bytes that a `str` was decoded from: there is only one form.

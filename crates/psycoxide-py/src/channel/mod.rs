@@ -4,6 +4,7 @@
 //! makes an operation, and runs it by the driver of its kind. So a method returns its result on a
 //! blocking channel, and on the channel of an event loop what a coroutine awaits.
 
+mod arrow;
 mod binding;
 mod copy;
 mod describe;
@@ -336,6 +337,7 @@ impl Channel {
 /// Exports `Channel`.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     awaited::prepare(module.py());
+    arrow::register(module)?;
     copy::register(module)?;
     pipeline::register(module)?;
     stream::register(module)?;

@@ -209,6 +209,10 @@ impl Channel {
         form: QueryForm,
     ) -> PyResult<Bound<'py, PyAny>> {
         Self::check_owner(slf)?;
+        let form = match cursor.get().arrow_options(slf.py()) {
+            Some(_) => QueryForm { binary: Some(true), ..form },
+            None => form,
+        };
         let for_cursor = ForCursor::called(cursor);
         let (statement, pipelined, again) = match Self::sent(slf, cursor, query, params, form)? {
             Sent::Bound(run) => {

@@ -130,7 +130,7 @@ impl Connection {
         .unwrap_or(false)
     }
 
-    fn server_version_number(&self, py: Python<'_>) -> i64 {
+    pub(super) fn server_version_number(&self, py: Python<'_>) -> i64 {
         self.ask(py, Engine::server_version, |snapshot| snapshot.server_version)
             .map_or(0, i64::from)
     }

@@ -17,6 +17,7 @@ mod polling;
 mod state;
 mod tpc;
 mod transaction;
+mod types;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -247,6 +248,11 @@ impl Connection {
     /// Whether psycopg2's rules for connections with `async=1` hold.
     pub fn is_async(&self, py: Python<'_>) -> bool {
         self.state(py).asynchronous
+    }
+
+    /// Whether an event loop waits for replies.
+    pub fn is_awaited(&self, py: Python<'_>) -> bool {
+        self.state(py).waiter == Waiter::EventLoop
     }
 
     /// Whether the program waits for replies, by `poll()`.

@@ -1,5 +1,8 @@
 //! What the driver knows about a session, first of all the transaction that it has begun.
 
+use std::sync::Arc;
+
+use psycoxide_arrow::Catalog;
 use psycoxide_net::SessionSnapshot;
 use psycoxide_proto::Request;
 use psycoxide_sql::command::begin::Characteristics;
@@ -89,6 +92,8 @@ pub struct State {
     pub plans: PlanCache,
     /// In which formats the columns of the last statements come.
     pub formats: FormatCache,
+    /// What is known of types that are not built in.
+    pub catalog: Arc<Catalog>,
     /// The text of the last error, for `info.error_message`.
     pub error_message: Option<String>,
 }

@@ -15,8 +15,9 @@ use crate::error;
 
 impl Cursor {
     /// Whether this statement's columns are to come in binary where they can.
-    pub(super) fn prefers_binary(&self, sql: &[u8]) -> bool {
-        self.binary.load(Ordering::Acquire) && statement::is_single(sql)
+    pub(super) fn prefers_binary(&self, py: Python<'_>, sql: &[u8]) -> bool {
+        let wanted = || self.name().is_none() && self.arrow_options(py).is_some();
+        (self.binary.load(Ordering::Acquire) || wanted()) && statement::is_single(sql)
     }
 }
 

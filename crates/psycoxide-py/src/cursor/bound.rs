@@ -131,7 +131,7 @@ impl Cursor {
             }
         }
         this.note_query(py, statement.sql());
-        let binary = this.prefers_binary(statement.sql()).then_some(true);
+        let binary = this.prefers_binary(py, statement.sql()).then_some(true);
         let run = Run::new(statement, None, PrepareWhen::Often, binary, false);
         let statement = Statement::bound(ForCursor::called(slf), run);
         if !turn.run(Attempt { statement, shape, ending: false })? {

@@ -56,7 +56,7 @@ impl Cursor {
         }
         let turn = TurnGuard::take_as(connection, what)?;
         let cursor = ForCursor::called(slf);
-        turn.run(if this.prefers_binary(&sql) {
+        turn.run(if this.prefers_binary(py, &sql) {
             Statement::in_binary(cursor, sql)
         } else if connection.get().state(py).begins() && is_protocol_independent(&sql) {
             // The difference matters only if a BEGIN goes first.

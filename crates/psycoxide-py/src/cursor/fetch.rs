@@ -43,7 +43,7 @@ fn nothing_to_fetch() -> PyErr {
 
 impl Cursor {
     /// The result and the place in it, with no rows read ahead. Fails if there is no result.
-    fn tuples(&self, py: Python<'_>) -> PyResult<(Arc<Tuples>, Place)> {
+    pub(super) fn tuples(&self, py: Python<'_>) -> PyResult<(Arc<Tuples>, Place)> {
         let mut state = self.state(py);
         let fetched = &mut state.fetched;
         let ahead = fetched.undo_read_ahead();
@@ -72,7 +72,7 @@ impl Cursor {
     fn next_to_make<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         match Self::next_of_result(slf)? {
             NextRow::Row(row) => Ok(Some(row)),
-            NextRow::End => Ok(None),
+            NextRow::End => slf.get().refuse_rows_of_arrow(slf.py()).map(|()| None),
             NextRow::NoResult => Err(nothing_to_fetch()),
         }
     }
@@ -202,6 +202,7 @@ impl Cursor {
         let count = count.min(tuples.len().saturating_sub(place.row));
         drop(tuples);
         if count == 0 {
+            slf.get().refuse_rows_of_arrow(slf.py())?;
             return Ok(PyList::empty(slf.py()));
         }
         let row_type = Self::next_row_type(slf)?;
@@ -266,7 +267,7 @@ impl Cursor {
 
     /// The checks that every kind of fetch begins with.
     #[inline]
-    fn check_fetch(slf: &Bound<'_, Self>) -> PyResult<()> {
+    pub(super) fn check_fetch(slf: &Bound<'_, Self>) -> PyResult<()> {
         if Self::may_fetch(slf) { Ok(()) } else { Self::check_fetch_closely(slf) }
     }
 

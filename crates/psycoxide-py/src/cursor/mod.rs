@@ -2,6 +2,7 @@
 //!
 //! The class itself is here; its methods are in the files of their subjects.
 
+mod arrow;
 mod attributes;
 mod binary_results;
 mod bound;
@@ -31,6 +32,7 @@ mod typecast;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use psycoxide_arrow::Options;
 use psycoxide_net::Session;
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
@@ -41,6 +43,7 @@ use crate::connection::Connection;
 use crate::error;
 use crate::guarded::{Guard, Guarded};
 use crate::row::{RowClass, RowKeys};
+pub use arrow::Converting;
 pub use known_queries::KnownQueries;
 pub use many::Many;
 use named::Named;
@@ -74,6 +77,8 @@ struct State {
     /// The raw rows of each result go back to the session, so that the next rows arrive where these
     /// were.
     returns_memory: bool,
+    /// Rows are to become Arrow's while they arrive, in this way.
+    arrow: Option<Arc<Options>>,
     fetched: Fetched,
     named: Named,
 }
@@ -85,6 +90,8 @@ struct Objects {
     row_factory: Py<PyAny>,
     /// The row factory, if it is a class whose rows can be made without calling it.
     row_class: Option<Arc<RowClass>>,
+    /// `cursor.arrow`, as the program has set it.
+    arrow: Option<Py<PyAny>>,
     /// The keys of the last row that had any.
     row_keys: Option<Arc<RowKeys>>,
     query: Py<PyAny>,
@@ -97,6 +104,7 @@ impl Objects {
             tzinfo_factory: None,
             row_factory: py.None(),
             row_class: None,
+            arrow: None,
             row_keys: None,
             query: py.None(),
             description: None,
@@ -115,6 +123,7 @@ impl Cursor {
                 itersize: 2000,
                 forward_only: false,
                 returns_memory: false,
+                arrow: None,
                 fetched: Fetched::default(),
                 named: Named::default(),
             }),
@@ -253,6 +262,7 @@ impl Cursor {
         if let Some(objects) = self.objects.visited(&visit) {
             visit.call(&objects.tzinfo_factory)?;
             visit.call(&objects.row_factory)?;
+            visit.call(&objects.arrow)?;
         }
         if let Some(state) = self.state.visited(&visit)
             && let Some(tuples) = &state.fetched.tuples

@@ -22,6 +22,8 @@ pub struct Named {
     pub transaction_number: u64,
     /// It was declared here and has not moved since: it is before the first row.
     pub at_start: bool,
+    /// Its rows were given out as a stream of Arrow.
+    pub streamed: bool,
 }
 
 impl Cursor {
@@ -75,6 +77,7 @@ impl Cursor {
         Self::run(slf, named.declaration.declare(&name, &sql), "execute")?;
         let mut state = this.state(slf.py());
         state.named.executed = true;
+        state.named.streamed = false;
         state.named.transaction_number = transaction_number;
         state.named.at_start = true;
         state.fetched.rowcount = -1;
@@ -124,6 +127,7 @@ impl Cursor {
         Self::run_named(slf, Request::query(named::scroll(&name, count, absolute)))?;
         let mut state = this.state(slf.py());
         state.named.at_start = false;
+        state.named.streamed = false;
         // The distance that it moved is not a number of rows.
         state.fetched.rowcount = -1;
         Ok(())

@@ -10,6 +10,7 @@ use super::Cursor;
 use super::column::Column;
 use super::place::Place;
 use super::read_ahead::ReadAhead;
+use crate::arrow::Batches;
 use crate::cast::{CachedPlan, CastPlan};
 use crate::error;
 use crate::row::{EagerRows, StoredRow, StoredRows};
@@ -138,6 +139,8 @@ pub struct Fetched {
     pub sequential_since: usize,
     /// The next rows, if they were read ahead.
     pub ahead: ReadAhead,
+    /// The rows, if they have become Arrow's while they arrived.
+    pub batches: Option<Batches>,
     /// `cursor.rowcount`
     pub rowcount: i64,
     /// `cursor.statusmessage`: the command tag, as it came.
@@ -154,6 +157,7 @@ impl Default for Fetched {
             last: Place::default(),
             sequential_since: 0,
             ahead: ReadAhead::default(),
+            batches: None,
             rowcount: -1,
             statusmessage: None,
             lastrowid: 0,
@@ -165,6 +169,7 @@ impl Fetched {
     /// Forgets everything. The returned rows are to be dropped without the lock.
     #[must_use]
     fn clear(&mut self) -> (Option<Arc<Tuples>>, ReadAhead) {
+        self.batches = None;
         self.go_to(Place::default());
         self.rowcount = -1;
         self.statusmessage = None;

@@ -129,9 +129,8 @@ impl Run {
         &mut self,
         context: OperationContext<'_, '_>,
         cursor: &Bound<'_, Cursor>,
-        described: Outcome,
+        columns: Option<Arc<Columns>>,
     ) -> PyResult<()> {
-        let columns = described.result.and_then(|result| result.columns);
         self.formats = Some(match columns {
             Some(columns) => cursor.get().formats(context, &columns)?,
             None => None,
@@ -139,7 +138,8 @@ impl Run {
         Ok(())
     }
 
-    fn known_columns(&self, context: OperationContext<'_, '_>) -> Option<Arc<Columns>> {
+    /// The columns, if they are known.
+    pub fn known_columns(&self, context: OperationContext<'_, '_>) -> Option<Arc<Columns>> {
         context.session.ask(|engine| engine.known_columns(&self.statement).cloned()).flatten()
     }
 
@@ -233,6 +233,9 @@ impl Cursor {
     ) -> PyResult<Option<Arc<Formats>>> {
         let py = context.py();
         let connection = context.connection.get();
+        if let Some(options) = self.arrow_options(py) {
+            return Ok(choose(described, self.arrow_formats(py, described, &options)?));
+        }
         let utc = || connection.is_in_utc(py);
         let (registries, encoding) = (self.registries(py)?, self.text_decoder(py)?);
         if !registries.is_global() {

@@ -1,5 +1,7 @@
 //! A statement of a cursor, as an operation.
 
+use std::sync::Arc;
+
 use psycoxide_net::Stop;
 use psycoxide_proto::{Columns, Event, Extended, Outcome, Request, Rows, Tag};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -7,7 +9,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
 use super::Cursor;
+use super::arrow::ArrivingArrow;
 use super::run::{Again, Run};
+use crate::arrow::Batches;
 use crate::cast::CastPlan;
 use crate::driver::{Next, Operation, OperationContext, RowSink};
 use crate::error;
@@ -54,11 +58,13 @@ impl ForCursor {
 
 /// Runs a statement, and gives its outcome to the cursor.
 pub struct Statement {
-    sink: EagerSink,
+    sink: Sink,
     stage: Stage,
     /// What runs, if it is bound on the server.
     run: Option<Box<Run>>,
     in_transaction: bool,
+    /// Its rows become Arrow's and are given out in portions, by whoever runs it.
+    portions: bool,
     /// Why the server's COPY was refused.
     refused: Option<String>,
 }
@@ -73,6 +79,9 @@ enum Stage {
     Unsent,
     /// The bound statement is described, as its columns are to come in binary.
     DescribingRun,
+    /// What is not known of the types of its columns is asked, as they are to become Arrow's. Then the
+    /// text is sent, if there is one, or the bound statement.
+    LookingUp(Arc<Columns>, Option<Vec<u8>>),
     /// The statement runs.
     Running,
     /// The transaction that began with it is rolled back, before it is sent again.
@@ -92,15 +101,15 @@ impl Statement {
     }
 
     fn at(cursor: ForCursor, stage: Stage) -> Self {
-        let sink = EagerSink { cursor, rows: None };
-        Self { sink, stage, run: None, in_transaction: true, refused: None }
+        let sink = Sink { cursor, rows: None, arrow: None };
+        Self { sink, stage, run: None, in_transaction: true, portions: false, refused: None }
     }
 
     /// Makes a bound statement as it was before its launch. Returns whether it is one.
     pub fn rewind(&mut self) -> bool {
         if self.run.is_some() {
             self.stage = Stage::Unsent;
-            self.sink.rows = None;
+            self.sink.forget();
         }
         self.run.is_some()
     }
@@ -108,7 +117,7 @@ impl Statement {
     /// Makes it as it was before its launch, with `request`.
     pub fn reset(&mut self, request: Request) {
         self.stage = Stage::First(request.offering(LONG_FIELD));
-        self.sink.rows = None;
+        self.sink.forget();
     }
 
     /// The same for a statement whose columns are to come in binary if they can.
@@ -121,13 +130,62 @@ impl Statement {
         Self { in_transaction, ..Self::at(cursor, Stage::First(request)) }
     }
 
+    /// The same statement for rows that are given out as Arrow's while they arrive.
+    pub fn in_portions(self) -> Self {
+        Self { portions: true, ..self }
+    }
+
+    /// Takes rows that have arrived. Returns the batches that are complete, if there are any.
+    pub fn take_arrow(
+        &mut self,
+        py: Python<'_>,
+        columns: &Columns,
+        rows: &Rows,
+    ) -> PyResult<Option<Batches>> {
+        let cursor = self.sink.cursor.get(py)?;
+        let Some(arrow) = &mut self.sink.arrow else {
+            return Err(error::internal("rows that are to be given out as tuples"));
+        };
+        arrow.take(&cursor, columns, rows);
+        Ok(arrow.take_complete()?)
+    }
+
     /// The request for a bound statement.
-    fn bound_request(&self, context: OperationContext<'_, '_>) -> PyResult<Request> {
+    fn bound_request(&mut self, context: OperationContext<'_, '_>) -> PyResult<Request> {
+        let cursor = self.sink.cursor.get(context.py())?;
         let Some(run) = &self.run else {
             return Err(error::internal("a statement without parameters"));
         };
-        let cursor = self.sink.cursor.get(context.py())?;
-        Ok(run.request(context, &cursor)?.offering(LONG_FIELD))
+        let request = run.request(context, &cursor)?;
+        Ok(self.sink.receives(&cursor, request, self.portions))
+    }
+
+    /// The request for what is not known of the types of columns, if they are to become Arrow's. What
+    /// is sent after that: the text, if there is one, or the bound statement.
+    fn types_request(
+        &mut self,
+        context: OperationContext<'_, '_>,
+        cursor: &Bound<'_, Cursor>,
+        columns: Option<&Arc<Columns>>,
+        sql: &mut Option<Vec<u8>>,
+    ) -> Option<Request> {
+        let (py, columns) = (context.py(), columns?);
+        cursor.get().arrow_options(py)?;
+        let request = context.connection.get().types_request(py, columns)?;
+        self.stage = Stage::LookingUp(Arc::clone(columns), sql.take());
+        Some(request)
+    }
+
+    /// The request that runs a described statement, with binary columns where that is possible.
+    fn text_request(
+        &mut self,
+        context: OperationContext<'_, '_>,
+        cursor: &Bound<'_, Cursor>,
+        sql: Vec<u8>,
+        columns: Option<&Columns>,
+    ) -> PyResult<Request> {
+        let request = choose_formats(context, cursor, sql, columns)?;
+        Ok(self.sink.receives(cursor, request, self.portions))
     }
 
     /// What follows if the way in which the statement was sent is to blame for an error.
@@ -140,6 +198,16 @@ impl Statement {
                 Some(Next::Send(request))
             }
         }
+    }
+
+    /// The request for what is not known of the types of a bound statement whose columns are known.
+    fn types_of_known(&mut self, context: OperationContext<'_, '_>) -> PyResult<Option<Request>> {
+        let cursor = self.sink.cursor.get(context.py())?;
+        if cursor.get().arrow_options(context.py()).is_none() {
+            return Ok(None);
+        }
+        let columns = self.run.as_ref().and_then(|run| run.known_columns(context));
+        Ok(self.types_request(context, &cursor, columns.as_ref(), &mut None))
     }
 
     fn send<T>(&self, request: Request) -> Next<T> {
@@ -168,10 +236,13 @@ impl Operation for Statement {
                         self.stage = Stage::DescribingRun;
                         describe
                     }
-                    None => self.bound_request(context)?,
+                    None => match self.types_of_known(context)? {
+                        Some(request) => request,
+                        None => self.bound_request(context)?,
+                    },
                 }
             }
-            Stage::Running | Stage::DescribingRun | Stage::RollingBack => {
+            Stage::Running | Stage::DescribingRun | Stage::LookingUp(..) | Stage::RollingBack => {
                 return Err(error::internal("a statement that was launched twice"));
             }
         };
@@ -209,20 +280,56 @@ impl Operation for Statement {
                 Ok(Next::Again)
             }
             Stage::DescribingRun if outcome.error.is_none() => {
-                if let Some(run) = &mut self.run {
-                    run.note_described(context, &cursor, outcome)?;
+                let columns = outcome.result.and_then(|result| result.columns);
+                if let Some(next) =
+                    self.types_request(context, &cursor, columns.as_ref(), &mut None)
+                {
+                    return Ok(Next::Send(next));
                 }
-                Ok(self.send(self.bound_request(context)?))
+                if let Some(run) = &mut self.run {
+                    run.note_described(context, &cursor, columns)?;
+                }
+                let request = self.bound_request(context)?;
+                Ok(self.send(request))
             }
             Stage::Describing(sql) if outcome.error.is_none() => {
-                let request = choose_formats(context, &cursor, sql, outcome)?;
-                Ok(self.send(request.offering(LONG_FIELD)))
+                let (columns, mut sql) =
+                    (outcome.result.and_then(|result| result.columns), Some(sql));
+                if let Some(next) = self.types_request(context, &cursor, columns.as_ref(), &mut sql)
+                {
+                    return Ok(Next::Send(next));
+                }
+                let sql = sql.unwrap_or_default();
+                let request = self.text_request(context, &cursor, sql, columns.as_deref())?;
+                Ok(self.send(request))
             }
-            _ => Cursor::take_rows(&cursor, outcome, self.sink.rows.take()).map(Next::Done),
+            Stage::LookingUp(columns, mut sql) => {
+                let connection = context.connection.get();
+                connection.note_types(context.py(), &columns, &outcome)?;
+                if let Some(next) = self.types_request(context, &cursor, Some(&columns), &mut sql) {
+                    return Ok(Next::Send(next));
+                }
+                let request = match (sql, &mut self.run) {
+                    (Some(sql), _) => self.text_request(context, &cursor, sql, Some(&columns))?,
+                    (None, Some(run)) => {
+                        run.note_described(context, &cursor, Some(columns))?;
+                        self.bound_request(context)?
+                    }
+                    (None, None) => return Err(error::internal("a statement without a text")),
+                };
+                Ok(self.send(request))
+            }
+            _ => match self.sink.arrow.take() {
+                Some(arrived) => Cursor::take_arrow(&cursor, outcome, arrived).map(Next::Done),
+                None => Cursor::take_rows(&cursor, outcome, self.sink.rows.take()).map(Next::Done),
+            },
         }
     }
 
     fn sink(&mut self) -> Option<&mut dyn RowSink> {
+        if self.portions {
+            return None;
+        }
         Some(&mut self.sink)
     }
 
@@ -236,16 +343,16 @@ fn choose_formats(
     context: OperationContext<'_, '_>,
     cursor: &Bound<'_, Cursor>,
     sql: Vec<u8>,
-    described: Outcome,
+    columns: Option<&Columns>,
 ) -> PyResult<Request> {
-    let py = context.py();
-    let columns = described.result.and_then(|result| result.columns);
-    let result_formats = match columns {
-        Some(columns) => {
+    let (py, this) = (context.py(), cursor.get());
+    let result_formats = match (columns, this.arrow_options(py)) {
+        (Some(columns), Some(options)) => this.arrow_formats(py, columns, &options)?,
+        (Some(columns), None) => {
             let utc = context.connection.get().is_in_utc(py);
-            CastPlan::formats(&cursor.get().registries(py)?, &columns, utc)?
+            CastPlan::formats(&this.registries(py)?, columns, utc)?
         }
-        None => Vec::new(),
+        (None, _) => Vec::new(),
     };
     if result_formats.iter().all(|format| *format == 0) {
         return Ok(Request::query(sql));
@@ -256,15 +363,43 @@ fn choose_formats(
 }
 
 /// Decodes rows for a cursor while they arrive.
-struct EagerSink {
+struct Sink {
     cursor: ForCursor,
     /// The rows so far; nearly always there are none.
     rows: Option<Box<EagerRows>>,
+    /// The rows so far, if they become Arrow's.
+    arrow: Option<ArrivingArrow>,
 }
 
-impl RowSink for EagerSink {
+impl Sink {
+    /// Prepares for the rows of a statement whose columns were described.
+    fn receives(
+        &mut self,
+        cursor: &Bound<'_, Cursor>,
+        request: Request,
+        portions: bool,
+    ) -> Request {
+        let options = cursor.get().arrow_options(cursor.py());
+        self.arrow = options.map(|options| match portions {
+            true => ArrivingArrow::in_portions(options),
+            false => ArrivingArrow::new(options),
+        });
+        request.offering(if self.arrow.is_some() { 0 } else { LONG_FIELD })
+    }
+
+    fn forget(&mut self) {
+        self.rows = None;
+        self.arrow = None;
+    }
+}
+
+impl RowSink for Sink {
     fn take(&mut self, py: Python<'_>, columns: &Columns, rows: Rows) -> Option<Rows> {
         let cursor = self.cursor.get(py).ok()?;
+        if let Some(arrow) = &mut self.arrow {
+            arrow.take(&cursor, columns, &rows);
+            return Some(rows);
+        }
         let fetch = Cursor::fetch_context(&cursor);
         self.rows.get_or_insert_default().take(&fetch, columns, rows, || {
             let this = cursor.get();

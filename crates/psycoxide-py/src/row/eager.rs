@@ -8,7 +8,7 @@
 //! an error, a `tzinfo_factory`) stays raw until the fetch. Short fields are left alone, as their
 //! objects would be larger.
 
-use psycoxide_proto::{Columns, Rows};
+use psycoxide_proto::{Column, Columns, Rows};
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 
@@ -80,6 +80,17 @@ impl EagerRows {
             *rest = raw;
         }
         self.plan.take().map(|plan| (self, plan))
+    }
+
+    /// The fields of a row, in the formats that they came in.
+    pub fn fields(
+        &self,
+        py: Python<'_>,
+        index: usize,
+        columns: &[Column],
+    ) -> PyResult<Vec<Option<Vec<u8>>>> {
+        let kept = self.row(index, columns.len()).iter().zip(columns);
+        kept.map(|(kept, column)| eager::field(kept.bind(py), column.format != 0)).collect()
     }
 
     /// The objects of a row's fields.

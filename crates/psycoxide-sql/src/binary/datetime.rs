@@ -85,6 +85,27 @@ pub fn write_date(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
     write_moment(date(bytes)?, out, write_day)
 }
 
+/// Writes the text of a `time`.
+pub fn write_clock(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
+    write_time_of_day(time(bytes)?, out).map_err(|_| FAULT)
+}
+
+/// Writes the text of a `timetz`.
+pub fn write_timetz(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
+    let (time, east) = timetz(bytes)?;
+    let (sign, seconds) = (if east < 0 { '-' } else { '+' }, east.unsigned_abs());
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let mut write = || {
+        write_time_of_day(time, out)?;
+        write!(out, "{sign}{hours:02}")?;
+        if minutes > 0 || seconds > 0 {
+            write!(out, ":{minutes:02}")?;
+        }
+        if seconds > 0 { write!(out, ":{seconds:02}") } else { Ok(()) }
+    };
+    write().map_err(|_: std::io::Error| FAULT)
+}
+
 /// Writes the text of a `timestamp`, in the style ISO.
 pub fn write_timestamp(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
     write_moment(timestamp(bytes)?, out, |moment, out| write_time(moment, "", out))
@@ -116,13 +137,19 @@ fn write_day(date: Date, out: &mut Vec<u8>) -> std::io::Result<()> {
 fn write_time(moment: Timestamp, zone: &str, out: &mut Vec<u8>) -> std::io::Result<()> {
     let Timestamp { date, time, .. } = moment;
     write_day(Date { year: date.year.abs(), ..date }, out)?;
-    write!(out, " {:02}:{:02}:{:02}", time.hour, time.minute, time.second)?;
+    out.push(b' ');
+    write_time_of_day(time, out)?;
+    write!(out, "{zone}{}", if date.year < 0 { " BC" } else { "" })
+}
+
+fn write_time_of_day(time: Time, out: &mut Vec<u8>) -> std::io::Result<()> {
+    write!(out, "{:02}:{:02}:{:02}", time.hour, time.minute, time.second)?;
     if time.microsecond > 0 {
         write!(out, ".{:06}", time.microsecond)?;
         let zeros = out.iter().rev().take_while(|byte| **byte == b'0').count();
         out.truncate(out.len() - zeros);
     }
-    write!(out, "{zone}{}", if date.year < 0 { " BC" } else { "" })
+    Ok(())
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -165,7 +192,22 @@ pub(super) fn day(days: i64) -> Date {
     Date { year: year as i32, month: month as u8, day: ((march & 0xffff) / 2141 + 1) as u8 }
 }
 
+/// The number of days from the first of January 2000 to a date; `None` if there is no such date.
+#[inline]
+pub fn days_since_2000(date: Date) -> Option<i64> {
+    const LENGTHS: [u8; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    // 1 BC, which is the year -1 here, is the year before 1.
+    let year = if date.year < 0 { date.year + 1 } else { date.year };
+    let length = *LENGTHS.get(usize::from(date.month).checked_sub(1)?)?;
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let exists = (1..=length).contains(&date.day)
+        && date.year != 0
+        && (is_leap || (date.month, date.day) != (2, 29));
+    exists.then(|| days(Date { year, ..date }))
+}
+
 /// The number of days from the first of January 2000 to a date, for years of our era.
+#[inline]
 pub(super) fn days(date: Date) -> i64 {
     const ERA: i64 = 146_097;
     let (month, day) = (i64::from(date.month), i64::from(date.day));
@@ -280,6 +322,41 @@ mod tests {
         assert_eq!(of(i64::MIN, i32::MIN, i32::MIN), Ok(Moment::MinusInfinity));
         assert!(matches!(of(i64::MAX, i32::MAX, i32::MIN), Ok(Moment::Finite(_))));
         assert_eq!(interval(&[0; 15]), Err(FAULT));
+    }
+
+    #[test]
+    fn days_are_those_of_dates() {
+        for days in (-2_451_507..2_451_507).step_by(97).chain([-1, 0, 1, -730_120, -730_121]) {
+            assert_eq!(days_since_2000(day(days)), Some(days));
+        }
+        for (year, month, day) in [
+            (0, 1, 1),
+            (1900, 2, 29),
+            (2001, 2, 29),
+            (2000, 4, 31),
+            (1, 0, 1),
+            (1, 13, 1),
+            (1, 1, 0),
+        ] {
+            assert_eq!(days_since_2000(Date { year, month, day }), None);
+        }
+        assert!(days_since_2000(Date { year: -1, month: 2, day: 29 }).is_some());
+    }
+
+    #[test]
+    fn times_are_written() {
+        let text = |micros: i64, west: i32| {
+            let mut out = Vec::new();
+            write_timetz(&[&micros.to_be_bytes()[..], &west.to_be_bytes()].concat(), &mut out)
+                .unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(text(0, 0), "00:00:00+00");
+        assert_eq!(text(DAY - 10, -19_800), "23:59:59.99999+05:30");
+        assert_eq!(text(DAY, 3_661), "24:00:00-01:01:01");
+        let mut out = Vec::new();
+        write_clock(&(DAY / 2).to_be_bytes(), &mut out).unwrap();
+        assert_eq!(out, b"12:00:00");
     }
 
     #[test]

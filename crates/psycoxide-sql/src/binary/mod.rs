@@ -6,9 +6,12 @@
 //! what is read is its time in UTC. As with the text formats, any input gives a value or an error.
 
 pub mod array;
+pub mod bits;
+pub mod composite;
 pub mod copy;
 pub mod datetime;
 pub mod float;
+pub mod hstore;
 pub mod network;
 pub mod numeric;
 pub mod range;
@@ -20,6 +23,22 @@ use crate::text::Malformed;
 
 /// The bytes are not what the type's send function writes.
 pub const FAULT: Malformed = Malformed("malformed binary value");
+
+/// Takes a value off the front of `rest`, after its length; `None` is NULL.
+#[inline]
+fn sized<'a>(rest: &mut &'a [u8]) -> Result<Option<&'a [u8]>, Malformed> {
+    let (length, after) = rest.split_first_chunk().ok_or(FAULT)?;
+    let length = match i32::from_be_bytes(*length) {
+        -1 => {
+            *rest = after;
+            return Ok(None);
+        }
+        length => usize::try_from(length).map_err(|_| FAULT)?,
+    };
+    let (value, after) = after.split_at_checked(length).ok_or(FAULT)?;
+    *rest = after;
+    Ok(Some(value))
+}
 
 /// The value of a type of `N` bytes.
 #[inline]

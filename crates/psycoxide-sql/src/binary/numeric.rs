@@ -13,8 +13,60 @@ const MINUS_INFINITY: u16 = 0xf000;
 /// The most decimals that a `numeric` can have.
 const MOST_DECIMALS: u16 = 0x3fff;
 
-/// Writes the text of a `numeric`, with all the decimals of its scale.
-pub fn write(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
+/// A `numeric`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numeric<'a> {
+    /// An ordinary number.
+    Finite(Digits<'a>),
+    /// `NaN`
+    NaN,
+    /// `Infinity`
+    Infinity,
+    /// `-Infinity`
+    MinusInfinity,
+}
+
+/// The digits of a number, in groups of four.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digits<'a> {
+    /// Whether it is below zero.
+    pub negative: bool,
+    /// The power of 10,000 by which the first group is multiplied.
+    pub weight: i32,
+    /// How many decimals its text has.
+    pub decimals: u16,
+    groups: &'a [[u8; 2]],
+}
+
+impl<'a> Digits<'a> {
+    /// How many groups there are. What lies outside of them is zero.
+    pub fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Whether it is zero.
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    /// The groups, the most significant one first, each below 10,000.
+    #[inline]
+    pub fn groups(&self) -> impl Iterator<Item = Result<u16, Malformed>> + use<'a> {
+        self.groups.iter().map(|group| below_10_000(*group))
+    }
+}
+
+#[inline]
+fn below_10_000(group: [u8; 2]) -> Result<u16, Malformed> {
+    match u16::from_be_bytes(group) {
+        group @ 0..=9999 => Ok(group),
+        _ => Err(FAULT),
+    }
+}
+
+/// Reads the header of a `numeric`. Its groups are checked when they are read.
+#[inline]
+pub fn numeric(bytes: &[u8]) -> Result<Numeric<'_>, Malformed> {
     let (header, groups) = bytes.split_first_chunk::<8>().ok_or(FAULT)?;
     let [c1, c2, w1, w2, s1, s2, d1, d2] = *header;
     let (count, sign) = (u16::from_be_bytes([c1, c2]), u16::from_be_bytes([s1, s2]));
@@ -24,23 +76,38 @@ pub fn write(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
     if !rest.is_empty() || groups.len() != usize::from(count) {
         return Err(FAULT);
     }
+    let special = |value| if count == 0 { Ok(value) } else { Err(FAULT) };
     match sign {
-        0 => {}
-        NEGATIVE => out.push(b'-'),
-        NAN => return special(out, "NaN", count),
-        INFINITY => return special(out, "Infinity", count),
-        MINUS_INFINITY => return special(out, "-Infinity", count),
-        _ => return Err(FAULT),
+        0 | NEGATIVE if decimals <= MOST_DECIMALS => {
+            Ok(Numeric::Finite(Digits { negative: sign == NEGATIVE, weight, decimals, groups }))
+        }
+        NAN => special(Numeric::NaN),
+        INFINITY => special(Numeric::Infinity),
+        MINUS_INFINITY => special(Numeric::MinusInfinity),
+        _ => Err(FAULT),
     }
-    if decimals > MOST_DECIMALS {
-        return Err(FAULT);
+}
+
+/// Writes the text of a `numeric`, with all the decimals of its scale.
+pub fn write(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
+    let special = match numeric(bytes)? {
+        Numeric::Finite(digits) => return write_digits(digits, out),
+        Numeric::NaN => "NaN",
+        Numeric::Infinity => "Infinity",
+        Numeric::MinusInfinity => "-Infinity",
+    };
+    out.extend_from_slice(special.as_bytes());
+    Ok(())
+}
+
+fn write_digits(digits: Digits<'_>, out: &mut Vec<u8>) -> Result<(), Malformed> {
+    let Digits { negative, weight, decimals, groups } = digits;
+    if negative {
+        out.push(b'-');
     }
     // The groups before the point, then those after it; what lies outside of the groups is zero.
     let group = |place: i32| match usize::try_from(place).ok().and_then(|at| groups.get(at)) {
-        Some(group) => match u16::from_be_bytes(*group) {
-            group @ 0..=9999 => Ok(group),
-            _ => Err(FAULT),
-        },
+        Some(group) => below_10_000(*group),
         None => Ok(0),
     };
     if weight < 0 {
@@ -65,14 +132,6 @@ pub fn write(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
         }
         out.truncate(end);
     }
-    Ok(())
-}
-
-fn special(out: &mut Vec<u8>, name: &str, count: u16) -> Result<(), Malformed> {
-    if count != 0 {
-        return Err(FAULT);
-    }
-    out.extend_from_slice(name.as_bytes());
     Ok(())
 }
 

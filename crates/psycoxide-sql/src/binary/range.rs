@@ -10,28 +10,88 @@ const UPPER_INCLUSIVE: u8 = 4;
 const NO_LOWER: u8 = 8;
 const NO_UPPER: u8 = 16;
 
+/// A range whose bounds are in binary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Range<'a> {
+    /// `empty`
+    Empty,
+    /// A range between two bounds. A missing bound is unbounded.
+    Between {
+        /// The lower bound.
+        lower: Option<&'a [u8]>,
+        /// The upper bound.
+        upper: Option<&'a [u8]>,
+        /// The range includes the lower bound.
+        lower_inclusive: bool,
+        /// The range includes the upper bound.
+        upper_inclusive: bool,
+    },
+}
+
+/// Reads a range.
+pub fn range(bytes: &[u8]) -> Result<Range<'_>, Malformed> {
+    let (flags, mut rest) = bytes.split_first().ok_or(FAULT)?;
+    let has = |flag| flags & flag != 0;
+    let range = if has(EMPTY) {
+        Range::Empty
+    } else {
+        Range::Between {
+            lower: if has(NO_LOWER) { None } else { Some(sized(&mut rest)?) },
+            upper: if has(NO_UPPER) { None } else { Some(sized(&mut rest)?) },
+            lower_inclusive: has(LOWER_INCLUSIVE),
+            upper_inclusive: has(UPPER_INCLUSIVE),
+        }
+    };
+    if rest.is_empty() { Ok(range) } else { Err(FAULT) }
+}
+
+/// The ranges of a multirange, one after another.
+#[derive(Clone, Copy, Debug)]
+pub struct Ranges<'a> {
+    left: u32,
+    rest: &'a [u8],
+}
+
+impl<'a> Ranges<'a> {
+    /// Starts at the beginning of a multirange.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        let (count, rest) = bytes.split_first_chunk().ok_or(FAULT)?;
+        Ok(Self { left: u32::from_be_bytes(*count), rest })
+    }
+
+    /// The bytes of the next range, `None` after the last.
+    pub fn step(&mut self) -> Result<Option<&'a [u8]>, Malformed> {
+        match self.left.checked_sub(1) {
+            Some(left) => {
+                self.left = left;
+                sized(&mut self.rest).map(Some)
+            }
+            None if self.rest.is_empty() => Ok(None),
+            None => Err(FAULT),
+        }
+    }
+}
+
 /// Writes the text of a value of the ranges' element type.
 type WriteBound = fn(&[u8], &mut Vec<u8>) -> Result<(), Malformed>;
 
 /// Writes the text of a range. `write_bound` writes that of a bound, which has no characters that
 /// need an escape.
 pub fn write(bytes: &[u8], out: &mut Vec<u8>, write_bound: WriteBound) -> Result<(), Malformed> {
-    let (flags, mut rest) = bytes.split_first().ok_or(FAULT)?;
-    let has = |flag| flags & flag != 0;
-    if has(EMPTY) {
+    let Range::Between { lower, upper, lower_inclusive, upper_inclusive } = range(bytes)? else {
         out.extend_from_slice(b"empty");
-        return if rest.is_empty() { Ok(()) } else { Err(FAULT) };
-    }
-    out.push(if has(LOWER_INCLUSIVE) { b'[' } else { b'(' });
-    if !has(NO_LOWER) {
-        quoted(sized(&mut rest)?, out, write_bound)?;
+        return Ok(());
+    };
+    out.push(if lower_inclusive { b'[' } else { b'(' });
+    if let Some(lower) = lower {
+        quoted(lower, out, write_bound)?;
     }
     out.push(b',');
-    if !has(NO_UPPER) {
-        quoted(sized(&mut rest)?, out, write_bound)?;
+    if let Some(upper) = upper {
+        quoted(upper, out, write_bound)?;
     }
-    out.push(if has(UPPER_INCLUSIVE) { b']' } else { b')' });
-    if rest.is_empty() { Ok(()) } else { Err(FAULT) }
+    out.push(if upper_inclusive { b']' } else { b')' });
+    Ok(())
 }
 
 /// Writes the text of a multirange.
@@ -40,16 +100,18 @@ pub fn write_multi(
     out: &mut Vec<u8>,
     write_bound: WriteBound,
 ) -> Result<(), Malformed> {
-    let (count, mut rest) = bytes.split_first_chunk().ok_or(FAULT)?;
-    out.push(b'{');
-    for place in 0..u32::from_be_bytes(*count) {
-        if place > 0 {
-            out.push(b',');
-        }
-        write(sized(&mut rest)?, out, write_bound)?;
+    let mut ranges = Ranges::parse(bytes)?;
+    let mut separator = b'{';
+    while let Some(range) = ranges.step()? {
+        out.push(separator);
+        write(range, out, write_bound)?;
+        separator = b',';
+    }
+    if separator == b'{' {
+        out.push(separator);
     }
     out.push(b'}');
-    if rest.is_empty() { Ok(()) } else { Err(FAULT) }
+    Ok(())
 }
 
 /// Writes a bound, in quotes if it has a space in it.
@@ -63,13 +125,9 @@ fn quoted(bytes: &[u8], out: &mut Vec<u8>, write_bound: WriteBound) -> Result<()
     Ok(())
 }
 
-/// Takes a value off the front of `rest`, after its length.
+/// Takes a value off the front of `rest`, after its length. None is NULL here.
 fn sized<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Malformed> {
-    let (length, after) = rest.split_first_chunk().ok_or(FAULT)?;
-    let length = usize::try_from(i32::from_be_bytes(*length)).map_err(|_| FAULT)?;
-    let (value, after) = after.split_at_checked(length).ok_or(FAULT)?;
-    *rest = after;
-    Ok(value)
+    super::sized(rest)?.ok_or(FAULT)
 }
 
 #[cfg(test)]

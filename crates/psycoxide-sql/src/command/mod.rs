@@ -4,3 +4,4 @@ pub mod begin;
 pub mod copy;
 pub mod named;
 pub mod tpc;
+pub mod types;

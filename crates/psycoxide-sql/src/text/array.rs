@@ -29,6 +29,7 @@ pub enum Item<'a> {
 #[derive(Clone, Debug)]
 pub struct Items<'a> {
     rest: &'a [u8],
+    delimiter: u8,
     depth: usize,
     expect: Expect,
 }
@@ -56,7 +57,13 @@ impl<'a> Items<'a> {
         {
             rest = &rest[equals + 1..];
         }
-        Self { rest, depth: 0, expect: Expect::Start }
+        Self { rest, delimiter: b',', depth: 0, expect: Expect::Start }
+    }
+
+    /// As [`Items::new`], for a type whose arrays have another delimiter than a comma
+    /// (`pg_type.typdelim`).
+    pub fn with_delimiter(text: &'a [u8], delimiter: u8) -> Self {
+        Self { delimiter, ..Self::new(text) }
     }
 
     /// The next item, `None` after the last.
@@ -73,7 +80,7 @@ impl<'a> Items<'a> {
             };
         };
         match (self.expect, first) {
-            (Expect::Separator, b',') => {
+            (Expect::Separator, byte) if byte == self.delimiter => {
                 self.rest = &self.rest[1..];
                 self.expect = Expect::Element;
                 self.element()
@@ -138,7 +145,7 @@ impl<'a> Items<'a> {
         let mut at = 0;
         let text = loop {
             match self.rest.get(at) {
-                Some(b',' | b'}') => break &self.rest[..at],
+                Some(byte) if *byte == self.delimiter || *byte == b'}' => break &self.rest[..at],
                 Some(b'\\') => {
                     escaped = true;
                     at += 2;

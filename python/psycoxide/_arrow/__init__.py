@@ -1,0 +1,1 @@
+"""What `psycoxide.arrow` is made of: what needs other libraries, or speaks to them."""
