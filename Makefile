@@ -7,6 +7,7 @@
 #   make setup    what the tests want of the system: says first what it installs; needs root
 #   make push     a web page of what is NOTIFYed, on gevent or asyncio  (ASYNCIO=1 PORT=8000)
 #   make web      a web page of seats that are taken, on asyncio  (PORT=8000)
+#   make partitions  a table read by the processes of a Dask cluster, on one snapshot
 #   make bench    ratios against psycopg2 and its other peers    (BENCH=all REPS=7 PROCESSORS=1 ASLEEP=1)
 #   make bench-growth  how the time grows with the size; slopes
 #   make bench-page   writes both into docs/performance.md
@@ -71,7 +72,7 @@ SETUP ?=
 MAY_UPGRADE ?=
 
 .PHONY: help setup server demo test torture soak deny clients bench bench-growth bench-instr bench-page \
-	parity parity-all lint build smoke clean push web test-push test-poolers test-rust test-python test-servers test-next test-tools lint-rust lint-python
+	parity parity-all lint build smoke clean push web partitions test-push test-poolers test-rust test-python test-servers test-next test-tools lint-rust lint-python
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -98,6 +99,11 @@ $(STAMPS)/push: pyproject.toml tools/extras.py $(STAMPS)/base
 
 $(STAMPS)/web: pyproject.toml tools/extras.py $(STAMPS)/base
 	$(PY) tools/extras.py web > $(STAMPS)/web.txt && $(PY) -m pip install -q -r $(STAMPS)/web.txt
+	@touch $@
+
+$(STAMPS)/partitions: pyproject.toml tools/extras.py $(STAMPS)/base
+	$(PY) tools/extras.py partitions > $(STAMPS)/partitions.txt && \
+		$(PY) -m pip install -q -r $(STAMPS)/partitions.txt
 	@touch $@
 
 $(STAMPS)/dev: pyproject.toml tools/extras.py $(STAMPS)/base
@@ -145,6 +151,9 @@ push: $(STAMPS)/push $(STAMPS)/native
 web: $(STAMPS)/web $(STAMPS)/native
 	@trap : INT; $(SERVER) --server embedded -- \
 		$(PY) examples/web $(if $(PORT),--port $(PORT)) || test $$? -eq 130
+
+partitions: $(STAMPS)/partitions $(STAMPS)/native
+	@$(SERVER) --server embedded -- $(PY) examples/partitions
 
 # ---- checks ---------------------------------------------------------------------------------
 

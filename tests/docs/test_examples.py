@@ -43,6 +43,10 @@ NEEDS = {
         "current_setting('server_version_num')::int >= 140000",
         "a pg_terminate_backend() that waits, which came with PostgreSQL 14",
     ),
+    "partitions.md": (
+        "current_setting('server_version_num')::int >= 140000",
+        "ranges of pages, which came with PostgreSQL 14",
+    ),
     "replication.md": (
         "current_setting('wal_level') = 'logical' and exists (select"
         " from pg_config c, pg_ls_dir(c.setting) file"

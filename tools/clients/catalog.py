@@ -267,6 +267,27 @@ class AgentsByShim(Agents):
     by_shim = True
 
 
+class Ray(Client):
+    """Ray Data, whose workers read a table: by its own means, and by partitions."""
+
+    name = family = "ray"
+    title = "Ray Data"
+    versions = (("ray==2.60.0", "3.10"),)
+    needs = ("pyarrow>=20", "pandas", "pytest>=8,<10")
+    # Its workers are processes that no `run` has started.
+    by_shim = True
+
+    def source(self, cache: Path, prepared: Prepared) -> Path:
+        # Its own tests are for SQLite.
+        return INSIDE
+
+    def command(self, prepared: Prepared, database: Scratch, name: str, driver: str) -> list[str]:
+        return [*PYTEST, "-c", os.devnull, "--rootdir", str(INSIDE), "test_ray.py"]
+
+    def environment(self, prepared: Prepared, database: Scratch, name: str) -> dict[str, str]:
+        return connecting(database, name)
+
+
 def connecting(database: Scratch, name: str) -> dict[str, str]:
     """libpq's variables, which every driver reads."""
     names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD"}
@@ -290,6 +311,7 @@ CLIENTS: dict[str, Client] = {
         Green(),
         Agents(),
         AgentsByShim(),
+        Ray(),
         SQLAlchemyOwn(),
         SQLAlchemyAsync(),
         SQLAlchemyOwnORM(),

@@ -23,6 +23,7 @@ ASYNC = True
 
 class AsyncArrowStream:
     """The record batches of a query while they arrive: see `AsyncConnection.stream_arrow()`."""
+
     # in sync:
     # """The record batches of a query while they arrive: see `Connection.stream_arrow()`.
     #

@@ -14,6 +14,7 @@ from psycoxide._exceptions import InterfaceError
 from psycoxide._psycopg import Channel
 from psycoxide.aio.pipeline import AsyncPipeline
 from psycoxide.aio.queries import AsyncQueries
+from psycoxide.aio.reading import AsyncArrowReading
 from psycoxide.aio.retrying import AsyncRetrying
 from psycoxide.aio.transaction import AsyncTransaction
 from psycoxide.rows import TupleRow, tuple_row
@@ -66,7 +67,7 @@ def binds(binding: str) -> bool:
     return binding == "server"
 
 
-class AsyncConnection(AsyncQueries[_Row]):
+class AsyncConnection(AsyncArrowReading, AsyncQueries[_Row]):
     """A session with a PostgreSQL server, made by `connect()`.
 
     It may be used by several tasks at once: statements are sent without waiting for each other, and
@@ -217,9 +218,13 @@ class AsyncConnection(AsyncQueries[_Row]):
 
     def _in_transaction(self) -> bool:
         """Whether statements are in a transaction that goes on behind them."""
+        return self._is_in_transaction() or not self.autocommit
+
+    def _is_in_transaction(self) -> bool:
+        """Whether a transaction is open now."""
         status = self._native.get_transaction_status()
         open_ = status in (TRANSACTION_STATUS_INTRANS, TRANSACTION_STATUS_INERROR)
-        return open_ or self._channel.in_block or not self.autocommit
+        return open_ or self._channel.in_block
 
     def _refuse_in_block(self, what: str) -> None:
         if self._channel.in_block:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 from psycoxide._exceptions import InterfaceError, ProgrammingError
 from psycoxide.aio.arrow import AsyncArrowCursor
 from psycoxide.aio.copy import AsyncCopy
+from psycoxide.aio.partitions import AsyncPartitioned
 from psycoxide.aio.stream import AsyncStream
 from psycoxide.rows import tuple_row
 
@@ -67,7 +68,7 @@ def left(until: float | None) -> float | None:
     return None if until is None else max(0.0, until - time.monotonic())
 
 
-class AsyncCursor(AsyncArrowCursor, Generic[_Row]):
+class AsyncCursor(AsyncArrowCursor, AsyncPartitioned, Generic[_Row]):
     """Runs queries and holds the result of the last one, as in PEP 249.
 
     Made by `connection.cursor()` and `connection.execute()`. It is for one task at a time.

@@ -15,6 +15,7 @@ from psycoxide._psycopg import Channel
 from psycoxide.rows import TupleRow, tuple_row
 from psycoxide.sync.pipeline import Pipeline
 from psycoxide.sync.queries import Queries
+from psycoxide.sync.reading import ArrowReading
 from psycoxide.sync.retrying import Retrying
 from psycoxide.sync.transaction import Transaction
 
@@ -65,7 +66,7 @@ def binds(binding: str) -> bool:
     return binding == "server"
 
 
-class Connection(Queries[_Row]):
+class Connection(ArrowReading, Queries[_Row]):
     """A session with a PostgreSQL server, made by `connect()`.
 
     It may be used by several threads at once: statements are sent without waiting for each other,
@@ -212,9 +213,13 @@ class Connection(Queries[_Row]):
 
     def _in_transaction(self) -> bool:
         """Whether statements are in a transaction that goes on behind them."""
+        return self._is_in_transaction() or not self.autocommit
+
+    def _is_in_transaction(self) -> bool:
+        """Whether a transaction is open now."""
         status = self._native.get_transaction_status()
         open_ = status in (TRANSACTION_STATUS_INTRANS, TRANSACTION_STATUS_INERROR)
-        return open_ or self._channel.in_block or not self.autocommit
+        return open_ or self._channel.in_block
 
     def _refuse_in_block(self, what: str) -> None:
         if self._channel.in_block:

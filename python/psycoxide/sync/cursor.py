@@ -13,6 +13,7 @@ from psycoxide._exceptions import InterfaceError, ProgrammingError
 from psycoxide.rows import tuple_row
 from psycoxide.sync.arrow import ArrowCursor
 from psycoxide.sync.copy import Copy
+from psycoxide.sync.partitions import Partitioned
 from psycoxide.sync.stream import Stream
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def left(until: float | None) -> float | None:
     return None if until is None else max(0.0, until - time.monotonic())
 
 
-class Cursor(ArrowCursor, Generic[_Row]):
+class Cursor(ArrowCursor, Partitioned, Generic[_Row]):
     """Runs queries and holds the result of the last one, as in PEP 249.
 
     Made by `connection.cursor()` and `connection.execute()`. It is for one thread at a time.

@@ -1,0 +1,76 @@
+# Generated from python/psycoxide/aio/reading.py by tools/generate_sync.py: do not edit.
+"""Reading a whole table or query as Arrow, by one connection or by several at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from psycoxide._arrow.reading import Origin, Reading, checked
+from psycoxide._arrow.snapshots import session_settings
+from psycoxide._arrow.source import source
+from psycoxide._arrow.tables import in_one, taking
+from psycoxide.sync.partitions import answered
+
+if TYPE_CHECKING:
+    from psycoxide._psycopg import ArrowTable, Channel
+    from psycoxide._types import OwnQuery as Query, Vars
+    from psycoxide.arrow import ArrowOptions
+    from psycoxide.sync.connection import Connection
+
+
+class ArrowReading:
+    """A connection's method that reads as Arrow."""
+
+    _channel: Channel
+    _origin: tuple[str, dict[str, Any]]
+
+    def read_arrow(
+        self,
+        query: Query,
+        params: Vars = None,
+        *,
+        readers: int = 1,
+        on: str | None = None,
+        options: ArrowOptions | None = None,
+        progress: Callable[[int, int], object] | None = None,
+        timeout: float | None = None,
+    ) -> ArrowTable:
+        """Read a query, or a table, as Arrow, and return a table with `__arrow_c_stream__()`.
+
+        `query` is a query, or the name of a table as in SQL. With one of the `readers`, this
+        connection reads it, within its transaction. With more of them, so many other connections
+        are opened to the same place, in threads, and set as this one is. Each reads part after
+        part, four for each reader, all on one snapshot of the database: what the transaction of
+        this connection has not committed is not in it. The rows are in the order of the parts.
+
+        `on` is the name of a column that the parts are ranges of, which should have an index;
+        `on="ctid"`, the default for a table, divides that by its pages. `options` say how values
+        become Arrow. `progress` is called after each part with the number of parts that are read,
+        and of all. `timeout` is how many seconds each statement may take.
+
+        If a part fails, the others are cancelled. Raises its error; ProgrammingError if `query`
+        cannot be divided like that; ValueError for less than one reader.
+        """
+        connection: Connection[Any] = self  # type: ignore[assignment]
+        cursor = connection.cursor()
+        given = source(query, params, cursor._native)
+        take = taking(options)
+        if checked(readers) == 1:
+            text = f"select * from {given.text}" if given.is_table else given.text
+            cursor.arrow = take.options
+            cursor.execute(text, given.params, timeout=timeout)
+            return cursor.fetch_arrow()
+        origin = self._like_this_one(connection, timeout)
+        return in_one(Reading(origin, given, on, readers, take, progress).run())
+
+    def _like_this_one(self, connection: Connection[Any], timeout: float | None) -> Origin:
+        """How to open connections like this one."""
+        begins = not connection._is_in_transaction()
+        settings = answered(connection, session_settings(), timeout)
+        if begins and not connection.autocommit:
+            self._channel.end_transaction(False, timeout)
+        conninfo, options = self._origin
+        options = dict(options)
+        limit = connection.timeout if timeout is None else timeout
+        return Origin(conninfo, options, settings, {"command_timeout": limit})
