@@ -54,7 +54,7 @@ async def test_a_value_that_has_no_place_is_an_error(aconn):
     query += " FROM generate_series(1, 200000) n"
     cursor = aconn.cursor()
     cursor.arrow = True
-    with pytest.raises(psycoxide.DataError, match='row 70000, column "d".*infinity'):
+    with pytest.raises(psycoxide.DataError, match=r'row 70000, column "d".*infinity'):
         await cursor.execute(query, (70_000,))
     with pytest.raises(psycoxide.DataError, match="row 70000"):
         async for table in aconn.stream_arrow(query, (70_000,)):

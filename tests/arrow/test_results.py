@@ -16,7 +16,8 @@ from psycoxide.arrow import ArrowTable
 pa = pytest.importorskip("pyarrow", reason="pyarrow looks at what is made")
 
 SERIES = "SELECT n, 'row ' || n AS t FROM generate_series(1, {}) n"
-LONG = """SELECT repeat('é', 500) AS t, decode(repeat('ab', 500), 'hex') AS b, n, n::float8 / 3 AS f,
+LONG = """SELECT repeat('é', 500) AS t, decode(repeat('ab', 500), 'hex') AS b,
+          n, n::float8 / 3 AS f,
           n % 2 = 0 AS g, CASE WHEN n % 3 > 0 THEN repeat('x', 900) END AS o
           FROM generate_series(1, {}) n"""
 
@@ -103,7 +104,8 @@ def test_every_name_of_adbc(cur):
 def test_duckdb_reads_a_table_and_a_cursor(cur):
     duckdb = pytest.importorskip("duckdb", reason="DuckDB is one of those that take it")
     cur.execute("SELECT n, n * 2 AS m FROM generate_series(1, 1000) n")
-    found = cur.fetch_arrow()
+    duckdb = duckdb.connect()
+    duckdb.register("found", cur.fetch_arrow())
     assert duckdb.sql("SELECT sum(m), count(*) FROM found").fetchall() == [(1001000, 1000)]
     assert duckdb.sql("SELECT max(n) FROM found").fetchall() == [(1000,)]
 
@@ -239,7 +241,7 @@ def test_a_connection_that_breaks_in_mid_stream(dsn, sconn):
         reader = pa.RecordBatchReader.from_stream(stream)
         reader.read_next_batch()
         sconn.execute("SELECT pg_terminate_backend(%s)", (other.info.backend_pid,))
-        with pytest.raises(pa.ArrowException, match="terminat|closed"):
+        with pytest.raises(pa.ArrowException, match=r"terminat|closed"):
             reader.read_all()
         assert other.closed
 

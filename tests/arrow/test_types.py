@@ -125,7 +125,9 @@ DECIMAL = pa.decimal128(38, 18)
     ],
 )
 def test_a_value_is_the_same_from_both_formats(cur, sql, kind, value):
-    table = both(cur, f"SELECT v FROM (SELECT {sql} AS v) s RIGHT JOIN generate_series(1, 2) n ON n = 1")
+    table = both(
+        cur, f"SELECT v FROM (SELECT {sql} AS v) s RIGHT JOIN generate_series(1, 2) n ON n = 1"
+    )
     field = table.schema.field("v")
     stored = field.type.storage_type if field.type == pa.json_(pa.string()) else field.type
     assert stored == (kind.storage_type if kind == pa.json_(pa.string()) else kind)

@@ -55,7 +55,7 @@ def test_a_value_that_has_no_place_is_an_error(conn):
     query += " FROM generate_series(1, 200000) n"
     cursor = conn.cursor()
     cursor.arrow = True
-    with pytest.raises(psycoxide.DataError, match='row 70000, column "d".*infinity'):
+    with pytest.raises(psycoxide.DataError, match=r'row 70000, column "d".*infinity'):
         cursor.execute(query, (70_000,))
     with pytest.raises(psycoxide.DataError, match="row 70000"):
         for table in conn.stream_arrow(query, (70_000,)):

@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING, Any
 from psycoxide._arrow.libraries import to_pandas, to_polars, to_pyarrow, to_reader
 
 if TYPE_CHECKING:
-    import pandas
-    import polars
-    import pyarrow
     from typing_extensions import Self
 
     from psycoxide._psycopg import ArrowTable, BatchStream, Channel, cursor
@@ -24,12 +21,6 @@ ASYNC = True
 class AsyncArrowStream:
     """The record batches of a query while they arrive: see `AsyncConnection.stream_arrow()`."""
 
-    # in sync:
-    # """The record batches of a query while they arrive: see `Connection.stream_arrow()`.
-    #
-    # Other libraries read it by themselves: `pyarrow.RecordBatchReader.from_stream(stream)`.
-    # """
-
     def __init__(self, native: BatchStream) -> None:
         self._native = native
 
@@ -37,6 +28,7 @@ class AsyncArrowStream:
         return self
 
     async def __anext__(self) -> ArrowTable:
+        table: ArrowTable | None
         while (table := await self._native.next()) is not None:
             if table.num_rows:
                 return table
@@ -95,26 +87,27 @@ class AsyncArrowCursor:
         ProgrammingError if the last query returned no table.
         """
         self._check()
-        return await self._channel.fetch_arrow(self._native)
+        table: ArrowTable = await self._channel.fetch_arrow(self._native)
+        return table
 
-    async def fetch_arrow_table(self) -> pyarrow.Table:
-        """The same as a table of pyarrow, which has to be installed."""
+    async def fetch_arrow_table(self) -> Any:
+        """The same as a `pyarrow.Table`; pyarrow has to be installed."""
         return to_pyarrow(await self.fetch_arrow())
 
-    async def fetchallarrow(self) -> pyarrow.Table:
+    async def fetchallarrow(self) -> Any:
         """Another name of `fetch_arrow_table()`."""
         return to_pyarrow(await self.fetch_arrow())
 
-    async def fetch_record_batch(self) -> pyarrow.RecordBatchReader:
-        """The same as a reader of record batches of pyarrow."""
+    async def fetch_record_batch(self) -> Any:
+        """The same as a `pyarrow.RecordBatchReader`."""
         return to_reader(await self.fetch_arrow())
 
-    async def fetch_df(self) -> pandas.DataFrame:
-        """The same as a DataFrame; pandas and pyarrow have to be installed."""
+    async def fetch_df(self) -> Any:
+        """The same as a `pandas.DataFrame`; pandas and pyarrow have to be installed."""
         return to_pandas(await self.fetch_arrow())
 
-    async def fetch_polars(self) -> polars.DataFrame:
-        """The same as a DataFrame of polars, which has to be installed."""
+    async def fetch_polars(self) -> Any:
+        """The same as a `polars.DataFrame`; polars has to be installed."""
         return to_polars(await self.fetch_arrow())
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:

@@ -5,14 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psycoxide._arrow.libraries import to_pandas, to_polars, to_pyarrow, to_reader
 
 if TYPE_CHECKING:
-    import pandas
-    import polars
-    import pyarrow
     from typing_extensions import Self
 
     from psycoxide._psycopg import ArrowTable, BatchStream, Channel, cursor
@@ -21,10 +18,7 @@ if TYPE_CHECKING:
 
 
 class ArrowStream:
-    """The record batches of a query while they arrive: see `Connection.stream_arrow()`.
-
-    Other libraries read it by themselves: `pyarrow.RecordBatchReader.from_stream(stream)`.
-    """
+    """The record batches of a query while they arrive: see `Connection.stream_arrow()`."""
 
     def __init__(self, native: BatchStream) -> None:
         self._native = native
@@ -91,24 +85,24 @@ class ArrowCursor:
         self._check()
         return self._channel.fetch_arrow(self._native)
 
-    def fetch_arrow_table(self) -> pyarrow.Table:
-        """The same as a table of pyarrow, which has to be installed."""
+    def fetch_arrow_table(self) -> Any:
+        """The same as a `pyarrow.Table`; pyarrow has to be installed."""
         return to_pyarrow(self.fetch_arrow())
 
-    def fetchallarrow(self) -> pyarrow.Table:
+    def fetchallarrow(self) -> Any:
         """Another name of `fetch_arrow_table()`."""
         return to_pyarrow(self.fetch_arrow())
 
-    def fetch_record_batch(self) -> pyarrow.RecordBatchReader:
-        """The same as a reader of record batches of pyarrow."""
+    def fetch_record_batch(self) -> Any:
+        """The same as a `pyarrow.RecordBatchReader`."""
         return to_reader(self.fetch_arrow())
 
-    def fetch_df(self) -> pandas.DataFrame:
-        """The same as a DataFrame; pandas and pyarrow have to be installed."""
+    def fetch_df(self) -> Any:
+        """The same as a `pandas.DataFrame`; pandas and pyarrow have to be installed."""
         return to_pandas(self.fetch_arrow())
 
-    def fetch_polars(self) -> polars.DataFrame:
-        """The same as a DataFrame of polars, which has to be installed."""
+    def fetch_polars(self) -> Any:
+        """The same as a `polars.DataFrame`; polars has to be installed."""
         return to_polars(self.fetch_arrow())
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
