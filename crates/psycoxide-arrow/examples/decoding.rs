@@ -1,11 +1,6 @@
 //! Measures how fast rows become record batches: `cargo run --release -p psycoxide-arrow --example
 //! decoding`. Times are the best of several runs, in nanoseconds for a value.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_macros,
-    clippy::expect_used,
-    reason = "it measures time, and prints"
-)]
+#![expect(clippy::disallowed_methods, clippy::expect_used, reason = "it measures time, and prints")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -10,17 +10,16 @@
 //! type, say) is in a [`Catalog`] that the caller fills.
 #![forbid(unsafe_code)]
 
-mod catalog;
 mod decode;
 mod error;
 pub mod ingest;
 mod layout;
 mod options;
+mod result;
 
-pub use catalog::{Catalog, CompositeField, TypeEntry, TypeKind};
-pub use decode::{Limits, RowDecoder};
 pub use error::{LayoutError, ValueError};
-pub use layout::{ColumnSpec, ResultLayout};
+pub use layout::catalog::{Catalog, CompositeField, TypeEntry, TypeKind};
 pub use options::{
     DuplicateNames, EnumAs, Infinity, IntervalAs, Numeric, NumericNan, Options, StringAs, UuidAs,
 };
+pub use result::{ColumnSpec, Limits, ResultLayout, RowDecoder};

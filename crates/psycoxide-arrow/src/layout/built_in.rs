@@ -51,6 +51,8 @@ pub(super) fn scalar(oid: Oid) -> Option<(Kind, &'static str)> {
         oid::MACADDR => (written(network::write_mac::<6>), "macaddr"),
         oid::MACADDR8 => (written(network::write_mac::<8>), "macaddr8"),
         oid::VOID => (Kind::Void, "void"),
+        // How many decimals its binary format has is `lc_monetary`'s business, which the client cannot
+        // know: it is delivered as the server writes it.
         oid::MONEY => (text, "money"),
         oid::XML => (text, "xml"),
         oid::POINT => (text, "point"),

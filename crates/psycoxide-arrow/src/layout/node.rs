@@ -7,9 +7,9 @@ use arrow_schema::{DataType, Field, FieldRef, Fields};
 use psycoxide_sql::oid::Oid;
 
 use super::built_in;
+use super::catalog::{Catalog, TypeKind};
 use super::kind::{ArrayText, Kind, Part, Text};
 use super::natural;
-use crate::catalog::{Catalog, TypeKind};
 use crate::error::LayoutError;
 use crate::options::Options;
 
@@ -32,16 +32,16 @@ pub(crate) struct Node {
 }
 
 /// What is needed to lay out a type.
-pub(super) struct Resolver<'a> {
-    pub(super) catalog: &'a Catalog,
-    pub(super) options: &'a Options,
+pub(crate) struct Resolver<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) options: &'a Options,
     /// The number of dimensions of arrays in the column.
-    pub(super) dimensions: usize,
+    pub(crate) dimensions: usize,
 }
 
 impl Resolver<'_> {
     /// Lays out a type with the Arrow types that the options choose.
-    pub(super) fn node(&self, oid: Oid, modifier: i32) -> Node {
+    pub(crate) fn node(&self, oid: Oid, modifier: i32) -> Node {
         self.at_level(oid, modifier, 0)
     }
 
@@ -165,7 +165,7 @@ impl Node {
     }
 
     /// Changes the Arrow type. Whether there is a way to it is found out later.
-    pub(super) fn retarget(&mut self, target: &DataType) -> Result<(), LayoutError> {
+    pub(crate) fn retarget(&mut self, target: &DataType) -> Result<(), LayoutError> {
         match (&mut self.kind, target) {
             (
                 Kind::Array { element, dimensions, .. },

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use psycoxide_sql::oid::Oid;
 use psycoxide_sql::text::array::{Item, Items, unescape};
 
+use super::built_in::is_known;
 use crate::error::LayoutError;
-use crate::layout::is_known;
 
 /// Types by their OID, as far as they were asked for.
 #[derive(Clone, Debug, Default)]
