@@ -158,7 +158,7 @@ fn numerics_that_do_not_fit_are_errors() {
         ("1.005", groups(0, 0, 3, &[1, 50]), "decimals"),
         ("100000000", groups(2, 0, 0, &[1]), "digits"),
         ("1000000000000000000000000000000000000000", groups(9, 0, 0, &[1000]), "digits"),
-        ("NaN", groups(0, 0xc000, 0, &[]), "numeric_nan=\"null\""),
+        ("NaN", groups(0, 0xc000, 0, &[]), "nan=\"null\""),
         ("Infinity", groups(0, 0xd000, 0, &[]), "numeric=\"string\""),
         ("-Infinity", groups(0, 0xf000, 0, &[]), "-Infinity"),
     ] {

@@ -28,11 +28,12 @@ class AsyncArrowStream:
         return self
 
     async def __anext__(self) -> ArrowTable:
-        table: ArrowTable | None
-        while (table := await self._native.next()) is not None:
+        while True:
+            table: ArrowTable | None = await self._native.next()
+            if table is None:
+                raise StopAsyncIteration
             if table.num_rows:
                 return table
-        raise StopAsyncIteration
 
     if not ASYNC:
 

@@ -139,7 +139,7 @@ fn in_unit(micros: i64, unit: TimeUnit) -> Result<i64, Fault> {
     };
     if micros % per != 0 {
         return Err(format!(
-            "the time has fractions of a {}: choose a finer unit for the column in types",
+            "the time has fractions of a {}: choose a finer unit for the column in schema",
             if unit == TimeUnit::Second { "second" } else { "millisecond" }
         )
         .into());
@@ -269,7 +269,7 @@ pub(super) fn time(is_binary: bool, to: &DataType) -> Option<Box<dyn Build>> {
     }
     let read: Read<_> = if is_binary { of_binary } else { of_text };
     let in_unit = move |bytes: &[u8], unit| match read(bytes)? {
-        DAY => Err("24:00:00 has no place in Arrow: choose utf8 for the column in types".into()),
+        DAY => Err("24:00:00 has no place in Arrow: choose utf8 for the column in schema".into()),
         micros => in_unit(micros, unit),
     };
     // A day's milliseconds have 27 bits.
@@ -341,7 +341,7 @@ pub(super) fn interval(is_binary: bool, to: &DataType, rules: Rules) -> Option<B
                 moment(read(bytes)?, rules, limits, |Parts { months, days, micros }| {
                     let nanos = micros.checked_mul(1_000).ok_or(
                         "the time of the interval is beyond 64 bits of nanoseconds: choose \
-                         interval=\"duration\", or utf8 for the column in types",
+                         interval=\"duration\", or utf8 for the column in schema",
                     )?;
                     Ok(IntervalMonthDayNano::new(months, days, nanos))
                 })

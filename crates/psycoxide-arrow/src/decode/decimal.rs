@@ -172,7 +172,7 @@ fn of<T: DecimalType<Native = N>, N: Number>(
 fn too_large(to: &DataType) -> Fault {
     format!(
         "the number has more digits before the point than {to} holds: choose numeric=\"string\", \
-         \"float64\" or a precision and a scale, or a type for the column in types"
+         \"float64\" or a precision and a scale, or a type for the column in schema"
     )
     .into()
 }
@@ -181,7 +181,7 @@ fn too_large(to: &DataType) -> Fault {
 fn too_fine(to: &DataType) -> Fault {
     format!(
         "the number has more decimals than {to} holds: choose numeric=\"string\", \"float64\" or a \
-         precision and a scale, or a type for the column in types"
+         precision and a scale, or a type for the column in schema"
     )
     .into()
 }
@@ -189,7 +189,7 @@ fn too_fine(to: &DataType) -> Fault {
 #[cold]
 fn no_number(special: &str) -> Fault {
     format!(
-        "{special} is no decimal: choose numeric_nan=\"null\", or numeric=\"string\" or \"float64\""
+        "{special} is no decimal: choose nan=\"null\", or numeric=\"string\" or \"float64\""
     )
     .into()
 }

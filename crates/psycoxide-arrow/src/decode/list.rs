@@ -86,7 +86,7 @@ impl<O: OffsetSizeTrait> Lists<O> {
     /// Ends a list of a level: what was added below since the one before is in it.
     fn close(&mut self, level: usize) -> Result<(), Fault> {
         let end = O::from_usize(self.count(level + 1))
-            .ok_or("the column has more than 2^31 items: choose large_list for it in types")?;
+            .ok_or("the column has more than 2^31 items: choose large_list for it in schema")?;
         if let Some(offsets) = self.levels.get_mut(level) {
             offsets.push(end);
         }
@@ -95,8 +95,8 @@ impl<O: OffsetSizeTrait> Lists<O> {
 
     fn other_dimensions(&self, found: &str) -> Fault {
         format!(
-            "the array has {found} dimensions, the column {}: choose as many for it in dimensions, and \
-             utf8 in types if they vary",
+            "the array has {found} dimensions, the column {}: choose as many for it in dims, and \
+             utf8 in schema if they vary",
             self.levels.len()
         )
         .into()
@@ -293,7 +293,7 @@ impl Build for FixedLists {
         if self.items.len() != end {
             let found = self.items.len() + self.size - end;
             return Err(format!(
-                "the vector has {found} numbers, those of the column {}: choose list for it in types",
+                "the vector has {found} numbers, those of the column {}: choose list for it in schema",
                 self.size
             )
             .into());

@@ -149,7 +149,7 @@ fn other_integer(read: Read<i128>, to: &DataType) -> Option<Box<dyn Build>> {
 
 #[cold]
 fn beyond(value: i128, to: &DataType) -> Fault {
-    format!("{value} is beyond the range of {to}: choose a wider type for the column in types")
+    format!("{value} is beyond the range of {to}: choose a wider type for the column in schema")
         .into()
 }
 
@@ -204,7 +204,7 @@ pub(super) fn double(is_binary: bool, to: &DataType) -> Option<Box<dyn Build>> {
             if f64::from(single) == value || value.is_nan() {
                 return Ok(Some(single));
             }
-            Err(format!("{value} is no float32: choose float64 for the column in types").into())
+            Err(format!("{value} is no float32: choose float64 for the column in schema").into())
         }),
         _ => return None,
     })

@@ -151,7 +151,7 @@ impl<F: Fn(&[u8], &mut Vec<u8>) -> Result<(), Fault> + Send + Sync> Build for Fi
             let found = self.values.len() + self.width - end;
             return Err(format!(
                 "has {found} bytes, not the {} of fixed_size_binary: choose another type for the column \
-                 in types",
+                 in schema",
                 self.width
             )
             .into());

@@ -10,7 +10,7 @@ use arrow_buffer::{ArrowNativeType, Buffer, OffsetBuffer, ScalarBuffer};
 use super::build::{Build, Nulls};
 use crate::error::Fault;
 
-const TOO_LONG: &str = "the column has more than 2 GiB: choose strings=\"large\"";
+const TOO_LONG: &str = "the column has more than 2 GiB: choose string=\"large\"";
 
 /// An array of texts or byte strings, one after another in one buffer. `F` adds the bytes of one.
 pub(super) struct Strings<T: ByteArrayType, F> {

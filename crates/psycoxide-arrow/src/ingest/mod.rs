@@ -20,7 +20,7 @@ use arrow_schema::Schema;
 use psycoxide_sql::binary::copy;
 use psycoxide_sql::oid::Oid;
 
-use crate::catalog::Catalog;
+use crate::layout::catalog::Catalog;
 use crate::error::{LayoutError, ValueError};
 pub use ddl::column_type;
 use fast::Cell;

@@ -3,7 +3,7 @@
 use arrow_schema::{DataType, Field};
 use psycoxide_sql::oid::{self, Oid};
 
-use crate::catalog::{Catalog, TypeKind};
+use crate::layout::catalog::{Catalog, TypeKind};
 
 /// As many dimensions as an array of the server can have.
 const MOST_DIMENSIONS: usize = 6;
@@ -304,7 +304,7 @@ fn array(data_type: &DataType, element: Oid, part: Part<'_>) -> (Kind, Fit) {
 
 fn composite(
     data_type: &DataType,
-    fields: &[crate::catalog::CompositeField],
+    fields: &[crate::layout::catalog::CompositeField],
     part: Part<'_>,
 ) -> (Kind, Fit) {
     let DataType::Struct(given) = data_type else { return (Kind::Other, text_alone(data_type)) };

@@ -14,7 +14,7 @@ use arrow_schema::{DataType, Field, Fields};
 use psycoxide_sql::oid;
 
 use super::*;
-use crate::catalog::{CompositeField, TypeEntry, TypeKind};
+use crate::layout::catalog::{CompositeField, TypeEntry, TypeKind};
 
 fn batch(columns: &[(&str, ArrayRef)]) -> RecordBatch {
     let fields: Vec<_> = columns

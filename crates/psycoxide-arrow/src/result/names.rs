@@ -13,8 +13,8 @@ pub(super) fn check(columns: &[ColumnSpec], options: &Options) -> Result<(), Lay
     let names = || columns.iter().map(|column| column.name.as_str());
     let unknown = |name: &&String| !names().any(|known| known == name.as_str());
     for (option, found) in [
-        ("types", options.types.keys().filter(unknown).min()),
-        ("dimensions", options.dimensions.keys().filter(unknown).min()),
+        ("schema", options.types.keys().filter(unknown).min()),
+        ("dims", options.dimensions.keys().filter(unknown).min()),
     ] {
         if let Some(name) = found {
             let known = names().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
