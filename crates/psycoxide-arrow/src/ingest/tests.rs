@@ -300,11 +300,14 @@ fn arrays_have_the_shape_of_their_lists() {
     assert_eq!(lines(nested(&[&[&[1], &[2]], &[]]), oid::INT4_ARRAY), "{{\"1\"},{\"2\"}}\n{}\n");
 }
 
-fn ranges(bounds: &[(Option<i32>, Option<i32>, bool, bool, bool)]) -> StructArray {
-    let flags = |pick: fn(&(Option<i32>, Option<i32>, bool, bool, bool)) -> bool| {
+/// Its bounds, whether they are inclusive, and whether it is empty.
+type Bounds = (Option<i32>, Option<i32>, bool, bool, bool);
+
+fn ranges(bounds: &[Bounds]) -> StructArray {
+    let flags = |pick: fn(&Bounds) -> bool| {
         Arc::new(BooleanArray::from(bounds.iter().map(pick).collect::<Vec<_>>())) as ArrayRef
     };
-    let bound = |pick: fn(&(Option<i32>, Option<i32>, bool, bool, bool)) -> Option<i32>| {
+    let bound = |pick: fn(&Bounds) -> Option<i32>| {
         Arc::new(Int32Array::from(bounds.iter().map(pick).collect::<Vec<_>>())) as ArrayRef
     };
     let columns = [

@@ -164,12 +164,10 @@ impl ArrowEncoder {
         Ok(binary)
     }
 
-    /// read(size=-1) -- The next data, some hundred kilobytes whatever the size; empty at the end.
+    /// read() -- The next data, some hundred kilobytes; empty at the end.
     ///
     /// Raises DataError for a value that does not fit into its column, and if the producer fails.
-    #[pyo3(signature = (size=-1, /))]
-    fn read<'py>(&self, py: Python<'py>, size: i64) -> PyResult<Bound<'py, PyBytes>> {
-        let _ = size;
+    fn read<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let mut state = self.lock()?;
         let place = &mut *state;
         let read = py.detach(move || place.read());
