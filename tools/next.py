@@ -4,15 +4,17 @@
     tools/next.py [--brief] [VERSION...] [-- PYTEST...]      3.14 and 3.15, unless others are named
 
 For each: a wheel in release mode, `tools/smoke_program.py`, psycopg2's own suite, and our tests, on
-the chroot's PostgreSQL. With --brief, only those of our tests that are in `BRIEF`. Files are kept
-between runs in `.cache/next`. At the end it prints a line for each Python; the exit code is 1 if
-anything failed. If there can be no chroot (see `tools/sid.py`), it says so and exits with 0.
+the chroot's PostgreSQL. With --brief, only those of our tests that are in `BRIEF`. The wheels are
+built one after the other, the tests of the Pythons are run side by side. Files are kept between
+runs in `.cache/next`. At the end it prints a line for each Python; the exit code is 1 if anything
+failed. If there can be no chroot (see `tools/sid.py`), it says so and exits with 0.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import sys
 import time
 from collections.abc import Sequence
@@ -20,16 +22,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import beside
 import pgserver
 import sid
 import suites
-from upstream import report
+from upstream import report, sdist
 
 VERSIONS = ("3.14", "3.15")
 POSTGRESQL = "18"
 # With --brief: the tests, and the extras of pyproject.toml that they need.
 BRIEF = ("tests/aio", "tests/sync", "tests/db", "tests/unit")
 BRIEF_EXTRAS = ("test",)
+BEGAN = time.monotonic()
 
 
 @dataclasses.dataclass
@@ -49,24 +53,26 @@ class Outcome:
         return f"Python {self.version}: " + "; ".join([*parts, *failed])
 
 
-def check(version: str, extras: Sequence[str], arguments: Sequence[str]) -> Outcome:
-    """Build and test on this Python."""
+def build(version: str, extras: Sequence[str]) -> Outcome:
+    """Build for this Python, and install what its tests need."""
     outcome = Outcome(version)
+    title = step(version, "set-up and build")
     python = suites.SidInterpreter(version, POSTGRESQL)
-    began = time.monotonic()
-
-    def step(title: str) -> str:
-        print(f"== Python {version}: {title} ({time.monotonic() - began:.0f} s)", flush=True)
-        return title
-
-    title = step("set-up and build")
     if not (python.set_up(extras) and python.build()):
         outcome.broken.append(title)
+    return outcome
+
+
+def check(outcome: Outcome, arguments: Sequence[str]) -> Outcome:
+    """Test on this Python, if it could be built for."""
+    version = outcome.version
+    if outcome.broken:
         return outcome
-    title = step("smoke")
+    python = suites.SidInterpreter(version, POSTGRESQL)
+    title = step(version, "smoke")
     if not python.run("-I", "tools/smoke_program.py", server=True):
         outcome.broken.append(title)
-    title = step("psycopg2's suite")
+    title = step(version, "psycopg2's suite")
     results = python.upstream()
     unexpected = suites.lost(results, {}, report.read_globs(suites.ALLOWED))
     counts = suites.count_upstream(results)
@@ -74,11 +80,17 @@ def check(version: str, extras: Sequence[str], arguments: Sequence[str]) -> Outc
     outcome.counts[title] = counts
     if unexpected or not results:
         outcome.broken.append(title)
-    title = step("our tests")
+    title = step(version, "our tests")
     counts = outcome.counts[title] = python.test(arguments)
     if not counts.get("passed") or counts["failed"]:
         outcome.broken.append(title)
+    step(version, "end")
     return outcome
+
+
+def step(version: str, title: str) -> str:
+    print(f"== Python {version}: {title} ({time.monotonic() - BEGAN:.0f} s)", flush=True)
+    return title
 
 
 def main() -> int:
@@ -99,7 +111,16 @@ def main() -> int:
         return 1
     extras = BRIEF_EXTRAS if options.brief else suites.EXTRAS
     arguments = given or (BRIEF if options.brief else ("tests",))
-    outcomes = [check(version, extras, arguments) for version in options.versions]
+    # Once, before the first of them looks for it.
+    sdist.fetch(suites.ROOT / ".cache" / "upstream", sys.executable)
+    built = [build(version, extras) for version in options.versions]
+    checked = beside.run(
+        [functools.partial(check, outcome, arguments) for outcome in built], jobs=len(built)
+    )
+    outcomes = [
+        outcome or dataclasses.replace(first, broken=["the tests did not come to their end"])
+        for first, outcome in zip(built, checked, strict=True)
+    ]
     for outcome in outcomes:
         print(outcome)
     return int(any(outcome.broken for outcome in outcomes))

@@ -4,6 +4,7 @@
     tools/parity_all.py                             all modes
     tools/parity_all.py --modes default,socket      these
     tools/parity_all.py --no-reference              psycoxide only: what fails is lost, too
+    tools/parity_all.py --jobs 2                    two modes at a time, each on its own server
 
 A test is lost when psycopg2 passes it in the same mode and psycoxide does not; allowed failures are
 not counted. The exit code is 1 if a test is lost, if one fails that is not in the file of allowed
@@ -12,7 +13,9 @@ failures, or if fewer pass than the file of minima says. psycopg2's results are 
 
 The modes named after a version of Python run a wheel made by that Python, in a fresh venv. If a
 version is not on this machine, the table says that it was not run. Run it under
-`tools/pgserver.py run`, which says where the server is.
+`tools/pgserver.py run`, which says where the server is. With --jobs, each mode has a throwaway
+server of the kind `auto` beside that: names of prepared transactions belong to the cluster, so that
+two modes would clash on one.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -92,23 +96,28 @@ class Row:
         return suites.lost(self.ours, self.reference, allowed)
 
 
-def run_suite(mode: Mode, driver: str, python: str, out: Path) -> dict[str, str]:
+def run_suite(
+    mode: Mode, driver: str, python: str, out: Path, server: Sequence[str] = ()
+) -> dict[str, str]:
     """Run the suite once. Returns the outcome of each test, by its name.
+
+    The words of `server` start a server for it; without them it uses the one that is there.
 
     Raises NotRun if it cannot be started.
     """
     out.mkdir(parents=True, exist_ok=True)
     results = out / "results.json"
     results.unlink(missing_ok=True)
-    command = [sys.executable, str(ROOT / "tools" / "upstream"), "--driver", driver]
-    command += ["--python", python, "--out", str(out), *mode.options]
+    # After a server has been started, as PG... means nothing to that.
+    variables = [f"{name}={value}" for name, value in mode.environment]
+    command = [*server, "env", *variables, sys.executable, str(ROOT / "tools" / "upstream")]
+    command += ["--driver", driver, "--python", python, "--out", str(out), *mode.options]
     if mode.socket:
-        command += ["--dsn", socket_dsn()]
+        command += ["--socket"]
     with (out / "output.txt").open("w") as output:
         subprocess.run(
             command,
             cwd=ROOT,
-            env={**os.environ, **dict(mode.environment)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -118,18 +127,6 @@ def run_suite(mode: Mode, driver: str, python: str, out: Path) -> dict[str, str]
     if not results.exists():
         raise NotRun(report.gist((out / "output.txt").read_text()) or "the suite did not start")
     return {test["id"]: test["outcome"] for test in json.loads(results.read_text())["tests"]}
-
-
-def socket_dsn() -> str:
-    """The server's DSN with its socket's folder as host, which only the throwaway server tells."""
-    description = os.environ.get("PSYCOXIDE_TEST_SERVER")
-    if not description:
-        raise NotHere("the given server's socket folder is not known")
-    server = json.loads(Path(description).read_text())
-    return (
-        f"host={server['sockets']} port={server['port']} dbname={server['dbname']} "
-        f"user={server['user']} password={server['password']}"
-    )
 
 
 def interpreter(mode: Mode) -> str:
@@ -155,7 +152,9 @@ def install(python: str, what: str) -> None:
     )
 
 
-def reference(mode: Mode, python: str, server_version: str) -> dict[str, str]:
+def reference(
+    mode: Mode, python: str, server_version: str, server: Sequence[str]
+) -> dict[str, str]:
     """psycopg2's outcomes in this mode, from an earlier run if there was one."""
     if mode.python:
         install(python, "psycopg2-binary==2.9.*")
@@ -167,22 +166,24 @@ def reference(mode: Mode, python: str, server_version: str) -> dict[str, str]:
     if kept.exists():
         found: dict[str, str] = json.loads(kept.read_text())
         return found
-    outcomes = run_suite(mode, "psycopg2", python, CACHE / mode.name / "psycopg2")
+    outcomes = run_suite(mode, "psycopg2", python, CACHE / mode.name / "psycopg2", server)
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps(outcomes, indent=1))
     return outcomes
 
 
-def run_mode(mode: Mode, python: str, server_version: str, compare: bool) -> Row:
+def run_mode(
+    mode: Mode, python: str, server_version: str, compare: bool, server: Sequence[str]
+) -> Row:
     row = Row(mode)
     try:
-        row.ours = run_suite(mode, "psycoxide", python, CACHE / mode.name / "psycoxide")
+        row.ours = run_suite(mode, "psycoxide", python, CACHE / mode.name / "psycoxide", server)
     except NotRun as why:
         row.not_run = why
         return row
     if compare:
         try:
-            row.reference = reference(mode, python, server_version)
+            row.reference = reference(mode, python, server_version, server)
         except (NotRun, subprocess.CalledProcessError) as why:
             row.no_reference = f"psycopg2 not run: {why}"
     return row
@@ -191,16 +192,17 @@ def run_mode(mode: Mode, python: str, server_version: str, compare: bool) -> Row
 def run_modes(modes: list[Mode], server_version: str, compare: bool, jobs: int) -> list[Row]:
     """Run all modes, several at a time, as tests mostly wait. Wheels are made one by one."""
     rows: list[Row | concurrent.futures.Future[Row]] = []
+    server = smoke.SERVER if jobs > 1 else ()
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         for mode in modes:
             try:
-                if mode.socket:
-                    socket_dsn()
+                if mode.socket and not os.environ.get("PSYCOXIDE_TEST_SERVER"):
+                    raise NotHere("the given server's socket folder is not known")
                 python = interpreter(mode)
             except NotRun as why:
                 rows.append(Row(mode, not_run=why))
                 continue
-            rows.append(pool.submit(run_mode, mode, python, server_version, compare))
+            rows.append(pool.submit(run_mode, mode, python, server_version, compare, server))
     return [row if isinstance(row, Row) else row.result() for row in rows]
 
 
@@ -258,9 +260,10 @@ def main() -> int:
     names = ",".join(mode.name for mode in MODES)
     parser.add_argument("--modes", default=names, help=f"of {names}")
     parser.add_argument("--no-reference", action="store_true", help="without psycopg2's own run")
-    # One by one: names of prepared transactions belong to the cluster, so two modes would clash.
     parser.add_argument("--jobs", type=int, default=1, help="modes at a time")
     options = parser.parse_args()
+    if options.jobs > 1 and os.environ.get("DSN"):
+        parser.error("one server cannot serve several modes at a time: leave out --jobs or DSN=")
     chosen = [mode for mode in MODES if mode.name in options.modes.split(",")]
     dsn = os.environ.get("PSYCOXIDE_TEST_DSN", "")
     if not dsn or not chosen:

@@ -4,13 +4,16 @@
     tools/smoke.py 3.10 3.13 [--tests tests/aio --tests tests/sync]
 
 With --tests it also runs these tests there, with the wheel. A version that is not on this machine
-is skipped, with a message; if none is there, the Python that runs this is used instead. Run it
-under `tools/pgserver.py run`, which says where the server is.
+is skipped, with a message; if none is there, the Python that runs this is used instead.
+
+The wheels are built one after the other, and then tried side by side, each on a throwaway server of
+its own; with DSN=... in the environment one after the other, on that server.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import shutil
 import subprocess
@@ -19,8 +22,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import beside
+
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = ROOT / "tools" / "smoke_program.py"
+SERVER = (sys.executable, str(ROOT / "tools" / "pgserver.py"), "run", "--")
 SHIMMED = """
 from importlib.metadata import version
 import psycopg2, psycoxide
@@ -77,24 +85,25 @@ def run_tests(python: str, tests: Sequence[str]) -> None:
     wanted = asked.stdout.splitlines()
     install = [python, "-m", "pip", "install", "-q", "--only-binary", ":all:"]
     subprocess.run([*install, *wanted], check=True)
-    subprocess.run([python, "-m", "pytest", "-q", *tests], cwd=ROOT, check=True)
+    subprocess.run([*SERVER, python, "-m", "pytest", "-q", *tests], cwd=ROOT, check=True)
 
 
-def check(version: str, python: str, tests: Sequence[str]) -> None:
+def check(version: str, python: str, wheel: Path, tests: Sequence[str]) -> bool:
+    """Try the wheel in a fresh venv. An exception says what failed."""
     with tempfile.TemporaryDirectory(prefix="psycoxide-smoke-") as folder:
-        wheel = build(python, Path(folder) / "dist")
         venv = Path(folder) / "venv"
         subprocess.run([python, "-m", "venv", str(venv)], check=True)
         inside = str(venv / "bin" / "python")
         subprocess.run([inside, "-m", "pip", "install", "-q", "--no-index", str(wheel)], check=True)
         # From another folder and isolated, so that the wheel is imported.
-        subprocess.run([inside, "-I", str(PROGRAM)], cwd=folder, check=True)
+        subprocess.run([*SERVER, inside, "-I", str(PROGRAM)], cwd=folder, check=True)
         # The wheel also has the files of the shim, which are no modules.
         subprocess.run([inside, "-m", "psycoxide", "shim", "install"], cwd=folder, check=True)
         subprocess.run([inside, "-I", "-c", SHIMMED], cwd=folder, check=True)
         print(f"smoke {version}: {wheel.name} ok", flush=True)
         if tests:
             run_tests(inside, tests)
+    return True
 
 
 def main() -> int:
@@ -104,17 +113,25 @@ def main() -> int:
     parser.add_argument("versions", nargs="*", metavar="VERSION")
     parser.add_argument("--tests", action="append", default=[], metavar="PATH", help="run these")
     options = parser.parse_args()
-    tried = 0
+    pythons: dict[str, str] = {}
     for version in options.versions:
         python = find(version)
         if python is None:
             print(f"smoke {version}: skipped, there is no Python {version} on PATH or in pyenv")
-            continue
-        check(version, python, options.tests)
-        tried += 1
-    if not tried:
-        check("{}.{}".format(*sys.version_info), sys.executable, options.tests)
-    return 0
+        else:
+            pythons[version] = python
+    if not pythons:
+        pythons["{}.{}".format(*sys.version_info)] = sys.executable
+    with tempfile.TemporaryDirectory(prefix="psycoxide-smoke-") as folder:
+        checks = [
+            functools.partial(
+                check, version, python, build(python, Path(folder) / version), options.tests
+            )
+            for version, python in pythons.items()
+        ]
+        # A server that is given has room for one: the tests share its roles and settings.
+        fine = beside.run(checks, jobs=1 if os.environ.get("DSN") else len(checks))
+    return int(not all(fine))
 
 
 if __name__ == "__main__":

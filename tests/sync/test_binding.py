@@ -13,6 +13,7 @@ import random
 import uuid
 
 import pytest
+from fixtures.messages import message
 
 import psycoxide
 from psycoxide import errors, extensions, extras, sql, sync
@@ -420,3 +421,25 @@ def test_the_hint_names_the_placeholder(conn):
         assert label in caught.value.diag.message_hint
         assert "cast" in caught.value.diag.message_hint
     assert conn.fetchval("select json_build_array(%s::text)", ("x",)) == ["x"]
+
+
+def test_quotes_are_refused_where_the_peer_does_not_bind(server, message_relay):
+    def change(kind, body):
+        return b"" if kind == b"S" and body.startswith(b"in_hot_standby") else message(kind, body)
+
+    found = message_relay((server.host, server.port), change=change)
+    with sync.connect(**{**server.parameters, **found.options}) as conn:
+        assert conn.fetchval("select %s", (1,)) == 1
+        for query in (
+            "select '%s'",
+            "set application_name = '%s'",
+            "do $$ %s $$",
+            "select 1 -- %s",
+        ):
+            seen = bytes(found.conversations[-1].seen)
+            with pytest.raises(psycoxide.ProgrammingError, match="stands inside"):
+                conn.execute(query, ("x",))
+            with pytest.raises(psycoxide.ProgrammingError, match="stands inside"):
+                conn.executemany(query, [("x",), ("y",)])
+            assert found.conversations[-1].seen == seen
+        assert conn.fetchval("select %s", (1,)) == 1

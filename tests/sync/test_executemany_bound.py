@@ -424,25 +424,3 @@ def test_what_is_sent_takes_bounded_memory(conn, query, affected):
     assert cursor.rowcount == affected
     # The rows are 200 MB.
     assert peak() - before < 30 << 20
-
-
-def test_quotes_are_refused_where_the_peer_does_not_bind(server, message_relay):
-    def change(kind, body):
-        return b"" if kind == b"S" and body.startswith(b"in_hot_standby") else message(kind, body)
-
-    found = through(message_relay, server, change)
-    with sync.connect(**{**server.parameters, **found.options}) as conn:
-        assert conn.fetchval("select %s", (1,)) == 1
-        for query in (
-            "select '%s'",
-            "set application_name = '%s'",
-            "do $$ %s $$",
-            "select 1 -- %s",
-        ):
-            begin = len(sent(found))
-            with pytest.raises(psycoxide.ProgrammingError, match="stands inside"):
-                conn.execute(query, ("x",))
-            with pytest.raises(psycoxide.ProgrammingError, match="stands inside"):
-                conn.executemany(query, [("x",), ("y",)])
-            assert len(sent(found)) == begin
-        assert conn.fetchval("select %s", (1,)) == 1

@@ -92,7 +92,8 @@ def with_driver(
 ) -> Outcome:
     """Run a client's tests with a driver; the results of others than psycoxide are kept."""
     client = prepared.client
-    path = options.cache / f"{client.name}-{driver}.json"
+    name = client.name if driver == "psycoxide" else client.same_as or client.name
+    path = options.cache / f"{name}-{driver}.json"
     command = client.command(prepared, database, "DATABASE", driver)
     key = {
         "versions": [
@@ -140,6 +141,9 @@ def run(driver: str, prepared: Prepared, database: Scratch, cache: Path) -> Outc
         "PYTHONHASHSEED": "0",
         "PYTHONFAULTHANDLER": "1",
     }
+    if client.binds:
+        # Nothing to the peer.
+        env["PSYCOXIDE_BINDING"] = "auto"
     alias: list[str] = []
     if driver == "psycoxide" and client.by_shim:
         place.run([python, "-m", "psycoxide", "shim", "install"])

@@ -154,6 +154,23 @@ class DjangoMore(Django):
     )  # fmt: skip
 
 
+class DjangoQueries(Django):
+    """The test suites of Django that send the most different queries."""
+
+    name = "django-queries"
+    title = "Django (queries)"
+    labels = (
+        "aggregation", "aggregation_regress", "annotations", "basic", "custom_columns",
+        "custom_lookups", "custom_pk", "dates", "db_utils", "defer", "delete", "delete_regress",
+        "distinct_on_fields", "expressions", "expressions_case", "expressions_window",
+        "extra_regress", "field_defaults", "filtered_relation", "fixtures", "foreign_object",
+        "get_or_create", "known_related_objects", "lookup", "m2m_through", "many_to_many",
+        "many_to_one", "model_inheritance", "null_queries", "ordering", "or_lookups", "pagination",
+        "prefetch_related", "raw_query", "reserved_names", "select_related", "serializers",
+        "sessions_tests", "update", "update_only_fields", "xor_lookups",
+    )  # fmt: skip
+
+
 class Pandas(Client):
     """`to_sql`, `read_sql` and the like: the tests of its I/O that use psycopg2."""
 
@@ -278,24 +295,30 @@ def connecting(database: Scratch, name: str) -> dict[str, str]:
     return {**found, "PGDATABASE": name}
 
 
+# Those that use psycopg2's API, where parameters are bound only if that is asked for.
+BINDING = (
+    Pandas(),
+    SQLAlchemyDialect(),
+    SQLAlchemy(),
+    SQLAlchemyORM(),
+    Django(),
+    DjangoMore(),
+    DjangoQueries(),
+)
 CLIENTS: dict[str, Client] = {
     client.name: client
     for client in (
         Green(),
         Agents(),
         AgentsByShim(),
-        Pandas(),
         Ray(),
-        SQLAlchemyDialect(),
-        SQLAlchemy(),
-        SQLAlchemyORM(),
         SQLAlchemyOwn(),
         SQLAlchemyAsync(),
         SQLAlchemyOwnORM(),
         SQLAlchemyAsyncORM(),
         Alembic(),
-        Django(),
-        DjangoMore(),
+        *BINDING,
+        *(client.binding() for client in BINDING),
     )
 }
 # The clients that `make clients` runs by default: each test once, in half an hour or less.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from pathlib import Path
 
@@ -43,11 +44,24 @@ class Client:
     # How psycoxide gets its peer's name: by `python -m psycoxide run`, by the shim, or not at all.
     by_run = True
     by_shim = False
+    # Whether psycoxide binds parameters on the server, where by default it merges them.
+    binds = False
+    # The name of the client whose results with the peer are compared with, if it is another one.
+    same_as: str | None = None
     # Time limits in seconds: for a test, and between tests (collecting, creating tables).
     test_limit = 90.0
     idle_limit = 240.0
     # The time limit in seconds for the whole client, with one driver.
     limit = 3000.0
+
+    def binding(self) -> Client:
+        """The same tests with `binding="auto"`, compared with the same results of the peer."""
+        client = copy.copy(self)
+        client.name = f"{self.name}-binding"
+        client.title = f"{self.title}, binding"
+        client.binds = True
+        client.same_as = self.name
+        return client
 
     def prepare(self, cache: Path) -> Prepared:
         """Fetch the first of its versions that a Python on this machine supports."""

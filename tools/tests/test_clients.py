@@ -13,6 +13,7 @@ TOOLS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOOLS))
 
 from clients import compare, watch  # noqa: E402
+from clients.catalog import CLIENTS  # noqa: E402
 from clients.compare import Comparison, Outcome  # noqa: E402
 from clients.watch import Limits, Result  # noqa: E402
 
@@ -151,6 +152,14 @@ def test_the_allow_list_wants_reasons(tmp_path):
 
 def test_the_allow_list_of_the_repository_reads():
     compare.read_allowed(TOOLS.parent / "tests" / "parity" / "clients_allowed.txt")
+
+
+def test_a_client_that_binds_is_compared_with_the_same_results():
+    one, other = CLIENTS["django"], CLIENTS["django-binding"]
+    assert (one.binds, one.same_as, other.binds, other.same_as) == (False, None, True, "django")
+    assert (other.labels, other.peer) == (one.labels, one.peer)
+    names = {name for name in CLIENTS if name.endswith("-binding")}
+    assert {CLIENTS[name].name for name in names} == names
 
 
 def test_results_survive_the_file():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import json
 import os
 import sys
 import tempfile
@@ -63,6 +64,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--driver", default="psycoxide", help="package to test")
     parser.add_argument("--python", default=sys.executable, help="interpreter that has it")
     parser.add_argument("--dsn", default=os.environ.get("PSYCOXIDE_TEST_DSN", ""))
+    parser.add_argument("--socket", action="store_true", help="over the server's Unix socket")
     parser.add_argument("--psql", default=os.environ.get("PSYCOXIDE_TEST_PSQL", "psql"))
     parser.add_argument("--cache", type=Path, default=Path(".cache/upstream"))
     parser.add_argument("--out", type=Path, default=Path(".cache/parity"))
@@ -76,9 +78,23 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="list the tests and stop")
     parser.add_argument("-v", "--verbose", action="store_true")
     options = parser.parse_args()
+    if options.socket:
+        options.dsn = socket_dsn()
     if not options.dsn:
         parser.error("no server: give --dsn or run under tools/pgserver.py")
     return options
+
+
+def socket_dsn() -> str:
+    """The server's DSN with its socket's folder as host, which only the throwaway server tells."""
+    description = os.environ.get("PSYCOXIDE_TEST_SERVER")
+    if not description:
+        return ""
+    server = json.loads(Path(description).read_text())
+    return (
+        f"host={server['sockets']} port={server['port']} dbname={server['dbname']} "
+        f"user={server['user']} password={server['password']}"
+    )
 
 
 def environment(options: argparse.Namespace, folder: Path, database: Scratch) -> dict[str, str]:

@@ -13,6 +13,7 @@
 mod catalog;
 mod decode;
 mod error;
+pub mod ingest;
 mod layout;
 mod options;
 

@@ -1,1 +1,1 @@
-"""What `psycoxide.arrow` is made of: what needs other libraries, or speaks to them."""
+"""What `psycoxide.arrow` is made of: what `aio`, `sync` and the drop-in API have in common."""

@@ -43,5 +43,15 @@ def to_pandas(table: Any) -> Any:
 
 
 def to_polars(table: Any) -> Any:
-    """A `polars.DataFrame` of the same."""
-    return imported("polars", "fetch_polars()", "polars").DataFrame(table)
+    """A `polars.DataFrame` of the same.
+
+    Raises NotSupportedError for an interval with months, which polars has no type for.
+    """
+    polars = imported("polars", "fetch_polars()", "polars")
+    for name, kind in zip(table.column_names, table.column_types):
+        if "Interval" in kind:
+            raise NotSupportedError(
+                f'polars has no type for the interval in column "{name}", which may have months: '
+                'choose ArrowOptions(interval="duration"), or cast it in the query'
+            )
+    return polars.DataFrame(table)

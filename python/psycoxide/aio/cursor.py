@@ -18,6 +18,7 @@ from psycoxide.rows import tuple_row
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from psycoxide._arrow.ingest import Mode, OnConflict, Progress
     from psycoxide._types import OwnQuery as Query, Params, Vars
     from psycoxide.aio.connection import AsyncConnection
     from psycoxide.extensions import Column
@@ -177,6 +178,38 @@ class AsyncCursor(AsyncArrowCursor, AsyncPartitioned, Generic[_Row]):
         self._maker = None
         place = self._channel.copy(self._native, statement, params, timeout)
         return AsyncCopy(self._connection, self._native, place)
+
+    async def adbc_ingest(
+        self,
+        table: str,
+        data: object,
+        mode: Mode = "create",
+        *,
+        catalog_name: str | None = None,
+        db_schema_name: str | None = None,
+        temporary: bool = False,
+        on_conflict: OnConflict | None = None,
+        key: Iterable[str] | None = None,
+        progress: Progress | None = None,
+    ) -> int:
+        """Write Arrow data to a table, and return the number of rows written.
+
+        See `AsyncConnection.adbc_ingest()`. The cursor keeps the result that it has.
+        """
+        from psycoxide.aio.ingest import ingest
+
+        return await ingest(
+            self._connection,
+            table,
+            data,
+            mode,
+            progress,
+            catalog_name=catalog_name,
+            db_schema_name=db_schema_name,
+            temporary=temporary,
+            on_conflict=on_conflict,
+            key=key,
+        )
 
     # ---- the result -----------------------------------------------------------------------------
 

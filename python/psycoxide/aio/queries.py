@@ -12,6 +12,9 @@ from psycoxide.aio.prepared import AsyncPreparedStatement
 from psycoxide.aio.stream import AsyncStream
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from psycoxide._arrow.ingest import Mode, OnConflict, Progress
     from psycoxide._types import OwnQuery as Query, Vars
     from psycoxide.aio.connection import AsyncConnection
     from psycoxide.aio.cursor import Items
@@ -290,6 +293,55 @@ class AsyncQueries(Generic[_Row]):
         cursor = self._channel.cursor()
         return AsyncCopy(
             self._own_connection(), cursor, self._channel.copy(cursor, statement, params, timeout)
+        )
+
+    async def adbc_ingest(
+        self,
+        table: str,
+        data: object,
+        mode: Mode = "create",
+        *,
+        catalog_name: str | None = None,
+        db_schema_name: str | None = None,
+        temporary: bool = False,
+        on_conflict: OnConflict | None = None,
+        key: Iterable[str] | None = None,
+        progress: Progress | None = None,
+    ) -> int:
+        """Write Arrow data to a table, and return the number of rows written.
+
+        `data` is a DataFrame of Polars or pandas 3, a table of pyarrow, a relation of DuckDB, or
+        any other object with `__arrow_c_stream__()` or `__arrow_c_array__()`. Its columns go to the
+        columns of the same names, in their types. `mode` is "create", "append", "replace" (drops
+        the table first) or "create_append" (creates the table if there is none).
+
+        All rows are written, or none: within a transaction that is open this is a savepoint, in
+        autocommit mode a transaction of its own; otherwise `commit()` follows. The connection stays
+        usable after an error.
+
+        `db_schema_name` is the table's schema, and `catalog_name` its database, which can only be
+        the current one. A `temporary` table is made for the session. `on_conflict` "update" changes
+        rows whose `key` (the names of columns with a unique index) exists already, "nothing" leaves
+        them; a table that is made gets `key` as its primary key. `progress(rows, bytes)` is called
+        every 0.1 s or less often, and at the end; what it raises ends the ingest.
+
+        Raises TypeError if `data` are no Arrow data, ProgrammingError if they do not suit the
+        table, DataError for a value that does not fit into its column or if their producer fails,
+        and the server's errors.
+        """
+        from psycoxide.aio.ingest import ingest
+
+        return await ingest(
+            self._own_connection(),
+            table,
+            data,
+            mode,
+            progress,
+            catalog_name=catalog_name,
+            db_schema_name=db_schema_name,
+            temporary=temporary,
+            on_conflict=on_conflict,
+            key=key,
         )
 
     @overload

@@ -19,6 +19,7 @@ from psycoxide.sync.stream import Stream
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from psycoxide._arrow.ingest import Mode, OnConflict, Progress
     from psycoxide._types import OwnQuery as Query, Params, Vars
     from psycoxide.extensions import Column
     from psycoxide.rows import RowFactory, RowMaker
@@ -157,6 +158,38 @@ class Cursor(ArrowCursor, Partitioned, Generic[_Row]):
         self._maker = None
         place = self._channel.copy(self._native, statement, params, timeout)
         return Copy(self._connection, self._native, place)
+
+    def adbc_ingest(
+        self,
+        table: str,
+        data: object,
+        mode: Mode = "create",
+        *,
+        catalog_name: str | None = None,
+        db_schema_name: str | None = None,
+        temporary: bool = False,
+        on_conflict: OnConflict | None = None,
+        key: Iterable[str] | None = None,
+        progress: Progress | None = None,
+    ) -> int:
+        """Write Arrow data to a table, and return the number of rows written.
+
+        See `Connection.adbc_ingest()`. The cursor keeps the result that it has.
+        """
+        from psycoxide.sync.ingest import ingest
+
+        return ingest(
+            self._connection,
+            table,
+            data,
+            mode,
+            progress,
+            catalog_name=catalog_name,
+            db_schema_name=db_schema_name,
+            temporary=temporary,
+            on_conflict=on_conflict,
+            key=key,
+        )
 
     # ---- the result -----------------------------------------------------------------------------
 

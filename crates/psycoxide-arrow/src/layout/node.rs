@@ -17,6 +17,10 @@ use crate::options::Options;
 /// a part of itself is wrong.
 const MOST_LEVELS: usize = 32;
 
+/// How many numbers pgvector's vectors have at most. A NULL takes as much room as any other vector, so a
+/// type that claims more is not believed.
+const MOST_NUMBERS: i32 = 16_000;
+
 /// A type with its Arrow type.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
@@ -123,7 +127,7 @@ impl Resolver<'_> {
 
 /// A type of an extension, by its name.
 fn of_extension(name: &str, modifier: i32) -> Kind {
-    let size = (modifier > 0).then_some(modifier);
+    let size = (1..=MOST_NUMBERS).contains(&modifier).then_some(modifier);
     match name {
         "citext" => Kind::Text(Text::Same),
         "hstore" => Kind::Hstore,

@@ -124,7 +124,7 @@ impl Collecting {
 
     /// Ends the batch if it is complete.
     fn finish_full(&mut self) -> Result<(), ValueError> {
-        if self.decoder.is_full(self.limits) {
+        if self.decoder.is_complete(self.limits) {
             self.batches.push(self.decoder.finish()?);
         }
         Ok(())

@@ -1,10 +1,14 @@
-//! Arrow: how results become record batches, and how these reach other libraries.
+//! Arrow: how results become record batches, how these reach other libraries, and how the data of others
+//! become rows of a COPY.
 //!
-//! Nothing of Arrow's own is made by hand: batches are those of Apache's crates, and they leave by the
+//! Nothing of Arrow's own is made by hand: batches are those of Apache's crates. They come and go by the
 //! PyCapsule interface (<https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html>).
 
 mod collecting;
 mod export;
+mod foreign;
+mod import;
+mod ingest;
 mod options;
 mod table;
 
@@ -12,10 +16,12 @@ use pyo3::prelude::*;
 
 pub use collecting::{Batches, Collecting, Fault, STREAM, TABLE};
 pub use export::stream_capsule;
+pub use foreign::{BatchSource, ForeignReader};
 pub use options::options;
 pub use table::ArrowTable;
 
-/// Exports `ArrowTable`.
+/// Exports `ArrowTable` and `ArrowEncoder`.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<ArrowTable>()
+    module.add_class::<ArrowTable>()?;
+    ingest::register(module)
 }

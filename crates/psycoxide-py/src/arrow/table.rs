@@ -74,6 +74,12 @@ impl ArrowTable {
         self.schema.fields().iter().map(|field| field.name().clone()).collect()
     }
 
+    /// The Arrow types of the columns: a list of `str`, such as `Int32` or `List(Utf8)`.
+    #[getter]
+    fn column_types(&self) -> Vec<String> {
+        self.schema.fields().iter().map(|field| field.data_type().to_string()).collect()
+    }
+
     /// How many bytes of memory the batches take.
     #[getter]
     fn nbytes(&self) -> usize {

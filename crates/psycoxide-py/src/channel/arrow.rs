@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use arrow_array::{RecordBatch, RecordBatchReader};
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use psycoxide_net::Stop;
 use psycoxide_proto::{Columns, Outcome};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -15,7 +15,7 @@ use pyo3::types::PyCapsule;
 use super::hold::Hold;
 use super::statement::{QueryForm, Sent};
 use super::{Channel, seconds};
-use crate::arrow::{ArrowTable, stream_capsule};
+use crate::arrow::{ArrowTable, BatchSource, ForeignReader, stream_capsule};
 use crate::cursor::{Converting, Cursor, ForCursor, Statement};
 use crate::driver::awaited::CallOptions;
 use crate::driver::{Next, Operation, OperationContext, Reply};
@@ -167,10 +167,9 @@ impl BatchStream {
         }
         let first = this.hold.call(py, this.timeout, false)?.cast_into::<ArrowTable>()?;
         let (schema, batches) = first.get().parts();
-        stream_capsule(
-            py,
-            StreamReader { stream: slf.clone().unbind(), schema, batches: batches.into_iter() },
-        )
+        let stream = slf.clone().unbind();
+        let reader = StreamReader { stream, schema, batches: batches.into_iter() };
+        stream_capsule(py, ForeignReader::new(reader))
     }
 
     /// close() -- Ends the stream, and the query if it still runs.
@@ -191,45 +190,23 @@ struct StreamReader {
     batches: std::vec::IntoIter<RecordBatch>,
 }
 
-impl StreamReader {
-    fn next_batch(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
+impl BatchSource for StreamReader {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn next_batch(&mut self, py: Python<'_>) -> PyResult<Option<RecordBatch>> {
         loop {
             if let Some(batch) = self.batches.next() {
                 return Ok(Some(batch));
             }
-            let read = Python::try_attach(|py| {
-                let this = self.stream.bind(py).get();
-                if this.is_complete() {
-                    return Ok(None);
-                }
-                let table = this.hold.call(py, this.timeout, false)?.cast_into::<ArrowTable>()?;
-                Ok(Some(table.get().parts().1))
-            });
-            match read {
-                None => return Err(fault("the interpreter is shutting down")),
-                Some(Ok(None)) => return Ok(None),
-                Some(Ok(Some(batches))) => self.batches = batches.into_iter(),
-                Some(Err::<_, PyErr>(raised)) => return Err(fault(&raised.to_string())),
+            let this = self.stream.bind(py).get();
+            if this.is_complete() {
+                return Ok(None);
             }
+            let table = this.hold.call(py, this.timeout, false)?.cast_into::<ArrowTable>()?;
+            self.batches = table.get().parts().1.into_iter();
         }
-    }
-}
-
-fn fault(text: &str) -> ArrowError {
-    ArrowError::ExternalError(text.into())
-}
-
-impl Iterator for StreamReader {
-    type Item = Result<RecordBatch, ArrowError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.next_batch().transpose()
-    }
-}
-
-impl RecordBatchReader for StreamReader {
-    fn schema(&self) -> SchemaRef {
-        self.schema.clone()
     }
 }
 

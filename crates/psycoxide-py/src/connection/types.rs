@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 
 use super::Connection;
 use crate::driver::{Exchange, Next, Operation};
+use crate::error;
 
 impl Connection {
     /// The types that are known.
@@ -48,7 +49,9 @@ impl Connection {
         let catalog = Arc::make_mut(&mut state.catalog);
         if let Some(result) = &outcome.result {
             for row in result.rows.iter_from(result.rows.start()) {
-                catalog.take_row(row.fields());
+                catalog
+                    .take_row(row.fields())
+                    .map_err(|fault| error::internal(fault.to_string()))?;
             }
         }
         for oid in asked {

@@ -33,7 +33,10 @@ impl Cursor {
     }
 
     /// The checks that every kind of COPY begins with.
-    fn check_copy<'py>(slf: &Bound<'py, Self>, method: &str) -> PyResult<Bound<'py, Connection>> {
+    pub(super) fn check_copy<'py>(
+        slf: &Bound<'py, Self>,
+        method: &str,
+    ) -> PyResult<Bound<'py, Connection>> {
         let connection = slf.get().open_connection(slf.py())?;
         connection.get().refuse_async(slf.py(), method)?;
         connection.get().refuse_tpc_prepared(slf.py(), method)?;

@@ -15,6 +15,7 @@ mod executemany_prepared;
 mod factory;
 mod fetch;
 mod file_copy;
+mod ingest;
 mod iteration;
 mod known_queries;
 mod many;

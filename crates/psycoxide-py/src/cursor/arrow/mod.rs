@@ -20,7 +20,7 @@ pub use converting::Converting;
 pub use named::FetchedPortions;
 
 use super::Cursor;
-use crate::arrow::{self, ArrowTable, stream_capsule};
+use crate::arrow::{self, ArrowTable, ForeignReader, stream_capsule};
 use crate::driver::{Making, TurnGuard};
 use crate::error;
 use crate::imports::Lazy;
@@ -109,7 +109,7 @@ impl Cursor {
         let py = slf.py();
         if slf.get().name().is_some() {
             Self::check_fetch(slf)?;
-            return stream_capsule(py, FetchedPortions::begin(slf)?);
+            return stream_capsule(py, ForeignReader::new(FetchedPortions::begin(slf)?));
         }
         Self::arrow_table(slf, false)?.get().__arrow_c_stream__(py, requested_schema)
     }

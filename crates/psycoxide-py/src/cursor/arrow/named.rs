@@ -1,16 +1,16 @@
 //! The rows of a named cursor, fetched from the server while they are read.
 
-use arrow_array::{RecordBatch, RecordBatchReader};
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use psycoxide_arrow::RowDecoder;
 use pyo3::prelude::*;
 
 use super::super::Cursor;
-use crate::arrow::{ArrowTable, Batches, Fault, STREAM};
+use crate::arrow::{ArrowTable, BatchSource, Batches, Fault, STREAM};
 use crate::driver::TurnGuard;
 use crate::error;
 
-/// A reader of the rows that a named cursor has not fetched yet.
+/// A source of the rows that a named cursor has not fetched yet.
 pub struct FetchedPortions {
     cursor: Py<Cursor>,
     decoder: RowDecoder,
@@ -54,7 +54,7 @@ impl FetchedPortions {
     /// All rows as a table.
     pub fn all<'py>(mut self, py: Python<'py>) -> PyResult<Bound<'py, ArrowTable>> {
         let mut batches = Vec::new();
-        while let Some(batch) = self.next_batch(py)? {
+        while let Some(batch) = self.fetch(py)? {
             batches.push(batch);
         }
         self.cursor.bind(py).get().state(py).named.streamed = false;
@@ -63,7 +63,7 @@ impl FetchedPortions {
     }
 
     /// The next batch; `None` at the end.
-    fn next_batch(&mut self, py: Python<'_>) -> Result<Option<RecordBatch>, Fault> {
+    fn fetch(&mut self, py: Python<'_>) -> Result<Option<RecordBatch>, Fault> {
         let cursor = self.cursor.bind(py);
         let this = cursor.get();
         while !self.over {
@@ -94,27 +94,12 @@ impl FetchedPortions {
     }
 }
 
-impl Iterator for FetchedPortions {
-    type Item = Result<RecordBatch, ArrowError>;
-
-    /// Called by whoever reads the stream, in any thread.
-    fn next(&mut self) -> Option<Self::Item> {
-        let read = Python::try_attach(|py| {
-            self.next_batch(py).map_err(|fault| {
-                self.over = true;
-                let raised = PyErr::from(fault);
-                ArrowError::ExternalError(raised.value(py).to_string().into())
-            })
-        });
-        match read {
-            Some(batch) => batch.transpose(),
-            None => Some(Err(ArrowError::ExternalError("the interpreter is shutting down".into()))),
-        }
-    }
-}
-
-impl RecordBatchReader for FetchedPortions {
+impl BatchSource for FetchedPortions {
     fn schema(&self) -> SchemaRef {
         self.decoder.layout().schema().clone()
+    }
+
+    fn next_batch(&mut self, py: Python<'_>) -> PyResult<Option<RecordBatch>> {
+        Ok(self.fetch(py)?)
     }
 }
