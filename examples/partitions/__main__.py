@@ -25,7 +25,8 @@ SCHEMA = "many_workers"
 TABLE = f"{SCHEMA}.sale"
 MAKE = f"""
 create table {TABLE} as
-select g as id, g % 500 as shop, (g * 7919) % 10000 as cents, date '2026-01-01' + g % 365 as day
+select g as id, mod(g, 500) as shop, mod(g * 7919, 10000) as cents,
+    date '2026-01-01' + mod(g, 365)::int4 as day
 from generate_series(1::int8, %s) as g
 """
 

@@ -66,11 +66,12 @@ def test_parameters_are_bound(conn: Any) -> None:
     for query, params in [
         ("select * from item where id > %s and '%%' = %s", [5_000, "%"]),
         ("select * from item where id > $1 and 'a' = $2", [5_000, "a"]),
+        ("select id + 0 as id from item where id > $1", [5_000]),
         ("select * from item where id > %(id)s or %(id)s is null", {"id": 5_000}),
     ]:
         found = reading(conn, query, params).run()
-        # One for rows without a value, which there might be.
-        assert len(found) == 13
+        # Perhaps one more for rows without a value, which there might be.
+        assert len(found) in (12, 13)
         assert sum(map(len, found)) == ROWS - 5_000
 
 

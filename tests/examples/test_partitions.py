@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,16 @@ pytestmark = pytest.mark.skipif(
     not all(importlib.util.find_spec(name) for name in NEEDED),
     reason="dask, distributed or pyarrow is not installed: they are in the extra `partitions`",
 )
+
+
+def wait_for_end(group: int) -> None:
+    """Wait until no process of a group is left: multiprocessing's own end behind the program."""
+    until = time.monotonic() + 10
+    with contextlib.suppress(ProcessLookupError):
+        while True:
+            os.killpg(group, 0)
+            assert time.monotonic() < until, "processes of the cluster are left"
+            time.sleep(0.05)
 
 
 def test_the_workers_read_the_table_as_it_was_at_one_moment(dsn: str, tmp_path: Path) -> None:
@@ -38,14 +50,11 @@ def test_the_workers_read_the_table_as_it_was_at_one_moment(dsn: str, tmp_path: 
     ) as process:
         try:
             out, log = process.communicate(timeout=100)
+            assert process.returncode == 0, out + log
+            wait_for_end(process.pid)
         finally:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-                left = True
-            except ProcessLookupError:
-                left = False
-    assert process.returncode == 0, out + log
-    assert not left, "processes of the cluster are left"
     lines = out.splitlines()
     assert lines[0].startswith("6 partitions in ")
     assert lines[-1] == "the same"

@@ -118,6 +118,11 @@ class Divider:
     described: Column
     count: int
 
+    @property
+    def can_be_explained(self) -> bool:
+        """Whether EXPLAIN takes its parameters: they are merged, which `$1` cannot be."""
+        return not self.params or "%" in self.before
+
     def question(self, query: str, *, explained: bool = False) -> Question:
         """A question about the whole."""
         explain = "explain (format json) " if explained else ""
@@ -214,8 +219,10 @@ def _from_values(
         if between and (yield from _extremes_are_cheap(divider)):
             found = yield divider.question(between)
             return _Guess([text for (text,) in found.rows])
-        rows, _cost = yield from _estimates(_some(divider), divider)
-        fraction = min(1.0, SAMPLE_ROWS / max(1.0, rows))
+        fraction = 1.0
+        if divider.can_be_explained:
+            rows, _cost = yield from _estimates(_some(divider), divider)
+            fraction = min(1.0, SAMPLE_ROWS / max(1.0, rows))
         sample = _some(divider)
         if fraction < 1:
             sample += f" and pg_catalog.random() < {fraction:.9f}"
@@ -240,7 +247,9 @@ def _extreme(divider: Divider, *, last: bool = False, condition: str = "") -> st
 
 
 def _extremes_are_cheap(divider: Divider) -> Asking[bool]:
-    """Whether an index leads to the least and to the greatest value."""
+    """Whether an index leads to the least and to the greatest value, as far as is known."""
+    if not divider.can_be_explained:
+        return False
     extremes = f"select {_extreme(divider)}, {_extreme(divider, last=True)}"
     _, cost = yield from _estimates(extremes, divider)
     _, whole = yield from _estimates(_some(divider), divider)
