@@ -175,6 +175,13 @@ def streams(asynchronous):
     return pairs
 
 
+def batch_streams(cls, conn):
+    for asynchronous in (True, False):
+        channel = Channel(asynchronous, 5.0)
+        made = channel.stream_arrow(channel.cursor(), "SELECT 1", None, None)
+        yield made, channel
+
+
 def copies(cls, conn):
     channel = Channel(True, 5.0)
     yield channel.copy(channel.cursor(), "COPY t FROM STDIN", None, None), channel
@@ -207,6 +214,7 @@ def referred(made, name):
 HOLDERS = {
     "AsyncRowIterator": streams(asynchronous=True),
     "Awaitable": awaitables,
+    "BatchStream": batch_streams,
     "Channel": channels,
     "CopyPlace": copies,
     "RowIterator": streams(asynchronous=False),
@@ -236,8 +244,8 @@ HOLDERS = {
         (made, made.adapted) for made in (psycoxide.Date(2001, 2, 3), psycoxide.Time(1, 2, 3))
     ),
 }
-# The memory of a memoryview, and an adapter that keeps nothing.
-HOLD_NOTHING = {"chunk", "NoneAdapter"}
+# The memory of a memoryview, an adapter that keeps nothing, and what holds Arrow's memory alone.
+HOLD_NOTHING = {"chunk", "NoneAdapter", "ArrowEncoder"}
 
 
 def test_no_class_is_left_out():

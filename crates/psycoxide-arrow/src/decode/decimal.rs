@@ -188,10 +188,8 @@ fn too_fine(to: &DataType) -> Fault {
 
 #[cold]
 fn no_number(special: &str) -> Fault {
-    format!(
-        "{special} is no decimal: choose nan=\"null\", or numeric=\"string\" or \"float64\""
-    )
-    .into()
+    format!("{special} is no decimal: choose nan=\"null\", or numeric=\"string\" or \"float64\"")
+        .into()
 }
 
 #[inline]

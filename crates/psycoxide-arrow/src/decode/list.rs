@@ -95,7 +95,7 @@ impl<O: OffsetSizeTrait> Lists<O> {
 
     fn other_dimensions(&self, found: &str) -> Fault {
         format!(
-            "the array has {found} dimensions, the column {}: choose as many for it in dims, and \
+            "the array has {found} dimensions, the column {}: choose dims={{...: {found}}}, or \
              utf8 in schema if they vary",
             self.levels.len()
         )

@@ -20,8 +20,8 @@ use arrow_schema::Schema;
 use psycoxide_sql::binary::copy;
 use psycoxide_sql::oid::Oid;
 
-use crate::layout::catalog::Catalog;
 use crate::error::{LayoutError, ValueError};
+use crate::layout::catalog::Catalog;
 pub use ddl::column_type;
 use fast::Cell;
 use target::{Fit, Type, resolve};
