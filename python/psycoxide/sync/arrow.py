@@ -27,10 +27,12 @@ class ArrowStream:
         return self
 
     def __next__(self) -> ArrowTable:
-        while (table := self._native.next()) is not None:
+        while True:
+            table: ArrowTable | None = self._native.next()
+            if table is None:
+                raise StopIteration
             if table.num_rows:
                 return table
-        raise StopIteration
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """The batches that are left, for a library that reads them as they arrive."""
@@ -83,7 +85,8 @@ class ArrowCursor:
         ProgrammingError if the last query returned no table.
         """
         self._check()
-        return self._channel.fetch_arrow(self._native)
+        table: ArrowTable = self._channel.fetch_arrow(self._native)
+        return table
 
     def fetch_arrow_table(self) -> Any:
         """The same as a `pyarrow.Table`; pyarrow has to be installed."""
