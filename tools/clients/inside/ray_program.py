@@ -55,7 +55,7 @@ def main(way):
             found = by_partitions()
         elif way == "sharded":
             data = ray.data.read_sql(
-                "select * from item", connect, shard_keys=["id"], shard_hash_fn="hashtext",
+                "select * from item", connect, shard_keys=["id"], shard_hash_fn="hashint4",
                 override_num_blocks=2,
             )  # fmt: skip
             found = counted(data)
