@@ -64,8 +64,8 @@ class ArrowOptions:
     months."""
 
     tz: str | None = None
-    """The time zone that `timestamp with time zone` is shown in: UTC if it is None. The instants are
-    the same."""
+    """The time zone that `timestamp with time zone` is shown in: UTC if it is None. The instants
+    are the same."""
 
     duplicate_names: Literal["keep", "suffix"] = "keep"
     """Columns of the same name: left alone, or numbered (`n`, `n_2`)."""

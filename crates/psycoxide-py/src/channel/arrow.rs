@@ -213,6 +213,7 @@ impl BatchSource for StreamReader {
 #[pymethods]
 impl Channel {
     /// fetch_arrow(cursor) -- The rows that are left of a native cursor's result, as an `ArrowTable`.
+    #[pyo3(signature = (cursor, /))]
     fn fetch_arrow<'py>(
         slf: &Bound<'py, Self>,
         cursor: &Bound<'py, Cursor>,
