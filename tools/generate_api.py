@@ -31,6 +31,7 @@ MODULES = [
     "psycoxide",
     "aio",
     "sync",
+    "arrow",
     "rows",
     "extensions",
     "extras",
