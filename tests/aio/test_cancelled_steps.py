@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import itertools
 import os
+import time
 
 import pytest
 from fixtures.steps import AT_ONCE, WAYS, at_each_step, soon
@@ -34,6 +35,11 @@ async def ask(conn, source=""):
     number = next(NUMBERS)
     assert await conn.fetchval(f"select {number} {source}") == number
     return number
+
+
+def dawdle():
+    """Keeps the loop busy for so long that the next call gives other tasks their turn first."""
+    time.sleep(0.005)
 
 
 async def check_usable(conn):
@@ -469,6 +475,24 @@ async def test_a_stream(aconn, way):
         await check_usable(aconn)
 
 
+async def test_a_stream_whose_reader_is_slow(aconn, way):
+    """Its calls let other tasks have their turn before they begin, and may be cancelled there."""
+    hits = 0
+
+    async def read():
+        # There is no block that ends the stream, and the exception keeps it alive by its traceback.
+        rows = aconn.stream("select g, repeat('x', 1000) from generate_series(1, 2000) g")
+        async for number, _ in rows:
+            if number % 200 == 0:
+                dawdle()
+
+    async for run in at_each_step(way, read):
+        check_cancelled(run)
+        hits += run.was_cancelled
+        await check_usable(aconn)
+    assert hits
+
+
 async def test_a_stream_within_a_transaction(aconn, way):
     async def read():
         async with aconn.transaction():
@@ -497,6 +521,56 @@ async def test_a_copy_to_the_server(aconn, way, table):
         assert found in [(0, 0), (100_200, 3)]
         assert found[0] or run.was_cancelled
         await aconn.execute(f"truncate {table}")
+
+
+async def test_a_copy_to_the_server_by_a_slow_writer(aconn, way, table):
+    """Its calls let other tasks have their turn before they begin, and may be cancelled there."""
+
+    async def write():
+        async with aconn.copy(f"copy {table} from stdin") as copy:
+            for number in range(3):
+                dawdle()
+                await copy.write(f"{number}\n" * 100_000)
+            await copy.write_row((3,))
+            dawdle()
+
+    async for run in at_each_step(way, write):
+        check_cancelled(run)
+        await check_usable(aconn)
+        found = await aconn.fetchval(f"select count(*) from {table}")
+        assert found in (0, 300_001)
+        assert found or run.was_cancelled
+        await aconn.execute(f"truncate {table}")
+
+
+async def test_a_copy_to_the_server_that_is_made_to_fail(aconn, way, table):
+    async def write():
+        with pytest.raises(LookupError):
+            async with aconn.copy(f"copy {table} from stdin") as copy:
+                await copy.write_row((1,))
+                dawdle()
+                raise LookupError
+
+    async for run in at_each_step(way, write):
+        check_cancelled(run)
+        await check_usable(aconn)
+        assert await aconn.fetchval(f"select count(*) from {table}") == 0
+
+
+async def test_a_copy_from_the_server_by_a_slow_reader(aconn, way):
+    async def read():
+        query = "copy (select repeat('x', 1000) from generate_series(1, 2000)) to stdout"
+        async with aconn.copy(query) as copy:
+            count = 0
+            async for _ in copy.rows():
+                count += 1
+                if count % 200 == 0:
+                    dawdle()
+        assert count == 2000
+
+    async for run in at_each_step(way, read):
+        check_cancelled(run)
+        await check_usable(aconn)
 
 
 async def test_a_copy_from_the_server(aconn, way):

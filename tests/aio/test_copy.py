@@ -289,6 +289,24 @@ async def test_an_exception_makes_the_copy_fail(place):
     assert await place.fetchval("SELECT count(*) FROM place") == 0
 
 
+async def test_an_exception_that_cannot_be_told(place):
+    """It makes the COPY fail all the same, even while its traceback keeps the COPY alive."""
+
+    class Mute(Exception):
+        def __str__(self):
+            raise ValueError
+
+    async def fail():
+        async with place.copy("COPY place FROM STDIN") as copy:
+            await copy.write_row((1, "a"))
+            raise Mute
+
+    with pytest.raises(Mute) as raised:
+        await fail()
+    assert await place.fetchval("SELECT count(*) FROM place", timeout=10) == 0
+    del raised
+
+
 async def test_the_server_is_told_which_exception(place, dsn):
     await place.execute("SET log_min_messages = panic")
 
@@ -532,6 +550,27 @@ async def test_a_block_may_be_cancelled_at_any_time(place, delay):  # only in ai
             await task
         assert await place.fetchval("SELECT count(*) FROM place") == 0
     assert not place.closed
+
+
+async def test_a_write_is_cancelled_before_it_begins(place):  # only in aio
+    """What it was given is lost: the COPY does not go on without that."""
+    import asyncio
+
+    async def write():
+        async with place.copy("COPY place FROM STDIN") as copy:
+            await copy.write_row((1, "a"))
+            # A caller that was busy for long lets other tasks have their turn first.
+            time.sleep(0.01)
+            written = asyncio.ensure_future(copy.write("2\tb\n" * 100_000))
+            await asyncio.sleep(0)
+            written.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await written
+            await copy.write_row((3, "c"))
+
+    with pytest.raises(psycoxide.ProgrammingError, match="was left before its end"):
+        await write()
+    assert await place.fetchval("SELECT count(*) FROM place") == 0
 
 
 async def test_a_copy_that_is_dropped_ends(place):  # only in aio

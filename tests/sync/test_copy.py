@@ -288,6 +288,24 @@ def test_an_exception_makes_the_copy_fail(place):
     assert place.fetchval("SELECT count(*) FROM place") == 0
 
 
+def test_an_exception_that_cannot_be_told(place):
+    """It makes the COPY fail all the same, even while its traceback keeps the COPY alive."""
+
+    class Mute(Exception):
+        def __str__(self):
+            raise ValueError
+
+    def fail():
+        with place.copy("COPY place FROM STDIN") as copy:
+            copy.write_row((1, "a"))
+            raise Mute
+
+    with pytest.raises(Mute) as raised:
+        fail()
+    assert place.fetchval("SELECT count(*) FROM place", timeout=10) == 0
+    del raised
+
+
 def test_the_server_is_told_which_exception(place, dsn):
     place.execute("SET log_min_messages = panic")
 

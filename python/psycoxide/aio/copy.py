@@ -124,12 +124,15 @@ class AsyncCopy:
         place = self._place
         if place.complete:
             return
-        if not place.writes or (exc is not None and not isinstance(exc, Exception)):
-            # A task that is cancelled does not wait.
+        try:
+            if place.writes and exc is None:
+                await place.finish()
+            elif place.writes and isinstance(exc, Exception):
+                # The exception of the block says more.
+                with suppress(Exception):
+                    name = type(exc).__qualname__
+                    await place.fail(f"the block of the COPY raised {name}: {exc}")
+        finally:
+            # Whatever has happened, and wherever a task was cancelled, which does not wait: the
+            # connection is for others from here on. A COPY that is not over is given up.
             place.close()
-        elif exc is None:
-            await place.finish()
-        else:
-            # The exception of the block says more.
-            with suppress(Exception):
-                await place.fail(f"the block of the COPY raised {type(exc).__qualname__}: {exc}")

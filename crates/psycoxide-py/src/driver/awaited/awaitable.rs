@@ -36,6 +36,16 @@ pub enum What {
     GoOn(Place),
 }
 
+impl What {
+    /// The number of the call that has a place already, and goes on.
+    fn place(&self) -> Option<u64> {
+        match self {
+            Self::GoOn(place) => Some(place.number()),
+            Self::Run(_) | Self::Begin(..) => None,
+        }
+    }
+}
+
 /// The place that an operation keeps at the head of the calls on a connection.
 #[derive(Clone, Default)]
 pub struct Place(Arc<AtomicU64>);
@@ -232,16 +242,22 @@ impl Awaitable {
     /// The caller is gone.
     fn leave(&self, py: Python<'_>, waiting: Option<u64>) {
         let old = self.replace(py, Stage::Over);
-        let answered = matches!(old, Stage::Answered(_) | Stage::Making(_));
         let mut state = self.state.lock(py);
         let (future, number) = (state.future.take(), state.number);
         drop(state);
+        let place = match &old {
+            // It was to go on with an operation, which lacks what this call was given: nobody may
+            // go on as if that had been sent.
+            Stage::New(call) => call.what.place(),
+            // In the turn of the loop in which the answer came: a place that it gave is nobody's.
+            Stage::Answered(_) | Stage::Making(_) => Some(number),
+            Stage::Waiting | Stage::Over => None,
+        };
         drop((old, future));
         let driver = self.driver.bind(py);
         if let Some(number) = waiting {
             LoopDriver::abandon(driver, number);
-        } else if answered {
-            // In the turn of the loop in which the answer came: a place that it gave is nobody's.
+        } else if let Some(number) = place {
             LoopDriver::leave_place(driver, number);
         }
     }
