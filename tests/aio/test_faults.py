@@ -220,6 +220,44 @@ async def test_cancellation_on_a_network_that_is_silent(relayed):  # only in aio
             found.flow()
 
 
+async def test_cancellation_of_a_copy_on_a_network_that_is_silent(relayed):  # only in aio
+    """Wherever its block is cancelled: the next one is not kept waiting longer than allowed."""
+    import asyncio
+
+    async def write(copy, begins, goes_on):
+        async with copy:
+            begins.set()
+            await copy.write("1\n" * 100)
+            # The next call lets other tasks have their turn before it begins.
+            time.sleep(0.01)
+            if goes_on:
+                await copy.write("2\n" * 100_000)
+                await asyncio.sleep(600)
+
+    for goes_on in (False, True):
+        for turns in (0, 1, 2, 5):
+            found, options = relayed()
+            async with aio.connect(**options, cancel_timeout=0.3) as conn:
+                await conn.execute("create temporary table t (n integer)")
+                begins = asyncio.Event()
+                copy = conn.copy("copy t from stdin")
+                task = asyncio.ensure_future(write(copy, begins, goes_on))
+                await begins.wait()
+                found.stall()
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                task.cancel()
+                began = time.monotonic()
+                # The exception, which is kept, keeps the COPY alive.
+                await asyncio.wait([task], timeout=5)
+                assert task.cancelled()
+                with pytest.raises(psycoxide.OperationalError):
+                    await conn.fetchval("select 2", timeout=5)
+                assert time.monotonic() - began < 3
+                assert conn.closed
+                found.flow()
+
+
 # ---- cancel requests that do not arrive -------------------------------------------------------
 
 
