@@ -170,6 +170,18 @@ def test_a_named_cursor_is_read_in_portions_once(conn):
             pa.table(cur)
 
 
+def test_a_named_cursor_that_has_moved(conn):
+    with conn.cursor("c", scrollable=True) as cur:
+        cur.execute(SERIES.format(10))
+        assert cur.fetchmany(3)[-1] == (3, "row 3")
+        assert cur.fetch_arrow_table().column("n").to_pylist() == [4, 5, 6, 7, 8, 9, 10]
+        assert cur.fetch_arrow().num_rows == 0
+        cur.scroll(8, "absolute")
+        assert cur.fetch_arrow_table().column("n").to_pylist() == [9, 10]
+        cur.scroll(-2)
+        assert cur.fetchone() == (10, "row 10")
+
+
 def test_a_named_cursor_that_is_empty(conn):
     with conn.cursor("c") as cur:
         cur.execute(SERIES.format(0))

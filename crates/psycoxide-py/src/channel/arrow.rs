@@ -18,7 +18,7 @@ use super::{Channel, seconds};
 use crate::arrow::{ArrowTable, BatchSource, ForeignReader, stream_capsule};
 use crate::cursor::{Converting, Cursor, ForCursor, Statement};
 use crate::driver::awaited::CallOptions;
-use crate::driver::{Next, Operation, OperationContext, Reply};
+use crate::driver::{Making, Next, Operation, OperationContext, Reply};
 use crate::error;
 
 /// Converts a result, after the server was asked for what is not known of its types.
@@ -51,6 +51,10 @@ impl Operation for Convert {
         let Some(outcome) = context.outcome(stop, &mut None)? else { return Ok(Next::Resume) };
         context.connection.get().note_types(context.py(), &self.columns, &outcome)?;
         self.next(context)
+    }
+
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.converting.as_ref().map_or(Ok(()), |converting| converting.traverse(visit))
     }
 }
 

@@ -29,8 +29,11 @@ impl FetchedPortions {
             ));
         }
         if !this.has_rows(py) {
-            // Before the first row this describes the result.
-            Cursor::fetch_named(cursor, Some(0))?;
+            // Before the first row, FETCH 0 describes the result; elsewhere it returns a row again.
+            let state = this.state(py);
+            let count = if state.named.at_start { 0 } else { state.itersize.max(1) };
+            drop(state);
+            Cursor::fetch_named(cursor, Some(count))?;
         }
         let (tuples, _) = this.tuples(py)?;
         let Some(columns) = tuples.result.columns.clone() else {
