@@ -7,7 +7,8 @@ Run it under `tools/pgserver.py run`. Every repetition of every driver is a fres
 repetitions are interleaved (A B C A B C ...), so that a slow minute of the machine falls on all
 alike. The processors are kept awake meanwhile, if that is possible, unless `--asleep` is given.
 Ratios are psycopg2's figure over the driver's, so more than 1 is better than psycopg2; in the group
-`awaited` they are asyncpg's.
+`awaited` they are asyncpg's, in `arrow` mostly ADBC's, whose drivers have to be named:
+`-d psycoxide,adbc,connectorx,psycopg2,psycoxide-one-reader`.
 How to read them, and how far to trust them: docs/benchmarks.md.
 """
 

@@ -85,6 +85,8 @@ class Psycoxide(Dbapi):
     name = module_name = "psycoxide"
     # Where its own API binds parameters.
     binding = "server"
+    # How many connections read a result in parts.
+    readers = 2
 
     async def connect_awaited(self) -> Any:
         conn = await self.submodule("aio").connect(**self.unix, binding=self.binding)
@@ -107,6 +109,13 @@ class PsycoxideMerged(Psycoxide):
 
     name = "psycoxide-merged"
     binding = "client"
+
+
+class PsycoxideOneReader(Psycoxide):
+    """psycoxide, with one connection for a result that others would read in parts."""
+
+    name = "psycoxide-one-reader"
+    readers = 1
 
 
 class Psycopg(Dbapi):
@@ -212,6 +221,32 @@ class PsqlpyConnection:
         raise Absent(f"no {name}")
 
 
+class Adbc(Dbapi):
+    """ADBC's driver for PostgreSQL, which returns Arrow tables."""
+
+    name = "adbc"
+    module_name = "adbc_driver_postgresql.dbapi"
+
+    def uri(self) -> str:
+        where = self.tcp
+        return (
+            f"postgresql://{where['user']}:{where.get('password', '')}@{where['host']}:"
+            f"{where['port']}/{where['dbname']}?sslmode=disable"
+        )
+
+    def connect(self, *, autocommit: bool = False) -> Any:
+        return self.module.connect(self.uri(), autocommit=autocommit)
+
+
+class Connectorx(Adbc):
+    """connectorx, which reads queries into Arrow tables."""
+
+    name = module_name = "connectorx"
+
+    def read(self, query: str) -> Any:
+        return self.module.read_sql(self.uri(), query, return_type="arrow")
+
+
 DRIVERS: dict[str, Callable[[], Dbapi]] = {
     driver.name: driver
     for driver in (
@@ -219,9 +254,12 @@ DRIVERS: dict[str, Callable[[], Dbapi]] = {
         Psycoxide,
         PsycoxideBinary,
         PsycoxideMerged,
+        PsycoxideOneReader,
         Psycopg,
         PsycopgBinary,
         Asyncpg,
         Psqlpy,
+        Adbc,
+        Connectorx,
     )
 }

@@ -89,6 +89,13 @@ TARGETS: dict[str, float] = {
     "bind_f_tstz": 2,
     "bind_f_uuid": 2,
     "bind_f_intarr": 2,
+    # In comparison with ADBC; the frame with pandas.read_sql() on psycopg2, two readers with one.
+    "arrow_int1m": 3,
+    "arrow_mixed": 3,
+    "arrow_stream": 3,
+    "arrow_ingest": 3,
+    "arrow_df": 5,
+    "arrow_readers": 1.5,
     # The blocking ones of SQLAlchemy are compared with psycopg2. Most of the time is its own.
     "sa_one": 1,
     "sa_many": 1.5,

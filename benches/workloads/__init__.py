@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     alchemy,
+    arrow,
     awaited,
     binding,
     connecting,
@@ -39,6 +40,7 @@ themes = (
     web,
     pools,
     binding,
+    arrow,
 )
 for theme in themes:
     name = theme.__name__.rsplit(".", 1)[1]
