@@ -132,8 +132,9 @@ def groups(reader: pyarrow.RecordBatchReader) -> Iterator[pyarrow.Table]:
 
 
 def read(conn: Any, path: Path, advance: Callable[[int], object]) -> None:
-    """Make a new table of the file."""
-    with pyarrow.parquet.ParquetFile(path) as file:
+    """Make a new table of the file, batch by batch."""
+    # With pre_buffer, the default of pyarrow 26, all of the file would be in memory at the end.
+    with pyarrow.parquet.ParquetFile(path, pre_buffer=False) as file:
         batches = pyarrow.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
         conn.adbc_ingest(
             COPY,
