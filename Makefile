@@ -8,7 +8,7 @@
 #   make push     a web page of what is NOTIFYed, on gevent or asyncio  (ASYNCIO=1 PORT=8000)
 #   make web      a web page of seats that are taken, on asyncio  (PORT=8000)
 #   make partitions  a table read by the processes of a Dask cluster, on one snapshot
-#   make etl      a large table to Parquet and back, in constant memory  (ROWS=1000000 PICTURE=etl.svg)
+#   make etl      a large table to Parquet and back in constant memory  (ROWS=1000 PICTURE=x.svg)
 #   make bench    ratios against psycopg2 and its other peers    (BENCH=all REPS=7 PROCESSORS=1 ASLEEP=1)
 #   make bench-growth  how the time grows with the size; slopes
 #   make bench-page   writes both into docs/performance.md
