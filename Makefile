@@ -8,6 +8,7 @@
 #   make push     a web page of what is NOTIFYed, on gevent or asyncio  (ASYNCIO=1 PORT=8000)
 #   make web      a web page of seats that are taken, on asyncio  (PORT=8000)
 #   make partitions  a table read by the processes of a Dask cluster, on one snapshot
+#   make etl      a large table to Parquet and back in constant memory  (ROWS=1000 PICTURE=x.svg)
 #   make bench    ratios against psycopg2 and its other peers    (BENCH=all REPS=7 PROCESSORS=1 ASLEEP=1)
 #   make bench-growth  how the time grows with the size; slopes
 #   make bench-page   writes both into docs/performance.md
@@ -66,13 +67,15 @@ PROCESSORS ?=
 ASLEEP ?=
 NEXT ?=
 ASYNCIO ?=
+ROWS ?=
+PICTURE ?= .cache/etl.svg
 SMOKE_PYTHONS ?= 3.10 3.13
 SMOKE_TESTS ?= tests/aio tests/sync
 SETUP ?=
 MAY_UPGRADE ?=
 
 .PHONY: help setup server demo test torture soak deny clients bench bench-growth bench-instr bench-page \
-	parity parity-all lint build smoke clean push web partitions test-push test-poolers test-rust test-python test-servers test-next test-tools lint-rust lint-python
+	parity parity-all lint build smoke clean push web partitions etl test-push test-poolers test-rust test-python test-servers test-next test-tools lint-rust lint-python
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -104,6 +107,10 @@ $(STAMPS)/web: pyproject.toml tools/extras.py $(STAMPS)/base
 $(STAMPS)/partitions: pyproject.toml tools/extras.py $(STAMPS)/base
 	$(PY) tools/extras.py partitions > $(STAMPS)/partitions.txt && \
 		$(PY) -m pip install -q -r $(STAMPS)/partitions.txt
+	@touch $@
+
+$(STAMPS)/etl: pyproject.toml tools/extras.py $(STAMPS)/base
+	$(PY) tools/extras.py etl > $(STAMPS)/etl.txt && $(PY) -m pip install -q -r $(STAMPS)/etl.txt
 	@touch $@
 
 $(STAMPS)/dev: pyproject.toml tools/extras.py $(STAMPS)/base
@@ -154,6 +161,10 @@ web: $(STAMPS)/web $(STAMPS)/native
 
 partitions: $(STAMPS)/partitions $(STAMPS)/native
 	@$(SERVER) --server embedded -- $(PY) examples/partitions
+
+etl: $(STAMPS)/etl $(STAMPS)/native
+	@$(SERVER) --server embedded -- \
+		$(PY) examples/etl --picture $(PICTURE) $(if $(ROWS),--rows $(ROWS))
 
 # ---- checks ---------------------------------------------------------------------------------
 
