@@ -16,6 +16,7 @@ import os
 import shlex
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -99,28 +100,24 @@ def uri(dsn: str) -> str:
 
 def table(driver: str, dsn: str, query: str) -> Any:
     """The result of a query as a pyarrow.Table, by a driver."""
-    import pyarrow as pa
-
     if driver == "psycoxide":
-        import psycoxide
-
+        psycoxide: Any = import_module("psycoxide")
         with psycoxide.connect(dsn) as conn, conn.cursor() as cursor:
             cursor.arrow = True
             cursor.execute(query)
             return cursor.fetch_arrow_table()
     if driver == "adbc":
-        from adbc_driver_postgresql import dbapi
-
+        dbapi: Any = import_module("adbc_driver_postgresql.dbapi")
         with dbapi.connect(uri(dsn)) as theirs, theirs.cursor() as cur:
             cur.execute(query)
             return cur.fetch_arrow_table()
     if driver == "connectorx":
-        import connectorx
-
-        return pa.table(connectorx.read_sql(uri(dsn), query, return_type="arrow"))
-    import polars
-    import psycopg2
-
+        connectorx: Any = import_module("connectorx")
+        return import_module("pyarrow").table(
+            connectorx.read_sql(uri(dsn), query, return_type="arrow")
+        )
+    polars: Any = import_module("polars")
+    psycopg2: Any = import_module("psycopg2")
     rows = psycopg2.connect(dsn)
     return polars.read_database(query, rows)
 

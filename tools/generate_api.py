@@ -32,6 +32,7 @@ MODULES = [
     "aio",
     "sync",
     "arrow",
+    "adbc",
     "rows",
     "extensions",
     "extras",

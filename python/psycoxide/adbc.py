@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "Cursor", "wrap"]
 
 # What is wrapped: a connection of psycopg2's API, or of `psycoxide.sync`.
-Wrapped: TypeAlias = "_psycopg.connection | SyncConnection[Any]"
+_Wrapped: TypeAlias = "_psycopg.connection | SyncConnection[Any]"
 
 # Polars asks for the first part of the name of a connection's module: those of ADBC's drivers
 # begin like this.
@@ -63,7 +63,7 @@ PORTION = 256
 
 
 def wrap(
-    conn: Wrapped,
+    conn: _Wrapped,
     *,
     options: ArrowOptions | Literal[True] = True,
     commit: bool = True,
@@ -104,7 +104,7 @@ class Connection(dbapi.Connection):
 
     def __init__(
         self,
-        conn: Wrapped,
+        conn: _Wrapped,
         options: ArrowOptions | Literal[True],
         *,
         commits: bool,
@@ -118,7 +118,7 @@ class Connection(dbapi.Connection):
         self._closed = False
 
     @property
-    def wrapped(self) -> Wrapped:
+    def wrapped(self) -> _Wrapped:
         """The connection that everything is run on."""
         return self._wrapped
 

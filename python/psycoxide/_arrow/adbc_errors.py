@@ -54,7 +54,8 @@ STATUSES = {
 def translated(error: own.Error) -> adbc.Error:
     """The exception of the driver manager for one of ours."""
     sqlstate = error.pgcode
-    kind, status = adbc.Error, Status.UNKNOWN
+    kind: Any = adbc.Error
+    status = Status.UNKNOWN
     for base, kind, status in CLASSES:  # noqa: B007
         if isinstance(error, base):
             break
