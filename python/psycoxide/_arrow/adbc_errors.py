@@ -65,7 +65,8 @@ def translated(error: own.Error) -> adbc.Error:
         status = STATUSES.get(sqlstate, STATUSES.get(sqlstate[:2], status))
     if kind is adbc.NotSupportedError:
         return adbc.NotSupportedError(str(error).rstrip(), **details)
-    return kind(str(error).rstrip(), status_code=status, **details)
+    made: adbc.Error = kind(str(error).rstrip(), status_code=status, **details)
+    return made
 
 
 def not_found(message: str) -> adbc.Error:
