@@ -568,7 +568,7 @@ async def test_a_write_is_cancelled_before_it_begins(place):  # only in aio
                 await written
             await copy.write_row((3, "c"))
 
-    with pytest.raises(psycoxide.ProgrammingError, match="was left before its end"):
+    with pytest.raises(psycoxide.ProgrammingError, match=r"left before its end|is over"):
         await write()
     assert await place.fetchval("SELECT count(*) FROM place") == 0
 
