@@ -128,7 +128,7 @@ def test_says_what_to_install(dsn: str) -> None:
         "try:\n    import psycoxide.adbc\nexcept ImportError as error:\n    print(error)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert "pip install 'psycoxide[adbc]'" in done.stdout, done.stderr
+    assert "'psycoxide[adbc]'" in done.stdout, done.stderr
 
 
 def test_leaves_the_connection_open(conn: Any) -> None:
