@@ -33,10 +33,10 @@ try:
     from adbc_driver_manager import dbapi
 
     from psycoxide._arrow.adbc_errors import closed, not_found, not_supported, translating
-except ImportError as missing:
+except ImportError as _missing:
     raise ImportError(
         "psycoxide.adbc needs adbc_driver_manager: pip install 'psycoxide[adbc]'"
-    ) from missing
+    ) from _missing
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -628,7 +628,7 @@ class Rows:
         self._table = table
         self._portion: list[tuple[Any, ...]] = []
         self._begin = 0
-        self.position = 0
+        self.position: int = 0
 
     def take(self, count: int | None) -> list[tuple[Any, ...]]:
         """The next rows; all that are left if it is None."""

@@ -157,7 +157,7 @@ class Ingest:
             raise ProgrammingError(f'on_conflict is "update" or "nothing": got {on_conflict!r}')
         if isinstance(key, str):
             raise ProgrammingError("key is a list of names of columns: got a str")
-        self.key = [] if key is None else list(key)
+        self.key: list[str] = [] if key is None else list(key)
         if on_conflict == "update" and not self.key:
             raise ProgrammingError('on_conflict="update" needs the key: the names of its columns')
         if temporary and db_schema_name is not None:
@@ -167,11 +167,11 @@ class Ingest:
         self.table = table
         self.mode = mode
         self.database = catalog_name
-        self.schema = "pg_temp" if temporary else db_schema_name
+        self.schema: Any = "pg_temp" if temporary else db_schema_name
         self.temporary = temporary
         self.on_conflict = on_conflict
-        self.encoder = ArrowEncoder(data)
-        self.columns = self.encoder.columns
+        self.encoder: ArrowEncoder = ArrowEncoder(data)
+        self.columns: list[str] = self.encoder.columns
         self._check_columns()
 
     def _check_columns(self) -> None:

@@ -107,7 +107,7 @@ class AsyncConnection(AsyncArrowReading, AsyncQueries[_Row]):
         # How it was opened, so that another one like it can be.
         self._origin: tuple[str, dict[str, Any]] = ("", {})
         self._gave_out = False
-        self.row_factory = row_factory
+        self.row_factory: RowFactory[_Row] = row_factory
 
     @classmethod
     async def connect(cls, conninfo: str = "", **options: Any) -> Self:
