@@ -22,7 +22,8 @@ from typing import (
 from typing_extensions import Buffer, Self, disjoint_base
 
 from psycoxide import _exceptions
-from psycoxide._arrow.ingest import Mode, OnConflict, Progress
+from psycoxide._arrow.ingest import Mode, OnConflict
+from psycoxide._arrow.progress import Progress
 from psycoxide._exceptions import (
     DatabaseError as DatabaseError,
     DataError as DataError,
@@ -1102,6 +1103,7 @@ class Channel:
         params: Any,
         timeout: float | None,
         prepare: bool | None = None,
+        report: Callable[[int, int, bool], None] | None = None,
         /,
     ) -> BatchStream: ...
     def stream(

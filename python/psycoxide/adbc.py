@@ -41,8 +41,9 @@ except ImportError as _missing:
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from psycoxide._arrow.ingest import Mode, OnConflict, Progress
+    from psycoxide._arrow.ingest import Mode, OnConflict
     from psycoxide._arrow.objects import Depth
+    from psycoxide._arrow.progress import Progress
     from psycoxide._types import OwnQuery
     from psycoxide.arrow import ArrowOptions
 

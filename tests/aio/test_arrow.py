@@ -41,6 +41,25 @@ async def test_batches_are_streamed(aconn):
     assert await aconn.fetchval("SELECT 1") == 1
 
 
+async def test_a_stream_tells_how_far_it_is(aconn):
+    seen = []
+    tables = aconn.stream_arrow(SERIES, (150_000,), progress=lambda *far: seen.append(far))
+    size = 0
+    async for table in tables:
+        size += table.nbytes
+    assert seen == sorted(seen)
+    assert seen[-1] == (150_000, size)
+
+    def stop(rows, size):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        async with aconn.stream_arrow(SERIES, (10,), progress=stop) as tables:
+            async for _ in tables:
+                pass
+    assert await aconn.fetchval("SELECT 1") == 1
+
+
 async def test_a_stream_that_is_left_ends(aconn):
     async with aconn.stream_arrow(SERIES, (3_000_000,)) as tables:
         async for table in tables:

@@ -30,8 +30,16 @@ def conn(dsn: str) -> Iterator[Any]:
 
 def reading(conn: Any, query: str, params: Any = None, **options: Any) -> Reading[Any]:
     given = source(query, params, conn.cursor()._native)
-    how = {"on": "id", "readers": 3, "take": lambda conn, *query: conn.fetch(*query), **options}
+    how = {"on": "id", "readers": 3, "take": take, **options}
     return Reading(conn._like_this_one(conn, None), given, **how)
+
+
+def take(conn: Any, query: str, params: Any, came: Any) -> Any:
+    """The rows of a part."""
+    rows = conn.fetch(query, params)
+    if came is not None:
+        came(len(rows), 1)
+    return rows
 
 
 def others(conn: Any) -> int:
@@ -56,9 +64,9 @@ def check_over(conn: Any) -> None:
 def test_all_rows_are_read_in_the_order_of_the_parts(conn: Any) -> None:
     seen: list[tuple[int, int]] = []
     found = reading(conn, "item", progress=lambda *numbers: seen.append(numbers)).run()
+    assert seen[-1] == (ROWS, 12)
     assert [row[0] for part in found for row in part] == list(range(1, ROWS + 1))
     assert len(found) == 12
-    assert seen == [(number, 12) for number in range(1, 13)]
     check_over(conn)
 
 
@@ -79,8 +87,8 @@ def test_they_read_what_one_snapshot_shows(conn: Any, dsn: str) -> None:
     """Each part that is read makes another transaction change all that is not read yet."""
     lock = threading.Lock()
 
-    def take(reader: Any, *query: Any) -> Any:
-        rows = reader.fetch(*query)
+    def take_and_change(reader: Any, query: str, params: Any, came: Any) -> Any:
+        rows = reader.fetch(query, params)
         with lock, sync.connect(dsn) as other:
             other.execute("update reading.item set id = -id")
             other.execute("insert into reading.item values (0)")
@@ -90,7 +98,7 @@ def test_they_read_what_one_snapshot_shows(conn: Any, dsn: str) -> None:
         conn.execute("insert into item values (100000000)")
         origin = conn._like_this_one(conn, None)
     given = source("item", None, conn.cursor()._native)
-    found = Reading(origin, given, "ctid", 2, take).run()
+    found = Reading(origin, given, "ctid", 2, take_and_change).run()
     assert sorted(row[0] for part in found for row in part) == list(range(1, ROWS + 1))
     assert conn.fetchval("select count(*) from item") == ROWS + len(found)
 
@@ -131,7 +139,7 @@ def test_what_the_caller_raises_ends_all(conn: Any) -> None:
     class Enough(Exception):
         pass
 
-    def progress(done: int, total: int) -> None:
+    def progress(rows: int, size: int) -> None:
         raise Enough
 
     query = "select id, pg_sleep(case when id = 10000 then 60 end) from item"
@@ -153,13 +161,13 @@ def test_it_can_be_stopped_from_another_thread(conn: Any) -> None:
 
 
 def test_a_reader_that_is_lost_ends_all(conn: Any, dsn: str) -> None:
-    def take(reader: Any, *query: Any) -> Any:
+    def take_and_lose(reader: Any, query: str, params: Any, came: Any) -> Any:
         with sync.connect(dsn) as other:
             other.execute("select pg_terminate_backend(%s)", [reader.info.backend_pid])
-        return reader.fetch(*query)
+        return reader.fetch(query, params)
 
     with pytest.raises(OperationalError):
-        reading(conn, "item", take=take).run()
+        reading(conn, "item", take=take_and_lose).run()
     check_over(conn)
 
 

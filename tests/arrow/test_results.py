@@ -220,6 +220,23 @@ def test_a_stream_is_read_by_others_in_any_thread(sconn):
     assert sconn.fetchval("SELECT 1") == 1
 
 
+def test_what_others_read_of_a_stream_is_told(sconn):
+    seen = []
+    stream = sconn.stream_arrow(SERIES.format(150_000), progress=lambda *far: seen.append(far))
+    assert pa.table(stream).num_rows == 150_000
+    assert seen == sorted(seen)
+    assert seen[-1][0] == 150_000
+    assert seen[-1][1] > 150_000 * 4
+
+    def stop(rows, size):
+        raise ZeroDivisionError("enough of it")
+
+    with pytest.raises(Exception, match="enough of it"):
+        pa.table(sconn.stream_arrow(SERIES.format(3_000_000), progress=stop))
+    gc.collect()
+    assert sconn.fetchval("SELECT 1") == 1
+
+
 def test_a_stream_is_read_once(sconn):
     stream = sconn.stream_arrow(SERIES.format(10))
     assert pa.table(stream).num_rows == 10

@@ -42,6 +42,25 @@ def test_batches_are_streamed(conn):
     assert conn.fetchval("SELECT 1") == 1
 
 
+def test_a_stream_tells_how_far_it_is(conn):
+    seen = []
+    tables = conn.stream_arrow(SERIES, (150_000,), progress=lambda *far: seen.append(far))
+    size = 0
+    for table in tables:
+        size += table.nbytes
+    assert seen == sorted(seen)
+    assert seen[-1] == (150_000, size)
+
+    def stop(rows, size):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        with conn.stream_arrow(SERIES, (10,), progress=stop) as tables:
+            for _ in tables:
+                pass
+    assert conn.fetchval("SELECT 1") == 1
+
+
 def test_a_stream_that_is_left_ends(conn):
     with conn.stream_arrow(SERIES, (3_000_000,)) as tables:
         for table in tables:

@@ -252,12 +252,19 @@ def test_an_error_behind_the_transaction(conn, table):
 
 def test_rows_that_were_given_out(conn):
     numbers = []
-    with pytest.raises(errors.SerializationFailure):
-        for attempt, transaction in conn.retrying(**QUICK):
-            with attempt, transaction as conn:
-                numbers.append(attempt.number)
-                assert [row for row in conn.stream("select 1")] == [(1,)]
-                fail(conn)
+    ways = (
+        lambda conn: conn.stream("select 1"),
+        lambda conn: conn.cursor().stream("select 1"),
+        lambda conn: conn.stream_arrow("select 1"),
+        lambda conn: conn.cursor().stream_arrow("select 1"),
+    )
+    for way in ways:
+        with pytest.raises(errors.SerializationFailure):
+            for attempt, transaction in conn.retrying(**QUICK):
+                with attempt, transaction as conn:
+                    numbers.append(attempt.number)
+                    assert len([rows for rows in way(conn)]) == 1
+                    fail(conn)
     with pytest.raises(errors.SerializationFailure):
         for attempt, transaction in conn.retrying(**QUICK):
             with attempt, transaction as conn:
@@ -265,7 +272,7 @@ def test_rows_that_were_given_out(conn):
                 with conn.copy("copy (select 1) to stdout") as copy:
                     assert copy.read() == b"1\n"
                 fail(conn)
-    assert numbers == [1, 1]
+    assert numbers == [1] * (len(ways) + 1)
     # That was then.
     assert run(conn, attempts=2, **QUICK) == [1, 2]
 

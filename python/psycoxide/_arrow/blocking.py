@@ -6,7 +6,8 @@ from contextlib import suppress
 from typing import Any
 
 from psycoxide import _psycopg
-from psycoxide._arrow.ingest import SCRATCH, Chunks, Fetch, Ingest, Progress, Send, Steps
+from psycoxide._arrow.ingest import SCRATCH, Chunks, Fetch, Ingest, Send, Steps
+from psycoxide._arrow.progress import Progress
 from psycoxide._exceptions import Error
 
 # What `get_transaction_status()` returns outside of a transaction.

@@ -7,22 +7,20 @@ what came of it.
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Generator, Iterable
-from typing import Any, Literal, NamedTuple, TypeAlias
+from collections.abc import Generator, Iterable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
+from psycoxide._arrow.progress import Report
 from psycoxide._exceptions import ProgrammingError
 from psycoxide._psycopg import ArrowEncoder
 
+if TYPE_CHECKING:
+    from psycoxide._arrow.progress import Progress
+
 Mode: TypeAlias = Literal["create", "append", "replace", "create_append"]
 OnConflict: TypeAlias = Literal["update", "nothing"]
-# Called with the number of rows, and of bytes, that were encoded so far.
-Progress: TypeAlias = Callable[[int, int], object]
 
 MODES = ("create", "append", "replace", "create_append")
-
-# How many seconds there are between two calls of `progress`.
-INTERVAL = 0.1
 
 # Where rows are kept that may be in conflict with those of the table; also the savepoint's name.
 SCRATCH = '"_psycoxide_ingest"'
@@ -116,8 +114,7 @@ class Chunks:
 
     def __init__(self, encoder: ArrowEncoder, progress: Progress | None) -> None:
         self._encoder = encoder
-        self._progress = progress
-        self._reported = time.monotonic()
+        self._report = None if progress is None else Report(progress)
 
     def read(self, size: int = -1) -> bytes:
         """The next data, of any size; empty at the end."""
@@ -126,14 +123,9 @@ class Chunks:
         return chunk
 
     def report(self, chunk: bytes) -> None:
-        """Calls `progress`, if that is due after this chunk."""
-        progress = self._progress
-        if progress is None:
-            return
-        now = time.monotonic()
-        if not chunk or now - self._reported >= INTERVAL:
-            self._reported = now
-            progress(*self._encoder.progress)
+        """Tells of this chunk; the last one is empty."""
+        if self._report is not None:
+            self._report.reached(*self._encoder.progress, not chunk)
 
 
 class Ingest:

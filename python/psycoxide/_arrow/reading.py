@@ -6,10 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from psycoxide._arrow.partitions import divided
+from psycoxide._arrow.progress import INTERVAL, Report
 from psycoxide._arrow.snapshots import (
     ISOLATION,
     adopted,
@@ -20,6 +21,7 @@ from psycoxide._arrow.snapshots import (
 from psycoxide._exceptions import DatabaseError, Error
 
 if TYPE_CHECKING:
+    from psycoxide._arrow.progress import Progress
     from psycoxide._arrow.snapshots import Snapshot
     from psycoxide._arrow.source import Source
     from psycoxide.sync import Connection
@@ -74,6 +76,15 @@ class _Done:
 
 
 @dataclass(frozen=True)
+class _Came:
+    """How much of a part has come so far."""
+
+    number: int
+    rows: int
+    size: int
+
+
+@dataclass(frozen=True)
 class _Failed:
     """What ended a reader, or a request to stop all of them."""
 
@@ -83,8 +94,8 @@ class _Failed:
 class Reading(Generic[_T]):
     """One reading: `run()` returns what `take` makes of each part, in the order of the parts.
 
-    `take` is called with a connection, a query and its parameters, in the thread of a reader;
-    `progress` with the number of parts that are read, and of all, in the thread of `run()`.
+    `take` is called with a connection, a query, its parameters, and what it tells of its progress,
+    in the thread of a reader; `progress` with the numbers of all readers, in the thread of `run()`.
     """
 
     def __init__(
@@ -93,16 +104,16 @@ class Reading(Generic[_T]):
         given: Source,
         on: str | None,
         readers: int,
-        take: Callable[[Connection[Any], str, Any], _T],
-        progress: Callable[[int, int], object] | None = None,
+        take: Callable[[Connection[Any], str, Any, Progress | None], _T],
+        progress: Progress | None = None,
     ) -> None:
         self._origin = origin
         self._given = given
         self._on = on
         self._readers = readers
         self._take = take
-        self.progress = progress
-        self._news: SimpleQueue[_Done | _Failed] = SimpleQueue()
+        self._report = None if progress is None else Report(progress)
+        self._news: SimpleQueue[_Done | _Came | _Failed] = SimpleQueue()
         self._stopping = threading.Event()
         # Guards the two below.
         self._lock = threading.Lock()
@@ -140,22 +151,45 @@ class Reading(Generic[_T]):
             for number in range(1, min(self._readers, count) + 1)
         ]
         results: dict[int, _T] = {}
+        came: dict[int, _Came] = {}
         try:
             for thread in threads:
                 thread.start()
             while len(results) < count:
-                news = self._news.get()
+                news = self._next_news()
                 if isinstance(news, _Failed):
                     raise news.error
-                results[news.number] = news.result
-                if self.progress is not None:
-                    self.progress(len(results), count)
+                if isinstance(news, _Done):
+                    results[news.number] = news.result
+                else:
+                    came[news.number] = news
+                self._tell(came, is_last=len(results) == count)
         except BaseException:
             self._stopping.set()
             self._end(threads)
             raise
         self._end(threads)
         return [results[number] for number in range(count)]
+
+    def _next_news(self) -> _Done | _Came | _Failed:
+        report = self._report
+        if report is not None and report.is_waiting:
+            try:
+                return self._news.get(timeout=INTERVAL)
+            except Empty:
+                report.tell()
+        return self._news.get()
+
+    def _tell(self, came: dict[int, _Came], *, is_last: bool) -> None:
+        if self._report is not None:
+            rows = sum(part.rows for part in came.values())
+            self._report.reached(rows, sum(part.size for part in came.values()), is_last)
+
+    def _telling(self, number: int) -> Progress | None:
+        """What a reader of a part tells of its progress."""
+        if self._report is None:
+            return None
+        return lambda rows, size: self._news.put(_Came(number, rows, size))
 
     def _read(self, snapshot: Snapshot) -> None:
         """What each reader does, in a thread of its own."""
@@ -170,7 +204,8 @@ class Reading(Generic[_T]):
                         answered(conn, adopted(snapshot.partition("")))
                         while (number := self._claim()) is not None:
                             statement, params = self._statements[number], self._given.params
-                            self._news.put(_Done(number, self._take(conn, statement, params)))
+                            result = self._take(conn, statement, params, self._telling(number))
+                            self._news.put(_Done(number, result))
                 finally:
                     with self._lock:
                         self._connections.discard(conn)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psycoxide._psycopg import ArrowTable
 
 if TYPE_CHECKING:
+    from psycoxide._arrow.progress import Progress
     from psycoxide.arrow import ArrowOptions
     from psycoxide.sync import Connection
 
@@ -18,10 +19,14 @@ class Taking:
 
     options: ArrowOptions | bool
 
-    def __call__(self, conn: Connection[Any], query: str, params: Any) -> ArrowTable:
-        """The table of a query."""
+    def __call__(
+        self, conn: Connection[Any], query: str, params: Any, came: Progress | None
+    ) -> ArrowTable:
+        """The table of a query. Calls `came` with what has come of it so far, now and then."""
         cursor = conn.cursor()
         cursor.arrow = self.options
+        if came is not None:
+            return cursor.stream_arrow(query, params, progress=came)._all()
         cursor.execute(query, params)
         return cursor.fetch_arrow()
 

@@ -7,12 +7,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from psycoxide._arrow.libraries import to_pandas, to_polars, to_pyarrow, to_reader
+from psycoxide._arrow.progress import Report
+from psycoxide._arrow.tables import in_one
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from psycoxide._arrow.progress import Progress
     from psycoxide._psycopg import ArrowTable, BatchStream, Channel, cursor
     from psycoxide._types import OwnQuery as Query, Vars
+    from psycoxide.aio.connection import AsyncConnection
     from psycoxide.arrow import ArrowOptions
 
 ASYNC = True
@@ -21,19 +25,38 @@ ASYNC = True
 class AsyncArrowStream:
     """The record batches of a query while they arrive: see `AsyncConnection.stream_arrow()`."""
 
-    def __init__(self, native: BatchStream) -> None:
+    def __init__(self, native: BatchStream, report: Report | None) -> None:
         self._native = native
+        self._report = report
 
     def __aiter__(self) -> AsyncIterator[ArrowTable]:
         return self
 
     async def __anext__(self) -> ArrowTable:
         while True:
-            table: ArrowTable | None = await self._native.next()
+            table = await self._next()
             if table is None:
                 raise StopAsyncIteration
             if table.num_rows:
                 return table
+
+    async def _next(self) -> ArrowTable | None:
+        """The next batches; perhaps without rows. None at the end."""
+        table: ArrowTable | None = await self._native.next()
+        if self._report is not None:
+            if table is None:
+                self._report(0, 0, True)
+            else:
+                self._report(table.num_rows, table.nbytes, False)
+        return table
+
+    async def _all(self) -> ArrowTable:
+        """All that is left, in one table."""
+        tables = []
+        async with self:
+            while (table := await self._next()) is not None:
+                tables.append(table)
+        return in_one(tables)
 
     if not ASYNC:
 
@@ -61,6 +84,7 @@ class AsyncArrowCursor:
     """The part of a cursor that gives its result as Arrow. The names are those of ADBC."""
 
     _channel: Channel
+    _connection: AsyncConnection[Any]
     _native: cursor
 
     def _check(self) -> None:
@@ -128,6 +152,7 @@ class AsyncArrowCursor:
         *,
         timeout: float | None = None,
         prepare: bool | None = None,
+        progress: Progress | None = None,
     ) -> AsyncArrowStream:
         """Iterate over the record batches of a query while they arrive.
 
@@ -135,5 +160,7 @@ class AsyncArrowCursor:
         """
         if self._native.arrow is None:
             self._native.arrow = True
-        native = self._channel.stream_arrow(self._native, query, params, timeout, prepare)
-        return AsyncArrowStream(native)
+        report = None if progress is None else Report(progress)
+        self._connection._gave_out = True
+        native = self._channel.stream_arrow(self._native, query, params, timeout, prepare, report)
+        return AsyncArrowStream(native, report)

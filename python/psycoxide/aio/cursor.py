@@ -18,7 +18,8 @@ from psycoxide.rows import tuple_row
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from psycoxide._arrow.ingest import Mode, OnConflict, Progress
+    from psycoxide._arrow.ingest import Mode, OnConflict
+    from psycoxide._arrow.progress import Progress
     from psycoxide._types import OwnQuery as Query, Params, Vars
     from psycoxide.aio.connection import AsyncConnection
     from psycoxide.extensions import Column
@@ -167,6 +168,7 @@ class AsyncCursor(AsyncArrowCursor, AsyncPartitioned, Generic[_Row]):
     ) -> AsyncStream[_Row]:
         """Iterate over the rows of a query while they arrive. See `AsyncConnection.stream()`."""
         self._maker = None
+        self._connection._gave_out = True
         native, factory = self._native, self._row_factory
         rows = self._channel.stream(native, query, params, factory, timeout, prepare, binary)
         return AsyncStream(rows)

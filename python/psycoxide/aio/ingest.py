@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio  # only in aio
 from typing import TYPE_CHECKING, Any
 
-from psycoxide._arrow.ingest import Chunks, Fetch, Ingest, Progress, Send, Steps
+from psycoxide._arrow.ingest import Chunks, Fetch, Ingest, Send, Steps
+from psycoxide._arrow.progress import Progress
 from psycoxide._psycopg import UNICODE, register_type
 from psycoxide.aio.copy import AsyncCopy
 

@@ -14,7 +14,8 @@ from psycoxide.aio.stream import AsyncStream
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from psycoxide._arrow.ingest import Mode, OnConflict, Progress
+    from psycoxide._arrow.ingest import Mode, OnConflict
+    from psycoxide._arrow.progress import Progress
     from psycoxide._types import OwnQuery as Query, Vars
     from psycoxide.aio.connection import AsyncConnection
     from psycoxide.aio.cursor import Items
@@ -244,6 +245,7 @@ class AsyncQueries(Generic[_Row]):
         options: ArrowOptions | None = None,
         timeout: float | None = None,
         prepare: bool | None = None,
+        progress: Progress | None = None,
     ) -> AsyncArrowStream:
         """Iterate over a query's result as Arrow: `async for table in conn.stream_arrow(...)`.
 
@@ -252,14 +254,19 @@ class AsyncQueries(Generic[_Row]):
         for its values, which come in PostgreSQL's binary formats and become Arrow's as `options`
         say.
 
+        `progress` is called with the number of rows and of bytes that have come so far, at most ten
+        times a second, and at the end; in whatever thread reads the stream.
+
         Raises what `execute()` raises; DataError for a value that its Arrow type cannot hold, with
         row and column and the option to choose.
         """
-        cursor = self._channel.cursor()
+        cursor: AsyncCursor[_Row] = AsyncCursor(
+            self._own_connection(), row_factory=self.row_factory
+        )
         cursor.arrow = True if options is None else options
-        self._gave_out = True
-        native = self._channel.stream_arrow(cursor, query, params, timeout, prepare)
-        return AsyncArrowStream(native)
+        return cursor.stream_arrow(
+            query, params, timeout=timeout, prepare=prepare, progress=progress
+        )
 
     async def prepare(
         self, query: Query, *, timeout: float | None = None

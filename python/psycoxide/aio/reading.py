@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio  # only in aio
 import inspect  # only in aio
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from psycoxide._arrow.reading import Origin, Reading, checked
@@ -14,6 +13,7 @@ from psycoxide._arrow.tables import in_one, taking
 from psycoxide.aio.partitions import answered
 
 if TYPE_CHECKING:
+    from psycoxide._arrow.progress import Progress
     from psycoxide._psycopg import ArrowTable, Channel
     from psycoxide._types import OwnQuery as Query, Vars
     from psycoxide.aio.connection import AsyncConnection
@@ -36,7 +36,7 @@ class AsyncArrowReading:
         readers: int = 1,
         on: str | None = None,
         options: ArrowOptions | None = None,
-        progress: Callable[[int, int], object] | None = None,
+        progress: Progress | None = None,
         timeout: float | None = None,
     ) -> ArrowTable:
         """Read a query, or a table, as Arrow, and return a table with `__arrow_c_stream__()`.
@@ -49,8 +49,9 @@ class AsyncArrowReading:
 
         `on` is the name of a column that the parts are ranges of, which should have an index;
         `on="ctid"`, the default for a table, divides that by its pages. `options` say how values
-        become Arrow. `progress` is called after each part with the number of parts that are read,
-        and of all. `timeout` is how many seconds each statement may take.
+        become Arrow. `progress` is called with the number of rows and of bytes that have come so
+        far, at most ten times a second, and at the end. `timeout` is how many seconds each
+        statement may take; with `progress`, each wait for more rows.
 
         If a part fails, the others are cancelled. Raises its error; ProgrammingError if `query`
         cannot be divided like that; ValueError for less than one reader.
@@ -62,11 +63,15 @@ class AsyncArrowReading:
         if checked(readers) == 1:
             text = f"select * from {given.text}" if given.is_table else given.text
             cursor.arrow = take.options
+            if progress is not None:
+                stream = cursor.stream_arrow(text, given.params, timeout=timeout, progress=progress)
+                return await stream._all()
             await cursor.execute(text, given.params, timeout=timeout)
             return await cursor.fetch_arrow()
         origin = await self._like_this_one(connection, timeout)
         if ASYNC:
-            return in_one(await run_in_thread(Reading(origin, given, on, readers, take), progress))
+            told = in_this_loop(progress)
+            return in_one(await run_in_thread(Reading(origin, given, on, readers, take, told)))
         return in_one(Reading(origin, given, on, readers, take, progress).run())
 
     async def _like_this_one(
@@ -87,13 +92,18 @@ class AsyncArrowReading:
         return Origin(conninfo, options, settings, {"command_timeout": limit})
 
 
-async def run_in_thread(reading: Reading[Any], progress: Any) -> list[Any]:  # only in aio
+async def run_in_thread(reading: Reading[Any]) -> list[Any]:  # only in aio
     """Run a reading beside the event loop, and stop it if the task is cancelled."""
-    if progress is not None:
-        loop = asyncio.get_running_loop()
-        reading.progress = lambda *numbers: loop.call_soon_threadsafe(progress, *numbers)
     try:
         return await asyncio.to_thread(reading.run)
     except asyncio.CancelledError:
         reading.stop()
         raise
+
+
+def in_this_loop(progress: Progress | None) -> Progress | None:  # only in aio
+    """A function that other threads may call, which has the event loop call `progress`."""
+    if progress is None:
+        return None
+    loop = asyncio.get_running_loop()
+    return lambda rows, size: loop.call_soon_threadsafe(progress, rows, size)

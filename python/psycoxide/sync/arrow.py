@@ -8,31 +8,54 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from psycoxide._arrow.libraries import to_pandas, to_polars, to_pyarrow, to_reader
+from psycoxide._arrow.progress import Report
+from psycoxide._arrow.tables import in_one
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from psycoxide._arrow.progress import Progress
     from psycoxide._psycopg import ArrowTable, BatchStream, Channel, cursor
     from psycoxide._types import OwnQuery as Query, Vars
     from psycoxide.arrow import ArrowOptions
+    from psycoxide.sync.connection import Connection
 
 
 class ArrowStream:
     """The record batches of a query while they arrive: see `Connection.stream_arrow()`."""
 
-    def __init__(self, native: BatchStream) -> None:
+    def __init__(self, native: BatchStream, report: Report | None) -> None:
         self._native = native
+        self._report = report
 
     def __iter__(self) -> Iterator[ArrowTable]:
         return self
 
     def __next__(self) -> ArrowTable:
         while True:
-            table: ArrowTable | None = self._native.next()
+            table = self._next()
             if table is None:
                 raise StopIteration
             if table.num_rows:
                 return table
+
+    def _next(self) -> ArrowTable | None:
+        """The next batches; perhaps without rows. None at the end."""
+        table: ArrowTable | None = self._native.next()
+        if self._report is not None:
+            if table is None:
+                self._report(0, 0, True)
+            else:
+                self._report(table.num_rows, table.nbytes, False)
+        return table
+
+    def _all(self) -> ArrowTable:
+        """All that is left, in one table."""
+        tables = []
+        with self:
+            while (table := self._next()) is not None:
+                tables.append(table)
+        return in_one(tables)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """The batches that are left, for a library that reads them as they arrive."""
@@ -58,6 +81,7 @@ class ArrowCursor:
     """The part of a cursor that gives its result as Arrow. The names are those of ADBC."""
 
     _channel: Channel
+    _connection: Connection[Any]
     _native: cursor
 
     def _check(self) -> None:
@@ -125,6 +149,7 @@ class ArrowCursor:
         *,
         timeout: float | None = None,
         prepare: bool | None = None,
+        progress: Progress | None = None,
     ) -> ArrowStream:
         """Iterate over the record batches of a query while they arrive.
 
@@ -132,5 +157,7 @@ class ArrowCursor:
         """
         if self._native.arrow is None:
             self._native.arrow = True
-        native = self._channel.stream_arrow(self._native, query, params, timeout, prepare)
-        return ArrowStream(native)
+        report = None if progress is None else Report(progress)
+        self._connection._gave_out = True
+        native = self._channel.stream_arrow(self._native, query, params, timeout, prepare, report)
+        return ArrowStream(native, report)

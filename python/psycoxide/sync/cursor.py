@@ -19,7 +19,8 @@ from psycoxide.sync.stream import Stream
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from psycoxide._arrow.ingest import Mode, OnConflict, Progress
+    from psycoxide._arrow.ingest import Mode, OnConflict
+    from psycoxide._arrow.progress import Progress
     from psycoxide._types import OwnQuery as Query, Params, Vars
     from psycoxide.extensions import Column
     from psycoxide.rows import RowFactory, RowMaker
@@ -149,6 +150,7 @@ class Cursor(ArrowCursor, Partitioned, Generic[_Row]):
     ) -> Stream[_Row]:
         """Iterate over the rows of a query while they arrive. See `Connection.stream()`."""
         self._maker = None
+        self._connection._gave_out = True
         native, factory = self._native, self._row_factory
         rows = self._channel.stream(native, query, params, factory, timeout, prepare, binary)
         return Stream(rows)

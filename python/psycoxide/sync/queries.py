@@ -15,7 +15,8 @@ from psycoxide.sync.stream import Stream
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from psycoxide._arrow.ingest import Mode, OnConflict, Progress
+    from psycoxide._arrow.ingest import Mode, OnConflict
+    from psycoxide._arrow.progress import Progress
     from psycoxide._types import OwnQuery as Query, Vars
     from psycoxide.arrow import ArrowOptions
     from psycoxide.rows import RowFactory
@@ -239,6 +240,7 @@ class Queries(Generic[_Row]):
         options: ArrowOptions | None = None,
         timeout: float | None = None,
         prepare: bool | None = None,
+        progress: Progress | None = None,
     ) -> ArrowStream:
         """Iterate over a query's result as Arrow: `for table in conn.stream_arrow(...)`.
 
@@ -247,14 +249,17 @@ class Queries(Generic[_Row]):
         for its values, which come in PostgreSQL's binary formats and become Arrow's as `options`
         say.
 
+        `progress` is called with the number of rows and of bytes that have come so far, at most ten
+        times a second, and at the end; in whatever thread reads the stream.
+
         Raises what `execute()` raises; DataError for a value that its Arrow type cannot hold, with
         row and column and the option to choose.
         """
-        cursor = self._channel.cursor()
+        cursor: Cursor[_Row] = Cursor(self._own_connection(), row_factory=self.row_factory)
         cursor.arrow = True if options is None else options
-        self._gave_out = True
-        native = self._channel.stream_arrow(cursor, query, params, timeout, prepare)
-        return ArrowStream(native)
+        return cursor.stream_arrow(
+            query, params, timeout=timeout, prepare=prepare, progress=progress
+        )
 
     def prepare(self, query: Query, *, timeout: float | None = None) -> PreparedStatement[_Row]:
         """Have the server parse a query, and return an object that runs it again and again.

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from psycoxide._arrow.reading import Origin, Reading, checked
@@ -13,6 +12,7 @@ from psycoxide._arrow.tables import in_one, taking
 from psycoxide.sync.partitions import answered
 
 if TYPE_CHECKING:
+    from psycoxide._arrow.progress import Progress
     from psycoxide._psycopg import ArrowTable, Channel
     from psycoxide._types import OwnQuery as Query, Vars
     from psycoxide.arrow import ArrowOptions
@@ -33,7 +33,7 @@ class ArrowReading:
         readers: int = 1,
         on: str | None = None,
         options: ArrowOptions | None = None,
-        progress: Callable[[int, int], object] | None = None,
+        progress: Progress | None = None,
         timeout: float | None = None,
     ) -> ArrowTable:
         """Read a query, or a table, as Arrow, and return a table with `__arrow_c_stream__()`.
@@ -46,8 +46,9 @@ class ArrowReading:
 
         `on` is the name of a column that the parts are ranges of, which should have an index;
         `on="ctid"`, the default for a table, divides that by its pages. `options` say how values
-        become Arrow. `progress` is called after each part with the number of parts that are read,
-        and of all. `timeout` is how many seconds each statement may take.
+        become Arrow. `progress` is called with the number of rows and of bytes that have come so
+        far, at most ten times a second, and at the end. `timeout` is how many seconds each
+        statement may take; with `progress`, each wait for more rows.
 
         If a part fails, the others are cancelled. Raises its error; ProgrammingError if `query`
         cannot be divided like that; ValueError for less than one reader.
@@ -59,6 +60,9 @@ class ArrowReading:
         if checked(readers) == 1:
             text = f"select * from {given.text}" if given.is_table else given.text
             cursor.arrow = take.options
+            if progress is not None:
+                stream = cursor.stream_arrow(text, given.params, timeout=timeout, progress=progress)
+                return stream._all()
             cursor.execute(text, given.params, timeout=timeout)
             return cursor.fetch_arrow()
         origin = self._like_this_one(connection, timeout)

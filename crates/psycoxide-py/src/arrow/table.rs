@@ -31,10 +31,6 @@ impl ArrowTable {
     pub fn parts(&self) -> (SchemaRef, Vec<RecordBatch>) {
         (self.schema.clone(), self.batches.clone())
     }
-
-    fn rows(&self) -> usize {
-        self.batches.iter().map(RecordBatch::num_rows).sum()
-    }
 }
 
 #[pymethods]
@@ -58,8 +54,8 @@ impl ArrowTable {
 
     /// How many rows there are.
     #[getter]
-    fn num_rows(&self) -> usize {
-        self.rows()
+    pub fn num_rows(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 
     /// How many columns there are.
@@ -82,7 +78,7 @@ impl ArrowTable {
 
     /// How many bytes of memory the batches take.
     #[getter]
-    fn nbytes(&self) -> usize {
+    pub fn nbytes(&self) -> usize {
         self.batches.iter().map(RecordBatch::get_array_memory_size).sum()
     }
 
@@ -114,11 +110,11 @@ impl ArrowTable {
     }
 
     fn __len__(&self) -> usize {
-        self.rows()
+        self.num_rows()
     }
 
     fn __repr__(&self) -> String {
-        let (rows, columns) = (self.rows(), self.schema.fields().len());
+        let (rows, columns) = (self.num_rows(), self.schema.fields().len());
         let batches = self.batches.len();
         format!("<ArrowTable: {rows} rows, {columns} columns, {batches} batches>")
     }

@@ -138,12 +138,24 @@ pub struct BatchStream {
     complete: Arc<AtomicBool>,
     /// Somebody reads it.
     read: AtomicBool,
+    /// Is told of what another library reads.
+    report: Option<Py<PyAny>>,
     timeout: Option<Duration>,
 }
 
 impl BatchStream {
     fn is_complete(&self) -> bool {
         self.complete.load(Ordering::Acquire)
+    }
+
+    /// The next batches, for a blocking channel.
+    fn wait(&self, py: Python<'_>) -> PyResult<(SchemaRef, Vec<RecordBatch>)> {
+        let table = self.hold.call(py, self.timeout, false)?.cast_into::<ArrowTable>()?;
+        let table = table.get();
+        if let Some(report) = &self.report {
+            report.call1(py, (table.num_rows(), table.nbytes(), self.is_complete()))?;
+        }
+        Ok(table.parts())
     }
 }
 
@@ -169,8 +181,7 @@ impl BatchStream {
         if this.read.swap(true, Ordering::AcqRel) {
             return Err(error::programming("a stream of Arrow can be read once, and this one was"));
         }
-        let first = this.hold.call(py, this.timeout, false)?.cast_into::<ArrowTable>()?;
-        let (schema, batches) = first.get().parts();
+        let (schema, batches) = this.wait(py)?;
         let stream = slf.clone().unbind();
         let reader = StreamReader { stream, schema, batches: batches.into_iter() };
         stream_capsule(py, ForeignReader::new(reader))
@@ -183,6 +194,9 @@ impl BatchStream {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Some(report) = &self.report {
+            visit.call(report)?;
+        }
         self.hold.traverse(&visit)
     }
 }
@@ -208,8 +222,7 @@ impl BatchSource for StreamReader {
             if this.is_complete() {
                 return Ok(None);
             }
-            let table = this.hold.call(py, this.timeout, false)?.cast_into::<ArrowTable>()?;
-            self.batches = table.get().parts().1.into_iter();
+            self.batches = this.wait(py)?.1.into_iter();
         }
     }
 }
@@ -232,9 +245,11 @@ impl Channel {
         }
     }
 
-    /// stream_arrow(cursor, query, params, timeout, prepare) -- A stream of record batches of a query,
-    /// which runs when the first ones are asked for. The native cursor has the options.
-    #[pyo3(signature = (cursor, query, params, timeout, prepare=None, /))]
+    /// stream_arrow(cursor, query, params, timeout, prepare, report) -- A stream of record batches of a
+    /// query, which runs when the first ones are asked for. The native cursor has the options.
+    /// `report(rows, bytes, is_last)` is called for what another library reads by
+    /// `__arrow_c_stream__()`.
+    #[pyo3(signature = (cursor, query, params, timeout, prepare=None, report=None, /))]
     fn stream_arrow<'py>(
         slf: &Bound<'py, Self>,
         cursor: &Bound<'py, Cursor>,
@@ -242,6 +257,7 @@ impl Channel {
         params: Option<&Bound<'py, PyAny>>,
         timeout: Option<f64>,
         prepare: Option<bool>,
+        report: Option<Py<PyAny>>,
     ) -> PyResult<BatchStream> {
         let py = slf.py();
         let timeout = seconds(timeout)?;
@@ -266,7 +282,7 @@ impl Channel {
             complete: Arc::clone(&complete),
         };
         let hold = Hold::new(slf, operation);
-        Ok(BatchStream { hold, complete, read: AtomicBool::new(false), timeout })
+        Ok(BatchStream { hold, complete, read: AtomicBool::new(false), report, timeout })
     }
 }
 
