@@ -9,6 +9,8 @@ use crate::error::LayoutError;
 const EXTENSION: &str = "ARROW:extension:name";
 /// The key of a field's metadata that says which type of the server it has been read from.
 const SERVER_TYPE: &str = "POSTGRESQL:type";
+/// The key of a field's metadata with that type's modifier.
+const SERVER_MODIFIER: &str = "POSTGRESQL:typmod";
 
 /// Types whose values are texts in the data, and that a column may be made with again.
 const TEXTUAL: &[&str] = &[
@@ -19,7 +21,6 @@ const TEXTUAL: &[&str] = &[
     "cidr",
     "macaddr",
     "macaddr8",
-    "bit",
     "bit varying",
     "varbit",
     "money",
@@ -66,7 +67,7 @@ fn type_of(field: &Field) -> Option<String> {
         DataType::Int8 | DataType::Int16 | DataType::UInt8 => "smallint",
         DataType::Int32 | DataType::UInt16 => "integer",
         DataType::Int64 | DataType::UInt32 => match metadata(SERVER_TYPE) {
-            Some("oid") => "oid",
+            Some(name @ ("oid" | "xid" | "cid")) => name,
             _ => "bigint",
         },
         DataType::UInt64 => match metadata(SERVER_TYPE) {
@@ -82,6 +83,7 @@ fn type_of(field: &Field) -> Option<String> {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
             match (metadata(SERVER_TYPE), metadata(EXTENSION)) {
                 (Some(name), _) if TEXTUAL.contains(&name) => name,
+                (Some("bit"), _) => return Some(bits(metadata(SERVER_MODIFIER))),
                 (_, Some("arrow.json")) => "json",
                 _ => "text",
             }
@@ -141,6 +143,14 @@ fn type_of(field: &Field) -> Option<String> {
 
 fn is_text(data_type: &DataType) -> bool {
     matches!(plain(data_type), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+/// The modifier of `bit` is its length. Without one it would be `bit(1)`.
+fn bits(modifier: Option<&str>) -> String {
+    match modifier.and_then(|length| length.parse::<u32>().ok()) {
+        Some(length) if length > 0 => format!("bit({length})"),
+        _ => "varbit".to_owned(),
+    }
 }
 
 /// Digits before the point, if the scale is negative, as servers before PostgreSQL 15 have it too.

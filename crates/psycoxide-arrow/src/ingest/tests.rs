@@ -437,4 +437,12 @@ fn types_of_columns_that_are_made() {
         let field = text.clone().with_metadata(metadata("POSTGRESQL:type", name));
         assert_eq!(column_type(&field).as_deref(), Ok(expected));
     }
+    for (modifier, expected) in
+        [("3", "bit(3)"), ("-1", "varbit"), ("0", "varbit"), ("1); x", "varbit")]
+    {
+        let mut both = metadata("POSTGRESQL:type", "bit");
+        both.extend(metadata("POSTGRESQL:typmod", modifier));
+        let field = text.clone().with_metadata(both);
+        assert_eq!(column_type(&field).as_deref(), Ok(expected));
+    }
 }
