@@ -7,8 +7,8 @@ Run it under `tools/pgserver.py run`. Every repetition of every driver is a fres
 repetitions are interleaved (A B C A B C ...), so that a slow minute of the machine falls on all
 alike. The processors are kept awake meanwhile, if that is possible, unless `--asleep` is given.
 Ratios are psycopg2's figure over the driver's, so more than 1 is better than psycopg2; in the group
-`awaited` they are asyncpg's, in `arrow` mostly ADBC's, whose drivers have to be named:
-`-d psycoxide,adbc,connectorx,psycopg2,psycoxide-one-reader`.
+`awaited` they are asyncpg's, in `arrow` mostly ADBC's. A workload that is for certain drivers runs
+with these, unless others are named.
 How to read them, and how far to trust them: docs/benchmarks.md.
 """
 
@@ -27,7 +27,7 @@ import report
 import tables
 import workloads
 from awake import LATENCY, awake
-from drivers import DEFAULT, DRIVERS
+from drivers import BASELINE, DEFAULT, DRIVERS
 
 HERE = Path(__file__).resolve().parent
 LIMIT = 300  # seconds that one measurement may take
@@ -44,7 +44,7 @@ def main() -> int:
         print("no server: run me under tools/pgserver.py run", file=sys.stderr)
         return 2
     chosen = workloads.choose(options.workloads)
-    drivers = options.drivers.split(",")
+    named = options.drivers.split(",") if options.drivers else None
     tables.create({table for name in chosen for table in workloads.ALL[name].tables})
     everything: dict[str, dict[str, list[dict[str, Any]]]] = {}
     with nullcontext(False) if options.asleep else awake() as kept_awake:
@@ -52,14 +52,18 @@ def main() -> int:
             print(f"processors that are idle may sleep: {LATENCY} cannot be written")
         for name in chosen:
             workload = workloads.ALL[name]
-            concerned = [one for one in drivers if one in (workload.drivers or drivers)]
+            concerned = [
+                one
+                for one in named or workload.drivers or DEFAULT
+                if one in (workload.drivers or DRIVERS)
+            ]
             runs, absent = measure(name, concerned, options.reps)
             report.workload(workload, runs, absent)
             everything[name] = runs
             if options.out:
                 options.out.parent.mkdir(parents=True, exist_ok=True)
                 options.out.write_text(json.dumps(everything, indent=1))
-    report.summary(everything, drivers)
+    report.summary(everything, [one for one in DRIVERS if not named or one in named])
     return 0
 
 
@@ -69,12 +73,12 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("-w", "--workloads", default="default")
     parser.add_argument("-r", "--reps", type=int, default=5)
-    parser.add_argument("-d", "--drivers", default=",".join(DEFAULT))
+    parser.add_argument("-d", "--drivers")
     parser.add_argument("-o", "--out", type=Path, default=Path(".cache/bench.json"))
     parser.add_argument("--asleep", action="store_true", help="let idle processors sleep")
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args()
-    unknown = [name for name in options.drivers.split(",") if name not in DRIVERS]
+    unknown = [name for name in (options.drivers or BASELINE).split(",") if name not in DRIVERS]
     if unknown:
         parser.error(f"no such driver: {', '.join(unknown)} (there are {', '.join(DRIVERS)})")
     try:

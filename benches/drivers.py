@@ -7,11 +7,14 @@ import importlib
 import json
 import os
 import shlex
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 from meter import Meter
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "tools"))
 
 BASELINE = "psycopg2"
 DEFAULT = ["psycopg2", "psycoxide", "psycopg", "asyncpg", "psqlpy"]
@@ -247,6 +250,19 @@ class Connectorx(Adbc):
         return self.module.read_sql(self.uri(), query, return_type="arrow")
 
 
+class Duckdb(Adbc):
+    """DuckDB's own reader of PostgreSQL; tools/arrow_types.py installs it."""
+
+    name = "duckdb"
+    module_name = "duckdb_reader"
+
+    def connect(self, *, autocommit: bool = False) -> Any:
+        return self.module.connect(self.uri())
+
+    def table(self, conn: Any, query: str) -> Any:
+        return conn.execute(self.module.of(query)).to_arrow_table()
+
+
 DRIVERS: dict[str, Callable[[], Dbapi]] = {
     driver.name: driver
     for driver in (
@@ -261,5 +277,6 @@ DRIVERS: dict[str, Callable[[], Dbapi]] = {
         Psqlpy,
         Adbc,
         Connectorx,
+        Duckdb,
     )
 }

@@ -4,7 +4,8 @@
                            [--asleep .cache/bench-asleep.json]
                            [--one .cache/bench-1.json] [--growth .cache/growth.json]
 
-The workloads that are compared with asyncpg have a section of their own.
+The workloads that are compared with asyncpg have a section of their own, and so have those that
+make Arrow tables.
 Only the part of the page between the marks is written anew, and in it only the sections with a
 file. The SVG files beside the page are drawn from its new tables.
 """
@@ -27,9 +28,10 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = DOCS / "performance.md"
 PICTURES = DOCS / "pictures"
 # The sections between the marks, in their order; the first has no heading.
-AGAIN, AWAITED, ASLEEP, ONE, GROWTH = (
+AGAIN, AWAITED, ARROW, ASLEEP, ONE, GROWTH = (
     "The same again",
     "Coroutines, beside asyncpg",
+    "Arrow tables",
     "With processors that sleep",
     "On one processor",
     "Growth",
@@ -56,7 +58,9 @@ def written(page: str, options: argparse.Namespace) -> str:
     """The page, in which the sections with a file are written anew."""
     parts = pictures.sections(page)
     if options.bench.exists():
-        bench = json.loads(options.bench.read_text())
+        whole = json.loads(options.bench.read_text())
+        arrow = {name: whole[name] for name in workloads.GROUPS["arrow"] if name in whole}
+        bench = {name: runs for name, runs in whole.items() if name not in arrow}
         if compared_with(BASELINE, bench):
             parts[""] = "![client CPU against psycopg2](pictures/ratios.svg)\n\n" + table(bench)
             # The further runs were compared with an earlier one: they say nothing about this.
@@ -66,6 +70,8 @@ def written(page: str, options: argparse.Namespace) -> str:
                 parts[AGAIN] = runs_table(runs)
         if awaited := compared_with(Asyncpg.name, bench):
             parts[AWAITED] = awaited_table(awaited)
+        if arrow:
+            parts[ARROW] = arrow_table(arrow)
     for title, path in ((ASLEEP, options.asleep), (ONE, options.one)):
         if path.exists():
             parts[title] = table(json.loads(path.read_text()))
@@ -76,7 +82,7 @@ def written(page: str, options: argparse.Namespace) -> str:
     _, _, after = rest.partition(pictures.MARKS[1])
     inside = [
         (f"## {title}\n\n" if title else "") + parts[title].strip()
-        for title in ("", AGAIN, AWAITED, ASLEEP, ONE, GROWTH)
+        for title in ("", AGAIN, AWAITED, ARROW, ASLEEP, ONE, GROWTH)
         if parts.get(title)
     ]
     return "\n\n".join([before + pictures.MARKS[0], *inside, pictures.MARKS[1] + after])
@@ -157,6 +163,21 @@ def awaited_cell(name: str, base: list[dict[str, Any]], own: list[dict[str, Any]
     if name in MOST_EACH:
         return f"{least(own, 'rss_each'):.0f} kB each, {least(own, 'cpu'):.3f} s"
     return " · ".join(f"{value:.2f}" for value in least_ratios(base, own))
+
+
+def arrow_table(bench: dict[str, Any]) -> str:
+    """The ratios of minima: each peer's over psycoxide's. Each workload has its own peers."""
+    lines = ["| | beside | client CPU · wall · memory | wanted |", "|---" * 4 + "|"]
+    for name, runs in bench.items():
+        baseline = workloads.ALL[name].baseline
+        for peer in [baseline, *(one for one in runs if one not in (baseline, "psycoxide"))]:
+            if not runs.get(peer) or not runs.get("psycoxide"):
+                continue
+            ratios = least_ratios(runs[peer], runs["psycoxide"])
+            cell = " · ".join(f"{value:.2f}" for value in ratios)
+            wanted = TARGETS.get(name, "") if peer == baseline else ""
+            lines.append(f"| {workloads.ALL[name].about} (`{name}`) | {peer} | {cell} | {wanted} |")
+    return "\n".join(lines) + "\n"
 
 
 def growth_table(growth: dict[str, Any]) -> str:

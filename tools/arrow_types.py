@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import duckdb_reader
+
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "arrow-types.md"
 BEGIN = "<!-- written by tools/arrow_types.py --update -->\n"
 END = "<!-- end -->"
@@ -34,7 +36,18 @@ DRIVERS = {
     "adbc": "adbc-driver-postgresql",
     "connectorx": "connectorx",
     "rows": "polars",
+    "duckdb": "duckdb",
 }
+
+# The types below that a server does not come with.
+MADE = """
+    drop schema if exists arrow_types cascade;
+    create schema arrow_types;
+    create extension if not exists hstore schema public;
+    create type arrow_types.mood as enum ('sad', 'ok', 'happy');
+    create type arrow_types.place as (x integer, name text);
+    create domain arrow_types.positive as integer check (value > 0);
+"""
 
 TYPES = [
     ("boolean", "true"),
@@ -83,6 +96,12 @@ TYPES = [
     ("text[]", "array['a', null]"),
     ("numeric(10,2)[]", "array[1.5]::numeric(10,2)[]"),
     ("int4range", "'[1,3)'::int4range"),
+    ("int4multirange", "'{[1,3),[5,7)}'::int4multirange"),
+    ("enum", "'ok'::arrow_types.mood"),
+    ("enum[]", "array['ok', 'sad']::arrow_types.mood[]"),
+    ("composite type", "row(1, 'a')::arrow_types.place"),
+    ("domain over integer", "1::arrow_types.positive"),
+    ("hstore", "'a=>1, b=>NULL'::public.hstore"),
     ("row (record)", "row(1, 'a')"),
     ("void", "pg_sleep(0)"),
 ]
@@ -116,6 +135,8 @@ def table(driver: str, dsn: str, query: str) -> Any:
         return import_module("pyarrow").table(
             connectorx.read_sql(uri(dsn), query, return_type="arrow")
         )
+    if driver == "duckdb":
+        return duckdb_reader.connect(uri(dsn)).execute(duckdb_reader.of(query)).to_arrow_table()
     polars: Any = import_module("polars")
     psycopg2: Any = import_module("psycopg2")
     rows = psycopg2.connect(dsn)
@@ -166,7 +187,8 @@ def asked(driver: str, dsn: str) -> list[dict[str, str]]:
 def written(dsn: str) -> str:
     """The table, as Markdown."""
     heads = [f"{name} {importlib.metadata.version(p)}" for name, p in DRIVERS.items()]
-    heads[-1] = "polars from rows " + importlib.metadata.version("polars")
+    heads[-2] = "polars from rows " + importlib.metadata.version("polars")
+    heads[-1] = f"duckdb {duckdb_reader.VERSION}"
     lines = ["| PostgreSQL | " + " | ".join(heads) + " |", "| --- " * (len(heads) + 1) + "|"]
     columns = [asked(driver, dsn) for driver in DRIVERS]
     for (name, _), found in zip(TYPES, zip(*columns)):
@@ -191,7 +213,13 @@ def main() -> int:
     if given.begin:
         answers(given.begin[0], dsn, int(given.begin[1]))
         return 0
+    duckdb_reader.install()
+    psycopg2: Any = import_module("psycopg2")
+    conn = psycopg2.connect(dsn)
+    conn.autocommit = True
+    conn.cursor().execute(MADE)
     text = written(dsn)
+    conn.cursor().execute("drop schema arrow_types cascade")
     if not given.update and not given.check:
         print(text, end="")
         return 0

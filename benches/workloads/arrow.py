@@ -1,4 +1,4 @@
-"""Results as Arrow, and Arrow data to tables: beside ADBC, connectorx and pandas."""
+"""Results as Arrow, and Arrow data to tables: beside ADBC, connectorx, DuckDB and pandas."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from .registry import workload
 
-PEERS = ("psycoxide", "adbc", "connectorx")
+PEERS = ("psycoxide", "adbc", "connectorx", "duckdb")
 INT = "select a from t_int1m"
 MIXED = "select * from t_mixed"
 STREAM = """select i as id, i::int8 * 7 as big, i * 0.5::float8 as f,
@@ -50,12 +50,21 @@ def fetched_connectorx(driver: Any, query: str, rows: int) -> None:
     assert table.num_rows == rows, table
 
 
+def fetched_duckdb(driver: Any, query: str, rows: int) -> None:
+    conn = driver.connect()
+    driver.table(conn, WARM)
+    with driver.meter():
+        table = driver.table(conn, query)
+    assert table.num_rows == rows, table
+
+
 def arrow(name: str, about: str, table: str, query: str, rows: int) -> None:
     made = workload(name, about, table, baseline="adbc", drivers=PEERS)(
         lambda driver: fetched(driver, query, rows)
     )
     made.on("adbc")(lambda driver: fetched_adbc(driver, query, rows))
     made.on("connectorx")(lambda driver: fetched_connectorx(driver, query, rows))
+    made.on("duckdb")(lambda driver: fetched_duckdb(driver, query, rows))
 
 
 arrow("arrow_int1m", "1,000,000 rows of one int4 into Arrow", "t_int1m", INT, 1_000_000)
