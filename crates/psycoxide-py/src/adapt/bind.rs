@@ -53,7 +53,7 @@ impl Labels {
     /// Whether the text has constants that mean the time at which they are read, like `'now'`. They must
     /// be read anew each time.
     pub fn reads_clock(&self) -> bool {
-        self.parsed.plain().reads_clock
+        self.parsed.reads_clock()
     }
 
     /// The placeholder of the parameter with this number, counted from 1, as the program has written

@@ -30,6 +30,7 @@ pub struct ParsedQuery {
     numbered: OnceLock<NumberedQuery>,
     /// How it may be sent as it is, once it was to be.
     plain: OnceLock<PlainQuery>,
+    reads_clock: OnceLock<bool>,
 }
 
 /// How a query may be sent as it is.
@@ -39,8 +40,6 @@ pub struct PlainQuery {
     pub protocol_independent: bool,
     /// It may be sent while other statements are under way.
     pub pipelinable: bool,
-    /// It may have a constant that means the time at which it is read, like `'now'`.
-    pub reads_clock: bool,
 }
 
 /// The numbered form of a query.
@@ -108,6 +107,7 @@ impl ParsedQuery {
             names,
             numbered: OnceLock::new(),
             plain: OnceLock::new(),
+            reads_clock: OnceLock::new(),
         })
     }
 
@@ -126,8 +126,12 @@ impl ParsedQuery {
         *self.plain.get_or_init(|| PlainQuery {
             protocol_independent: is_protocol_independent(&self.query),
             pipelinable: is_pipelinable(&self.query),
-            reads_clock: reads_clock(&self.query),
         })
+    }
+
+    /// Whether it may have a constant that means the time at which it is read, like `'now'`.
+    pub fn reads_clock(&self) -> bool {
+        *self.reads_clock.get_or_init(|| reads_clock(&self.query))
     }
 
     /// Its numbered form, if it was [made](ParsedQuery::of_numbered).
