@@ -14,6 +14,7 @@ from psycoxide._doctor.report import Finding
 from psycoxide._doctor.secrets import Redactor
 from psycoxide._doctor.settings import Settings
 from psycoxide._doctor.wire import Seen
+from psycoxide._exceptions import DataError
 from psycoxide.sync.connection import Connection
 
 _WORDLESS = re.compile("timeout expired|longer than|closed the connection|reset by peer")
@@ -106,6 +107,26 @@ class Case:
             or ipaddress.ip_address(str(target.address[0]).partition("%")[0]).is_loopback
             for target in self.targets
         )
+
+    def row(self, query: str, *types: type) -> tuple[Any, ...]:
+        """The only row of a query, whose columns have these types or are NULL.
+
+        Raises DataError for other answers: what speaks the protocol need not be PostgreSQL.
+        """
+        rows = self.rows(query, *types)
+        if len(rows) != 1:
+            raise DataError(f"a query of the catalog returns {len(rows)} rows in place of one")
+        (row,) = rows
+        return tuple(row)
+
+    def rows(self, query: str, *types: type, params: list[Any] | None = None) -> list[Any]:
+        """The rows of a query, likewise."""
+        rows: list[Any] = self.conn.fetch(query, params)
+        for row in rows:
+            fits = len(row) == len(types)
+            if not fits or not all(x is None or isinstance(x, t) for x, t in zip(row, types)):
+                raise DataError("a query of the catalog returns other columns than it asks for")
+        return rows
 
     def close(self) -> None:
         if self._attempt is not None and self._attempt.conn is not None:

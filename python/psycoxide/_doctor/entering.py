@@ -105,7 +105,7 @@ def _is_gss(case: Case) -> bool:
         return False
     try:
         query = "select encrypted from pg_catalog.pg_stat_gssapi where pid = pg_backend_pid()"
-        return bool(case.conn.fetchval(query))
+        return case.row(query, bool)[0] is True
     except Error:
         return False
 
@@ -174,16 +174,16 @@ def session(case: Case) -> Finding:
         "superuser": info.parameter_status("is_superuser") == "on",
     }
     try:
-        row = case.conn.fetchrow(
-            "select current_database(), current_user, pg_is_in_recovery(),"
-            " current_setting('transaction_read_only') = 'on'"
+        row = case.row(
+            "select current_database()::text, current_user::text, pg_is_in_recovery(),"
+            " current_setting('transaction_read_only') = 'on'",
+            *(str, str, bool, bool),
         )
     except Error as error:
         if case.conn.closed:
             raise
         text = " ".join(str(error).split())
-        return Finding("warning", f"open, but it refuses a simple query: {text}", None, facts)
-    assert row is not None
+        return Finding("warning", f"open, and it does not say of which kind: {text}", None, facts)
     facts["dbname"], facts["user"], facts["standby"], facts["read_only"] = row
     kind = "a standby" if row[2] else "a primary"
     words = f"database {row[0]}, as {row[1]}, on {kind}, {'read-only' if row[3] else 'read-write'}"

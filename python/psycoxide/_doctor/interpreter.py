@@ -107,7 +107,7 @@ def _about(found: dict[str, Any]) -> str:
     if found["is"] == "absent":
         return "no psycopg2"
     if found["is"] == "real":
-        return f"and psycopg2 {found['version'] or 'of unknown version'} itself"
+        return f"psycopg2 {found['version'] or 'of unknown version'} is installed, too"
     hidden = f", which hides the real {found['version']}" if found["version"] else ""
     return f"psycopg2 is psycoxide (the shim){hidden}"
 

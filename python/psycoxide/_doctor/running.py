@@ -40,8 +40,7 @@ _CLOCK = 2.0
 def _settings(case: Case, names: tuple[str, ...]) -> dict[str, str | None]:
     """Settings of the session; None for one that this server does not have."""
     columns = ", ".join(f"current_setting('{name}', true)" for name in names)
-    row = case.conn.fetchrow(f"select {columns}")
-    assert row is not None
+    row = case.row(f"select {columns}", *[str] * len(names))
     return dict(zip(names, row))
 
 
@@ -104,7 +103,7 @@ def timeouts(case: Case) -> Finding:
 
 def connections(case: Case) -> Finding:
     """How many connections are left, of the server's, the database's and the role's."""
-    row = case.conn.fetchrow(
+    row = case.row(
         "select current_setting('max_connections')::int,"
         " current_setting('superuser_reserved_connections')::int,"
         " coalesce(current_setting('reserved_connections', true), '0')::int,"
@@ -113,9 +112,9 @@ def connections(case: Case) -> Finding:
         " from pg_catalog.pg_database d"
         " left join pg_catalog.pg_stat_database b on b.datid = d.oid,"
         " pg_catalog.pg_roles r"
-        " where d.datname = current_database() and r.rolname = session_user"
+        " where d.datname = current_database() and r.rolname = session_user",
+        *[int] * 7,
     )
-    assert row is not None
     most, reserved, more_reserved, used, of_database, used_in_it, of_role = row
     left = most - reserved - more_reserved - used
     if of_database >= 0:
@@ -143,11 +142,14 @@ def connections(case: Case) -> Finding:
 
 def extensions(case: Case) -> Finding:
     """The extensions of the database, and the oids of types that programs register."""
-    rows = case.conn.fetch("select extname, extversion from pg_catalog.pg_extension order by 1")
-    types = case.conn.fetch(
-        "select typname, oid::bigint from pg_catalog.pg_type where typname = any (%s)"
+    rows = case.rows(
+        "select extname::text, extversion from pg_catalog.pg_extension order by 1", str, str
+    )
+    types = case.rows(
+        "select typname::text, oid::bigint from pg_catalog.pg_type where typname = any (%s)"
         " and pg_catalog.pg_type_is_visible(oid) order by 1",
-        [list(_TYPES)],
+        *(str, int),
+        params=[list(_TYPES)],
     )
     facts = {"extensions": dict(rows), "types": dict(types)}
     words = ", ".join(f"{name} {version}" for name, version in rows) or "none"
@@ -159,7 +161,7 @@ def clock(case: Case) -> Finding:
     best: tuple[float, float] | None = None
     for _ in range(3):
         before = time.time()
-        told = float(case.conn.fetchval("select extract(epoch from clock_timestamp())::float8"))
+        (told,) = case.row("select extract(epoch from clock_timestamp())::float8", float)
         after = time.time()
         # The server looked at its clock somewhere in between.
         if best is None or after - before < best[1] * 2:

@@ -6,6 +6,7 @@ driver, of the server and of the system may repeat a part of what they were give
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -13,6 +14,9 @@ from urllib.parse import quote, quote_plus
 HIDDEN = "***"
 # Parts of names that options with secrets have, here and in other software.
 MARKS = ("pass", "pwd", "secret", "key", "token", "credential")
+
+# Shorter secrets are a part of many words, which tell nothing of them.
+_SHORT = 4
 
 
 class Redactor:
@@ -39,7 +43,11 @@ class Redactor:
     def text(self, text: str) -> str:
         """The text without secrets."""
         for secret in self._secrets:
-            if secret not in self._shown:
+            if secret in self._shown:
+                continue
+            if len(secret) < _SHORT:
+                text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", HIDDEN, text)
+            else:
                 text = text.replace(secret, HIDDEN)
         return text
 

@@ -51,7 +51,7 @@ def server(case: Case) -> Finding:
     major = number // 10000
     text = ""
     try:
-        text = str(case.conn.fetchval("select version()"))
+        text = case.row("select version()", str)[0] or ""
     except Error:
         if case.conn.closed:
             raise
@@ -80,7 +80,7 @@ def pooler(case: Case) -> Finding:
     """Whether a pooler is in between, and which."""
     conn = case.conn
     announced = conn.info.backend_pid
-    processes = [int(conn.fetchval("select pg_backend_pid()")) for _ in range(3)]
+    processes = [case.row("select pg_backend_pid()", int)[0] for _ in range(3)]
     # Odyssey passes on what it knows, and not what PostgreSQL 14 and later report beside it.
     is_odyssey = (
         conn.info.server_version >= 140000 and conn.info.parameter_status("in_hot_standby") is None

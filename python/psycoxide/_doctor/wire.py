@@ -137,10 +137,14 @@ def _answer_to_request(connection: socket.socket) -> bool:
 
 def _has_more(connection: socket.socket) -> bool:
     """Whether more has come already."""
+    seconds = connection.gettimeout()
+    connection.setblocking(False)
     try:
-        return bool(connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        return bool(connection.recv(1, socket.MSG_PEEK))
     except BlockingIOError:
         return False
+    finally:
+        connection.settimeout(seconds)
 
 
 def _told(answer: bytes, connection: socket.socket) -> str:
