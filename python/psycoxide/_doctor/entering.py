@@ -107,6 +107,8 @@ def _is_gss(case: Case) -> bool:
         query = "select encrypted from pg_catalog.pg_stat_gssapi where pid = pg_backend_pid()"
         return case.row(query, bool)[0] is True
     except Error:
+        if case.conn.closed:
+            raise
         return False
 
 
@@ -170,7 +172,7 @@ def session(case: Case) -> Finding:
         "dbname": info.dbname,
         "user": info.user,
         "host": info.host,
-        "port": info.port,
+        "port": None if case.settings.hides("port") else info.port,
         "superuser": info.parameter_status("is_superuser") == "on",
     }
     try:

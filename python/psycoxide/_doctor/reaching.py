@@ -126,7 +126,8 @@ def lookup(case: Case) -> Finding:
             addresses = []
             reason = f"no answer within {case.seconds:g} s" if result is None else result
             told.append(f"{_shown(host.title)}: {reason}")
-        facts.append({"host": _shown(host.title), "port": host.port, "addresses": addresses})
+        port = None if case.settings.hides("port") else host.port
+        facts.append({"host": _shown(host.title), "port": port, "addresses": addresses})
     summary = "; ".join(told)
     if not bad:
         return Finding("ok", summary, None, {"hosts": facts})
