@@ -73,11 +73,11 @@ def doctor(tmp_path: Path) -> Doctor:
     return Doctor(tmp_path)
 
 
-Made = Callable[..., str]
+Written = Callable[..., str]
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Made:
+def written(tmp_path: Path) -> Written:
     """A function that writes a file into the home directory, for its owner only, and gives its
     path."""
 

@@ -7,13 +7,14 @@ import contextlib
 import json
 import os
 import sys
+import time
 import traceback
 from typing import NoReturn
 
 from psycoxide._doctor.case import Case
-from psycoxide._doctor.examination import examine
+from psycoxide._doctor.examination import examine, interrupt
 from psycoxide._doctor.printing import Printer
-from psycoxide._doctor.report import BROKEN, INTERRUPTED, Report, Step
+from psycoxide._doctor.report import BROKEN, INTERRUPTED, Report
 from psycoxide._doctor.secrets import Redactor
 from psycoxide._psycopg import __psycoxide_version__
 
@@ -86,18 +87,22 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(case: Case, report: Report, as_json: bool) -> int:
-    if as_json:
-        examine(case, report, _silence)
+    printer = None if as_json else Printer(sys.stdout, os.environ)
+    if printer is not None:
+        printer.begin(__psycoxide_version__)
+    began = time.monotonic()
+    try:
+        for step in examine(case):
+            report.steps.append(step)
+            if printer is not None:
+                printer.step(step)
+            began = time.monotonic()
+    except KeyboardInterrupt:
+        interrupt(report, time.monotonic() - began)
+    if printer is not None:
+        printer.end(report)
+    else:
         json.dump(report.as_json(__psycoxide_version__), sys.stdout, indent=1)
         print()
-    else:
-        printer = Printer(sys.stdout, os.environ)
-        printer.begin(__psycoxide_version__)
-        examine(case, report, printer.step)
-        printer.end(report)
     sys.stdout.flush()
     return report.exit_code
-
-
-def _silence(_step: Step) -> None:
-    pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from psycoxide._doctor import entering, reaching, running, serving
 from psycoxide._doctor.case import Case
@@ -36,30 +36,30 @@ _CONNECTED: dict[str, Callable[[Case], Finding]] = {
 }
 
 
-def examine(case: Case, report: Report, tell: Callable[[Step], None]) -> None:
-    """Go through the steps; each is added to the report, and told, as soon as it is done.
-
-    Ctrl-C ends it: the step that it came in, and those behind it, are reported as skipped.
-    """
+def examine(case: Case) -> Iterator[Step]:
+    """Go through the steps, and give each as soon as it is done."""
     blocked = None
     for name in EXIT_CODES:
         if blocked is not None:
-            step = Step(name, None, Finding("skipped", blocked))
-        else:
-            began = time.monotonic()
-            try:
-                finding = _take(name, case)
-            except KeyboardInterrupt:
-                report.interrupted = True
-                finding = Finding("skipped", "interrupted by Ctrl-C")
-                blocked = "not reached, since the command was interrupted"
-            seconds = time.monotonic() - began if finding.seconds is None else finding.seconds
-            step = Step(name, seconds, finding)
-            if finding.status == "failed" and (name in _ON_THE_WAY or _is_over(name, case)):
-                blocked = f"not reached, since the step {name} has failed"
-        step = step._replace(finding=_clean(step.finding, case))
-        report.steps.append(step)
-        tell(step)
+            yield Step(name, None, Finding("skipped", blocked))
+            continue
+        began = time.monotonic()
+        finding = _take(name, case)
+        seconds = time.monotonic() - began if finding.seconds is None else finding.seconds
+        if finding.status == "failed" and (name in _ON_THE_WAY or _is_over(name, case)):
+            blocked = f"not reached, since the step {name} has failed"
+        yield Step(name, seconds, _clean(finding, case))
+
+
+def interrupt(report: Report, seconds: float) -> None:
+    """Complete the report when Ctrl-C has come, so many seconds after the last step was done."""
+    report.interrupted = True
+    missing = [name for name in EXIT_CODES if name not in report.names]
+    for name in missing[:1]:
+        report.steps.append(Step(name, seconds, Finding("skipped", "interrupted by Ctrl-C")))
+    for name in missing[1:]:
+        words = "not reached, since the command was interrupted"
+        report.steps.append(Step(name, None, Finding("skipped", words)))
 
 
 def _take(name: str, case: Case) -> Finding:

@@ -29,6 +29,7 @@ class Printer:
         )
         columns = shutil.get_terminal_size().columns if is_terminal else 100
         self._skipped: list[str] = []
+        self._told: set[str] = set()
         self._width = max(_NARROWEST, min(columns, _WIDEST))
 
     def begin(self, version: str) -> None:
@@ -38,6 +39,7 @@ class Printer:
     def step(self, step: Step) -> None:
         """A step's line, and below it what is wrong."""
         name, seconds, finding = step
+        self._told.add(name)
         if finding.status == "skipped" and seconds is None:
             # One line for all of them, at the end.
             self._skipped.append(name)
@@ -58,6 +60,10 @@ class Printer:
 
     def end(self, report: Report) -> None:
         """The steps that were not taken, advice, and the verdict."""
+        for step in report.steps:
+            # Ctrl-C may have come before it could be told.
+            if step.name not in self._told:
+                self.step(step)
         if self._skipped:
             text = f"not reached: {', '.join(self._skipped)}"
             for line in textwrap.wrap(text, self._width - 2):

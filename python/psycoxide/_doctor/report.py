@@ -71,6 +71,11 @@ class Report:
     interrupted: bool = False
 
     @property
+    def names(self) -> list[str]:
+        """The names of these steps."""
+        return [step.name for step in self.steps]
+
+    @property
     def failed(self) -> str | None:
         """The name of the first step that failed."""
         return next((step.name for step in self.steps if step.finding.status == "failed"), None)
