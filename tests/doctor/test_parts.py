@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -13,11 +15,23 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from fixtures.certificates import Authority, self_signed
 
 import psycoxide
-from psycoxide._doctor import certificates
+from psycoxide._doctor import bounded, certificates
 from psycoxide._doctor.driver import judged
 from psycoxide._doctor.interpreter import _unsupported
 
 SERVER = 'connection to server at "127.0.0.1", port 5432 failed: '
+
+
+def test_calls_that_block_are_left_alone_when_their_time_is_over() -> None:
+    never = threading.Event()
+    began = time.monotonic()
+    calls = [lambda: 1, lambda: never.wait(30) and 2, lambda: 3]
+    assert bounded.all_of(calls, 0.3) == [1, None, 3]
+    assert time.monotonic() - began < 5
+    never.set()
+    assert bounded.all_of([], 1) == []
+    with pytest.raises(ZeroDivisionError):
+        bounded.all_of([lambda: 1 // 0], 1)
 
 
 def test_what_a_certificate_says() -> None:

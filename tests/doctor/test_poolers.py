@@ -1,13 +1,14 @@
-"""Through PgBouncer, in each of its modes, and through a pooler that is played."""
+"""Through PgBouncer, in each of its modes, and through poolers that are played."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fixtures.pooler import NaivePooler
-from fixtures.server import ServerUnderTest
+from fixtures.messages import reporting, result
+from fixtures.scripted_server import ScriptedServer, Session
 from poolers.peers.places import Missing
 from poolers.peers.rows import ROWS, Site
 
@@ -70,14 +71,30 @@ def test_a_password_that_it_refuses(site: Site, doctor: Doctor) -> None:
     assert (code, report["failed_step"]) == (16, "authentication"), report
 
 
-def test_a_naive_pooler(
-    naive_pooler: Callable[..., NaivePooler], server: ServerUnderTest, doctor: Doctor
-) -> None:
-    if not server.sockets:
-        pytest.skip("the given server's socket folder is not known")
-    pooler = naive_pooler(f"{server.sockets}/.s.PGSQL.{server.port}")
-    given = {**server.parameters, "host": "127.0.0.1", "port": pooler.port, "connect_timeout": 5}
-    code, report = doctor.report(" ".join(f"{name}={value}" for name, value in given.items()))
-    assert code == 0, report
-    assert len(set(step(report, "pooler")["facts"]["processes"])) > 1
-    assert step(report, "statements")["facts"]["bound"] is True
+def test_one_that_announces_a_process_of_its_server(doctor: Doctor) -> None:
+    """It may pass once: what counts is that several transactions have one process."""
+    processes = itertools.cycle([b"4242", b"4242", b"777"])
+
+    def answer(sql: str, _session: Session) -> bytes | None:
+        if "pg_stat_gssapi" in sql or "pg_backend_pid" not in sql:
+            return None
+        return result([("pg_backend_pid", 23, 4)], [[next(processes)]])
+
+    with ScriptedServer(answers=answer) as played:
+        _, report = doctor.report(played.dsn)
+    assert step(report, "pooler")["facts"] == {
+        "pooler": True,
+        "name": None,
+        "announced_process": 4242,
+        "processes": [4242, 4242, 777],
+    }
+
+
+def test_odyssey_is_known_by_what_it_leaves_out(doctor: Doctor) -> None:
+    def answer(sql: str, _session: Session) -> bytes | None:
+        is_asked = "pg_backend_pid" in sql and "pg_stat_gssapi" not in sql
+        return result([("pg_backend_pid", 23, 4)], [[b"4242"]]) if is_asked else None
+
+    with ScriptedServer(reporting(in_hot_standby=None), answers=answer) as played:
+        _, report = doctor.report(played.dsn)
+    assert step(report, "pooler")["summary"] == "Odyssey is in between"

@@ -163,6 +163,17 @@ def test_a_password_in_the_string_is_advised_against(doctor: Doctor) -> None:
     assert "settings: The password is in the connection string" in text
 
 
+def test_no_secret_option_is_shown(doctor: Doctor) -> None:
+    names = ("sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
+    secrets = {name: f"hush16{at}" for at, name in enumerate(names)}
+    dsn = " ".join(f"{name}={value}" for name, value in secrets.items())
+    code, report = doctor.report(f"host=127.0.0.1 port=1 {dsn}", secrets=tuple(secrets.values()))
+    assert (code, report["failed_step"]) == (11, "settings")
+    (step,) = [step for step in report["steps"] if step["name"] == "settings"]
+    assert step["summary"] == "invalid SCRAM client key"
+    assert {step["facts"]["options"][name]["value"] for name in names} == {"***"}
+
+
 def test_a_secret_is_hidden_however_it_is_written() -> None:
     redactor = Redactor()
     redactor.hide(["p@ss'w/rd", "ab"])

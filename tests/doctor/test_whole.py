@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fixtures.ports import closed_port, silent_port
+from fixtures.ports import closed_port
 from fixtures.server import ServerUnderTest
 
 from psycoxide._doctor.report import EXIT_CODES
@@ -185,23 +186,21 @@ def test_a_reader_that_has_seen_enough(doctor: Doctor) -> None:
 
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_ctrl_c_prints_what_is_known(doctor: Doctor, form: str) -> None:
-    with silent_port() as port:
-        more = ["--json"] if form == "json" else []
-        process = doctor.start(f"host=127.0.0.1 port={port} connect_timeout=30", *more)
-        if form == "text":
-            assert process.stdout is not None
-            for line in process.stdout:
-                if "lookup" in line:
-                    break
-        else:
-            time.sleep(2)
-        process.send_signal(signal.SIGINT)
-        began = time.monotonic()
-        printed, errors = process.communicate(timeout=60)
-        assert time.monotonic() - began < 5
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        where = f"host=127.0.0.1 port={listener.getsockname()[1]} connect_timeout=30"
+        process = doctor.start(where, *(["--json"] if form == "json" else []))
+        listener.settimeout(30)
+        connection, _ = listener.accept()
+        with connection:
+            # It waits for an answer.
+            assert connection.recv(8)
+            process.send_signal(signal.SIGINT)
+            began = time.monotonic()
+            printed, errors = process.communicate(timeout=60)
+            assert time.monotonic() - began < 5
     assert process.returncode == 130 and not errors
     if form == "text":
-        assert "interrupted by Ctrl-C" in printed
+        assert re.search(r"ok +lookup", printed) and "interrupted by Ctrl-C" in printed
         assert printed.endswith("Interrupted: this is what is known.\n")
         return
     report = json.loads(printed)
