@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -17,7 +18,11 @@ from fixtures.certificates import Authority, self_signed
 import psycoxide
 from psycoxide._doctor import bounded, certificates
 from psycoxide._doctor.driver import judged
+from psycoxide._doctor.entering import _look_at_dates
+from psycoxide._doctor.hosts import Host, Target
 from psycoxide._doctor.interpreter import _unsupported
+from psycoxide._doctor.report import Finding
+from psycoxide._doctor.wire import Seen
 
 SERVER = 'connection to server at "127.0.0.1", port 5432 failed: '
 
@@ -42,6 +47,27 @@ def test_what_a_certificate_says() -> None:
     assert found.names == ["db.example", "10.1.2.3", "::1"]
     assert found.not_before == made.not_valid_before_utc
     assert found.not_after == made.not_valid_after_utc
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        ((-1, 20), None),
+        ((-100, 19), "The certificate CN=mine expires in 18 days."),
+        ((-100, 22), None),
+        ((-9, -1), "The certificate CN=mine has expired."),
+    ],
+)
+def test_a_certificate_that_ends_soon(days: tuple[int, int], said: str | None) -> None:
+    made, _ = Authority("an authority").issue("mine", days=days)
+    host = Host("db.example", None, 5432, False)
+    seen = Seen(Target(host, socket.AF_INET, ("192.0.2.1", 5432)))
+    read = certificates.read(made.public_bytes(Encoding.DER))
+    assert read is not None
+    seen.chain = [read]
+    finding = Finding("ok", "encrypted")
+    _look_at_dates(seen, finding)
+    assert (finding.cause, finding.status) == (said, "warning" if said else "ok")
 
 
 def test_a_certificate_that_is_cut_or_changed_is_read_or_not_and_nothing_else() -> None:

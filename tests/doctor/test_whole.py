@@ -107,6 +107,13 @@ def test_over_a_unix_socket(doctor: Doctor, unix_dsn: str) -> None:
     assert text.endswith("All steps have passed.")
 
 
+def test_a_connection_of_replication(doctor: Doctor, dsn: str) -> None:
+    code, report = doctor.report(f"{dsn} replication=database")
+    assert code == 0, report
+    statuses = {step["name"]: step["status"] for step in report["steps"]}
+    assert (statuses["session"], statuses["server"]) == ("ok", "skipped")
+
+
 def test_one_host_of_two_is_enough(doctor: Doctor, server: ServerUnderTest) -> None:
     given = server.parameters
     hosts = {

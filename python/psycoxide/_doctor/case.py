@@ -62,6 +62,12 @@ class Case:
         assert conn is not None
         return conn
 
+    @property
+    def is_replication(self) -> bool:
+        """Whether the options ask for a connection of replication, which has its own statements."""
+        value = self.settings.get("replication") or "off"
+        return value.lower() not in ("off", "false", "no", "0")
+
     def limits(self) -> dict[str, Any]:
         """The options that the driver gets beside those that were given."""
         if self.settings.number("connect_timeout"):

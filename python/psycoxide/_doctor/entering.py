@@ -14,8 +14,8 @@ from psycoxide._doctor.report import Finding
 from psycoxide._doctor.wire import Seen
 from psycoxide._exceptions import Error
 
-# Days before its end when a certificate is to be renewed.
-_SOON = 21
+# A certificate is to be renewed in the last part of its time: this share of it, these days at most.
+_LAST_SHARE, _LAST_DAYS = 0.2, datetime.timedelta(days=21)
 _VERIFY = (
     "Set sslmode=verify-full and sslrootcert: sslmode={mode} encrypts, and does not find out "
     "who the server is."
@@ -53,7 +53,7 @@ def tls(case: Case) -> Finding:
     finding.seconds = seen.tls_seconds if seen is not None else None
     if verifies != "name" and not case.is_near():
         finding.advice.append(_VERIFY.format(mode=mode))
-    _look_at_dates(seen, verifies, finding)
+    _look_at_dates(seen, finding)
     return finding
 
 
@@ -112,14 +112,15 @@ def _is_gss(case: Case) -> bool:
         return False
 
 
-def _look_at_dates(seen: Seen | None, verifies: str, finding: Finding) -> None:
-    """A certificate that ends soon, or has ended and nobody looks."""
+def _look_at_dates(seen: Seen | None, finding: Finding) -> None:
+    """A certificate that ends soon, or has ended and is not verified."""
     if seen is None or not seen.chain:
         return
     first = min(seen.chain, key=lambda each: each.not_after)
-    left = (first.not_after - datetime.datetime.now(datetime.timezone.utc)).days
-    if left < _SOON:
-        when = "has expired" if left < 0 else f"expires in {left} days"
+    left = first.not_after - datetime.datetime.now(datetime.timezone.utc)
+    if left < min(_LAST_DAYS, (first.not_after - first.not_before) * _LAST_SHARE):
+        is_over = left < datetime.timedelta()
+        when = "has expired" if is_over else f"expires in {left.days} days"
         finding.status = "warning"
         finding.cause = f"The certificate {first.subject} {when}."
         finding.advice.append("Renew the server's certificate.")

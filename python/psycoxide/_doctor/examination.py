@@ -48,6 +48,8 @@ def examine(case: Case) -> Iterator[Step]:
         seconds = time.monotonic() - began if finding.seconds is None else finding.seconds
         if finding.status == "failed" and (name in _ON_THE_WAY or _is_over(name, case)):
             blocked = f"not reached, since the step {name} has failed"
+        elif name == "session" and case.is_replication:
+            blocked = "not for a connection of replication"
         yield Step(name, seconds, _clean(finding, case))
 
 
