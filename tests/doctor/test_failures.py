@@ -1,6 +1,6 @@
 """Each way to fail, against real servers and played ones: the exit code, the step, the cause.
 
-The fixture `doctor` looks for secrets in all that is printed.
+`Doctor.report()` looks for secrets in all that is printed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -64,7 +65,7 @@ class Lab:
     def played(self, *, options: str = "", **how: Any) -> str:
         """A scripted server's connection string."""
         made = self.stack.enter_context(ScriptedServer(**how))
-        return f"{made.dsn} connect_timeout=1 password='{QUOTED}' {options}"
+        return f"{made.dsn} password='{QUOTED}' {options}"
 
     def speaking(self, words: bytes, *, at_once: bool = False) -> str:
         """Something that is not PostgreSQL: it says this, at once or when it is spoken to."""
@@ -96,12 +97,6 @@ class Lab:
         if not self.server.tls:
             pytest.skip("this server runs without TLS")
         return self.server.tls
-
-
-@pytest.fixture
-def lab(server: ServerUnderTest, tmp_path: Path) -> Iterator[Lab]:
-    with contextlib.ExitStack() as stack:
-        yield Lab(server, tmp_path, stack)
 
 
 def silent_handshake(session: Session) -> None:
@@ -267,7 +262,9 @@ CASES: dict[str, tuple[str, str, Callable[[Lab], Given]]] = {
     "a silent handshake": (
         "tls",
         "timeout expired",
-        lambda lab: Given(lab.played(on_ssl=silent_handshake, options="sslmode=require")),
+        lambda lab: Given(
+            lab.played(on_ssl=silent_handshake, options="sslmode=require connect_timeout=1")
+        ),
     ),
     "a wrong password": (
         "authentication",
@@ -298,7 +295,7 @@ CASES: dict[str, tuple[str, str, Callable[[Lab], Given]]] = {
     "silence after the password": (
         "authentication",
         "timeout expired",
-        lambda lab: Given(lab.played(greet=silent_login)),
+        lambda lab: Given(lab.played(greet=silent_login, options="connect_timeout=1")),
     ),
     "no such database": (
         "session",
@@ -396,13 +393,32 @@ CASES: dict[str, tuple[str, str, Callable[[Lab], Given]]] = {
 }
 
 
+def outcome(name: str, lab: Lab) -> tuple[int, dict[str, Any]]:
+    given = CASES[name][2](lab)
+    return Doctor(lab.home).report(given.dsn, secrets=given.secrets, **given.env)
+
+
+@pytest.fixture(scope="module")
+def outcomes(
+    request: pytest.FixtureRequest,
+    server: ServerUnderTest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, Future[tuple[int, dict[str, Any]]]]]:
+    """What the command says in each of the cases that are chosen. Some run side by side, as many
+    only wait."""
+    items = [item for item in request.session.items if item.path == request.path]
+    names = [item.callspec.params["name"] for item in items if isinstance(item, pytest.Function)]
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(4) as pool:
+        labs = {name: Lab(server, tmp_path_factory.mktemp("home"), stack) for name in names}
+        yield {name: pool.submit(outcome, name, lab) for name, lab in labs.items()}
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_failure_names_its_step_and_cause_and_no_secret(
-    lab: Lab, doctor: Doctor, name: str
+    outcomes: dict[str, Future[tuple[int, dict[str, Any]]]], name: str
 ) -> None:
-    failing, says, give = CASES[name]
-    given = give(lab)
-    code, report = doctor.report(given.dsn, secrets=given.secrets, **given.env)
+    failing, says, _ = CASES[name]
+    code, report = outcomes[name].result()
     assert report["failed_step"] == failing, report
     assert code == report["exit_code"] == EXIT_CODES[failing]
     steps = report["steps"]
