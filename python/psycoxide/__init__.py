@@ -12,7 +12,22 @@ programs that import psycopg2 use this driver unchanged; `__version__` is the ve
 whose API this is, because such programs compare it; `__psycoxide_version__` is the driver's own.
 """
 
-from psycoxide import _psycopg
+try:
+    from psycoxide import _psycopg
+except ImportError as _error:
+    from importlib.util import find_spec as _find_spec
+
+    if _find_spec("psycoxide._psycopg") is not None:
+        # It is there, and says itself why it cannot be loaded.
+        raise
+    import sys as _sys
+
+    raise ImportError(
+        "psycoxide has no native module for this interpreter, "
+        f"{_sys.implementation.name} {_sys.version.split()[0]}: it supports CPython 3.10 to 3.15 "
+        "with its global lock, on Linux",
+        name=__name__,
+    ) from _error
 from psycoxide._psycopg import (
     BINARY as BINARY,
     DATETIME as DATETIME,

@@ -1,4 +1,4 @@
-"""The command line: `python -m psycoxide run ...`, `... shim ...` and `... version`."""
+"""The command line, `python -m psycoxide`: `run ...`, `shim ...`, `doctor ...` and `version`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ from psycoxide._alias import SHIM
 
 def main(arguments: list[str]) -> int:
     """Run the command line. Returns the exit status."""
+    if arguments[:1] == ["doctor"]:
+        from psycoxide._doctor.command import main as doctor
+
+        return doctor(arguments[1:])
     parser = _parser()
     # Arguments after the module are the program's, even if they look like options of ours.
     given, rest = _split_after_module(arguments)
@@ -42,6 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("version", help="print the versions")
+    # For the list of commands: it reads its own arguments, of which no error may repeat any.
+    commands.add_parser("doctor", help="find out why connecting fails", add_help=False)
     run = commands.add_parser(
         "run",
         help="run a Python program, in which psycopg2 is psycoxide",
