@@ -102,7 +102,7 @@ def test_geodjango(run: Run) -> None:
             connection.close()
             print("fine")
         """,
-        apps=[],
+        apps=["psycoxide.django"],
         database={"ENGINE": "psycoxide.django.postgis"},
     )
     if printed.startswith("lacking"):
