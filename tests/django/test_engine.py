@@ -279,6 +279,25 @@ connection.close()
     run(program, binding="auto")
 
 
+def test_a_level_of_psycopg_3_is_refused(run: Run) -> None:
+    pytest.importorskip("psycopg")
+    printed = run(
+        """
+        import psycopg
+        from django.core.exceptions import ImproperlyConfigured
+        from django.db import connection
+
+        connection.settings_dict["OPTIONS"]["isolation_level"] = psycopg.IsolationLevel.SERIALIZABLE
+        try:
+            connection.ensure_connection()
+        except ImproperlyConfigured as error:
+            print(error)
+        """,
+        absent=False,
+    )
+    assert "<IsolationLevel.SERIALIZABLE: 4> of psycopg" in printed
+
+
 def test_the_option_of_psycopg_3_binds(run: Run) -> None:
     printed = run(
         """

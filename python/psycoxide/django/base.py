@@ -44,8 +44,18 @@ class Engine:
     _connection_pools: dict[str, Pool]
 
     def get_connection_params(self) -> dict[str, Any]:
-        """Return the arguments of `psycoxide.connect()`: OPTIONS, and the settings beside it."""
+        """Return the arguments of `psycoxide.connect()`: OPTIONS, and the settings beside it.
+
+        Raises ImproperlyConfigured.
+        """
         options = dict(self.settings_dict["OPTIONS"])
+        level = options.get("isolation_level")
+        if type(level).__module__.partition(".")[0] == "psycopg":
+            # Its SERIALIZABLE has the number of our READ UNCOMMITTED.
+            raise ImproperlyConfigured(
+                f'OPTIONS["isolation_level"] of DATABASES[{self.alias!r}] is {level!r} of psycopg, '
+                "whose numbers are others: take one of psycoxide.extensions.ISOLATION_LEVEL_..."
+            )
         # Django refuses it with every driver but psycopg 3.
         options.pop("pool", None)
         if options.pop("server_side_binding", False):

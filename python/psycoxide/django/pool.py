@@ -91,7 +91,7 @@ class PooledConnection(connection):
     def __del__(self) -> None:
         # The thread that has borrowed it has ended without giving it back.
         pool, member = self._pool, self._member
-        if pool is not None and member is not None:
+        if pool is not None and member is not None and not pool.closed:
             pool._lose(member)
 
 
