@@ -192,8 +192,8 @@ with connection.cursor() as cursor:
     cursor.execute(
         "insert into warehouse_item"
         " (name, at, data, price, code, address, picture, lasts, day, hour)"
-        " select n || repeat('x', 2000), now(), '{}', 1, gen_random_uuid(), '::1', '', '1 day',"
-        " now(), '3:04' from generate_series(1, 15000) n"
+        " select n || repeat('x', 3000), now(), '{}', 1, gen_random_uuid(), '::1', '', '1 day',"
+        " now(), '3:04' from generate_series(1, 10000) n"
     )
 
 def read(**options):
@@ -206,7 +206,7 @@ def read(**options):
                 cursor.execute("select is_holdable from pg_cursors")
                 held = [held for (held,) in cursor.fetchall()]
             most = max(most, resident() - before)
-    assert count == 15000
+    assert count == 10000
     return held, most
 
 read(chunk_size=500)

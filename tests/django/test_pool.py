@@ -258,6 +258,55 @@ def test_what_is_no_pool_is_refused(run: Run) -> None:
         assert "DATABASES['default']" in line and message in line
 
 
+def test_options_are_functions(run: Run) -> None:
+    """`reset` runs in autocommit mode, and a password is asked for at each connection."""
+    run(
+        """
+        import os
+
+        from django.db import connection
+
+        given = []
+
+        def password():
+            given.append(1)
+            return os.environ["PGPASSWORD"]
+
+        def reset(conn):
+            assert conn.autocommit
+            with conn.cursor() as cursor:
+                cursor.execute("reset application_name")
+
+        connection.settings_dict["PASSWORD"] = ""
+        connection.settings_dict["OPTIONS"] = {
+            "password": password,
+            "pool": {"min_size": 1, "max_size": 1, "reset": reset},
+        }
+        pids = set()
+        for _ in range(3):
+            with connection.cursor() as cursor:
+                cursor.execute("show application_name")
+                assert cursor.fetchone() == ("",)
+                cursor.execute("set application_name = 'mine'")
+            pids.add(connection.connection.info.backend_pid)
+            connection.close()
+        assert len(pids) == 1 and given
+        # Given back in a transaction: rolled back, and then reset.
+        connection.set_autocommit(False)
+        with connection.cursor() as cursor:
+            cursor.execute("set application_name = 'mine'")
+        connection.close()
+        with connection.cursor() as cursor:
+            cursor.execute("show application_name")
+            assert cursor.fetchone() == ("",)
+        assert connection.connection.info.backend_pid in pids
+        connection.close()
+        connection.close_pool()
+        """,
+        logged=True,
+    )
+
+
 def test_health_checks(run: Run) -> None:
     run(
         """
