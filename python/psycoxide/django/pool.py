@@ -15,6 +15,8 @@ from psycoxide.extensions import connection
 from psycoxide.sync import ConnectionPool
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from typing_extensions import Self
 
     from psycoxide._pooling.member import Member
@@ -98,8 +100,22 @@ class PooledConnection(connection):
 class Pool(ConnectionPool[Any]):
     """The pool of one database. `database` is its name: that of a test's differs."""
 
-    def __init__(self, database: str | None, kwargs: dict[str, Any], **options: Any) -> None:
+    def __init__(
+        self,
+        database: str | None,
+        kwargs: dict[str, Any],
+        *,
+        reset: Callable[[PooledConnection], object] | None = None,
+        **options: Any,
+    ) -> None:
+        def reset_in_autocommit(lent: PooledConnection) -> None:
+            # Who gives a connection back within `atomic()` leaves it in the other mode.
+            lent.autocommit = True
+            if reset is not None:
+                reset(lent)
+
         super().__init__(
+            reset=None if reset is None else reset_in_autocommit,
             connection_class=PooledConnection,
             kwargs=kwargs,
             # Not before the first request needs it: a process may fork before that.
