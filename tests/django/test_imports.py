@@ -89,11 +89,13 @@ def test_the_alias_and_the_engine(run: Run) -> None:
 def test_modules_keep_their_loaders(run: Run) -> None:
     run(
         """
-        import importlib, inspect
+        import importlib.util, inspect
 
         from django.db import connection
         from django.db.backends.postgresql import base
 
+        signals = importlib.util.find_spec("django.contrib.postgres.signals")
+        assert "register_type_handlers" in signals.loader.get_source(signals.name)
         assert type(base.__spec__.loader) is type(base.__loader__)
         assert base.__loader__.__class__.__module__.startswith("_frozen_importlib")
         assert "class DatabaseWrapper" in inspect.getsource(base)
