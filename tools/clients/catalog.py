@@ -121,6 +121,8 @@ class Django(Client):
     needs = ("jinja2", "sqlparse", "tblib", "asgiref", "docutils", "PyYAML")
     test_limit = 180.0
     labels: tuple[str, ...] = ("backends", "postgres_tests", "transactions", "introspection")
+    # The settings with psycoxide: with psycopg2 it is always the first.
+    settings = "psycoxide_django"
 
     def database(self, database: Scratch, name: str) -> None:
         # Django makes the tests' databases itself; it connects to this one first.
@@ -134,7 +136,8 @@ class Django(Client):
     def command(self, prepared: Prepared, database: Scratch, name: str, driver: str) -> list[str]:
         tests = self.folder(prepared)
         labels = [label for label in self.labels if (tests / label).is_dir()]
-        return ["runtests.py", "--settings", "psycoxide_django", "--noinput", "--parallel", "1",
+        settings = self.settings if driver == "psycoxide" else Django.settings
+        return ["runtests.py", "--settings", settings, "--noinput", "--parallel", "1",
                 "--verbosity", "0", *labels]  # fmt: skip
 
     def environment(self, prepared: Prepared, database: Scratch, name: str) -> dict[str, str]:
@@ -169,6 +172,42 @@ class DjangoQueries(Django):
         "prefetch_related", "raw_query", "reserved_names", "select_related", "serializers",
         "sessions_tests", "update", "update_only_fields", "xor_lookups",
     )  # fmt: skip
+
+
+class DjangoEngine(Django):
+    """The first suites on the engine of psycoxide's own, where nothing has psycopg2's name."""
+
+    name = "django-engine"
+    title = "Django, own engine"
+    by_run = False
+    same_as = "django"
+    settings = "psycoxide_django_engine"
+
+
+class DjangoEngineMore(DjangoEngine):
+    """The other suites that depend most on the driver."""
+
+    name = "django-engine-more"
+    title = "Django, own engine (more)"
+    same_as = "django-more"
+    labels = DjangoMore.labels
+
+
+class DjangoEngineQueries(DjangoEngine):
+    """The suites that send the most different queries."""
+
+    name = "django-engine-queries"
+    title = "Django, own engine (queries)"
+    same_as = "django-queries"
+    labels = DjangoQueries.labels
+
+
+class DjangoPool(DjangoEngine):
+    """The first suites on the engine of psycoxide's own, with a pool for each database."""
+
+    name = "django-engine-pool"
+    title = "Django, own engine, pool"
+    settings = "psycoxide_django_pool"
 
 
 class Pandas(Client):
@@ -304,6 +343,9 @@ BINDING = (
     Django(),
     DjangoMore(),
     DjangoQueries(),
+    DjangoEngine(),
+    DjangoEngineMore(),
+    DjangoEngineQueries(),
 )
 CLIENTS: dict[str, Client] = {
     client.name: client
@@ -317,6 +359,7 @@ CLIENTS: dict[str, Client] = {
         SQLAlchemyOwnORM(),
         SQLAlchemyAsyncORM(),
         Alembic(),
+        DjangoPool(),
         *BINDING,
         *(client.binding() for client in BINDING),
     )
@@ -324,5 +367,5 @@ CLIENTS: dict[str, Client] = {
 # The clients that `make clients` runs by default: each test once, in half an hour or less.
 DEFAULT = (
     "psycogreen", "agents", "agents-shim", "pandas", "sqlalchemy", "sqlalchemy-own",
-    "sqlalchemy-async", "alembic", "django", "django-more",
+    "sqlalchemy-async", "alembic", "django", "django-more", "django-engine", "django-engine-pool",
 )  # fmt: skip

@@ -60,7 +60,7 @@ class Client:
         client.name = f"{self.name}-binding"
         client.title = f"{self.title}, binding"
         client.binds = True
-        client.same_as = self.name
+        client.same_as = self.same_as or self.name
         return client
 
     def prepare(self, cache: Path) -> Prepared:

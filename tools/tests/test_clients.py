@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -160,6 +161,25 @@ def test_a_client_that_binds_is_compared_with_the_same_results():
     assert (other.labels, other.peer) == (one.labels, one.peer)
     names = {name for name in CLIENTS if name.endswith("-binding")}
     assert {CLIENTS[name].name for name in names} == names
+
+
+def test_the_engine_is_compared_with_psycopg2_in_djangos_own_backend():
+    for name, other in {
+        "django-engine": "django",
+        "django-engine-pool": "django",
+        "django-engine-binding": "django",
+        "django-engine-more": "django-more",
+        "django-engine-queries": "django-queries",
+    }.items():
+        client = CLIENTS[name]
+        assert (client.same_as, client.labels) == (other, CLIENTS[other].labels)
+        assert (client.by_run, client.by_shim) == (False, False)
+        prepared = SimpleNamespace(source=Path("nowhere"))
+        theirs, ours = (
+            client.command(prepared, None, "x", who) for who in ("psycopg2", "psycoxide")
+        )
+        assert theirs == CLIENTS[other].command(prepared, None, "x", "psycopg2")
+        assert "psycoxide_django" in theirs and "psycoxide_django" not in ours
 
 
 def test_results_survive_the_file():

@@ -11,7 +11,8 @@ from typing import Any
 _numbers = itertools.count(1)
 
 
-@dataclasses.dataclass
+# Without a repr of its own: there may be a password among the options.
+@dataclasses.dataclass(repr=False)
 class Settings:
     """What the arguments of a pool say, but for its size."""
 

@@ -1,0 +1,1 @@
+"""GeoDjango's database backend on psycoxide: `ENGINE = "psycoxide.django.postgis"`."""
