@@ -185,6 +185,30 @@ async def test_a_stream_that_is_dropped_ends(aconn):
     assert await aconn.fetchval("SELECT 7") == 7
 
 
+# Each part of the answer takes a while.
+SLOW = "SELECT g, CASE WHEN g % 100 = 0 THEN pg_sleep(0.0005) END FROM generate_series(1, 300000) g"
+
+
+@pytest.mark.parametrize("kind", ["stream", "stream_arrow"])
+async def test_a_stream_may_be_closed_while_another_task_reads_it(aconn, kind):
+    rows = getattr(aconn, kind)(SLOW)
+    reading = aspawn(partial(anext, rows))
+    await asleep(0.02)
+    await rows.aclose()
+    # What it waits for comes yet; then nobody is left who could go on.
+    await ajoin(reading)
+    assert await aconn.fetchval("SELECT 7", timeout=10) == 7
+    assert await collected(rows) == []
+
+
+async def test_a_copy_may_be_left_while_another_task_reads_it(aconn):
+    async with aconn.copy(f"COPY ({SLOW}) TO STDOUT") as copy:
+        reading = aspawn(copy.read)
+        await asleep(0.02)
+    await ajoin(reading)
+    assert await aconn.fetchval("SELECT 7", timeout=10) == 7
+
+
 async def test_an_exception_survives_the_end_of_a_stream(aconn):
     async def fail():
         async for _ in aconn.stream(SERIES, (2_000_000,)):

@@ -264,6 +264,15 @@ def test_a_value_without_a_place_ends_a_stream_at_once(sconn):
     assert sconn.fetchval("SELECT 1") == 1
 
 
+def test_a_stream_that_a_library_leaves_early_is_over(sconn):
+    stream = sconn.stream_arrow(SERIES.format(5_000_000))
+    reader = pa.RecordBatchReader.from_stream(stream)
+    reader.read_next_batch()
+    del reader
+    assert sconn.fetchval("SELECT 1") == 1
+    assert list(stream) == []
+
+
 def test_a_connection_that_breaks_in_mid_stream(dsn, sconn):
     with sync.connect(dsn) as other:
         stream = other.stream_arrow(SERIES.format(5_000_000))

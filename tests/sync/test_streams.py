@@ -182,6 +182,30 @@ def test_a_stream_that_is_dropped_ends(conn):
     assert conn.fetchval("SELECT 7") == 7
 
 
+# Each part of the answer takes a while.
+SLOW = "SELECT g, CASE WHEN g % 100 = 0 THEN pg_sleep(0.0005) END FROM generate_series(1, 300000) g"
+
+
+@pytest.mark.parametrize("kind", ["stream", "stream_arrow"])
+def test_a_stream_may_be_closed_while_another_task_reads_it(conn, kind):
+    rows = getattr(conn, kind)(SLOW)
+    reading = spawn(partial(next, rows))
+    sleep(0.02)
+    rows.close()
+    # What it waits for comes yet; then nobody is left who could go on.
+    join(reading)
+    assert conn.fetchval("SELECT 7", timeout=10) == 7
+    assert collected(rows) == []
+
+
+def test_a_copy_may_be_left_while_another_task_reads_it(conn):
+    with conn.copy(f"COPY ({SLOW}) TO STDOUT") as copy:
+        reading = spawn(copy.read)
+        sleep(0.02)
+    join(reading)
+    assert conn.fetchval("SELECT 7", timeout=10) == 7
+
+
 def test_an_exception_survives_the_end_of_a_stream(conn):
     def fail():
         for _ in conn.stream(SERIES, (2_000_000,)):

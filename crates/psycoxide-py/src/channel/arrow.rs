@@ -12,7 +12,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 
-use super::hold::Hold;
+use super::hold::{Hold, tidy_up};
 use super::statement::{QueryForm, Sent};
 use super::{Channel, seconds};
 use crate::arrow::{ArrowTable, BatchSource, ForeignReader, stream_capsule};
@@ -206,6 +206,13 @@ struct StreamReader {
     stream: Py<BatchStream>,
     schema: SchemaRef,
     batches: std::vec::IntoIter<RecordBatch>,
+}
+
+impl Drop for StreamReader {
+    fn drop(&mut self) {
+        // Nobody else can read the rest.
+        tidy_up(|py| self.stream.get().close(py));
+    }
 }
 
 impl BatchSource for StreamReader {

@@ -100,14 +100,20 @@ impl Hold {
         if running.pauses() {
             this.state.lock(py).kept = Some(KeptOperation { number, running });
             turn.keep();
+            if self.place.is_left() {
+                // By another thread, while it was not kept.
+                this.let_go(py, number);
+            }
         } else {
             drop((turn, running));
         }
         Ok(reply.made(py)?.into_bound(py))
     }
 
-    /// Gives the operation up, unless it is over. Does not wait for an event loop.
+    /// Gives the operation up, unless it is over. Does not wait for an event loop, nor for a call of
+    /// another task or thread, which gets its answer yet.
     pub fn let_go(&self, py: Python<'_>) {
+        self.place.leave();
         let waiting = self.waiting.lock(py).take();
         drop(waiting);
         let number = self.place.number();
@@ -131,16 +137,21 @@ impl Drop for Hold {
         if self.place.number() == 0 {
             return;
         }
-        // At the exit of the interpreter there is nothing left to tidy up.
-        let _ = Python::try_attach(|py| {
-            // Dropped while an exception is on its way, perhaps: that must not be lost.
-            let raised = PyErr::take(py);
-            self.let_go(py);
-            if let Some(raised) = raised {
-                raised.restore(py);
-            }
-        });
+        tidy_up(|py| self.let_go(py));
     }
+}
+
+/// Calls this for something that is dropped, unless the interpreter ends: there is nothing left to
+/// tidy up then.
+pub fn tidy_up(action: impl FnOnce(Python<'_>)) {
+    let _ = Python::try_attach(|py| {
+        // Dropped while an exception is on its way, perhaps: that must not be lost.
+        let raised = PyErr::take(py);
+        action(py);
+        if let Some(raised) = raised {
+            raised.restore(py);
+        }
+    });
 }
 
 impl Channel {

@@ -118,7 +118,8 @@ enum StreamedQuery {
 impl Streaming {
     /// What the caller gets at a pause, and at the end.
     fn reply(&self) -> Reply {
-        Reply::Making(Box::new(FirstRow(Arc::clone(&self.arrived))))
+        let is_closed = self.arrived.is_complete();
+        Reply::Making(Box::new(FirstRow { arrived: Arc::clone(&self.arrived), is_closed }))
     }
 
     /// Gives a portion of rows to the cursor.
@@ -158,8 +159,9 @@ impl Streaming {
             }
         }
         Cursor::take_last_portion(self.arrived.cursor.bind(py), outcome, self.given)?;
+        let reply = self.reply();
         self.arrived.complete.store(true, Ordering::Release);
-        Ok(Next::Done(self.reply()))
+        Ok(Next::Done(reply))
     }
 }
 
@@ -211,13 +213,21 @@ impl Operation for Streaming {
 }
 
 /// Makes the first row of a portion; at the end, the exception that ends an iteration.
-struct FirstRow(Arc<Arrived>);
+struct FirstRow {
+    arrived: Arc<Arrived>,
+    /// The stream was closed while its caller waited: the other rows are not wanted.
+    is_closed: bool,
+}
 
 impl Making for FirstRow {
     fn go_on(&mut self, py: Python<'_>, _until: Option<Instant>) -> PyResult<Option<Py<PyAny>>> {
-        match self.0.next(py)? {
+        let row = self.arrived.next(py)?;
+        if self.is_closed {
+            self.arrived.close(py);
+        }
+        match row {
             Some(row) => Ok(Some(row.unbind())),
-            None => Err(self.0.end()),
+            None => Err(self.arrived.end()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a coroutine awaits: one call, from before it begins until its result is made.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PyTypeError};
@@ -48,17 +48,34 @@ impl What {
 
 /// The place that an operation keeps at the head of the calls on a connection.
 #[derive(Clone, Default)]
-pub struct Place(Arc<AtomicU64>);
+pub struct Place(Arc<PlaceState>);
+
+#[derive(Default)]
+struct PlaceState {
+    number: AtomicU64,
+    left: AtomicBool,
+}
 
 impl Place {
     /// The number of the call in the driver's queue; 0 before it began.
     pub fn number(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.number.load(Ordering::Relaxed)
     }
 
     /// Notes the number.
     pub fn set(&self, number: u64) {
-        self.0.store(number, Ordering::Relaxed);
+        self.0.number.store(number, Ordering::Relaxed);
+    }
+
+    /// Whether nobody will go on with the operation. A call of it that is under way ends as ever, and
+    /// the operation does not pause behind it.
+    pub fn is_left(&self) -> bool {
+        self.0.left.load(Ordering::Acquire)
+    }
+
+    /// Notes that nobody will.
+    pub fn leave(&self) {
+        self.0.left.store(true, Ordering::Release);
     }
 }
 

@@ -51,6 +51,7 @@ impl LoopDriver {
             options,
             deadline,
             pauses: false,
+            place: place.clone(),
             task,
             given_up: None,
             exposed: false,

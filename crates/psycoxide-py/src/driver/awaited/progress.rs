@@ -249,7 +249,7 @@ impl LoopDriver {
             Ok(Step::Done(reply)) => {
                 // If the operation neither ends nor pauses, it has what its caller wanted: the rest
                 // of the answer is dropped.
-                entry.pauses = !ended && running.pauses();
+                entry.pauses = !ended && running.pauses() && entry.keeps_place();
                 entry.answer(py, Ok(reply));
                 !ended
             }

@@ -7,7 +7,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use super::AwaitedOperation;
-use super::awaitable::{Awaitable, CallOptions};
+use super::awaitable::{Awaitable, CallOptions, Place};
 use crate::driver::reply::Reply;
 
 /// How many calls may be in flight: more would only wait in the buffers of the socket.
@@ -25,6 +25,8 @@ pub struct Entry {
     pub deadline: Option<Instant>,
     /// The operation keeps its place until its caller goes on with it.
     pub pauses: bool,
+    /// Of an operation that may pause.
+    pub place: Option<Place>,
     /// The task that called last, of an operation that may pause.
     pub task: Option<Py<PyAny>>,
     /// The operation gave itself up, because of this exception: the server cancels, and the rest of
@@ -38,6 +40,11 @@ impl Entry {
     /// Whether the operation goes on for a caller.
     pub fn is_wanted(&self) -> bool {
         (self.awaitable.is_some() || self.pauses) && self.given_up.is_none()
+    }
+
+    /// Whether somebody may go on with the operation when it pauses.
+    pub fn keeps_place(&self) -> bool {
+        self.place.as_ref().is_none_or(|place| !place.is_left())
     }
 
     /// Gives the caller, if there still is one, the answer.
