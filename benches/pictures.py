@@ -20,6 +20,19 @@ COLOURS = {
     "asyncpg": "#8fb573",
     "psqlpy": "#c9a94f",
 }
+# The workloads at the top of the page, in words.
+GLANCE = {
+    "rt_simple": "20,000 round trips",
+    "rt_param": "20,000 statements with parameters",
+    "f_text5": "300,000 rows of short texts",
+    "f_numeric": "300,000 numerics",
+    "f_mixed": "200,000 rows of mixed columns",
+    "f_tstz": "300,000 timestamps",
+    "d_dict": "200,000 rows as dictionaries",
+    "f_uuid": "300,000 uuids",
+    "copy_in": "1,000,000 rows by COPY FROM",
+    "copy_out": "2,000,000 rows by COPY TO",
+}
 FONT = 'font-family="system-ui, sans-serif"'
 
 
@@ -49,6 +62,8 @@ def draw(page: str) -> dict[str, str]:
     made = {}
     if ratios := list(ratios_of(found.get("", ""))):
         made["ratios.svg"] = bars(ratios)
+        if chosen := {row.name: row.own["psycoxide"] for row in ratios if row.name in GLANCE}:
+            made["glance.svg"] = glance(chosen)
     if growths := list(growths_of(found.get("Growth", ""))):
         made["growth.svg"] = slopes(growths)
     return made
@@ -125,6 +140,21 @@ def bars(workloads: list[Ratios]) -> str:
         x += 34 + 7 * len(driver)
     legend.append(text(x + 10, 24, "psycopg2's client CPU over the driver's; | is wanted"))
     return picture(left + width + 60, y + 10, grid + out + legend)
+
+
+def glance(own: dict[str, float]) -> str:
+    """A bar for each workload of GLANCE: how many times psycopg2's client CPU is psycoxide's."""
+    left, width, step, top = 260, 420, 24, 40
+    bottom = top + step * len(own)
+    scale = width / max(1.0, *own.values())
+    out = [text(12, 20, "psycopg2's client CPU over psycoxide's: at 1 both need the same")]
+    for index, name in enumerate(name for name in GLANCE if name in own):
+        y, end = top + step * index, own[name] * scale
+        out.append(text(left - 8, y + 13, GLANCE[name], "end"))
+        out.append(rectangle(left, y, end, 17, COLOURS["psycoxide"]))
+        out.append(text(left + end + 6, y + 13, f"{own[name]:.1f}"))
+    out.append(vertical(left + scale, top - 6, bottom, "#444"))
+    return picture(left + width + 60, bottom + 8, out)
 
 
 def slopes(growths: list[Growth]) -> str:
