@@ -76,8 +76,8 @@ SERVE ?=
 SETUP ?=
 MAY_UPGRADE ?=
 
-.PHONY: docs help setup server demo test torture soak deny clients bench bench-growth bench-instr bench-page \
-	parity parity-all lint build smoke clean push web partitions etl test-push test-poolers test-rust test-python test-servers test-next test-tools lint-rust lint-python
+.PHONY: help setup server demo test torture soak deny clients bench bench-growth bench-instr bench-page \
+	parity parity-all lint build smoke clean push web partitions etl docs test-push test-poolers test-rust test-python test-servers test-next test-tools lint-rust lint-python
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -188,7 +188,7 @@ lint-python: $(STAMPS)/dev $(STAMPS)/native
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy python/psycoxide
-	$(BIN)/mypy tools/*.py tools/clients/*.py tools/pooling/*.py tools/twins/*.py
+	$(BIN)/mypy tools/*.py tools/clients/*.py tools/site/*.py tools/pooling/*.py tools/twins/*.py
 	cd benches && ../$(BIN)/mypy --config-file ../pyproject.toml .
 	$(PY) -m mypy.stubtest psycoxide._psycopg --allowlist tools/stubtest_allowlist.txt \
 		--ignore-unused-allowlist
@@ -218,10 +218,10 @@ test-poolers: $(STAMPS)/system-poolers $(STAMPS)/dev $(STAMPS)/native
 parity: $(STAMPS)/system-server $(STAMPS)/dev $(STAMPS)/native
 	$(SERVER) -- $(PY) tools/upstream --allow tests/parity/allowed_failures.txt $(PARITY)
 
-# The database of advisories is a repository of its own, which not every machine may fetch.
 docs: $(STAMPS)/docs
 	$(PY) -m mkdocs $(if $(SERVE),serve,build --strict)
 
+# The database of advisories is a repository of its own, which not every machine may fetch.
 deny: $(STAMPS)/deny
 	$(BIN)/cargo-deny --log-level error check licenses bans sources
 	@if $(BIN)/cargo-deny fetch db >/dev/null 2>&1; then \
