@@ -12,6 +12,9 @@ const SERVER_TYPE: &str = "POSTGRESQL:type";
 /// The key of a field's metadata with that type's modifier.
 const SERVER_MODIFIER: &str = "POSTGRESQL:typmod";
 
+/// Types whose values are unsigned integers in the data.
+const IDENTIFIERS: &[&str] = &["oid", "xid", "cid"];
+
 /// Types whose values are texts in the data, and that a column may be made with again.
 const TEXTUAL: &[&str] = &[
     "json",
@@ -66,10 +69,9 @@ fn type_of(field: &Field) -> Option<String> {
         DataType::Boolean => "boolean",
         DataType::Int8 | DataType::Int16 | DataType::UInt8 => "smallint",
         DataType::Int32 | DataType::UInt16 => "integer",
-        DataType::Int64 | DataType::UInt32 => match metadata(SERVER_TYPE) {
-            Some(name @ ("oid" | "xid" | "cid")) => name,
-            _ => "bigint",
-        },
+        DataType::Int64 | DataType::UInt32 => {
+            metadata(SERVER_TYPE).filter(|name| IDENTIFIERS.contains(name)).unwrap_or("bigint")
+        }
         DataType::UInt64 => match metadata(SERVER_TYPE) {
             Some("xid8") => "xid8",
             _ => "numeric(20, 0)",
