@@ -65,6 +65,11 @@ class Wheel:
         return found.groupdict() if found else {}
 
     @property
+    def tags(self) -> list[str]:
+        """The tags of its platform, of which one may say the same as another."""
+        return sorted(self.parts.get("platform", "").split("."))
+
+    @property
     def python(self) -> str:
         """The version of its Python, as `3.10`."""
         digits = self.parts["python"]
@@ -73,8 +78,8 @@ class Wheel:
     @property
     def target(self) -> str | None:
         """Rust's name of its platform; None for one that has none here."""
-        tag = self.parts["platform"].split(".")[0]
-        return next((name for glob, name in _PLATFORMS.items() if re.fullmatch(glob, tag)), None)
+        found = (n for glob, n in _PLATFORMS.items() if re.fullmatch(glob, self.tags[0]))
+        return next(found, None)
 
     @functools.cached_property
     def names(self) -> list[str]:

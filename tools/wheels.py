@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Builds the wheels for Linux on x86-64 and the source distribution, checks them, and tries them.
+"""Builds the wheels for Linux and the source distribution, checks them, and tries them.
 
-    tools/wheels.py [--out FOLDER] [--chroots] [--keep] [VERSION...]      3.10 to 3.15, unless named
+    tools/wheels.py [--out FOLDER] [--keep] [--no-try | --chroots] [VERSION...]
+
+The Pythons are 3.10 to 3.15, unless some are named; the processor is this machine's.
 
 They are built from the unpacked source distribution, so that it is known to be complete, into
 `dist`, which is emptied first. zig links them, with the symbols that glibc 2.17 had: they run where
@@ -10,7 +12,8 @@ manylinux2014 does. A Python need not be on this machine to be built for. A whee
 one, with `tools/smoke_program.py` on a throwaway server.
 
 `--chroots` also tries them in chroots of Debian 12 and sid that have nothing but Python
-(`tools/bare.py`); for root. `--keep` builds nothing: it checks and tries what is in the folder.
+(`tools/bare.py`); for root. `--keep` builds nothing: it checks and tries what is in the folder,
+which with `--no-try` may be for any platform.
 """
 
 from __future__ import annotations
@@ -39,7 +42,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 # The oldest for which Rust's standard library is made: glibc 2.17, as in CentOS 7.
 COMPATIBILITY = "manylinux2014"
-POLICY = "manylinux_2_17_x86_64"
+GLIBC = "manylinux_2_17_"
 MATURIN = (sys.executable, "-m", "maturin")
 
 
@@ -78,7 +81,8 @@ def build(version: str, source: Path, out: Path) -> bool:
     env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
     done = subprocess.run(
         [*MATURIN, "build", "--release", "--locked", "--quiet", "--zig",
-         "--compatibility", COMPATIBILITY, "--interpreter", python, "--out", str(out)],
+         "--compatibility", COMPATIBILITY, "--compression-level", "9",
+         "--interpreter", python, "--out", str(out)],
         cwd=source,
         env={**env, "CARGO_TARGET_DIR": str(target_folder())},
         stdin=subprocess.DEVNULL,
@@ -104,7 +108,11 @@ def check(sdist: Path, wheels: Sequence[Wheel]) -> bool:
 
 
 def policy_faults(wheel: Wheel) -> list[str]:
-    """What auditwheel has to say against the platform in the wheel's name."""
+    """What auditwheel has to say against the glibc of the wheel's name."""
+    policy = next((tag for tag in wheel.tags if tag.startswith(GLIBC)), None)
+    if policy is None:
+        # musl's name a version as well, other systems none that could be read from the module.
+        return [f"it is not for {GLIBC}"] if wheel.tags[0].startswith("manylinux") else []
     asked = subprocess.run(
         [sys.executable, "-m", "auditwheel", "show", str(wheel.path)],
         capture_output=True,
@@ -112,9 +120,9 @@ def policy_faults(wheel: Wheel) -> list[str]:
         check=False,
     )
     said = " ".join((asked.stdout + asked.stderr).split())
-    if f'following platform tag: "{POLICY}"' in said:
+    if f'following platform tag: "{policy}"' in said:
         return []
-    return [f"auditwheel does not find it fit for {POLICY}: {said}"]
+    return [f"auditwheel does not find it fit for {policy}: {said}"]
 
 
 def try_all(wheels: Sequence[Wheel]) -> bool:
@@ -135,7 +143,7 @@ def wheels_in(folder: Path, versions: Sequence[str]) -> list[Wheel]:
     """The wheels of this folder for these Pythons, the oldest first."""
     found = [Wheel(path) for path in folder.glob("*.whl")]
     chosen = [wheel for wheel in found if wheel.parts and wheel.python in versions]
-    return sorted(chosen, key=lambda wheel: VERSIONS.index(wheel.python))
+    return sorted(chosen, key=lambda wheel: (VERSIONS.index(wheel.python), wheel.path.name))
 
 
 def main() -> int:
@@ -145,6 +153,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "dist", metavar="FOLDER")
     parser.add_argument("--chroots", action="store_true", help="also try them in bare chroots")
     parser.add_argument("--keep", action="store_true", help="build nothing, take what is there")
+    parser.add_argument("--no-try", action="store_true", help="install none of them")
     parser.add_argument("versions", nargs="*", metavar="VERSION")
     options = parser.parse_args()
     versions = options.versions or VERSIONS
@@ -163,7 +172,8 @@ def main() -> int:
     except third_party.Incomplete as error:
         print(f"wheels: {error}")
         return 1
-    fine = try_all(wheels) and fine
+    if not options.no_try:
+        fine = try_all(wheels) and fine
     if options.chroots:
         fine = bare.try_all(wheels) and fine
     if failed:

@@ -13,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 TOOLS = Path(__file__).resolve().parent.parent
 ROOT = TOOLS.parent
@@ -153,6 +154,25 @@ def test_there_is_a_wheel_for_each_python_that_is_classified():
     assert tuple(classified) == wheels.VERSIONS
 
 
+@pytest.mark.parametrize(
+    ("platform", "said", "fine"),
+    [
+        ("manylinux2014_x86_64.manylinux_2_17_x86_64", "manylinux_2_17_x86_64", True),
+        ("manylinux_2_17_x86_64.manylinux2014_x86_64", "manylinux_2_17_x86_64", True),
+        ("manylinux_2_17_aarch64", "manylinux_2_17_aarch64", True),
+        ("manylinux_2_17_x86_64", "manylinux_2_34_x86_64", False),
+        ("manylinux_2_34_x86_64", "manylinux_2_34_x86_64", False),
+        ("macosx_11_0_arm64", "nothing", True),
+    ],
+)
+def test_a_wheel_of_a_newer_glibc_is_found(monkeypatch, tmp_path, platform, said, fine):
+    told = f'is consistent with\nthe following platform tag:\n"{said}".'
+    answer = subprocess.CompletedProcess([], 0, stdout=told, stderr="")
+    monkeypatch.setattr(wheels.subprocess, "run", lambda *_args, **_kwargs: answer)
+    wheel = Wheel(tmp_path / f"p-1-cp310-cp310-{platform}.whl")
+    assert (wheels.policy_faults(wheel) == []) == fine
+
+
 # ---- metadata -------------------------------------------------------------------------------
 
 
@@ -249,6 +269,33 @@ def test_a_text_stands_once_with_all_of_its_crates(tmp_path):
     crates = [third_party.Crate(name, "1", "ISC", tmp_path / name) for name in "abc"]
     found = [(text, [crate.name for crate in users]) for text, users in third_party.by_text(crates)]
     assert found == [("same\ntext", ["a", "b"]), ("another", ["c"])]
+
+
+# ---- workflows ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=str)
+def test_a_workflow_may_do_no_more_than_it_needs(path):
+    text = path.read_text(encoding="utf-8")
+    flow = yaml.safe_load(text)
+    assert flow["permissions"] == {"contents": "read"}
+    for name, job in flow["jobs"].items():
+        # Only publishing identifies itself to somebody, and only after somebody's approval.
+        assert ("environment" in job) == ("permissions" in job) == name.startswith("publish")
+        assert all("@" in step["uses"] for step in job["steps"] if "uses" in step)
+    assert not re.search(r"secrets\.|password:", text)
+
+
+def test_the_workflow_of_wheels_knows_all_pythons():
+    flow = yaml.safe_load((ROOT / ".github" / "workflows" / "wheels.yml").read_text())
+    assert tuple(flow["env"]["PYTHONS"].split()) == wheels.VERSIONS
+    [pythons] = [s for s in flow["jobs"]["linux"]["steps"] if "python" in s.get("uses", "")]
+    installed = pythons["with"]["python-version"].split()
+    assert sorted(installed) == sorted(wheels.VERSIONS)
+    for job, prefix in (("musl", "3."), ("macos", "python3.")):
+        [build] = [s for s in flow["jobs"][job]["steps"] if "maturin" in s.get("uses", "")]
+        built = re.findall(rf"-i {prefix}(\d+)", build["with"]["args"])
+        assert [f"3.{minor}" for minor in built] == list(wheels.VERSIONS)
 
 
 # ---- the source distribution ----------------------------------------------------------------
