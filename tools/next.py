@@ -30,9 +30,9 @@ from upstream import report, sdist
 
 VERSIONS = ("3.14", "3.15")
 POSTGRESQL = "18"
-# With --brief: the tests, and the extras of pyproject.toml that they need.
+# With --brief: the tests, and the groups of pyproject.toml that they need.
 BRIEF = ("tests/aio", "tests/sync", "tests/db", "tests/unit")
-BRIEF_EXTRAS = ("test",)
+BRIEF_GROUPS = ("test",)
 BEGAN = time.monotonic()
 
 
@@ -53,12 +53,12 @@ class Outcome:
         return f"Python {self.version}: " + "; ".join([*parts, *failed])
 
 
-def build(version: str, extras: Sequence[str]) -> Outcome:
+def build(version: str, groups: Sequence[str]) -> Outcome:
     """Build for this Python, and install what its tests need."""
     outcome = Outcome(version)
     title = step(version, "set-up and build")
     python = suites.SidInterpreter(version, POSTGRESQL)
-    if not (python.set_up(extras) and python.build()):
+    if not (python.set_up(groups) and python.build()):
         outcome.broken.append(title)
     return outcome
 
@@ -109,11 +109,11 @@ def main() -> int:
     except sid.Failed as error:
         print(f"Python {', '.join(options.versions)}: not tested: {error}")
         return 1
-    extras = BRIEF_EXTRAS if options.brief else suites.EXTRAS
+    groups = BRIEF_GROUPS if options.brief else suites.GROUPS
     arguments = given or (BRIEF if options.brief else ("tests",))
     # Once, before the first of them looks for it.
     sdist.fetch(suites.ROOT / ".cache" / "upstream", sys.executable)
-    built = [build(version, extras) for version in options.versions]
+    built = [build(version, groups) for version in options.versions]
     checked = beside.run(
         [functools.partial(check, outcome, arguments) for outcome in built], jobs=len(built)
     )

@@ -23,8 +23,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import extras
 import packages
+import requirements
 from needs import GROUPS, NEEDS, Need
 
 
@@ -145,7 +145,7 @@ def into_venv(module: str) -> None:
     """
     if sys.prefix == sys.base_prefix:
         raise packages.Refused(f"{module} goes into .venv, and this Python is not its own")
-    command = [sys.executable, "-m", "pip", "install", "-q", *extras.requirements([module])]
+    command = [sys.executable, "-m", "pip", "install", "-q", *requirements.requirements([module])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.stderr.write(done.stdout + done.stderr)

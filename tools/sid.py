@@ -120,10 +120,11 @@ def enter(
     user: str = "root",
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    mounts: Mapping[Path, Path] = MOUNTS,
 ) -> list[str]:
-    """`command()`, for the chroot in this folder."""
+    """`command()`, for the chroot in this folder, with these mounts."""
     pairs: list[str] = []
-    for source, inside in MOUNTS.items():
+    for source, inside in mounts.items():
         point = folder / inside.relative_to("/")
         if source.is_dir():
             point.mkdir(parents=True, exist_ok=True)
@@ -226,17 +227,22 @@ def make() -> None:
         remove(partial)
 
 
-def bootstrap(folder: Path, mirror: str) -> None:
-    """Run debootstrap, in a namespace of its own, as it mounts things, too."""
-    make = ["debootstrap", "--variant=minbase", "--include=ca-certificates", "sid"]
+def bootstrap(
+    folder: Path, mirror: str, release: str = "sid", packages: Sequence[str] = ("ca-certificates",)
+) -> None:
+    """Run debootstrap, in a namespace of its own, as it mounts things, too.
+
+    Beside the smallest system that has apt it installs these packages.
+    """
+    make = ["debootstrap", "--variant=minbase", f"--include={','.join(packages)}", release]
     if not logged([*PRIVATE, *make, str(folder), mirror]):
         raise Failed(f"debootstrap could not make it: {last_words()}")
 
 
-def find_mirror() -> str:
-    """The first repository of this machine's apt that has sid."""
+def find_mirror(release: str = "sid") -> str:
+    """The first repository of this machine's apt that has this release."""
     if not shutil.which("apt-get"):
-        raise Unavailable("there is no apt here, whose mirror would serve sid")
+        raise Unavailable(f"there is no apt here, whose mirror would serve {release}")
     asked = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"],
         capture_output=True,
@@ -246,11 +252,13 @@ def find_mirror() -> str:
     reasons = []
     for mirror in dict.fromkeys(asked.stdout.split()):
         try:
-            with urllib.request.urlopen(f"{mirror.rstrip('/')}/dists/sid/Release", timeout=30):
+            with urllib.request.urlopen(
+                f"{mirror.rstrip('/')}/dists/{release}/Release", timeout=30
+            ):
                 return mirror
         except (OSError, ValueError) as error:
             reasons.append(f"{mirror}: {error}")
-    raise Unavailable("no mirror of apt's sources serves Debian sid: " + "; ".join(reasons))
+    raise Unavailable(f"no mirror of apt's sources serves Debian {release}: " + "; ".join(reasons))
 
 
 def set_up(folder: Path, mirror: str) -> None:

@@ -75,9 +75,9 @@ def target_folder() -> Path:
 
 
 def run_tests(python: str, tests: Sequence[str]) -> None:
-    """Run tests in a venv that has the wheel, with the packages of the extra `test-own`."""
+    """Run tests in a venv that has the wheel, with the packages of the group `test-own`."""
     asked = subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "extras.py"), "test-own"],
+        [sys.executable, str(ROOT / "tools" / "requirements.py"), "test-own"],
         stdout=subprocess.PIPE,
         text=True,
         check=True,

@@ -24,8 +24,8 @@ SID_PACKAGES = """
     openssl pgbouncer procps
     krb5-admin-server krb5-kdc krb5-user libkrb5-dev
 """.split()
-# The extras of pyproject.toml that our tests need.
-EXTRAS = ("dev", "gssapi")
+# The groups and extras of pyproject.toml that our tests need.
+GROUPS = ("dev", "gssapi")
 
 
 class Interpreter:
@@ -89,12 +89,12 @@ class SidInterpreter(Interpreter):
     def pip(self, *arguments: str) -> bool:
         return self.run("-m", "pip", "install", "-q", *arguments)
 
-    def set_up(self, extras: Sequence[str] = EXTRAS) -> bool:
-        """Make the venv, and install the packages of these extras that have a wheel."""
+    def set_up(self, groups: Sequence[str] = GROUPS) -> bool:
+        """Make the venv, and install the packages of these groups that have a wheel."""
         if not Path(self.python).is_symlink():
             sid.run([f"python{self.version}", "-m", "venv", str(self.folder / "venv")])
         asked = subprocess.run(
-            [sys.executable, str(ROOT / "tools" / "extras.py"), *extras],
+            [sys.executable, str(ROOT / "tools" / "requirements.py"), *groups],
             capture_output=True,
             text=True,
             check=True,

@@ -18,7 +18,7 @@ tool = importlib.import_module("next")
 class Python:
     def __init__(self, version, postgresql):
         self.version = version
-    def set_up(self, extras):
+    def set_up(self, groups):
         return True
     def build(self):
         return self.version != "unbuilt"

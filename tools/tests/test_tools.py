@@ -17,10 +17,10 @@ sys.path.insert(0, str(TOOLS))
 
 import check_layering  # noqa: E402
 import every_server  # noqa: E402
-import extras  # noqa: E402
 import npm  # noqa: E402
 import parity_all  # noqa: E402
 import pgserver  # noqa: E402
+import requirements  # noqa: E402
 import suites  # noqa: E402
 from pg import binaries, cluster  # noqa: E402
 from upstream.database import Scratch  # noqa: E402
@@ -63,9 +63,18 @@ def test_a_crate_without_a_place_is_found():
     assert any("psycoxide-extra" in line for line in check_layering.check(changed))
 
 
-def test_extras_may_name_extras():
-    table = {"a": ["x"], "b": ["p[a]", "y"], "c": ["p[a,b]"]}
-    assert extras.expand(["c"], table, "p") == ["x", "y"]
+def test_groups_may_include_groups_and_extras():
+    extras = {"a": ["x"], "b": ["p[a]", "y"], "both": ["p[a,b]"]}
+    # An extra that a group names is the extra, even if there is a group of that name.
+    groups = {"a": ["p[a]", "g"], "c": [{"include-group": "a"}, "p[both]", "pp[a]"]}
+    whole = {
+        "project": {"name": "p", "optional-dependencies": extras},
+        "dependency-groups": groups,
+    }
+    assert requirements.expand(["both"], whole) == ["x", "y"]
+    assert requirements.expand(["c"], whole) == ["x", "g", "y", "pp[a]"]
+    with pytest.raises(KeyError):
+        requirements.expand(["d"], whole)
 
 
 def test_a_dsn_is_read_with_its_quotes():
