@@ -122,8 +122,8 @@ class SidInterpreter(Interpreter):
             *("--interpreter", self.python, "--out", str(dist)),
             env={
                 **profile,
-                # One for each: cargo would build PyO3 again at each change of interpreter.
-                "CARGO_TARGET_DIR": str(self.folder / "target"),
+                # One for all: only PyO3 and what uses it is built for each interpreter.
+                "CARGO_TARGET_DIR": str(self.folder.parent / "target"),
                 "PYO3_PYTHON": self.python,
             },
         )
