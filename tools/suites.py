@@ -25,7 +25,7 @@ SID_PACKAGES = """
     krb5-admin-server krb5-kdc krb5-user libkrb5-dev
 """.split()
 # The groups and extras of pyproject.toml that our tests need.
-GROUPS = ("dev", "gssapi")
+GROUPS = ("develop", "gssapi")
 
 
 class Interpreter:
