@@ -602,10 +602,38 @@ def test_other_bytes_are_refused(reader: Any, data: bytes) -> None:
         read(reader, data.decode("latin-1"))  # type: ignore[arg-type]
 
 
-def test_a_descriptor_only_reads(conn: Any, reader: Any, small: str) -> None:
+NO_QUERIES = [
+    "select 1; commit; create table public.breach (a int); select 'breach'",
+    "select 1) as part; commit; create table public.breach (a int); select * from (select 1",
+    "commit",
+    "set role none",
+    "set session characteristics as transaction read write",
+    f"delete from {SCHEMA}.little",
+    "",
+]
+
+
+@pytest.mark.parametrize("arrow", [None, True])
+@pytest.mark.parametrize("statement", NO_QUERIES)
+def test_a_descriptor_only_reads(
+    conn: Any, reader: Any, small: str, statement: str, arrow: Any
+) -> None:
     with conn.transaction():
         content = json.loads(divided(conn, small, on="id")[0])
-        content["statement"] = f"delete from {SCHEMA}.little"
-        with pytest.raises(errors.ReadOnlySqlTransaction):
-            read(reader, json.dumps(content).encode())
+        content["statement"] = statement
+        cursor = reader.cursor()
+        cursor.arrow = arrow
+        with pytest.raises((errors.InvalidCursorDefinition, errors.SyntaxError)):
+            cursor.adbc_read_partition(json.dumps(content).encode())
+    assert reader.fetchval("select to_regclass('public.breach')") is None
+    assert reader.fetchval("show default_transaction_read_only") == "off"
     assert reader.fetchval(f"select count(*) from {SCHEMA}.little") == 100
+
+
+def test_a_setting_of_a_descriptor_does_not_stay(conn: Any, reader: Any, small: str) -> None:
+    before = reader.fetchval("show search_path")
+    with conn.transaction():
+        content = json.loads(divided(conn, small, on="id")[0])
+        content["statement"] = "select set_config('search_path', 'elsewhere', false)"
+        assert read(reader, json.dumps(content).encode()) == [("elsewhere",)]
+    assert reader.fetchval("show search_path") == before
