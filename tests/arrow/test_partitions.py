@@ -16,6 +16,7 @@ from fixtures.server import needs_version
 from hypothesis import given, strategies as st
 
 from psycoxide import NotSupportedError, OperationalError, ProgrammingError, errors, sql, sync
+from psycoxide._arrow.descriptors import SETTINGS, Partition, unpacked
 
 SCHEMA = "partitions"
 
@@ -578,6 +579,8 @@ DAMAGED: list[tuple[Any, type[Exception], str]] = [
     ({"settings": {}}, ProgrammingError, "damaged"),
     ({"settings": {"role": "postgres"}}, ProgrammingError, "damaged"),
     ({"settings": None}, ProgrammingError, "damaged"),
+    ({"statement": "select '\ud800'"}, ProgrammingError, "damaged"),
+    ({"server": "\ud800"}, ProgrammingError, "damaged"),
 ]
 
 
@@ -593,13 +596,24 @@ def test_damaged_descriptors_are_refused(
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\x80\x04N.", b"[]", b"null", b'"text"', b"{}", b"\xff\xfe"]
+    "data", [b"[" * 100_000, b"", b"\x80\x04N.", b"[]", b"null", b'"text"', b"{}", b"\xff\xfe"]
 )
 def test_other_bytes_are_refused(reader: Any, data: bytes) -> None:
     with pytest.raises(ProgrammingError, match="not a partition"):
         read(reader, data)
     with pytest.raises(TypeError, match="got str"):
         read(reader, data.decode("latin-1"))  # type: ignore[arg-type]
+
+
+@given(
+    name=st.sampled_from(SETTINGS), bad=st.sampled_from(["\0", "\ud800", "\udfff"]), at=st.text()
+)
+def test_settings_that_cannot_be_sent_are_refused(name: str, bad: str, at: str) -> None:
+    part = Partition("select 1", "00000003-00000012-1", "db@1", dict.fromkeys(SETTINGS, "x"))
+    content = json.loads(part.packed())
+    content["settings"][name] = at + bad
+    with pytest.raises(ProgrammingError, match="damaged"):
+        unpacked(json.dumps(content).encode())
 
 
 NO_QUERIES = [
