@@ -16,6 +16,7 @@ from fixtures.server import needs_version
 from hypothesis import given, strategies as st
 
 from psycoxide import NotSupportedError, OperationalError, ProgrammingError, errors, sql, sync
+from psycoxide._arrow.descriptors import SETTINGS, Partition, unpacked
 
 SCHEMA = "partitions"
 
@@ -578,6 +579,8 @@ DAMAGED: list[tuple[Any, type[Exception], str]] = [
     ({"settings": {}}, ProgrammingError, "damaged"),
     ({"settings": {"role": "postgres"}}, ProgrammingError, "damaged"),
     ({"settings": None}, ProgrammingError, "damaged"),
+    ({"statement": "select '\ud800'"}, ProgrammingError, "damaged"),
+    ({"server": "\ud800"}, ProgrammingError, "damaged"),
 ]
 
 
@@ -593,7 +596,7 @@ def test_damaged_descriptors_are_refused(
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\x80\x04N.", b"[]", b"null", b'"text"', b"{}", b"\xff\xfe"]
+    "data", [b"[" * 100_000, b"", b"\x80\x04N.", b"[]", b"null", b'"text"', b"{}", b"\xff\xfe"]
 )
 def test_other_bytes_are_refused(reader: Any, data: bytes) -> None:
     with pytest.raises(ProgrammingError, match="not a partition"):
@@ -602,10 +605,49 @@ def test_other_bytes_are_refused(reader: Any, data: bytes) -> None:
         read(reader, data.decode("latin-1"))  # type: ignore[arg-type]
 
 
-def test_a_descriptor_only_reads(conn: Any, reader: Any, small: str) -> None:
+@given(
+    name=st.sampled_from(SETTINGS), bad=st.sampled_from(["\0", "\ud800", "\udfff"]), at=st.text()
+)
+def test_settings_that_cannot_be_sent_are_refused(name: str, bad: str, at: str) -> None:
+    part = Partition("select 1", "00000003-00000012-1", "db@1", dict.fromkeys(SETTINGS, "x"))
+    content = json.loads(part.packed())
+    content["settings"][name] = at + bad
+    with pytest.raises(ProgrammingError, match="damaged"):
+        unpacked(json.dumps(content).encode())
+
+
+NO_QUERIES = [
+    "select 1; commit; create table public.breach (a int); select 'breach'",
+    "select 1) as part; commit; create table public.breach (a int); select * from (select 1",
+    "commit",
+    "set role none",
+    "set session characteristics as transaction read write",
+    f"delete from {SCHEMA}.little",
+    "",
+]
+
+
+@pytest.mark.parametrize("arrow", [None, True])
+@pytest.mark.parametrize("statement", NO_QUERIES)
+def test_a_descriptor_only_reads(
+    conn: Any, reader: Any, small: str, statement: str, arrow: Any
+) -> None:
     with conn.transaction():
         content = json.loads(divided(conn, small, on="id")[0])
-        content["statement"] = f"delete from {SCHEMA}.little"
-        with pytest.raises(errors.ReadOnlySqlTransaction):
-            read(reader, json.dumps(content).encode())
+        content["statement"] = statement
+        cursor = reader.cursor()
+        cursor.arrow = arrow
+        with pytest.raises((errors.InvalidCursorDefinition, errors.SyntaxError)):
+            cursor.adbc_read_partition(json.dumps(content).encode())
+    assert reader.fetchval("select to_regclass('public.breach')") is None
+    assert reader.fetchval("show default_transaction_read_only") == "off"
     assert reader.fetchval(f"select count(*) from {SCHEMA}.little") == 100
+
+
+def test_a_setting_of_a_descriptor_does_not_stay(conn: Any, reader: Any, small: str) -> None:
+    before = reader.fetchval("show search_path")
+    with conn.transaction():
+        content = json.loads(divided(conn, small, on="id")[0])
+        content["statement"] = "select set_config('search_path', 'elsewhere', false)"
+        assert read(reader, json.dumps(content).encode()) == [("elsewhere",)]
+    assert reader.fetchval("show search_path") == before

@@ -37,6 +37,13 @@ class Partition:
         return json.dumps({"format": FORMAT, "version": VERSION, **asdict(self)}).encode()
 
 
+def is_text(value: object) -> bool:
+    """Whether this is text that can be sent: no NUL, no half of a surrogate pair."""
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
 def unpacked(data: bytes) -> Partition:
     """The part of a descriptor.
 
@@ -46,7 +53,7 @@ def unpacked(data: bytes) -> Partition:
         raise TypeError(f"a partition is bytes: got {type(data).__name__}")
     try:
         content: Any = json.loads(bytes(data))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProgrammingError("this is not a partition of psycoxide: it is not JSON") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ProgrammingError("this is not a partition of psycoxide")
@@ -59,11 +66,11 @@ def unpacked(data: bytes) -> Partition:
     texts = [content.get(name) for name in ("statement", "snapshot", "server")]
     settings = content.get("settings")
     if (
-        not all(isinstance(text, str) and "\0" not in text for text in texts)
+        not all(is_text(text) for text in texts)
         or not _SNAPSHOT.fullmatch(texts[1] or "")
         or not isinstance(settings, dict)
         or set(settings) != set(SETTINGS)
-        or not all(isinstance(value, str) for value in settings.values())
+        or not all(is_text(value) for value in settings.values())
     ):
         raise ProgrammingError("the partition is damaged")
     statement, snapshot, server = (str(text) for text in texts)

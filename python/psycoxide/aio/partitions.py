@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from psycoxide._arrow.asking import Answer, Asking
 from psycoxide._arrow.descriptors import unpacked
 from psycoxide._arrow.partitions import divided
-from psycoxide._arrow.snapshots import ISOLATION, adopted, explained, exported
+from psycoxide._arrow.snapshots import FETCH, ISOLATION, adopted, explained, exported, opened
 from psycoxide._arrow.source import merged, source
 from psycoxide._exceptions import DatabaseError, Error, ProgrammingError
 from psycoxide.rows import tuple_row
@@ -115,7 +115,8 @@ class AsyncPartitioned:
         """Run the query of a partition, for `fetchall()` and so on, and return the cursor itself.
 
         The query runs in a transaction of its own, read-only and on the snapshot of the
-        partition. `timeout` is how many seconds each statement of it may take.
+        partition, and is rolled back, so that no setting that the query makes stays. Only a single
+        query is run. `timeout` is how many seconds each statement of it may take.
 
         Raises OperationalError if the snapshot is gone because the transaction it is of has ended;
         LockNotAvailable, which is an OperationalError, if somebody waits to change the table;
@@ -129,10 +130,11 @@ class AsyncPartitioned:
                 "a partition is read in a transaction of its own, on the snapshot that it is of: "
                 "end the transaction of this connection before adbc_read_partition()"
             )
-        async with connection.transaction(isolation=ISOLATION, read_only=True):
+        async with connection.transaction(force_rollback=True, isolation=ISOLATION, read_only=True):
             await answered(connection, adopted(part), timeout)
             try:
-                await self.execute(part.statement, timeout=timeout)  # type: ignore[attr-defined]
+                await answered(connection, opened(part.statement), timeout)
+                await self.execute(FETCH, timeout=timeout)  # type: ignore[attr-defined]
             except DatabaseError as error:
                 reason = explained(error)
                 if reason is error:
