@@ -182,7 +182,9 @@ def test_the_metadata_is_that_of_pyproject(metadata):
 
 def test_groups_of_developers_are_no_extras():
     extras = set(PYPROJECT["project"]["optional-dependencies"])
-    assert extras == set("sqlalchemy django embedded gssapi arrow pandas polars duckdb adbc".split())
+    assert extras == set(
+        "sqlalchemy django embedded gssapi arrow pandas polars duckdb adbc".split()
+    )
     assert not set(PYPROJECT["dependency-groups"]) & extras
 
 
