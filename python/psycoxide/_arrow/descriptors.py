@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from psycoxide._exceptions import NotSupportedError, ProgrammingError
+from psycoxide._psycopg import Channel
 
 FORMAT = "psycoxide-partition"
 VERSION = 1
@@ -74,4 +75,7 @@ def unpacked(data: bytes) -> Partition:
     ):
         raise ProgrammingError("the partition is damaged")
     statement, snapshot, server = (str(text) for text in texts)
+    # All that are made begin like that. Several statements could end the read-only transaction.
+    if not statement.startswith("select ") or not Channel.is_single(statement):
+        raise ProgrammingError("the partition is damaged: its statement is not one query")
     return Partition(statement, snapshot, server, settings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 
 from psycoxide import errors
@@ -32,6 +31,7 @@ case when pg_catalog.current_setting('lock_timeout') = '0'
 
 _PREPARE = f"""\
 select {_SERVER}, {_LOCK_TIMEOUT},
+    pg_catalog.set_config('standard_conforming_strings', 'on', true),
     {", ".join(f"pg_catalog.set_config('{name}', %s, true)" for name in SETTINGS)}"""
 
 # What a session is set to, apart from how it was opened.
@@ -91,24 +91,6 @@ def adopted(partition: Partition) -> Asking[None]:
             "the partition is of another server, or of the time before it was restarted: connect "
             "to where the query was divided"
         )
-
-
-# The rows of the query that was opened.
-FETCH = "fetch all from _psycoxide_part"
-
-
-def opened(statement: str) -> Asking[None]:
-    """Open the query of a part as a cursor of the server.
-
-    PL/pgSQL opens nothing but one query with columns: several statements, or one like COMMIT that
-    ends the read-only transaction, are refused before anything runs. The statement cannot end its
-    quotes, since nobody can guess them.
-    """
-    body, text = f"$b{secrets.token_hex(16)}$", f"$t{secrets.token_hex(16)}$"
-    yield Question(
-        f"do language plpgsql {body} declare part pg_catalog.refcursor := '_psycoxide_part'; "
-        f"begin open part for execute {text}{statement}{text}; end {body}"
-    )
 
 
 def explained(error: DatabaseError) -> DatabaseError:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from psycoxide._arrow.asking import Answer, Asking
 from psycoxide._arrow.descriptors import unpacked
 from psycoxide._arrow.partitions import divided
-from psycoxide._arrow.snapshots import FETCH, ISOLATION, adopted, explained, exported, opened
+from psycoxide._arrow.snapshots import ISOLATION, adopted, explained, exported
 from psycoxide._arrow.source import merged, source
-from psycoxide._exceptions import DatabaseError, Error, ProgrammingError
+from psycoxide._exceptions import DatabaseError, Error, NotSupportedError, ProgrammingError
 from psycoxide.rows import tuple_row
 
 if TYPE_CHECKING:
@@ -96,6 +96,11 @@ class AsyncPartitioned:
                 "partitions are read on the snapshot of a transaction, which has to stay open "
                 "meanwhile: call adbc_execute_partitions() in a block of conn.transaction()"
             )
+        if connection.info.parameter_status("standard_conforming_strings") == "off":
+            raise NotSupportedError(
+                "partitions are read with standard_conforming_strings on: set it for this "
+                "connection, too, so that their statements mean the same"
+            )
         if partitions < 1:
             raise ProgrammingError(f"there is at least one partition: got {partitions}")
         given = merged(source(query, params, self._native), self._native)
@@ -133,8 +138,7 @@ class AsyncPartitioned:
         async with connection.transaction(force_rollback=True, isolation=ISOLATION, read_only=True):
             await answered(connection, adopted(part), timeout)
             try:
-                await answered(connection, opened(part.statement), timeout)
-                await self.execute(FETCH, timeout=timeout)  # type: ignore[attr-defined]
+                await self.execute(part.statement, timeout=timeout)  # type: ignore[attr-defined]
             except DatabaseError as error:
                 reason = explained(error)
                 if reason is error:

@@ -2,7 +2,7 @@
 
 use psycoxide_net::Stop;
 use psycoxide_proto::{Outcome, Request};
-use psycoxide_sql::statement::{is_pipelinable, is_protocol_independent, is_single};
+use psycoxide_sql::statement::{check_single, is_pipelinable, is_protocol_independent, is_single};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -246,6 +246,14 @@ impl Channel {
 
 #[pymethods]
 impl Channel {
+    /// is_single(text) -- Whether a text is one statement, and not a COPY, for a session with
+    /// standard_conforming_strings.
+    #[staticmethod]
+    #[pyo3(signature = (text, /))]
+    fn is_single(text: &str) -> bool {
+        check_single(text.as_bytes()).is_ok()
+    }
+
     /// execute(cursor, query, params, timeout, prepare, binary) -- Runs a query; the native cursor has the result.
     #[pyo3(signature = (cursor, query, params, timeout, prepare=None, binary=None, /))]
     fn execute<'py>(
