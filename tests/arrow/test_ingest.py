@@ -428,3 +428,28 @@ async def test_the_loop_goes_on_meanwhile(dsn):
             await task
         go_on.set()
         assert await conn.fetchval("SELECT count(*) FROM slow") == 1
+
+
+@pytest.mark.parametrize("mode", ["append", "replace", "create"])
+async def test_nothing_is_left_of_an_ingest_that_is_cancelled(dsn, mode):
+    go_on = threading.Event()
+    schema = pa.schema([("c", pa.int32())])
+
+    def generate() -> Iterator[Any]:
+        yield pa.record_batch([pa.array(range(100_000), pa.int32())], schema=schema)
+        assert go_on.wait(30)
+
+    name = "fresh" if mode == "create" else "kept"
+    async with aio.connect(dsn, autocommit=False) as conn:
+        await conn.execute("CREATE TEMP TABLE kept AS SELECT 7 AS c")
+        await conn.commit()
+        reader = pa.RecordBatchReader.from_batches(schema, generate())
+        task = asyncio.ensure_future(conn.adbc_ingest(name, reader, mode, temporary=True))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, 5)
+        go_on.set()
+        await conn.commit()
+        assert await conn.fetch("TABLE kept") == [(7,)]
+        assert await conn.fetchval("SELECT to_regclass('pg_temp.fresh')") is None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio  # only in aio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from psycoxide._arrow.ingest import Chunks, Fetch, Ingest, Send, Steps
 from psycoxide._arrow.progress import Progress
+from psycoxide._exceptions import Error
 from psycoxide._psycopg import UNICODE, register_type
 from psycoxide.aio.copy import AsyncCopy
 
@@ -47,17 +49,28 @@ async def ingest(
         # The transaction that the first statement begins is the program's to commit.
         try:
             return await follow(connection, plan, plan.steps(), chunks)
-        except Exception:
-            await rollback(connection)
+        except BaseException as error:
+            # The exception says more than what may go wrong here.
+            with suppress(Error):
+                await rollback(connection, error)
             raise
     finally:
         plan.encoder.close()
 
 
-async def rollback(connection: AsyncConnection[Any]) -> None:
+async def rollback(connection: AsyncConnection[Any], raised: BaseException) -> None:
     """Ends the transaction, unless there is none any more."""
-    if not connection.closed:
-        await connection._channel.end_transaction(False, None)
+    channel = connection._channel
+    if channel.closed:
+        return
+    if isinstance(raised, GeneratorExit):
+        # A coroutine that is being closed cannot wait any more.
+        channel.close()
+    elif isinstance(raised, Exception):
+        await channel.end_transaction(False, None)
+    else:
+        # After a cancellation or an interrupt an event loop does that behind our back.
+        await channel.command("ROLLBACK", True, True)
 
 
 async def follow(

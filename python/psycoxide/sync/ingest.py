@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from psycoxide._arrow.ingest import Chunks, Fetch, Ingest, Send, Steps
 from psycoxide._arrow.progress import Progress
+from psycoxide._exceptions import Error
 from psycoxide._psycopg import UNICODE, register_type
 from psycoxide.sync.copy import Copy
 
@@ -44,17 +46,28 @@ def ingest(
         # The transaction that the first statement begins is the program's to commit.
         try:
             return follow(connection, plan, plan.steps(), chunks)
-        except Exception:
-            rollback(connection)
+        except BaseException as error:
+            # The exception says more than what may go wrong here.
+            with suppress(Error):
+                rollback(connection, error)
             raise
     finally:
         plan.encoder.close()
 
 
-def rollback(connection: Connection[Any]) -> None:
+def rollback(connection: Connection[Any], raised: BaseException) -> None:
     """Ends the transaction, unless there is none any more."""
-    if not connection.closed:
-        connection._channel.end_transaction(False, None)
+    channel = connection._channel
+    if channel.closed:
+        return
+    if isinstance(raised, GeneratorExit):
+        # A coroutine that is being closed cannot wait any more.
+        channel.close()
+    elif isinstance(raised, Exception):
+        channel.end_transaction(False, None)
+    else:
+        # After a cancellation or an interrupt an event loop does that behind our back.
+        channel.command("ROLLBACK", True, True)
 
 
 def follow(connection: Connection[Any], plan: Ingest, steps: Steps, chunks: Chunks) -> int:
