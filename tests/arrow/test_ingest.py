@@ -178,6 +178,25 @@ def test_schemas_and_catalogues(cur):
     cur.execute('DROP TABLE public.shadowed; DROP SCHEMA "in gest" CASCADE')
 
 
+def test_functions_of_the_database_with_known_names_are_not_called(cur):
+    cur.execute(
+        """
+        DROP SCHEMA IF EXISTS shadows CASCADE;
+        CREATE SCHEMA shadows;
+        CREATE FUNCTION shadows.json_build_object(VARIADIC "any") RETURNS json
+            LANGUAGE internal IMMUTABLE AS 'json_build_array';
+        CREATE FUNCTION shadows.format_type(oid, int) RETURNS text LANGUAGE sql AS $$SELECT 'x'$$;
+        CREATE FUNCTION shadows.pg_client_encoding() RETURNS name
+            LANGUAGE sql AS $$SELECT 'x'::name$$;
+        SET search_path = shadows, pg_catalog, public;
+        """
+    )
+    assert cur.adbc_ingest("shadowed_calls", column(pa.array([1])), temporary=True) == 1
+    assert cur.adbc_ingest("shadowed_calls", column(pa.array([2])), "append") == 1
+    cur.execute("SET search_path = public; DROP SCHEMA shadows CASCADE")
+    assert texts(cur, "shadowed_calls") == ["1", "2"]
+
+
 def test_other_encodings(connect):
     conn = connect()
     conn.set_client_encoding("LATIN1")

@@ -43,18 +43,19 @@ WITH RECURSIVE columns AS (
         UNION ALL SELECT t.typbasetype WHERE t.typtype = 'd'
         UNION ALL SELECT rngsubtype FROM pg_catalog.pg_range WHERE rngtypid = t.oid
         UNION ALL SELECT rngtypid FROM pg_catalog.pg_range r
-            WHERE t.typtype = 'm' AND (to_jsonb(r)->>'rngmultitypid')::oid = t.oid
+            WHERE t.typtype = 'm' AND (pg_catalog.to_jsonb(r)->>'rngmultitypid')::oid = t.oid
         UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a
             WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0
             AND NOT a.attisdropped
     ) part (oid)
 )
-SELECT json_build_object(
-    'encoding', pg_client_encoding(),
-    'columns', (SELECT json_agg(json_build_array(attname, atttypid::bigint) ORDER BY attnum)
+SELECT pg_catalog.json_build_object(
+    'encoding', pg_catalog.pg_client_encoding(),
+    'columns', (SELECT pg_catalog.json_agg(
+            pg_catalog.json_build_array(attname, atttypid::bigint) ORDER BY attnum)
         FROM columns),
-    'types', (SELECT json_agg(json_build_array(
-            t.oid::bigint, format_type(t.oid, NULL), t.typname,
+    'types', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+            t.oid::bigint, pg_catalog.format_type(t.oid, NULL), t.typname,
             CASE WHEN t.typcategory = 'A' AND t.typlen = -1 AND t.typelem <> 0
                     AND t.typname NOT IN ('int2vector', 'oidvector') THEN 'a'
                 WHEN t.typtype IN ('c', 'd', 'e', 'm', 'r') THEN t.typtype::text
@@ -62,10 +63,11 @@ SELECT json_build_object(
             CASE t.typtype WHEN 'd' THEN t.typbasetype
                 WHEN 'r' THEN (SELECT rngsubtype FROM pg_catalog.pg_range WHERE rngtypid = t.oid)
                 WHEN 'm' THEN (SELECT rngtypid FROM pg_catalog.pg_range r
-                    WHERE (to_jsonb(r)->>'rngmultitypid')::oid = t.oid)
+                    WHERE (pg_catalog.to_jsonb(r)->>'rngmultitypid')::oid = t.oid)
                 ELSE t.typelem END::bigint,
-            (SELECT coalesce(json_agg(json_build_array(a.attname, a.atttypid::bigint, a.atttypmod)
-                    ORDER BY a.attnum), '[]')
+            (SELECT coalesce(pg_catalog.json_agg(
+                        pg_catalog.json_build_array(a.attname, a.atttypid::bigint, a.atttypmod)
+                        ORDER BY a.attnum), '[]')
                 FROM pg_catalog.pg_attribute a
                 WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0
                 AND NOT a.attisdropped)))

@@ -19,8 +19,8 @@ pg_catalog.current_database() || '@'
 # The search path as it is now: `$user` may be another one where the parts are read.
 _EXPORT = f"""\
 select pg_catalog.pg_export_snapshot(), {_SERVER},
-    coalesce((select string_agg(pg_catalog.quote_ident(s), ', ' order by at)
-        from unnest(pg_catalog.current_schemas(false)) with ordinality as p(s, at)), ''),
+    coalesce((select pg_catalog.string_agg(pg_catalog.quote_ident(s), ', ' order by at)
+        from pg_catalog.unnest(pg_catalog.current_schemas(false)) with ordinality as p(s, at)), ''),
     {", ".join(f"pg_catalog.current_setting('{name}')" for name in SETTINGS[1:])}"""
 
 # Someone who waits to change a table waits for the transaction with the snapshot, and is waited
