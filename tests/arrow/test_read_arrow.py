@@ -104,7 +104,7 @@ def test_nothing_to_read(conn: Any) -> None:
 
 
 def test_bad_numbers_of_readers(conn: Any) -> None:
-    for readers in (0, -1, 1.5, None):
+    for readers in (0, -1, 1.5, None, True):
         with pytest.raises(ValueError, match="readers is how many"):
             conn.read_arrow("item", readers=readers)
     with pytest.raises(ProgrammingError, match="say on="):

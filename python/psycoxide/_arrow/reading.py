@@ -250,6 +250,6 @@ class Reading(Generic[_T]):
 
 def checked(readers: Any) -> int:
     """The number of readers. Raises ValueError for less than one."""
-    if not isinstance(readers, int) or readers < 1:
+    if not isinstance(readers, int) or isinstance(readers, bool) or readers < 1:
         raise ValueError(f"readers is how many connections read, 1 or more: got {readers!r}")
     return readers
