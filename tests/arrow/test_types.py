@@ -1,12 +1,15 @@
 """Every type as Arrow: from the binary format, from text, and as the server writes the value."""
 
+import contextlib
 import datetime as dt
 from decimal import Decimal
 from uuid import UUID
 
 import pytest
+from fixtures.relay import pass_on
 
-from psycoxide import DataError, NotSupportedError, ProgrammingError
+import psycoxide
+from psycoxide import DataError, NotSupportedError, ProgrammingError, sync
 from psycoxide.arrow import ArrowOptions
 
 pa = pytest.importorskip("pyarrow", reason="pyarrow looks at what is made")
@@ -278,3 +281,117 @@ def test_types_that_change_are_looked_up_again(conn):
         except DataError:
             cur.execute("SELECT 'b'::pg_temp.grade AS v")
         assert cur.fetch_arrow_table().to_pylist() == [{"v": "b"}]
+
+
+def shape(cur, query):
+    """The names and values of a query's only column, a struct: while it arrives, and from text."""
+    return both(cur, query).to_pylist()[0]["v"]
+
+
+def test_rows_of_a_table_have_the_columns_of_now(cur):
+    cur.execute("CREATE TEMP TABLE t (a int, b int)")
+    cur.execute("INSERT INTO t VALUES (1, 2)")
+    query = "SELECT t AS v FROM t"
+    assert shape(cur, query) == {"a": 1, "b": 2}
+    cur.arrow = None
+    cur.execute("ALTER TABLE t DROP COLUMN a")
+    cur.execute("ALTER TABLE t ADD COLUMN c int DEFAULT 3")
+    assert shape(cur, query) == {"b": 2, "c": 3}
+    cur.arrow = None
+    cur.execute("ALTER TABLE t RENAME COLUMN b TO a")
+    assert shape(cur, query) == {"a": 2, "c": 3}
+
+
+WRAPPED = {
+    "composite": ("ROW(1, 2)::pg_temp.pair", lambda pair: pair),
+    "array": ("ARRAY[ROW(1, 2)::pg_temp.pair]", lambda pair: [pair]),
+    "range": (
+        "pg_temp.pairs(ROW(1, 2)::pg_temp.pair, NULL)",
+        lambda pair: dict(zip(BOUNDS, [pair, None, True, False, False], strict=True)),
+    ),
+    "domain in a composite": (
+        "ROW(ROW(1, 2)::pg_temp.pair)::pg_temp.outer_pair",
+        lambda pair: {"inner": pair},
+    ),
+    "array of domains": ("ARRAY[ROW(1, 2)::pg_temp.own_pair]", lambda pair: [pair]),
+}
+
+
+@pytest.mark.parametrize("sql, wrapped", WRAPPED.values(), ids=WRAPPED)
+def test_attributes_have_the_names_of_now_in_whatever_they_are(cur, sql, wrapped):
+    cur.execute("CREATE TYPE pg_temp.pair AS (x int, y int)")
+    cur.execute("CREATE DOMAIN pg_temp.own_pair AS pg_temp.pair")
+    cur.execute("CREATE TYPE pg_temp.outer_pair AS (inner_pair pg_temp.own_pair)")
+    cur.execute('ALTER TYPE pg_temp.outer_pair RENAME ATTRIBUTE inner_pair TO "inner"')
+    cur.execute("CREATE TYPE pg_temp.pairs AS RANGE (subtype = pg_temp.pair)")
+    query = f"SELECT {sql} AS v"
+    assert shape(cur, query) == wrapped({"x": 1, "y": 2})
+    cur.arrow = None
+    cur.execute("ALTER TYPE pg_temp.pair RENAME ATTRIBUTE x TO z")
+    cur.execute("ALTER TYPE pg_temp.pair RENAME ATTRIBUTE y TO x")
+    assert shape(cur, query) == wrapped({"z": 1, "x": 2})
+
+
+def test_results_keep_their_types_while_others_are_looked_up(cur):
+    cur.execute("CREATE TYPE pg_temp.pair AS (x int, y int)")
+    query = "SELECT ROW(1, 2)::pg_temp.pair AS v"
+    cur.arrow = True
+    cur.execute(query)
+    with cur.connection.cursor() as other:
+        other.execute("ALTER TYPE pg_temp.pair RENAME ATTRIBUTE x TO z")
+        other.arrow = True
+        other.execute(query)
+        assert other.fetch_arrow_table().to_pylist() == [{"v": {"z": 1, "y": 2}}]
+    assert cur.fetch_arrow_table().to_pylist() == [{"v": {"x": 1, "y": 2}}]
+
+
+@pytest.mark.parametrize("prepare", [False, True])
+def test_attributes_have_the_names_of_now_on_connections_of_sync(dsn, prepare):
+    query = "SELECT ROW(1, 2)::pg_temp.pair AS v"
+    with sync.connect(dsn) as conn:
+        conn.execute("CREATE TYPE pg_temp.pair AS (x int, y int)")
+
+        def read():
+            arrived = pa.table(conn.read_arrow(query)).to_pylist()
+            with conn.stream_arrow(query, prepare=prepare) as tables:
+                assert [row for table in tables for row in pa.table(table).to_pylist()] == arrived
+            return arrived
+
+        assert read() == [{"v": {"x": 1, "y": 2}}]
+        conn.execute("ALTER TYPE pg_temp.pair RENAME ATTRIBUTE x TO z")
+        assert read() == [{"v": {"z": 1, "y": 2}}]
+
+
+def test_attributes_have_the_names_of_now_in_named_cursors(cur):
+    cur.execute("CREATE TYPE pg_temp.pair AS (x int, y int)")
+    for name in "xz":
+        with cur.connection.cursor("named") as named:
+            named.execute("SELECT ROW(1, 2)::pg_temp.pair AS v")
+            assert named.fetch_arrow_table().to_pylist() == [{"v": {name: 1, "y": 2}}]
+        if name == "x":
+            cur.execute("ALTER TYPE pg_temp.pair RENAME ATTRIBUTE x TO z")
+
+
+@pytest.mark.parametrize(
+    "sql, asked",
+    [("1", 0), ("'a'::pg_temp.grade", 0), ("ARRAY['a'::pg_temp.grade]", 0), ("r", 1)],
+)
+def test_only_types_that_can_change_are_asked_for_again(message_relay, server, sql, asked):
+    requests = []
+
+    def rule(conversation, kind, body):
+        if b"pg_catalog.pg_type" in body:
+            requests.append(kind)
+        pass_on(conversation, kind, body)
+
+    found = message_relay((server.host, server.port), rule)
+    conn = psycoxide.connect(**{**server.parameters, **found.options})
+    with contextlib.closing(conn), conn.cursor() as cur:
+        cur.execute("CREATE TYPE pg_temp.grade AS ENUM ('a')")
+        cur.execute("CREATE TEMP TABLE r AS SELECT 'a'::pg_temp.grade AS g")
+        cur.arrow = True
+        cur.execute(f"SELECT {sql} AS v FROM r")
+        requests.clear()
+        cur.execute(f"SELECT {sql} AS v FROM r")
+        assert cur.fetch_arrow().num_rows == 1
+        assert len(requests) == asked

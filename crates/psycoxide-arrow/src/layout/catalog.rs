@@ -49,6 +49,22 @@ pub enum TypeKind {
     Gone,
 }
 
+impl TypeKind {
+    /// Whether a type stays what it is for as long as it has its OID, as far as reading its values goes.
+    ///
+    /// Attributes of composite types are added, dropped, renamed and retyped by `ALTER`. A type that was
+    /// not found may come into sight when a transaction ends.
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            // Values are labels, also those that are added or renamed.
+            Self::Enum(_) => true,
+            // Which type is a part never changes. What that one is, is asked by itself.
+            Self::Array(_) | Self::Range(_) | Self::Multirange(_) | Self::Base(_) => true,
+            Self::Composite(_) | Self::Domain { .. } | Self::Gone => false,
+        }
+    }
+}
+
 /// A field of a composite type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompositeField {
@@ -95,9 +111,10 @@ impl Catalog {
         }
     }
 
-    /// Forgets all types.
-    pub fn clear(&mut self) {
-        self.types.clear();
+    /// Notes those types of another catalogue that stay what they are.
+    pub fn take_lasting(&mut self, from: &Self) {
+        let lasting = from.types.iter().filter(|(_, entry)| entry.kind.is_lasting());
+        self.types.extend(lasting.map(|(oid, entry)| (*oid, entry.clone())));
     }
 
     /// The types that have to be asked of the server before these can be laid out, in order and once
@@ -252,7 +269,26 @@ mod tests {
         assert_eq!(catalog.missing([50_000]), []);
         assert_eq!(catalog.get(50_000).unwrap().kind, TypeKind::Array(50_002));
         assert_eq!(catalog.get(50_002).unwrap().kind, TypeKind::Gone);
-        catalog.clear();
-        assert_eq!(catalog.missing([50_000]), [50_000]);
+        let mut kept = Catalog::default();
+        kept.take_lasting(&catalog);
+        assert_eq!(kept.missing([50_000]), [50_002]);
+    }
+
+    #[test]
+    fn what_can_change_is_not_kept() {
+        let lasting = [
+            TypeKind::Enum(vec!["a".into()]),
+            TypeKind::Array(50_000),
+            TypeKind::Range(50_000),
+            TypeKind::Multirange(50_000),
+            TypeKind::Base("hstore".into()),
+        ];
+        let changing = [
+            TypeKind::Composite(Vec::new()),
+            TypeKind::Domain { base: 50_000, modifier: -1 },
+            TypeKind::Gone,
+        ];
+        assert!(lasting.iter().all(TypeKind::is_lasting));
+        assert!(!changing.iter().any(TypeKind::is_lasting));
     }
 }

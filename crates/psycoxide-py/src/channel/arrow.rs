@@ -7,7 +7,7 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use psycoxide_net::Stop;
-use psycoxide_proto::{Columns, Outcome};
+use psycoxide_proto::Outcome;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
@@ -16,6 +16,7 @@ use super::hold::{Hold, tidy_up};
 use super::statement::{QueryForm, Sent};
 use super::{Channel, seconds};
 use crate::arrow::{ArrowTable, BatchSource, ForeignReader, stream_capsule};
+use crate::connection::ResultTypes;
 use crate::cursor::{Converting, Cursor, ForCursor, Statement};
 use crate::driver::awaited::CallOptions;
 use crate::driver::{Making, Next, Operation, OperationContext, Reply};
@@ -24,17 +25,20 @@ use crate::error;
 /// Converts a result, after the server was asked for what is not known of its types.
 struct Convert {
     converting: Option<Converting>,
-    columns: Arc<Columns>,
+    types: ResultTypes,
 }
 
 impl Convert {
     fn next(&mut self, context: OperationContext<'_, '_>) -> PyResult<Next<Reply>> {
         let connection = context.connection.get();
-        if let Some(request) = connection.types_request(context.py(), &self.columns) {
+        if let Some(request) = self.types.request(context.py(), connection) {
             return Ok(Next::Send(request));
         }
         match self.converting.take() {
-            Some(converting) => Ok(Next::Done(Reply::Making(Box::new(converting)))),
+            Some(mut converting) => {
+                converting.know_types(self.types.clone());
+                Ok(Next::Done(Reply::Making(Box::new(converting))))
+            }
             None => Err(error::internal("a result that was converted twice")),
         }
     }
@@ -49,7 +53,7 @@ impl Operation for Convert {
 
     fn land(&mut self, context: OperationContext<'_, '_>, stop: Stop) -> PyResult<Next<Reply>> {
         let Some(outcome) = context.outcome(stop, &mut None)? else { return Ok(Next::Resume) };
-        context.connection.get().note_types(context.py(), &self.columns, &outcome)?;
+        self.types.note(context.py(), context.connection.get(), &outcome)?;
         self.next(context)
     }
 
@@ -245,8 +249,8 @@ impl Channel {
         let converting = Converting::new(cursor, true)?;
         match converting.unknown_types(slf.py())? {
             None => Self::give(slf, Reply::Making(Box::new(converting))),
-            Some(columns) => {
-                let operation = Convert { converting: Some(converting), columns };
+            Some(types) => {
+                let operation = Convert { converting: Some(converting), types };
                 Self::run(slf, operation, CallOptions::default())
             }
         }

@@ -176,7 +176,7 @@ impl Operation for Streaming {
         let request = match std::mem::replace(&mut self.query, StreamedQuery::Sent) {
             StreamedQuery::Text(request) => request,
             StreamedQuery::Bound(run) => {
-                let request = run.request(context, self.arrived.cursor.bind(context.py()))?;
+                let request = run.request(context, self.arrived.cursor.bind(context.py()), None)?;
                 self.query = StreamedQuery::Bound(run);
                 request
             }

@@ -32,6 +32,7 @@ use pyo3::types::{PyDict, PyType};
 pub use connecting::Connecting;
 pub use dsn::make_dsn;
 pub use state::{State, Status, Waiter};
+pub use types::ResultTypes;
 
 use crate::adapt::AdaptContext;
 use crate::conventions::Conventions;

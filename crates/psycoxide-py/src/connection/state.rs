@@ -92,7 +92,7 @@ pub struct State {
     pub plans: PlanCache,
     /// In which formats the columns of the last statements come.
     pub formats: FormatCache,
-    /// What is known of types that are not built in.
+    /// What is known of types that are not built in, and stay what they are.
     pub catalog: Arc<Catalog>,
     /// The text of the last error, for `info.error_message`.
     pub error_message: Option<String>,

@@ -12,41 +12,60 @@ use super::Connection;
 use crate::driver::{Exchange, Next, Operation};
 use crate::error;
 
-impl Connection {
-    /// The types that are known.
-    pub fn catalog(&self, py: Python<'_>) -> Arc<Catalog> {
-        Arc::clone(&self.state(py).catalog)
+/// What is known of the types of one result.
+///
+/// Types that stay what they are come from the connection, which keeps them. The others are asked of the
+/// server for each result, and belong to it alone: results that are read at the same time do not disturb
+/// each other.
+#[derive(Clone)]
+pub struct ResultTypes {
+    columns: Arc<Columns>,
+    catalog: Arc<Catalog>,
+}
+
+impl ResultTypes {
+    /// What the connection knows of the types of columns.
+    pub fn new(py: Python<'_>, connection: &Connection, columns: Arc<Columns>) -> Self {
+        Self { columns, catalog: connection.lasting_types(py) }
     }
 
-    /// Forgets them: they may have changed.
-    pub fn forget_types(&self, py: Python<'_>) {
-        let old = std::mem::take(&mut self.state(py).catalog);
-        drop(old);
+    /// The columns.
+    pub fn columns(&self) -> &Arc<Columns> {
+        &self.columns
     }
 
-    /// The types of columns that have to be asked of the server.
-    fn missing_types(&self, py: Python<'_>, columns: &Columns) -> Vec<Oid> {
-        self.state(py).catalog.missing(columns.iter().map(|column| column.type_oid))
+    /// The types.
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
     }
 
-    /// The request for what is not known yet of the types of columns; `None` if all of it is.
-    pub fn types_request(&self, py: Python<'_>, columns: &Columns) -> Option<Request> {
-        let missing = self.missing_types(py, columns);
+    /// The types that have to be asked of the server.
+    fn missing(&self) -> Vec<Oid> {
+        self.catalog.missing(self.columns.iter().map(|column| column.type_oid))
+    }
+
+    /// The request for what is not known yet; `None` if all of it is.
+    pub fn request(&self, py: Python<'_>, connection: &Connection) -> Option<Request> {
+        let missing = self.missing();
         if missing.is_empty() {
             return None;
         }
-        let version = i32::try_from(self.server_version_number(py)).unwrap_or(i32::MAX);
+        let version = i32::try_from(connection.server_version_number(py)).unwrap_or(i32::MAX);
         Some(Request::query(types::query(&missing, version).into_bytes()))
     }
 
     /// Notes what the server has answered. There may be more to ask: the parts of these types.
-    pub fn note_types(&self, py: Python<'_>, columns: &Columns, outcome: &Outcome) -> PyResult<()> {
+    pub fn note(
+        &mut self,
+        py: Python<'_>,
+        connection: &Connection,
+        outcome: &Outcome,
+    ) -> PyResult<()> {
         if let Some(report) = &outcome.error {
-            return Err(self.reported(py, report, None, None));
+            return Err(connection.reported(py, report, None, None));
         }
-        let asked = self.missing_types(py, columns);
-        let mut state = self.state(py);
-        let catalog = Arc::make_mut(&mut state.catalog);
+        let asked = self.missing();
+        let catalog = Arc::make_mut(&mut self.catalog);
         if let Some(result) = &outcome.result {
             for row in result.rows.iter_from(result.rows.start()) {
                 catalog
@@ -59,26 +78,41 @@ impl Connection {
                 catalog.insert(oid, TypeEntry { name: "???".to_owned(), kind: TypeKind::Gone });
             }
         }
+        Arc::make_mut(&mut connection.state(py).catalog).take_lasting(catalog);
         Ok(())
     }
 
-    /// Asks the server for all that is not known yet of the types of columns.
-    pub fn look_types_up(
-        &self,
+    /// Asks the server for all that is not known yet. Returns the types with that.
+    pub fn look_up(
+        self,
         py: Python<'_>,
-        columns: Arc<Columns>,
-    ) -> impl Operation<Output = ()> + use<> {
-        let first = match self.types_request(py, &columns) {
+        connection: &Connection,
+    ) -> impl Operation<Output = Self> + use<> {
+        let first = match self.request(py, connection) {
             Some(request) => Next::Send(request),
-            None => Next::Done(()),
+            None => Next::Done(self.clone()),
         };
+        let mut types = self;
         Exchange::new(first, move |context, outcome| {
             let (py, connection) = (context.py(), context.connection.get());
-            connection.note_types(py, &columns, &outcome)?;
-            Ok(match connection.types_request(py, &columns) {
+            types.note(py, connection, &outcome)?;
+            Ok(match types.request(py, connection) {
                 Some(request) => Next::Send(request),
-                None => Next::Done(()),
+                None => Next::Done(types.clone()),
             })
         })
+    }
+}
+
+impl Connection {
+    /// The types that are known, and stay what they are.
+    fn lasting_types(&self, py: Python<'_>) -> Arc<Catalog> {
+        Arc::clone(&self.state(py).catalog)
+    }
+
+    /// Forgets them: they may have changed.
+    pub fn forget_types(&self, py: Python<'_>) {
+        let old = std::mem::take(&mut self.state(py).catalog);
+        drop(old);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use psycoxide_arrow::Catalog;
 use psycoxide_proto::{
     BoundStatement, Columns, Engine, Formats, Outcome, Parameters, PrepareWhen, Report, Request,
     TransactionStatus,
@@ -88,11 +89,13 @@ impl Run {
         &self.statement
     }
 
-    /// The request for it, to be sent now. The cursor decodes its rows.
+    /// The request for it, to be sent now. The cursor decodes its rows; `catalog` has the types of those
+    /// that become Arrow's.
     pub fn request(
         &self,
         context: OperationContext<'_, '_>,
         cursor: &Bound<'_, Cursor>,
+        catalog: Option<&Catalog>,
     ) -> PyResult<Request> {
         let statement = Arc::clone(&self.statement);
         let request = match (&self.formats, self.binary) {
@@ -102,7 +105,7 @@ impl Run {
             (Some(None), _) | (None, Some(false)) => Request::bound(statement, self.prepare, None),
             (None, _) => {
                 let formats = match self.known_columns(context) {
-                    Some(columns) => cursor.get().formats(context, &columns)?,
+                    Some(columns) => cursor.get().formats(context, &columns, catalog)?,
                     None => None,
                 };
                 Request::bound(statement, self.prepare, formats)
@@ -130,12 +133,18 @@ impl Run {
         context: OperationContext<'_, '_>,
         cursor: &Bound<'_, Cursor>,
         columns: Option<Arc<Columns>>,
+        catalog: Option<&Catalog>,
     ) -> PyResult<()> {
         self.formats = Some(match columns {
-            Some(columns) => cursor.get().formats(context, &columns)?,
+            Some(columns) => cursor.get().formats(context, &columns, catalog)?,
             None => None,
         });
         Ok(())
+    }
+
+    /// Forgets what was described: it is described again.
+    pub fn forget_described(&mut self) {
+        self.formats = None;
     }
 
     /// The columns, if they are known.
@@ -230,11 +239,12 @@ impl Cursor {
         &self,
         context: OperationContext<'_, '_>,
         described: &Arc<Columns>,
+        catalog: Option<&Catalog>,
     ) -> PyResult<Option<Arc<Formats>>> {
         let py = context.py();
         let connection = context.connection.get();
-        if let Some(options) = self.arrow_options(py) {
-            return Ok(choose(described, self.arrow_formats(py, described, &options)?));
+        if let (Some(options), Some(catalog)) = (self.arrow_options(py), catalog) {
+            return Ok(choose(described, self.arrow_formats(py, described, catalog, &options)?));
         }
         let utc = || connection.is_in_utc(py);
         let (registries, encoding) = (self.registries(py)?, self.text_decoder(py)?);

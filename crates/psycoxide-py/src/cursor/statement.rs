@@ -13,6 +13,7 @@ use super::arrow::ArrivingArrow;
 use super::run::{Again, Run};
 use crate::arrow::Batches;
 use crate::cast::CastPlan;
+use crate::connection::ResultTypes;
 use crate::driver::{Next, Operation, OperationContext, RowSink};
 use crate::error;
 use crate::row::{EagerRows, LONG_FIELD};
@@ -62,6 +63,8 @@ pub struct Statement {
     stage: Stage,
     /// What runs, if it is bound on the server.
     run: Option<Box<Run>>,
+    /// The types of its columns, if these are to become Arrow's.
+    types: Option<ResultTypes>,
     in_transaction: bool,
     /// Its rows become Arrow's and are given out in portions, by whoever runs it.
     portions: bool,
@@ -81,7 +84,7 @@ enum Stage {
     DescribingRun,
     /// What is not known of the types of its columns is asked, as they are to become Arrow's. Then the
     /// text is sent, if there is one, or the bound statement.
-    LookingUp(Arc<Columns>, Option<Vec<u8>>),
+    LookingUp(ResultTypes, Option<Vec<u8>>),
     /// The statement runs.
     Running,
     /// The transaction that began with it is rolled back, before it is sent again.
@@ -102,21 +105,33 @@ impl Statement {
 
     fn at(cursor: ForCursor, stage: Stage) -> Self {
         let sink = Sink { cursor, rows: None, arrow: None };
-        Self { sink, stage, run: None, in_transaction: true, portions: false, refused: None }
+        Self {
+            sink,
+            stage,
+            run: None,
+            types: None,
+            in_transaction: true,
+            portions: false,
+            refused: None,
+        }
     }
 
     /// Makes a bound statement as it was before its launch. Returns whether it is one.
     pub fn rewind(&mut self) -> bool {
-        if self.run.is_some() {
-            self.stage = Stage::Unsent;
-            self.sink.forget();
+        let Some(run) = &mut self.run else { return false };
+        self.stage = Stage::Unsent;
+        self.sink.forget();
+        if self.types.take().is_some() {
+            // The types of its columns are looked up when these are known.
+            run.forget_described();
         }
-        self.run.is_some()
+        true
     }
 
     /// Makes it as it was before its launch, with `request`.
     pub fn reset(&mut self, request: Request) {
         self.stage = Stage::First(request.offering(LONG_FIELD));
+        self.types = None;
         self.sink.forget();
     }
 
@@ -156,8 +171,9 @@ impl Statement {
         let Some(run) = &self.run else {
             return Err(error::internal("a statement without parameters"));
         };
-        let request = run.request(context, &cursor)?;
-        Ok(self.sink.receives(&cursor, request, self.portions))
+        let types = self.types.as_ref();
+        let request = run.request(context, &cursor, types.map(|types| &**types.catalog()))?;
+        Ok(self.sink.receives(&cursor, request, types, self.portions))
     }
 
     /// The request for what is not known of the types of columns, if they are to become Arrow's. What
@@ -169,11 +185,24 @@ impl Statement {
         columns: Option<&Arc<Columns>>,
         sql: &mut Option<Vec<u8>>,
     ) -> Option<Request> {
-        let (py, columns) = (context.py(), columns?);
+        let (py, connection) = (context.py(), context.connection.get());
         cursor.get().arrow_options(py)?;
-        let request = context.connection.get().types_request(py, columns)?;
-        self.stage = Stage::LookingUp(Arc::clone(columns), sql.take());
-        Some(request)
+        self.look_up(context, ResultTypes::new(py, connection, Arc::clone(columns?)), sql)
+    }
+
+    /// The request for what is not known of these types; `None` if all is known, and noted.
+    fn look_up(
+        &mut self,
+        context: OperationContext<'_, '_>,
+        types: ResultTypes,
+        sql: &mut Option<Vec<u8>>,
+    ) -> Option<Request> {
+        let request = types.request(context.py(), context.connection.get());
+        match request {
+            Some(_) => self.stage = Stage::LookingUp(types, sql.take()),
+            None => self.types = Some(types),
+        }
+        request
     }
 
     /// The request that runs a described statement, with binary columns where that is possible.
@@ -184,8 +213,9 @@ impl Statement {
         sql: Vec<u8>,
         columns: Option<&Columns>,
     ) -> PyResult<Request> {
-        let request = choose_formats(context, cursor, sql, columns)?;
-        Ok(self.sink.receives(cursor, request, self.portions))
+        let types = self.types.as_ref();
+        let request = choose_formats(context, cursor, sql, columns, types)?;
+        Ok(self.sink.receives(cursor, request, types, self.portions))
     }
 
     /// What follows if the way in which the statement was sent is to blame for an error.
@@ -287,7 +317,8 @@ impl Operation for Statement {
                     return Ok(Next::Send(next));
                 }
                 if let Some(run) = &mut self.run {
-                    run.note_described(context, &cursor, columns)?;
+                    let catalog = self.types.as_ref().map(|types| &**types.catalog());
+                    run.note_described(context, &cursor, columns, catalog)?;
                 }
                 let request = self.bound_request(context)?;
                 Ok(self.send(request))
@@ -303,16 +334,16 @@ impl Operation for Statement {
                 let request = self.text_request(context, &cursor, sql, columns.as_deref())?;
                 Ok(self.send(request))
             }
-            Stage::LookingUp(columns, mut sql) => {
-                let connection = context.connection.get();
-                connection.note_types(context.py(), &columns, &outcome)?;
-                if let Some(next) = self.types_request(context, &cursor, Some(&columns), &mut sql) {
+            Stage::LookingUp(mut types, mut sql) => {
+                types.note(context.py(), context.connection.get(), &outcome)?;
+                let (columns, catalog) = (Arc::clone(types.columns()), Arc::clone(types.catalog()));
+                if let Some(next) = self.look_up(context, types, &mut sql) {
                     return Ok(Next::Send(next));
                 }
                 let request = match (sql, &mut self.run) {
                     (Some(sql), _) => self.text_request(context, &cursor, sql, Some(&columns))?,
                     (None, Some(run)) => {
-                        run.note_described(context, &cursor, Some(columns))?;
+                        run.note_described(context, &cursor, Some(columns), Some(&catalog))?;
                         self.bound_request(context)?
                     }
                     (None, None) => return Err(error::internal("a statement without a text")),
@@ -344,10 +375,13 @@ fn choose_formats(
     cursor: &Bound<'_, Cursor>,
     sql: Vec<u8>,
     columns: Option<&Columns>,
+    types: Option<&ResultTypes>,
 ) -> PyResult<Request> {
     let (py, this) = (context.py(), cursor.get());
-    let result_formats = match (columns, this.arrow_options(py)) {
-        (Some(columns), Some(options)) => this.arrow_formats(py, columns, &options)?,
+    let result_formats = match (columns, this.arrow_options(py).zip(types)) {
+        (Some(columns), Some((options, types))) => {
+            this.arrow_formats(py, columns, types.catalog(), &options)?
+        }
         (Some(columns), None) => {
             let utc = context.connection.get().is_in_utc(py);
             CastPlan::formats(&this.registries(py)?, columns, utc)?
@@ -372,17 +406,22 @@ struct Sink {
 }
 
 impl Sink {
-    /// Prepares for the rows of a statement whose columns were described.
+    /// Prepares for the rows of a statement. Where the types of its columns are not known, they become
+    /// Arrow's when they are asked for.
     fn receives(
         &mut self,
         cursor: &Bound<'_, Cursor>,
         request: Request,
+        types: Option<&ResultTypes>,
         portions: bool,
     ) -> Request {
         let options = cursor.get().arrow_options(cursor.py());
-        self.arrow = options.map(|options| match portions {
-            true => ArrivingArrow::in_portions(options),
-            false => ArrivingArrow::new(options),
+        self.arrow = options.zip(types).map(|(options, types)| {
+            let catalog = Arc::clone(types.catalog());
+            match portions {
+                true => ArrivingArrow::in_portions(options, catalog),
+                false => ArrivingArrow::new(options, catalog),
+            }
         });
         request.offering(if self.arrow.is_some() { 0 } else { LONG_FIELD })
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use psycoxide_arrow::{Limits, Options};
+use psycoxide_arrow::{Catalog, Limits, Options};
 use psycoxide_proto::{Columns, Outcome, ResultKind, Rows};
 use pyo3::prelude::*;
 
@@ -12,6 +12,8 @@ use crate::arrow::{Batches, Collecting, Fault, STREAM, TABLE};
 /// The rows of a statement that have become Arrow's so far.
 pub struct ArrivingArrow {
     options: Arc<Options>,
+    /// The types of the columns.
+    catalog: Arc<Catalog>,
     /// When a batch is complete.
     limits: Limits,
     /// Made when the first rows are there.
@@ -23,17 +25,17 @@ pub struct ArrivingArrow {
 }
 
 impl ArrivingArrow {
-    pub fn new(options: Arc<Options>) -> Self {
-        Self::limited(options, TABLE)
+    pub fn new(options: Arc<Options>, catalog: Arc<Catalog>) -> Self {
+        Self::limited(options, catalog, TABLE)
     }
 
     /// The same for rows that are given out a batch at a time.
-    pub fn in_portions(options: Arc<Options>) -> Self {
-        Self::limited(options, STREAM)
+    pub fn in_portions(options: Arc<Options>, catalog: Arc<Catalog>) -> Self {
+        Self::limited(options, catalog, STREAM)
     }
 
-    fn limited(options: Arc<Options>, limits: Limits) -> Self {
-        Self { options, limits, collecting: None, fault: None, rows: 0 }
+    fn limited(options: Arc<Options>, catalog: Arc<Catalog>, limits: Limits) -> Self {
+        Self { options, catalog, limits, collecting: None, fault: None, rows: 0 }
     }
 
     /// Takes rows. They are read when it returns.
@@ -65,7 +67,8 @@ impl ArrivingArrow {
         let collecting = match &mut self.collecting {
             Some(collecting) => collecting,
             None => {
-                let layout = cursor.get().arrow_layout(py, columns, &self.options)?;
+                let layout =
+                    cursor.get().arrow_layout(py, columns, &self.catalog, &self.options)?;
                 self.collecting.insert(Collecting::new(layout, self.limits))
             }
         };

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use psycoxide_arrow::Options;
-use psycoxide_proto::Columns;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
@@ -12,6 +11,7 @@ use super::super::Cursor;
 use super::super::place::Place;
 use super::super::result::Tuples;
 use crate::arrow::{ArrowTable, Batches, Collecting, Fault, TABLE};
+use crate::connection::ResultTypes;
 use crate::driver::Making;
 use crate::error;
 
@@ -33,6 +33,8 @@ enum Source {
     Rows {
         tuples: Arc<Tuples>,
         place: Place,
+        /// `None` if the rows have no columns that were described.
+        types: Option<ResultTypes>,
         collecting: Option<Collecting>,
     },
 }
@@ -48,18 +50,27 @@ impl Converting {
             Some(batches) => Source::Batches(batches),
             None => {
                 let (tuples, place) = this.tuples(py)?;
-                Source::Rows { tuples, place, collecting: None }
+                let connection = this.connection(py)?.get();
+                let columns = tuples.result.columns.clone();
+                let types = columns.map(|columns| ResultTypes::new(py, connection, columns));
+                Source::Rows { tuples, place, types, collecting: None }
             }
         };
         Ok(Self { cursor: cursor.clone().unbind(), taken, options, source })
     }
 
-    /// The columns of the result, if something of their types has to be asked of the server.
-    pub fn unknown_types(&self, py: Python<'_>) -> PyResult<Option<Arc<Columns>>> {
-        let Source::Rows { tuples, .. } = &self.source else { return Ok(None) };
-        let Some(columns) = &tuples.result.columns else { return Ok(None) };
+    /// The types of the result, if something of them has to be asked of the server.
+    pub fn unknown_types(&self, py: Python<'_>) -> PyResult<Option<ResultTypes>> {
+        let Source::Rows { types: Some(types), .. } = &self.source else { return Ok(None) };
         let connection = self.cursor.bind(py).get().connection(py)?.get();
-        Ok(connection.types_request(py, columns).map(|_| Arc::clone(columns)))
+        Ok(types.request(py, connection).map(|_| types.clone()))
+    }
+
+    /// Takes over the types, after the server was asked.
+    pub fn know_types(&mut self, known: ResultTypes) {
+        if let Source::Rows { types, .. } = &mut self.source {
+            *types = Some(known);
+        }
     }
 
     /// Converts rows until all are converted, or for as long as `until` says. Returns the batches at
@@ -70,17 +81,18 @@ impl Converting {
         until: Option<Instant>,
     ) -> Result<Option<Batches>, Fault> {
         let this = self.cursor.bind(py).get();
-        let (tuples, place, collecting) = match &mut self.source {
+        let (tuples, place, types, collecting) = match &mut self.source {
             Source::Batches(batches) => return Ok(Some(batches.clone())),
-            Source::Rows { tuples, place, collecting } => (tuples, place, collecting),
+            Source::Rows { tuples, place, types, collecting } => (tuples, place, types, collecting),
         };
         let mut converted = match collecting.take() {
             Some(converted) => converted,
             None => {
-                let Some(columns) = &tuples.result.columns else {
+                let Some(types) = types else {
                     return Err(Fault::Raised(error::internal("a table without columns")));
                 };
-                Collecting::new(this.arrow_layout(py, columns, &self.options)?, TABLE)
+                let (columns, catalog) = (types.columns(), types.catalog());
+                Collecting::new(this.arrow_layout(py, columns, catalog, &self.options)?, TABLE)
             }
         };
         loop {

@@ -1,6 +1,6 @@
 //! Which Arrow types the columns of a result have, and the formats to ask for them in.
 
-use psycoxide_arrow::{ColumnSpec, Options, ResultLayout};
+use psycoxide_arrow::{Catalog, ColumnSpec, Options, ResultLayout};
 use psycoxide_proto::Columns;
 use pyo3::prelude::*;
 
@@ -26,11 +26,12 @@ impl Cursor {
         specs.collect()
     }
 
-    /// The Arrow types of columns. Nothing of their types has to be asked of the server any more.
+    /// The Arrow types of columns, whose types are all in the catalogue.
     pub(super) fn arrow_layout(
         &self,
         py: Python<'_>,
         columns: &Columns,
+        catalog: &Catalog,
         options: &Options,
     ) -> Result<ResultLayout, Fault> {
         let connection = self.connection(py)?.get();
@@ -42,7 +43,7 @@ impl Cursor {
             ))));
         }
         let specs = self.column_specs(py, columns)?;
-        Ok(ResultLayout::new(specs, &connection.catalog(py), options)?)
+        Ok(ResultLayout::new(specs, catalog, options)?)
     }
 
     /// The format code of each column, for results that become Arrow's.
@@ -50,11 +51,11 @@ impl Cursor {
         &self,
         py: Python<'_>,
         columns: &Columns,
+        catalog: &Catalog,
         options: &Options,
     ) -> PyResult<Vec<i16>> {
-        let catalog = self.connection(py)?.get().catalog(py);
         let specs = self.column_specs(py, columns)?;
-        let binary = specs.iter().map(|spec| ResultLayout::prefers_binary(spec, &catalog, options));
+        let binary = specs.iter().map(|spec| ResultLayout::prefers_binary(spec, catalog, options));
         Ok(binary.map(i16::from).collect())
     }
 }

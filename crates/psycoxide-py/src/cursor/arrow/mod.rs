@@ -54,7 +54,7 @@ impl Cursor {
         let py = slf.py();
         Self::check_fetch(slf)?;
         let mut converting = Converting::new(slf, taken)?;
-        if let Some(columns) = converting.unknown_types(py)? {
+        if let Some(types) = converting.unknown_types(py)? {
             let connection = slf.get().open_connection(py)?;
             if connection.get().is_awaited(py) {
                 return Err(error::programming(
@@ -62,8 +62,8 @@ impl Cursor {
                      for: await cursor.fetch_arrow()",
                 ));
             }
-            let lookup = connection.get().look_types_up(py, columns);
-            TurnGuard::take(connection)?.run(lookup)?;
+            let lookup = types.look_up(py, connection.get());
+            converting.know_types(TurnGuard::take(connection)?.run(lookup)?);
         }
         match converting.go_on(py, None)? {
             Some(table) => Ok(table.into_bound(py).cast_into::<ArrowTable>()?),

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 
 use super::super::Cursor;
 use crate::arrow::{ArrowTable, BatchSource, Batches, Fault, STREAM};
+use crate::connection::ResultTypes;
 use crate::driver::TurnGuard;
 use crate::error;
 
@@ -40,12 +41,13 @@ impl FetchedPortions {
             return Err(error::internal("a table without columns"));
         };
         let connection = this.open_connection(py)?;
-        if connection.get().types_request(py, &columns).is_some() {
-            let lookup = connection.get().look_types_up(py, columns.clone());
-            TurnGuard::take(connection)?.run(lookup)?;
+        let mut types = ResultTypes::new(py, connection.get(), columns);
+        if types.request(py, connection.get()).is_some() {
+            let lookup = types.look_up(py, connection.get());
+            types = TurnGuard::take(connection)?.run(lookup)?;
         }
         let options = this.arrow_options(py).unwrap_or_default();
-        let layout = this.arrow_layout(py, &columns, &options)?;
+        let layout = this.arrow_layout(py, types.columns(), types.catalog(), &options)?;
         this.state(py).named.streamed = true;
         Ok(Self {
             cursor: cursor.clone().unbind(),
