@@ -214,6 +214,12 @@ def test_duplicate_names_are_numbered_on_request(cur):
         {"numeric": (10, 11)},
         {"infinity": "maybe"},
         {"uuid": 1},
+        {"tz": ""},
+        {"tz": "a\0b"},
+        {"dims": {"a": 0}},
+        {"dims": {"a": -1}},
+        {"dims": {"a": 7}},
+        {"dims": 2},
     ],
 )
 def test_options_that_do_not_exist_are_refused(cur, options):
@@ -227,6 +233,10 @@ def test_what_is_no_option_is_refused(cur):
         cur.arrow = "yes"
     with pytest.raises(TypeError, match="__arrow_c_schema__"):
         cur.arrow = ArrowOptions(schema={"v": "int64"})
+    with pytest.raises(TypeError, match="schema maps names"):
+        cur.arrow = ArrowOptions(schema=None)
+    with pytest.raises(TypeError, match="tz is a name"):
+        cur.arrow = ArrowOptions(tz=1)
 
 
 def test_a_type_that_a_column_cannot_have_is_refused(cur):

@@ -157,7 +157,7 @@ fn beyond(unit: TimeUnit) -> Fault {
     };
     format!(
         "the value is beyond 64 bits of {unit}: choose a coarser unit, or utf8, for the column in \
-             types"
+         schema"
     )
     .into()
 }

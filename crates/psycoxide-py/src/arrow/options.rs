@@ -11,6 +11,9 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyString};
 
+/// How many dimensions an array of the server has at most: its MAXDIM.
+const MOST_DIMENSIONS: usize = 6;
+
 /// The options that an object has as its attributes; `True` stands for the usual ones.
 pub fn options(object: &Bound<'_, PyAny>) -> PyResult<Options> {
     if object.extract::<bool>().is_ok_and(|chosen| chosen) {
@@ -20,7 +23,11 @@ pub fn options(object: &Bound<'_, PyAny>) -> PyResult<Options> {
         return Err(PyTypeError::new_err("arrow must be True, None or ArrowOptions(...)"));
     }
     let get = |name| object.getattr(name);
-    let types: HashMap<String, Bound<'_, PyAny>> = get("schema")?.extract()?;
+    let types = get("schema")?;
+    let types: HashMap<String, Bound<'_, PyAny>> = types.extract().map_err(|_| {
+        let given = types.repr().map_or_else(|_| "something else".to_owned(), |it| it.to_string());
+        PyTypeError::new_err(format!("schema maps names of columns to Arrow's types: got {given}"))
+    })?;
     let types = types.iter().map(|(name, object)| Ok((name.clone(), data_type(object)?)));
     Ok(Options {
         numeric: numeric(&get("numeric")?)?,
@@ -70,7 +77,7 @@ pub fn options(object: &Bound<'_, PyAny>) -> PyResult<Options> {
                 IntervalAs::Duration => "duration",
             },
         )?,
-        time_zone: get("tz")?.extract()?,
+        time_zone: time_zone(&get("tz")?)?,
         duplicates: choice(
             object,
             "duplicate_names",
@@ -81,7 +88,7 @@ pub fn options(object: &Bound<'_, PyAny>) -> PyResult<Options> {
             },
         )?,
         types: types.collect::<PyResult<_>>()?,
-        dimensions: get("dims")?.extract()?,
+        dimensions: dimensions(&get("dims")?)?,
     })
 }
 
@@ -102,6 +109,38 @@ fn choice<T: Copy>(
     let names: Vec<_> = values.iter().map(|value| format!("{:?}", name(*value))).collect();
     let given = given.repr()?;
     Err(PyValueError::new_err(format!("{attribute} must be {}, not {given}", names.join(" or "))))
+}
+
+/// The label of a time zone. Which ones there are is for the readers of the data to know.
+fn time_zone(given: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    let Ok(name) = given.extract::<Option<String>>() else {
+        return Err(PyTypeError::new_err(format!("tz is a name or None: got {}", given.repr()?)));
+    };
+    let is_plain =
+        |name: &String| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
+    if !name.as_ref().is_none_or(is_plain) {
+        return Err(PyValueError::new_err(format!(
+            "tz is the name of a time zone, like \"Europe/Rome\" or \"+02:00\": got {}",
+            given.repr()?
+        )));
+    }
+    Ok(name)
+}
+
+/// How many dimensions arrays have, by the names of their columns.
+fn dimensions(given: &Bound<'_, PyAny>) -> PyResult<HashMap<String, usize>> {
+    let found = given.extract::<HashMap<String, usize>>();
+    match found
+        .ok()
+        .filter(|found| found.values().all(|count| (1..=MOST_DIMENSIONS).contains(count)))
+    {
+        Some(found) => Ok(found),
+        None => Err(PyValueError::new_err(format!(
+            "dims maps names of columns to how many dimensions their arrays have, 1 to \
+             {MOST_DIMENSIONS}: got {}",
+            given.repr()?
+        ))),
+    }
 }
 
 fn numeric(given: &Bound<'_, PyAny>) -> PyResult<Numeric> {
