@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -54,6 +55,92 @@ def test_producers(cur):
         assert cur.adbc_ingest("produced", data, temporary=True) == 3, name
         cur.execute("SELECT id, name FROM produced")
         assert cur.fetchall() == [(1, "a"), (2, None), (3, "c")], name
+
+
+NULLS = {
+    "alone": ({"n": [None, None]}, [(None,), (None,)]),
+    "beside others": ({"a": ["x", "y"], "n": [None, None]}, [("x", None), ("y", None)]),
+    "in lists": ({"a": [1, 2], "n": [[], [None]]}, [(1, []), (2, [None])]),
+    "no rows": ({"n": []}, []),
+}
+
+
+@pytest.mark.parametrize("values, rows", NULLS.values(), ids=NULLS)
+def test_columns_of_polars_type_null(cur, values, rows):
+    polars = pytest.importorskip(
+        "polars", reason="polars is not installed: the extra `test` has it"
+    )
+    frame = polars.DataFrame(values)
+    assert cur.adbc_ingest("nulls", frame, temporary=True) == len(rows)
+    cur.execute("SELECT * FROM nulls")
+    assert cur.fetchall() == rows
+
+
+def test_columns_of_polars_type_null_in_structs_and_many_batches(cur):
+    polars = pytest.importorskip(
+        "polars", reason="polars is not installed: the extra `test` has it"
+    )
+    cur.execute("CREATE TYPE pg_temp.part AS (n text, s text)")
+    cur.execute("CREATE TEMP TABLE nulls (c pg_temp.part, e text, i int)")
+    frame = polars.DataFrame(
+        {
+            "c": [{"n": None, "s": "x"}, {"n": None, "s": "y"}],
+            "e": polars.Series(["a", "b"], dtype=polars.Enum(["a", "b"])),
+            "i": [1, 2],
+        }
+    )
+    several = polars.concat([frame] * 50, rechunk=False)
+    assert several.n_chunks() == 50
+    assert cur.adbc_ingest("nulls", several, mode="append", temporary=True) == 100
+    cur.execute("SELECT (c).n, (c).s, e, i, count(*) FROM nulls GROUP BY 1, 2, 3, 4 ORDER BY i")
+    assert cur.fetchall() == [(None, "x", "a", 1, 50), (None, "y", "b", 2, 50)]
+
+
+class ArrayStruct(ctypes.Structure):
+    """The struct `ArrowArray` of the C data interface."""
+
+
+RELEASE = ctypes.CFUNCTYPE(None, ctypes.POINTER(ArrayStruct))
+ArrayStruct._fields_ = [
+    *((name, ctypes.c_int64) for name in ("length", "null_count", "offset")),
+    *((name, ctypes.c_int64) for name in ("n_buffers", "n_children")),
+    ("buffers", ctypes.POINTER(ctypes.c_void_p)),
+    ("children", ctypes.POINTER(ctypes.POINTER(ArrayStruct))),
+    ("dictionary", ctypes.POINTER(ArrayStruct)),
+    ("release", RELEASE),
+    ("private_data", ctypes.c_void_p),
+]
+
+
+def test_an_array_of_type_null_with_a_buffer_is_released_once_as_it_was(cur):
+    released = []
+
+    @RELEASE
+    def release(array):
+        child = array.contents.children[0].contents
+        released.append((array.contents.n_children, child.n_buffers, bool(child.buffers)))
+        array.contents.release = RELEASE()
+
+    @RELEASE
+    def release_child(_array):
+        released.append("child")
+
+    buffers = (ctypes.c_void_p * 1)(None)
+    child = ArrayStruct(3, 3, 0, 1, 0, buffers, None, None, release_child, None)
+    children = (ctypes.POINTER(ArrayStruct) * 1)(ctypes.pointer(child))
+    root = ArrayStruct(3, 0, 0, 1, 1, buffers, children, None, release, None)
+    new_capsule = ctypes.pythonapi.PyCapsule_New
+    new_capsule.restype = ctypes.py_object
+    new_capsule.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+    array = new_capsule(ctypes.addressof(root), b"arrow_array", None)
+    schema = pa.schema([("n", pa.null())]).__arrow_c_schema__()
+
+    class Producer:
+        def __arrow_c_array__(self, _schema: Any = None) -> Any:
+            return schema, array
+
+    assert cur.adbc_ingest("nulls", Producer(), temporary=True) == 3
+    assert released == [(1, 1, True)]
 
 
 def failing(rows: int, batches: int, raised: Exception) -> Any:

@@ -8,11 +8,12 @@ use std::ptr::NonNull;
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi};
 use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
 use arrow_array::{Array, RecordBatch, RecordBatchOptions, RecordBatchReader, StructArray};
-use arrow_schema::{ArrowError, Schema, SchemaRef};
+use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyTuple};
 
+use super::null_buffers;
 use crate::error;
 
 /// Record batches that are taken from a producer, one after another.
@@ -64,7 +65,7 @@ fn import_stream(capsule: &Bound<'_, PyAny>) -> PyResult<(SchemaRef, Batches)> {
     if stream.release().is_none() {
         return Err(error::programming("the data were used already: a stream is read once"));
     }
-    let reader = capsule.py().detach(|| RecordBatchStreamReader::try_new(stream));
+    let reader = capsule.py().detach(|| null_buffers::reader(stream));
     let reader = reader.map_err(|fault| no_table(&fault))?;
     Ok((reader.schema(), Batches::Stream(reader)))
 }
@@ -86,8 +87,10 @@ fn import_array(pair: &Bound<'_, PyAny>) -> PyResult<(SchemaRef, Batches)> {
         return Err(error::programming("the data were used already"));
     }
     let table_schema = Schema::try_from(&schema).map_err(|fault| no_table(&fault))?;
+    let data_type = DataType::Struct(table_schema.fields().clone());
     // SAFETY: the two belong together: one call has returned them.
-    let data = unsafe { from_ffi(array, &schema) }.map_err(|fault| no_table(&fault))?;
+    let data = unsafe { from_ffi(null_buffers::without_null_buffers(array, &data_type), &schema) }
+        .map_err(|fault| no_table(&fault))?;
     let table = StructArray::from(data);
     if table.null_count() > 0 {
         return Err(error::programming("rows of the data are NULL as a whole"));

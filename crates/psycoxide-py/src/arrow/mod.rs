@@ -1,7 +1,8 @@
 //! Arrow: how results become record batches, how these reach other libraries, and how the data of others
 //! become rows of a COPY.
 //!
-//! Nothing of Arrow's own is made by hand: batches are those of Apache's crates. They come and go by the
+//! Nothing of Arrow's own is made by hand, but for what `null_buffers.rs` mends: batches are those of
+//! Apache's crates. They come and go by the
 //! PyCapsule interface (<https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html>).
 
 mod collecting;
@@ -9,6 +10,7 @@ mod export;
 mod foreign;
 mod import;
 mod ingest;
+mod null_buffers;
 mod options;
 mod table;
 
