@@ -20,7 +20,7 @@ class Report:
         self._progress = progress
         self._reported = time.monotonic()
         # Whether there is something that the function was not told.
-        self.is_waiting = False
+        self.is_waiting: bool = False
         self._rows = 0
         self._bytes = 0
 
