@@ -102,3 +102,8 @@ def test_a_program_of_one_file(program, dsn, tmp_path, way):
     name = "psycoxide" if way == "psycoxide" else "psycopg2"
     levels = [] if way == "psycoxide" else [psycoxide.__version__.split()[0]] * 2
     assert done.stdout.split() == [name, f"{name}.extras", *levels]
+
+
+def test_libraries_that_the_program_does_not_use_are_not_in_it(program):
+    # With pandas, pyarrow, Django and the like, which are installed here, it has ten times as much.
+    assert program.stat().st_size < 60 * 2**20

@@ -23,5 +23,16 @@ hiddenimports += [
     "secrets",
     "uuid",
 ]
+# What we use if the program does: that these are installed does not make them a part of it.
+excludedimports = [
+    "adbc_driver_manager",
+    "django",
+    "duckdb",
+    "numpy",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "sqlalchemy",
+]
 # For `importlib.metadata`: the distributions of psycopg2.
 datas = collect_data_files("psycoxide", includes=["_shim/*.dist-info/*"])
