@@ -1,9 +1,9 @@
 //! Arrow: how results become record batches, how these reach other libraries, and how the data of others
 //! become rows of a COPY.
 //!
-//! Nothing of Arrow's own is made by hand, but for what `null_buffers.rs` mends: batches are those of
-//! Apache's crates. They come and go by the
-//! PyCapsule interface (<https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html>).
+//! Batches are those of Apache's crates; only what these refuse of others is mended by hand, in
+//! `null_buffers.rs`. They come and go by the PyCapsule interface
+//! (<https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html>).
 
 mod collecting;
 mod export;
